@@ -1,0 +1,1 @@
+"""The Headgate process: asyncio, database, HTTP and metrics."""

@@ -1,0 +1,62 @@
+"""Everything the daemon raises, in one tree. The docstring is the default message; retryable or not is a type."""
+
+from __future__ import annotations
+
+
+class HeadgateError(Exception):
+    """Headgate could not do what was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+
+class RetryableError(HeadgateError):
+    """The same attempt may succeed later."""
+
+
+class StartupError(HeadgateError):
+    """The daemon cannot start; the message says what to change."""
+
+
+class ExecutorError(HeadgateError):
+    """A task could not be run."""
+
+
+class TaskNotPicklableError(ExecutorError):
+    """The function or its arguments cannot be sent to a worker process."""
+
+
+class QueueFullError(ExecutorError, RetryableError):
+    """The pool's queue stayed full for as long as a task may wait."""
+
+
+class PoolClosedError(ExecutorError, RetryableError):
+    """The pool is shutting down."""
+
+
+class TaskTimeoutError(ExecutorError):
+    """The task passed its deadline and its worker was killed."""
+
+
+class WorkerCrashedError(ExecutorError):
+    """The worker process died while it ran the task."""
+
+
+class WorkerStartError(ExecutorError):
+    """No worker process could be started."""
+
+
+class TaskFailedError(ExecutorError):
+    """The task raised an error that cannot be sent back as it is."""
+
+
+class LeaseLostError(HeadgateError):
+    """Another daemon has taken the job over; this one must not touch it any more."""
+
+
+class LoadError(HeadgateError):
+    """The rows could not be written to the target table."""
+
+
+class DatabaseUnavailableError(RetryableError):
+    """The database cannot be reached or had to give up; it may work later."""

@@ -60,3 +60,7 @@ class LoadError(HeadgateError):
 
 class DatabaseUnavailableError(RetryableError):
     """The database cannot be reached or had to give up; it may work later."""
+
+
+class SpoolFullError(RetryableError):
+    """The spool's disk is full; make room, then submit the file again."""

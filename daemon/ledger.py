@@ -1,0 +1,535 @@
+"""The durable job ledger: the only writer of job state. Knows nothing of workbooks, workers or metrics."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from . import __version__
+from .errors import LeaseLostError
+from .jobs import ERRORS_SHOWN, REJECTS_KEPT, TERMINAL, Job, Outcome, RowCounts, State, Submission
+from .migrations import upgrade
+from .tables import build_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from .database import Database
+
+ROW_COLUMNS = tuple(RowCounts.__slots__)
+NOT_IDENTITY: tuple[State, ...] = ("duplicate", "dead", "cancelled")
+"""States that let the same content in again; every other state holds the identity of a submission."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacklogSnapshot:
+    """What waits or runs, and what was given up."""
+
+    jobs: int = 0
+    bytes: int = 0
+    oldest_at: float | None = None
+    dead_jobs: int = 0
+
+
+class Ledger:
+    """Jobs, leases and events in the database's tables; each method is one transaction unless it takes one."""
+
+    def __init__(self, database: Database, *, lease_seconds: float) -> None:
+        self._database = database
+        self._lease_seconds = lease_seconds
+        self._tables = build_tables(database.dialect)
+        self._backlog = BacklogSnapshot()
+        self.daemon_id = uuid4().hex
+        self.spool_id = ""
+        if database.dialect == "postgresql":
+            self._now: sa.ColumnElement[float] = sa.cast(
+                sa.extract("epoch", sa.func.clock_timestamp()), sa.Double
+            )
+        else:
+            self._now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
+
+    async def open(self) -> str:
+        """Bring the tables up to date and return the ledger's own id, under which its spool lies."""
+        async with self._database.write() as connection:
+            await connection.run_sync(upgrade)
+            return str((await connection.execute(sa.select(self._tables.ledger.c.id))).scalar_one())
+
+    async def register(self, spool_id: str) -> None:
+        """Announce this daemon; its jobs' files lie in the spool of that id, and it claims only such jobs."""
+        self.spool_id = spool_id
+        async with self._database.write() as connection:
+            await connection.execute(
+                self._tables.daemon.insert().values(
+                    id=self.daemon_id,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    version=__version__,
+                    spool_id=spool_id,
+                    started_at=self._now,
+                    beat_at=self._now,
+                )
+            )
+
+    async def close(self) -> None:
+        """Take this daemon's row away; leases still held are given back first."""
+        daemon = self._tables.daemon
+        async with self._database.write() as connection:
+            await self._give_back(connection, [self.daemon_id])
+            await connection.execute(daemon.delete().where(daemon.c.id == self.daemon_id))
+
+    # -- submissions ---------------------------------------------------------------------------------
+
+    async def submit(self, submission: Submission, *, adopt: bool = False) -> Job:
+        """Enter a submission: `queued`, or `duplicate` naming the first job of the same content.
+
+        A first job that is queued but whose file no living daemon has is adopted: it is pointed at this
+        submission's file, which has the same bytes. With `adopt` a job queued in this very spool is taken too.
+        """
+        async with self._database.write() as connection:
+            queued = await self._insert(connection, submission, state="queued", unique=True)
+            if queued is not None:
+                return queued
+            first = await self._holder(connection, submission)
+            if first.state == "queued" and await self._orphaned(connection, first, adopt=adopt):
+                return await self._repoint(connection, first, submission)
+            duplicate = await self._insert(
+                connection,
+                submission,
+                state="duplicate",
+                first_job=first.id,
+                reason=f"the same content is job {first.id}",
+            )
+            assert duplicate is not None  # noqa: S101  # only an insert that may collide returns None
+            return duplicate
+
+    async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
+        """Enter a submission that no dataset takes, as `rejected` at once."""
+        async with self._database.write() as connection:
+            job = await self._insert(connection, submission, state="queued", unique=True)
+            if job is None:
+                first = await self._holder(connection, submission)
+                job = await self._insert(connection, submission, state="duplicate", first_job=first.id)
+                assert job is not None  # noqa: S101  # only an insert that may collide returns None
+                return job
+            table = self._tables.job
+            values = {"state": "rejected", "reason": record["message"], "errors_total": 1, "finished_at": self._now}
+            await connection.execute(table.update().where(table.c.id == job.id).values(values))
+            await connection.execute(self._tables.reject.insert().values(job_id=job.id, number=1, record=record))
+            await self._event(connection, job.id, "rejected", 0, record["code"])
+            return job.evolve(state="rejected", reason=record["message"], errors_total=1, errors=(record,))
+
+    async def _insert(
+        self,
+        connection: AsyncConnection,
+        submission: Submission,
+        *,
+        state: State,
+        unique: bool = False,
+        first_job: int | None = None,
+        reason: str | None = None,
+    ) -> Job | None:
+        table = self._tables.job
+        insert = postgresql.insert(table) if self._database.dialect == "postgresql" else sqlite.insert(table)
+        kept = state == "queued"
+        statement = insert.values(
+            dataset=submission.dataset,
+            spec_version=submission.spec_version,
+            sha256=submission.sha256,
+            size_bytes=submission.size_bytes,
+            file=submission.file,
+            source=submission.source,
+            spool_id=self.spool_id if kept else None,
+            spool_key=submission.spool_key if kept else None,
+            state=state,
+            first_job=first_job,
+            reason=reason,
+            attempt=0,
+            crashes=0,
+            lost_leases=0,
+            errors_total=0,
+            seconds={},
+            run_at=self._now,
+            created_at=self._now,
+            finished_at=None if kept else self._now,
+            **{f"rows_{name}": 0 for name in ROW_COLUMNS},
+        )
+        if unique:
+            statement = statement.on_conflict_do_nothing()
+        row = (await connection.execute(statement.returning(*table.c))).mappings().one_or_none()
+        if row is None:
+            return None
+        await self._event(connection, row["id"], state, 0, reason)
+        return _job(row)
+
+    async def _holder(self, connection: AsyncConnection, submission: Submission) -> Job:
+        table = self._tables.job
+        row = await connection.execute(
+            sa.select(table).where(
+                table.c.dataset == submission.dataset,
+                table.c.sha256 == submission.sha256,
+                table.c.spec_version == submission.spec_version,
+                table.c.state.not_in(NOT_IDENTITY),
+            )
+        )
+        return _job(row.mappings().one())
+
+    async def _orphaned(self, connection: AsyncConnection, job: Job, *, adopt: bool) -> bool:
+        if job.spool_id == self.spool_id:
+            return adopt
+        daemon = self._tables.daemon
+        alive = sa.select(sa.func.count()).where(
+            daemon.c.spool_id == job.spool_id, daemon.c.beat_at >= self._now - self._lease_seconds
+        )
+        return (await connection.execute(alive)).scalar_one() == 0
+
+    async def _repoint(self, connection: AsyncConnection, job: Job, submission: Submission) -> Job:
+        table = self._tables.job
+        await connection.execute(
+            table.update()
+            .where(table.c.id == job.id, table.c.state == "queued")
+            .values(spool_id=self.spool_id, spool_key=submission.spool_key, run_at=self._now)
+        )
+        await self._event(connection, job.id, "adopted", job.attempt, None)
+        return job.evolve(spool_id=self.spool_id, spool_key=submission.spool_key)
+
+    # -- leases --------------------------------------------------------------------------------------
+
+    async def claim(self, *, datasets: Collection[str], only: Collection[int] | None = None) -> Job | None:
+        """Take the job that has waited longest, with a fresh lease token and one more attempt; None if none is due.
+
+        Only jobs whose file lies in this daemon's spool and whose dataset it knows; `only` narrows it to job ids.
+        """
+        table = self._tables.job
+        due = (
+            sa.select(table.c.id)
+            .where(
+                table.c.state == "queued",
+                table.c.run_at <= self._now,
+                table.c.spool_id == self.spool_id,
+                table.c.dataset.in_(datasets),
+            )
+            .order_by(table.c.run_at, table.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        if only is not None:
+            due = due.where(table.c.id.in_(only))
+        statement = (
+            table.update()
+            .where(table.c.id == due.scalar_subquery())
+            .values(
+                state="running",
+                lease_token=uuid4().hex,
+                lease_daemon=self.daemon_id,
+                attempt=table.c.attempt + 1,
+                started_at=self._now,
+                reason=None,
+            )
+            .returning(*table.c)
+        )
+        async with self._database.write() as connection:
+            row = (await connection.execute(statement)).mappings().one_or_none()
+            if row is None:
+                return None
+            await self._event(connection, row["id"], "running", row["attempt"], None)
+            return _job(row)
+
+    async def next_due_seconds(self) -> float | None:
+        """Return in how many seconds the next job of this spool is due (0 if one is), None if none waits."""
+        table = self._tables.job
+        soonest = sa.select(sa.func.min(table.c.run_at) - self._now).where(
+            table.c.state == "queued", table.c.spool_id == self.spool_id
+        )
+        async with self._database.read() as connection:
+            seconds = (await connection.execute(soonest)).scalar_one()
+        return None if seconds is None else max(0.0, float(seconds))
+
+    async def beat(self) -> None:
+        """Tell the others that this daemon lives; a row that was reaped meanwhile is entered anew."""
+        daemon = self._tables.daemon
+        async with self._database.write() as connection:
+            result = await connection.execute(
+                daemon.update().where(daemon.c.id == self.daemon_id).values(beat_at=self._now)
+            )
+        if result.rowcount == 0:
+            await self.register(self.spool_id)
+
+    async def reap(self, *, known_dead: Sequence[str] = (), max_lost_leases: int) -> list[Job]:
+        """Give the jobs of dead daemons back and return those that this gave up for good.
+
+        Dead is a daemon whose heartbeat is older than the lease by the database's clock, one whose row is gone,
+        or one in `known_dead`. The attempt is given back: the death need not be the file's fault. A file that
+        was there at `max_lost_leases` deaths is given up, or it could take every daemon down for ever.
+        """
+        daemon, table = self._tables.daemon, self._tables.job
+        async with self._database.write() as connection:
+            expired = await connection.execute(
+                sa.select(daemon.c.id).where(
+                    daemon.c.id != self.daemon_id,
+                    sa.or_(
+                        daemon.c.beat_at < self._now - self._lease_seconds,
+                        daemon.c.id.in_(known_dead),
+                    ),
+                )
+            )
+            dead = list(expired.scalars())
+            vanished = await connection.execute(
+                sa.select(table.c.lease_daemon)
+                .distinct()
+                .where(
+                    table.c.state == "running",
+                    table.c.lease_daemon.not_in(sa.select(daemon.c.id)),
+                )
+            )
+            owners = [*dead, *vanished.scalars()]
+            if not owners:
+                return []
+            given_up = await self._give_up(connection, owners, max_lost_leases)
+            await self._give_back(connection, owners, lost=True)
+            await connection.execute(daemon.delete().where(daemon.c.id.in_(dead)))
+        return given_up
+
+    async def _give_up(self, connection: AsyncConnection, owners: Sequence[str], limit: int) -> list[Job]:
+        table = self._tables.job
+        rows = await connection.execute(
+            table.update()
+            .where(table.c.state == "running", table.c.lease_daemon.in_(owners), table.c.lost_leases + 1 >= limit)
+            .values(
+                state="dead",
+                lost_leases=table.c.lost_leases + 1,
+                finished_at=self._now,
+                reason=f"load.retry_exhausted: {limit} daemons died while they held this job",
+            )
+            .returning(*table.c)
+        )
+        jobs = [_job(row) for row in rows.mappings()]
+        for job in jobs:
+            await self._event(connection, job.id, "dead", job.attempt, job.reason)
+        return jobs
+
+    async def _give_back(self, connection: AsyncConnection, owners: Sequence[str], *, lost: bool = False) -> None:
+        table = self._tables.job
+        rows = await connection.execute(
+            table.update()
+            .where(table.c.state == "running", table.c.lease_daemon.in_(owners))
+            .values(
+                state="queued",
+                attempt=table.c.attempt - 1,
+                lost_leases=table.c.lost_leases + int(lost),
+                lease_token=None,
+                lease_daemon=None,
+                run_at=self._now,
+            )
+            .returning(table.c.id, table.c.attempt)
+        )
+        for row in rows.all():
+            await self._event(connection, row.id, "lease_lost" if lost else "given_back", row.attempt, None)
+
+    async def requeue(
+        self, job: Job, *, delay_seconds: float, reason: str, crashed: bool = False, give_back: bool = False
+    ) -> None:
+        """Put a running job back in the queue, due in `delay_seconds`.
+
+        `crashed` counts a worker crash against the job; `give_back` returns the attempt.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        table = self._tables.job
+        async with self._database.write() as connection:
+            result = await connection.execute(
+                self._held(job).values(
+                    state="queued",
+                    run_at=self._now + delay_seconds,
+                    reason=reason,
+                    attempt=table.c.attempt - int(give_back),
+                    crashes=table.c.crashes + int(crashed),
+                    lease_token=None,
+                    lease_daemon=None,
+                )
+            )
+            if result.rowcount != 1:
+                raise LeaseLostError
+            await self._event(connection, job.id, "queued", job.attempt, reason)
+
+    # -- completion ----------------------------------------------------------------------------------
+
+    def _held(self, job: Job) -> sa.Update:
+        table = self._tables.job
+        return table.update().where(
+            table.c.id == job.id, table.c.lease_token == job.lease_token, table.c.state == "running"
+        )
+
+    async def lock(self, connection: AsyncConnection, job: Job) -> None:
+        """Lock the job's row for the rest of the transaction, before anything is loaded.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        table = self._tables.job
+        statement = (
+            sa.select(table.c.id)
+            .where(table.c.id == job.id, table.c.lease_token == job.lease_token, table.c.state == "running")
+            .with_for_update()
+        )
+        if (await connection.execute(statement)).one_or_none() is None:
+            raise LeaseLostError
+
+    async def finish(self, connection: AsyncConnection, job: Job, outcome: Outcome) -> None:
+        """Write the one terminal state of a job, its counts and its error records, in the caller's transaction.
+
+        The lease token stays on the row: it shows whose completion this was when the reply to COMMIT is lost.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        values: dict[str, Any] = {f"rows_{name}": getattr(outcome.rows, name) for name in ROW_COLUMNS}
+        result = await connection.execute(
+            self._held(job).values(
+                state=outcome.state,
+                reason=outcome.reason,
+                errors_total=outcome.errors_total,
+                seconds=dict(outcome.seconds),
+                cpu_seconds=outcome.cpu_seconds,
+                peak_rss_bytes=outcome.peak_rss_bytes,
+                crashes=job.crashes,
+                finished_at=self._now,
+                **values,
+            )
+        )
+        if result.rowcount != 1:
+            raise LeaseLostError
+        records = [
+            {"job_id": job.id, "number": number, "record": dict(record)}
+            for number, record in enumerate(outcome.records[:REJECTS_KEPT], start=1)
+        ]
+        if records:
+            await connection.execute(self._tables.reject.insert(), records)
+        await self._event(connection, job.id, outcome.state, job.attempt, outcome.reason)
+
+    async def finish_alone(self, job: Job, outcome: Outcome) -> None:
+        """Write the terminal state of a job that loads nothing, in a transaction of its own."""
+        async with self._database.write() as connection:
+            await self.finish(connection, job, outcome)
+
+    async def settle(self, job: Job) -> State | None:
+        """Say what became of a completion whose COMMIT got no reply: its terminal state, or None if it was undone.
+
+        Waits for a transaction that still holds the row, so the answer is final.
+        """
+        table = self._tables.job
+        async with self._database.write() as connection:
+            row = await connection.execute(
+                sa.select(table.c.state, table.c.lease_token).where(table.c.id == job.id).with_for_update()
+            )
+            state, token = row.one()
+        return state if token == job.lease_token and state in TERMINAL else None
+
+    # -- reading -------------------------------------------------------------------------------------
+
+    async def job(self, job_id: int) -> Job | None:
+        """Return one job with its first error records, None if there is none of that number."""
+        table, reject = self._tables.job, self._tables.reject
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(table).where(table.c.id == job_id))).mappings().one_or_none()
+            if row is None:
+                return None
+            records = await connection.execute(
+                sa.select(reject.c.record)
+                .where(reject.c.job_id == job_id)
+                .order_by(reject.c.number)
+                .limit(ERRORS_SHOWN)
+            )
+            return _job(row).evolve(errors=tuple(records.scalars()))
+
+    async def jobs(self, *, limit: int, before: int | None = None, state: State | None = None) -> list[Job]:
+        """Return up to `limit` jobs, newest first, those below the id `before` only; without error records."""
+        table = self._tables.job
+        statement = sa.select(table).order_by(table.c.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(table.c.id < before)
+        if state is not None:
+            statement = statement.where(table.c.state == state)
+        async with self._database.read() as connection:
+            return [_job(row) for row in (await connection.execute(statement)).mappings()]
+
+    async def events(self, job_id: int) -> list[dict[str, Any]]:
+        """Return what happened to a job, oldest first."""
+        event = self._tables.event
+        statement = sa.select(event.c.at, event.c.event, event.c.attempt, event.c.detail)
+        async with self._database.read() as connection:
+            rows = await connection.execute(statement.where(event.c.job_id == job_id).order_by(event.c.id))
+            return [dict(row) for row in rows.mappings()]
+
+    async def last_successes(self) -> dict[str, float]:
+        """Return when each dataset last loaded, in seconds since the epoch: freshness survives a restart."""
+        table = self._tables.job
+        statement = (
+            sa.select(table.c.dataset, sa.func.max(table.c.finished_at))
+            .where(table.c.state.in_(("loaded", "partial")))
+            .group_by(table.c.dataset)
+        )
+        async with self._database.read() as connection:
+            return {dataset: at for dataset, at in (await connection.execute(statement)).tuples()}
+
+    async def spool_keys(self) -> set[str]:
+        """Return the keys of this spool's folders that unfinished jobs still need."""
+        table = self._tables.job
+        statement = sa.select(table.c.spool_key).where(
+            table.c.spool_id == self.spool_id, table.c.state.in_(("queued", "running"))
+        )
+        async with self._database.read() as connection:
+            return {key for key in (await connection.execute(statement)).scalars() if key}
+
+    async def refresh_backlog(self) -> None:
+        """Count what waits, for `backlog()`."""
+        table = self._tables.job
+        waiting = table.c.state.in_(("queued", "running"))
+        statement = sa.select(
+            sa.func.count().filter(waiting),
+            sa.func.coalesce(sa.func.sum(table.c.size_bytes).filter(waiting), 0),
+            sa.func.min(table.c.created_at).filter(waiting),
+            sa.func.count().filter(table.c.state == "dead"),
+        ).where(table.c.state.in_(("queued", "running", "dead")))
+        async with self._database.read() as connection:
+            jobs, size, oldest_at, dead = (await connection.execute(statement)).one()
+        self._backlog = BacklogSnapshot(jobs=jobs, bytes=int(size), oldest_at=oldest_at, dead_jobs=dead)
+
+    def backlog(self) -> BacklogSnapshot:
+        """Return the counts of the last refresh; safe to call from any thread."""
+        return self._backlog
+
+    async def _event(
+        self, connection: AsyncConnection, job_id: int, event: str, attempt: int, detail: str | None
+    ) -> None:
+        await connection.execute(
+            self._tables.event.insert().values(
+                job_id=job_id, at=self._now, event=event, attempt=attempt, daemon=self.daemon_id, detail=detail
+            )
+        )
+
+    async def __aenter__(self) -> Self:
+        """Return itself; `open` and `register` are called by the composition, which needs their results."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give leases back and take the daemon's row away."""
+        await self.close()
+
+
+def _job(row: Any) -> Job:
+    names = set(Job.__slots__) & set(row.keys())
+    fields = {name: row[name] for name in names}
+    rows = RowCounts(**{name: row[f"rows_{name}"] for name in ROW_COLUMNS})
+    return Job(**fields, rows=rows)

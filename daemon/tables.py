@@ -1,0 +1,106 @@
+"""The ledger's tables as the code of this version sees them; how they came to be is in migrations/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+SCHEMA = "headgate"
+"""PostgreSQL schema; SQLite has none, so there the same name is a prefix."""
+
+Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""SQLite numbers rows by itself only in a column that is declared INTEGER."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tables:
+    """The five tables of the ledger for one dialect."""
+
+    ledger: sa.Table
+    daemon: sa.Table
+    job: sa.Table
+    event: sa.Table
+    reject: sa.Table
+
+
+def build_tables(dialect: str) -> Tables:
+    """Return the tables for "postgresql" (schema `headgate`) or "sqlite" (prefix `headgate_`)."""
+    schema = SCHEMA if dialect == "postgresql" else None
+    prefix = "" if schema else f"{SCHEMA}_"
+    metadata = sa.MetaData(schema=schema)
+    job = sa.Table(
+        f"{prefix}job",
+        metadata,
+        sa.Column("id", Key, primary_key=True),
+        sa.Column("dataset", sa.Text, nullable=False),
+        sa.Column("spec_version", sa.Integer, nullable=False),
+        sa.Column("sha256", sa.Text, nullable=False),
+        sa.Column("size_bytes", sa.BigInteger, nullable=False),
+        sa.Column("file", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("spool_id", sa.Text),
+        sa.Column("spool_key", sa.Text),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text),
+        sa.Column("attempt", sa.Integer, nullable=False, default=0),
+        sa.Column("crashes", sa.Integer, nullable=False, default=0),
+        sa.Column("lost_leases", sa.Integer, nullable=False, default=0),
+        sa.Column("run_at", sa.Double, nullable=False),
+        sa.Column("lease_token", sa.Text),
+        sa.Column("lease_daemon", sa.Text),
+        sa.Column("first_job", Key),
+        *(
+            sa.Column(f"rows_{name}", sa.BigInteger, nullable=False, default=0)
+            for name in (
+                "read",
+                "inserted",
+                "updated",
+                "unchanged",
+                "duplicate",
+                "rejected",
+                "blank",
+                "footer",
+            )
+        ),
+        sa.Column("errors_total", sa.BigInteger, nullable=False, default=0),
+        sa.Column("seconds", sa.JSON, nullable=False, default=dict),
+        sa.Column("cpu_seconds", sa.Double),
+        sa.Column("peak_rss_bytes", sa.BigInteger),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("started_at", sa.Double),
+        sa.Column("finished_at", sa.Double),
+    )
+    return Tables(
+        ledger=sa.Table(f"{prefix}ledger", metadata, sa.Column("id", sa.Text, primary_key=True)),
+        daemon=sa.Table(
+            f"{prefix}daemon",
+            metadata,
+            sa.Column("id", sa.Text, primary_key=True),
+            sa.Column("host", sa.Text, nullable=False),
+            sa.Column("pid", sa.Integer, nullable=False),
+            sa.Column("version", sa.Text, nullable=False),
+            sa.Column("spool_id", sa.Text, nullable=False),
+            sa.Column("started_at", sa.Double, nullable=False),
+            sa.Column("beat_at", sa.Double, nullable=False),
+        ),
+        job=job,
+        event=sa.Table(
+            f"{prefix}event",
+            metadata,
+            sa.Column("id", Key, primary_key=True),
+            sa.Column("job_id", Key, nullable=False),
+            sa.Column("at", sa.Double, nullable=False),
+            sa.Column("event", sa.Text, nullable=False),
+            sa.Column("attempt", sa.Integer, nullable=False),
+            sa.Column("daemon", sa.Text),
+            sa.Column("detail", sa.Text),
+        ),
+        reject=sa.Table(
+            f"{prefix}reject",
+            metadata,
+            sa.Column("job_id", Key, primary_key=True, autoincrement=False),
+            sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("record", sa.JSON, nullable=False),
+        ),
+    )

@@ -1,0 +1,241 @@
+"""Spool to target table inside the caller's transaction: owns the load's SQL, knows nothing of jobs or retries."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from .errors import ErrorRecord
+from .target import Target, column_type, prepare_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from .spec import Dataset
+
+STAGE: Final = "headgate_stage"
+ROW: Final = "headgate_row"
+CONFLICTS_NAMED: Final = 1000
+"""How many rows refused by an existing key are named one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """What became of the accepted rows. `conflict_rows` are the sheet rows of the first `CONFLICTS_NAMED` conflicts."""
+
+    inserted: int
+    updated: int
+    unchanged: int
+    conflicts: int = 0
+    conflict_rows: tuple[int, ...] = ()
+
+
+async def load(connection: AsyncConnection, dataset: Dataset, accepted: Path) -> Loaded:
+    """Load the accepted rows (COPY text, see `report.ACCEPTED_FILE`) into the dataset's table.
+
+    Nothing is committed here. A row whose key is in the table already is updated or left alone (`upsert`), or, in
+    mode `insert`, unchanged if it is the same and a conflict if it differs.
+
+    Raises:
+        TargetMismatchError: the table that is there cannot take the rows.
+        sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: the database refused or failed.
+
+    """
+    target = await connection.run_sync(prepare_target, dataset)
+    if connection.dialect.name == "postgresql":
+        await _stage_postgresql(connection, dataset, target, accepted)
+        return await _merge_postgresql(connection, dataset, target)
+    await _stage_sqlite(connection, dataset, target, accepted)
+    loaded = await _merge_sqlite(connection, dataset, target)
+    await connection.exec_driver_sql(f"DROP TABLE temp.{STAGE}")
+    return loaded
+
+
+def key_conflict(dataset: Dataset, sheet: str | None, row: int) -> ErrorRecord:
+    """Return the record of a row that was refused because its key is in the table with other content."""
+    key = ", ".join(dataset.primary_key)
+    return ErrorRecord(
+        code="row.key_conflict",
+        message=f"the key ({key}) is in table {dataset.load.table} already, with other values",
+        hint="correct the key, or use load mode upsert if the newer row is to win",
+        sheet=sheet,
+        row=row,
+        spec_version=dataset.version,
+    )
+
+
+def _stage_columns(connection: AsyncConnection, dataset: Dataset, target: Target) -> str:
+    compiler = connection.dialect.type_compiler_instance
+    types = (compiler.process(column_type(field, connection.dialect.name)) for field in dataset.fields)
+    columns = ", ".join(f"{name} {kind}" for name, kind in zip(target.columns, types, strict=True))
+    return f"{ROW} BIGINT, {columns}"
+
+
+# -- PostgreSQL ------------------------------------------------------------------------------------------
+
+
+async def _stage_postgresql(
+    connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path
+) -> None:
+    columns = _stage_columns(connection, dataset, target)
+    await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {STAGE} ({columns}) ON COMMIT DROP")
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    names = [ROW, *(field.name for field in dataset.fields)]
+    await driver.copy_to_table(STAGE, source=accepted, columns=names, format="text")
+
+
+def _order(dataset: Dataset, target: Target) -> str:
+    """Order rows by key: two loads that touch the same rows then lock them in one order and cannot deadlock."""
+    kinds = {field.name: field.type.kind for field in dataset.fields}
+    parts = [
+        f'{quoted} COLLATE "C"' if kinds[name] == "string" else quoted
+        for name, quoted in zip(dataset.primary_key, target.key, strict=True)
+    ]
+    return f" ORDER BY {', '.join(parts)}" if parts else ""
+
+
+async def _merge_postgresql(connection: AsyncConnection, dataset: Dataset, target: Target) -> Loaded:
+    columns = ", ".join(target.columns)
+    insert = (
+        f"INSERT INTO {target.quoted} ({columns}) SELECT {columns} FROM {STAGE}{_order(dataset, target)}"
+    )
+    total = await _scalar(connection, f"SELECT count(*) FROM {STAGE}")
+    if not target.key:
+        await connection.exec_driver_sql(insert)
+        return Loaded(inserted=total, updated=0, unchanged=0)
+    if dataset.load.mode == "upsert":
+        # A row that the statement inserted has no xmax; one that it updated carries its own transaction there.
+        row = await connection.exec_driver_sql(
+            f"WITH merged AS ({insert} {_on_conflict(dataset, target)} RETURNING (xmax = 0) AS inserted) "
+            "SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM merged"
+        )
+        inserted, updated = row.one()
+        return Loaded(inserted=inserted, updated=updated, unchanged=total - inserted - updated)
+    key = ", ".join(target.key)
+    conflict = (
+        f"WITH fresh AS ({insert} ON CONFLICT ({key}) DO NOTHING RETURNING {key}), "
+        f"refused AS (SELECT s.{ROW} FROM {STAGE} s LEFT JOIN fresh ON {_same('fresh', 's', target.key)} "
+        f"LEFT JOIN {target.quoted} t ON {_same('t', 's', target.key)} "
+        f"WHERE fresh.{target.key[0]} IS NULL AND {_differs('t', 's', target)}) "
+        f"SELECT (SELECT count(*) FROM fresh), count(*), "
+        f"(array_agg({ROW} ORDER BY {ROW}))[1:{CONFLICTS_NAMED}] FROM refused"
+    )
+    inserted, conflicts, rows = (await connection.exec_driver_sql(conflict)).one()
+    return Loaded(
+        inserted=inserted,
+        updated=0,
+        unchanged=total - inserted - conflicts,
+        conflicts=conflicts,
+        conflict_rows=tuple(rows or ()),
+    )
+
+
+def _on_conflict(dataset: Dataset, target: Target) -> str:
+    key = ", ".join(target.key)
+    others = _others(target)
+    if not others:
+        return f"ON CONFLICT ({key}) DO NOTHING"
+    assignments = ", ".join(f"{name} = excluded.{name}" for name in others)
+    changed = f" WHERE {_differs(target.quoted, 'excluded', target)}" if dataset.load.unchanged == "skip" else ""
+    return f"ON CONFLICT ({key}) DO UPDATE SET {assignments}{changed}"
+
+
+def _others(target: Target) -> tuple[str, ...]:
+    return tuple(name for name in target.columns if name not in target.key)
+
+
+def _same(left: str, right: str, names: tuple[str, ...]) -> str:
+    return " AND ".join(f"{left}.{name} = {right}.{name}" for name in names)
+
+
+def _differs(left: str, right: str, target: Target, operator: str = "IS DISTINCT FROM") -> str:
+    return " OR ".join(f"{left}.{name} {operator} {right}.{name}" for name in _others(target)) or "FALSE"
+
+
+# -- SQLite ----------------------------------------------------------------------------------------------
+
+
+async def _stage_sqlite(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> None:
+    await connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE {STAGE} ({_stage_columns(connection, dataset, target)})"
+    )
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    marks = ", ".join("?" for _ in range(len(target.columns) + 1))
+    # The generator is consumed in the driver's own thread: the event loop never sees a row.
+    cursor = await driver.executemany(f"INSERT INTO temp.{STAGE} VALUES ({marks})", _rows(dataset, accepted))
+    await cursor.close()
+
+
+async def _merge_sqlite(connection: AsyncConnection, dataset: Dataset, target: Target) -> Loaded:
+    columns = ", ".join(target.columns)
+    # "WHERE true" keeps SQLite's parser from reading ON CONFLICT as a join condition.
+    insert = f"INSERT INTO {target.quoted} ({columns}) SELECT {columns} FROM temp.{STAGE} WHERE true"
+    total = await _scalar(connection, f"SELECT count(*) FROM temp.{STAGE}")
+    if not target.key:
+        await connection.exec_driver_sql(insert)
+        return Loaded(inserted=total, updated=0, unchanged=0)
+    join = f"temp.{STAGE} s JOIN {target.quoted} t ON {_same('t', 's', target.key)}"
+    present = await _scalar(connection, f"SELECT count(*) FROM {join}")
+    if dataset.load.mode == "upsert":
+        conflict = _on_conflict(dataset, target).replace("IS DISTINCT FROM", "IS NOT")
+        written = (await connection.exec_driver_sql(f"{insert} {conflict}")).rowcount
+        inserted = total - present
+        return Loaded(inserted=inserted, updated=written - inserted, unchanged=total - written)
+    differs = f"FROM {join} WHERE {_differs('t', 's', target, 'IS NOT')}"
+    conflicts = await _scalar(connection, f"SELECT count(*) {differs}")
+    named = await connection.exec_driver_sql(f"SELECT s.{ROW} {differs} ORDER BY s.{ROW} LIMIT {CONFLICTS_NAMED}")
+    rows = tuple(named.scalars())
+    await connection.exec_driver_sql(f"{insert} ON CONFLICT ({', '.join(target.key)}) DO NOTHING")
+    return Loaded(
+        inserted=total - present,
+        updated=0,
+        unchanged=present - conflicts,
+        conflicts=conflicts,
+        conflict_rows=rows,
+    )
+
+
+ESCAPED: Final = re.compile(r"\\(.)")
+MEANING: Final = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
+
+
+def _unescape(text: str) -> str:
+    return ESCAPED.sub(lambda match: MEANING[match[1]], text)
+
+
+def _rows(dataset: Dataset, accepted: Path) -> Iterator[list[object]]:
+    """Yield the rows of a COPY text file as SQLite stores them: `\\N` is null, booleans are 0 and 1."""
+    convert: list[Callable[[str], object] | None] = [int]
+    for field in dataset.fields:
+        convert.append(_from_copy(field.type.kind))
+    with accepted.open(encoding="utf-8", newline="\n") as lines:
+        for line in lines:
+            values: list[object] = list(line.rstrip("\n").split("\t"))
+            for index, function in enumerate(convert):
+                text = values[index]
+                if text == "\\N":
+                    values[index] = None
+                elif function is not None:
+                    values[index] = function(str(text))
+                elif "\\" in str(text):
+                    values[index] = _unescape(str(text))
+            yield values
+
+
+def _from_copy(kind: str) -> Callable[[str], object] | None:
+    converters: dict[str, Callable[[str], object]] = {
+        "integer": int,
+        "number": float,
+        "boolean": lambda text: text == "t",
+    }
+    return converters.get(kind)
+
+
+async def _scalar(connection: AsyncConnection, statement: str) -> int:
+    return int((await connection.exec_driver_sql(statement)).scalar_one())

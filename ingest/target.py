@@ -1,0 +1,197 @@
+"""The table that a dataset is loaded into: owns its column types, its creation and the check of one that is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import NoSuchTableError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy import Connection
+
+    from .spec import Dataset, Field
+
+SQLITE_EXACT_DIGITS: Final = 15
+"""Digits that SQLite's NUMERIC affinity keeps when it turns text into a double (https://sqlite.org/datatype3.html)."""
+
+CREATE_LOCK: Final = 0x68656164_7461626C
+"""Key of the advisory lock under which one load at a time creates tables: "headtabl" in ASCII."""
+
+FAMILIES: Final = {
+    "string": {"string"},
+    "integer": {"integer", "decimal", "number"},
+    "number": {"number"},
+    "decimal": {"decimal"},
+    "boolean": {"boolean"},
+    "date": {"date"},
+    "datetime": {"datetime"},
+    "time": {"time"},
+    "duration": {"duration"},
+}
+"""Which kinds of column take a field of each kind without loss."""
+
+
+class TargetMismatchError(Exception):
+    """The target table cannot take the dataset's rows as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The quoted names that the load's statements are made of; `schema` is None for the default one."""
+
+    schema: str | None
+    table: str
+    quoted: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+
+
+def column_type(field: Field, dialect: str) -> sa.types.TypeEngine[object]:
+    """Return the column type of a field: exact types throughout, text on SQLite where it has none."""
+    kind = field.type.kind
+    if kind == "decimal":
+        precision, scale = field.type.precision, field.type.scale
+        if dialect == "sqlite" and (precision is None or precision > SQLITE_EXACT_DIGITS):
+            return sa.Text()
+        return sa.Numeric(precision, scale)
+    types: dict[str, sa.types.TypeEngine[object]] = {
+        "string": sa.Text(),
+        "integer": sa.BigInteger(),
+        "number": sa.Double(),
+        "boolean": sa.Boolean(),
+        "date": sa.Date(),
+        "datetime": sa.DateTime(),
+        "time": sa.Time(),
+        "duration": sa.Interval() if dialect == "postgresql" else sa.Text(),
+    }
+    return types[kind]
+
+
+def prepare_target(connection: Connection, dataset: Dataset) -> Target:
+    """Create the target table if it is missing, verify it if it is there, and return its quoted names.
+
+    Raises:
+        TargetMismatchError: a column or the unique key is missing, or a column is of a type that would lose values.
+
+    """
+    schema, _, name = dataset.load.table.rpartition(".")
+    target_schema = schema or None
+    try:
+        found = sa.inspect(connection).get_columns(name, schema=target_schema)
+    except NoSuchTableError:
+        found = _create(connection, dataset, name, target_schema)
+    _verify(connection, dataset, name, target_schema, {column["name"]: column for column in found})
+    preparer = connection.dialect.identifier_preparer
+    quoted = preparer.quote_identifier(name)
+    if target_schema:
+        quoted = f"{preparer.quote_identifier(target_schema)}.{quoted}"
+    return Target(
+        schema=target_schema,
+        table=name,
+        quoted=quoted,
+        columns=tuple(preparer.quote_identifier(field.name) for field in dataset.fields),
+        key=tuple(preparer.quote_identifier(field) for field in dataset.primary_key),
+    )
+
+
+def _create(
+    connection: Connection, dataset: Dataset, name: str, schema: str | None
+) -> list[sa.engine.interfaces.ReflectedColumn]:
+    dialect = connection.dialect.name
+    if dialect == "postgresql":
+        # CREATE TABLE IF NOT EXISTS still collides when two transactions run it at once.
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATE_LOCK})
+        if schema:
+            connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
+    required = {field.name for field in dataset.fields if field.constraints.required}
+    table = sa.Table(
+        name,
+        sa.MetaData(),
+        *(
+            sa.Column(
+                field.name,
+                column_type(field, dialect),
+                primary_key=field.name in dataset.primary_key,
+                autoincrement=False,
+                nullable=field.name not in required and field.name not in dataset.primary_key,
+            )
+            for field in dataset.fields
+        ),
+        schema=schema,
+    )
+    table.create(connection, checkfirst=True)
+    return sa.inspect(connection).get_columns(name, schema=schema)
+
+
+def _verify(
+    connection: Connection,
+    dataset: Dataset,
+    name: str,
+    schema: str | None,
+    found: dict[str, sa.engine.interfaces.ReflectedColumn],
+) -> None:
+    missing = [field.name for field in dataset.fields if field.name not in found]
+    if missing:
+        raise TargetMismatchError(
+            f"table {dataset.load.table} has no column {', '.join(missing)}; add it or take the field out of the dataset"
+        )
+    for field in dataset.fields:
+        kind = _kind(found[field.name]["type"])
+        if kind is not None and kind not in FAMILIES[field.type.kind] and connection.dialect.name != "sqlite":
+            raise TargetMismatchError(
+                f"column {field.name} of table {dataset.load.table} is {found[field.name]['type']}, which cannot hold "
+                f"{field.type.kind} values without loss; change the column or the field's type"
+            )
+    declared = {field.name for field in dataset.fields}
+    demanded = [
+        column
+        for column, facts in found.items()
+        if column not in declared
+        and not facts["nullable"]
+        and facts.get("default") is None
+        and not facts.get("identity")
+        and not facts.get("computed")
+        and not facts.get("autoincrement") is True
+    ]
+    if demanded:
+        raise TargetMismatchError(
+            f"table {dataset.load.table} demands a value for {', '.join(demanded)}, which the dataset does not have; "
+            "declare the field or give the column a default"
+        )
+    if dataset.primary_key and set(dataset.primary_key) not in _unique_keys(connection, name, schema):
+        raise TargetMismatchError(
+            f"table {dataset.load.table} has no primary key or unique index on exactly "
+            f"({', '.join(dataset.primary_key)}); create one or change the dataset's primaryKey"
+        )
+
+
+def _unique_keys(connection: Connection, name: str, schema: str | None) -> Collection[set[str]]:
+    inspector = sa.inspect(connection)
+    keys = [set(inspector.get_pk_constraint(name, schema=schema)["constrained_columns"])]
+    keys += [set(facts["column_names"]) for facts in inspector.get_unique_constraints(name, schema=schema)]
+    keys += [
+        {column for column in facts["column_names"] if column}
+        for facts in inspector.get_indexes(name, schema=schema)
+        if facts["unique"] and not facts.get("dialect_options", {}).get("postgresql_where")
+    ]
+    return keys
+
+
+def _kind(column: sa.types.TypeEngine[object]) -> str | None:
+    order: tuple[tuple[type, str], ...] = (
+        (sa.Boolean, "boolean"),
+        (sa.Integer, "integer"),
+        (sa.Double, "number"),
+        (sa.Float, "number"),
+        (sa.Numeric, "decimal"),
+        (sa.String, "string"),
+        (sa.DateTime, "datetime"),
+        (sa.Date, "date"),
+        (sa.Time, "time"),
+        (sa.Interval, "duration"),
+    )
+    return next((kind for known, kind in order if isinstance(column, known)), None)

@@ -54,12 +54,20 @@ class LeaseLostError(HeadgateError):
     """Another daemon has taken the job over; this one must not touch it any more."""
 
 
-class LoadError(HeadgateError):
-    """The rows could not be written to the target table."""
+class RowsUnaccountedError(HeadgateError):
+    """Some rows of the workbook are neither loaded nor rejected: a defect of Headgate, so nothing was committed."""
 
 
 class DatabaseUnavailableError(RetryableError):
     """The database cannot be reached or had to give up; it may work later."""
+
+
+class FileTooLargeError(HeadgateError):
+    """The file is larger than is taken in."""
+
+
+class FileUnstableError(RetryableError):
+    """The file changed while it was read; it is taken when it has stayed the same for two scans."""
 
 
 class SpoolFullError(RetryableError):

@@ -47,6 +47,8 @@ class Ledger:
         self._lease_seconds = lease_seconds
         self._tables = build_tables(database.dialect)
         self._backlog = BacklogSnapshot()
+        # One process owns an SQLite file, so whatever another daemon left there is over.
+        self._alone = database.dialect == "sqlite"
         self.daemon_id = uuid4().hex
         self.spool_id = ""
         if database.dialect == "postgresql":
@@ -242,16 +244,6 @@ class Ledger:
             await self._event(connection, row["id"], "running", row["attempt"], None)
             return _job(row)
 
-    async def next_due_seconds(self) -> float | None:
-        """Return in how many seconds the next job of this spool is due (0 if one is), None if none waits."""
-        table = self._tables.job
-        soonest = sa.select(sa.func.min(table.c.run_at) - self._now).where(
-            table.c.state == "queued", table.c.spool_id == self.spool_id
-        )
-        async with self._database.read() as connection:
-            seconds = (await connection.execute(soonest)).scalar_one()
-        return None if seconds is None else max(0.0, float(seconds))
-
     async def beat(self) -> None:
         """Tell the others that this daemon lives; a row that was reaped meanwhile is entered anew."""
         daemon = self._tables.daemon
@@ -275,6 +267,7 @@ class Ledger:
                 sa.select(daemon.c.id).where(
                     daemon.c.id != self.daemon_id,
                     sa.or_(
+                        sa.literal(self._alone),
                         daemon.c.beat_at < self._now - self._lease_seconds,
                         daemon.c.id.in_(known_dead),
                     ),
@@ -484,10 +477,10 @@ class Ledger:
             return {dataset: at for dataset, at in (await connection.execute(statement)).tuples()}
 
     async def spool_keys(self) -> set[str]:
-        """Return the keys of this spool's folders that unfinished jobs still need."""
+        """Return the keys of this spool's folders that jobs still need: unfinished ones, and dead ones for a retry."""
         table = self._tables.job
         statement = sa.select(table.c.spool_key).where(
-            table.c.spool_id == self.spool_id, table.c.state.in_(("queued", "running"))
+            table.c.spool_id == self.spool_id, table.c.state.in_(("queued", "running", "dead"))
         )
         async with self._database.read() as connection:
             return {key for key in (await connection.execute(statement)).scalars() if key}

@@ -15,18 +15,10 @@ from pathlib import Path
 from typing import Final, Self
 from uuid import uuid4
 
-from .errors import HeadgateError, SpoolFullError, StartupError
+from .errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
 
 CHUNK_BYTES: Final = 1 << 20
 FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-class FileTooLargeError(HeadgateError):
-    """The file is larger than is taken in."""
-
-
-class FileUnstableError(HeadgateError):
-    """The file changed while it was read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

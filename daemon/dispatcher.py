@@ -1,0 +1,360 @@
+"""Claim, parse in a worker, load, finish: the only place that decides what becomes of a failed attempt."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from ingest.errors import ErrorRecord, FileRejectedError
+from ingest.load import load
+from ingest.report import ACCEPTED_FILE
+from ingest.target import TargetMismatchError
+
+from .errors import (
+    DatabaseUnavailableError,
+    LeaseLostError,
+    PoolClosedError,
+    QueueFullError,
+    RetryableError,
+    TaskTimeoutError,
+    WorkerCrashedError,
+)
+from .jobs import Job, Outcome
+from .outcomes import Records, loaded_rows, read_records, refused_file, refused_parse
+from .worktasks import parse_workbook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from ingest.report import Report
+    from ingest.spec import Dataset
+
+    from .database import Database
+    from .executors import Envelope, Executors
+    from .ledger import Ledger
+    from .metrics import Metrics
+    from .spool import Spool
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LOADS_BESIDE_PARSES: Final = 2
+"""Jobs in flight beyond the CPU workers: while one file is loaded, the worker is parsing the next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often an attempt is repeated, and after what pause (exponential, full jitter)."""
+
+    max_attempts: int
+    max_crashes: int
+    max_lost_leases: int
+    backoff_seconds: float
+    backoff_max_seconds: float
+
+    def delay_seconds(self, attempt: int) -> float:
+        """Return a random pause up to the exponential bound: "full jitter" of the AWS Architecture Blog, 2015."""
+        bound = min(self.backoff_max_seconds, self.backoff_seconds * 2 ** max(0, attempt - 1))
+        return random.uniform(0, bound)  # noqa: S311  # spreads load, guards nothing
+
+
+class _RolledBackError(Exception):
+    """Carries the outcome of a load that must not be committed out of its transaction."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+class Dispatcher:
+    """Moves jobs from `queued` to their terminal state, as many at once as the workers can use."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        database: Database,
+        executors: Executors,
+        spool: Spool,
+        datasets: Mapping[str, Dataset],
+        metrics: Metrics,
+        retry: RetryPolicy,
+        parallel_parses: int,
+        poll_seconds: float,
+        drain_seconds: float,
+        only: Collection[int] | None = None,
+    ) -> None:
+        self._ledger, self._database, self._executors, self._spool = ledger, database, executors, spool
+        self._datasets, self._metrics, self._retry = datasets, metrics, retry
+        self._poll_seconds, self._drain_seconds, self._only = poll_seconds, drain_seconds, only
+        self._slots = asyncio.Semaphore(parallel_parses + LOADS_BESIDE_PARSES)
+        self._wake = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._running: set[asyncio.Task[None]] = set()
+        self._fatal: BaseException | None = None
+
+    def wake(self) -> None:
+        """Say that there may be a job to claim."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Claim and run jobs until `close`; every job's own failure is its own affair."""
+        while not self._closing.is_set():
+            await self._slots.acquire()
+            if self._fatal is not None:
+                raise self._fatal
+            self._wake.clear()
+            job = await self._claim()
+            if job is None:
+                self._slots.release()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
+                continue
+            task = asyncio.create_task(self._run(job), name=f"job-{job.id}")
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    async def __aenter__(self) -> Self:
+        """Return itself; `run` is started by the composition, which watches it."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Drain."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Claim no more, give the running jobs their time to end, then kill what is left and give it back."""
+        self._closing.set()
+        self._wake.set()
+        if self._running:
+            logger.info("draining", extra={"jobs": len(self._running), "seconds": self._drain_seconds})
+            await asyncio.wait(self._running, timeout=self._drain_seconds)
+        await self.terminate()
+
+    async def terminate(self) -> None:
+        """Kill the running jobs at once; the ledger gives their attempts back."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._slots.release()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The job could not even be put back: end the process, so that its lease is given to another.
+            self._fatal = error
+            self._wake.set()
+
+    async def _claim(self) -> Job | None:
+        try:
+            return await self._ledger.claim(datasets=self._datasets, only=self._only)
+        except Exception as error:
+            self._raise_unless_transient(error)
+            logger.warning("claim failed", extra={"error": str(error)})
+            return None
+
+    def _raise_unless_transient(self, error: Exception) -> None:
+        if not isinstance(error, RetryableError) and self._database.classify(error) != "transient":
+            raise error
+
+    # -- one job -------------------------------------------------------------------------------------
+
+    async def _run(self, job: Job) -> None:
+        self._metrics.attempt(job.dataset, time.time())
+        try:
+            outcome = await self._attempt(job)
+            await self._tell(job, outcome)
+        except LeaseLostError:
+            logger.warning("lease lost", extra={"job": job.id, "attempt": job.attempt})
+        except asyncio.CancelledError:
+            logger.info("job given back", extra={"job": job.id, "attempt": job.attempt})
+            raise
+        except WorkerCrashedError as error:
+            await self._failed(job.evolve(crashes=job.crashes + 1), "file.worker_crash", error)
+        except (QueueFullError, PoolClosedError) as error:
+            await self._requeue(job, "pool_busy", error, give_back=True)
+        except Exception as error:  # noqa: BLE001  # whatever it was, the job must reach a state
+            await self._failed(job, "load.retry_exhausted", error)
+        finally:
+            if job.spool_key and job.lease_token:
+                self._spool.remove_work(job.spool_key, job.lease_token)
+
+    async def _attempt(self, job: Job) -> Outcome:
+        """Take a job to its terminal state and return it; anything raised is a failed attempt."""
+        dataset = self._datasets[job.dataset]
+        assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
+        assert job.lease_token is not None  # noqa: S101  # a claim sets it
+        folder = self._spool.work_folder(job.spool_key, job.lease_token)
+        try:
+            envelope = await self._parse(job, dataset, folder)
+        except FileRejectedError as error:
+            return await self._finish(job, refused_file(error.record))
+        records = await self._executors.run_io(read_records, folder)
+        if envelope.value.rejection is not None:
+            return await self._finish(job, refused_parse(envelope, envelope.value.rejection, records))
+        return await self._load(job, dataset, envelope, records, folder / ACCEPTED_FILE)
+
+    async def _parse(self, job: Job, dataset: Dataset, folder: Path) -> Envelope[Report]:
+        assert job.spool_key is not None  # noqa: S101  # looked at by the caller
+        limits = dataset.limits
+        try:
+            return await self._executors.submit_cpu(
+                parse_workbook,
+                self._spool.source(job.spool_key),
+                dataset,
+                folder,
+                timeout=limits.parse_seconds,
+                kind="parse",
+                memory_bytes=limits.worker_mb << 20,
+            )
+        except TaskTimeoutError as error:
+            record = ErrorRecord(
+                code="file.timeout",
+                message=f"reading {job.file} took longer than {limits.parse_seconds} s",
+                hint="split the workbook, or raise limits.parse_seconds of the dataset",
+                spec_version=dataset.version,
+            )
+            raise FileRejectedError(record) from error
+        except MemoryError as error:
+            record = ErrorRecord(
+                code="file.memory_limit",
+                message=f"reading {job.file} needs more than {limits.worker_mb} MB",
+                hint="split the workbook, or raise limits.worker_mb of the dataset",
+                spec_version=dataset.version,
+            )
+            raise FileRejectedError(record) from error
+
+    async def _load(
+        self, job: Job, dataset: Dataset, envelope: Envelope[Report], records: Records, accepted: Path
+    ) -> Outcome:
+        started = time.perf_counter()
+        loaded_at = started
+        outcome: Outcome | None = None
+        try:
+            async with self._database.write() as connection:
+                await self._ledger.lock(connection, job)
+                loaded = await load(connection, dataset, accepted)
+                loaded_at = time.perf_counter()
+                outcome = loaded_rows(dataset, envelope, records, loaded, loaded_at - started)
+                if outcome.state == "rejected":
+                    raise _RolledBackError(outcome)
+                await self._ledger.finish(connection, job, outcome)
+            seconds = {**outcome.seconds, "commit": time.perf_counter() - loaded_at}
+            return replace(outcome, seconds=seconds)
+        except _RolledBackError as error:
+            return await self._finish(job, error.outcome)
+        except TargetMismatchError as error:
+            return await self._give_up(job, "load.db_rejected", error)
+        except Exception as error:
+            return await self._after_database_error(job, outcome, error)
+
+    async def _after_database_error(self, job: Job, outcome: Outcome | None, error: Exception) -> Outcome:
+        """Decide by the kind of error; a COMMIT without reply may have worked, so the row is read back first."""
+        kind = self._database.classify(error)
+        if kind == "data":
+            record = ErrorRecord(
+                code="load.db_rejected",
+                message=f"the database refused the rows: {_first_line(error)}",
+                hint="correct the rows or the dataset's constraints so that they match the table's",
+            )
+            return await self._finish(job, refused_file(record))
+        if kind == "configuration":
+            return await self._give_up(job, "load.db_rejected", error)
+        if kind != "transient":
+            raise error
+        settled = await self._persist(lambda: self._ledger.settle(job))
+        if settled is not None and outcome is not None:
+            return outcome
+        raise DatabaseUnavailableError(f"the database gave up: {_first_line(error)}") from error
+
+    # -- what becomes of it --------------------------------------------------------------------------
+
+    async def _finish(self, job: Job, outcome: Outcome) -> Outcome:
+        await self._persist(lambda: self._ledger.finish_alone(job, outcome))
+        return outcome
+
+    async def _give_up(self, job: Job, code: str, error: Exception) -> Outcome:
+        record = ErrorRecord(
+            code=code, message=_first_line(error), hint="correct the cause, then submit the file again"
+        )
+        return await self._finish(job, replace(refused_file(record), state="dead"))
+
+    async def _failed(self, job: Job, code: str, error: Exception) -> None:
+        """Retry a failed attempt or give the job up when its attempts or crashes are used up."""
+        crashed = code == "file.worker_crash"
+        exhausted = job.crashes >= self._retry.max_crashes if crashed else job.attempt >= self._retry.max_attempts
+        if not exhausted:
+            await self._requeue(job, "worker_crash" if crashed else "transient", error)
+            return
+        with contextlib.suppress(LeaseLostError):
+            await self._tell(job, await self._give_up(job, code, error))
+
+    async def _requeue(self, job: Job, reason: str, error: Exception, *, give_back: bool = False) -> None:
+        delay = self._retry.delay_seconds(job.attempt)
+        logger.warning(
+            "attempt failed",
+            extra={"job": job.id, "attempt": job.attempt, "error": _first_line(error), "retry_seconds": delay},
+            exc_info=None if isinstance(error, (RetryableError, WorkerCrashedError)) else error,
+        )
+        with contextlib.suppress(LeaseLostError):
+            await self._persist(
+                lambda: self._ledger.requeue(
+                    job, delay_seconds=delay, reason=_first_line(error), give_back=give_back
+                )
+            )
+            self._metrics.job_retried(reason)
+
+    async def _persist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a ledger transaction until the database answers: a job must not stay `running` for want of it."""
+        attempt = 0
+        while True:
+            try:
+                return await write()
+            except Exception as error:
+                if isinstance(error, LeaseLostError):
+                    raise
+                self._raise_unless_transient(error)
+                attempt += 1
+                logger.warning("ledger not reached", extra={"error": _first_line(error), "attempt": attempt})
+                await asyncio.sleep(max(0.05, self._retry.delay_seconds(attempt)))
+
+    async def _tell(self, job: Job, outcome: Outcome) -> None:
+        self.tell(job, outcome)
+        if job.spool_key and outcome.state != "dead":
+            await self._executors.run_io(self._spool.remove, job.spool_key)
+
+    def tell(self, job: Job, outcome: Outcome) -> None:
+        """Count and log the one outcome of a job."""
+        self._metrics.job_finished(
+            dataset=job.dataset,
+            outcome=outcome.state,
+            rows=asdict(outcome.rows),
+            codes=outcome.codes,
+            size_bytes=job.size_bytes,
+            stage_seconds=outcome.seconds,
+        )
+        logger.info(
+            "job finished",
+            extra={
+                "job": job.id,
+                "state": outcome.state,
+                "dataset": job.dataset,
+                "file": job.file,
+                "attempt": job.attempt,
+                "reason": outcome.reason,
+                **{f"rows_{name}": count for name, count in asdict(outcome.rows).items()},
+            },
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    cause = getattr(error, "orig", None) or error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]

@@ -1,0 +1,80 @@
+"""The daemon's sign of life in the ledger: beats, reaps the dead, and knows whether the database answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from .database import Database
+    from .executors import Executors
+    from .jobs import Job
+    from .ledger import Ledger
+    from .spool import Spool
+
+logger = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """Runs from before the first claim until after the drain: a daemon that drains is alive."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        spool: Spool,
+        executors: Executors,
+        database: Database,
+        beat_seconds: float,
+        max_lost_leases: int,
+        given_up: Callable[[Job], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._ledger, self._spool, self._executors, self._database = ledger, spool, executors, database
+        self._beat_seconds, self._max_lost_leases = beat_seconds, max_lost_leases
+        self._given_up, self._wake = given_up, wake
+        self._closing = asyncio.Event()
+        self.trouble: str | None = None
+
+    async def __aenter__(self) -> Self:
+        """Take over what dead daemons left, before anything is claimed."""
+        await self._beat()
+        dead = await self._executors.run_io(self._spool.dead_daemons)
+        removed = await self._executors.run_io(self._spool.sweep, await self._ledger.spool_keys(), dead)
+        if removed:
+            logger.info("spool swept", extra={"folders": removed})
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop beating."""
+        self._closing.set()
+
+    async def run(self) -> None:
+        """Beat until closed; a database that does not answer is waited for, and readiness says so."""
+        while not self._closing.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self._beat_seconds)
+                return
+            try:
+                await self._beat()
+            except Exception as error:
+                if self._database.classify(error) != "transient":
+                    raise
+                if self.trouble is None:
+                    logger.warning("database not reached", extra={"error": str(error)})
+                self.trouble = "the database does not answer"
+            else:
+                if self.trouble is not None:
+                    logger.info("database reached again")
+                self.trouble = None
+
+    async def _beat(self) -> None:
+        await self._ledger.beat()
+        dead = await self._executors.run_io(self._spool.dead_daemons)
+        for job in await self._ledger.reap(known_dead=dead, max_lost_leases=self._max_lost_leases):
+            self._given_up(job)
+        await self._ledger.refresh_backlog()
+        self._wake()

@@ -2,10 +2,97 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from types import MappingProxyType
+from typing import Any, Final, Literal, Self
 
 Severity = Literal["error", "warning", "info"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CatalogueEntry:
+    """How bad an error code is, and what its reader can do about it when the place knows nothing better."""
+
+    hint: str
+    severity: Severity = "error"
+
+
+def _error(hint: str) -> CatalogueEntry:
+    return CatalogueEntry(hint=hint)
+
+
+def _warning(hint: str) -> CatalogueEntry:
+    return CatalogueEntry(hint=hint, severity="warning")
+
+
+def _info(hint: str) -> CatalogueEntry:
+    return CatalogueEntry(hint=hint, severity="info")
+
+
+CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
+    {
+        "file.empty": _error("send the file again: it has no content"),
+        "file.too_large": _error("split the workbook, or raise limits.file_mb of the dataset"),
+        "file.unstable": _error("send the file again when its writer has closed it"),
+        "file.format_unknown": _error("save it as an Excel workbook (.xlsx) and send that"),
+        "file.format_mismatch": _warning("rename the file: its content is not what its extension says"),
+        "file.encrypted": _error("remove the password (File, Info, Protect Workbook) and send it again"),
+        "file.corrupt_container": _error("open the file in Excel, let it repair it, save it and send that"),
+        "file.corrupt_xml": _error("open the file in Excel, let it repair it, save it and send that"),
+        "file.truncated": _error("send the file again: its end is missing"),
+        "file.bomb": _error("save the workbook anew with Excel: this file expands like a decompression bomb"),
+        "file.cell_limit": _error("delete the far-away cells of the sheet, or raise limits.cells of the dataset"),
+        "file.timeout": _error("split the workbook, or raise limits.parse_seconds of the dataset"),
+        "file.worker_crash": _error("open the file in Excel, save it anew and send that"),
+        "file.memory_limit": _error("split the workbook, or raise limits.worker_mb of the dataset"),
+        "file.encoding_ambiguous": _error("save the file as UTF-8"),
+        "file.no_spec": _error("name the dataset, or add a match.glob that covers the file"),
+        "file.spec_ambiguous": _error("name the dataset, or narrow the match.glob of all but one"),
+        "file.duplicate_content": _info("nothing to do: the same content was handed in before"),
+        "sheet.missing": _error("rename the sheet, or change workbook.sheets of the dataset"),
+        "sheet.hidden_only": _error("unhide the sheet, or set workbook.hidden_sheets: include"),
+        "sheet.ambiguous": _error("name the sheet in workbook.sheets of the dataset"),
+        "header.not_found": _error("correct the column titles, or add them to the fields' header lists"),
+        "header.ambiguous": _error("keep one header row, or set header.mode: row in the dataset"),
+        "header.missing_required": _error("add the column, or add its title to the field's header list"),
+        "header.extra_column": _warning("remove the column, or declare a field for it"),
+        "header.duplicate_label": _error("give every column that is read its own title"),
+        "header.drift": _warning("check that the renamed columns still mean the same"),
+        "table.no_rows": _error("send a workbook that has rows below its header"),
+        "table.too_many_bad_rows": _error("correct the rows, or raise the dataset's quarantine limits"),
+        "table.reconcile_mismatch": _error("correct the footer or the rows that it sums up"),
+        "load.db_rejected": _error("correct the rows or the dataset so that they fit the target table"),
+        "load.retry_exhausted": _error("look at the cause, then submit the file again"),
+        "row.blank": _info("nothing to do: the row is empty"),
+        "row.footer": _info("nothing to do: the row ends the table"),
+        "row.extra_cells": _error("move the cells into a declared column, or below the end of the table"),
+        "row.duplicate_exact": _info("nothing to do: the same row came before"),
+        "row.key_null": _error("fill in the key"),
+        "row.key_duplicate": _error("keep one row of the key, or set duplicates.in_file: last_wins"),
+        "row.key_conflict": _error("correct the key, or load with mode: upsert"),
+        "cell.required": _error("fill in the cell"),
+        "cell.type": _error("enter a value of the declared type"),
+        "cell.enum": _error("enter one of the allowed values"),
+        "cell.pattern": _error("enter a value of the declared form"),
+        "cell.range": _error("enter a value within the declared bounds"),
+        "cell.length": _error("enter a text of the declared length"),
+        "cell.scale_overflow": _error("round the value, or declare more digits"),
+        "cell.precision_lost": _error("format the column as text and enter the number again: digits are lost"),
+        "cell.scientific_id": _error("format the column as text and enter the number again with all its digits"),
+        "cell.excel_error": _error("correct the formula"),
+        "cell.formula_no_cache": _error("open the workbook in Excel, recalculate and save it"),
+        "cell.date_ambiguous": _error("enter a real date, or declare the format of the text"),
+        "cell.date_out_of_range": _error("enter a date of the years 1900 to 9999"),
+        "cell.nul_char": _error("remove the NUL character"),
+        "cell.control_char": _error("remove the control character"),
+        "cell.number_as_text": _info("nothing to do: the number was read from text"),
+        "cell.merged_fill": _info("nothing to do: the value was taken from the merged range"),
+    }
+)
+"""Every code, with its severity and the hint that is given when the place of the error knows no better one."""
+
+CODES: Final[tuple[str, ...]] = tuple(CATALOGUE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +128,16 @@ class FileRejectedError(Exception):
     def __reduce__(self) -> tuple[type[Self], tuple[ErrorRecord]]:
         """Survive pickling on the way out of a worker: the constructor takes the record, not the message."""
         return type(self), (self.record,)
+
+
+def rejected(code: str, message: str, *, hint: str | None = None, sheet: str | None = None) -> FileRejectedError:
+    """Return the exception that refuses a file, with the catalogue's severity and, unless given, its hint."""
+    return FileRejectedError(
+        ErrorRecord(
+            code=code,
+            message=message,
+            hint=hint or CATALOGUE[code].hint,
+            severity=CATALOGUE[code].severity,
+            sheet=sheet,
+        )
+    )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .database import Database
     from .executors import Executors
-    from .ledger import Ledger
+    from .job_queries import JobQueries
     from .spool import Received, Spool
     from .submissions import Submissions
 
@@ -76,15 +76,11 @@ def load_token(path: Path) -> str:
         mode = path.stat().st_mode
         token = path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise StartupError(
-            f"token file {path}: {error.strerror}; correct api.token_file or its folder"
-        ) from error
+        raise StartupError(f"token file {path}: {error.strerror}; correct api.token_file or its folder") from error
     if mode & 0o077:
         raise StartupError(f"token file {path} can be read by others; run: chmod 600 {path}")
     if not token:
-        raise StartupError(
-            f"token file {path} is empty; write a token into it, or remove it to have one made"
-        )
+        raise StartupError(f"token file {path} is empty; write a token into it, or remove it to have one made")
     return token
 
 
@@ -98,7 +94,7 @@ class Api:
         port: int,
         token: str,
         max_file_bytes: int,
-        ledger: Ledger,
+        queries: JobQueries,
         submissions: Submissions,
         spool: Spool,
         executors: Executors,
@@ -106,7 +102,7 @@ class Api:
     ) -> None:
         self._host, self.port, self._token = host, port, token.encode()
         self._max_file_bytes = max_file_bytes
-        self._ledger, self._submissions, self._spool = ledger, submissions, spool
+        self._queries, self._submissions, self._spool = queries, submissions, spool
         self._executors, self._database = executors, database
         self._runner: web.AppRunner | None = None
 
@@ -169,9 +165,7 @@ class Api:
     def _authenticate(self, request: web.Request) -> None:
         scheme, _, given = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self._token):
-            raise ProblemError(
-                401, "Unauthorized", "send the token of api.token_file as: Authorization: Bearer TOKEN"
-            )
+            raise ProblemError(401, "Unauthorized", "send the token of api.token_file as: Authorization: Bearer TOKEN")
 
     # -- jobs ----------------------------------------------------------------------------------------
 
@@ -211,7 +205,11 @@ class Api:
     def _too_large(self) -> ProblemError:
         limit = f"{self._max_file_bytes >> 20} MB"
         return ProblemError(
-            413, "Content Too Large", f"at most {limit} are taken", code="file.too_large", hint="split the file"
+            413,
+            "Content Too Large",
+            f"at most {limit} are taken",
+            code="file.too_large",
+            hint="split the file",
         )
 
     async def _list(self, request: web.Request) -> web.Response:
@@ -221,7 +219,7 @@ class Api:
         if state is not None and state not in STATES:
             raise ProblemError(400, "Bad Request", f"state is one of: {', '.join(STATES)}")
         assert limit is not None  # noqa: S101  # it has a default
-        jobs = await self._ledger.jobs(limit=limit + 1, before=cursor, state=state)  # type: ignore[arg-type]
+        jobs = await self._queries.jobs(limit=limit + 1, before=cursor, state=state)  # type: ignore[arg-type]
         page = jobs[:limit]
         return web.json_response(
             {
@@ -232,10 +230,10 @@ class Api:
 
     async def _show(self, request: web.Request) -> web.Response:
         text = request.match_info["id"]
-        job = await self._ledger.job(int(text)) if _is_id(text) else None
+        job = await self._queries.job(int(text)) if _is_id(text) else None
         if job is None:
             raise ProblemError(404, "Not Found", f"there is no job {text}")
-        return web.json_response({**job.as_dict(), "events": await self._ledger.events(job.id)})
+        return web.json_response({**job.as_dict(), "events": await self._queries.events(job.id)})
 
 
 def _receive_problem(error: BaseException, too_large: ProblemError) -> BaseException:

@@ -32,8 +32,6 @@ from .worktasks import parse_workbook
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sqlalchemy.ext.asyncio import AsyncConnection
-
     from ingest.report import Report
     from ingest.spec import Dataset
 
@@ -90,11 +88,14 @@ class Dispatcher:
         parallel_parses: int,
         poll_seconds: float,
         drain_seconds: float,
+        force: asyncio.Event,
         only: Collection[int] | None = None,
     ) -> None:
         self._ledger, self._database, self._executors, self._spool = ledger, database, executors, spool
         self._datasets, self._metrics, self._retry = datasets, metrics, retry
         self._poll_seconds, self._drain_seconds, self._only = poll_seconds, drain_seconds, only
+        self._force = force
+        self._settled: dict[int, asyncio.Event] = {}
         self._slots = asyncio.Semaphore(parallel_parses + LOADS_BESIDE_PARSES)
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
@@ -136,14 +137,34 @@ class Dispatcher:
         self._wake.set()
         if self._running:
             logger.info("draining", extra={"jobs": len(self._running), "seconds": self._drain_seconds})
-            await asyncio.wait(self._running, timeout=self._drain_seconds)
+            await self._drain()
         await self.terminate()
+
+    async def _drain(self) -> None:
+        """Wait for the running jobs, for the grace, or for a second stop signal, whichever comes first."""
+        drained = asyncio.create_task(asyncio.wait(set(self._running)))
+        forced = asyncio.create_task(self._force.wait())
+        try:
+            await asyncio.wait({drained, forced}, timeout=self._drain_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            drained.cancel()
+            forced.cancel()
+            await asyncio.gather(drained, forced, return_exceptions=True)
 
     async def terminate(self) -> None:
         """Kill the running jobs at once; the ledger gives their attempts back."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def settled(self, job_id: int, *, timeout_seconds: float) -> None:
+        """Return when this dispatcher has told of the job's outcome, or after the timeout."""
+        event = self._settled.setdefault(job_id, asyncio.Event())
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), timeout_seconds)
+        finally:
+            self._settled.pop(job_id, None)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -156,7 +177,7 @@ class Dispatcher:
     async def _claim(self) -> Job | None:
         try:
             return await self._ledger.claim(datasets=self._datasets, only=self._only)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # raised again unless it will pass
             self._raise_unless_transient(error)
             logger.warning("claim failed", extra={"error": str(error)})
             return None
@@ -301,14 +322,17 @@ class Dispatcher:
         delay = self._retry.delay_seconds(job.attempt)
         logger.warning(
             "attempt failed",
-            extra={"job": job.id, "attempt": job.attempt, "error": _first_line(error), "retry_seconds": delay},
+            extra={
+                "job": job.id,
+                "attempt": job.attempt,
+                "error": _first_line(error),
+                "retry_seconds": delay,
+            },
             exc_info=None if isinstance(error, (RetryableError, WorkerCrashedError)) else error,
         )
         with contextlib.suppress(LeaseLostError):
             await self._persist(
-                lambda: self._ledger.requeue(
-                    job, delay_seconds=delay, reason=_first_line(error), give_back=give_back
-                )
+                lambda: self._ledger.requeue(job, delay_seconds=delay, reason=_first_line(error), give_back=give_back)
             )
             self._metrics.job_retried(reason)
 
@@ -318,7 +342,7 @@ class Dispatcher:
         while True:
             try:
                 return await write()
-            except Exception as error:
+            except Exception as error:  # raised again unless it will pass
                 if isinstance(error, LeaseLostError):
                     raise
                 self._raise_unless_transient(error)
@@ -327,12 +351,15 @@ class Dispatcher:
                 await asyncio.sleep(max(0.05, self._retry.delay_seconds(attempt)))
 
     async def _tell(self, job: Job, outcome: Outcome) -> None:
-        self.tell(job, outcome)
+        # A dead job's file stays: it may be the only copy, and it is what a retry needs.
         if job.spool_key and outcome.state != "dead":
             await self._executors.run_io(self._spool.remove, job.spool_key)
+        self.tell(job, outcome)
 
     def tell(self, job: Job, outcome: Outcome) -> None:
         """Count and log the one outcome of a job."""
+        if job.id in self._settled:
+            self._settled[job.id].set()
         self._metrics.job_finished(
             dataset=job.dataset,
             outcome=outcome.state,
@@ -353,6 +380,10 @@ class Dispatcher:
                 **{f"rows_{name}": count for name, count in asdict(outcome.rows).items()},
             },
         )
+
+    def tell_given_up(self, job: Job) -> None:
+        """Count and log a job that was given up because the daemons that held it died."""
+        self.tell(job, Outcome(state="dead", reason=job.reason, codes={"load.retry_exhausted": 1}))
 
 
 def _first_line(error: BaseException) -> str:

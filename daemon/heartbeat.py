@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from .database import Database
     from .executors import Executors
+    from .job_queries import JobQueries
     from .jobs import Job
     from .ledger import Ledger
     from .spool import Spool
@@ -25,6 +26,7 @@ class Heartbeat:
         self,
         *,
         ledger: Ledger,
+        queries: JobQueries,
         spool: Spool,
         executors: Executors,
         database: Database,
@@ -33,6 +35,7 @@ class Heartbeat:
         given_up: Callable[[Job], None],
         wake: Callable[[], None],
     ) -> None:
+        self._queries = queries
         self._ledger, self._spool, self._executors, self._database = ledger, spool, executors, database
         self._beat_seconds, self._max_lost_leases = beat_seconds, max_lost_leases
         self._given_up, self._wake = given_up, wake
@@ -43,7 +46,9 @@ class Heartbeat:
         """Take over what dead daemons left, before anything is claimed."""
         await self._beat()
         dead = await self._executors.run_io(self._spool.dead_daemons)
-        removed = await self._executors.run_io(self._spool.sweep, await self._ledger.spool_keys(), dead)
+        removed = await self._executors.run_io(
+            self._spool.sweep, await self._queries.spool_keys(self._ledger.spool_id), dead
+        )
         if removed:
             logger.info("spool swept", extra={"folders": removed})
         return self
@@ -76,5 +81,5 @@ class Heartbeat:
         dead = await self._executors.run_io(self._spool.dead_daemons)
         for job in await self._ledger.reap(known_dead=dead, max_lost_leases=self._max_lost_leases):
             self._given_up(job)
-        await self._ledger.refresh_backlog()
+        await self._queries.refresh_backlog()
         self._wake()

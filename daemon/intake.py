@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from ingest.errors import ErrorRecord, FileRejectedError
+from ingest.errors import FileRejectedError
 
 from .errors import FileTooLargeError, FileUnstableError, RetryableError, StartupError
 
@@ -74,9 +74,7 @@ class Intake:
         """
         for folder in self._folders:
             if not os.access(folder.path, os.R_OK | os.X_OK) or not folder.path.is_dir():
-                raise StartupError(
-                    f"watched folder {folder.path} cannot be read; create it or correct intake.folders"
-                )
+                raise StartupError(f"watched folder {folder.path} cannot be read; create it or correct intake.folders")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -112,15 +110,13 @@ class Intake:
     async def _take(self, folder: WatchedFolder, path: Path, signature: Signature) -> None:
         relative = path.relative_to(folder.path).as_posix()
         try:
-            received: Received = await self._executors.run_io(
-                self._spool.receive_file, path, self._max_file_bytes
-            )
+            received: Received = await self._executors.run_io(self._spool.receive_file, path, self._max_file_bytes)
             await self._submit(folder, relative, received)
         except FileUnstableError:
             return
         except FileTooLargeError as error:
-            logger.error("file refused", extra={"file": relative, "code": "file.too_large", "reason": str(error)})  # noqa: TRY400
-        except Exception as error:
+            logger.warning("file refused", extra={"file": relative, "code": "file.too_large", "reason": str(error)})
+        except Exception as error:  # noqa: BLE001  # raised again unless it will pass
             self._raise_unless_passing(error)
             logger.warning("file not taken yet", extra={"file": relative, "reason": str(error)})
             return

@@ -33,13 +33,7 @@ class RowCounts:
     def unaccounted(self) -> int:
         """Return how far the counts are from the conservation law; anything but 0 is a defect of Headgate."""
         return self.read - (
-            self.inserted
-            + self.updated
-            + self.unchanged
-            + self.duplicate
-            + self.rejected
-            + self.blank
-            + self.footer
+            self.inserted + self.updated + self.unchanged + self.duplicate + self.rejected + self.blank + self.footer
         )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
@@ -13,7 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from . import __version__
 from .errors import LeaseLostError
-from .jobs import ERRORS_SHOWN, REJECTS_KEPT, TERMINAL, Job, Outcome, RowCounts, State, Submission
+from .job_queries import ROW_COLUMNS, job_from_row
+from .jobs import REJECTS_KEPT, TERMINAL, Job, Outcome, State, Submission
 from .migrations import upgrade
 from .tables import build_tables
 
@@ -24,19 +24,8 @@ if TYPE_CHECKING:
 
     from .database import Database
 
-ROW_COLUMNS = tuple(RowCounts.__slots__)
 NOT_IDENTITY: tuple[State, ...] = ("duplicate", "dead", "cancelled")
 """States that let the same content in again; every other state holds the identity of a submission."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BacklogSnapshot:
-    """What waits or runs, and what was given up."""
-
-    jobs: int = 0
-    bytes: int = 0
-    oldest_at: float | None = None
-    dead_jobs: int = 0
 
 
 class Ledger:
@@ -46,15 +35,12 @@ class Ledger:
         self._database = database
         self._lease_seconds = lease_seconds
         self._tables = build_tables(database.dialect)
-        self._backlog = BacklogSnapshot()
         # One process owns an SQLite file, so whatever another daemon left there is over.
         self._alone = database.dialect == "sqlite"
         self.daemon_id = uuid4().hex
         self.spool_id = ""
         if database.dialect == "postgresql":
-            self._now: sa.ColumnElement[float] = sa.cast(
-                sa.extract("epoch", sa.func.clock_timestamp()), sa.Double
-            )
+            self._now: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
         else:
             self._now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
 
@@ -122,7 +108,12 @@ class Ledger:
                 assert job is not None  # noqa: S101  # only an insert that may collide returns None
                 return job
             table = self._tables.job
-            values = {"state": "rejected", "reason": record["message"], "errors_total": 1, "finished_at": self._now}
+            values = {
+                "state": "rejected",
+                "reason": record["message"],
+                "errors_total": 1,
+                "finished_at": self._now,
+            }
             await connection.execute(table.update().where(table.c.id == job.id).values(values))
             await connection.execute(self._tables.reject.insert().values(job_id=job.id, number=1, record=record))
             await self._event(connection, job.id, "rejected", 0, record["code"])
@@ -169,7 +160,7 @@ class Ledger:
         if row is None:
             return None
         await self._event(connection, row["id"], state, 0, reason)
-        return _job(row)
+        return job_from_row(row)
 
     async def _holder(self, connection: AsyncConnection, submission: Submission) -> Job:
         table = self._tables.job
@@ -181,7 +172,7 @@ class Ledger:
                 table.c.state.not_in(NOT_IDENTITY),
             )
         )
-        return _job(row.mappings().one())
+        return job_from_row(row.mappings().one())
 
     async def _orphaned(self, connection: AsyncConnection, job: Job, *, adopt: bool) -> bool:
         if job.spool_id == self.spool_id:
@@ -242,7 +233,7 @@ class Ledger:
             if row is None:
                 return None
             await self._event(connection, row["id"], "running", row["attempt"], None)
-            return _job(row)
+            return job_from_row(row)
 
     async def beat(self) -> None:
         """Tell the others that this daemon lives; a row that was reaped meanwhile is entered anew."""
@@ -303,7 +294,7 @@ class Ledger:
             )
             .returning(*table.c)
         )
-        jobs = [_job(row) for row in rows.mappings()]
+        jobs = [job_from_row(row) for row in rows.mappings()]
         for job in jobs:
             await self._event(connection, job.id, "dead", job.attempt, job.reason)
         return jobs
@@ -429,86 +420,17 @@ class Ledger:
             state, token = row.one()
         return state if token == job.lease_token and state in TERMINAL else None
 
-    # -- reading -------------------------------------------------------------------------------------
-
-    async def job(self, job_id: int) -> Job | None:
-        """Return one job with its first error records, None if there is none of that number."""
-        table, reject = self._tables.job, self._tables.reject
-        async with self._database.read() as connection:
-            row = (await connection.execute(sa.select(table).where(table.c.id == job_id))).mappings().one_or_none()
-            if row is None:
-                return None
-            records = await connection.execute(
-                sa.select(reject.c.record)
-                .where(reject.c.job_id == job_id)
-                .order_by(reject.c.number)
-                .limit(ERRORS_SHOWN)
-            )
-            return _job(row).evolve(errors=tuple(records.scalars()))
-
-    async def jobs(self, *, limit: int, before: int | None = None, state: State | None = None) -> list[Job]:
-        """Return up to `limit` jobs, newest first, those below the id `before` only; without error records."""
-        table = self._tables.job
-        statement = sa.select(table).order_by(table.c.id.desc()).limit(limit)
-        if before is not None:
-            statement = statement.where(table.c.id < before)
-        if state is not None:
-            statement = statement.where(table.c.state == state)
-        async with self._database.read() as connection:
-            return [_job(row) for row in (await connection.execute(statement)).mappings()]
-
-    async def events(self, job_id: int) -> list[dict[str, Any]]:
-        """Return what happened to a job, oldest first."""
-        event = self._tables.event
-        statement = sa.select(event.c.at, event.c.event, event.c.attempt, event.c.detail)
-        async with self._database.read() as connection:
-            rows = await connection.execute(statement.where(event.c.job_id == job_id).order_by(event.c.id))
-            return [dict(row) for row in rows.mappings()]
-
-    async def last_successes(self) -> dict[str, float]:
-        """Return when each dataset last loaded, in seconds since the epoch: freshness survives a restart."""
-        table = self._tables.job
-        statement = (
-            sa.select(table.c.dataset, sa.func.max(table.c.finished_at))
-            .where(table.c.state.in_(("loaded", "partial")))
-            .group_by(table.c.dataset)
-        )
-        async with self._database.read() as connection:
-            return {dataset: at for dataset, at in (await connection.execute(statement)).tuples()}
-
-    async def spool_keys(self) -> set[str]:
-        """Return the keys of this spool's folders that jobs still need: unfinished ones, and dead ones for a retry."""
-        table = self._tables.job
-        statement = sa.select(table.c.spool_key).where(
-            table.c.spool_id == self.spool_id, table.c.state.in_(("queued", "running", "dead"))
-        )
-        async with self._database.read() as connection:
-            return {key for key in (await connection.execute(statement)).scalars() if key}
-
-    async def refresh_backlog(self) -> None:
-        """Count what waits, for `backlog()`."""
-        table = self._tables.job
-        waiting = table.c.state.in_(("queued", "running"))
-        statement = sa.select(
-            sa.func.count().filter(waiting),
-            sa.func.coalesce(sa.func.sum(table.c.size_bytes).filter(waiting), 0),
-            sa.func.min(table.c.created_at).filter(waiting),
-            sa.func.count().filter(table.c.state == "dead"),
-        ).where(table.c.state.in_(("queued", "running", "dead")))
-        async with self._database.read() as connection:
-            jobs, size, oldest_at, dead = (await connection.execute(statement)).one()
-        self._backlog = BacklogSnapshot(jobs=jobs, bytes=int(size), oldest_at=oldest_at, dead_jobs=dead)
-
-    def backlog(self) -> BacklogSnapshot:
-        """Return the counts of the last refresh; safe to call from any thread."""
-        return self._backlog
-
     async def _event(
         self, connection: AsyncConnection, job_id: int, event: str, attempt: int, detail: str | None
     ) -> None:
         await connection.execute(
             self._tables.event.insert().values(
-                job_id=job_id, at=self._now, event=event, attempt=attempt, daemon=self.daemon_id, detail=detail
+                job_id=job_id,
+                at=self._now,
+                event=event,
+                attempt=attempt,
+                daemon=self.daemon_id,
+                detail=detail,
             )
         )
 
@@ -519,10 +441,3 @@ class Ledger:
     async def __aexit__(self, *_: object) -> None:
         """Give leases back and take the daemon's row away."""
         await self.close()
-
-
-def _job(row: Any) -> Job:
-    names = set(Job.__slots__) & set(row.keys())
-    fields = {name: row[name] for name in names}
-    rows = RowCounts(**{name: row[f"rows_{name}"] for name in ROW_COLUMNS})
-    return Job(**fields, rows=rows)

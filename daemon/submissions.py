@@ -60,7 +60,8 @@ class Submissions:
             return found[0]
         if not found:
             raise _no_spec(
-                f"no dataset's match takes {paths[0]!r}", f"name the dataset (one of: {known}) or widen a match"
+                f"no dataset's match takes {paths[0]!r}",
+                f"name the dataset (one of: {known}) or widen a match",
             )
         raise FileRejectedError(
             ErrorRecord(
@@ -70,9 +71,7 @@ class Submissions:
             )
         )
 
-    async def enter(
-        self, received: Received, *, dataset: Dataset, file: str, source: str, adopt: bool = False
-    ) -> Job:
+    async def enter(self, received: Received, *, dataset: Dataset, file: str, source: str, adopt: bool = False) -> Job:
         """Enter a received file; after this returns it is acknowledged and reaches exactly one terminal state."""
         try:
             job = await self._ledger.submit(
@@ -84,9 +83,7 @@ class Submissions:
         if job.state == "duplicate":
             await self._ended(job, received)
         else:
-            logger.info(
-                "job queued", extra={"job": job.id, "dataset": job.dataset, "file": file, "source": source}
-            )
+            logger.info("job queued", extra={"job": job.id, "dataset": job.dataset, "file": file, "source": source})
             self._wake()
         return job
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ingest.grid import SheetInfo
 
     from ingest.report import Report
     from ingest.spec import Dataset
@@ -13,6 +15,22 @@ if TYPE_CHECKING:
 
 def parse_workbook(path: Path, dataset: Dataset, out_dir: Path) -> Report:
     """Run `ingest.parse.parse`; the import happens in the worker, where it was preloaded."""
-    from ingest.parse import parse  # noqa: PLC0415
+    from ingest.parse import parse
 
     return parse(path, dataset, out_dir)
+
+
+def list_sheets(path: Path) -> tuple[SheetInfo, ...]:
+    """Run `ingest.grid.read_sheets` in a worker."""
+    from ingest.grid import read_sheets
+
+    return read_sheets(path)
+
+
+def write_grid(path: Path, sheet: str | None, form: Literal["csv", "json"], out: Path) -> None:
+    """Run `ingest.grid.read_grid` in a worker and leave its text in the file `out`, UTF-8."""
+    from ingest.grid import read_grid
+
+    chosen: str | int | None = int(sheet) if sheet is not None and sheet.isdigit() else sheet
+    with out.open("w", encoding="utf-8", newline="") as text:
+        read_grid(path, chosen, text, form)

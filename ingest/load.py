@@ -6,8 +6,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import sqlalchemy as sa
-
 from .errors import ErrorRecord
 from .target import Target, column_type, prepare_target
 
@@ -80,9 +78,7 @@ def _stage_columns(connection: AsyncConnection, dataset: Dataset, target: Target
 # -- PostgreSQL ------------------------------------------------------------------------------------------
 
 
-async def _stage_postgresql(
-    connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path
-) -> None:
+async def _stage_postgresql(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> None:
     columns = _stage_columns(connection, dataset, target)
     await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {STAGE} ({columns}) ON COMMIT DROP")
     driver: Any = (await connection.get_raw_connection()).driver_connection
@@ -102,9 +98,7 @@ def _order(dataset: Dataset, target: Target) -> str:
 
 async def _merge_postgresql(connection: AsyncConnection, dataset: Dataset, target: Target) -> Loaded:
     columns = ", ".join(target.columns)
-    insert = (
-        f"INSERT INTO {target.quoted} ({columns}) SELECT {columns} FROM {STAGE}{_order(dataset, target)}"
-    )
+    insert = f"INSERT INTO {target.quoted} ({columns}) SELECT {columns} FROM {STAGE}{_order(dataset, target)}"
     total = await _scalar(connection, f"SELECT count(*) FROM {STAGE}")
     if not target.key:
         await connection.exec_driver_sql(insert)
@@ -162,9 +156,7 @@ def _differs(left: str, right: str, target: Target, operator: str = "IS DISTINCT
 
 
 async def _stage_sqlite(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> None:
-    await connection.exec_driver_sql(
-        f"CREATE TEMPORARY TABLE {STAGE} ({_stage_columns(connection, dataset, target)})"
-    )
+    await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {STAGE} ({_stage_columns(connection, dataset, target)})")
     driver: Any = (await connection.get_raw_connection()).driver_connection
     marks = ", ".join("?" for _ in range(len(target.columns) + 1))
     # The generator is consumed in the driver's own thread: the event loop never sees a row.
@@ -210,10 +202,8 @@ def _unescape(text: str) -> str:
 
 
 def _rows(dataset: Dataset, accepted: Path) -> Iterator[list[object]]:
-    """Yield the rows of a COPY text file as SQLite stores them: `\\N` is null, booleans are 0 and 1."""
-    convert: list[Callable[[str], object] | None] = [int]
-    for field in dataset.fields:
-        convert.append(_from_copy(field.type.kind))
+    r"""Yield the rows of a COPY text file as SQLite stores them: `\N` is null, booleans are 0 and 1."""
+    convert = [int, *(_from_copy(field.type.kind) for field in dataset.fields)]
     with accepted.open(encoding="utf-8", newline="\n") as lines:
         for line in lines:
             values: list[object] = list(line.rstrip("\n").split("\t"))

@@ -155,7 +155,7 @@ def _verify(
         and facts.get("default") is None
         and not facts.get("identity")
         and not facts.get("computed")
-        and not facts.get("autoincrement") is True
+        and facts.get("autoincrement") is not True
     ]
     if demanded:
         raise TargetMismatchError(

@@ -1,0 +1,153 @@
+"""`headgate ingest`: the daemon's own pipeline and ledger for a handful of files, without a daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.errors import ErrorRecord
+
+from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
+from .jobs import Job, RowCounts
+from .service import Core, Failures, open_core
+from .signals import StopRequest, captured_signals
+
+if TYPE_CHECKING:
+    from ingest.spec import Dataset
+
+    from .config import Settings
+
+logger = logging.getLogger(__name__)
+
+LOOK_AGAIN_SECONDS = 1.0
+"""How often a job that another process may finish is looked at."""
+
+
+class InterruptedByUserError(HeadgateError):
+    """Stopped before every file was done; run the same command again to go on: nothing is loaded twice."""
+
+
+async def ingest_files(
+    settings: Settings, dataset: Dataset, files: Sequence[Path], *, done: Callable[[dict[str, Any]], None]
+) -> None:
+    """Take each file to its terminal state and hand its JSON form to `done`, in the order given.
+
+    Raises:
+        StartupError, DatabaseUnavailableError: a part cannot start, or the database went away.
+        InterruptedByUserError: a stop signal came first.
+
+    """
+    stop = StopRequest()
+    failures = Failures(stop)
+    mine: set[int] = set()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(captured_signals(stop))
+        core = await stack.enter_async_context(open_core(settings, [dataset], stop=stop, failures=failures, only=mine))
+        work = asyncio.create_task(_ingest_all(core, settings, dataset, files, mine=mine, done=done))
+        stopped = asyncio.create_task(stop.drain.wait())
+        try:
+            await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                stop.force.set()
+                raise failures.first or InterruptedByUserError
+            await _result(core, work, stop)
+        finally:
+            work.cancel()
+            stopped.cancel()
+            await asyncio.gather(work, stopped, return_exceptions=True)
+
+
+async def _result(core: Core, work: asyncio.Task[None], stop: StopRequest) -> None:
+    try:
+        await work
+    except Exception as error:
+        stop.force.set()
+        if core.database.classify(error) != "transient":
+            raise
+        raise DatabaseUnavailableError(
+            f"the database went away ({error}); run the same command again when it is back: nothing is loaded twice"
+        ) from error
+
+
+async def _ingest_all(
+    core: Core,
+    settings: Settings,
+    dataset: Dataset,
+    files: Sequence[Path],
+    *,
+    mine: set[int],
+    done: Callable[[dict[str, Any]], None],
+) -> None:
+    limit = settings.intake.max_file_mb << 20
+    submitted: list[tuple[Path, Job | ErrorRecord]] = []
+    for path in files:
+        submitted.append((path, await _submit(core, dataset, path, limit)))
+        entered = submitted[-1][1]
+        if isinstance(entered, Job):
+            mine.add(entered.id)
+            core.dispatcher.wake()
+    for path, entered in submitted:
+        if isinstance(entered, ErrorRecord):
+            done(_refused(path, dataset, entered))
+        else:
+            done(_as_json(path, await _finished(core, entered.id)))
+
+
+async def _submit(core: Core, dataset: Dataset, path: Path, limit: int) -> Job | ErrorRecord:
+    try:
+        received = await core.executors.run_io(core.spool.receive_file, path, limit)
+    except FileTooLargeError as error:
+        return ErrorRecord(
+            code="file.too_large", message=str(error), hint="split the file, or raise intake.max_file_mb"
+        )
+    return await core.submissions.enter(received, dataset=dataset, file=path.name, source="cli", adopt=True)
+
+
+async def _finished(core: Core, job_id: int) -> Job:
+    while True:
+        job = await core.queries.job(job_id)
+        if job is None:
+            raise HeadgateError(f"job {job_id} has vanished from the ledger")
+        if job.finished:
+            return job
+        await core.dispatcher.settled(job_id, timeout_seconds=LOOK_AGAIN_SECONDS)
+
+
+def _as_json(path: Path, job: Job) -> dict[str, Any]:
+    shown = job.as_dict()
+    return {
+        "file": str(path),
+        "sha256": job.sha256,
+        "job": job.id,
+        "dataset": job.dataset,
+        "state": job.state,
+        "rows": shown["rows"],
+        "errors": shown["errors"],
+        "errors_total": job.errors_total,
+        "seconds": shown["seconds"],
+        "peak_rss_bytes": job.peak_rss_bytes,
+        "first_job": job.first_job,
+        "reason": job.reason,
+    }
+
+
+def _refused(path: Path, dataset: Dataset, record: ErrorRecord) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "sha256": None,
+        "job": None,
+        "dataset": dataset.dataset,
+        "state": "rejected",
+        "rows": asdict(RowCounts()),
+        "errors": [record.as_dict()],
+        "errors_total": 1,
+        "seconds": {},
+        "peak_rss_bytes": None,
+        "first_job": None,
+        "reason": f"{record.code}: {record.message}; {record.hint}",
+    }

@@ -1,0 +1,81 @@
+"""`headgate read`: the grid as a worker sees it; the file is opened in a sandboxed worker, never in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from ingest.errors import ErrorRecord, FileRejectedError
+
+from .errors import TaskTimeoutError, WorkerCrashedError
+from .executors import Executors
+from .worktasks import list_sheets, write_grid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+READ_SECONDS: Final = 300.0
+WORKER_BYTES: Final = 2 << 30
+
+
+async def print_sheets(path: Path) -> None:
+    """Print index, name, visibility and size of each sheet, tab-separated.
+
+    Raises:
+        FileRejectedError: the file cannot be read; its code says why.
+
+    """
+    for sheet in await _in_worker(path, list_sheets, path):
+        print(sheet.index, sheet.name, sheet.visibility, f"{sheet.rows}x{sheet.columns}", sep="\t")
+
+
+async def print_grid(path: Path, *, sheet: str | None, form: Literal["csv", "json"]) -> None:
+    """Print every physical row of a sheet.
+
+    Raises:
+        FileRejectedError: the file or the sheet cannot be read; its code says why.
+
+    """
+    with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
+        grid = Path(folder) / "grid"
+        await _in_worker(path, write_grid, path, sheet, form, grid)
+        await asyncio.to_thread(_copy_out, grid)
+
+
+def _copy_out(grid: Path) -> None:
+    with grid.open("rb") as source:
+        shutil.copyfileobj(source, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+
+
+async def _in_worker(path: Path, function: Callable[..., Any], *arguments: object) -> Any:
+    async with Executors(
+        cpu_workers=1,
+        io_workers=1,
+        queue_limit=1,
+        queue_timeout_seconds=READ_SECONDS,
+        task_timeout_seconds=READ_SECONDS,
+        worker_memory_bytes=WORKER_BYTES,
+        worker_cpu_seconds=READ_SECONDS,
+        recycle_tasks=1,
+        recycle_bytes=WORKER_BYTES,
+        idle_seconds=READ_SECONDS,
+        start_timeout_seconds=30.0,
+    ) as executors:
+        try:
+            return await executors.run_cpu(function, *arguments)
+        except WorkerCrashedError as error:
+            raise _refused("file.worker_crash", f"reading {path} killed the worker: {error}") from error
+        except TaskTimeoutError as error:
+            raise _refused("file.timeout", f"reading {path} took longer than {READ_SECONDS:.0f} s") from error
+        except MemoryError as error:
+            raise _refused("file.memory_limit", f"reading {path} needs more than 2 GiB") from error
+
+
+def _refused(code: str, message: str) -> FileRejectedError:
+    return FileRejectedError(ErrorRecord(code=code, message=message, hint="open and save the file anew, or split it"))

@@ -1,0 +1,281 @@
+"""The composition root: builds every part from the settings and enters them in one AsyncExitStack."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from . import __version__
+from .api import Api, load_token
+from .cores import available_cores, cpu_workers, io_workers
+from .database import Database
+from .dispatcher import Dispatcher, RetryPolicy
+from .errors import HeadgateError
+from .executors import Executors
+from .heartbeat import Heartbeat
+from .intake import Intake, WatchedFolder
+from .job_queries import JobQueries
+from .ledger import Ledger
+from .loopwatch import LoopWatch
+from .metrics import Metrics
+from .signals import StopRequest, captured_signals
+from .spool import Spool
+from .submissions import Submissions
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ingest.spec import Dataset
+
+    from .config import Settings
+
+logger = logging.getLogger(__name__)
+
+JOIN_SECONDS = 5.0
+"""How long a component's task may take to end after its close; then it is cancelled."""
+
+
+class ComponentFailedError(HeadgateError):
+    """A part of the daemon ended by itself; the process ends with it."""
+
+
+class Component(Protocol):
+    """A part with a task of its own: closing it makes `run` return."""
+
+    async def run(self) -> None:
+        """Work until closed."""
+
+    async def __aenter__(self) -> object:
+        """Open."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> object:
+        """Close."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """What the daemon and the one-shot command share: everything from the spool to the target table."""
+
+    executors: Executors
+    database: Database
+    ledger: Ledger
+    queries: JobQueries
+    spool: Spool
+    metrics: Metrics
+    submissions: Submissions
+    dispatcher: Dispatcher
+    heartbeat: Heartbeat
+    datasets: dict[str, Dataset]
+
+
+class Failures:
+    """Where a component's crash is noted, so that the one who waits ends the process with its reason."""
+
+    def __init__(self, stop: StopRequest) -> None:
+        self._stop = stop
+        self.first: ComponentFailedError | None = None
+
+    def note(self, task: asyncio.Task[None]) -> None:
+        """Note the end of a component's task; an end without an error is what closing brings about."""
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        if self.first is None:
+            self.first = ComponentFailedError(f"{task.get_name()} failed: {type(error).__name__}: {error}")
+            self.first.__cause__ = error
+        self._stop.drain.set()
+
+
+@asynccontextmanager
+async def running(component: Component, name: str, failures: Failures) -> AsyncIterator[None]:
+    """Run a component's task while inside; leaving closes the component first and then waits for the task."""
+    task: asyncio.Task[None] | None = None
+    try:
+        async with component:
+            task = asyncio.create_task(component.run(), name=name)
+            task.add_done_callback(failures.note)
+            yield
+    finally:
+        if task is not None:
+            _, pending = await asyncio.wait({task}, timeout=JOIN_SECONDS)
+            for late in pending:
+                logger.warning("component slow to end", extra={"component": name})
+                late.cancel()
+                await asyncio.wait({late})
+
+
+@asynccontextmanager
+async def open_core(
+    settings: Settings,
+    datasets: Sequence[Dataset],
+    *,
+    stop: StopRequest,
+    failures: Failures,
+    only: Collection[int] | None = None,
+) -> AsyncIterator[Core]:
+    """Open the parts that take a job from the spool to the target table, heartbeat and dispatcher running.
+
+    The executors come first: the forkserver must be started before anything starts a thread or opens a socket.
+
+    Raises:
+        StartupError, DatabaseUnavailableError: a part cannot start; the message says what to change.
+
+    """
+    cores = available_cores()
+    known = {dataset.dataset: dataset for dataset in datasets}
+    async with AsyncExitStack() as stack:
+        executors = await stack.enter_async_context(_executors(settings, cores))
+        database = await stack.enter_async_context(_database(settings, cores))
+        ledger = Ledger(database, lease_seconds=settings.ledger.lease_seconds)
+        queries = JobQueries(database)
+        ledger_id = await ledger.open()
+        spool = Spool(settings.state_dir / "spool" / ledger_id, ledger.daemon_id).open()
+        stack.callback(spool.close)
+        await ledger.register(spool.id)
+        await stack.enter_async_context(ledger)
+        metrics = Metrics()
+        metrics.set_datasets(dict.fromkeys(known))
+        dispatcher = Dispatcher(
+            ledger=ledger,
+            database=database,
+            executors=executors,
+            spool=spool,
+            datasets=known,
+            metrics=metrics,
+            retry=_retry_policy(settings),
+            parallel_parses=cpu_workers(settings.executors.cpu_workers, cores).workers,
+            poll_seconds=settings.ledger.poll_seconds,
+            drain_seconds=settings.shutdown.drain_seconds,
+            force=stop.force,
+            only=only,
+        )
+        submissions = Submissions(
+            ledger=ledger,
+            spool=spool,
+            executors=executors,
+            datasets=known,
+            metrics=metrics,
+            wake=dispatcher.wake,
+        )
+        heartbeat = Heartbeat(
+            ledger=ledger,
+            queries=queries,
+            spool=spool,
+            executors=executors,
+            database=database,
+            beat_seconds=settings.ledger.beat_seconds,
+            max_lost_leases=settings.ledger.max_lost_leases,
+            given_up=dispatcher.tell_given_up,
+            wake=dispatcher.wake,
+        )
+        await stack.enter_async_context(running(heartbeat, "heartbeat", failures))
+        await stack.enter_async_context(running(dispatcher, "dispatcher", failures))
+        yield Core(
+            executors=executors,
+            database=database,
+            ledger=ledger,
+            queries=queries,
+            spool=spool,
+            metrics=metrics,
+            submissions=submissions,
+            dispatcher=dispatcher,
+            heartbeat=heartbeat,
+            datasets=known,
+        )
+
+
+async def serve(settings: Settings, datasets: Sequence[Dataset]) -> None:
+    """Run the daemon until a stop signal; the drain is over when this returns.
+
+    Raises:
+        StartupError, DatabaseUnavailableError: a part cannot start; the message says what to change.
+        ComponentFailedError: a part ended by itself.
+
+    """
+    stop = StopRequest()
+    failures = Failures(stop)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(captured_signals(stop))
+        core = await stack.enter_async_context(open_core(settings, datasets, stop=stop, failures=failures))
+        for dataset, at in (await core.queries.last_successes()).items():
+            core.metrics.restore_last_success(dataset, at)
+        loop_watch = await stack.enter_async_context(LoopWatch())
+        await _enter_exporter(stack, settings, core, loop_watch, stop)
+        if settings.api.enabled:
+            await _enter_api(stack, settings, core)
+        if settings.intake.folders:
+            await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
+        logger.info("headgate ready", extra={"version": __version__, "datasets": len(core.datasets)})
+        await stop.drain.wait()
+        logger.info("headgate stopping", extra={"reason": str(failures.first or "signal")})
+    if failures.first is not None:
+        raise failures.first
+
+
+# -- the parts, from the settings --------------------------------------------------------------------
+
+
+def _executors(settings: Settings, cores: float) -> Executors:
+    executors = settings.executors
+    return Executors(
+        cpu_workers=cpu_workers(executors.cpu_workers, cores).workers,
+        io_workers=io_workers(executors.io_workers, cores).workers,
+        queue_limit=executors.queue_limit,
+        queue_timeout_seconds=executors.queue_timeout_seconds,
+        task_timeout_seconds=executors.task_timeout_seconds,
+        worker_memory_bytes=executors.worker_memory_mb << 20,
+        worker_cpu_seconds=executors.worker_cpu_seconds,
+        recycle_tasks=executors.recycle_tasks,
+        recycle_bytes=executors.recycle_mb << 20,
+        idle_seconds=executors.idle_seconds,
+        start_timeout_seconds=executors.start_timeout_seconds,
+    )
+
+
+def _retry_policy(settings: Settings) -> RetryPolicy:
+    ledger = settings.ledger
+    return RetryPolicy(
+        max_attempts=ledger.max_attempts,
+        max_crashes=ledger.max_crashes,
+        max_lost_leases=ledger.max_lost_leases,
+        backoff_seconds=ledger.backoff_seconds,
+        backoff_max_seconds=ledger.backoff_max_seconds,
+    )
+
+
+def _intake(settings: Settings, core: Core) -> Intake:
+    return Intake(
+        folders=[
+            WatchedFolder(path=folder.path, dataset=folder.dataset, recursive=folder.recursive)
+            for folder in settings.intake.folders
+        ],
+        scan_seconds=settings.intake.scan_seconds,
+        max_file_bytes=settings.intake.max_file_mb << 20,
+        submissions=core.submissions,
+        spool=core.spool,
+        executors=core.executors,
+        database=core.database,
+    )
+
+
+async def _enter_api(stack: AsyncExitStack, settings: Settings, core: Core) -> None:
+    token = await core.executors.run_io(load_token, settings.api.token_file)
+    api = Api(
+        host=settings.api.host,
+        port=settings.api.port,
+        token=token,
+        max_file_bytes=settings.intake.max_file_mb << 20,
+        queries=core.queries,
+        submissions=core.submissions,
+        spool=core.spool,
+        executors=core.executors,
+        database=core.database,
+    )
+    await stack.enter_async_context(api)
+    logger.info("api listening", extra={"url": f"http://{settings.api.host}:{api.port}/api/v1"})

@@ -1,0 +1,39 @@
+"""Stop signals as events: the first asks for a drain, the second for an end at once."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequest:
+    """What has been asked for so far."""
+
+    drain: asyncio.Event = field(default_factory=asyncio.Event)
+    force: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def escalate(self) -> None:
+        """Ask for a drain, or, when one is under way, for an end at once."""
+        (self.force if self.drain.is_set() else self.drain).set()
+
+
+@contextmanager
+def captured_signals(stop: StopRequest) -> Iterator[None]:
+    """Let SIGTERM and SIGINT speak to `stop` while inside; afterwards they do what they did before."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop.escalate)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)

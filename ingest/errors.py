@@ -1,11 +1,13 @@
-"""What can be wrong with a workbook: the error catalogue, one error as a record, and the exception that carries it."""
+"""What can be wrong with a workbook: the catalogue, one error as a record, the exception that carries it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Severity = Literal["error", "warning", "info"]
 
@@ -42,7 +44,7 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "file.corrupt_xml": _error("open the file in Excel, let it repair it, save it and send that"),
         "file.truncated": _error("send the file again: its end is missing"),
         "file.bomb": _error("save the workbook anew with Excel: this file expands like a decompression bomb"),
-        "file.cell_limit": _error("delete the far-away cells of the sheet, or raise limits.cells of the dataset"),
+        "file.cell_limit": _error("delete the far-away cells, or raise limits.cells of the dataset"),
         "file.timeout": _error("split the workbook, or raise limits.parse_seconds of the dataset"),
         "file.worker_crash": _error("open the file in Excel, save it anew and send that"),
         "file.memory_limit": _error("split the workbook, or raise limits.worker_mb of the dataset"),
@@ -78,8 +80,8 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "cell.range": _error("enter a value within the declared bounds"),
         "cell.length": _error("enter a text of the declared length"),
         "cell.scale_overflow": _error("round the value, or declare more digits"),
-        "cell.precision_lost": _error("format the column as text and enter the number again: digits are lost"),
-        "cell.scientific_id": _error("format the column as text and enter the number again with all its digits"),
+        "cell.precision_lost": _error("digits are lost: format the column as text and enter it again"),
+        "cell.scientific_id": _error("format the column as text and enter all its digits again"),
         "cell.excel_error": _error("correct the formula"),
         "cell.formula_no_cache": _error("open the workbook in Excel, recalculate and save it"),
         "cell.date_ambiguous": _error("enter a real date, or declare the format of the text"),
@@ -90,14 +92,14 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "cell.merged_fill": _info("nothing to do: the value was taken from the merged range"),
     }
 )
-"""Every code, with its severity and the hint that is given when the place of the error knows no better one."""
+"""Every code, with its severity and the hint given when the place of the error knows no better one."""
 
 CODES: Final[tuple[str, ...]] = tuple(CATALOGUE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRecord:
-    """One thing wrong with a file, a row or a cell. Row numbers are the sheet's own, 1-based; `cell` is in A1 form."""
+    """One thing wrong with a file, a row or a cell. Rows are the sheet's own, 1-based; `cell` is in A1 form."""
 
     code: str
     message: str

@@ -1,0 +1,169 @@
+"""One declared field: owns its keys, its type and the limits on its values; knows nothing of columns or Arrow."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal, Self, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
+from pydantic import Field as Key
+from pydantic_core import PydanticCustomError
+
+Kind = Literal["string", "integer", "number", "decimal", "boolean", "date", "datetime", "time", "duration"]
+
+EXCEL_SERIAL: Final = "excel_serial"
+"""Among the formats of a date: a plain number counts the days since 1899-12-30, as Excel does."""
+
+MAX_PRECISION: Final = 38
+"""Digits that a decimal may have: the width of Arrow's decimal128."""
+
+_DECIMAL: Final = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
+_NUMERIC: Final = frozenset({"integer", "number", "decimal"})
+_DATED: Final = frozenset({"date", "datetime", "time"})
+_ORDERED: Final = _NUMERIC | _DATED | {"duration"}
+
+
+def _refuse(value: object) -> None:
+    if value is not None:
+        raise PydanticCustomError("unsupported", "not supported by this version of Headgate")
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _as_texts(value: object) -> object:
+    return [_as_text(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _bound(value: object) -> object:
+    return None if value is None else str(value)
+
+
+Unsupported = Annotated[None, BeforeValidator(_refuse)]
+"""A documented key that this version does not carry out: refused by name, never ignored silently."""
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""One string, or a list of them."""
+
+
+class Model(BaseModel):
+    """A part of a specification: frozen, and with no keys but the declared ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class FieldType(Model):
+    """The type of a field; `precision` and `scale` are those of `decimal(precision,scale)`."""
+
+    kind: Kind
+    precision: int | None = None
+    scale: int | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _parse(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if match := _DECIMAL.fullmatch(value.strip()):
+            return {"kind": "decimal", "precision": int(match[1]), "scale": int(match[2])}
+        if value == "decimal" or value not in get_args(Kind):
+            raise PydanticCustomError(
+                "field_type",
+                "{value} is not a type; use one of {names}",
+                {"value": repr(value), "names": ", ".join(get_args(Kind)).replace("decimal", "decimal(18,2)")},
+            )
+        return {"kind": value}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.kind != "decimal":
+            return self
+        if self.precision is None or self.scale is None:
+            raise PydanticCustomError("decimal_digits", "a decimal needs its digits, as in decimal(18,2)")
+        if not (1 <= self.precision <= MAX_PRECISION and self.scale <= self.precision):
+            message = "decimal(precision,scale) needs 1 <= precision <= 38 and scale <= precision"
+            raise PydanticCustomError("decimal_digits", message)
+        return self
+
+    def __str__(self) -> str:
+        """Render as it is written in YAML."""
+        return self.kind if self.precision is None else f"{self.kind}({self.precision},{self.scale})"
+
+
+class Constraints(Model):
+    """The limits on the values of a field. Bounds are kept as written, and read in the field's own type."""
+
+    required: bool = False
+    unique: bool = False
+    minimum: Annotated[str | None, BeforeValidator(_bound)] = None
+    maximum: Annotated[str | None, BeforeValidator(_bound)] = None
+    min_length: int | None = Key(default=None, ge=0, alias="minLength")
+    max_length: int | None = Key(default=None, ge=0, alias="maxLength")
+    pattern: str | None = None
+    enum: Annotated[tuple[str, ...], BeforeValidator(_as_texts)] | None = None
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise PydanticCustomError("pattern", "not a regular expression: {error}", {"error": str(error)}) from error
+        return value
+
+
+class Field(Model):
+    """One column of the target table, and how its values are found and read in the sheet."""
+
+    name: str = Key(min_length=1, max_length=63)
+    type: FieldType
+    header: Texts = ()
+    id: bool = False
+    constraints: Constraints = Constraints()
+    decimal_char: str = Key(default=".", min_length=1, max_length=1, alias="decimalChar")
+    group_char: str | None = Key(default=None, min_length=1, max_length=1, alias="groupChar")
+    currency: Literal["strip"] | None = None
+    percent: Literal["fraction"] | None = None
+    format: Texts = ()
+    true_values: Texts = Key(default=("true", "1"), alias="trueValues")
+    false_values: Texts = Key(default=("false", "0"), alias="falseValues")
+    on_error: Literal["reject_row", "null_value"] = Key(default="reject_row", alias="onError")
+    timezone: Unsupported = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The titles under which the column may stand in the sheet; without any, the field's own name."""
+        return self.header or (self.name,)
+
+    @model_validator(mode="after")
+    def _fits_type(self) -> Self:
+        kind = self.type.kind
+        limits = self.constraints
+        numeric = self.decimal_char != "." or self.group_char or self.currency or self.percent
+        self._only(_NUMERIC, "decimalChar, groupChar, currency and percent", used=bool(numeric))
+        self._only(_DATED, "format", used=bool(self.format))
+        self._only({"string", "integer"}, "id", used=self.id)
+        bounded = limits.minimum is not None or limits.maximum is not None
+        self._only(_ORDERED, "minimum and maximum", used=bounded)
+        textual = limits.min_length is not None or limits.max_length is not None or limits.pattern is not None
+        self._only({"string"}, "minLength, maxLength and pattern", used=textual)
+        if self.decimal_char == self.group_char:
+            raise PydanticCustomError("characters", "decimalChar and groupChar are the same")
+        if self.on_error == "null_value" and limits.required:
+            raise PydanticCustomError("on_error", "onError: null_value contradicts constraints.required")
+        if EXCEL_SERIAL in self.format and kind == "time":
+            raise PydanticCustomError("format", "excel_serial is a format of date and datetime")
+        return self
+
+    def _only(self, kinds: frozenset[str] | set[str], keys: str, *, used: bool) -> None:
+        if used and self.type.kind not in kinds:
+            raise PydanticCustomError(
+                "field_keys",
+                "{keys} apply to {kinds} fields, not to {kind}",
+                {"keys": keys, "kinds": ", ".join(sorted(kinds)), "kind": self.type.kind},
+            )

@@ -1,4 +1,4 @@
-"""How many CPUs this process may really use, and the pool sizes that follow; knows nothing of the pools themselves."""
+"""How many CPUs this process may really use, and the pool sizes that follow; knows nothing of the pools."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def detect_cores(
     membership: Path = Path("/proc/self/cgroup"),
     affinity: int | None = None,
 ) -> Cores:
-    """Take the smallest of the cgroup quota (v2, then v1) and the affinity mask, which already reflects cpusets."""
+    """Take the smallest of the cgroup quotas (v2 and v1) and the affinity mask, which reflects cpusets."""
     allowed = _affinity(affinity)
     quotas = [*_quotas_v2(cgroup_root, membership), *_quotas_v1(cgroup_root, membership)]
     return min([*quotas, allowed], key=lambda cores: cores.count)
@@ -92,7 +92,9 @@ def _folders(root: Path, path: str | None) -> Iterator[Path]:
     """Yield the process's own group and every group above it: a quota anywhere on the way binds."""
     if path is None:
         return
-    folder = root / path.strip("/")
+    inside = path.strip("/")
+    # A group outside the namespace's root reads "/../..": only the root itself can be looked at.
+    folder = root if ".." in inside.split("/") else root / inside
     while folder != root:
         yield folder
         folder = folder.parent

@@ -219,7 +219,7 @@ class Api:
         if state is not None and state not in STATES:
             raise ProblemError(400, "Bad Request", f"state is one of: {', '.join(STATES)}")
         assert limit is not None  # noqa: S101  # it has a default
-        jobs = await self._queries.jobs(limit=limit + 1, before=cursor, state=state)  # type: ignore[arg-type]
+        jobs = await self._queries.jobs(limit=limit + 1, before=cursor, state=state)
         page = jobs[:limit]
         return web.json_response(
             {

@@ -7,9 +7,10 @@ import json
 import os
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
 
@@ -64,7 +65,7 @@ def run(config: Path | None) -> None:
 
     settings, datasets = _checked(config)
     configure_logging(settings.logging.level, settings.logging.format)
-    _run(serve(settings, datasets))
+    _run(serve(settings, datasets, environ=os.environ))
 
 
 @commands.command()
@@ -103,7 +104,7 @@ def ingest(files: tuple[Path, ...], dataset: str, database: str | None, config: 
         states.append(job["state"])
         _show_ingested(job, as_json=as_json)
 
-    _run(ingest_files(settings, chosen, files, done=done))
+    _run(ingest_files(settings, chosen, files, environ=os.environ, done=done))
     sys.exit(_exit_code(states))
 
 
@@ -162,7 +163,7 @@ def job(job_id: int, config: Path | None, as_json: bool) -> None:
 @click.option("--sheet", help="Sheet name or index from 0; without it the first visible sheet.")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--list", "list_only", is_flag=True, help="List the sheets: index, name, visibility, size.")
-def read(file: Path, sheet: str | None, form: str, list_only: bool) -> None:
+def read(file: Path, sheet: str | None, form: Literal["csv", "json"], list_only: bool) -> None:
     """Print the grid of FILE exactly as Headgate sees it, without a dataset."""
     from .reading import print_grid, print_sheets
 
@@ -277,9 +278,7 @@ async def _submit_all(
         with progress() as bars:
             for path in files:
                 bar = bars.add_task(path.name, total=path.stat().st_size, state="sending")
-                jobs.append(
-                    await client.submit(path, dataset=dataset, progress=lambda sent, bar=bar: bars.advance(bar, sent))
-                )
+                jobs.append(await client.submit(path, dataset=dataset, progress=partial(bars.advance, bar)))
                 bars.update(bar, state=jobs[-1]["state"])
             if wait:
                 jobs = [await client.wait(job["id"]) for job in jobs]

@@ -32,7 +32,6 @@ from .worktasks import parse_workbook
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ingest.report import Report
     from ingest.spec import Dataset
 
     from .database import Database
@@ -223,7 +222,7 @@ class Dispatcher:
             return await self._finish(job, refused_parse(envelope, envelope.value.rejection, records))
         return await self._load(job, dataset, envelope, records, folder / ACCEPTED_FILE)
 
-    async def _parse(self, job: Job, dataset: Dataset, folder: Path) -> Envelope[Report]:
+    async def _parse(self, job: Job, dataset: Dataset, folder: Path) -> Envelope:
         assert job.spool_key is not None  # noqa: S101  # looked at by the caller
         limits = dataset.limits
         try:
@@ -253,9 +252,7 @@ class Dispatcher:
             )
             raise FileRejectedError(record) from error
 
-    async def _load(
-        self, job: Job, dataset: Dataset, envelope: Envelope[Report], records: Records, accepted: Path
-    ) -> Outcome:
+    async def _load(self, job: Job, dataset: Dataset, envelope: Envelope, records: Records, accepted: Path) -> Outcome:
         started = time.perf_counter()
         loaded_at = started
         outcome: Outcome | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -33,7 +33,12 @@ class InterruptedByUserError(HeadgateError):
 
 
 async def ingest_files(
-    settings: Settings, dataset: Dataset, files: Sequence[Path], *, done: Callable[[dict[str, Any]], None]
+    settings: Settings,
+    dataset: Dataset,
+    files: Sequence[Path],
+    *,
+    environ: Mapping[str, str],
+    done: Callable[[dict[str, Any]], None],
 ) -> None:
     """Take each file to its terminal state and hand its JSON form to `done`, in the order given.
 
@@ -47,7 +52,9 @@ async def ingest_files(
     mine: set[int] = set()
     async with AsyncExitStack() as stack:
         stack.enter_context(captured_signals(stop))
-        core = await stack.enter_async_context(open_core(settings, [dataset], stop=stop, failures=failures, only=mine))
+        core = await stack.enter_async_context(
+            open_core(settings, [dataset], stop=stop, failures=failures, environ=environ, only=mine)
+        )
         work = asyncio.create_task(_ingest_all(core, settings, dataset, files, mine=mine, done=done))
         stopped = asyncio.create_task(stop.drain.wait())
         try:

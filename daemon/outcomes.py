@@ -47,15 +47,13 @@ def refused_file(record: ErrorRecord) -> Outcome:
     )
 
 
-def refused_parse(envelope: Envelope[Report], rejection: ErrorRecord, records: Records) -> Outcome:
+def refused_parse(envelope: Envelope, rejection: ErrorRecord, records: Records) -> Outcome:
     """Return the outcome of a file that the parse refused as a whole."""
-    report = envelope.value
+    report: Report = envelope.value
     return _refused_rows(envelope, rejection, records, report.errors_total, report.codes)
 
 
-def loaded_rows(
-    dataset: Dataset, envelope: Envelope[Report], records: Records, loaded: Loaded, load_seconds: float
-) -> Outcome:
+def loaded_rows(dataset: Dataset, envelope: Envelope, records: Records, loaded: Loaded, load_seconds: float) -> Outcome:
     """Return the outcome of a load: `loaded`, `partial`, or `rejected` if its key conflicts pass the tolerance.
 
     A rejected outcome means that the transaction must be rolled back.
@@ -64,7 +62,7 @@ def loaded_rows(
         RowsUnaccountedError: the conservation law does not hold; nothing may be committed.
 
     """
-    report = envelope.value
+    report: Report = envelope.value
     parsed = report.rows
     conflicts = tuple(key_conflict(dataset, report.sheet, row).as_dict() for row in loaded.conflict_rows)
     merged = tuple(sorted((*records, *conflicts), key=lambda record: (record["row"] or 0, record["column"] or 0)))
@@ -108,9 +106,7 @@ def loaded_rows(
     )
 
 
-def _refused_rows(
-    envelope: Envelope[Report], rejection: ErrorRecord, records: Records, total: int, codes: Any
-) -> Outcome:
+def _refused_rows(envelope: Envelope, rejection: ErrorRecord, records: Records, total: int, codes: Any) -> Outcome:
     first = rejection.as_dict()
     return Outcome(
         state="rejected",

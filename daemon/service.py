@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -117,6 +117,7 @@ async def open_core(
     *,
     stop: StopRequest,
     failures: Failures,
+    environ: Mapping[str, str],
     only: Collection[int] | None = None,
 ) -> AsyncIterator[Core]:
     """Open the parts that take a job from the spool to the target table, heartbeat and dispatcher running.
@@ -130,7 +131,7 @@ async def open_core(
     cores = available_cores()
     known = {dataset.dataset: dataset for dataset in datasets}
     async with AsyncExitStack() as stack:
-        executors = await stack.enter_async_context(_executors(settings, cores))
+        executors = await stack.enter_async_context(_executors(settings, cores, environ))
         database = await stack.enter_async_context(_database(settings, cores))
         ledger = Ledger(database, lease_seconds=settings.ledger.lease_seconds)
         queries = JobQueries(database)
@@ -190,7 +191,7 @@ async def open_core(
         )
 
 
-async def serve(settings: Settings, datasets: Sequence[Dataset]) -> None:
+async def serve(settings: Settings, datasets: Sequence[Dataset], *, environ: Mapping[str, str]) -> None:
     """Run the daemon until a stop signal; the drain is over when this returns.
 
     Raises:
@@ -202,7 +203,9 @@ async def serve(settings: Settings, datasets: Sequence[Dataset]) -> None:
     failures = Failures(stop)
     async with AsyncExitStack() as stack:
         stack.enter_context(captured_signals(stop))
-        core = await stack.enter_async_context(open_core(settings, datasets, stop=stop, failures=failures))
+        core = await stack.enter_async_context(
+            open_core(settings, datasets, stop=stop, failures=failures, environ=environ)
+        )
         for dataset, at in (await core.queries.last_successes()).items():
             core.metrics.restore_last_success(dataset, at)
         loop_watch = await stack.enter_async_context(LoopWatch())
@@ -221,7 +224,7 @@ async def serve(settings: Settings, datasets: Sequence[Dataset]) -> None:
 # -- the parts, from the settings --------------------------------------------------------------------
 
 
-def _executors(settings: Settings, cores: float) -> Executors:
+def _executors(settings: Settings, cores: float, environ: Mapping[str, str]) -> Executors:
     executors = settings.executors
     return Executors(
         cpu_workers=cpu_workers(executors.cpu_workers, cores).workers,
@@ -235,6 +238,7 @@ def _executors(settings: Settings, cores: float) -> Executors:
         recycle_bytes=executors.recycle_mb << 20,
         idle_seconds=executors.idle_seconds,
         start_timeout_seconds=executors.start_timeout_seconds,
+        environ=environ,
     )
 
 

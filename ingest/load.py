@@ -109,7 +109,7 @@ async def _merge_postgresql(connection: AsyncConnection, dataset: Dataset, targe
             f"WITH merged AS ({insert} {_on_conflict(dataset, target)} RETURNING (xmax = 0) AS inserted) "
             "SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM merged"
         )
-        inserted, updated = row.one()
+        inserted, updated = tuple(row.one())
         return Loaded(inserted=inserted, updated=updated, unchanged=total - inserted - updated)
     key = ", ".join(target.key)
     conflict = (
@@ -120,7 +120,7 @@ async def _merge_postgresql(connection: AsyncConnection, dataset: Dataset, targe
         f"SELECT (SELECT count(*) FROM fresh), count(*), "
         f"(array_agg({ROW} ORDER BY {ROW}))[1:{CONFLICTS_NAMED}] FROM refused"
     )
-    inserted, conflicts, rows = (await connection.exec_driver_sql(conflict)).one()
+    inserted, conflicts, rows = tuple((await connection.exec_driver_sql(conflict)).one())
     return Loaded(
         inserted=inserted,
         updated=0,

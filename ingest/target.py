@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.exc import NoSuchTableError
@@ -50,7 +50,7 @@ class Target:
     key: tuple[str, ...]
 
 
-def column_type(field: Field, dialect: str) -> sa.types.TypeEngine[object]:
+def column_type(field: Field, dialect: str) -> sa.types.TypeEngine[Any]:
     """Return the column type of a field: exact types throughout, text on SQLite where it has none."""
     kind = field.type.kind
     if kind == "decimal":
@@ -58,7 +58,7 @@ def column_type(field: Field, dialect: str) -> sa.types.TypeEngine[object]:
         if dialect == "sqlite" and (precision is None or precision > SQLITE_EXACT_DIGITS):
             return sa.Text()
         return sa.Numeric(precision, scale)
-    types: dict[str, sa.types.TypeEngine[object]] = {
+    types: dict[str, sa.types.TypeEngine[Any]] = {
         "string": sa.Text(),
         "integer": sa.BigInteger(),
         "number": sa.Double(),
@@ -181,7 +181,7 @@ def _unique_keys(connection: Connection, name: str, schema: str | None) -> Colle
     return keys
 
 
-def _kind(column: sa.types.TypeEngine[object]) -> str | None:
+def _kind(column: sa.types.TypeEngine[Any]) -> str | None:
     order: tuple[tuple[type, str], ...] = (
         (sa.Boolean, "boolean"),
         (sa.Integer, "integer"),

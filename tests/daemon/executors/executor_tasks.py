@@ -1,0 +1,192 @@
+"""What the executors' tests run in worker processes and threads."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+
+class UnreadableError(Exception):
+    """Pickles well and cannot be read back: its constructor wants more than its arguments."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} and {second}")
+
+
+class PlainError(Exception):
+    """Survives the way back as it is."""
+
+
+class Unpicklable:
+    def __reduce__(self) -> Any:
+        raise TypeError("not me")
+
+
+def add(first: int, second: int = 0) -> int:
+    return first + second
+
+
+def echo(value: Any) -> Any:
+    return value
+
+
+def pid() -> int:
+    return os.getpid()
+
+
+def parent() -> int:
+    return os.getppid()
+
+
+def sleep(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def note_and_sleep(path: str, seconds: float) -> None:
+    """Say in a file that the task has begun, by a rename, so that a reader sees the whole pid."""
+    Path(path + ".new").write_text(str(os.getpid()))
+    Path(path + ".new").rename(path)
+    time.sleep(seconds)
+
+
+def note(path: str, text: str) -> None:
+    with Path(path).open("a") as file:
+        file.write(text + "\n")
+
+
+def spin_forever() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        pass
+
+
+def exit_now(code: int) -> None:
+    os._exit(code)
+
+
+def raise_system_exit() -> None:
+    sys.exit(3)
+
+
+def abort() -> None:
+    os.abort()
+
+
+def raise_plain(text: str) -> None:
+    raise PlainError(text)
+
+
+def raise_unreadable() -> None:
+    raise UnreadableError("one", "two")
+
+
+def raise_with_lambda() -> None:
+    error = PlainError("with baggage")
+    error.baggage = lambda: None
+    raise error
+
+
+def raise_stop_iteration() -> None:
+    raise StopIteration("stop")
+
+
+def return_unpicklable() -> Any:
+    return Unpicklable()
+
+
+def allocate(size_bytes: int) -> int:
+    return len(bytearray(size_bytes))
+
+
+def hold(size_bytes: int) -> int:
+    """Keep memory beyond the end of the task, as a leaking library would."""
+    _held.append(b"x" * size_bytes)
+    return os.getpid()
+
+
+_held: list[bytes] = []
+
+
+def burn(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def environment() -> dict[str, str]:
+    return dict(os.environ)
+
+
+def descriptors() -> dict[int, str]:
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            found[int(entry.name)] = os.readlink(entry)
+        except OSError:
+            continue
+    return found
+
+
+def limits() -> dict[str, tuple[int, int]]:
+    names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
+    return {name: resource.getrlimit(getattr(resource, name)) for name in names}
+
+
+def ignored_signals() -> list[str]:
+    return [
+        number.name
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is signal.SIG_IGN
+    ]
+
+
+def start_child() -> int:
+    return subprocess.Popen(["sleep", "300"], close_fds=False).pid
+
+
+def start_child_and_spin(path: str) -> None:
+    Path(path + ".new").write_text(str(start_child()))
+    Path(path + ".new").rename(path)
+    spin_forever()
+
+
+def print_text(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - that is the point
+
+
+def arrow_table(rows: int) -> int:
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    numbers = pa.array(range(rows))
+    table = pa.table({"number": numbers, "text": pc.cast(numbers, pa.string())})
+    return table.group_by("text").aggregate([("number", "sum")]).num_rows
+
+
+def return_arrow() -> Any:
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.array([1])
+
+
+def raise_arrow() -> None:
+    import pyarrow as pa  # noqa: PLC0415
+
+    raise pa.ArrowInvalid("no such thing")
+
+
+def thread_name() -> str:
+    return threading.current_thread().name
+
+
+def wait_for(event: threading.Event) -> str:
+    event.wait()
+    return "done"

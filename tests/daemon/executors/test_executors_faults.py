@@ -1,0 +1,206 @@
+"""Workers and fork servers that die, hang or never start: each costs only its own task."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from daemon.errors import (
+    PoolClosedError,
+    TaskTimeoutError,
+    WorkerCrashedError,
+    WorkerStartError,
+)
+
+
+async def _begin(executors, tasks, eventually, path, seconds=300.0):
+    """Start a task that says when it runs; return the asyncio task and its worker's pid."""
+    running = asyncio.create_task(executors.run_cpu(tasks.note_and_sleep, str(path), seconds))
+    await eventually(path.exists)
+    return running, int(path.read_text())
+
+
+def _gone(pid):
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def test_a_killed_busy_worker_costs_only_its_own_task(executors, tasks, eventually, tmp_path):
+    victim, pid = await _begin(executors, tasks, eventually, tmp_path / "victim")
+    other, _ = await _begin(executors, tasks, eventually, tmp_path / "other", 0.5)
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(WorkerCrashedError, match="SIGKILL"):
+        await victim
+    await other
+    assert await executors.run_cpu(tasks.add, 1, 1) == 2
+    stats = executors.stats().cpu
+    assert stats.tasks["task", "crashed"] == 1
+    assert stats.restarts["crash"] == 1
+
+
+async def test_a_killed_idle_worker_costs_no_task(executors, tasks, eventually, tmp_path):
+    idle = await executors.run_cpu(tasks.pid)
+    busy, _ = await _begin(executors, tasks, eventually, tmp_path / "busy", 0.5)
+    os.kill(idle, signal.SIGKILL)
+    await busy
+    await eventually(lambda: idle not in executors.stats().cpu.worker_pids)
+    assert await executors.run_cpu(tasks.pid) != idle
+
+
+async def test_a_task_sent_to_a_worker_that_has_just_died_runs_elsewhere(executors, tasks):
+    for _ in range(20):
+        idle = await executors.run_cpu(tasks.pid)
+        os.kill(idle, signal.SIGKILL)
+        assert await executors.run_cpu(tasks.pid) != idle
+    assert executors.stats().cpu.tasks["task", "ok"] == 40
+
+
+@pytest.mark.parametrize(("name", "args", "how"), [("exit_now", (7,), "code 7"), ("abort", (), "SIGABRT")])
+async def test_a_crash_says_how_the_worker_ended(executors, tasks, name, args, how):
+    with pytest.raises(WorkerCrashedError, match=how):
+        await executors.run_cpu(getattr(tasks, name), *args)
+    assert await executors.run_cpu(tasks.add, 1) == 1
+
+
+async def test_a_busy_loop_that_ignores_sigterm_is_killed_at_its_deadline(executors, tasks, eventually):
+    with pytest.raises(TaskTimeoutError, match="spin_forever passed its deadline"):
+        await executors.run_cpu(tasks.spin_forever, timeout=0.3)
+    await eventually(lambda: executors.stats().cpu.restarts["timeout"] == 1)
+    assert executors.stats().cpu.worker_pids == ()
+    assert executors.stats().cpu.tasks["task", "timeout"] == 1
+
+
+async def test_a_task_that_uses_up_its_cpu_time_is_a_timeout(make_executors, tasks, eventually):
+    async with make_executors(worker_cpu_seconds=1.0) as executors:
+        for _ in range(3):
+            await executors.run_cpu(tasks.burn, 0.6)
+        with pytest.raises(TaskTimeoutError, match="CPU time"):
+            await executors.run_cpu(tasks.spin_forever)
+        await eventually(lambda: executors.stats().cpu.restarts["timeout"] == 1)
+
+
+async def test_cancelling_kills_the_worker_and_frees_its_place(executors, tasks, eventually, tmp_path):
+    running, pid = await _begin(executors, tasks, eventually, tmp_path / "running")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await eventually(lambda: _gone(pid))
+    await eventually(lambda: executors.stats().cpu.workers_busy == 0)
+    assert executors.stats().cpu.tasks["task", "cancelled"] == 1
+    assert sum(executors.stats().cpu.restarts.values()) == 0
+
+
+async def test_what_a_task_has_started_dies_with_its_worker(executors, tasks, eventually, tmp_path):
+    path = tmp_path / "child"
+    with pytest.raises(TaskTimeoutError):
+        await executors.run_cpu(tasks.start_child_and_spin, str(path), timeout=1.0)
+    await eventually(lambda: _gone(int(path.read_text())))
+
+
+async def test_the_fork_server_is_replaced_when_it_dies(executors, tasks, eventually, tmp_path):
+    running, _ = await _begin(executors, tasks, eventually, tmp_path / "running")
+    first = executors.fork_server_pid
+    os.kill(first, signal.SIGKILL)
+    with pytest.raises(WorkerCrashedError, match="fork server"):
+        await running
+    await eventually(lambda: executors.fork_server_pid not in (None, first))
+    assert await executors.run_cpu(tasks.parent) == executors.fork_server_pid
+
+
+async def test_tasks_go_on_through_a_fork_server_that_dies_while_they_ask_for_workers(executors, tasks):
+    for _ in range(5):
+        os.kill(executors.fork_server_pid, signal.SIGKILL)
+        assert await executors.run_cpu(tasks.add, 1, 2) == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("import os\nos._exit(3)", "fork server exited with code 3"),
+        ("import a_module_that_is_missing", "breaking: ModuleNotFoundError.*a_module_that_is_missing"),
+        ("raise RuntimeError('not today')", "RuntimeError: not today"),
+    ],
+)
+async def test_a_preload_that_fails_stops_the_start(make_executors, tmp_path, monkeypatch, source, message):
+    (tmp_path / "breaking.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(WorkerStartError, match=message):
+        await make_executors(preload=("json", "breaking")).__aenter__()
+
+
+async def test_a_preload_that_hangs_stops_the_start(make_executors, tmp_path, monkeypatch):
+    (tmp_path / "hanging.py").write_text("import time\ntime.sleep(300)")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(WorkerStartError, match=r"within 0\.5 s"):
+        await make_executors(preload=("hanging",), start_timeout_seconds=0.5).__aenter__()
+
+
+async def test_workers_that_die_at_their_start_give_every_waiting_task_the_error(
+    make_executors, tasks, tmp_path, monkeypatch
+):
+    (tmp_path / "stillborn.py").write_text("import os\nos.register_at_fork(after_in_child=lambda: os._exit(9))")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    async with make_executors(preload=("stillborn",)) as executors:
+        waiting = [asyncio.create_task(executors.run_cpu(tasks.add, 1)) for _ in range(4)]
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(result, WorkerStartError) for result in results)
+    assert "code 9" in str(results[0])
+
+
+async def test_a_preload_that_starts_threads_is_logged(make_executors, tmp_path, monkeypatch, caplog):
+    (tmp_path / "threaded.py").write_text(
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    async with make_executors(preload=("threaded",)):
+        assert "fork server has threads" in caplog.text
+
+
+async def test_the_parsing_libraries_start_no_threads(make_executors, caplog):
+    async with make_executors(preload=("pyarrow", "pyarrow.compute", "pandas", "fastexcel", "openpyxl")):
+        assert "threads" not in caplog.text
+
+
+async def test_shutdown_at_its_timeout_kills_what_runs_and_sends_the_waiting_away(
+    make_executors, tasks, eventually, tmp_path
+):
+    executors = await make_executors(cpu_workers=1).__aenter__()
+    running, pid = await _begin(executors, tasks, eventually, tmp_path / "running")
+    waiting = asyncio.create_task(executors.run_cpu(tasks.add, 1))
+    await eventually(lambda: executors.stats().cpu.queued == 1)
+    await executors.shutdown(timeout=0.2)
+    for task in (running, waiting):
+        with pytest.raises(PoolClosedError):
+            await task
+    assert _gone(pid)
+    assert executors.stats().cpu.tasks["task", "cancelled"] == 2
+    with pytest.raises(PoolClosedError):
+        await executors.run_cpu(tasks.add, 1)
+
+
+async def test_shutdown_lets_the_waiting_finish(make_executors, tasks, tmp_path):
+    executors = await make_executors(cpu_workers=1).__aenter__()
+    path = tmp_path / "notes"
+    waiting = [asyncio.create_task(executors.run_cpu(tasks.note, str(path), str(n))) for n in range(20)]
+    await asyncio.sleep(0)
+    await executors.shutdown(timeout=30)
+    await asyncio.gather(*waiting)
+    assert Path(path).read_text().split() == [str(n) for n in range(20)]
+
+
+async def test_drain_waits_for_what_was_taken_and_takes_nothing_more(executors, tasks, eventually, tmp_path):
+    running, _ = await _begin(executors, tasks, eventually, tmp_path / "running", 0.3)
+    await executors.drain()
+    assert running.done()
+    with pytest.raises(PoolClosedError):
+        await executors.run_cpu(tasks.add, 1)
+    with pytest.raises(PoolClosedError):
+        await executors.run_io(time.sleep, 0)

@@ -1,0 +1,126 @@
+"""What a task may be, what comes back, and what it costs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from daemon.errors import TaskFailedError, TaskNotPicklableError
+
+
+async def test_the_result_comes_back_from_another_process(executors, tasks):
+    assert await executors.run_cpu(tasks.add, 2, second=3) == 5
+    assert await executors.run_cpu(tasks.pid) != os.getpid()
+
+
+async def test_the_envelope_tells_what_the_task_cost(executors, tasks):
+    idle = await executors.submit_cpu(tasks.sleep, 0.2, kind="parse")
+    burnt = await executors.submit_cpu(tasks.burn, 0.3)
+    hungry = await executors.submit_cpu(tasks.echo, b"x" * (100 * 1024**2))
+    after = await executors.submit_cpu(tasks.add, 1)
+    assert idle.wall_seconds >= 0.2
+    assert idle.cpu_seconds < 0.2
+    assert burnt.cpu_seconds >= 0.3
+    assert hungry.peak_rss_bytes > 100 * 1024**2
+    assert after.peak_rss_bytes < hungry.peak_rss_bytes
+
+
+async def test_large_messages_pass_both_ways_while_the_loop_goes_on(executors, tasks):
+    value = os.urandom(1024) * (60 * 1024)
+    assert await executors.run_cpu(tasks.echo, value) == value
+
+
+async def test_a_lambda_is_refused_by_name_before_it_is_queued(executors):
+    with pytest.raises(TaskNotPicklableError, match="<lambda>"):
+        await executors.run_cpu(lambda: 1)
+    assert not any(executors.stats().cpu.tasks.values())
+
+
+async def test_an_argument_that_cannot_be_sent_names_the_function(executors, tasks):
+    with pytest.raises(TaskNotPicklableError, match=r"arguments of executor_tasks\.echo"):
+        await executors.run_cpu(tasks.echo, tasks.Unpicklable())
+
+
+async def test_the_tasks_own_error_is_raised_with_the_workers_traceback(executors, tasks):
+    with pytest.raises(tasks.PlainError, match="oh no") as caught:
+        await executors.run_cpu(tasks.raise_plain, "oh no")
+    assert "in raise_plain" in caught.value.__notes__[0]
+    assert executors.stats().cpu.tasks["task", "error"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("raise_unreadable", "UnreadableError: one and two"),
+        ("raise_with_lambda", "PlainError: with baggage"),
+        ("raise_system_exit", "SystemExit: 3"),
+        ("raise_arrow", "no such thing"),
+        ("return_unpicklable", "Unpicklable"),
+        ("return_arrow", "pyarrow"),
+    ],
+)
+async def test_what_cannot_be_carried_over_is_told_by_its_text(executors, tasks, name, text):
+    before = await executors.run_cpu(tasks.pid)
+    with pytest.raises(TaskFailedError, match=text):
+        await executors.run_cpu(getattr(tasks, name))
+    assert await executors.run_cpu(tasks.pid) == before
+    assert "pyarrow" not in sys.modules
+
+
+async def test_memory_error_is_ordinary_and_the_worker_is_replaced(executors, tasks, eventually):
+    first = await executors.run_cpu(tasks.pid)
+    with pytest.raises(MemoryError):
+        await executors.run_cpu(tasks.allocate, 8 * 1024**3)
+    await eventually(lambda: executors.stats().cpu.restarts["memory"] == 1)
+    assert await executors.run_cpu(tasks.pid) != first
+
+
+async def test_a_task_may_have_less_memory_than_the_worker(executors, tasks):
+    with pytest.raises(MemoryError):
+        await executors.submit_cpu(tasks.allocate, 600 * 1024**2, memory_bytes=512 * 1024**2)
+    assert (await executors.submit_cpu(tasks.allocate, 600 * 1024**2)).value == 600 * 1024**2
+
+
+async def test_an_ordinary_arrow_job_fits_into_two_gibibytes(make_executors, tasks):
+    async with make_executors(preload=("pyarrow", "pyarrow.compute", "fastexcel")) as executors:
+        assert await executors.run_cpu(tasks.arrow_table, 1_000_000) == 1_000_000
+
+
+async def test_what_tasks_print_does_not_reach_standard_output(executors, tasks, capfd):
+    await executors.run_cpu(tasks.print_text, "noise")
+    captured = capfd.readouterr()
+    assert "noise" not in captured.out
+    assert "noise" in captured.err
+
+
+def test_the_daemons_process_never_imports_what_workers_preload(task_folder):
+    script = textwrap.dedent(
+        f"""
+        import asyncio, sys
+        sys.path.insert(0, {str(task_folder)!r})
+        from daemon.executors import Executors
+        import conftest, executor_tasks
+
+        async def main():
+            preload = ("pyarrow", "pandas", "fastexcel", "openpyxl")
+            async with Executors(**(conftest.SETTINGS | {{"preload": preload}})) as executors:
+                assert await executors.run_cpu(executor_tasks.arrow_table, 10) == 10
+            print(sorted({{*preload, "numpy"}} & set(sys.modules)))
+
+        asyncio.run(main())
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
+async def test_a_function_of_the_script_itself_is_refused(executors):
+    function = type(executors).run_cpu
+    main_function = type(function)(function.__code__, {}, "main_function")
+    main_function.__module__ = "__main__"
+    with pytest.raises(TaskNotPicklableError, match="move it from the script"):
+        await executors.run_cpu(main_function)

@@ -1,0 +1,44 @@
+"""kill -9 of the daemon at random moments: after restarts every table holds exactly the expected rows."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Headgate
+
+FILES, ROWS, KILLS = 20, 3000, 50
+
+
+@pytest.mark.timeout(600)
+def test_fifty_kills_and_every_row_is_there_once(headgate: Headgate, orders: Callable[..., Path]) -> None:
+    """Mode insert without a key would show a second load as doubled rows, so the table here has no key."""
+    spec = headgate.folder / "datasets" / "orders.yml"
+    text = spec.read_text(encoding="utf-8").replace("primaryKey: [order_no]\n", "").replace("upsert", "insert")
+    spec.write_text(text, encoding="utf-8")
+    headgate.settings["ledger"]["max_lost_leases"] = 1000
+    headgate.write_config()
+    seed = random.randrange(10**6)  # noqa: S311  # shown on failure, so that a run can be repeated
+    chance = random.Random(seed)  # noqa: S311
+    for number in range(FILES):
+        orders(headgate.inbox / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
+    for _ in range(KILLS):
+        process = headgate.start()
+        time.sleep(chance.uniform(0.3, 2.5))
+        assert process.poll() is None, headgate.tail()
+        headgate.kill(process)
+    process = headgate.start_ready()
+    headgate.until(lambda: headgate.all_finished(FILES), "every job has ended", seconds=180, process=process)
+    first_jobs = [job for job in headgate.jobs() if job["state"] != "duplicate"]
+    assert [job["state"] for job in first_jobs] == ["loaded"] * FILES, f"seed {seed}"
+    assert headgate.scalar("SELECT count(*) FROM orders") == str(FILES * ROWS), f"seed {seed}"
+    assert headgate.scalar("SELECT count(DISTINCT order_no) FROM orders") == str(FILES * ROWS), f"seed {seed}"
+    assert headgate.stop(process) == 0
+    assert not list((headgate.folder / "var" / "spool").glob("*/jobs/*")), "spool folders are left over"

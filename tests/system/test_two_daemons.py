@@ -1,0 +1,58 @@
+"""Two daemons on one PostgreSQL never share a job, whether they share a spool or not."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Headgate
+
+FILES, ROWS = 30, 200
+
+
+def test_two_daemons_with_one_spool_load_each_file_once(
+    tmp_path: Path,
+    postgres_database: str,
+    headgate_at: Callable[[Path, str], Headgate],
+    orders: Callable[..., Path],
+) -> None:
+    """Both watch the same folder, so each file is submitted by both: one job loads it, the other is a duplicate."""
+    folders = [tmp_path / "one", tmp_path / "two"]
+    pair: list[Headgate] = []
+    for folder in folders:
+        made = headgate_at(folder, postgres_database)
+        made.settings["state_dir"] = str(tmp_path / "shared")
+        made.settings["api"]["token_file"] = str(folder / "var" / "api.token")
+        made.settings["intake"]["folders"] = [{"path": str(folders[0] / "inbox")}]
+        # Without a key a second load of a file would show as doubled rows.
+        spec = folder / "datasets" / "orders.yml"
+        text = spec.read_text(encoding="utf-8").replace("primaryKey: [order_no]\n", "").replace("upsert", "insert")
+        spec.write_text(text, encoding="utf-8")
+        made.write_config()
+        pair.append(made)
+    for number in range(FILES):
+        orders(folders[0] / "inbox" / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
+    processes = [made.start() for made in pair]
+    try:
+        for made, process in zip(pair, processes, strict=True):
+            made.until(made.ready, "both are ready", process=process)
+        pair[0].until(lambda: pair[0].all_finished(2 * FILES), "every job has ended", seconds=120)
+        states = sorted(job["state"] for job in pair[0].jobs())
+        assert states == ["duplicate"] * FILES + ["loaded"] * FILES
+        assert pair[0].scalar("SELECT count(*) FROM orders") == str(FILES * ROWS)
+        runs = pair[0].rows(
+            "SELECT job_id, count(*) FILTER (WHERE event = 'running') FROM headgate.event "
+            "GROUP BY job_id HAVING count(*) FILTER (WHERE event = 'running') > 1"
+        )
+        assert runs == []
+        daemons = pair[0].rows("SELECT DISTINCT daemon FROM headgate.event WHERE event = 'running'")
+        assert len(daemons) == 2, "one of the two did nothing"
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        assert [process.wait(40) for process in processes] == [0, 0]

@@ -77,7 +77,7 @@ class JobQueries:
             .group_by(table.c.dataset)
         )
         async with self._database.read() as connection:
-            return dict((await connection.execute(statement)).tuples().all())
+            return {row[0]: row[1] for row in await connection.execute(statement)}
 
     async def spool_keys(self, spool_id: str) -> set[str]:
         """Return the keys of a spool's folders that jobs still need: unfinished ones, and dead ones for a retry."""

@@ -1,0 +1,213 @@
+"""What the database pool is asked for and gives: waits, creation, use, leaks; knows SQLAlchemy, not Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+import traceback
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import event
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from .histogram import Histogram, HistogramSnapshot
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+logger = logging.getLogger(__name__)
+
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+OPERATIONS: Final = ("read", "write")
+WAIT_OUTCOMES: Final = ("ok", "timeout")
+STACK_FRAMES: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabasePoolStats:
+    """The pool at one moment. Everything `_total` and all histograms only grow; seconds are floats."""
+
+    idle: int
+    used: int
+    size: int
+    max: int
+    overflow: int
+    pending: int
+    leaked: int
+    timeout_seconds: float
+    used_seconds_total: float
+    timeouts_total: int
+    invalidations_total: int
+    opened_total: int
+    closed_total: int
+    wait: Mapping[str, HistogramSnapshot]
+    create: HistogramSnapshot
+    use: HistogramSnapshot
+    operations: Mapping[str, HistogramSnapshot]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Creation:
+    """How long one checkout spent on making a connection, which is not waiting for the pool."""
+
+    started: float | None = None
+    seconds: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Holding:
+    """One connection in use; `leaked` once it was held longer than the limit."""
+
+    since: float
+    stack: traceback.StackSummary
+    leaked: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Counts:
+    pending: int = 0
+    timeouts: int = 0
+    invalidations: int = 0
+    opened: int = 0
+    closed: int = 0
+    used_seconds: float = 0.0
+    holdings: set[_Holding] = field(default_factory=set)
+
+
+_creation: ContextVar[_Creation | None] = ContextVar("headgate_connection_creation", default=None)
+
+
+class PoolWatch:
+    """Measures around the engine's pool: no pool event fires before acquisition, so waits are taken out here."""
+
+    def __init__(
+        self, engine: AsyncEngine, *, size: int, max_overflow: int, leak_seconds: float, timeout_seconds: float
+    ) -> None:
+        self._engine = engine
+        self._size, self._max = size, size + max_overflow
+        self._leak_seconds, self._timeout_seconds = leak_seconds, timeout_seconds
+        self._lock = threading.Lock()
+        self._counts = _Counts()
+        bounds = tuple(sorted({*SECONDS, timeout_seconds}))
+        self._wait = {outcome: Histogram(bounds) for outcome in WAIT_OUTCOMES}
+        self._create, self._use = Histogram(bounds), Histogram(bounds)
+        self._operations = {operation: Histogram(bounds) for operation in OPERATIONS}
+        # Listeners on the engine, not on its pool: `dispose` puts another pool in its place.
+        sync = engine.sync_engine
+        event.listen(sync, "do_connect", self._connecting)
+        event.listen(sync, "connect", self._connected)
+        event.listen(sync, "close", self._closed)
+        event.listen(sync, "close_detached", self._closed)
+        event.listen(sync, "invalidate", self._invalidated)
+
+    @asynccontextmanager
+    async def checkout(self, operation: str) -> AsyncIterator[AsyncConnection]:
+        """Take a connection for one operation (one of `OPERATIONS`) and give it back."""
+        connection = await self._acquire()
+        holding = self._hold()
+        timer = asyncio.get_running_loop().call_later(self._leak_seconds, self._leak, holding)
+        try:
+            yield connection
+        finally:
+            timer.cancel()
+            try:
+                await connection.close()
+            finally:
+                self._release(holding, operation)
+
+    async def _acquire(self) -> AsyncConnection:
+        creation = _Creation()
+        token = _creation.set(creation)
+        started = time.monotonic()
+        outcome = "ok"
+        with self._lock:
+            self._counts.pending += 1
+        try:
+            return await self._engine.connect()
+        except PoolTimeoutError:
+            outcome = "timeout"
+            raise
+        finally:
+            _creation.reset(token)
+            with self._lock:
+                self._counts.pending -= 1
+                self._counts.timeouts += outcome == "timeout"
+            self._wait[outcome].observe(max(0.0, time.monotonic() - started - creation.seconds))
+
+    def _hold(self) -> _Holding:
+        stack = traceback.StackSummary.extract(traceback.walk_stack(None), limit=STACK_FRAMES, lookup_lines=False)
+        holding = _Holding(since=time.monotonic(), stack=stack)
+        with self._lock:
+            self._counts.holdings.add(holding)
+        return holding
+
+    def _leak(self, holding: _Holding) -> None:
+        holding.leaked = True
+        logger.warning(
+            "database connection held too long",
+            extra={"limit_seconds": self._leak_seconds, "taken_at": "".join(holding.stack.format())},
+        )
+
+    def _release(self, holding: _Holding, operation: str) -> None:
+        seconds = time.monotonic() - holding.since
+        with self._lock:
+            self._counts.holdings.discard(holding)
+            self._counts.used_seconds += seconds
+        self._use.observe(seconds)
+        self._operations[operation].observe(seconds)
+
+    def stats(self) -> DatabasePoolStats:
+        """Return the numbers at this moment; safe to call from any thread."""
+        now = time.monotonic()
+        pool: Any = self._engine.sync_engine.pool
+        with self._lock:
+            counts = self._counts
+            held = [(now - holding.since, holding.leaked) for holding in counts.holdings]
+            return DatabasePoolStats(
+                idle=pool.checkedin(),
+                used=len(held),
+                size=self._size,
+                max=self._max,
+                overflow=max(0, pool.overflow()),
+                pending=counts.pending,
+                leaked=sum(leaked for _, leaked in held),
+                timeout_seconds=self._timeout_seconds,
+                used_seconds_total=counts.used_seconds + sum(seconds for seconds, _ in held),
+                timeouts_total=counts.timeouts,
+                invalidations_total=counts.invalidations,
+                opened_total=counts.opened,
+                closed_total=counts.closed,
+                wait={outcome: histogram.snapshot() for outcome, histogram in self._wait.items()},
+                create=self._create.snapshot(),
+                use=self._use.snapshot(),
+                operations={name: histogram.snapshot() for name, histogram in self._operations.items()},
+            )
+
+    # -- SQLAlchemy's events -------------------------------------------------------------------------
+
+    def _connecting(self, *_: object) -> None:
+        creation = _creation.get()
+        if creation is not None:
+            creation.started = time.monotonic()
+
+    def _connected(self, *_: object) -> None:
+        creation = _creation.get()
+        if creation is not None and creation.started is not None:
+            creation.seconds = time.monotonic() - creation.started
+            self._create.observe(creation.seconds)
+        with self._lock:
+            self._counts.opened += 1
+
+    def _closed(self, *_: object) -> None:
+        with self._lock:
+            self._counts.closed += 1
+
+    def _invalidated(self, *_: object) -> None:
+        with self._lock:
+            self._counts.invalidations += 1

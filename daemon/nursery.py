@@ -14,9 +14,11 @@ from .worker_process import WorkerEndedError, WorkerProcess
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_ATTEMPTS = 3
-_BACKOFF_SECONDS = 0.1
-_BACKOFF_MAX_SECONDS = 5.0
+# A start that fails by chance (a kill, a moment without memory) is tried again at once; when it fails for good,
+# tasks get the error without a new attempt until the pause is over, which doubles from round to round.
+_RETRY_SECONDS = (0.05, 0.25)
+_PAUSE_SECONDS = 0.5
+_PAUSE_MAX_SECONDS = 8.0
 _KEPT_VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "HOME", "TMPDIR")
 _KEPT_PREFIXES = ("LC_", "PYTHON")
 # The fork server must stay single-threaded, and thread arenas and reserved address space would eat up a worker's
@@ -61,7 +63,8 @@ class Nursery:
         self._closed = asyncio.Event()
         self._restart: asyncio.Task[None] | None = None
         self._failures = 0
-        self._not_before = 0.0
+        self._paused_until = 0.0
+        self._problem = ""
 
     @property
     def fork_server_pid(self) -> int | None:
@@ -78,12 +81,20 @@ class Nursery:
 
     async def start_worker(self) -> WorkerProcess:
         """Return a new worker that is ready for a task; WorkerStartError after a few attempts or the timeout."""
+        if asyncio.get_running_loop().time() < self._paused_until:
+            raise WorkerStartError(self._problem)
         try:
             async with asyncio.timeout(self._start_timeout_seconds):
-                return await self._attempt()
+                worker = await self._attempt()
         except TimeoutError:
-            self._note_failure()
-            raise self._too_slow() from None
+            error = self._too_slow()
+            self._pause(error)
+            raise error from None
+        except WorkerStartError as error:
+            self._pause(error)
+            raise
+        self._failures = 0
+        return worker
 
     async def close(self) -> None:
         """End every worker and the fork server."""
@@ -96,21 +107,12 @@ class Nursery:
                 await self._server.close()
 
     async def _attempt(self) -> WorkerProcess:
-        attempts_left = _ATTEMPTS
-        while True:
-            await self._wait_for_turn()
+        for delay in _RETRY_SECONDS:
             try:
-                worker = await self._start_once()
-            except WorkerStartError as error:
-                self._note_failure()
-                attempts_left -= 1
-                if self._closed.is_set():
-                    raise PoolClosedError from error
-                if not attempts_left:
-                    raise
-            else:
-                self._failures = 0
-                return worker
+                return await self._start_once()
+            except WorkerStartError:
+                await self._wait_unless_closed(delay)
+        return await self._start_once()
 
     async def _start_once(self) -> WorkerProcess:
         server = await self._living_server()
@@ -144,32 +146,31 @@ class Nursery:
         return server
 
     def _replace(self) -> None:
-        """Have the next fork server ready before it is asked for."""
+        """Have the next fork server ready before it is asked for; one that keeps dying less and less often."""
         _log.warning("fork server died")
-        self._note_failure()
-        if not self._closed.is_set():
-            self._restart = asyncio.get_running_loop().create_task(self._restart_server())
-
-    async def _restart_server(self) -> None:
-        await self._wait_for_turn()
-        try:
-            await self._living_server()
-        except WorkerStartError:
-            self._note_failure()  # whoever asks for a worker next has a caller to tell
-        except PoolClosedError:
-            return
-
-    async def _wait_for_turn(self) -> None:
-        delay = self._not_before - asyncio.get_running_loop().time()
-        if delay > 0 and self._failures:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(delay):
-                    await self._closed.wait()
-
-    def _note_failure(self) -> None:
         self._failures += 1
-        delay = min(_BACKOFF_SECONDS * 2 ** (self._failures - 1), _BACKOFF_MAX_SECONDS)
-        self._not_before = asyncio.get_running_loop().time() + delay
+        if not self._closed.is_set():
+            delay = _RETRY_SECONDS[0] if self._failures == 1 else self._pause_seconds()
+            self._restart = asyncio.get_running_loop().create_task(self._restart_server(delay))
+
+    async def _restart_server(self, delay: float) -> None:
+        await self._wait_unless_closed(delay)
+        # Whoever asks for a worker next meets the same error and has a caller to tell.
+        with contextlib.suppress(WorkerStartError, PoolClosedError):
+            await self._living_server()
+
+    async def _wait_unless_closed(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+
+    def _pause(self, error: WorkerStartError) -> None:
+        self._failures += 1
+        self._problem = str(error)
+        self._paused_until = asyncio.get_running_loop().time() + self._pause_seconds()
+
+    def _pause_seconds(self) -> float:
+        return min(_PAUSE_SECONDS * 2 ** (self._failures - 1), _PAUSE_MAX_SECONDS)
 
     def _too_slow(self) -> WorkerStartError:
         return WorkerStartError(f"no worker process was ready within {self._start_timeout_seconds:g} s")

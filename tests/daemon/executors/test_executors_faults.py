@@ -47,11 +47,12 @@ async def test_a_killed_busy_worker_costs_only_its_own_task(executors, tasks, ev
 
 
 async def test_a_killed_idle_worker_costs_no_task(executors, tasks, eventually, tmp_path):
-    idle = await executors.run_cpu(tasks.pid)
     busy, _ = await _begin(executors, tasks, eventually, tmp_path / "busy", 0.5)
+    idle = await executors.run_cpu(tasks.pid)
     os.kill(idle, signal.SIGKILL)
     await busy
     await eventually(lambda: idle not in executors.stats().cpu.worker_pids)
+    assert executors.stats().cpu.restarts["crash"] == 1
     assert await executors.run_cpu(tasks.pid) != idle
 
 

@@ -90,8 +90,9 @@ async def test_an_ordinary_arrow_job_fits_into_two_gibibytes(make_executors, tas
         assert await executors.run_cpu(tasks.arrow_table, 1_000_000) == 1_000_000
 
 
-async def test_what_tasks_print_does_not_reach_standard_output(executors, tasks, capfd):
-    await executors.run_cpu(tasks.print_text, "noise")
+async def test_what_tasks_print_does_not_reach_standard_output(capfd, make_executors, tasks):
+    async with make_executors() as executors:
+        await executors.run_cpu(tasks.print_text, "noise")
     captured = capfd.readouterr()
     assert "noise" not in captured.out
     assert "noise" in captured.err

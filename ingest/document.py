@@ -67,6 +67,10 @@ class Document:
                 return line
         return 1 if self.lines else None
 
+    def covers(self, location: Location) -> bool:
+        """Say whether there is something at the location."""
+        return location in self.lines
+
     def problem(self, location: Location, reason: str, remedy: str) -> Problem:
         """Return a problem with the place of the location."""
         return Problem(
@@ -170,7 +174,7 @@ def _problem_of(detail: ErrorDetails, document: Document, model: type[BaseModel]
         return document.problem(location, "unknown key", suggestion(str(location[-1]), known))
     if detail["type"] != "missing":
         # Pydantic appends names of its own, such as the branch of a union, that nobody wrote.
-        while location and location not in document.lines:
+        while location and not document.covers(location):
             location = location[:-1]
     reason, remedy = reason_and_remedy(detail)
     return document.problem(location, reason, remedy)

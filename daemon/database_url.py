@@ -1,0 +1,90 @@
+"""Database URLs as people write them: owns which are understood; connects to nothing and never repeats a password."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+
+SQLITE: Final = "sqlite+aiosqlite"
+POSTGRESQL: Final = "postgresql+asyncpg"
+
+_DRIVERS: Final = {
+    "sqlite": SQLITE,
+    SQLITE: SQLITE,
+    "postgres": POSTGRESQL,
+    "postgresql": POSTGRESQL,
+    POSTGRESQL: POSTGRESQL,
+}
+
+
+class DatabaseUrlError(ValueError):
+    """The URL cannot be used; the message is `reason; remedy`, without the URL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseUrl:
+    """A URL with the driver that Headgate uses, and whether there is a password in it."""
+
+    text: str
+    has_password: bool
+    shown: str
+    """The URL without its password, for messages."""
+
+
+def parse_url(text: str, base: Path) -> DatabaseUrl:
+    """Understand a URL; a relative SQLite file lies below `base`.
+
+    Raises:
+        DatabaseUrlError: it is no URL of a database that Headgate can use.
+
+    """
+    scheme, separator, _ = text.partition("://")
+    if not separator:
+        raise DatabaseUrlError("not a database URL; write postgresql://user@host/name or sqlite:///path")
+    if scheme not in _DRIVERS:
+        # A scheme is no secret, but what stands before :// in a mistyped URL may be anything.
+        name = scheme if scheme.replace("+", "").isalnum() else "this"
+        raise DatabaseUrlError(f"{name} is not a supported database; write postgresql://... or sqlite:///path")
+    if _DRIVERS[scheme] == SQLITE:
+        return _sqlite(text, base)
+    return _postgresql(text)
+
+
+def _sqlite(text: str, base: Path) -> DatabaseUrl:
+    rest = text.partition("://")[2]
+    if not rest.startswith("/"):
+        raise DatabaseUrlError(
+            "a SQLite URL has three slashes and a path; write sqlite:///path, or sqlite:////absolute"
+        )
+    path, separator, query = rest[1:].partition("?")
+    if not path or path.startswith((":memory:", "file:")):
+        raise DatabaseUrlError("a database in memory loses its jobs with the process; name a file: sqlite:///path")
+    url = f"{SQLITE}:///{base / path}{separator}{query}"
+    return DatabaseUrl(text=url, has_password=False, shown=url)
+
+
+def _postgresql(text: str) -> DatabaseUrl:
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        reason = "its host and port cannot be understood"
+        raise DatabaseUrlError(f"{reason}; percent-encode what is special in user and password") from None
+    query = dict(parse_qsl(parts.query))
+    if not parts.path.strip("/"):
+        raise DatabaseUrlError("names no database; write postgresql://user@host/name")
+    secret = parts.password is not None or "password" in query
+    # asyncpg calls libpq's sslmode ssl, with the same values.
+    if "sslmode" in query:
+        query.setdefault("ssl", query.pop("sslmode"))
+    whole = parts._replace(scheme=POSTGRESQL, query=urlencode(query), fragment="")
+    return DatabaseUrl(text=whole.geturl(), has_password=secret, shown=_without_password(whole, query))
+
+
+def _without_password(parts: SplitResult, query: dict[str, str]) -> str:
+    host = parts.netloc.rpartition("@")[2]
+    user = f"{parts.username}@" if parts.username else ""
+    shown = urlencode({name: value for name, value in query.items() if name != "password"})
+    return parts._replace(netloc=user + host, query=shown).geturl()

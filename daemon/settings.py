@@ -1,0 +1,243 @@
+"""The tree of settings: owns every key, its type, its default and its meaning; knows not where values come from."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def _no_boolean(value: object) -> object:
+    """Refuse `true` where a number belongs, which pydantic would read as 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "{value} is not a number; write a number", {"value": str(value).lower()})
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _folder(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+def _host(value: str) -> str:
+    if value == "localhost" or _HOST.fullmatch(value):
+        return value
+    try:
+        return str(ip_address(value.strip("[]")))
+    except ValueError:
+        message = "{value} is not a host; write a name or an address alone: the port has a key of its own"
+        raise PydanticCustomError("host", message, {"value": repr(value)}) from None
+
+
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
+Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
+Automatic = Annotated[Whole, Field(ge=0, le=1000)]
+"""A size; 0 lets Headgate choose it."""
+Count = Annotated[Whole, Field(ge=1)]
+Seconds = Annotated[Number, Field(gt=0)]
+Percent = Annotated[Number, Field(gt=0, le=100)]
+Port = Annotated[Whole, Field(ge=0, le=65535)]
+Host = Annotated[str, AfterValidator(_host)]
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, with no keys but the declared ones, and silent about its values in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+
+class DatabaseSettings(Section):
+    """The database of the ledger and the target tables, and the pool of connections to it."""
+
+    url: str = Field(
+        default="",
+        repr=False,
+        description="`postgresql://user@host/name` or `sqlite:///path`. A password belongs in `url_file`.",
+        json_schema_extra={"shown": "SQLite in `<state_dir>/headgate.db`"},
+    )
+    url_file: Path | None = Field(
+        default=None, description="A file that only this user can read (0600), with the URL in it, password included."
+    )
+    pool_size: Automatic = Field(
+        default=0, description="Connections kept open. 0: 10 in development, min(30, cores * 10) in production."
+    )
+    max_overflow: Automatic = Field(
+        default=0, description="Connections beyond those. 0: 10 in development, min(20, cores * 5) in production."
+    )
+    pool_timeout_seconds: Seconds = Field(default=30, description="How long a caller waits for a connection.")
+    leak_seconds: Seconds = Field(default=300, description="A connection held for longer counts as leaked.")
+    connect_timeout_seconds: Seconds = Field(default=10, description="How long a connection may take to open.")
+
+
+class ExecutorSettings(Section):
+    """The worker processes that parse, and the threads that wait for files."""
+
+    cpu_workers: Automatic = Field(default=0, description="Worker processes at most. 0: max(1, cores - 1).")
+    io_workers: Automatic = Field(default=0, description="Threads at most. 0: min(cores * 5, 20).")
+    queue_limit: Count = Field(default=1000, description="Tasks that may wait in each pool.")
+    queue_timeout_seconds: Seconds = Field(
+        default=60, description="How long a task waits for a place in a full queue before it is refused."
+    )
+    task_timeout_seconds: Seconds = Field(default=300, description="A task that takes longer is killed.")
+    worker_memory_mb: Annotated[Whole, Field(ge=128)] = Field(
+        default=2048, description="Address space of a worker process in MiB (RLIMIT_AS)."
+    )
+    worker_cpu_seconds: Count = Field(default=300, description="CPU time of a worker process for one task.")
+    recycle_tasks: Count = Field(default=200, description="A worker is replaced after this many tasks.")
+    recycle_mb: Annotated[Whole, Field(ge=64)] = Field(
+        default=1024, description="A worker that holds more memory than this in MiB after a task is replaced."
+    )
+    idle_seconds: Seconds = Field(default=60, description="A worker that is idle for longer is ended.")
+    start_timeout_seconds: Seconds = Field(default=30, description="How long a worker may take to start.")
+
+
+class WatchedFolder(Section):
+    """A folder whose workbooks are taken in; files stay where they are."""
+
+    path: Path = Field(description="The folder. It must exist.")
+    dataset: str | None = Field(
+        default=None, description="The dataset of every file in it. Without one, the datasets' `match.glob` decides."
+    )
+    recursive: bool = Field(default=True, description="Whether folders inside it are watched too.")
+
+
+class IntakeSettings(Section):
+    """Where workbooks come from."""
+
+    folders: Annotated[tuple[Annotated[WatchedFolder, BeforeValidator(_folder)], ...], BeforeValidator(_listed)] = (
+        Field(default=(), description="Watched folders: a list of paths, or of the keys below.")
+    )
+    scan_seconds: Seconds = Field(
+        default=1.0, description="Time between two looks; a file is taken when two of them saw it unchanged."
+    )
+    max_file_mb: Count = Field(default=200, description="Larger files are refused, in MiB.")
+
+
+class LedgerSettings(Section):
+    """The durable list of jobs, and when one is tried again."""
+
+    lease_seconds: Seconds = Field(default=30, description="A job whose daemon is silent for longer is taken over.")
+    beat_seconds: Seconds = Field(
+        default=5, description="How often the daemon says that it lives; less than half of `lease_seconds`."
+    )
+    max_attempts: Count = Field(default=5, description="Attempts at a job before it is given up as dead.")
+    max_crashes: Count = Field(
+        default=2, description="Workers that the same content may crash before it is given up as dead."
+    )
+    max_lost_leases: Count = Field(
+        default=100, description="Times that a job's daemon may vanish before the job is given up as dead."
+    )
+    backoff_seconds: Seconds = Field(default=1.0, description="Wait before the second attempt; doubles with each.")
+    backoff_max_seconds: Seconds = Field(default=300, description="The longest wait between attempts.")
+    poll_seconds: Seconds = Field(default=1.0, description="How often jobs of other daemons are looked for.")
+
+
+class ApiSettings(Section):
+    """The HTTP API that takes workbooks in and tells of jobs; every request needs the token."""
+
+    enabled: bool = Field(default=True, description="Whether there is an API.")
+    host: Host = Field(
+        default="127.0.0.1", description="Address to listen on. Beyond loopback the token file must exist already."
+    )
+    port: Port = Field(default=8847, description="Port to listen on; 0 takes a free one.")
+    token_file: Path = Field(
+        default=Path("api.token"),
+        description="A file that only this user can read (0600), with the token in it; made when it is missing.",
+        json_schema_extra={"shown": "`<state_dir>/api.token`"},
+    )
+
+
+class ExporterSettings(Section):
+    """The metrics and health pages, on a thread of their own."""
+
+    enabled: bool = Field(default=True, description="Whether there is an exporter.")
+    host: Host = Field(default="127.0.0.1", description="Address to listen on.")
+    port: Port = Field(default=9847, description="Port to listen on; 0 takes a free one.")
+    stall_seconds: Seconds = Field(default=10, description="`/-/healthy` fails when the main loop hangs for longer.")
+
+
+class ShutdownSettings(Section):
+    """What happens on SIGTERM; a second one ends the drain at once."""
+
+    drain_seconds: Annotated[Number, Field(ge=0)] = Field(
+        default=30, description="How long running jobs may go on; then they are given back, their attempt too."
+    )
+
+
+class ResourceSettings(Section):
+    """The watch over CPU and memory; the thresholds are exported, so that alerts compare with them."""
+
+    enabled: bool = Field(default=True, description="Whether resources are measured.")
+    cpu_threshold: Percent = Field(default=80, description="CPU use in percent above which an alert fires.")
+    memory_threshold: Percent = Field(default=85, description="Memory use in percent above which an alert fires.")
+    check_interval_seconds: Seconds = Field(default=60, description="Time between two measurements.")
+
+
+class LoggingSettings(Section):
+    """Log lines, on standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        default="info", description="The least serious lines that are written."
+    )
+    format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
+        default="text", description="Lines for people, or one JSON object a line."
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, parsed once. Paths are absolute."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    environment: Annotated[Literal["development", "production"], BeforeValidator(_lower)] = Field(
+        default="development", description="Decides the automatic sizes of the database pool."
+    )
+    state_dir: Path = Field(
+        default=Path("var"), description="Folder of the spool, the token and, with SQLite, the database."
+    )
+    datasets: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="Files with dataset specifications, or globs of such files."
+    )
+    database: DatabaseSettings = DatabaseSettings()
+    executors: ExecutorSettings = ExecutorSettings()
+    intake: IntakeSettings = IntakeSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    api: ApiSettings = ApiSettings()
+    exporter: ExporterSettings = ExporterSettings()
+    shutdown: ShutdownSettings = ShutdownSettings()
+    resources: ResourceSettings = ResourceSettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @classmethod
+    def from_layers(cls, *layers: Mapping[str, Any]) -> Self:
+        """Build the settings from nested values, the ones that win first; the process environment is not read.
+
+        Raises:
+            ValidationError: a value or key is wrong.
+
+        """
+        sources = tuple(InitSettingsSource(cls, dict(layer)) for layer in layers)
+        # In a dictionary, for type checkers do not know this parameter of BaseSettings.
+        options: dict[str, Any] = {"_build_sources": (sources, {})}
+        return cls(**options)
+
+    def dataset_files(self) -> list[Path]:
+        """Return the files that `datasets` names, each once, in the order of the names."""
+        found = (Path(name) for pattern in self.datasets for name in sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207 - the pattern is absolute
+        return list(dict.fromkeys(path for path in found if path.is_file()))

@@ -170,7 +170,7 @@ class Nursery:
         self._paused_until = asyncio.get_running_loop().time() + self._pause_seconds()
 
     def _pause_seconds(self) -> float:
-        return min(_PAUSE_SECONDS * 2 ** (self._failures - 1), _PAUSE_MAX_SECONDS)
+        return min(_PAUSE_SECONDS * 2.0 ** (self._failures - 1), _PAUSE_MAX_SECONDS)
 
     def _too_slow(self) -> WorkerStartError:
         return WorkerStartError(f"no worker process was ready within {self._start_timeout_seconds:g} s")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from daemon.cores import available_cores, cpu_workers, detect_cores, io_workers
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def _detect(tmp_path, membership, files, affinity=8):
+    from daemon.cores import Cores
+
+
+def _detect(tmp_path: Path, membership: str, files: dict[str, str], affinity: int = 8) -> Cores:
     (tmp_path / "membership").write_text(membership)
     for name, text in files.items():
         path = tmp_path / "cgroup" / name
@@ -53,36 +60,38 @@ def _detect(tmp_path, membership, files, affinity=8):
         pytest.param("0::/\n", {"cpu.max": "nonsense"}, 8, "affinity mask", id="unreadable"),
     ],
 )
-def test_the_tightest_limit_counts(tmp_path, membership, files, count, source):
+def test_the_tightest_limit_counts(
+    tmp_path: Path, membership: str, files: dict[str, str], count: float, source: str
+) -> None:
     cores = _detect(tmp_path, membership, files)
     assert (cores.count, cores.source) == (count, source)
 
 
-def test_the_affinity_mask_counts_when_it_is_tighter_than_the_quota(tmp_path):
+def test_the_affinity_mask_counts_when_it_is_tighter_than_the_quota(tmp_path: Path) -> None:
     cores = _detect(tmp_path, "0::/\n", {"cpu.max": "400000 100000"}, affinity=2)
     assert (cores.count, cores.source) == (2, "affinity mask")
 
 
-def test_a_machine_without_cgroups_or_proc_counts_too(tmp_path):
+def test_a_machine_without_cgroups_or_proc_counts_too(tmp_path: Path) -> None:
     cores = detect_cores(cgroup_root=tmp_path / "none", membership=tmp_path / "none", affinity=3)
     assert cores.count == 3
 
 
-def test_a_system_without_affinity_counts_its_processors(tmp_path, monkeypatch):
+def test_a_system_without_affinity_counts_its_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.sched_getaffinity")
     cores = detect_cores(cgroup_root=tmp_path, membership=tmp_path / "none")
     assert cores.count >= 1
     assert cores.source == "machine"
 
 
-def test_this_machine_has_cores():
+def test_this_machine_has_cores() -> None:
     assert available_cores() > 0
 
 
 @pytest.mark.parametrize(
     ("configured", "cores", "workers"), [(0, 0.5, 1), (0, 1, 1), (0, 2, 1), (0, 7.9, 6), (3, 8, 3)]
 )
-def test_cpu_workers(configured, cores, workers):
+def test_cpu_workers(configured: int, cores: float, workers: int) -> None:
     size = cpu_workers(configured, cores)
     assert size.workers == workers
     assert size.source.startswith("configured" if configured else "automatic")
@@ -91,7 +100,7 @@ def test_cpu_workers(configured, cores, workers):
 @pytest.mark.parametrize(
     ("configured", "cores", "workers"), [(0, 0.5, 5), (0, 1, 5), (0, 2, 10), (0, 64, 20), (50, 2, 50)]
 )
-def test_io_workers(configured, cores, workers):
+def test_io_workers(configured: int, cores: float, workers: int) -> None:
     size = io_workers(configured, cores)
     assert size.workers == workers
     assert size.source.startswith("configured" if configured else "automatic")

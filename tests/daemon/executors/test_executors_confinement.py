@@ -12,15 +12,24 @@ import sys
 import textwrap
 import threading
 import time
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import ModuleType
+
+    from daemon.executors import Executors
+
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc and prctl")
 
 
 @linux_only
-async def test_workers_run_under_their_limits(executors, tasks):
+async def test_workers_run_under_their_limits(executors: Executors, tasks: ModuleType) -> None:
     limits = await executors.run_cpu(tasks.limits)
     assert limits["RLIMIT_AS"][0] == 2 * 1024**3
     assert limits["RLIMIT_AS"][1] < 2 * 1024**3 + 128 * 1024**2
@@ -30,7 +39,7 @@ async def test_workers_run_under_their_limits(executors, tasks):
     assert limits["RLIMIT_CORE"] == (0, 0)
 
 
-async def test_credentials_never_reach_a_worker(make_executors, tasks):
+async def test_credentials_never_reach_a_worker(make_executors: Callable[..., Executors], tasks: ModuleType) -> None:
     environ = {
         "PATH": os.defpath,
         "LC_ALL": "C.UTF-8",
@@ -46,16 +55,20 @@ async def test_credentials_never_reach_a_worker(make_executors, tasks):
     assert {"PATH", "LC_ALL", "TZ"} <= set(seen)
 
 
-async def test_the_daemons_own_environment_is_not_inherited(executors, tasks, monkeypatch):
+async def test_the_daemons_own_environment_is_not_inherited(
+    executors: Executors, tasks: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("API_TOKEN", "secret")
     assert "API_TOKEN" not in await executors.run_cpu(tasks.environment)
 
 
 @linux_only
-async def test_the_daemons_descriptors_do_not_leak_into_workers(make_executors, tasks, tmp_path):
+async def test_the_daemons_descriptors_do_not_leak_into_workers(
+    make_executors: Callable[..., Executors], tasks: ModuleType, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, (tmp_path / "ledger").open("w") as file:
-        os.set_inheritable(listening.fileno(), True)
-        os.set_inheritable(file.fileno(), True)
+        os.set_inheritable(listening.fileno(), True)  # noqa: FBT003 - it takes no keyword
+        os.set_inheritable(file.fileno(), True)  # noqa: FBT003 - it takes no keyword
         async with make_executors(cpu_workers=3) as executors:
             found = await asyncio.gather(*(executors.run_cpu(tasks.descriptors) for _ in range(3)))
     for descriptors in found:
@@ -65,13 +78,13 @@ async def test_the_daemons_descriptors_do_not_leak_into_workers(make_executors, 
         assert set(descriptors) <= {*range(8)}, descriptors
 
 
-async def test_signals_to_the_group_are_left_to_the_daemon(executors, tasks):
+async def test_signals_to_the_group_are_left_to_the_daemon(executors: Executors, tasks: ModuleType) -> None:
     assert await executors.run_cpu(tasks.ignored_signals) == ["SIGINT", "SIGTERM", "SIGHUP"]
 
 
 @linux_only
 @pytest.mark.parametrize("moment", ["busy", "idle"])
-def test_a_killed_daemon_leaves_nothing_behind(task_folder, moment):
+def test_a_killed_daemon_leaves_nothing_behind(task_folder: Path, moment: str) -> None:
     script = textwrap.dedent(
         f"""
         import asyncio, json, sys, psutil
@@ -101,8 +114,10 @@ def test_a_killed_daemon_leaves_nothing_behind(task_folder, moment):
         time.sleep(0.02)
 
 
-async def test_closing_leaves_no_process_descriptor_or_thread(make_executors, tasks):
-    async def use():
+async def test_closing_leaves_no_process_descriptor_or_thread(
+    make_executors: Callable[..., Executors], tasks: ModuleType
+) -> None:
+    async def use() -> None:
         async with make_executors() as executors:
             await asyncio.gather(*(executors.run_cpu(tasks.add, n) for n in range(20)))
             await asyncio.gather(*(executors.run_io(tasks.add, n) for n in range(20)))
@@ -115,7 +130,7 @@ async def test_closing_leaves_no_process_descriptor_or_thread(make_executors, ta
     assert psutil.Process().children(recursive=True) == []
 
 
-def _lives(pid):
+def _lives(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -5,20 +5,32 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from daemon.errors import PoolClosedError, QueueFullError, TaskFailedError, TaskTimeoutError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import ModuleType
 
-async def test_the_queue_is_first_in_first_out(make_executors, tasks, tmp_path):
+    from daemon.executors import Executors
+
+
+async def test_the_queue_is_first_in_first_out(
+    make_executors: Callable[..., Executors], tasks: ModuleType, tmp_path: Path
+) -> None:
     path = tmp_path / "order"
     async with make_executors(cpu_workers=1) as executors:
         await asyncio.gather(*(executors.run_cpu(tasks.note, str(path), str(n)) for n in range(30)))
     assert path.read_text().split() == [str(n) for n in range(30)]
 
 
-async def test_a_full_queue_waits_then_refuses(make_executors, tasks, eventually):
+async def test_a_full_queue_waits_then_refuses(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
     async with make_executors(cpu_workers=1, queue_limit=1, queue_timeout_seconds=0.2) as executors:
         running = asyncio.create_task(executors.run_cpu(tasks.sleep, 1.0))
         await eventually(lambda: executors.stats().cpu.workers_idle or executors.stats().cpu.worker_pids)
@@ -30,13 +42,17 @@ async def test_a_full_queue_waits_then_refuses(make_executors, tasks, eventually
         await running
 
 
-async def test_who_waits_at_a_full_queue_is_let_in_when_it_moves(make_executors, tasks):
+async def test_who_waits_at_a_full_queue_is_let_in_when_it_moves(
+    make_executors: Callable[..., Executors], tasks: ModuleType
+) -> None:
     async with make_executors(cpu_workers=1, queue_limit=1, queue_timeout_seconds=30.0) as executors:
         results = await asyncio.gather(*(executors.run_cpu(tasks.add, n) for n in range(10)))
     assert results == list(range(10))
 
 
-async def test_a_cancelled_waiter_leaves_the_queue(make_executors, tasks, eventually):
+async def test_a_cancelled_waiter_leaves_the_queue(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
     async with make_executors(cpu_workers=1) as executors:
         running = asyncio.create_task(executors.run_cpu(tasks.sleep, 0.5))
         await asyncio.sleep(0)
@@ -49,7 +65,9 @@ async def test_a_cancelled_waiter_leaves_the_queue(make_executors, tasks, eventu
         assert executors.stats().cpu.tasks["task", "cancelled"] == 1
 
 
-async def test_a_worker_is_recycled_after_its_tasks(make_executors, tasks, eventually):
+async def test_a_worker_is_recycled_after_its_tasks(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
     async with make_executors(cpu_workers=1, recycle_tasks=3) as executors:
         pids = [await executors.run_cpu(tasks.pid) for _ in range(7)]
         await eventually(lambda: executors.stats().cpu.restarts["recycle"] == 2)
@@ -57,14 +75,16 @@ async def test_a_worker_is_recycled_after_its_tasks(make_executors, tasks, event
     assert len(set(pids)) == 3
 
 
-async def test_a_worker_that_has_grown_is_recycled(make_executors, tasks):
+async def test_a_worker_that_has_grown_is_recycled(make_executors: Callable[..., Executors], tasks: ModuleType) -> None:
     async with make_executors(cpu_workers=1, recycle_bytes=150 * 1024**2) as executors:
         first = await executors.run_cpu(tasks.pid)
         assert await executors.run_cpu(tasks.hold, 200 * 1024**2) == first
         assert await executors.run_cpu(tasks.pid) != first
 
 
-async def test_an_idle_worker_is_retired(make_executors, tasks, eventually):
+async def test_an_idle_worker_is_retired(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
     async with make_executors(idle_seconds=0.1) as executors:
         await executors.run_cpu(tasks.pid)
         await eventually(lambda: executors.stats().cpu.restarts["idle"] == 1)
@@ -72,11 +92,13 @@ async def test_an_idle_worker_is_retired(make_executors, tasks, eventually):
         assert executors.stats().cpu.workers_idle == 0
 
 
-async def test_no_more_workers_than_allowed_ever_live(make_executors, tasks):
+async def test_no_more_workers_than_allowed_ever_live(
+    make_executors: Callable[..., Executors], tasks: ModuleType
+) -> None:
     seen = set()
     async with make_executors(cpu_workers=2, recycle_tasks=1) as executors:
 
-        async def one():
+        async def one() -> None:
             await executors.run_cpu(tasks.pid)
             seen.add(len(executors.stats().cpu.worker_pids))
 
@@ -84,7 +106,9 @@ async def test_no_more_workers_than_allowed_ever_live(make_executors, tasks):
     assert max(seen) <= 2
 
 
-async def test_busy_seconds_include_work_in_flight(executors, tasks, eventually):
+async def test_busy_seconds_include_work_in_flight(
+    executors: Executors, tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
     running = asyncio.create_task(executors.run_cpu(tasks.sleep, 300.0))
     await eventually(lambda: executors.stats().cpu.busy_seconds_total > 0.2)
     stats = executors.stats().cpu
@@ -93,7 +117,7 @@ async def test_busy_seconds_include_work_in_flight(executors, tasks, eventually)
     running.cancel()
 
 
-async def test_every_combination_of_labels_is_there_from_the_start(executors):
+async def test_every_combination_of_labels_is_there_from_the_start(executors: Executors) -> None:
     for pool in (executors.stats().cpu, executors.stats().io):
         assert len(pool.tasks) == 3 * 5
         assert set(pool.restarts) == {"recycle", "idle", "crash", "memory", "timeout"}
@@ -101,7 +125,9 @@ async def test_every_combination_of_labels_is_there_from_the_start(executors):
         assert set(pool.task_duration) == {"task", "parse", "probe"}
 
 
-async def test_stats_tell_how_long_the_oldest_has_waited(make_executors, tasks, eventually):
+async def test_stats_tell_how_long_the_oldest_has_waited(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
     async with make_executors(cpu_workers=1) as executors:
         assert executors.stats().cpu.oldest_queued_at is None
         before = time.time()
@@ -115,11 +141,11 @@ async def test_stats_tell_how_long_the_oldest_has_waited(make_executors, tasks, 
         assert stats.peak_resident.counts[-1] == 2
 
 
-async def test_stats_can_be_read_from_another_thread_meanwhile(executors, tasks):
+async def test_stats_can_be_read_from_another_thread_meanwhile(executors: Executors, tasks: ModuleType) -> None:
     stop = threading.Event()
     problems = []
 
-    def read():
+    def read() -> None:
         while not stop.is_set():
             try:
                 executors.stats()
@@ -134,7 +160,7 @@ async def test_stats_can_be_read_from_another_thread_meanwhile(executors, tasks)
     assert not problems
 
 
-async def test_health_runs_a_probe_through_each_pool(executors):
+async def test_health_runs_a_probe_through_each_pool(executors: Executors) -> None:
     health = await executors.check_health(timeout=30)
     assert health.cpu_ok
     assert health.io_ok
@@ -143,7 +169,9 @@ async def test_health_runs_a_probe_through_each_pool(executors):
     assert executors.stats().io.tasks["probe", "ok"] == 1
 
 
-async def test_health_names_the_pool_that_does_not_answer(make_executors, tasks, eventually):
+async def test_health_names_the_pool_that_does_not_answer(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
     async with make_executors(cpu_workers=1) as executors:
         running = asyncio.create_task(executors.run_cpu(tasks.sleep, 300.0))
         await eventually(lambda: executors.stats().cpu.worker_pids)
@@ -154,13 +182,13 @@ async def test_health_names_the_pool_that_does_not_answer(make_executors, tasks,
         running.cancel()
 
 
-async def test_io_runs_in_threads_that_are_used_again(executors, tasks):
+async def test_io_runs_in_threads_that_are_used_again(executors: Executors, tasks: ModuleType) -> None:
     names = {await executors.run_io(tasks.thread_name) for _ in range(5)}
     assert names == {"headgate-io-1"}
     assert executors.stats().io.workers_idle == 1
 
 
-async def test_io_errors_come_back_as_they_are(executors, tasks):
+async def test_io_errors_come_back_as_they_are(executors: Executors, tasks: ModuleType) -> None:
     with pytest.raises(tasks.PlainError, match="io"):
         await executors.run_io(tasks.raise_plain, "io")
     with pytest.raises(TaskFailedError, match="SystemExit"):
@@ -170,7 +198,9 @@ async def test_io_errors_come_back_as_they_are(executors, tasks):
     assert executors.stats().io.tasks["task", "error"] == 3
 
 
-async def test_an_io_call_past_its_deadline_keeps_its_place_until_it_returns(make_executors, tasks, eventually):
+async def test_an_io_call_past_its_deadline_keeps_its_place_until_it_returns(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
     event = threading.Event()
     async with make_executors(io_workers=1) as executors:
         with pytest.raises(TaskTimeoutError, match="wait_for passed its deadline"):
@@ -183,8 +213,8 @@ async def test_an_io_call_past_its_deadline_keeps_its_place_until_it_returns(mak
         assert executors.stats().io.tasks["task", "timeout"] == 1
 
 
-async def test_a_timeout_of_the_call_itself_is_its_own(executors):
-    def fail():
+async def test_a_timeout_of_the_call_itself_is_its_own(executors: Executors) -> None:
+    def fail() -> None:
         raise TimeoutError("mine")
 
     with pytest.raises(TimeoutError, match="mine"):
@@ -192,7 +222,9 @@ async def test_a_timeout_of_the_call_itself_is_its_own(executors):
     assert executors.stats().io.tasks["task", "error"] == 1
 
 
-async def test_shutdown_gives_up_a_call_that_never_returns(make_executors, tasks, eventually):
+async def test_shutdown_gives_up_a_call_that_never_returns(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
     event = threading.Event()
     executors = await make_executors().__aenter__()
     stuck = asyncio.create_task(executors.run_io(tasks.wait_for, event))

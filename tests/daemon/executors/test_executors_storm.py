@@ -8,26 +8,36 @@ import os
 import random
 import signal
 from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import uvloop
 
 from daemon.errors import WorkerCrashedError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+    from daemon.executors import Executors
+
+
 TASKS = 2000
 KILL_EVERY = 20
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_every_task_has_one_outcome_however_many_workers_die(run, make_executors, tasks):
+def test_every_task_has_one_outcome_however_many_workers_die(
+    run: Callable[..., Any], make_executors: Callable[..., Executors], tasks: ModuleType
+) -> None:
     chance = random.Random(20)  # noqa: S311 - a reproducible choice of victims
 
-    async def storm():
+    async def storm() -> Any:
         outcomes = Counter()
         kills = 0
         async with make_executors(cpu_workers=3, queue_limit=TASKS) as executors:
 
-            async def one(number):
+            async def one(number: int) -> None:
                 nonlocal kills
                 try:
                     assert await executors.run_cpu(tasks.add, number, 1) == number + 1
@@ -56,13 +66,15 @@ def test_every_task_has_one_outcome_however_many_workers_die(run, make_executors
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_cancellations_and_deadlines_under_load_leave_a_healthy_pool(run, make_executors, tasks):
+def test_cancellations_and_deadlines_under_load_leave_a_healthy_pool(
+    run: Callable[..., Any], make_executors: Callable[..., Executors], tasks: ModuleType
+) -> None:
     chance = random.Random(7)  # noqa: S311 - reproducible
 
-    async def storm():
+    async def storm() -> Any:
         async with make_executors(cpu_workers=2, queue_limit=500) as executors:
 
-            async def one(number):
+            async def one(number: int) -> None:
                 seconds = chance.choice([0.0, 0.001, 5.0])
                 running = asyncio.create_task(executors.run_cpu(tasks.sleep, seconds, timeout=0.1))
                 if number % 3 == 0:

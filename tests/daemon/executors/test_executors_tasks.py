@@ -6,18 +6,26 @@ import os
 import subprocess
 import sys
 import textwrap
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from daemon.errors import TaskFailedError, TaskNotPicklableError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import ModuleType
 
-async def test_the_result_comes_back_from_another_process(executors, tasks):
+    from daemon.executors import Executors
+
+
+async def test_the_result_comes_back_from_another_process(executors: Executors, tasks: ModuleType) -> None:
     assert await executors.run_cpu(tasks.add, 2, second=3) == 5
     assert await executors.run_cpu(tasks.pid) != os.getpid()
 
 
-async def test_the_envelope_tells_what_the_task_cost(executors, tasks):
+async def test_the_envelope_tells_what_the_task_cost(executors: Executors, tasks: ModuleType) -> None:
     idle = await executors.submit_cpu(tasks.sleep, 0.2, kind="parse")
     burnt = await executors.submit_cpu(tasks.burn, 0.3)
     hungry = await executors.submit_cpu(tasks.echo, b"x" * (100 * 1024**2))
@@ -29,23 +37,25 @@ async def test_the_envelope_tells_what_the_task_cost(executors, tasks):
     assert after.peak_rss_bytes < hungry.peak_rss_bytes
 
 
-async def test_large_messages_pass_both_ways_while_the_loop_goes_on(executors, tasks):
+async def test_large_messages_pass_both_ways_while_the_loop_goes_on(executors: Executors, tasks: ModuleType) -> None:
     value = os.urandom(1024) * (60 * 1024)
     assert await executors.run_cpu(tasks.echo, value) == value
 
 
-async def test_a_lambda_is_refused_by_name_before_it_is_queued(executors):
+async def test_a_lambda_is_refused_by_name_before_it_is_queued(executors: Executors) -> None:
     with pytest.raises(TaskNotPicklableError, match="<lambda>"):
         await executors.run_cpu(lambda: 1)
     assert not any(executors.stats().cpu.tasks.values())
 
 
-async def test_an_argument_that_cannot_be_sent_names_the_function(executors, tasks):
+async def test_an_argument_that_cannot_be_sent_names_the_function(executors: Executors, tasks: ModuleType) -> None:
     with pytest.raises(TaskNotPicklableError, match=r"arguments of executor_tasks\.echo"):
         await executors.run_cpu(tasks.echo, tasks.Unpicklable())
 
 
-async def test_the_tasks_own_error_is_raised_with_the_workers_traceback(executors, tasks):
+async def test_the_tasks_own_error_is_raised_with_the_workers_traceback(
+    executors: Executors, tasks: ModuleType
+) -> None:
     with pytest.raises(tasks.PlainError, match="oh no") as caught:
         await executors.run_cpu(tasks.raise_plain, "oh no")
     assert "in raise_plain" in caught.value.__notes__[0]
@@ -63,7 +73,9 @@ async def test_the_tasks_own_error_is_raised_with_the_workers_traceback(executor
         ("return_arrow", "pyarrow"),
     ],
 )
-async def test_what_cannot_be_carried_over_is_told_by_its_text(executors, tasks, name, text):
+async def test_what_cannot_be_carried_over_is_told_by_its_text(
+    executors: Executors, tasks: ModuleType, name: str, text: str
+) -> None:
     before = await executors.run_cpu(tasks.pid)
     with pytest.raises(TaskFailedError, match=text):
         await executors.run_cpu(getattr(tasks, name))
@@ -71,7 +83,9 @@ async def test_what_cannot_be_carried_over_is_told_by_its_text(executors, tasks,
     assert "pyarrow" not in sys.modules
 
 
-async def test_memory_error_is_ordinary_and_the_worker_is_replaced(executors, tasks, eventually):
+async def test_memory_error_is_ordinary_and_the_worker_is_replaced(
+    executors: Executors, tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
     first = await executors.run_cpu(tasks.pid)
     with pytest.raises(MemoryError):
         await executors.run_cpu(tasks.allocate, 8 * 1024**3)
@@ -79,18 +93,22 @@ async def test_memory_error_is_ordinary_and_the_worker_is_replaced(executors, ta
     assert await executors.run_cpu(tasks.pid) != first
 
 
-async def test_a_task_may_have_less_memory_than_the_worker(executors, tasks):
+async def test_a_task_may_have_less_memory_than_the_worker(executors: Executors, tasks: ModuleType) -> None:
     with pytest.raises(MemoryError):
         await executors.submit_cpu(tasks.allocate, 600 * 1024**2, memory_bytes=512 * 1024**2)
     assert (await executors.submit_cpu(tasks.allocate, 600 * 1024**2)).value == 600 * 1024**2
 
 
-async def test_an_ordinary_arrow_job_fits_into_two_gibibytes(make_executors, tasks):
+async def test_an_ordinary_arrow_job_fits_into_two_gibibytes(
+    make_executors: Callable[..., Executors], tasks: ModuleType
+) -> None:
     async with make_executors(preload=("pyarrow", "pyarrow.compute", "fastexcel")) as executors:
         assert await executors.run_cpu(tasks.arrow_table, 1_000_000) == 1_000_000
 
 
-async def test_what_tasks_print_does_not_reach_standard_output(capfd, make_executors, tasks):
+async def test_what_tasks_print_does_not_reach_standard_output(
+    capfd: pytest.CaptureFixture[str], make_executors: Callable[..., Executors], tasks: ModuleType
+) -> None:
     async with make_executors() as executors:
         await executors.run_cpu(tasks.print_text, "noise")
     captured = capfd.readouterr()
@@ -98,7 +116,7 @@ async def test_what_tasks_print_does_not_reach_standard_output(capfd, make_execu
     assert "noise" in captured.err
 
 
-def test_the_daemons_process_never_imports_what_workers_preload(task_folder):
+def test_the_daemons_process_never_imports_what_workers_preload(task_folder: Path) -> None:
     script = textwrap.dedent(
         f"""
         import asyncio, sys
@@ -119,7 +137,7 @@ def test_the_daemons_process_never_imports_what_workers_preload(task_folder):
     assert done.stdout.strip() == "[]"
 
 
-async def test_a_function_of_the_script_itself_is_refused(executors):
+async def test_a_function_of_the_script_itself_is_refused(executors: Executors) -> None:
     function = type(executors).run_cpu
     main_function = type(function)(function.__code__, {}, "main_function")
     main_function.__module__ = "__main__"

@@ -1,0 +1,253 @@
+"""The XML of an xlsx sheet to blocks of cells: the common form by whole columns, any other by an XML parser."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .cells import MAX_COLUMNS, MAX_ROWS, CellBlock, Kind, column_index
+from .errors import rejected
+from .serials import iso_kind_and_serial
+from .sheetparser import RawCell, parse_cells
+from .xmltext import plain_texts, refuse_doctype
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+CHUNK_BYTES: Final = 4 << 20
+_PROLOGUE_BYTES: Final = 16 << 20
+
+# A cell as nearly every writer puts it, from behind "<c " to the next one. Whatever is not of this form is left
+# to the XML parser, so the pattern may be strict: it matches to the end and hides nothing.
+_CELL: Final = (
+    r'^r="(?P<column>[A-Z]{1,3})(?P<row>[0-9]{1,7})"(?: s="(?P<style>[0-9]{1,6})")?(?: t="(?P<type>[a-zA-Z]+)")?\s*'
+    r"(?:/>|>(?P<formula><f[^>]*>(?:[^<]*</f>)?)?"
+    r'(?:<v(?P<space> xml:space="preserve")?>(?P<value>[^<]*)</v>|<v/>)?'
+    r'(?:<is><t(?P<inline_space> xml:space="preserve")?>(?P<inline>[^<]*)</t></is>)?</c>)'
+    r"\s*(?:(?:</row>|<row(?: [^>]*)?>)\s*)*$"
+)
+_SHEET_DATA: Final = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData\b[^>]*?(/?)>")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetContext:
+    """What the cells of a sheet refer to: shared strings, the kind of number of each style, the limit."""
+
+    name: str
+    strings: pa.LargeStringArray
+    style_kinds: NDArray[np.uint8]
+    date1904: bool
+    max_cells: int
+
+
+def read_blocks(pieces: Iterable[bytes], context: SheetContext) -> Iterator[CellBlock]:
+    """Yield the cells that hold anything, from a sheet's XML in UTF-8.
+
+    Raises:
+        FileRejectedError: the XML is damaged, or the cells span more than the limit.
+
+    """
+    box = _Box(context)
+    row = 0
+    for chunk in _row_chunks(pieces, context.name):
+        block = _fast(chunk, context, box)
+        if block is None:
+            cells, row = parse_cells(chunk, row, context.name)
+            block = _from_cells(cells, context, box)
+        if len(block.rows):
+            row = max(row, int(block.rows[-1]) + 1)
+            yield block
+
+
+class _Box:
+    """The bounding box of all cell references so far; a sheet beyond its limit is refused before it is built."""
+
+    def __init__(self, context: SheetContext) -> None:
+        self._context = context
+        self._rows = self._columns = 0
+
+    def add(self, rows: NDArray[Any], columns: NDArray[Any]) -> None:
+        if not len(rows):
+            return
+        if rows.min() < 0 or columns.min() < 0 or rows.max() >= MAX_ROWS or columns.max() >= MAX_COLUMNS:
+            raise rejected("file.corrupt_xml", f"{self._context.name} has a cell outside of any sheet")
+        self._rows = max(self._rows, int(rows.max()) + 1)
+        self._columns = max(self._columns, int(columns.max()) + 1)
+        if self._rows * self._columns > self._context.max_cells:
+            raise rejected(
+                "file.cell_limit",
+                f"the cells of {self._context.name} span {self._rows} rows x {self._columns} columns, "
+                f"more than {self._context.max_cells} cells",
+            )
+
+
+def _row_chunks(pieces: Iterable[bytes], name: str) -> Iterator[bytes]:
+    """Yield the content of sheetData in chunks of whole rows, the namespace prefix of its elements taken off."""
+    stream = iter(pieces)
+    buffer, prefix = _to_sheet_data(stream, name)
+    if buffer is None:
+        return
+    opening, closing, row_end, data_end = b"<" + prefix, b"</" + prefix, b"</row>", b"</sheetData"
+    tail = b""
+    while True:
+        text = tail + buffer
+        if prefix:
+            text = text.replace(closing, b"</").replace(opening, b"<")
+        end = text.find(data_end)
+        if end >= 0:
+            yield text[:end]
+            return
+        cut = text.rfind(row_end) + len(row_end)
+        if cut >= CHUNK_BYTES:
+            yield text[:cut]
+            text = text[cut:]
+        tail = text
+        buffer = next(stream, b"")
+        if not buffer:
+            raise rejected("file.corrupt_xml", f"{name} ends in the middle of its rows")
+
+
+def _to_sheet_data(stream: Iterator[bytes], name: str) -> tuple[bytes | None, bytes]:
+    """Read up to the rows: return what follows `<sheetData>` (None if there are none) and the prefix."""
+    buffer = b""
+    for piece in stream:
+        buffer += piece
+        found = _SHEET_DATA.search(buffer)
+        refuse_doctype(buffer if found is None else buffer[: found.start()], name)
+        if found is not None:
+            return (None if found[2] else buffer[found.end() :]), found[1]
+        if len(buffer) > _PROLOGUE_BYTES:
+            break
+    if b"</" not in buffer[-200:]:
+        raise rejected("file.corrupt_xml", f"{name} has no rows and no end")
+    return None, b""
+
+
+def _fast(chunk: bytes, context: SheetContext, box: _Box) -> CellBlock | None:
+    """Read a chunk by whole columns; None if any cell of it is not of the common form."""
+    pieces = pc.list_flatten(pc.split_pattern(pa.array([chunk], pa.large_binary()), b"<c "))
+    if b"<c" in pieces[0].as_py() or b"<!" in pieces[0].as_py():
+        return None
+    try:
+        pieces = pieces[1:].cast(pa.large_string())
+    except pa.ArrowInvalid as error:
+        raise rejected("file.corrupt_xml", f"{context.name} is not UTF-8") from error
+    parts = pc.extract_regex(pieces, _CELL)
+    if parts.null_count or (b"<c" in chunk and not len(parts)):
+        return None
+    rows = parts.field("row").cast(pa.int32()).to_numpy() - 1
+    columns = _column_numbers(parts.field("column"))
+    box.add(rows, columns)
+    return _typed(
+        rows=rows,
+        columns=columns,
+        types=parts.field("type"),
+        styles=_style_numbers(parts.field("style")),
+        formulas=pc.not_equal(parts.field("formula"), "").to_numpy(zero_copy_only=False),
+        values=_values(parts),
+        context=context,
+    )
+
+
+def _values(parts: pa.StructArray) -> pa.LargeStringArray:
+    """Return the text of each cell: of `<v>`, or of an inline string."""
+    value = parts.field("value")
+    raw = pc.if_else(pc.equal(parts.field("type"), "inlineStr"), parts.field("inline"), value)
+    preserve = pc.or_(pc.not_equal(parts.field("space"), ""), pc.not_equal(parts.field("inline_space"), ""))
+    return plain_texts(raw, preserve)
+
+
+def _column_numbers(letters: pa.LargeStringArray) -> NDArray[np.int32]:
+    encoded = letters.dictionary_encode()
+    numbers = np.array([column_index(text) for text in encoded.dictionary.to_pylist()], np.int32)
+    return numbers[encoded.indices.to_numpy()]
+
+
+def _style_numbers(texts: pa.LargeStringArray) -> NDArray[np.int32]:
+    return pc.if_else(pc.equal(texts, ""), "0", texts).cast(pa.int32()).to_numpy()
+
+
+def _from_cells(cells: list[RawCell], context: SheetContext, box: _Box) -> CellBlock:
+    rows = np.array([cell.row for cell in cells], np.int32)
+    columns = np.array([cell.column for cell in cells], np.int32)
+    box.add(rows, columns)
+    return _typed(
+        rows=rows,
+        columns=columns,
+        types=pa.array([cell.type for cell in cells], pa.large_string()),
+        styles=np.array([cell.style for cell in cells], np.int32),
+        formulas=np.array([cell.formula for cell in cells], np.bool_),
+        values=pa.array([cell.value for cell in cells], pa.large_string()),
+        context=context,
+    )
+
+
+def _typed(
+    *,
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    types: pa.LargeStringArray,
+    styles: NDArray[np.int32],
+    formulas: NDArray[np.bool_],
+    values: pa.LargeStringArray,
+    context: SheetContext,
+) -> CellBlock:
+    """Give every cell its kind and text, and leave out those that are empty."""
+    codes, names = _type_codes(types)
+    kinds = np.full(len(rows), Kind.NUMBER, np.uint8)
+    filled = pc.not_equal(values, "").to_numpy(zero_copy_only=False)
+    for code, name in enumerate(names):
+        here = codes == code
+        if name in ("", "n"):
+            known = np.minimum(styles[here], len(context.style_kinds) - 1)
+            kinds[here] = context.style_kinds[known]
+        elif name == "s":
+            kinds[here] = Kind.TEXT
+            values = _shared(values, here & filled, context)
+        elif name in ("str", "inlineStr"):
+            kinds[here] = Kind.TEXT
+        elif name in ("b", "e"):
+            kinds[here] = Kind.BOOLEAN if name == "b" else Kind.ERROR
+        elif name == "d":
+            values = _iso_dates(values, here & filled, kinds, date1904=context.date1904)
+        else:
+            raise rejected("file.corrupt_xml", f"{context.name} has a cell of the unknown type {name!r}")
+    texts_filled = filled | ((kinds == Kind.TEXT) & formulas)
+    kinds[formulas & ~texts_filled] = Kind.UNCACHED
+    keep = texts_filled | formulas
+    if keep.all():
+        return CellBlock(rows=rows, columns=columns, kinds=kinds, texts=values)
+    return CellBlock(
+        rows=rows[keep], columns=columns[keep], kinds=kinds[keep], texts=values.filter(pa.array(keep))
+    )
+
+
+def _type_codes(types: pa.LargeStringArray) -> tuple[NDArray[np.int32], list[str]]:
+    encoded = types.dictionary_encode()
+    return encoded.indices.to_numpy(), encoded.dictionary.to_pylist()
+
+
+def _shared(values: pa.LargeStringArray, where: NDArray[np.bool_], context: SheetContext) -> pa.LargeStringArray:
+    mask = pa.array(where)
+    try:
+        texts = context.strings.take(values.filter(mask).cast(pa.int32()))
+    except (pa.ArrowInvalid, pa.ArrowIndexError) as error:
+        raise rejected("file.corrupt_xml", f"{context.name} refers to a shared string that is not there") from error
+    return pc.replace_with_mask(values, mask, texts)
+
+
+def _iso_dates(
+    values: pa.LargeStringArray, where: NDArray[np.bool_], kinds: NDArray[np.uint8], *, date1904: bool
+) -> pa.LargeStringArray:
+    """Turn the rare cells that hold an ISO date into the serial number that all others hold."""
+    mask = pa.array(where)
+    read = [iso_kind_and_serial(text, date1904=date1904) for text in values.filter(mask).to_pylist()]
+    kinds[where] = [kind for kind, _ in read]
+    return pc.replace_with_mask(values, mask, pa.array([text for _, text in read], pa.large_string()))

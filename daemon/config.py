@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -62,6 +62,8 @@ class Configuration:
 
     settings: Settings | None
     sources: Sources
+    dataset_patterns: tuple[str, ...]
+    """Known even when there are no settings, so that the datasets can be checked in the same go."""
     problems: tuple[Problem, ...] = ()
     shown_url: str = ""
 
@@ -105,23 +107,22 @@ def load_configuration(path: Path | None, environ: Mapping[str, str] | None = No
     file = from_document(document, base)
     names = {**old.names, **variables.names}
     sources = Sources(source=document.source, data=document.data, lines=document.lines, names=names)
+    blank = Configuration(settings=None, sources=sources, dataset_patterns=_patterns(variables, file))
     problems = [*variables.problems, *old.problems]
     _drop_overridden_url(variables, file)
     try:
-        settings = Settings.from_layers(variables.values, old.values, file.values)
+        settings = _with_defaults(Settings.from_layers(variables.values, old.values, file.values), base)
     except ValidationError as error:
-        problems += problems_of(error, sources, Settings)
-        return Configuration(settings=None, sources=sources, problems=tuple(problems))
-    settings = _with_defaults(settings, base)
+        return replace(blank, problems=(*problems, *problems_of(error, sources, Settings)))
     problems += [sources.problem(sources.first(places), *words) for places, *words in _broken_rules(settings)]
     try:
         url = _database_url(settings, sources, base)
     except DocumentError as error:
         problems += error.problems
     if problems:
-        return Configuration(settings=None, sources=sources, problems=tuple(problems))
+        return replace(blank, problems=tuple(problems))
     settings = settings.model_copy(update={"database": settings.database.model_copy(update={"url": url.text})})
-    return Configuration(settings=settings, sources=sources, shown_url=url.shown)
+    return replace(blank, settings=settings, shown_url=url.shown)
 
 
 def pool_sizes(settings: Settings, cores: float) -> PoolSizes:
@@ -141,6 +142,11 @@ def pool_sizes(settings: Settings, cores: float) -> PoolSizes:
         size_source="configured" if database.pool_size else size_source,
         overflow_source="configured" if database.max_overflow else overflow_source,
     )
+
+
+def _patterns(upper: Layer, lower: Layer) -> tuple[str, ...]:
+    patterns = upper.values.get("datasets", lower.values.get("datasets", []))
+    return tuple(pattern for pattern in patterns if isinstance(pattern, str))
 
 
 def _drop_overridden_url(upper: Layer, lower: Layer) -> None:

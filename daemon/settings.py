@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -54,6 +54,12 @@ Seconds = Annotated[Number, Field(gt=0)]
 Percent = Annotated[Number, Field(gt=0, le=100)]
 Port = Annotated[Whole, Field(ge=0, le=65535)]
 Host = Annotated[str, AfterValidator(_host)]
+
+
+def dataset_files(patterns: Iterable[str]) -> list[Path]:
+    """Return the files that absolute globs name, each once, in the order of the globs."""
+    found = (Path(name) for pattern in patterns for name in sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    return list(dict.fromkeys(path for path in found if path.is_file()))
 
 
 class Section(BaseModel):
@@ -239,5 +245,4 @@ class Settings(BaseSettings):
 
     def dataset_files(self) -> list[Path]:
         """Return the files that `datasets` names, each once, in the order of the names."""
-        found = (Path(name) for pattern in self.datasets for name in sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207 - the pattern is absolute
-        return list(dict.fromkeys(path for path in found if path.is_file()))
+        return dataset_files(self.datasets)

@@ -68,6 +68,8 @@ def reason_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
         return "required, but missing", _REMEDIES[kind]
     if kind in {"model_type", "model_attributes_type", "dict_type"}:
         return f"{_shown(detail['input'])} stands where keys with values should", _REMEDIES[kind]
+    if kind == "literal_error":
+        message = f"{_shown(detail['input'])} is none of the choices"
     subject, should, expected = message.partition(" should ")
     if should and subject in _SUBJECTS:
         expected = expected.partition(", unable to parse")[0].partition(" after validation")[0]

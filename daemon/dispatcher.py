@@ -24,6 +24,8 @@ from .errors import (
     RetryableError,
     TaskTimeoutError,
     WorkerCrashedError,
+    WorkerLostError,
+    WorkerStartError,
 )
 from .jobs import Job, Outcome
 from .outcomes import Records, loaded_rows, read_records, refused_file, refused_parse
@@ -197,10 +199,10 @@ class Dispatcher:
         except asyncio.CancelledError:
             logger.info("job given back", extra={"job": job.id, "attempt": job.attempt})
             raise
+        except (QueueFullError, PoolClosedError, WorkerStartError, WorkerLostError) as error:
+            await self._requeue(job, "pool_busy", error, give_back=True)
         except WorkerCrashedError as error:
             await self._failed(job.evolve(crashes=job.crashes + 1), "file.worker_crash", error)
-        except (QueueFullError, PoolClosedError) as error:
-            await self._requeue(job, "pool_busy", error, give_back=True)
         except Exception as error:  # noqa: BLE001  # whatever it was, the job must reach a state
             await self._failed(job, "load.retry_exhausted", error)
         finally:

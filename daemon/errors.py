@@ -42,6 +42,10 @@ class WorkerCrashedError(ExecutorError):
     """The worker process died while it ran the task."""
 
 
+class WorkerLostError(WorkerCrashedError, RetryableError):
+    """The worker process died with the process that forks the workers: not the task's doing."""
+
+
 class WorkerStartError(ExecutorError):
     """No worker process could be started."""
 

@@ -11,17 +11,29 @@ from typing import TYPE_CHECKING, Protocol
 
 from . import __version__
 from .api import Api, load_token
+from .collectors import (
+    Collectors,
+    backlog_metrics,
+    database_metrics,
+    executor_metrics,
+    group_metrics,
+    loop_metrics,
+    system_metrics,
+)
+from .config import pool_sizes
 from .cores import available_cores, cpu_workers, io_workers
 from .database import Database
 from .dispatcher import Dispatcher, RetryPolicy
 from .errors import HeadgateError
 from .executors import Executors
+from .exporter import Exporter
 from .heartbeat import Heartbeat
 from .intake import Intake, WatchedFolder
 from .job_queries import JobQueries
 from .ledger import Ledger
 from .loopwatch import LoopWatch
 from .metrics import Metrics
+from .resources import ProcessGroup, find_cgroup, own_pid
 from .signals import StopRequest, captured_signals
 from .spool import Spool
 from .submissions import Submissions
@@ -92,6 +104,22 @@ class Failures:
         self._stop.drain.set()
 
 
+class Readiness:
+    """Whether the daemon takes work now; asked from the exporter's thread."""
+
+    def __init__(self, core: Core, stop: StopRequest) -> None:
+        self._core, self._stop = core, stop
+        self.started = False
+
+    def __call__(self) -> str | None:
+        """Return None, or why not."""
+        if not self.started:
+            return "starting"
+        if self._stop.drain.is_set():
+            return "stopping"
+        return self._core.heartbeat.trouble
+
+
 @asynccontextmanager
 async def running(component: Component, name: str, failures: Failures) -> AsyncIterator[None]:
     """Run a component's task while inside; leaving closes the component first and then waits for the task."""
@@ -141,7 +169,11 @@ async def open_core(
         await ledger.register(spool.id)
         await stack.enter_async_context(ledger)
         metrics = Metrics()
-        metrics.set_datasets(dict.fromkeys(known))
+        metrics.set_datasets(known)
+        metrics.configuration_taken()
+        metrics.set_thresholds(
+            cpu=settings.resources.cpu_threshold / 100, memory=settings.resources.memory_threshold / 100
+        )
         dispatcher = Dispatcher(
             ledger=ledger,
             database=database,
@@ -208,12 +240,16 @@ async def serve(settings: Settings, datasets: Sequence[Dataset], *, environ: Map
         )
         for dataset, at in (await core.queries.last_successes()).items():
             core.metrics.restore_last_success(dataset, at)
-        loop_watch = await stack.enter_async_context(LoopWatch())
-        await _enter_exporter(stack, settings, core, loop_watch, stop)
+        loop_watch = LoopWatch()
+        await stack.enter_async_context(running(loop_watch, "loop watch", failures))
+        readiness = Readiness(core, stop)
+        if settings.exporter.enabled:
+            await stack.enter_async_context(_exporter(settings, core, loop_watch, readiness))
         if settings.api.enabled:
             await _enter_api(stack, settings, core)
         if settings.intake.folders:
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
+        readiness.started = True
         logger.info("headgate ready", extra={"version": __version__, "datasets": len(core.datasets)})
         await stop.drain.wait()
         logger.info("headgate stopping", extra={"reason": str(failures.first or "signal")})
@@ -239,6 +275,49 @@ def _executors(settings: Settings, cores: float, environ: Mapping[str, str]) -> 
         idle_seconds=executors.idle_seconds,
         start_timeout_seconds=executors.start_timeout_seconds,
         environ=environ,
+    )
+
+
+def _database(settings: Settings, cores: float) -> Database:
+    database = settings.database
+    sizes = pool_sizes(settings, cores)
+    return Database(
+        url=database.url,
+        pool_size=sizes.size,
+        max_overflow=sizes.overflow,
+        pool_timeout_seconds=database.pool_timeout_seconds,
+        leak_seconds=database.leak_seconds,
+        connect_timeout_seconds=database.connect_timeout_seconds,
+    )
+
+
+def _exporter(settings: Settings, core: Core, loop_watch: LoopWatch, readiness: Readiness) -> Exporter:
+    collectors = Collectors(core.metrics.registry)
+    executors, database = core.executors, core.database
+    collectors.add("executors", lambda: executor_metrics(executors.stats()))
+    collectors.add("database", lambda: database_metrics(database.stats()))
+    collectors.add("loop", lambda: loop_metrics(loop_watch.stats()))
+    collectors.add("backlog", lambda: backlog_metrics(core.queries.backlog()))
+    if settings.resources.enabled:
+        cgroup, cores = find_cgroup(), available_cores()
+        daemon, workers = ProcessGroup("daemon"), ProcessGroup("cpu_workers")
+        collectors.add("system", lambda: system_metrics(cgroup, cores))
+        collectors.add(
+            "groups",
+            lambda: group_metrics((daemon.use(own_pid()), workers.use(executors.stats().cpu.worker_pids))),
+        )
+    limit = settings.exporter.stall_seconds
+
+    def healthy() -> str | None:
+        silent = loop_watch.stats().silent_seconds
+        return f"the main loop has not moved for {silent:.1f} s" if silent > limit else None
+
+    return Exporter(
+        core.metrics.registry,
+        host=settings.exporter.host,
+        port=settings.exporter.port,
+        healthy=healthy,
+        ready=readiness,
     )
 
 

@@ -1,0 +1,208 @@
+"""Every metric that an event changes, one definition each; what can be read at scrape is in collectors."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+
+from ingest.errors import CATALOGUE
+
+from . import __version__
+from .jobs import TERMINAL, RowCounts
+from .submissions import UNMATCHED
+
+OTHER: Final = "_other"
+DATASETS_MAX: Final = 50
+"""Names that get series of their own; a mistake in a configuration must not make thousands."""
+
+RESULTS: Final = tuple(RowCounts.__slots__)
+STAGES: Final = ("receive", "sniff", "read", "validate", "spool", "load", "commit")
+STAGE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+RETRY_REASONS: Final = ("transient", "worker_crash", "pool_busy")
+RARE_CODES: Final = frozenset(
+    {
+        "file.unstable",
+        "file.corrupt_xml",
+        "file.encoding_ambiguous",
+        "file.spec_ambiguous",
+        "sheet.ambiguous",
+        "sheet.hidden_only",
+        "table.reconcile_mismatch",
+        "row.extra_cells",
+    }
+)
+"""Codes counted as `_other`, so that the label keeps to 40 values; the job itself names each."""
+REJECT_CODES: Final = tuple(
+    code for code, entry in CATALOGUE.items() if entry.severity == "error" and code not in RARE_CODES
+)
+
+
+class Metrics:
+    """Counters and gauges in a registry of their own; every label combination is there at 0 from the start."""
+
+    def __init__(self) -> None:
+        # `_created` series double every counter and say what Prometheus knows from resets.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotation there
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._datasets: set[str] = set()
+        self._define_ingest()
+        self._define_datasets()
+        self._define_process()
+
+    def _define_ingest(self) -> None:
+        registry = self.registry
+        self._jobs = Counter(
+            "headgate_ingest_jobs", "Jobs ended, by outcome.", ("dataset", "outcome"), registry=registry
+        )
+        self._rows = Counter(
+            "headgate_ingest_rows",
+            "Physical data rows by what became of them; read is the sum of the others.",
+            ("dataset", "result"),
+            registry=registry,
+        )
+        self._rejects = Counter(
+            "headgate_ingest_rejects", "Errors found in workbooks, by code.", ("code",), registry=registry
+        )
+        self._bytes = Counter(
+            "headgate_ingest_bytes", "Bytes of workbooks whose jobs ended.", ("dataset",), registry=registry
+        )
+        self._retries = Counter(
+            "headgate_ingest_retries", "Attempts that failed and are repeated.", ("reason",), registry=registry
+        )
+        self._stages = Histogram(
+            "headgate_ingest_stage_seconds",
+            "Time a job spent in each stage.",
+            ("stage",),
+            buckets=STAGE_SECONDS,
+            registry=registry,
+        )
+        for code in (*REJECT_CODES, OTHER):
+            self._rejects.labels(code)
+        for reason in RETRY_REASONS:
+            self._retries.labels(reason)
+        for stage in STAGES:
+            self._stages.labels(stage)
+
+    def _define_datasets(self) -> None:
+        registry = self.registry
+        self._last_success = Gauge(
+            "headgate_dataset_last_success_timestamp_seconds",
+            "When the dataset was last loaded; 0 if never.",
+            ("dataset",),
+            registry=registry,
+        )
+        self._last_attempt = Gauge(
+            "headgate_dataset_last_attempt_timestamp_seconds",
+            "When a job of the dataset was last begun; 0 if never.",
+            ("dataset",),
+            registry=registry,
+        )
+        self._overflow = Counter(
+            "headgate_label_overflow",
+            "Label values beyond the allowed number, counted under _other.",
+            ("label",),
+            registry=registry,
+        )
+        self._overflow.labels("dataset")
+        self.set_datasets(())
+
+    def _define_process(self) -> None:
+        registry = self.registry
+        build = Gauge(
+            "headgate_build_info", "Always 1; the labels say what runs.", ("version", "python"), registry=registry
+        )
+        build.labels(__version__, platform.python_version()).set(1)
+        self._threshold = Gauge(
+            "headgate_threshold_ratio",
+            "Use of a resource from which on operators want to know.",
+            ("resource",),
+            registry=registry,
+        )
+        self._reload_ok = Gauge(
+            "headgate_config_last_reload_successful", "1 if the last configuration was taken.", registry=registry
+        )
+        self._reload_at = Gauge(
+            "headgate_config_last_reload_success_timestamp_seconds",
+            "When a configuration was last taken.",
+            registry=registry,
+        )
+
+    # -- what happened -------------------------------------------------------------------------------
+
+    def set_datasets(self, names: Iterable[str]) -> None:
+        """Make the series of the configured datasets, at 0; beyond `DATASETS_MAX` they share `_other`."""
+        allowed = list(names)
+        self._datasets |= {*allowed[:DATASETS_MAX], UNMATCHED}
+        for name in [*sorted(self._datasets), OTHER]:
+            for outcome in TERMINAL:
+                self._jobs.labels(name, outcome)
+            for result in RESULTS:
+                self._rows.labels(name, result)
+            self._bytes.labels(name)
+            self._last_success.labels(name)
+            self._last_attempt.labels(name)
+
+    def _dataset(self, name: str) -> str:
+        if name in self._datasets:
+            return name
+        self._overflow.labels("dataset").inc()
+        return OTHER
+
+    def job_finished(
+        self,
+        *,
+        dataset: str,
+        outcome: str,
+        rows: Mapping[str, int],
+        codes: Mapping[str, int],
+        size_bytes: int,
+        stage_seconds: Mapping[str, float],
+    ) -> None:
+        """Count the one outcome of a job."""
+        name = self._dataset(dataset)
+        self._jobs.labels(name, outcome).inc()
+        self._bytes.labels(name).inc(size_bytes)
+        for result, count in rows.items():
+            self._rows.labels(name, result).inc(count)
+        for code, count in codes.items():
+            self._count_code(code, count)
+        for stage, seconds in stage_seconds.items():
+            self._stages.labels(stage).observe(seconds)
+        if outcome in {"loaded", "partial"}:
+            self._last_success.labels(name).set_to_current_time()
+
+    def _count_code(self, code: str, count: int) -> None:
+        if code in CATALOGUE and CATALOGUE[code].severity != "error":
+            return
+        self._rejects.labels(code if code in REJECT_CODES else OTHER).inc(count)
+
+    def stage(self, stage: str, seconds: float) -> None:
+        """Observe a stage that happens before there is a job, such as `receive`."""
+        self._stages.labels(stage).observe(seconds)
+
+    def job_retried(self, reason: str) -> None:
+        """Count a failed attempt that is repeated; `reason` is one of `RETRY_REASONS`."""
+        self._retries.labels(reason).inc()
+
+    def attempt(self, dataset: str, at: float) -> None:
+        """Note when a job of a dataset was begun, in seconds since the epoch."""
+        self._last_attempt.labels(self._dataset(dataset)).set(at)
+
+    def restore_last_success(self, dataset: str, at: float) -> None:
+        """Note a success of an earlier process: freshness survives a restart."""
+        if dataset in self._datasets:
+            self._last_success.labels(dataset).set(at)
+
+    def set_thresholds(self, *, cpu: float, memory: float) -> None:
+        """Export the operators' thresholds as ratios, so that rules copy no configuration."""
+        self._threshold.labels("cpu").set(cpu)
+        self._threshold.labels("memory").set(memory)
+
+    def configuration_taken(self) -> None:
+        """Note that a configuration was read and is in force."""
+        self._reload_ok.set(1)
+        self._reload_at.set(time.time())

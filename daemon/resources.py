@@ -1,0 +1,231 @@
+"""CPU, memory and pressure of where this process may run: the cgroup's numbers first, the host's otherwise."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Literal
+
+import psutil
+
+Scope = Literal["cgroup", "host"]
+
+MICROSECONDS: Final = 1e-6
+NANOSECONDS: Final = 1e-9
+MEMORY_EVENTS: Final = ("high", "max", "oom", "oom_kill")
+PRESSURES: Final = ("cpu", "memory", "io")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuUse:
+    """CPU seconds used, and throttling where there is a quota."""
+
+    scope: Scope
+    seconds_total: float
+    throttled_seconds_total: float = 0.0
+    periods_total: int = 0
+    throttled_periods_total: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryUse:
+    """Memory that cannot be reclaimed at once, and the limit it runs into; bytes."""
+
+    scope: Scope
+    working_set_bytes: int
+    limit_bytes: int
+    events: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(MEMORY_EVENTS, 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressure:
+    """Seconds in which some (`waiting`) or all (`stalled`) tasks waited for a resource, since boot."""
+
+    resource: str
+    waiting_seconds_total: float
+    stalled_seconds_total: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupUse:
+    """A group of processes added up. CPU seconds are of those alive; bytes are resident."""
+
+    group: str
+    cpu_seconds: float
+    resident_bytes: int
+    open_fds: int
+    processes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cgroup:
+    """Where this process's control group is mounted, for either version; roots can be given for tests."""
+
+    unified: Path | None
+    cpu: Path | None
+    memory: Path | None
+
+
+def find_cgroup(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> Cgroup:
+    """Return the folders with this process's numbers; None where there is no such controller."""
+    paths = _memberships(membership)
+    unified = _folder(root, paths.get("", "/"), "cpu.stat") if (root / "cgroup.controllers").exists() else None
+    if unified is not None and not (unified / "memory.current").exists():
+        unified = None  # the root group of a host has no limits and no memory file: the host's numbers say more
+    return Cgroup(
+        unified=unified,
+        cpu=_folder(root / "cpu", paths.get("cpu", "/"), "cpuacct.usage"),
+        memory=_folder(root / "memory", paths.get("memory", "/"), "memory.usage_in_bytes"),
+    )
+
+
+def cpu_use(cgroup: Cgroup) -> CpuUse:
+    """Return the CPU use of the cgroup, or of the host where there is none."""
+    if cgroup.unified is not None:
+        stat = _table(cgroup.unified / "cpu.stat")
+        return CpuUse(
+            scope="cgroup",
+            seconds_total=stat.get("usage_usec", 0) * MICROSECONDS,
+            throttled_seconds_total=stat.get("throttled_usec", 0) * MICROSECONDS,
+            periods_total=stat.get("nr_periods", 0),
+            throttled_periods_total=stat.get("nr_throttled", 0),
+        )
+    if cgroup.cpu is not None:
+        stat = _table(cgroup.cpu / "cpu.stat")
+        return CpuUse(
+            scope="cgroup",
+            seconds_total=_number(cgroup.cpu / "cpuacct.usage", 0) * NANOSECONDS,
+            throttled_seconds_total=stat.get("throttled_time", 0) * NANOSECONDS,
+            periods_total=stat.get("nr_periods", 0),
+            throttled_periods_total=stat.get("nr_throttled", 0),
+        )
+    times = psutil.cpu_times()
+    idle = times.idle + getattr(times, "iowait", 0.0)
+    return CpuUse(scope="host", seconds_total=sum(times[:8]) - idle)
+
+
+def memory_use(cgroup: Cgroup) -> MemoryUse:
+    """Return the working set and the limit of the cgroup, or of the host where there is no limit."""
+    host = psutil.virtual_memory()
+    if cgroup.unified is not None:
+        stat = _table(cgroup.unified / "memory.stat")
+        used = _number(cgroup.unified / "memory.current", 0) - stat.get("inactive_file", 0)
+        events = _table(cgroup.unified / "memory.events")
+        return MemoryUse(
+            scope="cgroup",
+            working_set_bytes=max(0, used),
+            limit_bytes=min(_number(cgroup.unified / "memory.max", host.total), host.total),
+            events={event: events.get(event, 0) for event in MEMORY_EVENTS},
+        )
+    if cgroup.memory is not None:
+        stat = _table(cgroup.memory / "memory.stat")
+        used = _number(cgroup.memory / "memory.usage_in_bytes", 0) - stat.get("total_inactive_file", 0)
+        kills = _table(cgroup.memory / "memory.oom_control").get("oom_kill", 0)
+        return MemoryUse(
+            scope="cgroup",
+            working_set_bytes=max(0, used),
+            limit_bytes=min(_number(cgroup.memory / "memory.limit_in_bytes", host.total), host.total),
+            events={**dict.fromkeys(MEMORY_EVENTS, 0), "oom_kill": kills},
+        )
+    return MemoryUse(scope="host", working_set_bytes=host.total - host.available, limit_bytes=host.total)
+
+
+def pressures(cgroup: Cgroup, host: Path = Path("/proc/pressure")) -> tuple[Pressure, ...]:
+    """Return the pressure stall information of the cgroup, or of the host; none where the kernel has none."""
+    found = []
+    for resource in PRESSURES:
+        own = cgroup.unified / f"{resource}.pressure" if cgroup.unified else None
+        path = own if own is not None and own.exists() else host / resource
+        lines = _read(path).splitlines()
+        totals = {line.split()[0]: int(line.rpartition("total=")[2]) for line in lines if "total=" in line}
+        if totals:
+            found.append(
+                Pressure(
+                    resource=resource,
+                    waiting_seconds_total=totals.get("some", 0) * MICROSECONDS,
+                    stalled_seconds_total=totals.get("full", 0) * MICROSECONDS,
+                )
+            )
+    return tuple(found)
+
+
+def process_counts(loadavg: Path = Path("/proc/loadavg")) -> tuple[int, int]:
+    """Return how many processes and threads there are on this machine; without /proc both are the processes."""
+    processes = len(psutil.pids())
+    fields = _read(loadavg).split()
+    threads = int(fields[3].partition("/")[2]) if len(fields) > 3 else processes  # noqa: PLR2004  # proc(5)
+    return processes, threads
+
+
+class ProcessGroup:
+    """A named set of processes whose CPU time goes on counting when one of them ends."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._ended_seconds = 0.0
+        self._seen: dict[int, float] = {}
+
+    def use(self, pids: tuple[int, ...]) -> GroupUse:
+        """Add the given processes up; those that have gone keep the CPU time they were last seen with."""
+        seen: dict[int, float] = {}
+        resident = descriptors = 0
+        for pid in pids:
+            try:
+                process = psutil.Process(pid)
+                with process.oneshot():
+                    times = process.cpu_times()
+                    seen[pid] = times.user + times.system
+                    resident += process.memory_info().rss
+                    descriptors += process.num_fds()
+            except psutil.Error:
+                continue
+        self._ended_seconds += sum(seconds for pid, seconds in self._seen.items() if pid not in seen)
+        self._seen = seen
+        return GroupUse(
+            group=self._name,
+            cpu_seconds=self._ended_seconds + sum(seen.values()),
+            resident_bytes=resident,
+            open_fds=descriptors,
+            processes=len(seen),
+        )
+
+
+def own_pid() -> tuple[int, ...]:
+    """Return the daemon's own process id, as a group of one."""
+    return (os.getpid(),)
+
+
+def _memberships(path: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in _read(path).splitlines():
+        _, controllers, folder = line.split(":", 2)
+        for controller in controllers.split(","):
+            found[controller] = folder
+    return found
+
+
+def _folder(root: Path, own: str, wanted: str) -> Path | None:
+    """Return the process's own folder, or the root where a container mounts it there."""
+    for folder in (root / own.lstrip("/"), root):
+        if (folder / wanted).exists():
+            return folder
+    return None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _number(path: Path, default: int) -> int:
+    text = _read(path)
+    return int(text) if text.isdigit() else default
+
+
+def _table(path: Path) -> dict[str, int]:
+    pairs = (line.split() for line in _read(path).splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}  # noqa: PLR2004

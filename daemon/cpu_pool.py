@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import answers
-from .errors import PoolClosedError, TaskTimeoutError, WorkerCrashedError, WorkerStartError
+from .errors import PoolClosedError, TaskTimeoutError, WorkerCrashedError, WorkerLostError, WorkerStartError
 from .pool_stats import RESTART_REASONS
 from .worker_process import WorkerEndedError, WorkerProcess
 
@@ -148,7 +148,8 @@ class CpuPool:
     def _crash(self, task: CpuTask, worker: WorkerProcess, error: WorkerEndedError) -> Exception:
         if worker.out_of_cpu:
             return TaskTimeoutError(f"{task.name} used up its {self._cpu_seconds:g} s of CPU time")
-        return WorkerCrashedError(f"the worker died while it ran {task.name}: {error.how}")
+        kind = WorkerLostError if worker.orphaned else WorkerCrashedError
+        return kind(f"the worker died while it ran {task.name}: {error.how}")
 
     def _reason_to_replace(self, worker: WorkerProcess, answer: Frame) -> str | None:
         if answer.header.get("memory"):

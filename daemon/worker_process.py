@@ -37,6 +37,7 @@ class WorkerProcess(asyncio.Protocol):
         self.pid = pid
         self.tasks_done = 0
         self.out_of_cpu = False
+        self.orphaned = False
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._release = release
         self._frames = frames.FrameBuffer()
@@ -88,6 +89,7 @@ class WorkerProcess(asyncio.Protocol):
             os.killpg(self.pid, signal.SIGKILL)
         self._how = _describe(status)
         self.out_of_cpu = status == -signal.SIGXCPU
+        self.orphaned = status is None
         self._release(self.pid)
         if self._socket_ended or self._transport is None:
             self._settle()

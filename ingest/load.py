@@ -149,7 +149,7 @@ def _same(left: str, right: str, names: tuple[str, ...]) -> str:
 
 
 def _differs(left: str, right: str, target: Target, operator: str = "IS DISTINCT FROM") -> str:
-    return " OR ".join(f"{left}.{name} {operator} {right}.{name}" for name in _others(target)) or "FALSE"
+    return f"({' OR '.join(f'{left}.{name} {operator} {right}.{name}' for name in _others(target)) or 'FALSE'})"
 
 
 # -- SQLite ----------------------------------------------------------------------------------------------

@@ -185,12 +185,12 @@ def _broken_rules(settings: Settings) -> Iterator[tuple[tuple[Location, ...], st
     if api.enabled and exporter.enabled and api.port == exporter.port != 0:
         reason = f"api.port and exporter.port are both {api.port}"
         yield (("api", "port"), ("exporter", "port")), reason, "give each a port of its own"
-    if settings.database.url and settings.database.url_file:
-        yield (_URL_FILE,), "set together with database.url", "keep one of them"
 
 
 def _database_url(settings: Settings, sources: Sources, base: Path) -> DatabaseUrl:
     database = settings.database
+    if database.url and database.url_file:
+        raise DocumentError([sources.problem(_URL_FILE, "set together with database.url", "keep one of them")])
     place: Location = _URL_FILE if database.url_file else _URL
     try:
         if database.url_file:

@@ -6,13 +6,14 @@ import glob
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
 
-from ingest.document import Document, Location, Problem, suggestion
+from ingest.document import Document, Location, Problem
 
 from .settings import Settings
 
@@ -84,11 +85,10 @@ def from_environment(environ: Mapping[str, str], base: Path) -> tuple[Layer, Lay
 
 
 def _meant(name: str, known: Mapping[str, object]) -> str:
-    by_lower = {other.lower(): other for other in known}
-    remedy = suggestion(name, by_lower)
-    for lower, other in by_lower.items():
-        if remedy == f"did you mean {lower}?":
-            return f"did you mean {other}?"
+    # The prefix is left out, or everything would resemble everything.
+    by_rest = {other.removeprefix(PREFIX).lower(): other for other in known}
+    if close := get_close_matches(name.removeprefix(PREFIX).lower(), by_rest, n=1):
+        return f"did you mean {by_rest[close[0]]}?"
     return "unset it, or write HEADGATE_SECTION__KEY with a setting of docs/configuration.md"
 
 
@@ -104,8 +104,8 @@ def _layer(
             continue
         try:
             value = json.loads(text) if location in listed and text.startswith("[") else text
-        except ValueError as error:
-            reason, remedy = f"not a JSON list: {error}", 'write ["a", "b"], or a single value'
+        except ValueError:
+            reason, remedy = "not a JSON list", 'write ["a", "b"], or a single value'
             problems.append(Problem(file="environment", line=None, key=name, reason=reason, remedy=remedy))
             continue
         _put(layer.values, location, value)

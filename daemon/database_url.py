@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 SQLITE: Final = "sqlite+aiosqlite"
 POSTGRESQL: Final = "postgresql+asyncpg"
@@ -79,12 +79,16 @@ def _postgresql(text: str) -> DatabaseUrl:
     # asyncpg calls libpq's sslmode ssl, with the same values.
     if "sslmode" in query:
         query.setdefault("ssl", query.pop("sslmode"))
-    whole = parts._replace(scheme=POSTGRESQL, query=urlencode(query), fragment="")
-    return DatabaseUrl(text=whole.geturl(), has_password=secret, shown=_without_password(whole, query))
-
-
-def _without_password(parts: SplitResult, query: dict[str, str]) -> str:
     host = parts.netloc.rpartition("@")[2]
     user = f"{parts.username}@" if parts.username else ""
-    shown = urlencode({name: value for name, value in query.items() if name != "password"})
-    return parts._replace(netloc=user + host, query=shown).geturl()
+    public = {name: value for name, value in query.items() if name != "password"}
+    return DatabaseUrl(
+        text=_joined(parts.netloc, parts.path, query),
+        has_password=secret,
+        shown=_joined(user + host, parts.path, public),
+    )
+
+
+def _joined(place: str, path: str, query: dict[str, str]) -> str:
+    # Not by urlunsplit: that drops the slashes of an empty place, as in a URL of a local socket.
+    return f"{POSTGRESQL}://{place}{path}" + (f"?{urlencode(query)}" if query else "")

@@ -187,6 +187,8 @@ def _problem(source: str, line: int | None, reason: str, remedy: str) -> Problem
 def _syntax_problem(error: yaml.MarkedYAMLError, source: str) -> Problem:
     mark = error.problem_mark or error.context_mark
     reason = " ".join(part for part in (error.context, error.problem) if part)
+    if reason.startswith("could not determine a constructor for the tag"):
+        return _problem(source, mark.line + 1 if mark else None, "a tag (!...) has no meaning here", "remove the tag")
     column = f" (column {mark.column + 1})" if mark else ""
     remedy = "correct the YAML: indentation, quotes, brackets and tabs are the usual causes"
     return _problem(source, mark.line + 1 if mark else None, f"not YAML: {reason}{column}", remedy)

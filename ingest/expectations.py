@@ -72,7 +72,7 @@ def reason_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
         message = f"{_shown(detail['input'])} is none of the choices"
     subject, should, expected = message.partition(" should ")
     if should and subject in _SUBJECTS:
-        expected = expected.partition(", unable to parse")[0].partition(" after validation")[0]
+        expected = expected.partition(", unable to ")[0].partition(" after validation")[0]
         message = f"{_shown(detail['input'])} should {expected}"
     reason, separator, remedy = message.partition("; ")
     if separator:

@@ -127,8 +127,10 @@ def test_problems_come_in_the_order_of_the_lines_and_not_twice() -> None:
     assert problems("first:\n  sizeMb: x\nparts:\n  - name: [1]\n") == [
         "w.yml:1: first.name: required, but missing; add it",
         'w.yml:2: first.sizeMb: "x" should be a valid integer; write a whole number',
-        "w.yml:4: parts[0].name: a list should be a valid string; "
-        "write a text; put it in quotes if it looks like a number",
+        (
+            "w.yml:4: parts[0].name: a list should be a valid string; "
+            "write a text; put it in quotes if it looks like a number"
+        ),
     ]
 
 

@@ -158,14 +158,9 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def settled(self, job_id: int, *, timeout_seconds: float) -> None:
-        """Return when this dispatcher has told of the job's outcome, or after the timeout."""
-        event = self._settled.setdefault(job_id, asyncio.Event())
-        try:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), timeout_seconds)
-        finally:
-            self._settled.pop(job_id, None)
+    def expect(self, job_id: int) -> asyncio.Event:
+        """Return an event that is set when this dispatcher tells of the job's outcome."""
+        return self._settled.setdefault(job_id, asyncio.Event())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -357,8 +352,8 @@ class Dispatcher:
 
     def tell(self, job: Job, outcome: Outcome) -> None:
         """Count and log the one outcome of a job."""
-        if job.id in self._settled:
-            self._settled[job.id].set()
+        if (expected := self._settled.pop(job.id, None)) is not None:
+            expected.set()
         self._metrics.job_finished(
             dataset=job.dataset,
             outcome=outcome.state,

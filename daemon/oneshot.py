@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -117,12 +118,14 @@ async def _submit(core: Core, dataset: Dataset, path: Path, limit: int) -> Job |
 
 async def _finished(core: Core, job_id: int) -> Job:
     while True:
+        told = core.dispatcher.expect(job_id)
         job = await core.queries.job(job_id)
         if job is None:
             raise HeadgateError(f"job {job_id} has vanished from the ledger")
         if job.finished:
             return job
-        await core.dispatcher.settled(job_id, timeout_seconds=LOOK_AGAIN_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(told.wait(), LOOK_AGAIN_SECONDS)
 
 
 def _as_json(path: Path, job: Job) -> dict[str, Any]:

@@ -10,7 +10,9 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -122,9 +124,15 @@ class Postgres:
         self.start()
 
     def kill(self) -> None:
-        pid = self._data / "postmaster.pid"
-        if pid.exists():
-            os.kill(int(pid.read_text().splitlines()[0]), signal.SIGQUIT)
+        """End the server at once, if it runs, and see that it has gone."""
+        try:
+            pid = int((self._data / "postmaster.pid").read_text().splitlines()[0])
+            os.kill(pid, signal.SIGQUIT)
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        deadline = time.monotonic() + 30
+        while (self._data / "postmaster.pid").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+asyncpg://headgate@127.0.0.1:{self.port}/{database}"
@@ -164,13 +172,13 @@ def _postgres_binaries() -> Path | None:
     return Path(found).resolve().parent if found else None
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A running server for the whole session."""
+@contextmanager
+def _running_postgres() -> Iterator[Postgres]:
     binaries = _postgres_binaries()
     if binaries is None:
         require_service("postgresql", "install the system package postgresql")
     assert binaries is not None
+    # Not pytest's folder: that one is closed to other users, and the server runs as one.
     folder = Path(tempfile.mkdtemp(prefix="headgate-postgres-"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -180,10 +188,23 @@ def postgres() -> Iterator[Postgres]:
         server.create()
         server.start()
         yield server
-        server.stop("immediate")
     finally:
         server.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running server for the whole session."""
+    with _running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A running server for one test, which may stop it and start it again."""
+    with _running_postgres() as server:
+        yield server
 
 
 @pytest.fixture

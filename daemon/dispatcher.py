@@ -268,7 +268,7 @@ class Dispatcher:
             return await self._finish(job, error.outcome)
         except TargetMismatchError as error:
             return await self._give_up(job, "load.db_rejected", error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # sorted by kind there
             return await self._after_database_error(job, outcome, error)
 
     async def _after_database_error(self, job: Job, outcome: Outcome | None, error: Exception) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from .database import Database
+
+logger = logging.getLogger(__name__)
 
 NOT_IDENTITY: tuple[State, ...] = ("duplicate", "dead", "cancelled")
 """States that let the same content in again; every other state holds the identity of a submission."""
@@ -439,5 +442,8 @@ class Ledger:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Give leases back and take the daemon's row away."""
-        await self.close()
+        """Give leases back and take the daemon's row away; if that fails, the lease runs out by itself."""
+        try:
+            await self.close()
+        except Exception as error:  # noqa: BLE001  # nothing may hide the reason of the shutdown
+            logger.warning("leases not given back", extra={"error": str(error).partition("\n")[0]})

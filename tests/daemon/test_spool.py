@@ -1,0 +1,132 @@
+"""The private spool: durable or gone, nobody else's to read, and swept only of what the dead left."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daemon.errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
+from daemon.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LIMIT = 1 << 20
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Iterator[Spool]:
+    opened = Spool(tmp_path / "spool", "mine").open()
+    yield opened
+    opened.close()
+
+
+def folders(spool: Spool) -> set[str]:
+    return {folder.name for folder in (spool.root / "jobs").iterdir()}
+
+
+def test_received_bytes_lie_under_their_key_and_are_closed_to_others(spool: Spool) -> None:
+    received = spool.receive([b"some ", b"bytes"], LIMIT)
+    assert (received.size_bytes, received.sha256) == (10, hashlib.sha256(b"some bytes").hexdigest())
+    source = spool.source(received.key)
+    assert source.read_bytes() == b"some bytes"
+    for folder in (spool.root, spool.root / "jobs", source.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    spool.remove(received.key)
+    assert folders(spool) == set()
+
+
+def test_too_many_bytes_leave_nothing(spool: Spool) -> None:
+    with pytest.raises(FileTooLargeError):
+        spool.receive([b"x" * 600_000, b"x" * 600_000], LIMIT)
+    assert folders(spool) == set()
+
+
+def test_an_error_while_receiving_leaves_nothing(spool: Spool) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        spool.receive(broken(), LIMIT)
+    assert folders(spool) == set()
+
+
+def test_a_full_disk_is_told_as_such(spool: Spool) -> None:
+    """A file size limit of the kernel raises the same way on every machine."""
+    script = (
+        "import resource, signal, sys, pathlib\n"
+        "from daemon.spool import Spool\n"
+        "from daemon.errors import SpoolFullError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        f"spool = Spool(pathlib.Path({str(spool.root)!r}), 'other').open()\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        "try:\n"
+        "    spool.receive([b'x' * 100000], 1 << 20)\n"
+        "except SpoolFullError:\n"
+        "    sys.exit(7)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 7
+    assert folders(spool) == set()
+    assert issubclass(SpoolFullError, Exception)
+
+
+def test_files_are_copied_and_links_are_not_followed(spool: Spool, tmp_path: Path) -> None:
+    book = tmp_path / "book.xlsx"
+    book.write_bytes(b"content")
+    assert spool.source(spool.receive_file(book, LIMIT).key).read_bytes() == b"content"
+    link = tmp_path / "link.xlsx"
+    link.symlink_to(book)
+    with pytest.raises(OSError, match=r"symbolic|Too many levels"):
+        spool.receive_file(link, LIMIT)
+    os.mkfifo(tmp_path / "pipe.xlsx")
+    with pytest.raises(FileUnstableError):
+        spool.receive_file(tmp_path / "pipe.xlsx", LIMIT)
+    with pytest.raises(FileTooLargeError):
+        spool.receive_file(book, 3)
+
+
+def test_a_spool_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StartupError, match="state_dir"):
+        Spool(tmp_path / "file" / "spool", "mine").open()
+
+
+def test_daemons_of_one_spool_share_its_identity(spool: Spool) -> None:
+    other = Spool(spool.root, "other").open()
+    assert other.id == spool.id
+    other.close()
+
+
+def test_a_living_daemon_is_not_dead_and_a_killed_one_is(spool: Spool) -> None:
+    script = (
+        "import pathlib, sys, time\n"
+        "from daemon.spool import Spool\n"
+        f"spool = Spool(pathlib.Path({str(spool.root)!r}), 'victim').open()\n"
+        "spool.receive([b'left over'], 100)\n"
+        "print('up', flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        assert spool.dead_daemons() == ()
+        assert spool.sweep(set(), spool.dead_daemons()) == 0
+    finally:
+        process.kill()
+        process.wait(10)
+        process.stdout.close() if process.stdout else None
+    assert spool.dead_daemons() == ("victim",)
+    (left,) = folders(spool)
+    assert spool.sweep({left}, ("victim",)) == 0, "a job needs it"
+    assert spool.dead_daemons() == ()
+    assert spool.sweep(set(), ()) == 1, "its owner has no lock any more"
+    assert folders(spool) == set()

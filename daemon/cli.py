@@ -59,7 +59,10 @@ def commands() -> None:
 @commands.command()
 @config_option
 def run(config: Path | None) -> None:
-    """Run the daemon until SIGTERM or Ctrl-C; a second one ends the drain at once."""
+    """Run the daemon.
+
+    SIGTERM or Ctrl-C drains it; a second one ends the drain at once.
+    """
     from .logs import configure_logging
     from .service import serve
 
@@ -71,7 +74,10 @@ def run(config: Path | None) -> None:
 @commands.command()
 @config_option
 def check(config: Path | None) -> None:
-    """Check the configuration and the datasets; every error with file and line; exit 2."""
+    """Check configuration and datasets.
+
+    Every error is shown with its file and line; the exit code is then 2.
+    """
     from .check import check as check_configuration
 
     result = check_configuration(_config_path(config))
@@ -91,7 +97,11 @@ def check(config: Path | None) -> None:
 @config_option
 @json_option
 def ingest(files: tuple[Path, ...], dataset: str, database: str | None, config: Path | None, as_json: bool) -> None:
-    """Load FILES in one shot: the daemon's pipeline and ledger, without a daemon."""
+    """Load FILES at once, without a daemon.
+
+    The pipeline and the ledger are the daemon's: what is interrupted is taken up by the next run,
+    and nothing is loaded twice.
+    """
     from .logs import configure_logging
     from .oneshot import ingest_files
 
@@ -141,7 +151,7 @@ def jobs(limit: int, state: str | None, config: Path | None, as_json: bool) -> N
 @config_option
 @json_option
 def job(job_id: int, config: Path | None, as_json: bool) -> None:
-    """Show one job: its counts, its first errors and what happened to it."""
+    """Show one job: counts, errors, events."""
 
     async def shown() -> dict[str, Any]:
         async with _client(_settings(config)) as client:
@@ -164,7 +174,7 @@ def job(job_id: int, config: Path | None, as_json: bool) -> None:
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--list", "list_only", is_flag=True, help="List the sheets: index, name, visibility, size.")
 def read(file: Path, sheet: str | None, form: Literal["csv", "json"], list_only: bool) -> None:
-    """Print the grid of FILE exactly as Headgate sees it, without a dataset."""
+    """Print the grid of FILE as Headgate sees it."""
     from .reading import print_grid, print_sheets
 
     _run(print_sheets(file) if list_only else print_grid(file, sheet=sheet, form=form))

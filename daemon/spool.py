@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,12 @@ FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A file that lies in the spool, fsynced, under its key."""
+    """A file that lies in the spool, fsynced, under its key; `seconds` is how long it took to get there."""
 
     key: str
     sha256: str
     size_bytes: int
+    seconds: float
 
 
 class Upload:
@@ -37,6 +39,7 @@ class Upload:
         self._folder, self._key, self._max_bytes = folder, key, max_bytes
         self._digest = hashlib.sha256()
         self._size = 0
+        self._began = time.monotonic()
         folder.mkdir(mode=0o700)
         self._file = (folder / "source.part").open("xb", buffering=0)
 
@@ -65,7 +68,12 @@ class Upload:
             (self._folder / "source.part").rename(self._folder / "source")
             _sync_folder(self._folder)
             _sync_folder(self._folder.parent)
-        return Received(key=self._key, sha256=self._digest.hexdigest(), size_bytes=self._size)
+        return Received(
+            key=self._key,
+            sha256=self._digest.hexdigest(),
+            size_bytes=self._size,
+            seconds=time.monotonic() - self._began,
+        )
 
     def discard(self) -> None:
         """Remove what was written."""

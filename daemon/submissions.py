@@ -80,6 +80,7 @@ class Submissions:
         except BaseException:
             await self._executors.run_io(self._spool.remove, received.key)
             raise
+        self._metrics.stage("receive", received.seconds)
         if job.state == "duplicate":
             await self._ended(job, received)
         else:

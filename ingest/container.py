@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from typing import TYPE_CHECKING, Final, Literal
@@ -26,6 +27,8 @@ _ZIP: Final = b"PK\x03\x04"
 _ZIP_EMPTY: Final = b"PK\x05\x06"
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _BIFF: Final = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08")
+_BOOK_STREAM: Final = re.compile("book".encode("utf-16-le"), re.IGNORECASE)
+"""The stream of an xls file is named Book or Workbook, in UTF-16 and in any case."""
 _UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
 
 
@@ -55,15 +58,11 @@ def sniff(path: Path, limits: Limits) -> Format:
 
 def _sniff_ole(path: Path) -> Format:
     content = path.read_bytes()
-    if _utf16("EncryptedPackage") in content:
+    if "EncryptedPackage".encode("utf-16-le") in content:
         raise rejected("file.encrypted", "the workbook is encrypted with a password")
-    if _utf16("Workbook") in content or _utf16("Book") in content or _utf16("WORKBOOK") in content:
+    if _BOOK_STREAM.search(content):
         return "xls"
     raise rejected("file.format_unknown", "the file is an OLE document without a workbook in it")
-
-
-def _utf16(name: str) -> bytes:
-    return name.encode("utf-16-le")
 
 
 class Container:

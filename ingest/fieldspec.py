@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable  # noqa: TC003  # named in an annotation that is read at run time
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
@@ -95,6 +98,41 @@ class FieldType(Model):
         return self.kind if self.precision is None else f"{self.kind}({self.precision},{self.scale})"
 
 
+def bound_value(text: str, field_type: FieldType) -> object:
+    """Return a bound or an allowed value as written in the specification, as a value of the field's type.
+
+    Durations are written in seconds.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    kind = field_type.kind
+    if kind == "decimal":
+        try:
+            value = Decimal(text)
+        except InvalidOperation as error:
+            raise ValueError(text) from error
+        if not value.is_finite():
+            raise ValueError(text)
+        return value
+    if kind == "boolean" and text not in ("true", "false"):
+        raise ValueError(text)
+    return _READERS[kind](text)
+
+
+_READERS: Final[dict[str, Callable[[str], object]]] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "boolean": lambda text: text == "true",
+    "date": date.fromisoformat,
+    "datetime": datetime.fromisoformat,
+    "time": time.fromisoformat,
+    "duration": lambda text: timedelta(seconds=float(text)),
+}
+
+
 class Constraints(Model):
     """The limits on the values of a field. Bounds are kept as written, and read in the field's own type."""
 
@@ -152,6 +190,7 @@ class Field(Model):
         self._only(_ORDERED, "minimum and maximum", used=bounded)
         textual = limits.min_length is not None or limits.max_length is not None or limits.pattern is not None
         self._only({"string"}, "minLength, maxLength and pattern", used=textual)
+        self._bounds_are_values()
         if self.decimal_char == self.group_char:
             raise PydanticCustomError("characters", "decimalChar and groupChar are the same")
         if self.on_error == "null_value" and limits.required:
@@ -159,6 +198,25 @@ class Field(Model):
         if EXCEL_SERIAL in self.format and kind == "time":
             raise PydanticCustomError("format", "excel_serial is a format of date and datetime")
         return self
+
+    def _bounds_are_values(self) -> None:
+        limits = self.constraints
+        for text in (limits.minimum, limits.maximum, *(limits.enum or ())):
+            if text is None:
+                continue
+            try:
+                value = bound_value(text, self.type)
+            except (ValueError, OverflowError) as error:
+                raise PydanticCustomError(
+                    "bound", "{text} is no {kind}", {"text": repr(text), "kind": str(self.type)}
+                ) from error
+            if isinstance(value, Decimal) and text in (limits.enum or ()) and not self._holds(value):
+                raise PydanticCustomError("bound", "{text} does not fit the type", {"text": repr(text)})
+
+    def _holds(self, value: Decimal) -> bool:
+        precision, scale = self.type.precision or 0, self.type.scale or 0
+        exponent = value.normalize().as_tuple().exponent
+        return isinstance(exponent, int) and -exponent <= scale and abs(value) < 10 ** (precision - scale)
 
     def _only(self, kinds: frozenset[str] | set[str], keys: str, *, used: bool) -> None:
         if used and self.type.kind not in kinds:

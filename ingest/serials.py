@@ -84,5 +84,3 @@ def _clock(milliseconds: int, *, pad: int = 1) -> str:
     seconds, rest = divmod(abs(milliseconds), 1000)
     text = f"{sign}{seconds // 3600:0{pad}d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     return f"{text}.{rest:03d}".rstrip("0") if rest else text
-
-

@@ -67,9 +67,7 @@ class _Reader:
         try:
             parser.Parse(content, True)  # noqa: FBT003
         except expat.ExpatError as error:
-            raise rejected(
-                "file.corrupt_xml", f"the part {self._name} is not well-formed XML: {error}"
-            ) from error
+            raise rejected("file.corrupt_xml", f"the part {self._name} is not well-formed XML: {error}") from error
         return self._texts
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:

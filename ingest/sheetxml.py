@@ -224,9 +224,7 @@ def _typed(
     keep = texts_filled | formulas
     if keep.all():
         return CellBlock(rows=rows, columns=columns, kinds=kinds, texts=values)
-    return CellBlock(
-        rows=rows[keep], columns=columns[keep], kinds=kinds[keep], texts=values.filter(pa.array(keep))
-    )
+    return CellBlock(rows=rows[keep], columns=columns[keep], kinds=kinds[keep], texts=values.filter(pa.array(keep)))
 
 
 def _type_codes(types: pa.LargeStringArray) -> tuple[NDArray[np.int32], list[str]]:

@@ -122,9 +122,7 @@ class XlsxBook:
         return properties is not None and properties.get("date1904", "0").lower() in _TRUE
 
     def _part_of(self, kind: str) -> str | None:
-        return next(
-            (part for known, part in self._targets.values() if known == kind and part in self._container), None
-        )
+        return next((part for known, part in self._targets.values() if known == kind and part in self._container), None)
 
     def _shared_strings(self) -> pa.LargeStringArray:
         if self._strings is None:
@@ -153,8 +151,7 @@ def _children(root: Element, name: str) -> list[Element]:
 def _style_kinds(root: Element) -> NDArray[np.uint8]:
     """Return for each cell style whether it shows a number as such or as a date."""
     codes = {
-        _number(item.get("numFmtId")): format_kind(item.get("formatCode", ""))
-        for item in _children(root, "numFmts")
+        _number(item.get("numFmtId")): format_kind(item.get("formatCode", "")) for item in _children(root, "numFmts")
     }
     ids = [_number(item.get("numFmtId")) for item in _children(root, "cellXfs")]
     kinds = [codes[number] if number in codes else builtin_kind(number) for number in ids]

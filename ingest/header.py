@@ -1,0 +1,138 @@
+"""The header row: found by the declared titles, never guessed; knows rows of text, not sheets or formats."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .errors import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .spec import Dataset, Field
+
+NAMED: Final = 20
+"""How many titles a message lists."""
+
+Labels = tuple[str | None, ...]
+"""The texts of one row, from column A on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundHeader:
+    """Where the titles are: the 0-based row (-1 for none), and the 0-based column of each field that is there."""
+
+    row: int
+    columns: Mapping[str, int]
+    labels: Labels = ()
+
+    @property
+    def extra(self) -> tuple[int, ...]:
+        """The columns that have a title but belong to no field."""
+        known = set(self.columns.values())
+        return tuple(
+            column for column, label in enumerate(self.labels) if label and label.strip() and column not in known
+        )
+
+
+def normal(label: str) -> str:
+    """Return a title in the form in which titles are compared: NFKC, trimmed, without case."""
+    return unicodedata.normalize("NFKC", label).strip().casefold()
+
+
+def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHeader:
+    """Return the header among the first rows of a sheet, as the dataset says where to look.
+
+    Raises:
+        FileRejectedError: `header.not_found`, `.ambiguous`, `.missing_required` or `.duplicate_label`.
+
+    """
+    if dataset.header.mode == "none":
+        return FoundHeader(row=-1, columns={field.name: place for place, field in enumerate(dataset.fields)})
+    if dataset.header.row is not None:
+        row = dataset.header.row - 1
+        return _checked(rows[row] if row < len(rows) else (), row, dataset, sheet)
+    scores = [_score(labels, dataset) for labels in rows]
+    best = max(scores, default=0)
+    if best < _needed(dataset):
+        raise _not_found(rows, dataset, sheet)
+    candidates = [row for row, score in enumerate(scores) if score == best]
+    if len(candidates) > 1:
+        places = ", ".join(str(row + 1) for row in candidates[:NAMED])
+        raise rejected("header.ambiguous", f"rows {places} look equally like the header", sheet=sheet)
+    return _checked(rows[candidates[0]], candidates[0], dataset, sheet)
+
+
+def _score(labels: Labels, dataset: Dataset) -> int:
+    """Return how many fields have one of their titles in the row."""
+    there = {normal(label) for label in labels if label}
+    return sum(any(normal(label) in there for label in field.labels) for field in dataset.fields)
+
+
+def _needed(dataset: Dataset) -> int:
+    """Return how many fields a row must name to be a header with gaps rather than a row that shares a word.
+
+    Half of them: a row that names fewer says too little to be blamed for what it does not name.
+    """
+    return (len(dataset.fields) + 1) // 2
+
+
+def _checked(labels: Labels, row: int, dataset: Dataset, sheet: str) -> FoundHeader:
+    """Return the header at a row that has been chosen, or say what it lacks."""
+    places: dict[str, list[int]] = {}
+    for column, label in enumerate(labels):
+        if label:
+            places.setdefault(normal(label), []).append(column)
+    columns: dict[str, int] = {}
+    for field in dataset.fields:
+        found = [column for label in field.labels for column in places.get(normal(label), ())]
+        if len(found) > 1:
+            titles = ", ".join(f"{labels[column]!r}" for column in found[:NAMED])
+            message = f"field {field.name} has more than one column in row {row + 1}: {titles}"
+            raise rejected("header.duplicate_label", message, sheet=sheet)
+        if found:
+            columns[field.name] = found[0]
+    missing = [field for field in dataset.fields if field.name not in columns and _is_needed(field, dataset)]
+    if not columns:
+        raise _not_found((labels,), dataset, sheet, first=row)
+    if missing:
+        raise _missing(missing, labels, row, sheet)
+    return FoundHeader(row=row, columns=columns, labels=labels)
+
+
+def _is_needed(field: Field, dataset: Dataset) -> bool:
+    return field.constraints.required or field.name in dataset.primary_key
+
+
+def _missing(missing: list[Field], labels: Labels, row: int, sheet: str) -> Exception:
+    wanted = "; ".join(f"{field.name} ({_titles(field.labels)})" for field in missing[:NAMED])
+    near = _nearest([label for field in missing for label in field.labels], labels)
+    message = f"the header in row {row + 1} has no column for {wanted}{near}"
+    return rejected("header.missing_required", message, sheet=sheet)
+
+
+def _not_found(rows: Sequence[Labels], dataset: Dataset, sheet: str, first: int = 0) -> Exception:
+    names = [label for field in dataset.fields for label in field.labels]
+    where = f"row {first + 1}" if len(rows) == 1 else f"rows {first + 1} to {first + len(rows)}"
+    texts = [label for labels in rows for label in labels]
+    message = f"no header in {where} of sheet {sheet!r}: looked for {_titles(names)}{_nearest(names, texts)}"
+    return rejected("header.not_found", message, sheet=sheet)
+
+
+def _titles(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(repr(name) for name in names[:NAMED]) + more
+
+
+def _nearest(names: Sequence[str], texts: Sequence[str | None]) -> str:
+    """Return the part of a message that names the titles of the sheet which are nearest to the wanted ones."""
+    there = Counter(text.strip() for text in texts if text and text.strip())
+    by_form = {normal(text): text for text in there}
+    near = {
+        by_form[match] for name in names[:NAMED] for match in difflib.get_close_matches(normal(name), by_form, n=1)
+    }
+    return f"; the nearest found: {_titles(sorted(near))}" if near else "; nothing like them is there"

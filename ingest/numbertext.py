@@ -1,0 +1,93 @@
+"""The exact decimal text of numeric cells: owns what the 17 digits of a double mean, knows no fields."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .errors import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+EXCEL_DIGITS: Final = 15
+"""Significant digits that Excel keeps of a number; what a double holds beyond them is noise."""
+
+EXACT_BELOW: Final = 1e15
+"""From here on a number in a cell may have lost digits of what was typed in."""
+
+# Text that is already the shortest: no leading zero, no trailing zero after the point, at most 15 digits.
+_SHORTEST: Final = r"^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,13}[1-9])?$"
+
+
+def exact_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return the decimal text of numbers, in plain notation, with the 15 digits that Excel keeps.
+
+    A number of 10^15 or more is given with all the digits of its double: whether those are the ones that were
+    meant is for the caller to judge (`EXACT_BELOW`).
+
+    Raises:
+        FileRejectedError: a text is no number.
+
+    """
+    return _rewrite(raw, _plain)
+
+
+def shortest_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return the shortest text of numbers that reads back as the same double.
+
+    Raises:
+        FileRejectedError: a text is no number.
+
+    """
+    return _rewrite(raw, _shortest)
+
+
+def doubles(raw: pa.LargeStringArray) -> NDArray[np.float64]:
+    """Return numbers as doubles, NaN where null.
+
+    Raises:
+        FileRejectedError: a text is no number.
+
+    """
+    try:
+        return raw.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return np.array([np.nan if text is None else _number(text) for text in raw.to_pylist()])
+
+
+def _rewrite(raw: pa.LargeStringArray, rewrite: Callable[[float], str]) -> pa.LargeStringArray:
+    short = pc.and_(
+        pc.match_substring_regex(raw, _SHORTEST), pc.less_equal(pc.binary_length(raw), EXCEL_DIGITS + 1)
+    )
+    rest = pc.invert(short.fill_null(True))  # noqa: FBT003
+    if not pc.any(rest).as_py():
+        return raw
+    texts = [rewrite(_number(text)) for text in raw.filter(rest).to_pylist()]
+    return pc.replace_with_mask(raw, rest, pa.array(texts, pa.large_string()))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise rejected("file.corrupt_xml", f"a numeric cell holds {text[:40]!r}") from error
+
+
+def _plain(number: float) -> str:
+    digits = f"{number:.15g}" if abs(number) < EXACT_BELOW else repr(number)
+    text = f"{Decimal(digits):f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def _shortest(number: float) -> str:
+    if number.is_integer() and abs(number) < EXACT_BELOW:
+        return str(int(number))
+    return repr(number)

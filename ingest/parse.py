@@ -1,0 +1,214 @@
+"""One workbook to accepted rows, error records and a report: owns the stages and the conservation law."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+
+from .container import sniff
+from .drift import find_drift
+from .errors import ErrorRecord, FileRejectedError, rejected
+from .keys import find_repeats
+from .records import cell_records, row_record
+from .report import ERRORS_REPORTED, ParsedRows, Report
+from .spool import copy_column, copy_lines, write_accepted, write_rejected
+from .table import Table, find_table
+from .validate import Checked, check_columns
+from .workbook import extension_mismatch, open_book
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from .spec import Dataset
+
+    Mask = NDArray[np.bool_]
+
+REFUSED_RECORDS: Final = 10_000
+"""How many records are written of a file that is refused as a whole: it may have one for every cell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sorted:
+    """What became of each row below the header, the lines of all rows, and the records of whole rows."""
+
+    lines: pa.LargeStringArray
+    accepted: Mask
+    duplicate: Mask
+    rejected: Mask
+    records: tuple[ErrorRecord, ...]
+
+
+def parse(path: Path, dataset: Dataset, out_dir: Path) -> Report:
+    """Parse a workbook by a dataset and leave `ACCEPTED_FILE` and `REJECTED_FILE` in `out_dir`.
+
+    Whatever is wrong with the file is in the report's `rejection`; nothing may be loaded then.
+    """
+    run = _Run(path, dataset, out_dir)
+    try:
+        return run.report()
+    except FileRejectedError as error:
+        return run.refused(error.record)
+
+
+class _Run:
+    """One parse: what is known so far, so that a refusal at any stage can tell it."""
+
+    def __init__(self, path: Path, dataset: Dataset, out_dir: Path) -> None:
+        self._path, self._dataset, self._out_dir = path, dataset, out_dir
+        self._seconds = dict.fromkeys(("sniff", "read", "validate", "spool"), 0.0)
+        self._format: str | None = None
+        self._table: Table | None = None
+        self._rows = ParsedRows()
+        self._records: Iterable[ErrorRecord] = ()
+        self._warnings: tuple[ErrorRecord, ...] = ()
+        self._codes: Counter[str] = Counter()
+
+    def report(self) -> Report:
+        table = self._read()
+        with self._timed("validate"):
+            self._warnings = (*self._warnings, *find_drift(table, self._dataset))
+            checked = check_columns(table, self._dataset)
+        with self._timed("spool"):
+            outcome = _sort_rows(table, checked, self._dataset)
+            self._count(table, checked, outcome)
+            refusal = self._bad_table(table)
+            limit = None if refusal is None else REFUSED_RECORDS
+            self._records = self._found(table, checked, outcome, limit)
+            if refusal is not None:
+                raise refusal
+            records = (*self._warnings, *self._records)
+            write_rejected(self._out_dir, records)
+            keep = np.flatnonzero(outcome.accepted)
+            write_accepted(self._out_dir, keep + table.first_row, outcome.lines.take(pa.array(keep)))
+        return self._report(records[:ERRORS_REPORTED], None)
+
+    def refused(self, rejection: ErrorRecord) -> Report:
+        """Return the report of a file that is refused, with what had been found until then."""
+        rejection = replace(rejection, spec_version=self._dataset.version)
+        self._codes[rejection.code] += 1
+        records = (rejection, *self._warnings, *self._records)
+        with self._timed("spool"):
+            write_accepted(self._out_dir, np.array([], np.int64), pa.array([], pa.large_string()))
+            write_rejected(self._out_dir, records)
+        return self._report(records[:ERRORS_REPORTED], rejection)
+
+    def _read(self) -> Table:
+        with self._timed("sniff"):
+            self._format = found = sniff(self._path, self._dataset.limits)
+            mismatch = extension_mismatch(self._path, found)
+            self._warnings = () if mismatch is None else (mismatch,)
+        with self._timed("read"), open_book(self._path, found, self._dataset.limits) as book:
+            self._table = find_table(book, self._dataset)
+        return self._table
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds[stage] += time.perf_counter() - started
+
+    def _found(
+        self, table: Table, checked: Checked, outcome: _Sorted, limit: int | None
+    ) -> tuple[ErrorRecord, ...]:
+        cells = cell_records(table, self._dataset, checked.faults, limit)
+        found = sorted((*cells, *outcome.records), key=lambda record: (record.row or 0, record.column or 0))
+        return tuple(islice(found, limit))
+
+    def _count(self, table: Table, checked: Checked, outcome: _Sorted) -> None:
+        self._rows = ParsedRows(
+            read=table.rows,
+            accepted=int(outcome.accepted.sum()),
+            duplicate=int(outcome.duplicate.sum()),
+            rejected=int(outcome.rejected.sum()),
+            blank=int(table.blank.sum()),
+            footer=int(table.footer.sum()),
+        )
+        rows = self._rows
+        if rows.read != rows.accepted + rows.duplicate + rows.rejected + rows.blank + rows.footer:
+            raise AssertionError(f"rows are unaccounted for: {rows}")
+        self._codes.update(record.code for record in (*self._warnings, *outcome.records))
+        for faults in checked.faults.values():
+            for fault in faults:
+                self._codes[fault.code] += len(fault.index)
+
+    def _bad_table(self, table: Table) -> FileRejectedError | None:
+        """Return why nothing of the table may be loaded, if so."""
+        rows = self._rows
+        data = rows.read - rows.blank - rows.footer
+        if not data:
+            message = f"none of the {rows.read} rows below the header holds data"
+            return rejected("table.no_rows", message, sheet=table.sheet)
+        if rows.accepted and not self._dataset.quarantine.exceeded(rows.rejected, data):
+            return None
+        limits = self._dataset.quarantine
+        message = (
+            f"{rows.rejected} of {data} rows are bad; the dataset allows {limits.max_rows} rows "
+            f"and {limits.max_percent:g} percent"
+        )
+        return rejected("table.too_many_bad_rows", message, sheet=table.sheet)
+
+    def _report(self, errors: tuple[ErrorRecord, ...], rejection: ErrorRecord | None) -> Report:
+        table = self._table
+        return Report(
+            rows=self._rows,
+            rejection=rejection,
+            errors=errors,
+            errors_total=self._codes.total(),
+            codes=dict(self._codes),
+            seconds=self._seconds,
+            format=self._format,
+            sheet=None if table is None else table.sheet,
+            header_row=None if table is None or table.header.row < 0 else table.header.row + 1,
+        )
+
+
+def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
+    """Decide of every row below the header whether it is accepted, a duplicate or rejected."""
+    columns = {name: copy_column(values) for name, values in checked.values.items()}
+    lines = copy_lines([columns[field.name] for field in dataset.fields])
+    candidates = ~(table.blank | table.footer | table.beyond | checked.rejected)
+    duplicate, conflicting = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
+    keys = None
+    if dataset.primary_key:
+        keys = copy_lines([columns[name] for name in dataset.primary_key])
+        place = np.flatnonzero(candidates)
+        index = pa.array(place)
+        repeats = find_repeats(
+            keys.take(index), lines.take(index), last_wins=dataset.duplicates.in_file == "last_wins"
+        )
+        duplicate[place], conflicting[place] = repeats.duplicate, repeats.conflicting
+    return _Sorted(
+        lines=lines,
+        accepted=candidates & ~duplicate & ~conflicting,
+        duplicate=duplicate,
+        rejected=checked.rejected | table.beyond | conflicting,
+        records=(*_beyond_records(table, dataset), *_conflict_records(table, dataset, keys, conflicting)),
+    )
+
+
+def _beyond_records(table: Table, dataset: Dataset) -> Iterator[ErrorRecord]:
+    for row in np.flatnonzero(table.beyond).tolist():
+        message = "the row looks like data but stands below the end of the table"
+        yield row_record(table, dataset, "row.extra_cells", row, message, None)
+
+
+def _conflict_records(
+    table: Table, dataset: Dataset, keys: pa.LargeStringArray | None, conflicting: Mask
+) -> Iterator[ErrorRecord]:
+    names = ", ".join(dataset.primary_key)
+    for row in np.flatnonzero(conflicting).tolist():
+        message = f"another row of the file has the same key ({names}) and other values"
+        raw = None if keys is None else keys[row].as_py().replace("\t", ", ")
+        yield row_record(table, dataset, "row.key_duplicate", row, message, raw)

@@ -1,0 +1,100 @@
+"""Accepted rows in COPY text form and error records as JSON lines: owns the two files that a parse leaves behind."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .report import ACCEPTED_FILE, REJECTED_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from .errors import ErrorRecord
+
+NULL: Final = "\\N"
+_TAB: Final = pa.scalar("\t", pa.large_string())
+_ESCAPES: Final = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+_EXACT_TEXT_SCALE: Final = 6
+"""Arrow writes decimals of more digits after the point in scientific notation when they are small."""
+
+
+def copy_column(values: pa.Array) -> pa.LargeStringArray:
+    """Return one column as the text that COPY reads, with `\\N` for null."""
+    return _text(values).fill_null(NULL)
+
+
+def copy_lines(columns: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
+    """Return the rows of columns in COPY text form, each without its line end."""
+    return pc.binary_join_element_wise(*columns, _TAB)
+
+
+def write_accepted(folder: Path, rows: NDArray[np.int64], lines: pa.LargeStringArray) -> None:
+    """Write the accepted rows: the sheet's row number in front of each line."""
+    numbers = pa.array(rows).cast(pa.large_string())
+    end = pa.array(["\n"], pa.large_string())[0]
+    empty = pa.scalar("", pa.large_string())
+    whole = pc.binary_join_element_wise(pc.binary_join_element_wise(numbers, lines, _TAB), end, empty)
+    with (folder / ACCEPTED_FILE).open("wb") as file:
+        if len(whole):
+            # The lines lie one after the other in the array's own buffer: that buffer is the file.
+            start, stop = _extent(whole)
+            file.write(memoryview(whole.buffers()[2])[start:stop])
+
+
+def _extent(texts: pa.LargeStringArray) -> tuple[int, int]:
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)
+    return int(offsets[texts.offset]), int(offsets[texts.offset + len(texts)])
+
+
+def write_rejected(folder: Path, records: Iterable[ErrorRecord]) -> None:
+    """Write error records, one JSON object a line."""
+    with (folder / REJECTED_FILE).open("w", encoding="utf-8") as file:
+        for record in records:
+            file.write(json.dumps(record.as_dict(), ensure_ascii=False, separators=(",", ":")))
+            file.write("\n")
+
+
+def _text(values: pa.Array) -> pa.LargeStringArray:
+    kind = values.type
+    if pa.types.is_large_string(kind):
+        return _escaped(values)
+    if pa.types.is_boolean(kind):
+        return pc.if_else(values, "t", "f").cast(pa.large_string())
+    if pa.types.is_duration(kind):
+        return _seconds(values)
+    if pa.types.is_decimal(kind) and kind.scale > _EXACT_TEXT_SCALE:
+        texts = [None if value is None else f"{value:f}" for value in values.to_pylist()]
+        return pa.array(texts, pa.large_string())
+    texts = values.cast(pa.large_string())
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        return pc.replace_substring_regex(texts, r"\.000000$", "")
+    return texts
+
+
+def _escaped(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    if not pc.any(pc.match_substring_regex(texts, r"[\\\t\n\r]")).as_py():
+        return texts
+    for character, escape in _ESCAPES:
+        texts = pc.replace_substring(texts, character, escape)
+    return texts
+
+
+def _seconds(values: pa.Array) -> pa.LargeStringArray:
+    """Return durations as PostgreSQL intervals in seconds."""
+    texts = [None if micros is None else _interval(micros) for micros in values.cast(pa.int64()).to_pylist()]
+    return pa.array(texts, pa.large_string())
+
+
+def _interval(micros: int) -> str:
+    sign = "-" if micros < 0 else ""
+    seconds, rest = divmod(abs(micros), 1_000_000)
+    fraction = f".{rest:06d}".rstrip("0") if rest else ""
+    return f"{sign}{seconds}{fraction} seconds"

@@ -1,0 +1,46 @@
+# Headgate: set up, run, test and check. `make` alone lists the targets.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+
+.PHONY: help demo test check format clean services
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+.venv/bin/pip:
+	@deploy/make-venv.sh "$(PYTHON)" .venv
+
+.venv/.runtime: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/.dev: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ .venv/.runtime
+
+services: ## install what the tests need from the system's packages, where that is possible
+	@deploy/install-services.sh
+
+demo: .venv/.runtime ## load the example workbooks on SQLite and watch (ONCE=1: check them and end)
+	@$(BIN)/python examples/demo.py $(if $(ONCE),--once)
+
+test: .venv/.dev services ## set up and run every test
+	$(BIN)/python -m pytest
+
+check: .venv/.dev services ## format, lint, types, rules, contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	deploy/check-monitoring.sh
+	$(BIN)/python -m pytest tests/contract
+
+format: .venv/.dev ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## remove what was made here
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache build dist examples/var *.egg-info

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Check prometheus.yml, the rules and their tests, and Alertmanager's configuration with their own tools.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+missing=0
+if command -v promtool >/dev/null; then
+  promtool check config prometheus.yml
+  promtool test rules alerts/tests/*.yml
+else
+  echo "skipped: promtool is missing (system package prometheus)"
+  missing=1
+fi
+if command -v amtool >/dev/null; then
+  amtool check-config alerts/alertmanager.yml
+else
+  echo "skipped: amtool is missing (system package prometheus-alertmanager)"
+  missing=1
+fi
+if [ $missing -eq 1 ] && [ "${HEADGATE_REQUIRE_SERVICES:-}" = 1 ]; then
+  echo "and HEADGATE_REQUIRE_SERVICES=1: this is a failure" >&2
+  exit 1
+fi

@@ -42,11 +42,12 @@ intake:
 ## Rules
 
 - An unknown key is an error, and so is a key that is there twice.
-- Paths in the file are relative to the file's folder, paths in the environment to the working folder. `~/` is the home folder.
+- Paths in the file are relative to the file's folder, paths in the environment to the working folder. `~/` is
+  the home folder.
 - YAML is read by the rules of version 1.2: `no`, `on` and `12:30` are texts, `007` keeps its zeros.
-- Every key can be set by the environment: `HEADGATE_SECTION__KEY`, in capitals, with two underscores. Lists are
-  JSON (`["a.yml", "b.yml"]`) or a single value. A variable that is set to nothing counts as unset. A variable of this
-  form that names no setting is an error.
+- Every key can be set by the environment: `HEADGATE_SECTION__KEY`, in capitals, with two underscores. Lists
+  are JSON (`["a.yml", "b.yml"]`) or a single value. A variable that is set to nothing counts as unset. A variable of
+  this form that names no setting is an error.
 - A `HEADGATE_` variable wins over an old name, that over the file, that over the default.
 - A size of 0 is automatic. The cores are those that the control group's quota and the affinity mask leave.
 - Secrets stand in files of their own that only their user can read (`chmod 600`): `database.url_file`,

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ingest.grid import SheetInfo
-
     from ingest.report import Report
     from ingest.spec import Dataset
 

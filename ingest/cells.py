@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -99,7 +100,7 @@ def assemble(blocks: Sequence[CellBlock], *, date1904: bool) -> SheetCells:
     order = np.argsort(columns, kind="stable")
     bounds = np.searchsorted(columns[order], np.arange(int(columns.max()) + 2))
     dense: dict[int, Column] = {}
-    for column, (start, stop) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for column, (start, stop) in enumerate(pairwise(bounds)):
         if start < stop:
             index = order[start:stop]
             dense[column] = _dense(height, rows[index], kinds[index], texts.take(pa.array(index)))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -53,7 +52,8 @@ def _matches(values: pa.LargeStringArray, pattern: str) -> NDArray[np.bool_]:
     except pa.ArrowInvalid:
         compiled = re.compile(pattern)
         found = pa.array([text is None or compiled.fullmatch(text) is not None for text in values.to_pylist()])
-    return found.fill_null(True).to_numpy(zero_copy_only=False)  # noqa: FBT003
+    matching: NDArray[np.bool_] = found.fill_null(True).to_numpy(zero_copy_only=False)  # noqa: FBT003
+    return matching
 
 
 def _lengths(values: pa.Array, field: Field) -> Iterator[Fault]:
@@ -92,4 +92,5 @@ def _repeated(values: pa.Array) -> NDArray[np.bool_]:
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     counts = np.bincount(codes + 1)
     counts[0] = 0
-    return counts[codes + 1] > 1
+    repeated: NDArray[np.bool_] = counts[codes + 1] > 1
+    return repeated

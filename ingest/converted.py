@@ -56,4 +56,5 @@ def spread(values: pa.Array, where: NDArray[np.bool_]) -> pa.Array:
 
 def truth(mask: pa.BooleanArray) -> NDArray[np.bool_]:
     """Return an Arrow mask as a NumPy one; null is false."""
-    return mask.fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003
+    found: NDArray[np.bool_] = mask.fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003
+    return found

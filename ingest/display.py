@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 _DATED: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION)
 
 
-def displayed(
-    column: Column, *, date1904: bool, numbers: Rewrite = exact_texts
-) -> pa.LargeStringArray:
+def displayed(column: Column, *, date1904: bool, numbers: Rewrite = exact_texts) -> pa.LargeStringArray:
     """Return the text of each cell, null where there is none.
 
     Numbers as `numbers` writes them (in plain notation with Excel's 15 digits), `TRUE` and `FALSE`, dates and

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable  # noqa: TC003  # named in an annotation that is read at run time
+from collections.abc import Callable  # named in an annotation that is read at run time
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final, Literal, Self, get_args

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import fastexcel
 import numpy as np
@@ -82,7 +82,7 @@ class ForeignBook:
         cells = {place: reading.cell(detail) for place, detail in details}
         return assemble([_block(cells, texts, columns)], date1904=reading.date1904)
 
-    def _load(self, index: int, dtype: str, rows: int | None = None) -> Any:
+    def _load(self, index: int, dtype: Literal["string", "duration", "boolean"], rows: int | None = None) -> Any:
         with _guarded():
             return self._reader.load_sheet(index, header_row=None, skip_rows=0, n_rows=rows, dtypes=dtype)
 
@@ -116,8 +116,8 @@ class _Reading:
                 return Kind.ERROR, _ERRORS.get(value, "#VALUE!")
             case "DateTime":
                 return self._date_time(value)
-            case "DurationIso":
-                return _iso_duration(value.strip('"'))
+        if kind == "DurationIso":
+            return _iso_duration(value.strip('"'))
         return iso_kind_and_serial(value.strip('"'), date1904=False)
 
     def _date_time(self, value: str) -> tuple[Kind, str]:
@@ -143,9 +143,7 @@ def _iso_duration(text: str) -> tuple[Kind, str]:
     return (Kind.TIME if days < 1 else Kind.DURATION), repr(days)
 
 
-def _block(
-    cells: dict[tuple[int, int], tuple[Kind, str]], texts: pa.RecordBatch, columns: list[int]
-) -> CellBlock:
+def _block(cells: dict[tuple[int, int], tuple[Kind, str]], texts: pa.RecordBatch, columns: list[int]) -> CellBlock:
     """Return the cells in one block; the value of a text comes from the sheet read as texts."""
     places = sorted(cells, key=lambda place: (place[1], place[0]))
     kinds = np.array([cells[place][0] for place in places], np.uint8)

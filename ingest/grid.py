@@ -53,7 +53,7 @@ def read_sheets(path: Path) -> tuple[SheetInfo, ...]:
         )
 
 
-def read_grid(path: Path, sheet: str | int | None, out: TextIO, format: Literal["csv", "json"]) -> None:
+def read_grid(path: Path, sheet: str | int | None, out: TextIO, form: Literal["csv", "json"]) -> None:
     """Write every physical row of a sheet from row 1, and every column from A, to `out`.
 
     `sheet` is a name, a 0-based index, or None for the first visible sheet. CSV has ISO dates and times, the
@@ -66,7 +66,7 @@ def read_grid(path: Path, sheet: str | int | None, out: TextIO, format: Literal[
     """
     with open_book(path, sniff(path, LIMITS), LIMITS) as book:
         cells = book.read(_choose(book, sheet))
-    write = _write_csv if format == "csv" else _write_json
+    write = _write_csv if form == "csv" else _write_json
     for start in range(0, cells.rows, ROWS_AT_ONCE):
         write(cells, slice(start, min(cells.rows, start + ROWS_AT_ONCE)), out)
 

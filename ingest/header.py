@@ -132,7 +132,5 @@ def _nearest(names: Sequence[str], texts: Sequence[str | None]) -> str:
     """Return the part of a message that names the titles of the sheet which are nearest to the wanted ones."""
     there = Counter(text.strip() for text in texts if text and text.strip())
     by_form = {normal(text): text for text in there}
-    near = {
-        by_form[match] for name in names[:NAMED] for match in difflib.get_close_matches(normal(name), by_form, n=1)
-    }
+    near = {by_form[match] for name in names[:NAMED] for match in difflib.get_close_matches(normal(name), by_form, n=1)}
     return f"; the nearest found: {_titles(sorted(near))}" if near else "; nothing like them is there"

@@ -43,9 +43,7 @@ def find_repeats(keys: pa.LargeStringArray, lines: pa.LargeStringArray, *, last_
     return Repeats(duplicate=duplicate, conflicting=conflicting)
 
 
-def _judge(
-    rows: Sequence[int], texts: Sequence[str], duplicate: Mask, conflicting: Mask, *, last_wins: bool
-) -> None:
+def _judge(rows: Sequence[int], texts: Sequence[str], duplicate: Mask, conflicting: Mask, *, last_wins: bool) -> None:
     if len(set(texts)) == 1:
         duplicate[list(rows[1:])] = True
     elif last_wins:

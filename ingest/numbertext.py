@@ -57,15 +57,14 @@ def doubles(raw: pa.LargeStringArray) -> NDArray[np.float64]:
 
     """
     try:
-        return raw.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+        numbers: NDArray[np.float64] = raw.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
         return np.array([np.nan if text is None else _number(text) for text in raw.to_pylist()])
+    return numbers
 
 
 def _rewrite(raw: pa.LargeStringArray, rewrite: Callable[[float], str]) -> pa.LargeStringArray:
-    short = pc.and_(
-        pc.match_substring_regex(raw, _SHORTEST), pc.less_equal(pc.binary_length(raw), EXCEL_DIGITS + 1)
-    )
+    short = pc.and_(pc.match_substring_regex(raw, _SHORTEST), pc.less_equal(pc.binary_length(raw), EXCEL_DIGITS + 1))
     rest = pc.invert(short.fill_null(True))  # noqa: FBT003
     if not pc.any(rest).as_py():
         return raw

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .cells import Column, Kind
-from .converted import Converted, Fault, fault, faulty, spread, truth
+from .converted import Converted, Fault, fault, spread, truth
 from .numbertext import EXACT_BELOW, doubles, exact_texts
 
 if TYPE_CHECKING:
@@ -56,9 +56,7 @@ def convert_integer(column: Column, live: NDArray[np.bool_], field: Field) -> Co
     long = np.flatnonzero(whole & ~short)
     for index in long:
         fits[index] = -_INT64 <= int(texts[int(index)].as_py()) < _INT64
-    values = spread(
-        pc.replace_substring_regex(texts.filter(pa.array(fits)), r"^\+", "").cast(pa.int64()), fits
-    )
+    values = spread(pc.replace_substring_regex(texts.filter(pa.array(fits)), r"^\+", "").cast(pa.int64()), fits)
     faults = (
         *exact.faults,
         *fault("cell.type", given & ~whole, "not a whole number", "integer"),
@@ -116,9 +114,7 @@ def _from_text(column: Column, where: NDArray[np.bool_], field: Field, form: str
     fine = np.zeros(len(where), np.bool_)
     fine[textual] = good
     numbers = spread(texts.filter(pa.array(good)), fine)
-    return _Texts(
-        texts=numbers, faults=fault("cell.type", where & ~fine, f"not a value of type {expected}", expected)
-    )
+    return _Texts(texts=numbers, faults=fault("cell.type", where & ~fine, f"not a value of type {expected}", expected))
 
 
 def _plain_notation(texts: pa.LargeStringArray, field: Field) -> pa.LargeStringArray:

@@ -119,9 +119,7 @@ class _Run:
         finally:
             self._seconds[stage] += time.perf_counter() - started
 
-    def _found(
-        self, table: Table, checked: Checked, outcome: _Sorted, limit: int | None
-    ) -> tuple[ErrorRecord, ...]:
+    def _found(self, table: Table, checked: Checked, outcome: _Sorted, limit: int | None) -> tuple[ErrorRecord, ...]:
         cells = cell_records(table, self._dataset, checked.faults, limit)
         found = sorted((*cells, *outcome.records), key=lambda record: (record.row or 0, record.column or 0))
         return tuple(islice(found, limit))
@@ -185,9 +183,7 @@ def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
         keys = copy_lines([columns[name] for name in dataset.primary_key])
         place = np.flatnonzero(candidates)
         index = pa.array(place)
-        repeats = find_repeats(
-            keys.take(index), lines.take(index), last_wins=dataset.duplicates.in_file == "last_wins"
-        )
+        repeats = find_repeats(keys.take(index), lines.take(index), last_wins=dataset.duplicates.in_file == "last_wins")
         duplicate[place], conflicting[place] = repeats.duplicate, repeats.conflicting
     return _Sorted(
         lines=lines,

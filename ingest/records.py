@@ -31,9 +31,7 @@ def cell_records(
     table: Table, dataset: Dataset, faults: Mapping[str, tuple[Fault, ...]], limit: int | None
 ) -> Iterator[ErrorRecord]:
     """Yield a record for every faulty cell, by row and then by column; at most `limit`."""
-    found = [
-        FaultyField(field=field, fault=fault) for field in dataset.fields for fault in faults.get(field.name, ())
-    ]
+    found = [FaultyField(field=field, fault=fault) for field in dataset.fields for fault in faults.get(field.name, ())]
     places = _places(table, found)
     yield from (_record(table, dataset, found[number], row) for row, _, number in places[:limit])
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .errors import ErrorRecord
+if TYPE_CHECKING:
+    from .errors import ErrorRecord
 
 ACCEPTED_FILE = "accepted.copy"
 """PostgreSQL COPY text format, UTF-8: the sheet's row number, then one column per field in the dataset's order."""

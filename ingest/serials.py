@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .cells import Kind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DAY_MS: Final = 86_400_000
 _EPOCH_1900: Final = -25_569
@@ -68,7 +70,7 @@ def shown(kind: Kind, serial: float, *, date1904: bool) -> str:
     """
     if kind == Kind.DURATION:
         return _clock(round(serial * DAY_MS))
-    if kind == Kind.TIME and 0 <= serial < 1 or (0 <= serial < 1 and not date1904):
+    if 0 <= serial < 1 and (kind == Kind.TIME or not date1904):
         return _clock(round(serial * DAY_MS) % DAY_MS, pad=2)
     days, milliseconds, valid = serial_parts(np.array([serial]), date1904=date1904)
     if not valid[0]:

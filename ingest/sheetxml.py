@@ -167,11 +167,13 @@ def _values(parts: pa.StructArray) -> pa.LargeStringArray:
 def _column_numbers(letters: pa.LargeStringArray) -> NDArray[np.int32]:
     encoded = letters.dictionary_encode()
     numbers = np.array([column_index(text) for text in encoded.dictionary.to_pylist()], np.int32)
-    return numbers[encoded.indices.to_numpy()]
+    found: NDArray[np.int32] = numbers[encoded.indices.to_numpy()]
+    return found
 
 
 def _style_numbers(texts: pa.LargeStringArray) -> NDArray[np.int32]:
-    return pc.if_else(pc.equal(texts, ""), "0", texts).cast(pa.int32()).to_numpy()
+    styles: NDArray[np.int32] = pc.if_else(pc.equal(texts, ""), "0", texts).cast(pa.int32()).to_numpy()
+    return styles
 
 
 def _from_cells(cells: list[RawCell], context: SheetContext, box: _Box) -> CellBlock:

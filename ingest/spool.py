@@ -27,7 +27,7 @@ _EXACT_TEXT_SCALE: Final = 6
 
 
 def copy_column(values: pa.Array) -> pa.LargeStringArray:
-    """Return one column as the text that COPY reads, with `\\N` for null."""
+    r"""Return one column as the text that COPY reads, with `\\N` for null."""
     return _text(values).fill_null(NULL)
 
 

@@ -184,9 +184,7 @@ def _glob_pattern(glob: str) -> str:
     return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in glob)
 
 
-def _looks_like_data(
-    filled: Mapping[int, Mask], header: FoundHeader, height: int, dataset: Dataset
-) -> Mask:
+def _looks_like_data(filled: Mapping[int, Mask], header: FoundHeader, height: int, dataset: Dataset) -> Mask:
     """Say which rows fill what every data row must: the required fields and the key, else half of the columns.
 
     Such a row below the end of the table is no footer: counting it as one would lose it silently.
@@ -195,6 +193,8 @@ def _looks_like_data(
     needed = {field.name for field in dataset.fields if field.constraints.required} | set(dataset.primary_key)
     if needed:
         marks = [filled.get(header.columns.get(name, -1), empty) for name in sorted(needed)]
-        return np.logical_and.reduce(marks)
+        every: Mask = np.logical_and.reduce(marks)
+        return every
     marks = [filled.get(place, empty) for place in header.columns.values()]
-    return np.sum(marks, axis=0) * 2 >= len(marks)
+    half: Mask = np.sum(marks, axis=0) * 2 >= len(marks)
+    return half

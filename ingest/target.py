@@ -137,7 +137,8 @@ def _verify(
     missing = [field.name for field in dataset.fields if field.name not in found]
     if missing:
         raise TargetMismatchError(
-            f"table {dataset.load.table} has no column {', '.join(missing)}; add it or take the field out of the dataset"
+            f"table {dataset.load.table} has no column {', '.join(missing)}; "
+            "add it or take the field out of the dataset"
         )
     for field in dataset.fields:
         kind = _kind(found[field.name]["type"])

@@ -67,7 +67,7 @@ def convert_datetime(column: Column, live: Mask, field: Field, *, date1904: bool
 
 def convert_time(column: Column, live: Mask, field: Field) -> Converted:
     """Convert to microseconds of a day."""
-    dated = live & np.isin(column.kinds, _NUMERIC)
+    dated = live & np.isin(column.kinds, _serial_kinds(field))
     days = doubles(column.texts.filter(pa.array(dated)))
     micros, given = np.zeros(len(live), np.int64), dated.copy()
     fits = (days >= 0) & (np.rint(days * DAY_MS) < DAY_MS)
@@ -91,11 +91,8 @@ def convert_duration(column: Column, live: Mask, field: Field) -> Converted:
 
 
 def _moments(column: Column, live: Mask, field: Field, *, date1904: bool) -> _Read:
-    kinds = (*_DATED, Kind.NUMBER) if EXCEL_SERIAL in field.format else _DATED
-    serial = live & np.isin(column.kinds, kinds)
-    days, milliseconds, valid = serial_parts(
-        doubles(column.texts.filter(pa.array(serial))), date1904=date1904
-    )
+    serial = live & np.isin(column.kinds, _serial_kinds(field))
+    days, milliseconds, valid = serial_parts(doubles(column.texts.filter(pa.array(serial))), date1904=date1904)
     micros, given = np.zeros(len(live), np.int64), serial.copy()
     given[serial] = valid
     micros[given] = (days[valid] * DAY_MS + milliseconds[valid]) * 1000
@@ -104,6 +101,11 @@ def _moments(column: Column, live: Mask, field: Field, *, date1904: bool) -> _Re
     texts = _texts(column, live & ~serial, field)
     micros, given = _merged(micros, given, texts)
     return _Read(micros=micros, given=given, faults=(*outside, *texts.faults))
+
+
+def _serial_kinds(field: Field) -> tuple[Kind, ...]:
+    """Return the kinds of cells whose number is a moment: a plain number only where the field says so."""
+    return (*_DATED, Kind.NUMBER) if EXCEL_SERIAL in field.format else _DATED
 
 
 def _merged(micros: NDArray[np.int64], given: Mask, other: _Read) -> tuple[NDArray[np.int64], Mask]:

@@ -56,7 +56,7 @@ def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, 
     converted = _convert(column, ~absent, field, date1904=date1904)
     wrong = faulty((*broken, *converted.faults), len(data)) | ~data
     limits = check_constraints(converted.values, wrong, field)
-    keyed = ()
+    keyed: tuple[Fault, ...] = ()
     if field.name in dataset.primary_key and not field.constraints.required:
         empty = truth(pc.is_null(converted.values)) & ~wrong
         keyed = fault("row.key_null", empty, "a field of the key is empty", str(field.type))
@@ -82,7 +82,8 @@ def _absent(column: Column, dataset: Dataset) -> Mask:
     known = pa.array([text.strip() for text in dataset.missing_values], pa.large_string())
     named = truth(pc.is_in(pc.utf8_trim_whitespace(column.texts), value_set=known))
     meant = np.isin(column.kinds, (Kind.TEXT, Kind.NUMBER))
-    return (column.kinds == Kind.EMPTY) | (named & meant)
+    absent: Mask = (column.kinds == Kind.EMPTY) | (named & meant)
+    return absent
 
 
 def _convert(column: Column, live: Mask, field: Field, *, date1904: bool) -> Converted:

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from .spec import Limits
     from .xlsx import Visibility
 
-_EXTENSIONS: Final = {"xlsx": "xlsx", "xlsm": "xlsx", "xltx": "xlsx", "xltm": "xlsx", "xlsb": "xlsb", "xls": "xls", "xlt": "xls", "ods": "ods", "ots": "ods", "csv": "csv", "tsv": "csv", "html": "html", "htm": "html"}
+_EXTENSIONS: Final = {
+    **dict.fromkeys(("xlsx", "xlsm", "xltx", "xltm"), "xlsx"),
+    "xlsb": "xlsb",
+    **dict.fromkeys(("xls", "xlt"), "xls"),
+    **dict.fromkeys(("ods", "ots"), "ods"),
+    **dict.fromkeys(("csv", "tsv"), "csv"),
+    **dict.fromkeys(("html", "htm"), "html"),
+}
 
 
 class Book(Protocol):

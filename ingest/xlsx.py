@@ -83,7 +83,7 @@ class XlsxBook:
 
     def _main_part(self) -> str:
         if "_rels/.rels" in self._container:
-            for _, (kind, target) in self._relations("").items():
+            for kind, target in self._relations("").values():
                 if kind == "officeDocument" and target in self._container:
                     return target
         if "xl/workbook.xml" in self._container:

@@ -28,9 +28,9 @@ _DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-
 
 
 def plain_texts(raw: pa.LargeStringArray, preserve: pa.BooleanArray) -> pa.LargeStringArray:
-    """Return the character data of XML text nodes as Excel reads it.
+    r"""Return the character data of XML text nodes as Excel reads it.
 
-    References are resolved, line ends are `\\n`, `_x000D_` stands for that character, and white space around the
+    References are resolved, line ends are `\n`, `_x000D_` stands for that character, and white space around the
     text goes except where `preserve` is true: Excel strips it from a text without xml:space="preserve".
     """
     texts = pc.if_else(preserve, raw, pc.utf8_trim(raw, WHITE_SPACE))

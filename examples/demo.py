@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import aiohttp
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
@@ -40,6 +41,8 @@ POLL_SECONDS: Final = 0.25
 KILL_SECONDS: Final = 15.0
 LOG_LINES: Final = 20
 JOBS_LOOKED_AT: Final = 200
+FILE_WIDTH: Final = 150
+"""Columns of the table where no terminal says how wide it is."""
 
 STYLES: Final = {"loaded": "green", "partial": "yellow", "rejected": "red", "dead": "bold red", "duplicate": "cyan"}
 
@@ -86,7 +89,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Headgate's demo")
     parser.add_argument("--once", action="store_true", help="end when every workbook has reached its state")
     once = parser.parse_args().once
-    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    to_file = not sys.stdout.isatty()
+    console = Console(soft_wrap=to_file, highlight=False, width=FILE_WIDTH if to_file else None)
     try:
         sys.exit(asyncio.run(demonstrate(console, once=once)))
     except (DocumentError, DemoError, DaemonError) as error:
@@ -334,7 +338,9 @@ def report(
     console: Console, settings: Settings, plan: Plan, endings: Mapping[str, Ending], before: Mapping[str, str]
 ) -> bool:
     """Show the jobs, the addresses, and whether all is as documented; return the latter."""
-    table = Table("job", "workbook", "state", "read", "loaded", "rejected", "blank", "footer", "what")
+    table = Table("job", "workbook", "state", "read", "loaded", "rejected", "blank", "footer", "what", box=SIMPLE)
+    for column in table.columns[2:-1]:
+        column.no_wrap = True
     for expected in plan.workbooks:
         job, first = endings[expected.file].job, endings[expected.file].first
         rows, style = job["rows"], STYLES.get(job["state"], "")

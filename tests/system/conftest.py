@@ -202,7 +202,7 @@ class Headgate:
         """Ask the ledger, past the daemon; 0 as long as it has not been made."""
         table = "headgate_job" if self.database_url.startswith("sqlite") else "headgate.job"
         try:
-            return int(self.scalar(f"SELECT count(*) FROM {table} WHERE state = 'loaded'"))  # noqa: S608
+            return int(self.scalar(f"SELECT count(*) FROM {table} WHERE state = 'loaded'"))
         except (sqlite3.OperationalError, subprocess.CalledProcessError):
             return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 MAX_ROWS: Final = 1_048_576
 MAX_COLUMNS: Final = 16_384
 """The size of a sheet (Excel specifications and limits)."""
+
+
+Visibility = Literal["visible", "hidden", "veryhidden"]
+"""Of a sheet; the last one cannot be shown from Excel's menus."""
 
 
 class Kind(IntEnum):

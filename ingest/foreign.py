@@ -1,4 +1,4 @@
-"""xls, xlsb and ods workbooks through fastexcel (calamine): owns how each cell gets its own kind and value back.
+"""xlsb, ods and damaged xls through fastexcel (calamine): owns how each cell gets its own kind and value back.
 
 fastexcel gives a column one type and bends the rest: floats in a column of texts lose digits, errors and "N/A"
 become null, TRUE becomes 1. But it names every cell that does not convert to a type asked for, with the cell's
@@ -7,7 +7,9 @@ own type and value; asking for two types that share no cell therefore yields eve
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from .cells import Visibility
     from .spec import Limits
-    from .xlsx import Visibility
 
 _DETAIL: Final = re.compile(r"Expected \w+ but got '(\w+)\((.*?)\)?'?", re.DOTALL)
 _DATETIME: Final = re.compile(r"ExcelDateTime \{ value: ([^,]+), datetime_type: (\w+), is_1904: (\w+) \}")
@@ -164,7 +166,8 @@ def _block(cells: dict[tuple[int, int], tuple[Kind, str]], texts: pa.RecordBatch
 def _guarded() -> Iterator[None]:
     """Turn whatever the native reader raises about a file, panics included, into a refusal."""
     try:
-        yield
+        with _silenced():
+            yield
     except (MemoryError, KeyboardInterrupt, SystemExit, FileRejectedError):
         raise
     except BaseException as error:
@@ -172,3 +175,17 @@ def _guarded() -> Iterator[None]:
         message = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         code = "file.encrypted" if "assword" in message else "file.corrupt_container"
         raise rejected(code, f"the workbook cannot be read: {message}") from error
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep the native reader from writing its panics to standard error: the refusal says what there is to say."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -20,8 +20,8 @@ from .workbook import open_book
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from .cells import Visibility
     from .workbook import Book
-    from .xlsx import Visibility
 
 LIMITS: Final = Limits()
 ROWS_AT_ONCE: Final = 10_000

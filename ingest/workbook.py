@@ -6,18 +6,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .container import Container
-from .errors import CATALOGUE, ErrorRecord
+from .errors import CATALOGUE, ErrorRecord, FileRejectedError
 from .foreign import ForeignBook
+from .xls import XlsBook
 from .xlsx import XlsxBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from .cells import SheetCells
+    from .cells import SheetCells, Visibility
     from .container import Format
     from .spec import Limits
-    from .xlsx import Visibility
 
 _EXTENSIONS: Final = {
     **dict.fromkeys(("xlsx", "xlsm", "xltx", "xltm"), "xlsx"),
@@ -51,18 +51,27 @@ def open_book(path: Path, found: Format, limits: Limits) -> Iterator[Book]:
         FileRejectedError: it cannot be read, or is beyond the limits.
 
     """
-    book: Book
-    if found == "xlsx":
-        book = XlsxBook(path, limits)
-    else:
-        if found != "xls":
-            with Container(path, limits) as container:
-                container.inflate_all()
-        book = ForeignBook(path, limits)
+    book = _open(path, found, limits)
     try:
         yield book
     finally:
         book.close()
+
+
+def _open(path: Path, found: Format, limits: Limits) -> Book:
+    if found == "xlsx":
+        return XlsxBook(path, limits)
+    if found == "xls":
+        try:
+            return XlsBook(path, limits)
+        except FileRejectedError as error:
+            if error.record.code == "file.encrypted":
+                raise
+            # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more.
+            return ForeignBook(path, limits)
+    with Container(path, limits) as container:
+        container.inflate_all()
+    return ForeignBook(path, limits)
 
 
 def extension_mismatch(path: Path, found: Format) -> ErrorRecord | None:

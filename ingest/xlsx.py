@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .cells import Visibility
     from .spec import Limits
 
-Visibility = Literal["visible", "hidden", "veryhidden"]
 _TRUE: Final = frozenset({"1", "true", "on"})
 
 

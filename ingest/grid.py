@@ -88,9 +88,19 @@ def _choose(book: Book, sheet: str | int | None) -> int:
     raise rejected("sheet.missing", f"there is no sheet {sheet!r}", hint=f"choose one of: {known}")
 
 
+class _Lines:
+    """Ends lines with a newline alone; csv quotes a carriage return only while it is part of its own line end."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def write(self, line: str) -> None:
+        self._out.write(line.removesuffix("\r\n") + "\n")
+
+
 def _write_csv(cells: SheetCells, rows: slice, out: TextIO) -> None:
     texts = [_texts(cells, column, rows) for column in range(cells.width)]
-    csv.writer(out, lineterminator="\n").writerows(zip(*texts, strict=True))
+    csv.writer(_Lines(out)).writerows(zip(*texts, strict=True))
 
 
 def _texts(cells: SheetCells, column: int, rows: slice) -> list[str | None]:

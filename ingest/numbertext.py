@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -19,24 +20,45 @@ if TYPE_CHECKING:
 EXCEL_DIGITS: Final = 15
 """Significant digits that Excel keeps of a number; what a double holds beyond them is noise."""
 
-EXACT_BELOW: Final = 1e15
+_EXACT_BELOW: Final = 1e15
 """From here on a number in a cell may have lost digits of what was typed in."""
 
 # Text that is already the shortest: no leading zero, no trailing zero after the point, at most 15 digits.
+_DIGITS: Final = re.compile(r"-?[1-9][0-9]{15,29}", re.ASCII)
 _SHORTEST: Final = r"^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,13}[1-9])?$"
 
 
 def exact_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:
     """Return the decimal text of numbers, in plain notation, with the 15 digits that Excel keeps.
 
-    A number of 10^15 or more is given with all the digits of its double: whether those are the ones that were
-    meant is for the caller to judge (`EXACT_BELOW`).
+    A number of 10^15 or more is given with all the digits that the file has: whether those are the ones that were
+    meant, `lost_digits` says.
 
     Raises:
         FileRejectedError: a text is no number.
 
     """
     return _rewrite(raw, _plain)
+
+
+def lost_digits(raw: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Say which numbers may lack digits of what was meant: those of 10^15 and more, unless the file has all digits.
+
+    Excel and most writers keep a number as a double, whose 16th digit on is a guess. But digits that no double
+    yields were never in one: they are the ones that were meant.
+
+    Raises:
+        FileRejectedError: a text is no number.
+
+    """
+    lost: NDArray[np.bool_] = np.abs(doubles(raw)) >= _EXACT_BELOW
+    for place in np.flatnonzero(lost).tolist():
+        lost[place] = not _has_all_digits(raw[place].as_py())
+    return lost
+
+
+def _has_all_digits(text: str) -> bool:
+    return bool(_DIGITS.fullmatch(text)) and int(text) != int(float(text))
 
 
 def shortest_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -63,12 +85,12 @@ def doubles(raw: pa.LargeStringArray) -> NDArray[np.float64]:
     return numbers
 
 
-def _rewrite(raw: pa.LargeStringArray, rewrite: Callable[[float], str]) -> pa.LargeStringArray:
+def _rewrite(raw: pa.LargeStringArray, rewrite: Callable[[str], str]) -> pa.LargeStringArray:
     short = pc.and_(pc.match_substring_regex(raw, _SHORTEST), pc.less_equal(pc.binary_length(raw), EXCEL_DIGITS + 1))
     rest = pc.invert(short.fill_null(True))  # noqa: FBT003
     if not pc.any(rest).as_py():
         return raw
-    texts = [rewrite(_number(text)) for text in raw.filter(rest).to_pylist()]
+    texts = [rewrite(text) for text in raw.filter(rest).to_pylist()]
     return pc.replace_with_mask(raw, rest, pa.array(texts, pa.large_string()))
 
 
@@ -79,14 +101,18 @@ def _number(text: str) -> float:
         raise rejected("file.corrupt_xml", f"a numeric cell holds {text[:40]!r}") from error
 
 
-def _plain(number: float) -> str:
-    digits = f"{number:.15g}" if abs(number) < EXACT_BELOW else repr(number)
+def _plain(raw: str) -> str:
+    if _has_all_digits(raw):
+        return raw
+    number = _number(raw)
+    digits = f"{number:.15g}" if abs(number) < _EXACT_BELOW else repr(number)
     text = f"{Decimal(digits):f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
 
 
-def _shortest(number: float) -> str:
-    if number.is_integer() and abs(number) < EXACT_BELOW:
+def _shortest(raw: str) -> str:
+    number = _number(raw)
+    if number.is_integer() and abs(number) < _EXACT_BELOW:
         return str(int(number))
     return repr(number)

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from .cells import Column, Kind
 from .converted import Converted, Fault, fault, spread, truth
-from .numbertext import EXACT_BELOW, doubles, exact_texts
+from .numbertext import doubles, exact_texts, lost_digits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +89,7 @@ def _exact(column: Column, live: NDArray[np.bool_], field: Field) -> _Texts:
     read = _from_text(column, live & ~numeric, field, _PLAIN)
     raw = column.texts.filter(pa.array(numeric))
     lost = np.zeros(len(live), np.bool_)
-    lost[numeric] = np.abs(doubles(raw)) >= EXACT_BELOW
+    lost[numeric] = lost_digits(raw)
     faults = fault(
         "cell.precision_lost", lost, "a number of 16 digits or more has lost some in the cell", "at most 15 digits"
     )

@@ -185,16 +185,15 @@ def _glob_pattern(glob: str) -> str:
 
 
 def _looks_like_data(filled: Mapping[int, Mask], header: FoundHeader, height: int, dataset: Dataset) -> Mask:
-    """Say which rows fill what every data row must: the required fields and the key, else half of the columns.
+    """Say which rows fill what every data row must, the required fields and the key, and more than one column.
 
-    Such a row below the end of the table is no footer: counting it as one would lose it silently.
+    Such a row below the end of the table is no footer: counting it as one would lose it silently. A single text is a
+    note. Where nothing is required, half of the columns must be filled.
     """
     empty = np.zeros(height, np.bool_)
     needed = {field.name for field in dataset.fields if field.constraints.required} | set(dataset.primary_key)
-    if needed:
-        marks = [filled.get(header.columns.get(name, -1), empty) for name in sorted(needed)]
-        every: Mask = np.logical_and.reduce(marks)
-        return every
     marks = [filled.get(place, empty) for place in header.columns.values()]
-    half: Mask = np.sum(marks, axis=0) * 2 >= len(marks)
-    return half
+    least = min(2, len(marks)) if needed else (len(marks) + 1) // 2
+    must = [filled.get(header.columns.get(name, -1), empty) for name in sorted(needed)]
+    found: Mask = np.logical_and.reduce([np.sum(marks, axis=0) >= least, *must])
+    return found

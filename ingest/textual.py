@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from .cells import Column, Kind
 from .converted import Converted, fault, truth
 from .display import displayed
-from .numbertext import EXACT_BELOW, doubles
+from .numbertext import lost_digits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def _lost(column: Column, live: NDArray[np.bool_]) -> NDArray[np.bool_]:
     numeric = live & (column.kinds == Kind.NUMBER)
     lost = np.zeros(len(live), np.bool_)
     if numeric.any():
-        lost[numeric] = np.abs(doubles(column.texts.filter(pa.array(numeric)))) >= EXACT_BELOW
+        lost[numeric] = lost_digits(column.texts.filter(pa.array(numeric)))
     return lost
 
 

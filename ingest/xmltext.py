@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 WHITE_SPACE: Final = " \t\r\n"
-_REFERENCE: Final = re.compile(r"&(?:#x([0-9A-Fa-f]+)|#([0-9]+)|(lt|gt|amp|quot|apos));")
+_REFERENCE: Final = re.compile(r"&(?:#x([0-9A-Fa-f]+);|#([0-9]+);|(lt|gt|amp|quot|apos);)?")
 _NAMED: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _RARE: Final = r"[&\r]|_x[0-9A-Fa-f]{4}_"
@@ -61,6 +61,8 @@ def _character(match: re.Match[str]) -> str:
     hexadecimal, number, name = match.groups()
     if name:
         return _NAMED[name]
+    if match[0] == "&":
+        raise rejected("file.corrupt_xml", "a text has an ampersand that begins no known reference")
     code = int(hexadecimal, 16) if hexadecimal else int(number)
     if code > _LAST_CHARACTER or code in _SURROGATES:
         raise rejected("file.corrupt_xml", f"there is no character {match[0]}")

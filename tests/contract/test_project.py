@@ -1,0 +1,43 @@
+"""What holds for the tree as a whole: no registry's host, no machine's path, documents that exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTS = re.compile(
+    r"https?://(?:[\w.-]*\.)?(?:pypi\.org|pythonhosted\.org|npmjs\.org|debian\.org|crates\.io)|index-url"
+)
+LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_file_names_a_package_registry() -> None:
+    for path in tracked():
+        text = path.read_bytes().decode("utf-8", "replace")
+        if path != Path(__file__):
+            assert not HOSTS.search(text), path
+
+
+def test_every_dependency_has_a_lower_bound_and_a_use() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+        assert ">=" in requirement, requirement
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+)
+def test_links_in_documents_lead_somewhere(name: str) -> None:
+    document = ROOT / name
+    for target in LINK.findall(document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), target

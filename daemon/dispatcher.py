@@ -228,6 +228,7 @@ class Dispatcher:
                 self._spool.source(job.spool_key),
                 dataset,
                 folder,
+                job.file,
                 timeout=limits.parse_seconds,
                 kind="parse",
                 memory_bytes=limits.worker_mb << 20,
@@ -256,7 +257,7 @@ class Dispatcher:
         try:
             async with self._database.write() as connection:
                 await self._ledger.lock(connection, job)
-                loaded = await load(connection, dataset, accepted)
+                loaded = await load(connection, dataset, accepted, job.id)
                 loaded_at = time.perf_counter()
                 outcome = loaded_rows(dataset, envelope, records, loaded, loaded_at - started)
                 if outcome.state == "rejected":

@@ -32,6 +32,7 @@ RARE_CODES: Final = frozenset(
         "sheet.ambiguous",
         "sheet.hidden_only",
         "table.reconcile_mismatch",
+        "table.transform_failed",
         "row.extra_cells",
     }
 )

@@ -59,7 +59,9 @@ class WorkerProcess(asyncio.Protocol):
         self._answer = asyncio.get_running_loop().create_future()
         self._accepted = False
         try:
-            self._transport.writelines(frames.pack(header, body))
+            # uvloop refuses to write to a socket that has ended, before it says so: the end fails the answer.
+            with contextlib.suppress(RuntimeError):
+                self._transport.writelines(frames.pack(header, body))
             answer = await self._answer
         finally:
             self._answer = None

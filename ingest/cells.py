@@ -64,12 +64,23 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """A merged range, 0-based and inclusive; only its top left cell holds anything."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SheetCells:
     """The columns of a sheet that hold anything, by 0-based sheet column; each has `rows` cells."""
 
     rows: int
     columns: Mapping[int, Column]
     date1904: bool = False
+    merges: tuple[Merge, ...] = ()
 
     @property
     def width(self) -> int:
@@ -92,7 +103,22 @@ def empty_column(rows: int) -> Column:
     return Column(kinds=np.zeros(rows, np.uint8), texts=pa.nulls(rows, pa.large_string()))
 
 
-def assemble(blocks: Sequence[CellBlock], *, date1904: bool) -> SheetCells:
+def concat_columns(columns: Sequence[Column]) -> Column:
+    """Return columns one below the other."""
+    if len(columns) == 1:
+        return columns[0]
+    return Column(
+        kinds=np.concatenate([column.kinds for column in columns]),
+        texts=pa.concat_arrays([column.texts for column in columns]),
+    )
+
+
+def text_column(text: str, rows: int) -> Column:
+    """Return a column that holds the same text in every row."""
+    return Column(kinds=np.full(rows, Kind.TEXT, np.uint8), texts=pa.repeat(pa.scalar(text, pa.large_string()), rows))
+
+
+def assemble(blocks: Sequence[CellBlock], *, date1904: bool, merges: Sequence[Merge] = ()) -> SheetCells:
     """Put cells into dense columns; of two cells at one place the later one counts."""
     if not any(len(block.rows) for block in blocks):
         return SheetCells(rows=0, columns={}, date1904=date1904)
@@ -108,7 +134,7 @@ def assemble(blocks: Sequence[CellBlock], *, date1904: bool) -> SheetCells:
         if start < stop:
             index = order[start:stop]
             dense[column] = _dense(height, rows[index], kinds[index], texts.take(pa.array(index)))
-    return SheetCells(rows=height, columns=dense, date1904=date1904)
+    return SheetCells(rows=height, columns=dense, date1904=date1904, merges=tuple(merges))
 
 
 def _dense(height: int, rows: NDArray[Any], kinds: NDArray[np.uint8], texts: pa.LargeStringArray) -> Column:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -83,6 +85,8 @@ def _ranges(values: pa.Array, field: Field) -> Iterator[Fault]:
 
 def _scalar(text: str, field: Field, kind: pa.DataType) -> pa.Scalar:
     value = bound_value(text, field.type)
+    if field.timezone is not None and isinstance(value, datetime) and value.tzinfo is None:
+        value = value.replace(tzinfo=ZoneInfo(field.timezone))
     # A bound may have more digits than the field: it is compared as it is, not rounded to the field's scale.
     return pa.scalar(value) if isinstance(value, Decimal) else pa.scalar(value, kind)
 

@@ -8,52 +8,63 @@ from .cells import column_letters
 from .errors import CATALOGUE, ErrorRecord, FileRejectedError
 
 if TYPE_CHECKING:
-    from .spec import Dataset
-    from .table import Table
+    from collections.abc import Iterator
+
+    from .spec import Dataset, Field
+    from .table import Part, Table
 
 
 def find_drift(table: Table, dataset: Dataset) -> tuple[ErrorRecord, ...]:
-    """Return a warning for each optional field without a column: it is loaded as null.
+    """Return a warning for each optional field without a column, and for each column left out by the contract.
 
     Raises:
         FileRejectedError: the dataset freezes its columns, and some are missing or unknown ones are there.
 
     """
-    missing = tuple(
-        _missing(table, dataset, field.name) for field in dataset.fields if field.name not in table.header.columns
-    )
-    if dataset.contract.columns == "freeze":
-        extra = tuple(_extra(table, dataset, column) for column in table.header.extra)
-        for record in (*missing, *extra):
+    return tuple(record for part in table.parts for record in _of_part(part, dataset))
+
+
+def _of_part(part: Part, dataset: Dataset) -> Iterator[ErrorRecord]:
+    missing = [field for field in dataset.cell_fields if field.name not in part.header.columns]
+    frozen = dataset.contract.columns == "freeze"
+    for record in (_missing(part, dataset, field) for field in missing):
+        if frozen:
             raise FileRejectedError(record)
-    return missing
+        yield record
+    for record in (_extra(part, dataset, column) for column in part.header.extra):
+        if frozen:
+            raise FileRejectedError(record)
+        if dataset.contract.columns == "discard_value":
+            yield record
 
 
-def _missing(table: Table, dataset: Dataset, name: str) -> ErrorRecord:
-    field = next(field for field in dataset.fields if field.name == name)
+def _missing(part: Part, dataset: Dataset, field: Field) -> ErrorRecord:
     return ErrorRecord(
         code="header.drift",
         severity=CATALOGUE["header.drift"].severity,
-        message=f"no column is titled {' or '.join(field.labels)}: field {name} is null in every row",
+        message=f"no column is titled {' or '.join(field.labels)}: field {field.name} is null in every row",
         hint="add the column, or take the field out of the dataset",
-        sheet=table.sheet,
-        row=table.header.row + 1,
-        field=name,
+        sheet=part.sheet,
+        row=part.header.row + 1,
+        field=field.name,
         expected=", ".join(field.labels),
         spec_version=dataset.version,
     )
 
 
-def _extra(table: Table, dataset: Dataset, column: int) -> ErrorRecord:
-    label = table.header.labels[column]
+def _extra(part: Part, dataset: Dataset, column: int) -> ErrorRecord:
+    label = part.header.labels[column]
+    frozen = dataset.contract.columns == "freeze"
+    end = ", and the dataset freezes its columns" if frozen else ": the column is left out"
     return ErrorRecord(
         code="header.extra_column",
-        message=f"no field is titled {label!r}, and the dataset freezes its columns",
+        severity="error" if frozen else CATALOGUE["header.extra_column"].severity,
+        message=f"no field is titled {label!r}{end}",
         hint=CATALOGUE["header.extra_column"].hint,
-        sheet=table.sheet,
-        row=table.header.row + 1,
+        sheet=part.sheet,
+        row=part.header.row + 1,
         column=column + 1,
-        cell=f"{column_letters(column)}{table.header.row + 1}",
+        cell=f"{column_letters(column)}{part.header.row + 1}",
         header=label,
         spec_version=dataset.version,
     )

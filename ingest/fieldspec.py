@@ -7,6 +7,7 @@ from collections.abc import Callable  # named in an annotation that is read at r
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Final, Literal, Self, get_args
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
 from pydantic import Field as Key
@@ -26,11 +27,6 @@ _DATED: Final = frozenset({"date", "datetime", "time"})
 _ORDERED: Final = _NUMERIC | _DATED | {"duration"}
 
 
-def _refuse(value: object) -> None:
-    if value is not None:
-        raise PydanticCustomError("unsupported", "not supported by this version of Headgate")
-
-
 def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
@@ -46,9 +42,6 @@ def _as_texts(value: object) -> object:
 def _bound(value: object) -> object:
     return None if value is None else str(value)
 
-
-Unsupported = Annotated[None, BeforeValidator(_refuse)]
-"""A documented key that this version does not carry out: refused by name, never ignored silently."""
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 """One string, or a list of them."""
@@ -171,7 +164,16 @@ class Field(Model):
     true_values: Texts = Key(default=("true", "1"), alias="trueValues")
     false_values: Texts = Key(default=("false", "0"), alias="falseValues")
     on_error: Literal["reject_row", "null_value"] = Key(default="reject_row", alias="onError")
-    timezone: Unsupported = None
+    timezone: str | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise PydanticCustomError(
+                "timezone", "{value} is no time zone; write one as Asia/Shanghai", {"value": value}
+            )
+        return value
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -190,6 +192,7 @@ class Field(Model):
         self._only(_ORDERED, "minimum and maximum", used=bounded)
         textual = limits.min_length is not None or limits.max_length is not None or limits.pattern is not None
         self._only({"string"}, "minLength, maxLength and pattern", used=textual)
+        self._only({"date", "datetime"}, "timezone", used=self.timezone is not None)
         self._bounds_are_values()
         if self.decimal_char == self.group_char:
             raise PydanticCustomError("characters", "decimalChar and groupChar are the same")

@@ -24,11 +24,17 @@ Labels = tuple[str | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundHeader:
-    """Where the titles are: the 0-based row (-1 for none), and the 0-based column of each field that is there."""
+    """Where the titles are: the 0-based first row (-1 for none), and the 0-based column of each field that is there."""
 
     row: int
     columns: Mapping[str, int]
     labels: Labels = ()
+    height: int = 1
+
+    @property
+    def end(self) -> int:
+        """The 0-based row below the header."""
+        return self.row + self.height
 
     @property
     def extra(self) -> tuple[int, ...]:
@@ -52,7 +58,9 @@ def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHe
 
     """
     if dataset.header.mode == "none":
-        return FoundHeader(row=-1, columns={field.name: place for place, field in enumerate(dataset.fields)})
+        return FoundHeader(row=-1, columns={field.name: place for place, field in enumerate(dataset.cell_fields)})
+    if dataset.header.rows > 1:
+        rows = _joined(rows, dataset)
     if dataset.header.row is not None:
         row = dataset.header.row - 1
         return _checked(rows[row] if row < len(rows) else (), row, dataset, sheet)
@@ -67,10 +75,21 @@ def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHe
     return _checked(rows[candidates[0]], candidates[0], dataset, sheet)
 
 
+def _joined(rows: Sequence[Labels], dataset: Dataset) -> list[Labels]:
+    """Return for each row what it and the ones below it say of each column, as one title."""
+    height, join = dataset.header.rows, dataset.header.join
+    joined: list[Labels] = []
+    for top in range(len(rows) - height + 1):
+        columns = zip(*rows[top : top + height], strict=True)
+        texts = (join.join(label.strip() for label in column if label and label.strip()) for column in columns)
+        joined.append(tuple(text or None for text in texts))
+    return joined
+
+
 def _score(labels: Labels, dataset: Dataset) -> int:
     """Return how many fields have one of their titles in the row."""
     there = {normal(label) for label in labels if label}
-    return sum(any(normal(label) in there for label in field.labels) for field in dataset.fields)
+    return sum(any(normal(label) in there for label in field.labels) for field in dataset.cell_fields)
 
 
 def _needed(dataset: Dataset) -> int:
@@ -78,7 +97,7 @@ def _needed(dataset: Dataset) -> int:
 
     Half of them: a row that names fewer says too little to be blamed for what it does not name.
     """
-    return (len(dataset.fields) + 1) // 2
+    return (len(dataset.cell_fields) + 1) // 2
 
 
 def _checked(labels: Labels, row: int, dataset: Dataset, sheet: str) -> FoundHeader:
@@ -88,7 +107,7 @@ def _checked(labels: Labels, row: int, dataset: Dataset, sheet: str) -> FoundHea
         if label:
             places.setdefault(normal(label), []).append(column)
     columns: dict[str, int] = {}
-    for field in dataset.fields:
+    for field in dataset.cell_fields:
         found = [column for label in field.labels for column in places.get(normal(label), ())]
         if len(found) > 1:
             titles = ", ".join(f"{labels[column]!r}" for column in found[:NAMED])
@@ -96,16 +115,12 @@ def _checked(labels: Labels, row: int, dataset: Dataset, sheet: str) -> FoundHea
             raise rejected("header.duplicate_label", message, sheet=sheet)
         if found:
             columns[field.name] = found[0]
-    missing = [field for field in dataset.fields if field.name not in columns and _is_needed(field, dataset)]
+    missing = [field for field in dataset.cell_fields if field.name not in columns and dataset.is_needed(field)]
     if not columns:
         raise _not_found((labels,), dataset, sheet, first=row)
     if missing:
         raise _missing(missing, labels, row, sheet)
-    return FoundHeader(row=row, columns=columns, labels=labels)
-
-
-def _is_needed(field: Field, dataset: Dataset) -> bool:
-    return field.constraints.required or field.name in dataset.primary_key
+    return FoundHeader(row=row, columns=columns, labels=labels, height=dataset.header.rows)
 
 
 def _missing(missing: list[Field], labels: Labels, row: int, sheet: str) -> Exception:
@@ -116,7 +131,7 @@ def _missing(missing: list[Field], labels: Labels, row: int, sheet: str) -> Exce
 
 
 def _not_found(rows: Sequence[Labels], dataset: Dataset, sheet: str, first: int = 0) -> Exception:
-    names = [label for field in dataset.fields for label in field.labels]
+    names = [label for field in dataset.cell_fields for label in field.labels]
     where = f"row {first + 1}" if len(rows) == 1 else f"rows {first + 1} to {first + len(rows)}"
     texts = [label for labels in rows for label in labels]
     message = f"no header in {where} of sheet {sheet!r}: looked for {_titles(names)}{_nearest(names, texts)}"

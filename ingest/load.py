@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import ErrorRecord
+from .spec import LINEAGE_JOB, LINEAGE_ROW
 from .target import Target, column_type, prepare_target
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from .spec import Dataset
 
 STAGE: Final = "headgate_stage"
-ROW: Final = "headgate_row"
+ROW: Final = LINEAGE_ROW
+LINEAGE_COLUMNS: Final = (LINEAGE_JOB, LINEAGE_ROW)
 CONFLICTS_NAMED: Final = 1000
 """How many rows refused by an existing key are named one by one."""
 
@@ -34,11 +36,12 @@ class Loaded:
     conflict_rows: tuple[int, ...] = ()
 
 
-async def load(connection: AsyncConnection, dataset: Dataset, accepted: Path) -> Loaded:
+async def load(connection: AsyncConnection, dataset: Dataset, accepted: Path, job: int) -> Loaded:
     """Load the accepted rows (COPY text, see `report.ACCEPTED_FILE`) into the dataset's table.
 
     Nothing is committed here. A row whose key is in the table already is updated or left alone (`upsert`), or, in
-    mode `insert`, unchanged if it is the same and a conflict if it differs.
+    mode `insert`, unchanged if it is the same and a conflict if it differs; mode `replace` empties the table first.
+    `job` is what the lineage columns name.
 
     Raises:
         TargetMismatchError: the table that is there cannot take the rows.
@@ -46,13 +49,31 @@ async def load(connection: AsyncConnection, dataset: Dataset, accepted: Path) ->
 
     """
     target = await connection.run_sync(prepare_target, dataset)
+    if dataset.load.mode == "replace":
+        await _empty(connection, target)
     if connection.dialect.name == "postgresql":
         await _stage_postgresql(connection, dataset, target, accepted)
-        return await _merge_postgresql(connection, dataset, target)
+        return await _merge_postgresql(connection, dataset, target, job)
     await _stage_sqlite(connection, dataset, target, accepted)
-    loaded = await _merge_sqlite(connection, dataset, target)
+    loaded = await _merge_sqlite(connection, dataset, target, job)
     await connection.exec_driver_sql(f"DROP TABLE temp.{STAGE}")
     return loaded
+
+
+async def _empty(connection: AsyncConnection, target: Target) -> None:
+    if connection.dialect.name == "postgresql":
+        # Two loads at once would each delete what they see, and both would insert.
+        await connection.exec_driver_sql(f"LOCK TABLE {target.quoted} IN SHARE ROW EXCLUSIVE MODE")
+    await connection.exec_driver_sql(f"DELETE FROM {target.quoted}")
+
+
+def _insert(target: Target, stage: str, job: int) -> str:
+    """Return the statement that puts the staged rows into the table, up to what may be behind its FROM."""
+    into, values = list(target.columns), list(target.columns)
+    if target.lineage:
+        into += LINEAGE_COLUMNS
+        values += [str(int(job)), ROW]
+    return f"INSERT INTO {target.quoted} ({', '.join(into)}) SELECT {', '.join(values)} FROM {stage}"
 
 
 def key_conflict(dataset: Dataset, sheet: str | None, row: int) -> ErrorRecord:
@@ -96,9 +117,8 @@ def _order(dataset: Dataset, target: Target) -> str:
     return f" ORDER BY {', '.join(parts)}" if parts else ""
 
 
-async def _merge_postgresql(connection: AsyncConnection, dataset: Dataset, target: Target) -> Loaded:
-    columns = ", ".join(target.columns)
-    insert = f"INSERT INTO {target.quoted} ({columns}) SELECT {columns} FROM {STAGE}{_order(dataset, target)}"
+async def _merge_postgresql(connection: AsyncConnection, dataset: Dataset, target: Target, job: int) -> Loaded:
+    insert = f"{_insert(target, STAGE, job)}{_order(dataset, target)}"
     total = await _scalar(connection, f"SELECT count(*) FROM {STAGE}")
     if not target.key:
         await connection.exec_driver_sql(insert)
@@ -135,7 +155,8 @@ def _on_conflict(dataset: Dataset, target: Target) -> str:
     others = _others(target)
     if not others:
         return f"ON CONFLICT ({key}) DO NOTHING"
-    assignments = ", ".join(f"{name} = excluded.{name}" for name in others)
+    written = (*others, *LINEAGE_COLUMNS) if target.lineage else others
+    assignments = ", ".join(f"{name} = excluded.{name}" for name in written)
     changed = f" WHERE {_differs(target.quoted, 'excluded', target)}" if dataset.load.unchanged == "skip" else ""
     return f"ON CONFLICT ({key}) DO UPDATE SET {assignments}{changed}"
 
@@ -164,10 +185,9 @@ async def _stage_sqlite(connection: AsyncConnection, dataset: Dataset, target: T
     await cursor.close()
 
 
-async def _merge_sqlite(connection: AsyncConnection, dataset: Dataset, target: Target) -> Loaded:
-    columns = ", ".join(target.columns)
+async def _merge_sqlite(connection: AsyncConnection, dataset: Dataset, target: Target, job: int) -> Loaded:
     # "WHERE true" keeps SQLite's parser from reading ON CONFLICT as a join condition.
-    insert = f"INSERT INTO {target.quoted} ({columns}) SELECT {columns} FROM temp.{STAGE} WHERE true"
+    insert = f"{_insert(target, f'temp.{STAGE}', job)} WHERE true"
     total = await _scalar(connection, f"SELECT count(*) FROM temp.{STAGE}")
     if not target.key:
         await connection.exec_driver_sql(insert)

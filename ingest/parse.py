@@ -16,7 +16,8 @@ from .container import sniff
 from .drift import find_drift
 from .errors import ErrorRecord, FileRejectedError, rejected
 from .keys import find_repeats
-from .records import cell_records, row_record
+from .reconcile import reconcile
+from .records import cell_records, filled_records, row_record
 from .report import ERRORS_REPORTED, ParsedRows, Report
 from .spool import copy_column, copy_lines, write_accepted, write_rejected
 from .table import Table, find_table
@@ -48,12 +49,13 @@ class _Sorted:
     records: tuple[ErrorRecord, ...]
 
 
-def parse(path: Path, dataset: Dataset, out_dir: Path) -> Report:
+def parse(path: Path, dataset: Dataset, out_dir: Path, source: str | None = None) -> Report:
     """Parse a workbook by a dataset and leave `ACCEPTED_FILE` and `REJECTED_FILE` in `out_dir`.
 
-    Whatever is wrong with the file is in the report's `rejection`; nothing may be loaded then.
+    `source` is the path under which the file was handed in, for constants that are cut out of it. Whatever is wrong
+    with the file is in the report's `rejection`; nothing may be loaded then.
     """
-    run = _Run(path, dataset, out_dir)
+    run = _Run(path, dataset, out_dir, source or path.name)
     try:
         return run.report()
     except FileRejectedError as error:
@@ -63,8 +65,8 @@ def parse(path: Path, dataset: Dataset, out_dir: Path) -> Report:
 class _Run:
     """One parse: what is known so far, so that a refusal at any stage can tell it."""
 
-    def __init__(self, path: Path, dataset: Dataset, out_dir: Path) -> None:
-        self._path, self._dataset, self._out_dir = path, dataset, out_dir
+    def __init__(self, path: Path, dataset: Dataset, out_dir: Path, source: str) -> None:
+        self._path, self._dataset, self._out_dir, self._source = path, dataset, out_dir, source
         self._seconds = dict.fromkeys(("sniff", "read", "validate", "spool"), 0.0)
         self._format: str | None = None
         self._table: Table | None = None
@@ -76,8 +78,13 @@ class _Run:
     def report(self) -> Report:
         table = self._read()
         with self._timed("validate"):
-            self._warnings = (*self._warnings, *find_drift(table, self._dataset))
+            self._warnings = (*self._warnings, *find_drift(table, self._dataset), *filled_records(table, self._dataset))
             checked = check_columns(table, self._dataset)
+            reconcile(table, checked.columns, self._dataset)
+            if self._dataset.transform is not None:
+                from .transform import transformed  # noqa: PLC0415  # no other file needs pandas
+
+                checked = transformed(table, checked, self._dataset, self._dataset.transform)
         with self._timed("spool"):
             outcome = _sort_rows(table, checked, self._dataset)
             self._count(table, checked, outcome)
@@ -89,7 +96,7 @@ class _Run:
             records = (*self._warnings, *self._records)
             write_rejected(self._out_dir, records)
             keep = np.flatnonzero(outcome.accepted)
-            write_accepted(self._out_dir, keep + table.first_row, outcome.lines.take(pa.array(keep)))
+            write_accepted(self._out_dir, table.sheet_rows(keep), outcome.lines.take(pa.array(keep)))
         return self._report(records[:ERRORS_REPORTED], None)
 
     def refused(self, rejection: ErrorRecord) -> Report:
@@ -108,7 +115,7 @@ class _Run:
             mismatch = extension_mismatch(self._path, found)
             self._warnings = () if mismatch is None else (mismatch,)
         with self._timed("read"), open_book(self._path, found, self._dataset.limits) as book:
-            self._table = find_table(book, self._dataset)
+            self._table = find_table(book, self._dataset, self._source)
         return self._table
 
     @contextmanager
@@ -148,6 +155,9 @@ class _Run:
         if not data:
             message = f"none of the {rows.read} rows below the header holds data"
             return rejected("table.no_rows", message, sheet=table.sheet)
+        if data < self._dataset.expect.min_rows:
+            message = f"{data} rows hold data; the dataset expects {self._dataset.expect.min_rows} or more"
+            return rejected("table.no_rows", message, sheet=table.sheet)
         if rows.accepted and not self._dataset.quarantine.exceeded(rows.rejected, data):
             return None
         limits = self._dataset.quarantine
@@ -168,15 +178,16 @@ class _Run:
             seconds=self._seconds,
             format=self._format,
             sheet=None if table is None else table.sheet,
-            header_row=None if table is None or table.header.row < 0 else table.header.row + 1,
+            header_row=None if table is None or table.parts[0].header.row < 0 else table.parts[0].header.row + 1,
         )
 
 
 def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
     """Decide of every row below the header whether it is accepted, a duplicate or rejected."""
-    columns = {name: copy_column(values) for name, values in checked.values.items()}
+    columns = {name: copy_column(values) for name, values in checked.columns.items()}
     lines = copy_lines([columns[field.name] for field in dataset.fields])
-    candidates = ~(table.blank | table.footer | table.beyond | checked.rejected)
+    strange = table.data & table.undeclared & (dataset.contract.columns == "discard_row")
+    candidates = table.data & ~checked.rejected & ~strange
     duplicate, conflicting = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
     keys = None
     if dataset.primary_key:
@@ -189,14 +200,17 @@ def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
         lines=lines,
         accepted=candidates & ~duplicate & ~conflicting,
         duplicate=duplicate,
-        rejected=checked.rejected | table.beyond | conflicting,
-        records=(*_beyond_records(table, dataset), *_conflict_records(table, dataset, keys, conflicting)),
+        rejected=checked.rejected | table.beyond | strange | conflicting,
+        records=(
+            *_extra_records(table, dataset, table.beyond, "the row looks like data but stands below the table's end"),
+            *_extra_records(table, dataset, strange, "the row fills a column that the dataset does not declare"),
+            *_conflict_records(table, dataset, keys, conflicting),
+        ),
     )
 
 
-def _beyond_records(table: Table, dataset: Dataset) -> Iterator[ErrorRecord]:
-    for row in np.flatnonzero(table.beyond).tolist():
-        message = "the row looks like data but stands below the end of the table"
+def _extra_records(table: Table, dataset: Dataset, where: Mask, message: str) -> Iterator[ErrorRecord]:
+    for row in np.flatnonzero(where).tolist():
         yield row_record(table, dataset, "row.extra_cells", row, message, None)
 
 

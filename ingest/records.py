@@ -39,23 +39,27 @@ def cell_records(
 def _places(table: Table, found: Iterable[FaultyField]) -> list[tuple[int, int, int]]:
     """Return 0-based data row, column and number of each fault's cells, in the order of the sheet."""
     places: list[tuple[int, int, int]] = []
-    for number, item in enumerate(found):
-        column = table.header.columns.get(item.field.name, -1)
-        places.extend((row, column, number) for row in item.fault.index.tolist())
+    for part in table.parts:
+        stop = part.start + part.rows
+        for number, item in enumerate(found):
+            column = part.header.columns.get(item.field.name, -1)
+            rows = item.fault.index[(item.fault.index >= part.start) & (item.fault.index < stop)]
+            places.extend((row, column, number) for row in rows.tolist())
     return sorted(places)
 
 
 def _record(table: Table, dataset: Dataset, item: FaultyField, row: int) -> ErrorRecord:
-    column = table.header.columns.get(item.field.name)
-    labels = table.header.labels
-    sheet_row = table.first_row + row
+    part = table.part_of(row)
+    column = part.header.columns.get(item.field.name)
+    labels = part.header.labels
+    sheet_row = part.first_row + row - part.start
     entry = CATALOGUE[item.fault.code]
     return ErrorRecord(
         code=item.fault.code,
         message=item.fault.message,
         hint=entry.hint,
-        severity="warning" if item.field.on_error == "null_value" else entry.severity,
-        sheet=table.sheet,
+        severity="warning" if dataset.is_null_value(item.field) and entry.severity == "error" else entry.severity,
+        sheet=part.sheet,
         row=sheet_row,
         column=None if column is None else column + 1,
         cell=None if column is None else f"{column_letters(column)}{sheet_row}",
@@ -73,16 +77,39 @@ def _raw(table: Table, field: Field, row: int) -> str | None:
     return text
 
 
+def filled_records(table: Table, dataset: Dataset) -> Iterator[ErrorRecord]:
+    """Yield one record for each field of which cells were filled from merged ranges."""
+    for name, mask in table.filled.items():
+        rows = np.flatnonzero(mask)
+        part = table.part_of(int(rows[0]))
+        column, row = part.header.columns[name], int(table.sheet_rows(rows[:1])[0])
+        entry = CATALOGUE["cell.merged_fill"]
+        yield ErrorRecord(
+            code="cell.merged_fill",
+            message=f"{len(rows)} cells of field {name} took the value of the merged range that they lie in",
+            hint=entry.hint,
+            severity=entry.severity,
+            sheet=part.sheet,
+            row=row,
+            column=column + 1,
+            cell=f"{column_letters(column)}{row}",
+            field=name,
+            header=part.header.labels[column],
+            spec_version=dataset.version,
+        )
+
+
 def row_record(table: Table, dataset: Dataset, code: str, row: int, message: str, raw: str | None) -> ErrorRecord:
     """Return the record of a whole row; `row` is the 0-based data row."""
     entry = CATALOGUE[code]
+    part = table.part_of(row)
     return ErrorRecord(
         code=code,
         message=message,
         hint=entry.hint,
         severity=entry.severity,
-        sheet=table.sheet,
-        row=table.first_row + row,
+        sheet=part.sheet,
+        row=part.first_row + row - part.start,
         raw=raw,
         spec_version=dataset.version,
     )

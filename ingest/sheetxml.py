@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .cells import MAX_COLUMNS, MAX_ROWS, CellBlock, Kind, column_index
+from .cells import MAX_COLUMNS, MAX_ROWS, CellBlock, Kind, Merge, column_index
 from .errors import rejected
 from .serials import iso_kind_and_serial
 from .sheetparser import RawCell, parse_cells
@@ -33,6 +33,9 @@ _CELL: Final = (
     r'(?:<is><t(?P<inline_space> xml:space="preserve")?>(?P<inline>[^<]*)</t></is>)?</c>)'
     r"\s*(?:(?:</row>|<row(?: [^>]*)?>)\s*)*$"
 )
+_MERGE: Final = re.compile(
+    rb"""<(?:[\w.-]+:)?mergeCell\s[^>]*?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
+)
 _SHEET_DATA: Final = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData\b[^>]*?(/?)>")
 
 
@@ -47,23 +50,77 @@ class SheetContext:
     max_cells: int
 
 
-def read_blocks(pieces: Iterable[bytes], context: SheetContext) -> Iterator[CellBlock]:
-    """Yield the cells that hold anything, from a sheet's XML in UTF-8.
+class SheetXml:
+    """Reads a sheet's XML in UTF-8: the cells that hold anything, then what follows them."""
 
-    Raises:
-        FileRejectedError: the XML is damaged, or the cells span more than the limit.
+    def __init__(self, pieces: Iterable[bytes], context: SheetContext) -> None:
+        self._pieces, self._context = iter(pieces), context
+        self._rest = b""
 
-    """
-    box = _Box(context)
-    row = 0
-    for chunk in _row_chunks(pieces, context.name):
-        block = _fast(chunk, context, box)
-        if block is None:
-            cells, row = parse_cells(chunk, row, context.name)
-            block = _from_cells(cells, context, box)
-        if len(block.rows):
-            row = max(row, int(block.rows[-1]) + 1)
-            yield block
+    def blocks(self) -> Iterator[CellBlock]:
+        """Yield the cells.
+
+        Raises:
+            FileRejectedError: the XML is damaged, or the cells span more than the limit.
+
+        """
+        box = _Box(self._context)
+        row = 0
+        for chunk in self._row_chunks():
+            block = _fast(chunk, self._context, box)
+            if block is None:
+                cells, row = parse_cells(chunk, row, self._context.name)
+                block = _from_cells(cells, self._context, box)
+            if len(block.rows):
+                row = max(row, int(block.rows[-1]) + 1)
+                yield block
+
+    def merges(self) -> list[Merge]:
+        """Return the merged ranges, once all blocks were read.
+
+        Raises:
+            FileRejectedError: the end of the XML is damaged.
+
+        """
+        found: list[Merge] = []
+        for piece in self._pieces:
+            text = self._rest + piece
+            found += map(_merge, _MERGE.findall(text))
+            # The last element may be cut by the end of the piece.
+            last = text[text.rfind(b"<") :]
+            self._rest = b"" if b">" in last else last
+        return found + list(map(_merge, _MERGE.findall(self._rest)))
+
+    def _row_chunks(self) -> Iterator[bytes]:
+        """Yield the content of sheetData in chunks of whole rows, the namespace prefix of its elements taken off."""
+        name = self._context.name
+        buffer, prefix = _to_sheet_data(self._pieces, name)
+        if buffer is None:
+            return
+        opening, closing, row_end, data_end = b"<" + prefix, b"</" + prefix, b"</row>", b"</sheetData"
+        tail = b""
+        while True:
+            text = tail + buffer
+            if prefix:
+                text = text.replace(closing, b"</").replace(opening, b"<")
+            end = text.find(data_end)
+            if end >= 0:
+                self._rest = text[end:]
+                yield text[:end]
+                return
+            cut = text.rfind(row_end) + len(row_end)
+            if cut >= CHUNK_BYTES:
+                yield text[:cut]
+                text = text[cut:]
+            tail = text
+            buffer = next(self._pieces, b"")
+            if not buffer:
+                raise rejected("file.corrupt_xml", f"{name} ends in the middle of its rows")
+
+
+def _merge(reference: tuple[bytes, ...]) -> Merge:
+    left, top, right, bottom = (part.decode("ascii") for part in reference)
+    return Merge(top=int(top) - 1, bottom=int(bottom) - 1, left=column_index(left), right=column_index(right))
 
 
 class _Box:
@@ -86,32 +143,6 @@ class _Box:
                 f"the cells of {self._context.name} span {self._rows} rows x {self._columns} columns, "
                 f"more than {self._context.max_cells} cells",
             )
-
-
-def _row_chunks(pieces: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """Yield the content of sheetData in chunks of whole rows, the namespace prefix of its elements taken off."""
-    stream = iter(pieces)
-    buffer, prefix = _to_sheet_data(stream, name)
-    if buffer is None:
-        return
-    opening, closing, row_end, data_end = b"<" + prefix, b"</" + prefix, b"</row>", b"</sheetData"
-    tail = b""
-    while True:
-        text = tail + buffer
-        if prefix:
-            text = text.replace(closing, b"</").replace(opening, b"<")
-        end = text.find(data_end)
-        if end >= 0:
-            yield text[:end]
-            return
-        cut = text.rfind(row_end) + len(row_end)
-        if cut >= CHUNK_BYTES:
-            yield text[:cut]
-            text = text[cut:]
-        tail = text
-        buffer = next(stream, b"")
-        if not buffer:
-            raise rejected("file.corrupt_xml", f"{name} ends in the middle of its rows")
 
 
 def _to_sheet_data(stream: Iterator[bytes], name: str) -> tuple[bytes | None, bytes]:

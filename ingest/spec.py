@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, ValidationError, field_validator, model_validator
 from pydantic import Field as Key
+from pydantic import ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from .document import DocumentError, Problem, parse_yaml, problems_of
-from .fieldspec import Constraints, Field, FieldType, Kind, Model, Texts, Unsupported
+from .fieldspec import Constraints, Field, FieldType, Kind, Model, Texts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["Constraints", "Dataset", "Field", "FieldType", "Kind", "load_dataset", "parse_dataset"]
+
+
+LINEAGE_JOB: Final = "headgate_job"
+LINEAGE_ROW: Final = "headgate_row"
+"""The columns that `load.lineage` adds to the target table."""
 
 
 class Match(Model):
@@ -28,19 +34,14 @@ class Match(Model):
 
 
 class Sheets(Model):
-    """Which sheet holds the table; without name and index, the one visible sheet that has the header."""
+    """Which sheet holds the table; without name and index, the one visible sheet that has the header.
+
+    `index` is a 0-based place, `all` for every sheet with the header, one below the other, or `largest_matching` for
+    the one of them with the most rows.
+    """
 
     name: Texts = ()
-    index: int | None = Key(default=None, ge=0)
-
-    @field_validator("index", mode="before")
-    @classmethod
-    def _supported(cls, value: object) -> object:
-        if value in ("all", "largest_matching"):
-            raise PydanticCustomError(
-                "unsupported", "{value} is not supported by this version of Headgate", {"value": value}
-            )
-        return value
+    index: Annotated[int, Key(ge=0)] | Literal["all", "largest_matching"] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -58,13 +59,16 @@ class Workbook(Model):
 
 
 class Header(Model):
-    """Where the titles are: found by the declared names, in sheet row `row` (1-based), or nowhere."""
+    """Where the titles are: found by the declared names, in sheet row `row` (1-based), or nowhere.
+
+    A header of several rows is read as one: what stands in a column, from above, joined by `join`.
+    """
 
     mode: Literal["detect", "row", "none"] = "detect"
     row: int | None = Key(default=None, ge=1)
     search_rows: int = Key(default=50, ge=1, le=10_000)
-    rows: Literal[1] = 1
-    join: Unsupported = None
+    rows: int = Key(default=1, ge=1, le=10)
+    join: str = " / "
     on_ambiguous: Literal["reject_file"] = "reject_file"
 
     @model_validator(mode="before")
@@ -100,41 +104,36 @@ class Duplicates(Model):
 
 
 class Contract(Model):
-    """What may change in the sheet; `columns: freeze` refuses a file that has columns of other titles."""
+    """What may change in the sheet, in dlt's words.
 
-    columns: Literal["freeze"] | None = None
-    types: Literal["freeze"] | None = None
+    Columns of titles that nobody declared: `freeze` refuses the file (and one that lacks a declared column),
+    `discard_row` rejects the rows that fill them, `discard_value` leaves them out and says so; without a word they are
+    left out. Values of another type than the declared: `freeze` and `discard_row` reject their row, `discard_value`
+    loads null. Nothing evolves: a new column is declared, so that it gets the type that somebody meant.
+    """
+
+    columns: Literal["freeze", "discard_row", "discard_value"] | None = None
+    types: Literal["freeze", "discard_row", "discard_value"] | None = None
 
     @field_validator("columns", "types", mode="before")
     @classmethod
-    def _supported(cls, value: object) -> object:
-        if value in ("evolve", "discard_row", "discard_value"):
-            raise PydanticCustomError(
-                "unsupported", "{value} is not supported by this version of Headgate", {"value": value}
-            )
+    def _declared(cls, value: object) -> object:
+        if value == "evolve":
+            raise PydanticCustomError("evolve", "nothing evolves by itself; declare the new column as a field")
         return value
-
-
-def _no_lineage(value: object) -> object:
-    if value is True:
-        raise PydanticCustomError("unsupported", "true is not supported by this version of Headgate")
-    return value
 
 
 class Load(Model):
-    """The target table, as `table` or `schema.table`, and how rows whose key is there already are treated."""
+    """The target table, as `table` or `schema.table`, and how rows whose key is there already are treated.
+
+    `replace` empties the table first, in the same transaction. `lineage` adds the job and the sheet row of each row,
+    in the columns `headgate_job` and `headgate_row`.
+    """
 
     table: str = Key(pattern=r"^[^.]{1,63}(\.[^.]{1,63})?$")
-    mode: Literal["insert", "upsert"] = "insert"
+    mode: Literal["insert", "upsert", "replace"] = "insert"
     unchanged: Literal["skip", "update"] = "skip"
-    lineage: Annotated[Literal[False], BeforeValidator(_no_lineage)] = False
-
-    @field_validator("mode", mode="before")
-    @classmethod
-    def _supported(cls, value: object) -> object:
-        if value == "replace":
-            raise PydanticCustomError("unsupported", "replace is not supported by this version of Headgate")
-        return value
+    lineage: bool = False
 
 
 class Quarantine(Model):
@@ -146,6 +145,45 @@ class Quarantine(Model):
     def exceeded(self, rejected: int, rows: int) -> bool:
         """Say whether `rejected` of `rows` rows that hold data are more than the file may have."""
         return rejected > self.max_rows or rejected * 100 > self.max_percent * rows
+
+
+class Merged(Model):
+    """Fields whose value, written once in a merged range, counts for every row of that range."""
+
+    fill: Texts = ()
+
+
+class Constant(Model):
+    """A value that stands in no cell: in the file's path, in the sheet's name, or here; `regex` cuts it out.
+
+    The first group of `regex` is the value, the whole match if it has none.
+    """
+
+    from_: Literal["path", "sheet"] | None = Key(default=None, alias="from")
+    regex: str | None = None
+    value: str | None = None
+
+    @field_validator("regex")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise PydanticCustomError("pattern", "not a regular expression: {error}", {"error": str(error)}) from error
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.from_ is None) == (self.value is None) or (self.value is not None and self.regex is not None):
+            raise PydanticCustomError("constant", "a constant has either a value, or from with an optional regex")
+        return self
+
+
+class Expect(Model):
+    """What a whole file must hold: rows with data, and columns whose sum stands in the footer."""
+
+    min_rows: int = Key(default=1, ge=1)
+    reconcile: dict[str, Literal["footer"]] = Key(default_factory=dict)
 
 
 class Limits(Model):
@@ -177,16 +215,29 @@ class Dataset(Model):
     load: Load
     quarantine: Quarantine = Quarantine()
     limits: Limits = Limits()
-    merged: Unsupported = None
-    constants: Unsupported = None
-    expect: Unsupported = None
-    transform: Unsupported = None
+    merged: Merged = Merged()
+    constants: dict[str, Constant] = Key(default_factory=dict)
+    expect: Expect = Expect()
+    transform: str | None = Key(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
 
     @cached_property
     def digest(self) -> str:
         """The sha256 of the specification's content, whatever the order of keys, comments and written defaults."""
         content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _constants_are_fields(cls, value: object) -> object:
+        """Declare constants that are no fields yet as fields of type string."""
+        if not isinstance(value, dict):
+            return value
+        fields, constants = value.get("fields"), value.get("constants")
+        if not isinstance(fields, (list, tuple)) or not isinstance(constants, dict):
+            return value
+        known = {field.get("name") for field in fields if isinstance(field, dict)}
+        extra = [{"name": name, "type": "string"} for name in constants if name not in known]
+        return {**value, "fields": [*fields, *extra]}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -199,7 +250,34 @@ class Dataset(Model):
             raise PydanticCustomError("primary_key", "primaryKey repeats a field")
         if self.load.mode == "upsert" and not self.primary_key:
             raise PydanticCustomError("primary_key", "load.mode: upsert needs a primaryKey")
+        self._check_rules(names)
         return self
+
+    def _check_rules(self, names: list[str]) -> None:
+        if unknown := [name for name in self.merged.fill if name not in names]:
+            raise _problem("merged", "merged.fill names undeclared fields: {names}", unknown)
+        sums = {field.name for field in self.fields if field.type.kind in ("integer", "decimal")}
+        if unknown := [name for name in self.expect.reconcile if name not in sums]:
+            raise _problem("expect", "expect.reconcile names what is no integer or decimal field: {names}", unknown)
+        if self.expect.reconcile and not self.table_end.footers:
+            raise PydanticCustomError("expect", "expect.reconcile needs table_end.footers to know the footer by")
+        if self.load.lineage and (taken := sorted({LINEAGE_JOB, LINEAGE_ROW} & set(names))):
+            raise _problem("lineage", "load.lineage fills columns that are declared as fields: {names}", taken)
+
+    @property
+    def cell_fields(self) -> tuple[Field, ...]:
+        """The fields whose values stand in cells: all but the constants."""
+        return tuple(field for field in self.fields if field.name not in self.constants)
+
+    def is_needed(self, field: Field) -> bool:
+        """Say whether every row must have a value of the field."""
+        return field.constraints.required or field.name in self.primary_key
+
+    def is_null_value(self, field: Field) -> bool:
+        """Say whether a bad cell of the field is loaded as null instead of rejecting its row."""
+        if self.is_needed(field):
+            return False
+        return field.on_error == "null_value" or self.contract.types == "discard_value"
 
 
 def _problem(kind: str, message: str, names: list[str]) -> PydanticCustomError:

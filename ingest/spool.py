@@ -75,7 +75,8 @@ def _text(values: pa.Array) -> pa.LargeStringArray:
         return pa.array(texts, pa.large_string())
     texts = values.cast(pa.large_string())
     if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-        return pc.replace_substring_regex(texts, r"\.000000$", "")
+        texts = pc.replace_substring_regex(texts, r"\.000000(Z?)$", r"\1")
+        return pc.replace_substring_regex(texts, "Z$", "+00:00")
     return texts
 
 

@@ -1,21 +1,24 @@
-"""The table of a dataset within a workbook: its sheet, its header, where it ends; knows no values' types."""
+"""The table of a dataset within a workbook: its sheets, headers, where it ends; knows no values' types."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .cells import Column, Kind, SheetCells, empty_column
+from .cells import Column, Kind, SheetCells, concat_columns, empty_column, text_column
+from .constants import constant_text
 from .converted import truth
 from .display import displayed
 from .errors import FileRejectedError, rejected
 from .header import FoundHeader, Labels, find_header, normal
+from .merged import fill_merged
+from .sheets import candidate_sheets, choose_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,29 +32,63 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """The cells below the header, and what each row is: exactly one of data, blank, footer or `beyond`.
-
-    `columns` has a column for every field. `beyond` are rows below the end of the table that look like data.
-    """
+class Part:
+    """The table's rows on one sheet: `start` is the first of them in the table, `first_row` in the sheet (1-based)."""
 
     sheet: str
     header: FoundHeader
+    start: int
     first_row: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The cells below the headers, and what each row is: exactly one of data, blank, footer or `beyond`.
+
+    `columns` has a column for every field. `beyond` are rows below the end of the table that look like data,
+    `undeclared` those that fill a column which nobody declared, `filled` which cells of a field took their value from
+    a merged range.
+    """
+
+    parts: tuple[Part, ...]
     columns: Mapping[str, Column]
     blank: Mask
     footer: Mask
     beyond: Mask
+    undeclared: Mask
+    filled: Mapping[str, Mask]
     date1904: bool
 
     @property
     def rows(self) -> int:
-        """The number of rows below the header."""
+        """The number of rows below the headers."""
         return len(self.blank)
 
+    @property
+    def data(self) -> Mask:
+        """Which rows hold data."""
+        return ~(self.blank | self.footer | self.beyond)
 
-def find_table(book: Book, dataset: Dataset) -> Table:
-    """Return the one table of the workbook that the dataset declares.
+    @property
+    def sheet(self) -> str | None:
+        """The sheet that has the table; None if it lies on more than one."""
+        return self.parts[0].sheet if len(self.parts) == 1 else None
+
+    def part_of(self, row: int) -> Part:
+        """Return the part that a 0-based row of the table lies in."""
+        return self.parts[bisect_right([part.start for part in self.parts], row) - 1]
+
+    def sheet_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the 1-based sheet rows of 0-based rows of the table."""
+        shift = np.array([part.first_row - part.start for part in self.parts], np.int64)
+        starts = np.array([part.start for part in self.parts], np.int64)
+        found: NDArray[np.int64] = rows + shift[np.searchsorted(starts, rows, side="right") - 1]
+        return found
+
+
+def find_table(book: Book, dataset: Dataset, source: str) -> Table:
+    """Return the one table of the workbook that the dataset declares; `source` is the path that constants look at.
 
     Raises:
         FileRejectedError: the sheet or its header is missing or ambiguous, or it has no rows.
@@ -59,7 +96,7 @@ def find_table(book: Book, dataset: Dataset) -> Table:
     """
     found: list[tuple[str, SheetCells, FoundHeader]] = []
     refusals: list[FileRejectedError] = []
-    for index in _candidates(book, dataset):
+    for index in candidate_sheets(book.sheets, dataset):
         name, cells = book.sheets[index][0], book.read(index)
         if not cells.rows:
             continue
@@ -67,33 +104,11 @@ def find_table(book: Book, dataset: Dataset) -> Table:
             found.append((name, cells, find_header(list(_first_rows(cells, dataset)), dataset, name)))
         except FileRejectedError as error:
             refusals.append(error)
-    if len(found) > 1:
-        names = ", ".join(repr(name) for name, _, _ in found)
-        raise rejected("sheet.ambiguous", f"more than one sheet has the table: {names}")
     if not found:
         raise _most_telling(refusals)
-    return _cut(*found[0], dataset)
-
-
-def _candidates(book: Book, dataset: Dataset) -> list[int]:
-    wanted = dataset.workbook.sheets
-    names = [name for name, _ in book.sheets]
-    if wanted.index is not None:
-        chosen = [wanted.index] if wanted.index < len(names) else []
-    elif wanted.name:
-        globs = [normal(glob) for glob in wanted.name]
-        chosen = [place for place, name in enumerate(names) if any(fnmatchcase(normal(name), g) for g in globs)]
-    else:
-        chosen = list(range(len(names)))
-    if not chosen:
-        asked = f"index {wanted.index}" if wanted.index is not None else ", ".join(wanted.name) or "any sheet"
-        there = ", ".join(repr(name) for name in names) or "none"
-        raise rejected("sheet.missing", f"looked for {asked}; the workbook has {there}")
-    shown = [place for place in chosen if book.sheets[place][1] == "visible"]
-    if dataset.workbook.hidden_sheets == "skip" and not shown:
-        hidden = ", ".join(repr(names[place]) for place in chosen)
-        raise rejected("sheet.hidden_only", f"only hidden sheets would do: {hidden}")
-    return shown if dataset.workbook.hidden_sheets == "skip" else chosen
+    heights = [(name, cells.rows - header.end) for name, cells, header in found]
+    cuts = [_cut(*found[place], dataset, source) for place in choose_matches(heights, dataset)]
+    return _stacked(cuts)
 
 
 def _most_telling(refusals: list[FileRejectedError]) -> FileRejectedError:
@@ -105,40 +120,77 @@ def _most_telling(refusals: list[FileRejectedError]) -> FileRejectedError:
 
 def _first_rows(cells: SheetCells, dataset: Dataset) -> Iterator[Labels]:
     """Yield the texts of the rows that may hold the header."""
-    stop = min(cells.rows, max(dataset.header.search_rows, dataset.header.row or 0))
-    texts = [
+    rows = dataset.header.rows
+    stop = min(cells.rows, max(dataset.header.search_rows, dataset.header.row or 0) + rows - 1)
+    texts: list[list[str | None]] = [
         displayed(cells.columns[column].part(slice(0, stop)), date1904=cells.date1904).to_pylist()
         if column in cells.columns
         else [None] * stop
         for column in range(cells.width)
     ]
+    if rows > 1:
+        # A title over several columns belongs to each of them.
+        for merge in cells.merges:
+            for column in range(merge.left, min(merge.right + 1, cells.width)):
+                if merge.top < stop:
+                    texts[column][merge.top] = texts[merge.left][merge.top]
     yield from zip(*texts, strict=True)
 
 
-def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset) -> Table:
-    start = header.row + 1
+def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, source: str) -> Table:
+    start = header.end
     height = cells.rows - start
     if height <= 0:
         raise rejected("table.no_rows", f"nothing stands below the header in row {start}", sheet=name)
     below = {place: column.part(slice(start, None)) for place, column in cells.columns.items()}
+    merged = {header.columns[field]: field for field in dataset.merged.fill if field in header.columns}
+    filled_in = fill_merged(below, cells.merges, start, height, merged)
     filled = {place: _filled(column) for place, column in below.items()}
     blank = ~np.logical_or.reduce([np.zeros(height, np.bool_), *filled.values()])
     columns = {
-        field.name: below.get(header.columns.get(field.name, -1), empty_column(height)) for field in dataset.fields
+        field.name: below.get(header.columns.get(field.name, -1), empty_column(height)) for field in dataset.cell_fields
     }
+    for constant, rule in dataset.constants.items():
+        columns[constant] = text_column(constant_text(constant, rule, source, name), height)
     ends = _footer_rows(below, filled, height, dataset, date1904=cells.date1904) & ~blank
-    end = _end(ends, blank, dataset)
-    after = np.arange(height) >= end
+    after = np.arange(height) >= _end(ends, blank, dataset)
     beyond = after & ~ends & ~blank & _looks_like_data(filled, header, height, dataset)
+    extra = [filled[place] for place in header.extra if place in filled]
     return Table(
-        sheet=name,
-        header=header,
-        first_row=start + 1,
+        parts=(Part(sheet=name, header=header, start=0, first_row=start + 1, rows=height),),
         columns=columns,
         blank=blank,
         footer=after & ~blank & ~beyond,
         beyond=beyond,
+        undeclared=np.logical_or.reduce([np.zeros(height, np.bool_), *extra]),
+        filled=filled_in,
         date1904=cells.date1904,
+    )
+
+
+def _stacked(tables: list[Table]) -> Table:
+    """Return the tables of several sheets as one, in the order of the tabs."""
+    if len(tables) == 1:
+        return tables[0]
+    starts = np.cumsum([0, *(table.rows for table in tables)]).tolist()
+    parts = tuple(
+        Part(sheet=part.sheet, header=part.header, start=start, first_row=part.first_row, rows=part.rows)
+        for table, start in zip(tables, starts, strict=False)
+        for part in table.parts
+    )
+    names = tables[0].columns.keys()
+    return Table(
+        parts=parts,
+        columns={name: concat_columns([table.columns[name] for table in tables]) for name in names},
+        blank=np.concatenate([table.blank for table in tables]),
+        footer=np.concatenate([table.footer for table in tables]),
+        beyond=np.concatenate([table.beyond for table in tables]),
+        undeclared=np.concatenate([table.undeclared for table in tables]),
+        filled={
+            name: np.concatenate([table.filled.get(name, np.zeros(table.rows, np.bool_)) for table in tables])
+            for name in {name for table in tables for name in table.filled}
+        },
+        date1904=tables[0].date1904,
     )
 
 
@@ -191,7 +243,7 @@ def _looks_like_data(filled: Mapping[int, Mask], header: FoundHeader, height: in
     note. Where nothing is required, half of the columns must be filled.
     """
     empty = np.zeros(height, np.bool_)
-    needed = {field.name for field in dataset.fields if field.constraints.required} | set(dataset.primary_key)
+    needed = {field.name for field in dataset.cell_fields if dataset.is_needed(field)}
     marks = [filled.get(place, empty) for place in header.columns.values()]
     least = min(2, len(marks)) if needed else (len(marks) + 1) // 2
     must = [filled.get(header.columns.get(name, -1), empty) for name in sorted(needed)]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import NoSuchTableError
 
+from .spec import LINEAGE_JOB, LINEAGE_ROW
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -48,6 +50,7 @@ class Target:
     quoted: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
+    lineage: bool
 
 
 def column_type(field: Field, dialect: str) -> sa.types.TypeEngine[Any]:
@@ -64,7 +67,7 @@ def column_type(field: Field, dialect: str) -> sa.types.TypeEngine[Any]:
         "number": sa.Double(),
         "boolean": sa.Boolean(),
         "date": sa.Date(),
-        "datetime": sa.DateTime(),
+        "datetime": sa.DateTime(timezone=field.timezone is not None),
         "time": sa.Time(),
         "duration": sa.Interval() if dialect == "postgresql" else sa.Text(),
     }
@@ -95,6 +98,7 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
         quoted=quoted,
         columns=tuple(preparer.quote_identifier(field.name) for field in dataset.fields),
         key=tuple(preparer.quote_identifier(field) for field in dataset.primary_key),
+        lineage=dataset.load.lineage,
     )
 
 
@@ -121,10 +125,15 @@ def _create(
             )
             for field in dataset.fields
         ),
+        *(sa.Column(name, sa.BigInteger()) for name in _lineage(dataset)),
         schema=schema,
     )
     table.create(connection, checkfirst=True)
     return sa.inspect(connection).get_columns(name, schema=schema)
+
+
+def _lineage(dataset: Dataset) -> tuple[str, ...]:
+    return (LINEAGE_JOB, LINEAGE_ROW) if dataset.load.lineage else ()
 
 
 def _verify(
@@ -134,11 +143,11 @@ def _verify(
     schema: str | None,
     found: dict[str, sa.engine.interfaces.ReflectedColumn],
 ) -> None:
-    missing = [field.name for field in dataset.fields if field.name not in found]
+    wanted = [*(field.name for field in dataset.fields), *_lineage(dataset)]
+    missing = [name for name in wanted if name not in found]
     if missing:
         raise TargetMismatchError(
-            f"table {dataset.load.table} has no column {', '.join(missing)}; "
-            "add it or take the field out of the dataset"
+            f"table {dataset.load.table} has no column {', '.join(missing)}; add it or take it out of the dataset"
         )
     for field in dataset.fields:
         kind = _kind(found[field.name]["type"])
@@ -147,7 +156,14 @@ def _verify(
                 f"column {field.name} of table {dataset.load.table} is {found[field.name]['type']}, which cannot hold "
                 f"{field.type.kind} values without loss; change the column or the field's type"
             )
-    declared = {field.name for field in dataset.fields}
+        zoned = getattr(found[field.name]["type"], "timezone", False)
+        if kind == "datetime" and zoned != (field.timezone is not None) and connection.dialect.name != "sqlite":
+            remedy = "declare the timezone of" if zoned else "take the timezone off"
+            raise TargetMismatchError(
+                f"column {field.name} of table {dataset.load.table} is a timestamp with{'' if zoned else 'out'} time "
+                f"zone; {remedy} the field, or change the column"
+            )
+    declared = set(wanted)
     demanded = [
         column
         for column, facts in found.items()

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from .cells import Column, Kind
-from .converted import Converted, Fault, fault
+from .converted import Converted, Fault, fault, truth
 from .fieldspec import EXCEL_SERIAL
 from .numbertext import doubles
 from .serials import DAY_MS, serial_parts
@@ -62,7 +63,23 @@ def convert_datetime(column: Column, live: Mask, field: Field, *, date1904: bool
     """Convert to microseconds since 1970, without a time zone; serials are exact to the millisecond."""
     read = _moments(column, live, field, date1904=date1904)
     values = pa.array(read.micros, pa.timestamp("us"), mask=~read.given)
-    return Converted(values=values, faults=read.faults)
+    if field.timezone is None:
+        return Converted(values=values, faults=read.faults)
+    there = _in_zone(values, field.timezone)
+    twice = read.given & truth(pc.is_null(there))
+    message = f"a time that {field.timezone} has twice, or never, at a change of the clock"
+    faults = (*read.faults, *fault("cell.date_ambiguous", twice, message, "a time outside of the change"))
+    return Converted(values=there, faults=faults)
+
+
+def _in_zone(values: pa.TimestampArray, zone: str) -> pa.TimestampArray:
+    """Return local times as moments in UTC; null for those that the zone has twice or never."""
+    # pandas is only needed here, and takes the zone from Python's own data where the system has none.
+    import pandas as pd  # noqa: PLC0415
+
+    local = pd.Series(values.to_pandas())
+    moments = local.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
+    return pa.Array.from_pandas(moments, type=pa.timestamp("us", tz="UTC"))
 
 
 def convert_time(column: Column, live: Mask, field: Field) -> Converted:

@@ -31,29 +31,29 @@ if TYPE_CHECKING:
 class Checked:
     """The typed values of each field, its faults, and the data rows that must not be loaded because of them."""
 
-    values: Mapping[str, pa.Array]
+    columns: Mapping[str, pa.Array]
     faults: Mapping[str, tuple[Fault, ...]]
     rejected: Mask
 
 
 def check_columns(table: Table, dataset: Dataset) -> Checked:
     """Type and check every field of a table, whole columns at a time."""
-    data = ~(table.blank | table.footer | table.beyond)
+    data = table.data
     values: dict[str, pa.Array] = {}
     faults: dict[str, tuple[Fault, ...]] = {}
     bad = np.zeros(table.rows, np.bool_)
     for field in dataset.fields:
         checked = _check_field(table.columns[field.name], data, field, dataset, date1904=table.date1904)
         values[field.name], faults[field.name] = checked.values, checked.faults
-        if field.on_error == "reject_row" or field.name in dataset.primary_key:
+        if not dataset.is_null_value(field):
             bad |= faulty(checked.faults, table.rows)
-    return Checked(values=values, faults=faults, rejected=bad)
+    return Checked(columns=values, faults=faults, rejected=bad)
 
 
 def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, date1904: bool) -> Converted:
     broken = _broken_cells(column, data, dataset)
     absent = _absent(column, dataset) | ~data | np.isin(column.kinds, (Kind.ERROR, Kind.UNCACHED))
-    converted = _convert(column, ~absent, field, date1904=date1904)
+    converted = convert(column, ~absent, field, date1904=date1904)
     wrong = faulty((*broken, *converted.faults), len(data)) | ~data
     limits = check_constraints(converted.values, wrong, field)
     keyed: tuple[Fault, ...] = ()
@@ -86,7 +86,8 @@ def _absent(column: Column, dataset: Dataset) -> Mask:
     return absent
 
 
-def _convert(column: Column, live: Mask, field: Field, *, date1904: bool) -> Converted:
+def convert(column: Column, live: Mask, field: Field, *, date1904: bool) -> Converted:
+    """Convert the cells at `live` to the field's type, without looking at its constraints."""
     match field.type.kind:
         case "string":
             return convert_string(column, live, field, date1904=date1904)

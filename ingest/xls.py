@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import xlrd
 
-from .cells import CellBlock, Kind, SheetCells, assemble
+from .cells import CellBlock, Kind, Merge, SheetCells, assemble
 from .errors import FileRejectedError, rejected
 from .numberformat import format_kind
 
@@ -84,7 +84,11 @@ class XlsBook:
         keep = np.flatnonzero(kinds != Kind.EMPTY)
         texts = _texts(kinds[keep], [values[place] for place in keep.tolist()])
         block = CellBlock(rows=rows[keep], columns=columns[keep], kinds=kinds[keep], texts=texts)
-        return assemble([block], date1904=self._book.datemode == 1)
+        merges = [
+            Merge(top=top, bottom=bottom - 1, left=left, right=right - 1)
+            for top, bottom, left, right in sheet.merged_cells
+        ]
+        return assemble([block], date1904=self._book.datemode == 1, merges=merges)
 
     def _date_kind(self, style: int) -> Kind:
         """Return which of the kinds of dates a cell style shows; xlrd only says that it is one of them."""

@@ -14,7 +14,7 @@ from .container import Container
 from .errors import rejected
 from .numberformat import builtin_kind, format_kind
 from .sharedstrings import shared_strings
-from .sheetxml import SheetContext, read_blocks
+from .sheetxml import SheetContext, SheetXml
 from .xmltext import local_name, parse_xml, utf8_pieces
 
 if TYPE_CHECKING:
@@ -78,8 +78,9 @@ class XlsxBook:
             date1904=self.date1904,
             max_cells=self._limits.cells,
         )
-        pieces = utf8_pieces(self._container.stream(sheet.part, ratio=True))
-        return assemble(list(read_blocks(pieces, context)), date1904=self.date1904)
+        xml = SheetXml(utf8_pieces(self._container.stream(sheet.part, ratio=True)), context)
+        blocks = list(xml.blocks())
+        return assemble(blocks, date1904=self.date1904, merges=xml.merges())
 
     def _main_part(self) -> str:
         if "_rels/.rels" in self._container:

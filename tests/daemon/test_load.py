@@ -67,9 +67,9 @@ def changed(**values: Any) -> list[Any]:
     return [values.get(name, old) for name, old in zip(names, ROW, strict=True)]
 
 
-async def loaded(database: Database, spec: Dataset, path: Path) -> Loaded:
+async def loaded(database: Database, spec: Dataset, path: Path, job: int = 1) -> Loaded:
     async with database.write() as connection:
-        return await load(connection, spec, path)
+        return await load(connection, spec, path, job)
 
 
 async def table(database: Database, columns: str = "*") -> list[tuple[Any, ...]]:
@@ -169,7 +169,7 @@ async def test_nothing_stays_when_the_transaction_is_undone(database: Database, 
 
     async def undone() -> None:
         async with database.write() as connection:
-            await load(connection, dataset(), path)
+            await load(connection, dataset(), path, 1)
             raise RuntimeError("undo")
 
     with pytest.raises(RuntimeError, match="undo"):
@@ -225,3 +225,40 @@ load: {table: 'or"der', mode: upsert}
     spec = parse_dataset(text, "odd.yml")
     for expected in (Loaded(inserted=1, updated=0, unchanged=0), Loaded(inserted=0, updated=0, unchanged=1)):
         assert await loaded(database, spec, spooled(tmp_path, [["x", 1]])) == expected
+
+
+async def test_replace_leaves_only_the_rows_of_the_file(database: Database, tmp_path: Path) -> None:
+    await loaded(database, dataset(), spooled(tmp_path, [ROW, changed(sku="B-1")]))
+    result = await loaded(database, dataset("replace"), spooled(tmp_path, [changed(size=7), changed(sku="C-1")]))
+    assert result == Loaded(inserted=2, updated=0, unchanged=0)
+    assert await table(database, "sku, size") == [("A-1", 7), ("C-1", 1)]
+
+
+async def test_lineage_names_the_job_and_the_sheet_row(database: Database, tmp_path: Path) -> None:
+    spec = dataset(**{"mode: upsert": "mode: upsert, lineage: true"})
+    await loaded(database, spec, spooled(tmp_path, [ROW, changed(sku="B-1")]), job=41)
+    rows = [ROW, changed(sku="B-1", note="new"), changed(sku="C-1")]
+    assert await loaded(database, spec, spooled(tmp_path, rows), job=42) == Loaded(inserted=1, updated=1, unchanged=1)
+    assert await table(database, "sku, headgate_job, headgate_row") == [
+        ("A-1", 41, 2),
+        ("B-1", 42, 3),
+        ("C-1", 42, 4),
+    ]
+
+
+async def test_a_table_without_the_lineage_columns_is_refused(database: Database, tmp_path: Path) -> None:
+    await loaded(database, dataset(), spooled(tmp_path, [ROW]))
+    with pytest.raises(TargetMismatchError, match="headgate_job, headgate_row"):
+        await loaded(database, dataset(**{"mode: upsert": "mode: upsert, lineage: true"}), spooled(tmp_path, [ROW]))
+
+
+async def test_times_of_a_zone_arrive_as_moments(database: Database, tmp_path: Path) -> None:
+    zoned = dataset(**{"type: datetime, header: [Seen]": "type: datetime, header: [Seen], timezone: Asia/Shanghai"})
+    await loaded(database, zoned, spooled(tmp_path, [changed(seen_at="2026-01-31 15:59:59+00:00")]))
+    [(seen_at,)] = await table(database, "seen_at")
+    if database.dialect == "postgresql":
+        assert seen_at == dt.datetime(2026, 1, 31, 15, 59, 59, tzinfo=dt.UTC)
+        with pytest.raises(TargetMismatchError, match=r"seen_at.*with time zone"):
+            await loaded(database, dataset(), spooled(tmp_path, [ROW]))
+    else:
+        assert seen_at == "2026-01-31 15:59:59+00:00"

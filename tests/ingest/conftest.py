@@ -23,8 +23,12 @@ class Parsed:
     """A report, and what lies in the two files: accepted rows by sheet row, and all error records."""
 
     report: Report
-    accepted: dict[int, list[str | None]]
+    lines: list[tuple[int, list[str | None]]]
     records: list[ErrorRecord]
+
+    @property
+    def accepted(self) -> dict[int, list[str | None]]:
+        return dict(self.lines)
 
     @property
     def faults(self) -> list[tuple[str | None, str]]:
@@ -36,7 +40,7 @@ class Parsed:
         return None if self.report.rejection is None else self.report.rejection.code
 
     def column(self, place: int = 0) -> list[str | None]:
-        return [values[place] for values in self.accepted.values()]
+        return [values[place] for _, values in self.lines]
 
 
 def unescape(text: str) -> str | None:
@@ -135,11 +139,11 @@ def parsed(tmp_path: Path) -> Callable[[Path, Dataset], Parsed]:
         assert rows.read == rows.accepted + rows.duplicate + rows.rejected + rows.blank + rows.footer
         lines = (out / ACCEPTED_FILE).read_text(encoding="utf-8").split("\n")
         assert lines.pop() == ""
-        accepted = {}
+        accepted = []
         for line in lines:
             number, *values = line.split("\t")
             assert len(values) == len(dataset.fields)
-            accepted[int(number)] = [unescape(value) for value in values]
+            accepted.append((int(number), [unescape(value) for value in values]))
         assert len(accepted) == (0 if report.rejection else rows.accepted)
         with (out / REJECTED_FILE).open(encoding="utf-8") as file:
             records = [ErrorRecord(**json.loads(line)) for line in file]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK_BYTES: Final = 4 << 20
+READERS: Final = 2
+"""Threads that read chunks: Arrow's functions release the interpreter, so that they share the cores with inflating."""
 _PROLOGUE_BYTES: Final = 16 << 20
 
 # A cell as nearly every writer puts it, from behind "<c " to the next one. Whatever is not of this form is left
@@ -66,14 +70,25 @@ class SheetXml:
         """
         box = _Box(self._context)
         row = 0
-        for chunk in self._row_chunks():
-            block = _fast(chunk, self._context, box)
+        for chunk, fast in self._ahead():
+            block = fast.result()
             if block is None:
                 cells, row = parse_cells(chunk, row, self._context.name)
-                block = _from_cells(cells, self._context, box)
+                block = _from_cells(cells, self._context)
+            box.add(block)
             if len(block.rows):
                 row = max(row, int(block.rows[-1]) + 1)
                 yield block
+
+    def _ahead(self) -> Iterator[tuple[bytes, Future[CellBlock | None]]]:
+        """Yield the chunks in order, a few of them being read meanwhile: inflating and reading share the cores."""
+        with ThreadPoolExecutor(READERS, thread_name_prefix="sheet") as pool:
+            waiting: deque[tuple[bytes, Future[CellBlock | None]]] = deque()
+            for chunk in self._row_chunks():
+                waiting.append((chunk, pool.submit(_fast, chunk, self._context)))
+                if len(waiting) > READERS:
+                    yield waiting.popleft()
+            yield from waiting
 
     def merges(self) -> list[Merge]:
         """Return the merged ranges, once all blocks were read.
@@ -124,25 +139,28 @@ def _merge(reference: tuple[bytes, ...]) -> Merge:
 
 
 class _Box:
-    """The bounding box of all cell references so far; a sheet beyond its limit is refused before it is built."""
+    """The bounding box of all cells so far; a sheet beyond its limit is refused before it is built."""
 
     def __init__(self, context: SheetContext) -> None:
         self._context = context
         self._rows = self._columns = 0
 
-    def add(self, rows: NDArray[Any], columns: NDArray[Any]) -> None:
-        if not len(rows):
+    def add(self, block: CellBlock) -> None:
+        if not len(block.rows):
             return
-        if rows.min() < 0 or columns.min() < 0 or rows.max() >= MAX_ROWS or columns.max() >= MAX_COLUMNS:
-            raise rejected("file.corrupt_xml", f"{self._context.name} has a cell outside of any sheet")
-        self._rows = max(self._rows, int(rows.max()) + 1)
-        self._columns = max(self._columns, int(columns.max()) + 1)
+        self._rows = max(self._rows, int(block.rows.max()) + 1)
+        self._columns = max(self._columns, int(block.columns.max()) + 1)
         if self._rows * self._columns > self._context.max_cells:
             raise rejected(
                 "file.cell_limit",
                 f"the cells of {self._context.name} span {self._rows} rows x {self._columns} columns, "
                 f"more than {self._context.max_cells} cells",
             )
+
+
+def _check_places(rows: NDArray[Any], columns: NDArray[Any], context: SheetContext) -> None:
+    if len(rows) and (rows.min() < 0 or columns.min() < 0 or rows.max() >= MAX_ROWS or columns.max() >= MAX_COLUMNS):
+        raise rejected("file.corrupt_xml", f"{context.name} has a cell outside of any sheet")
 
 
 def _to_sheet_data(stream: Iterator[bytes], name: str) -> tuple[bytes | None, bytes]:
@@ -161,7 +179,7 @@ def _to_sheet_data(stream: Iterator[bytes], name: str) -> tuple[bytes | None, by
     return None, b""
 
 
-def _fast(chunk: bytes, context: SheetContext, box: _Box) -> CellBlock | None:
+def _fast(chunk: bytes, context: SheetContext) -> CellBlock | None:
     """Read a chunk by whole columns; None if any cell of it is not of the common form."""
     pieces = pc.list_flatten(pc.split_pattern(pa.array([chunk], pa.large_binary()), b"<c "))
     if b"<c" in pieces[0].as_py() or b"<!" in pieces[0].as_py():
@@ -175,7 +193,7 @@ def _fast(chunk: bytes, context: SheetContext, box: _Box) -> CellBlock | None:
         return None
     rows = parts.field("row").cast(pa.int32()).to_numpy() - 1
     columns = _column_numbers(parts.field("column"))
-    box.add(rows, columns)
+    _check_places(rows, columns, context)
     return _typed(
         rows=rows,
         columns=columns,
@@ -207,10 +225,10 @@ def _style_numbers(texts: pa.LargeStringArray) -> NDArray[np.int32]:
     return styles
 
 
-def _from_cells(cells: list[RawCell], context: SheetContext, box: _Box) -> CellBlock:
+def _from_cells(cells: list[RawCell], context: SheetContext) -> CellBlock:
     rows = np.array([cell.row for cell in cells], np.int32)
     columns = np.array([cell.column for cell in cells], np.int32)
-    box.add(rows, columns)
+    _check_places(rows, columns, context)
     return _typed(
         rows=rows,
         columns=columns,

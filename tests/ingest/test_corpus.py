@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REFUSED = {
-    # 17 GB of cells by repetition counts, or a cell in the last corner of the sheet.
+    # 17 GB of cells by repetition counts.
     "issue_594_dos.ods": "file.corrupt_container",
-    "issue_174.xlsx": "file.cell_limit",
     # Made by fuzzers, or cut.
     "OOM_alloc3.xls": "file.corrupt_container",
     "issue252.xlsx": "file.corrupt_container",

@@ -8,6 +8,7 @@ import zlib
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from .errors import rejected
+from .textfile import read_text, text_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from .spec import Limits
 
-Format = Literal["xlsx", "xlsb", "ods", "xls"]
+Format = Literal["xlsx", "xlsb", "ods", "xls", "csv", "html", "xml2003"]
 
 PIECE_BYTES: Final = 1 << 20
 MEGABYTE: Final = 1 << 20
@@ -53,7 +54,7 @@ def sniff(path: Path, limits: Limits) -> Format:
         return _sniff_ole(path)
     if start.startswith(_BIFF):
         return "xls"
-    raise rejected("file.format_unknown", f"the content is no workbook: it starts with {start!r}")
+    return text_format(read_text(path), path)
 
 
 def _sniff_ole(path: Path) -> Format:

@@ -6,13 +6,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .container import Container
+from .delimited import DelimitedBook
 from .errors import CATALOGUE, ErrorRecord, FileRejectedError
 from .foreign import ForeignBook
+from .htmltable import HtmlBook
+from .spreadsheetml import SpreadsheetMlBook
 from .xls import XlsBook
 from .xlsx import XlsxBook
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from .cells import SheetCells, Visibility
@@ -24,8 +27,14 @@ _EXTENSIONS: Final = {
     "xlsb": "xlsb",
     **dict.fromkeys(("xls", "xlt"), "xls"),
     **dict.fromkeys(("ods", "ots"), "ods"),
-    **dict.fromkeys(("csv", "tsv"), "csv"),
+    **dict.fromkeys(("csv", "tsv", "txt"), "csv"),
     **dict.fromkeys(("html", "htm"), "html"),
+    "xml": "xml2003",
+}
+_TEXT_BOOKS: Final[dict[Format, Callable[[Path, Limits], Book]]] = {
+    "csv": DelimitedBook,
+    "html": HtmlBook,
+    "xml2003": SpreadsheetMlBook,
 }
 
 
@@ -69,6 +78,8 @@ def _open(path: Path, found: Format, limits: Limits) -> Book:
                 raise
             # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more.
             return ForeignBook(path, limits)
+    if found in _TEXT_BOOKS:
+        return _TEXT_BOOKS[found](path, limits)
     with Container(path, limits) as container:
         container.inflate_all()
     return ForeignBook(path, limits)

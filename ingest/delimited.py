@@ -1,0 +1,76 @@
+"""Delimited text (CSV, TSV) as one sheet of texts: owns its records, knows nothing of values' types."""
+
+from __future__ import annotations
+
+import csv
+import io
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .cells import Column, Kind, SheetCells
+from .errors import rejected
+from .textfile import find_delimiter, read_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .cells import Visibility
+    from .spec import Limits
+
+SHEET: str = "Sheet1"
+_FIELD_CHARACTERS = 1 << 24
+
+
+class DelimitedBook:
+    """An open file of delimited text. A row is a record, which may span several lines within quotes."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self._limits = limits
+        self._text = read_text(path)
+        self._delimiter = find_delimiter(self._text, named=True) or ","
+
+    def close(self) -> None:
+        """Do nothing: the file was read at once."""
+
+    @property
+    def sheets(self) -> tuple[tuple[str, Visibility], ...]:
+        """The one sheet."""
+        return ((SHEET, "visible"),)
+
+    def read(self, _index: int) -> SheetCells:
+        """Return the cells.
+
+        Raises:
+            FileRejectedError: `file.cell_limit`, or `file.corrupt_container` for a quote that never ends.
+
+        """
+        csv.field_size_limit(_FIELD_CHARACTERS)
+        try:
+            records = list(csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter))
+        except csv.Error as error:
+            raise rejected("file.corrupt_container", f"the delimited text cannot be read: {error}") from error
+        if records and len(records[0]) <= 2 and "".join(records[0]).startswith("sep="):  # noqa: PLR2004  # sep=;
+            records[0] = []
+        width = max(map(len, records), default=0)
+        if len(records) * width > self._limits.cells:
+            message = f"the text has {len(records)} records x {width} fields, more than {self._limits.cells} cells"
+            raise rejected("file.cell_limit", message)
+        columns = {
+            place: column
+            for place, values in enumerate(zip_longest(*records, fillvalue=""))
+            if (column := _column(values)).kinds.any()
+        }
+        filled = [int(np.flatnonzero(column.kinds)[-1]) + 1 for column in columns.values()]
+        rows = max(filled, default=0)
+        return SheetCells(rows=rows, columns={place: column.part(slice(0, rows)) for place, column in columns.items()})
+
+
+def _column(values: tuple[str, ...]) -> Column:
+    texts = pa.array(values, pa.large_string())
+    empty = pc.equal(texts, "")
+    kinds = np.where(empty.to_numpy(zero_copy_only=False), Kind.EMPTY, Kind.TEXT).astype(np.uint8)
+    return Column(kinds=kinds, texts=pc.if_else(empty, pa.scalar(None, pa.large_string()), texts))

@@ -180,6 +180,33 @@ def read(file: Path, sheet: str | None, form: Literal["csv", "json"], list_only:
     _run(print_sheets(file) if list_only else print_grid(file, sheet=sheet, form=form))
 
 
+@commands.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True))
+@click.option("--sheet", help="Sheet name or index from 0; without it the first visible sheet.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write it there, not here."
+)
+def infer(file: Path, sheet: str | None, output: Path | None) -> None:
+    """Draft a dataset from FILE, a sample: header, types from all rows, a key.
+
+    The draft is commented YAML by which every row of the sample loads. Read it before you use it.
+    """
+    from .reading import draft_dataset
+
+    text = _run(draft_dataset(file, sheet=sheet))
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        with output.open("x", encoding="utf-8") as draft:
+            draft.write(text)
+    except FileExistsError:
+        raise click.UsageError(f"{output} is there already; name another file, or delete it") from None
+    except OSError as error:
+        raise click.UsageError(f"{output} cannot be written: {error.strerror}") from None
+    click.echo(f"drafted {output}; read it, then: headgate ingest {file.name} --dataset {output}", err=True)
+
+
 def main() -> None:
     """Run a command and turn whatever goes wrong into one line and an exit code."""
     from .console import complain

@@ -1,4 +1,4 @@
-"""`headgate read`: the grid as a worker sees it; the file is opened in a sandboxed worker, never in this process."""
+"""`headgate read` and `infer`: what a worker sees in a file, which is opened in a sandbox, never in this process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingest.errors import ErrorRecord, FileRejectedError
 
 from .errors import TaskTimeoutError, WorkerCrashedError
 from .executors import Executors
-from .worktasks import list_sheets, write_grid
+from .worktasks import infer_dataset, list_sheets, write_grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,16 @@ async def print_grid(path: Path, *, sheet: str | None, form: Literal["csv", "jso
         grid = Path(folder) / "grid"
         await _in_worker(path, write_grid, path, sheet, form, grid)
         await asyncio.to_thread(_copy_out, grid)
+
+
+async def draft_dataset(path: Path, *, sheet: str | None) -> str:
+    """Return a dataset drafted from a sample, as commented YAML.
+
+    Raises:
+        FileRejectedError: the file cannot be read, or has no table; its code says why.
+
+    """
+    return str(await _in_worker(path, infer_dataset, path, sheet))
 
 
 def _copy_out(grid: Path) -> None:

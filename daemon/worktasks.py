@@ -30,6 +30,16 @@ def write_grid(path: Path, sheet: str | None, form: Literal["csv", "json"], out:
     """Run `ingest.grid.read_grid` in a worker and leave its text in the file `out`, UTF-8."""
     from ingest.grid import read_grid
 
-    chosen: str | int | None = int(sheet) if sheet is not None and sheet.isdigit() else sheet
     with out.open("w", encoding="utf-8", newline="") as text:
-        read_grid(path, chosen, text, form)
+        read_grid(path, _name_or_index(sheet), text, form)
+
+
+def infer_dataset(path: Path, sheet: str | None) -> str:
+    """Run `ingest.infer.infer` in a worker."""
+    from ingest.infer import infer
+
+    return infer(path, _name_or_index(sheet))
+
+
+def _name_or_index(sheet: str | None) -> str | int | None:
+    return int(sheet) if sheet is not None and sheet.isdigit() else sheet

@@ -65,13 +65,19 @@ def read_grid(path: Path, sheet: str | int | None, out: TextIO, form: Literal["c
 
     """
     with open_book(path, sniff(path, LIMITS), LIMITS) as book:
-        cells = book.read(_choose(book, sheet))
+        cells = book.read(choose_sheet(book, sheet))
     write = _write_csv if form == "csv" else _write_json
     for start in range(0, cells.rows, ROWS_AT_ONCE):
         write(cells, slice(start, min(cells.rows, start + ROWS_AT_ONCE)), out)
 
 
-def _choose(book: Book, sheet: str | int | None) -> int:
+def choose_sheet(book: Book, sheet: str | int | None) -> int:
+    """Return the place of a sheet by its name, its 0-based index, or None for the first visible one.
+
+    Raises:
+        FileRejectedError: `sheet.missing` or `sheet.hidden_only`.
+
+    """
     names = [name for name, _ in book.sheets]
     if sheet is None:
         visible = [index for index, (_, visibility) in enumerate(book.sheets) if visibility == "visible"]

@@ -226,6 +226,12 @@ class Dataset(Model):
         content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    @field_validator("error_cells", mode="before")
+    @classmethod
+    def _null_is_a_word(cls, value: object) -> object:
+        """Take YAML's own null, which is what the word without quotes is, for the choice of that name."""
+        return "null" if value is None else value
+
     @model_validator(mode="before")
     @classmethod
     def _constants_are_fields(cls, value: object) -> object:

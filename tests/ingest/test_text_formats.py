@@ -199,7 +199,8 @@ XML = """<?xml version="1.0" encoding="{encoding}"?><?mso-application progid="Ex
 <Row><Cell><Data ss:Type="String">订单号</Data></Cell>
 <Cell ss:Index="3"><Data ss:Type="String">数量</Data></Cell></Row>
 <Row ss:Index="4"><Cell ss:MergeAcross="1"><Data ss:Type="String">A<html:B>1</html:B></Data></Cell>
-<Cell><Data ss:Type="Number">1.50</Data></Cell><Cell><Data ss:Type="DateTime">2024-02-29T00:00:00.000</Data></Cell></Row>
+<Cell><Data ss:Type="Number">1.50</Data></Cell>
+<Cell><Data ss:Type="DateTime">2024-02-29T00:00:00.000</Data></Cell></Row>
 <Row><Cell><Data ss:Type="Boolean">1</Data></Cell><Cell ss:Formula="=NA()"><Data ss:Type="Error">#N/A</Data></Cell>
 <Cell><Data ss:Type="DateTime">2024-02-29T12:30:00.000</Data></Cell>
 <Cell><Data ss:Type="DateTime">1899-12-31T08:15:00.000</Data></Cell></Row>

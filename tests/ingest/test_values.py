@@ -191,7 +191,7 @@ def test_a_bad_cell_may_be_loaded_as_null_by_choice(dataset: Make, workbook: Wri
 
 
 def test_error_cells_may_count_as_empty_by_choice(dataset: Make, workbook: Write, parsed: Parse) -> None:
-    spec = dataset({"name": "n", "type": "integer"}, {"name": "v", "type": "integer"}, errorCells="null")
+    spec = dataset({"name": "n", "type": "integer"}, {"name": "v", "type": "integer"}, errorCells=None)
     outcome = parsed(workbook([["n", "v"], [1, formula("=NA()", "#N/A")]]), spec)
     assert outcome.accepted == {2: ["1", None]}
 

@@ -167,3 +167,19 @@ def test_a_killed_run_is_taken_up_by_the_next(bare: Headgate, orders: Callable[.
     assert {job["state"] for job in jobs} <= {"loaded", "duplicate"}
     assert bare.scalar("SELECT count(*) FROM orders") == "8000"
     assert bare.scalar("SELECT count(DISTINCT order_no) FROM orders") == "8000"
+
+
+def test_a_drafted_dataset_loads_its_sample(bare: Headgate, orders: Callable[..., Path]) -> None:
+    book = orders(bare.folder / "orders.xlsx", 300)
+    spec = bare.folder / "draft.yml"
+    done = bare.command("infer", book, "-o", spec)
+    assert (done.returncode, done.stdout) == (0, "")
+    code, (job,) = ingested(bare, book, spec=spec)
+    assert (code, job["state"], job["rows"]["inserted"]) == (0, "loaded", 300)
+    assert bare.command("infer", book).stdout == spec.read_text(encoding="utf-8")
+    again = bare.command("infer", book, "-o", spec)
+    assert again.returncode == 2
+    assert "there already" in again.stderr
+    refused = bare.command("infer", spec)
+    assert refused.returncode == 1
+    assert "file.format_unknown" in refused.stderr

@@ -16,6 +16,7 @@ from aiohttp import web
 from ingest.errors import FileRejectedError
 
 from .errors import FileTooLargeError, HeadgateError, RetryableError, SpoolFullError, StartupError
+from .handback import NothingToHandBackError
 from .jobs import STATES
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
     from .database import Database
     from .executors import Executors
+    from .handback import Handback
     from .job_queries import JobQueries
+    from .jobs import Job
     from .spool import Received, Spool
     from .submissions import Submissions
 
@@ -34,6 +37,10 @@ CHUNK_BYTES: Final = 1 << 20
 BODY_IDLE_SECONDS: Final = 30.0
 MAX_PAGE: Final = 500
 NAME_LENGTH: Final = 255
+CONTENT_TYPES: Final = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "csv": "text/csv",
+}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -99,11 +106,12 @@ class Api:
         spool: Spool,
         executors: Executors,
         database: Database,
+        handback: Handback,
     ) -> None:
         self._host, self.port, self._token = host, port, token.encode()
         self._max_file_bytes = max_file_bytes
         self._queries, self._submissions, self._spool = queries, submissions, spool
-        self._executors, self._database = executors, database
+        self._executors, self._database, self._handback = executors, database, handback
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -119,6 +127,7 @@ class Api:
                 web.post(f"{PREFIX}/jobs", self._create),
                 web.get(f"{PREFIX}/jobs", self._list),
                 web.get(f"{PREFIX}/jobs/{{id}}", self._show),
+                web.get(f"{PREFIX}/jobs/{{id}}/rejects", self._rejects),
             ]
         )
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=5.0)
@@ -171,15 +180,16 @@ class Api:
 
     async def _create(self, request: web.Request) -> web.Response:
         name = _file_name(request.query.get("name"))
+        fixes = await self._job(request.query["fixes"]) if "fixes" in request.query else None
         try:
-            dataset = self._submissions.choose(request.query.get("dataset"), name)
+            dataset = self._submissions.choose(fixes.dataset if fixes else request.query.get("dataset"), name)
         except FileRejectedError as error:
             record = error.record
             raise ProblemError(
                 422, "Unprocessable Content", record.message, code=record.code, hint=record.hint
             ) from error
         received = await self._receive(request)
-        job = await self._submissions.enter(received, dataset=dataset, file=name, source="http")
+        job = await self._submissions.enter(received, dataset=dataset, file=name, source="http", fixes=fixes)
         return web.json_response(job.as_dict(), status=201, headers={"Location": f"{PREFIX}/jobs/{job.id}"})
 
     async def _receive(self, request: web.Request) -> Received:
@@ -229,11 +239,31 @@ class Api:
         )
 
     async def _show(self, request: web.Request) -> web.Response:
-        text = request.match_info["id"]
+        job = await self._job(request.match_info["id"])
+        return web.json_response({**job.as_dict(), "events": await self._queries.events(job.id)})
+
+    async def _job(self, text: str) -> Job:
         job = await self._queries.job(int(text)) if _is_id(text) else None
         if job is None:
             raise ProblemError(404, "Not Found", f"there is no job {text}")
-        return web.json_response({**job.as_dict(), "events": await self._queries.events(job.id)})
+        return job
+
+    async def _rejects(self, request: web.Request) -> web.Response:
+        job = await self._job(request.match_info["id"])
+        form = request.query.get("format", "xlsx")
+        if form not in CONTENT_TYPES:
+            raise ProblemError(400, "Bad Request", f"format is one of: {', '.join(CONTENT_TYPES)}")
+        try:
+            content = await self._handback.rejects(job, "csv" if form == "csv" else "xlsx")
+        except NothingToHandBackError as error:
+            raise ProblemError(409, "Conflict", str(error)) from error
+        except FileRejectedError as error:
+            record = error.record
+            raise ProblemError(409, "Conflict", record.message, code=record.code, hint=record.hint) from error
+        disposition = f'attachment; filename="rejects-{job.id}.{form}"'
+        return web.Response(
+            body=content, content_type=CONTENT_TYPES[form], headers={"Content-Disposition": disposition}
+        )
 
 
 def _receive_problem(error: BaseException, too_large: ProblemError) -> BaseException:

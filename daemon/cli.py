@@ -38,6 +38,9 @@ config_option = click.option(
     help="Configuration file; without it ./headgate.yml if that is there, else the defaults.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+fixes_option = click.option(
+    "--fixes", metavar="ID", type=click.IntRange(min=1), help="FILES hold the corrected rejected rows of this job."
+)
 files_argument = click.argument(
     "files",
     nargs=-1,
@@ -94,16 +97,30 @@ def check(config: Path | None) -> None:
 @files_argument
 @click.option("--dataset", required=True, help="A dataset file, or the name of a dataset of the configuration.")
 @click.option("--database", help="Database URL; without it the configuration's.")
+@fixes_option
+@click.option(
+    "--rejects",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the rejected rows, one workbook (NAME.rejects.xlsx) a file that has any.",
+)
 @config_option
 @json_option
-def ingest(files: tuple[Path, ...], dataset: str, database: str | None, config: Path | None, as_json: bool) -> None:
+def ingest(
+    files: tuple[Path, ...],
+    dataset: str,
+    database: str | None,
+    fixes: int | None,
+    rejects: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
     """Load FILES at once, without a daemon.
 
     The pipeline and the ledger are the daemon's: what is interrupted is taken up by the next run,
     and nothing is loaded twice.
     """
     from .logs import configure_logging
-    from .oneshot import ingest_files
+    from .oneshot import Request, ingest_files
 
     settings = _settings(config, database=database, one_shot=True)
     configure_logging("error", settings.logging.format)
@@ -114,19 +131,23 @@ def ingest(files: tuple[Path, ...], dataset: str, database: str | None, config: 
         states.append(job["state"])
         _show_ingested(job, as_json=as_json)
 
-    _run(ingest_files(settings, chosen, files, environ=os.environ, done=done))
+    request = Request(dataset=chosen, files=files, fixes=fixes, rejects=rejects)
+    _run(ingest_files(settings, request, environ=os.environ, done=done))
     sys.exit(_exit_code(states))
 
 
 @commands.command()
 @files_argument
 @click.option("--dataset", help="Dataset name; without it the file's name decides.")
+@fixes_option
 @click.option("--wait", is_flag=True, help="Wait until each job has ended.")
 @config_option
 @json_option
-def submit(files: tuple[Path, ...], dataset: str | None, wait: bool, config: Path | None, as_json: bool) -> None:
+def submit(
+    files: tuple[Path, ...], dataset: str | None, fixes: int | None, wait: bool, config: Path | None, as_json: bool
+) -> None:
     """Hand FILES to the running daemon."""
-    jobs = _run(_submit_all(_settings(config), files, dataset=dataset, wait=wait))
+    jobs = _run(_submit_all(_settings(config), files, dataset=dataset, fixes=fixes, wait=wait))
     _show_jobs(jobs, as_json=as_json)
     sys.exit(_exit_code([job["state"] for job in jobs]))
 
@@ -169,6 +190,29 @@ def job(job_id: int, config: Path | None, as_json: bool) -> None:
 
 
 @commands.command()
+@click.argument("job_id", metavar="ID", type=click.IntRange(min=1))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="FILE.xlsx or .csv"
+)
+@config_option
+def rejects(job_id: int, output: Path, config: Path | None) -> None:
+    """Fetch the rejected rows of job ID, with what is wrong with each.
+
+    Correct them and hand them in again with: headgate submit FILE --fixes ID
+    """
+    form = output.suffix.lower().lstrip(".")
+    if form not in ("xlsx", "csv"):
+        raise click.UsageError(f"{output}: name a file that ends in .xlsx or .csv")
+
+    async def fetched() -> bytes:
+        async with _client(_settings(config)) as client:
+            return await client.rejects(job_id, form)
+
+    _write_new(output, _run(fetched()))
+    click.echo(f"wrote {output}; correct it, then: headgate submit {output} --fixes {job_id}", err=True)
+
+
+@commands.command()
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True))
 @click.option("--sheet", help="Sheet name or index from 0; without it the first visible sheet.")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
@@ -197,13 +241,7 @@ def infer(file: Path, sheet: str | None, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    try:
-        with output.open("x", encoding="utf-8") as draft:
-            draft.write(text)
-    except FileExistsError:
-        raise click.UsageError(f"{output} is there already; name another file, or delete it") from None
-    except OSError as error:
-        raise click.UsageError(f"{output} cannot be written: {error.strerror}") from None
+    _write_new(output, text.encode())
     click.echo(f"drafted {output}; read it, then: headgate ingest {file.name} --dataset {output}", err=True)
 
 
@@ -236,6 +274,16 @@ def main() -> None:
 
 
 # -- what the commands share -------------------------------------------------------------------------
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise click.UsageError(f"{path} is there already; name another file, or delete it") from None
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
@@ -306,7 +354,7 @@ def _client(settings: Settings) -> Client:
 
 
 async def _submit_all(
-    settings: Settings, files: tuple[Path, ...], *, dataset: str | None, wait: bool
+    settings: Settings, files: tuple[Path, ...], *, dataset: str | None, fixes: int | None, wait: bool
 ) -> list[dict[str, Any]]:
     from .console import progress
 
@@ -315,7 +363,8 @@ async def _submit_all(
         with progress() as bars:
             for path in files:
                 bar = bars.add_task(path.name, total=path.stat().st_size, state="sending")
-                jobs.append(await client.submit(path, dataset=dataset, progress=partial(bars.advance, bar)))
+                told = partial(bars.advance, bar)
+                jobs.append(await client.submit(path, dataset=dataset, fixes=fixes, progress=told))
                 bars.update(bar, state=jobs[-1]["state"])
             if wait:
                 jobs = [await client.wait(job["id"]) for job in jobs]

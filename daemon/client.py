@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -62,14 +62,32 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def submit(self, path: Path, *, dataset: str | None, progress: Progress) -> dict[str, Any]:
-        """Upload a file and return its job; `progress` is called with the bytes of each chunk sent."""
+    async def submit(self, path: Path, *, dataset: str | None, fixes: int | None, progress: Progress) -> dict[str, Any]:
+        """Upload a file and return its job; `progress` is called with the bytes of each chunk sent.
+
+        `fixes` is the job whose rejected rows the file has in a corrected form.
+        """
         params = {"name": path.name} | ({"dataset": dataset} if dataset else {})
+        params |= {"fixes": str(fixes)} if fixes is not None else {}
         return await self._request("POST", "/api/v1/jobs", params=params, data=_chunks(path, progress))
 
     async def job(self, job_id: int) -> dict[str, Any]:
         """Return one job with its error records and events."""
         return await self._request("GET", f"/api/v1/jobs/{job_id}")
+
+    async def rejects(self, job_id: int, form: str) -> bytes:
+        """Return the rejected rows of a job as a workbook (`xlsx`) or as `csv`."""
+        if self._session is None:
+            raise DaemonError("the client is not open")
+        try:
+            async with self._session.get(
+                f"{self._url}/api/v1/jobs/{job_id}/rejects", params={"format": form}
+            ) as answer:
+                if answer.ok:
+                    return await answer.read()
+                raise _problem(await answer.json(content_type=None), answer)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise self._unreachable(error) from error
 
     async def jobs(self, *, limit: int, state: str | None) -> list[dict[str, Any]]:
         """Return up to `limit` jobs, newest first."""
@@ -100,12 +118,19 @@ class Client:
             async with self._session.request(method, self._url + path, **arguments) as response:
                 body = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise DaemonError(f"no daemon answers at {self._url} ({error}); start it with: headgate run") from error
+            raise self._unreachable(error) from error
         if not response.ok:
-            hint = f"; {body['hint']}" if body.get("hint") else ""
-            code = f"{body['code']}: " if body.get("code") else ""
-            raise DaemonError(f"{code}{body.get('detail', response.reason)}{hint}", status=response.status)
+            raise _problem(body, response)
         return dict(body)
+
+    def _unreachable(self, error: Exception) -> DaemonError:
+        return DaemonError(f"no daemon answers at {self._url} ({error}); start it with: headgate run")
+
+
+def _problem(body: Mapping[str, Any], response: aiohttp.ClientResponse) -> DaemonError:
+    hint = f"; {body['hint']}" if body.get("hint") else ""
+    code = f"{body['code']}: " if body.get("code") else ""
+    return DaemonError(f"{code}{body.get('detail', response.reason)}{hint}", status=response.status)
 
 
 async def _chunks(path: Path, progress: Progress) -> AsyncIterator[bytes]:

@@ -346,10 +346,19 @@ class Dispatcher:
                 await asyncio.sleep(max(0.05, self._retry.delay_seconds(attempt)))
 
     async def _tell(self, job: Job, outcome: Outcome) -> None:
-        # A dead job's file stays: it may be the only copy, and it is what a retry needs.
-        if job.spool_key and outcome.state != "dead":
-            await self._executors.run_io(self._spool.remove, job.spool_key)
+        if job.spool_key:
+            await self._executors.run_io(self._put_away, job.spool_key, job.lease_token, outcome)
         self.tell(job, outcome)
+
+    def _put_away(self, key: str, token: str | None, outcome: Outcome) -> None:
+        """Remove what nobody needs of a job that has ended. Blocking; for an I/O thread."""
+        if outcome.state == "dead":
+            return  # it may be the only copy, and it is what a retry needs
+        if token and outcome.rows.rejected:
+            conflicts = [record for record in outcome.records if record["code"] == "row.key_conflict"]
+            self._spool.keep_rejects(key, token, conflicts)
+        else:
+            self._spool.remove(key)
 
     def tell(self, job: Job, outcome: Outcome) -> None:
         """Count and log the one outcome of a job."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from .database import Database
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from .spool import Spool
 
 logger = logging.getLogger(__name__)
+
+TIDY_SECONDS: Final = 600.0
+"""How often files are looked for that are kept no longer."""
 
 
 class Heartbeat:
@@ -32,12 +36,14 @@ class Heartbeat:
         database: Database,
         beat_seconds: float,
         max_lost_leases: int,
+        rejects_seconds: float,
         given_up: Callable[[Job], None],
         wake: Callable[[], None],
     ) -> None:
         self._queries = queries
         self._ledger, self._spool, self._executors, self._database = ledger, spool, executors, database
         self._beat_seconds, self._max_lost_leases = beat_seconds, max_lost_leases
+        self._rejects_seconds, self._tidied_at = rejects_seconds, -TIDY_SECONDS
         self._given_up, self._wake = given_up, wake
         self._closing = asyncio.Event()
         self.trouble: str | None = None
@@ -82,4 +88,13 @@ class Heartbeat:
         for job in await self._ledger.reap(known_dead=dead, max_lost_leases=self._max_lost_leases):
             self._given_up(job)
         await self._queries.refresh_backlog()
+        await self._tidy()
         self._wake()
+
+    async def _tidy(self) -> None:
+        """Remove the files of jobs whose rejected rows nobody has asked for in time."""
+        if time.monotonic() - self._tidied_at < min(TIDY_SECONDS, self._rejects_seconds):
+            return
+        self._tidied_at = time.monotonic()
+        for key in await self._ledger.forget_files(self._rejects_seconds):
+            await self._executors.run_io(self._spool.remove, key)

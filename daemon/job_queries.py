@@ -80,10 +80,15 @@ class JobQueries:
             return {row[0]: row[1] for row in await connection.execute(statement)}
 
     async def spool_keys(self, spool_id: str) -> set[str]:
-        """Return the keys of a spool's folders that jobs still need: unfinished ones, and dead ones for a retry."""
+        """Return the keys of a spool's folders that are still needed.
+
+        Unfinished jobs need theirs, dead ones for a retry, and those with rejected rows for handing these back.
+        """
         table = self._tables.job
+        handed_back = sa.and_(table.c.state.in_(("partial", "rejected")), table.c.rows_rejected > 0)
         statement = sa.select(table.c.spool_key).where(
-            table.c.spool_id == spool_id, table.c.state.in_(("queued", "running", "dead"))
+            table.c.spool_id == spool_id,
+            sa.or_(table.c.state.in_(("queued", "running", "dead")), handed_back),
         )
         async with self._database.read() as connection:
             return {key for key in (await connection.execute(statement)).scalars() if key}

@@ -48,6 +48,7 @@ class Submission:
     file: str
     source: str
     spool_key: str
+    fixes_job: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class Job:
     lost_leases: int = 0
     lease_token: str | None = None
     first_job: int | None = None
+    fixes_job: int | None = None
     rows: RowCounts = field(default_factory=RowCounts)
     errors_total: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -104,6 +106,7 @@ class Job:
             "attempt": self.attempt,
             "crashes": self.crashes,
             "first_job": self.first_job,
+            "fixes_job": self.fixes_job,
             "rows": asdict(self.rows),
             "errors": [dict(record) for record in self.errors],
             "errors_total": self.errors_total,

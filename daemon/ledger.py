@@ -146,6 +146,7 @@ class Ledger:
             spool_key=submission.spool_key if kept else None,
             state=state,
             first_job=first_job,
+            fixes_job=submission.fixes_job,
             reason=reason,
             attempt=0,
             crashes=0,
@@ -409,6 +410,21 @@ class Ledger:
         """Write the terminal state of a job that loads nothing, in a transaction of its own."""
         async with self._database.write() as connection:
             await self.finish(connection, job, outcome)
+
+    async def forget_files(self, older_than_seconds: float) -> tuple[str, ...]:
+        """Let go of the files of jobs that ended with rejected rows so long ago; return their keys in this spool."""
+        table = self._tables.job
+        old = sa.and_(
+            table.c.spool_id == self.spool_id,
+            table.c.spool_key.is_not(None),
+            table.c.state.in_(("partial", "rejected")),
+            table.c.finished_at < self._now - older_than_seconds,
+        )
+        async with self._database.write() as connection:
+            keys = tuple((await connection.execute(sa.select(table.c.spool_key).where(old))).scalars())
+            if keys:
+                await connection.execute(table.update().where(old).values(spool_key=None))
+        return keys
 
     async def settle(self, job: Job) -> State | None:
         """Say what became of a completion whose COMMIT got no reply: its terminal state, or None if it was undone.

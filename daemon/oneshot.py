@@ -7,13 +7,14 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.errors import ErrorRecord
+from ingest.errors import ErrorRecord, FileRejectedError
 
 from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
+from .handback import NothingToHandBackError
 from .jobs import Job, RowCounts
 from .service import Core, Failures, open_core
 from .signals import StopRequest, captured_signals
@@ -33,10 +34,23 @@ class InterruptedByUserError(HeadgateError):
     """Stopped before every file was done; run the same command again to go on: nothing is loaded twice."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to ingest, and how.
+
+    `fixes` is the job whose rejected rows the files have in a corrected form, `rejects` the folder for those that are
+    rejected now.
+    """
+
+    dataset: Dataset
+    files: Sequence[Path]
+    fixes: int | None = None
+    rejects: Path | None = None
+
+
 async def ingest_files(
     settings: Settings,
-    dataset: Dataset,
-    files: Sequence[Path],
+    request: Request,
     *,
     environ: Mapping[str, str],
     done: Callable[[dict[str, Any]], None],
@@ -46,6 +60,7 @@ async def ingest_files(
     Raises:
         StartupError, DatabaseUnavailableError: a part cannot start, or the database went away.
         InterruptedByUserError: a stop signal came first.
+        HeadgateError: there is no such job to fix, or the rejects cannot be written.
 
     """
     stop = StopRequest()
@@ -54,9 +69,9 @@ async def ingest_files(
     async with AsyncExitStack() as stack:
         stack.enter_context(captured_signals(stop))
         core = await stack.enter_async_context(
-            open_core(settings, [dataset], stop=stop, failures=failures, environ=environ, only=mine)
+            open_core(settings, [request.dataset], stop=stop, failures=failures, environ=environ, only=mine)
         )
-        work = asyncio.create_task(_ingest_all(core, settings, dataset, files, mine=mine, done=done))
+        work = asyncio.create_task(_ingest_all(core, settings, request, mine=mine, done=done))
         stopped = asyncio.create_task(stop.drain.wait())
         try:
             await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -85,35 +100,61 @@ async def _result(core: Core, work: asyncio.Task[None], stop: StopRequest) -> No
 async def _ingest_all(
     core: Core,
     settings: Settings,
-    dataset: Dataset,
-    files: Sequence[Path],
+    request: Request,
     *,
     mine: set[int],
     done: Callable[[dict[str, Any]], None],
 ) -> None:
     limit = settings.intake.max_file_mb << 20
+    fixes = None if request.fixes is None else await _fixed_job(core, request.fixes, request.dataset)
     submitted: list[tuple[Path, Job | ErrorRecord]] = []
-    for path in files:
-        submitted.append((path, await _submit(core, dataset, path, limit)))
+    for path in request.files:
+        submitted.append((path, await _submit(core, request.dataset, path, limit, fixes)))
         entered = submitted[-1][1]
         if isinstance(entered, Job):
             mine.add(entered.id)
             core.dispatcher.wake()
     for path, entered in submitted:
         if isinstance(entered, ErrorRecord):
-            done(_refused(path, dataset, entered))
-        else:
-            done(_as_json(path, await _finished(core, entered.id)))
+            done(_refused(path, request.dataset, entered))
+            continue
+        job = await _finished(core, entered.id)
+        if request.rejects is not None:
+            await _hand_back(core, job, request.rejects / f"{path.stem}.rejects.xlsx")
+        done(_as_json(path, job))
 
 
-async def _submit(core: Core, dataset: Dataset, path: Path, limit: int) -> Job | ErrorRecord:
+async def _fixed_job(core: Core, job_id: int, dataset: Dataset) -> Job:
+    job = await core.queries.job(job_id)
+    if job is None or job.dataset != dataset.dataset:
+        known = "there is no such job" if job is None else f"it is of dataset {job.dataset}"
+        raise HeadgateError(f"--fixes {job_id}: {known}; name a job of dataset {dataset.dataset}")
+    return job
+
+
+async def _hand_back(core: Core, job: Job, path: Path) -> None:
+    """Write the rejected rows of a job, if it has any; a workbook that is there from before is replaced."""
+    try:
+        content = await core.handback.rejects(job, "xlsx")
+    except (NothingToHandBackError, FileRejectedError):
+        return
+    try:
+        await core.executors.run_io(path.parent.mkdir, parents=True, exist_ok=True)
+        await core.executors.run_io(path.write_bytes, content)
+    except OSError as error:
+        raise HeadgateError(f"{path} cannot be written: {error.strerror}; name another folder") from error
+
+
+async def _submit(core: Core, dataset: Dataset, path: Path, limit: int, fixes: Job | None) -> Job | ErrorRecord:
     try:
         received = await core.executors.run_io(core.spool.receive_file, path, limit)
     except FileTooLargeError as error:
         return ErrorRecord(
             code="file.too_large", message=str(error), hint="split the file, or raise intake.max_file_mb"
         )
-    return await core.submissions.enter(received, dataset=dataset, file=path.name, source="cli", adopt=True)
+    return await core.submissions.enter(
+        received, dataset=dataset, file=str(path), source="cli", fixes=fixes, adopt=True
+    )
 
 
 async def _finished(core: Core, job_id: int) -> Job:

@@ -27,6 +27,7 @@ from .dispatcher import Dispatcher, RetryPolicy
 from .errors import HeadgateError
 from .executors import Executors
 from .exporter import Exporter
+from .handback import Handback
 from .heartbeat import Heartbeat
 from .intake import Intake, WatchedFolder
 from .job_queries import JobQueries
@@ -81,6 +82,7 @@ class Core:
     spool: Spool
     metrics: Metrics
     submissions: Submissions
+    handback: Handback
     dispatcher: Dispatcher
     heartbeat: Heartbeat
     datasets: dict[str, Dataset]
@@ -204,6 +206,7 @@ async def open_core(
             database=database,
             beat_seconds=settings.ledger.beat_seconds,
             max_lost_leases=settings.ledger.max_lost_leases,
+            rejects_seconds=settings.ledger.rejects_seconds,
             given_up=dispatcher.tell_given_up,
             wake=dispatcher.wake,
         )
@@ -217,6 +220,7 @@ async def open_core(
             spool=spool,
             metrics=metrics,
             submissions=submissions,
+            handback=Handback(spool=spool, executors=executors, datasets=known),
             dispatcher=dispatcher,
             heartbeat=heartbeat,
             datasets=known,
@@ -356,6 +360,7 @@ async def _enter_api(stack: AsyncExitStack, settings: Settings, core: Core) -> N
         max_file_bytes=settings.intake.max_file_mb << 20,
         queries=core.queries,
         submissions=core.submissions,
+        handback=core.handback,
         spool=core.spool,
         executors=core.executors,
         database=core.database,

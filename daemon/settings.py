@@ -152,6 +152,9 @@ class LedgerSettings(Section):
     backoff_seconds: Seconds = Field(default=1.0, description="Wait before the second attempt; doubles with each.")
     backoff_max_seconds: Seconds = Field(default=300, description="The longest wait between attempts.")
     poll_seconds: Seconds = Field(default=1.0, description="How often jobs of other daemons are looked for.")
+    rejects_seconds: Seconds = Field(
+        default=604_800, description="How long the file of a job with rejected rows is kept for `headgate rejects`."
+    )
 
 
 class ApiSettings(Section):

@@ -6,15 +6,18 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import uuid4
+
+from ingest.report import REJECTED_FILE
 
 from .errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
 
@@ -195,6 +198,22 @@ class Spool:
     def remove(self, key: str) -> None:
         """Remove a submission and all that was made of it."""
         shutil.rmtree(self._jobs / key, ignore_errors=True)
+
+    def rejects(self, key: str) -> Path:
+        """Return where the error records of a job lie whose rejected rows may be asked for."""
+        return self._jobs / key / "rejects.jsonl"
+
+    def keep_rejects(self, key: str, token: str, more: Iterable[Mapping[str, Any]]) -> None:
+        """Keep the error records that an attempt wrote, and `more` of them, beside the submission's bytes."""
+        whole = self.rejects(key)
+        part = whole.with_suffix(".part")
+        with part.open("w", encoding="utf-8") as out:
+            written = self._jobs / key / token / REJECTED_FILE
+            if written.exists():
+                with written.open(encoding="utf-8") as records:
+                    shutil.copyfileobj(records, out)
+            out.writelines(f"{json.dumps(dict(record), ensure_ascii=False)}\n" for record in more)
+        part.rename(whole)
 
     def remove_work(self, key: str, token: str) -> None:
         """Remove what one attempt made."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -71,12 +72,25 @@ class Submissions:
             )
         )
 
-    async def enter(self, received: Received, *, dataset: Dataset, file: str, source: str, adopt: bool = False) -> Job:
-        """Enter a received file; after this returns it is acknowledged and reaches exactly one terminal state."""
+    async def enter(
+        self,
+        received: Received,
+        *,
+        dataset: Dataset,
+        file: str,
+        source: str,
+        fixes: Job | None = None,
+        adopt: bool = False,
+    ) -> Job:
+        """Enter a received file; after this returns it is acknowledged and reaches exactly one terminal state.
+
+        `fixes` is the job whose rejected rows the file has in a corrected form: it counts as handed in as that one's.
+        """
+        submission = _submission(received, dataset.dataset, dataset.version, fixes.file if fixes else file, source)
+        if fixes is not None:
+            submission = replace(submission, fixes_job=fixes.id)
         try:
-            job = await self._ledger.submit(
-                _submission(received, dataset.dataset, dataset.version, file, source), adopt=adopt
-            )
+            job = await self._ledger.submit(submission, adopt=adopt)
         except BaseException:
             await self._executors.run_io(self._spool.remove, received.key)
             raise

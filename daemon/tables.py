@@ -50,6 +50,7 @@ def build_tables(dialect: str) -> Tables:
         sa.Column("lease_token", sa.Text),
         sa.Column("lease_daemon", sa.Text),
         sa.Column("first_job", Key),
+        sa.Column("fixes_job", sa.BigInteger),
         *(
             sa.Column(f"rows_{name}", sa.BigInteger, nullable=False, default=0)
             for name in (

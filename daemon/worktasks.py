@@ -41,5 +41,14 @@ def infer_dataset(path: Path, sheet: str | None) -> str:
     return infer(path, _name_or_index(sheet))
 
 
+def write_rejected_rows(
+    path: Path, dataset: Dataset, records: Path, source: str, out: Path, form: Literal["xlsx", "csv"]
+) -> int:
+    """Run `ingest.rejects.write_rejects` in a worker."""
+    from ingest.rejects import write_rejects
+
+    return write_rejects(path, dataset, records, source, out, form)
+
+
 def _name_or_index(sheet: str | None) -> str | int | None:
     return int(sheet) if sheet is not None and sheet.isdigit() else sheet

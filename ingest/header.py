@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NAMED: Final = 20
 """How many titles a message lists."""
 
+REJECT_TITLES: Final = ("Headgate row", "Headgate code", "Headgate reason", "Headgate remedy")
+"""Titles of the columns that a workbook of rejected rows has in addition; when it comes back, they are passed over."""
+
 Labels = tuple[str | None, ...]
 """The texts of one row, from column A on."""
 
@@ -41,7 +44,9 @@ class FoundHeader:
         """The columns that have a title but belong to no field."""
         known = set(self.columns.values())
         return tuple(
-            column for column, label in enumerate(self.labels) if label and label.strip() and column not in known
+            column
+            for column, label in enumerate(self.labels)
+            if label and label.strip() and column not in known and label not in REJECT_TITLES
         )
 
 

@@ -1,0 +1,91 @@
+"""The way back: rejected rows are fetched, corrected, handed in again, and only they are loaded."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import openpyxl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Headgate
+
+
+def correct(path: Path) -> None:
+    book = openpyxl.load_workbook(path)
+    for row in book["订单"].iter_rows(min_row=2):
+        row[2].value = 7
+    book.save(path)
+
+
+def test_over_the_daemon(headgate: Headgate, orders: Callable[..., Path]) -> None:
+    process = headgate.start_ready()
+    orders(headgate.inbox / "orders.xlsx", 40, bad=(3, 7))
+    headgate.until(lambda: headgate.all_finished(1), "the file is loaded", process=process)
+    [job] = headgate.jobs()
+    assert (job["state"], job["rows"]["inserted"]) == ("partial", 38)
+    back = headgate.folder / "back.xlsx"
+    done = headgate.command("rejects", job["id"], "-o", back, "-c", headgate.config)
+    assert done.returncode == 0, done.stderr
+    assert f"--fixes {job['id']}" in done.stderr
+    sheet = openpyxl.load_workbook(back)["订单"]
+    assert [row[4].value for row in sheet.iter_rows(min_row=2)] == [5, 9]
+    assert [row[0].value for row in sheet.iter_rows(min_row=2)] == [f"{10**17 + 3}", f"{10**17 + 7}"]
+
+    again = headgate.command("rejects", job["id"], "-o", back, "-c", headgate.config)
+    assert again.returncode == 2
+    assert "there already" in again.stderr
+    absent = headgate.command("rejects", 99, "-o", headgate.folder / "x.csv", "-c", headgate.config)
+    assert (absent.returncode, "there is no job 99" in absent.stderr) == (3, True)
+
+    correct(back)
+    arguments = ("submit", back, "--fixes", job["id"], "--wait", "--json", "-c", headgate.config)
+    done = headgate.command(*arguments)
+    assert done.returncode == 0, done.stderr
+    fixed = json.loads(done.stdout)
+    assert (fixed["state"], fixed["fixes_job"], fixed["dataset"]) == ("loaded", job["id"], "orders")
+    assert fixed["rows"]["inserted"] == 2
+    assert headgate.scalar("SELECT count(*) FROM orders") == "40"
+    nothing = headgate.command("rejects", fixed["id"], "-o", headgate.folder / "x.csv", "-c", headgate.config)
+    assert (nothing.returncode, "no rejected rows" in nothing.stderr) == (3, True)
+
+    assert headgate.stop(process) == 0
+    process = headgate.start_ready()
+    later = headgate.command("rejects", job["id"], "-o", headgate.folder / "later.csv", "-c", headgate.config)
+    assert later.returncode == 0, "a restart has lost the file"
+    assert headgate.stop(process) == 0
+
+
+def test_files_are_let_go_in_time(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    sqlite_headgate.settings["ledger"] |= {"rejects_seconds": 1, "beat_seconds": 0.5}
+    sqlite_headgate.write_config()
+    process = sqlite_headgate.start_ready()
+    orders(sqlite_headgate.inbox / "orders.xlsx", 40, bad=(3,))
+    sqlite_headgate.until(lambda: sqlite_headgate.all_finished(1), "the file is loaded", process=process)
+    spool = sqlite_headgate.folder / "var" / "spool"
+    sqlite_headgate.until(lambda: not list(spool.glob("*/jobs/*")), "the file has gone", process=process)
+    out = sqlite_headgate.folder / "x.xlsx"
+    done = sqlite_headgate.command("rejects", 1, "-o", out, "-c", sqlite_headgate.config)
+    assert (done.returncode, "not kept" in done.stderr) == (3, True)
+    assert sqlite_headgate.stop(process) == 0
+
+
+def test_without_a_daemon(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    gate = sqlite_headgate
+    spec = gate.folder / "datasets" / "orders.yml"
+    book = orders(gate.folder / "orders.xlsx", 40, bad=(3, 7))
+    common = ("--dataset", spec, "--database", gate.database_url, "--json")
+    done = gate.command("ingest", book, *common, "--rejects", gate.folder / "back")
+    assert done.returncode == 1, done.stderr
+    job = json.loads(done.stdout)
+    back = gate.folder / "back" / "orders.rejects.xlsx"
+    correct(back)
+    done = gate.command("ingest", back, *common, "--fixes", job["job"])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["rows"]["inserted"] == 2
+    assert gate.scalar("SELECT count(*) FROM orders") == "40"
+    wrong = gate.command("ingest", back, *common, "--fixes", 77)
+    assert (wrong.returncode, "there is no such job" in wrong.stderr) == (3, True)

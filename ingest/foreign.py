@@ -22,7 +22,7 @@ from .errors import FileRejectedError, rejected
 from .serials import iso_kind_and_serial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from .cells import Visibility
@@ -48,11 +48,15 @@ _Kinds = dict[tuple[int, int], tuple[Kind, str]]
 class ForeignBook:
     """An open workbook of a format that calamine reads."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: Limits, worksheets: Sequence[bool] | None = None) -> None:
+        """Open a file; `worksheets` says of each sheet whether it has cells, which calamine cannot tell."""
         self._limits = limits
         with _guarded():
             self._reader = fastexcel.read_excel(path)
-            self._names = tuple(self._reader.sheet_names)
+            names = tuple(self._reader.sheet_names)
+        known = worksheets if worksheets is not None and len(worksheets) == len(names) else [True] * len(names)
+        self._places = tuple(place for place, has_cells in enumerate(known) if has_cells)
+        self._names = names
 
     def close(self) -> None:
         """Do nothing: the reader closes its file by itself."""
@@ -61,8 +65,8 @@ class ForeignBook:
     def sheets(self) -> tuple[tuple[str, Visibility], ...]:
         """The name and visibility of each sheet, in the order of the tabs."""
         return tuple(
-            (name, _VISIBILITY.get(self._load(index, "string", 0).visible, "visible"))
-            for index, name in enumerate(self._names)
+            (self._names[place], _VISIBILITY.get(self._load(place, "string", 0).visible, "visible"))
+            for place in self._places
         )
 
     def read(self, index: int) -> SheetCells:
@@ -72,21 +76,22 @@ class ForeignBook:
             FileRejectedError: the sheet is damaged or spans more cells than the limit.
 
         """
-        sheet = self._load(index, "duration")
+        place = self._places[index]
+        sheet = self._load(place, "duration")
         columns = [column.absolute_index for column in sheet.available_columns()]
         if sheet.height * (max(columns, default=-1) + 1) > self._limits.cells:
             message = f"sheet {sheet.name} has {sheet.height} rows, beyond {self._limits.cells} cells"
             raise rejected("file.cell_limit", message)
-        details = [*_misfits(sheet), *_misfits(self._load(index, "boolean"))]
+        details = [*_misfits(sheet), *_misfits(self._load(place, "boolean"))]
         with _guarded():
-            texts = self._load(index, "string").to_arrow()
+            texts = self._load(place, "string").to_arrow()
         reading = _Reading()
         cells = {place: reading.cell(detail) for place, detail in details}
         return assemble([_block(cells, texts, columns)], date1904=reading.date1904)
 
-    def _load(self, index: int, dtype: Literal["string", "duration", "boolean"], rows: int | None = None) -> Any:
+    def _load(self, place: int, dtype: Literal["string", "duration", "boolean"], rows: int | None = None) -> Any:
         with _guarded():
-            return self._reader.load_sheet(index, header_row=None, skip_rows=0, n_rows=rows, dtypes=dtype)
+            return self._reader.load_sheet(place, header_row=None, skip_rows=0, n_rows=rows, dtypes=dtype)
 
 
 def _misfits(sheet: Any) -> list[tuple[tuple[int, int], str]]:

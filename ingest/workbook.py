@@ -12,6 +12,7 @@ from .foreign import ForeignBook
 from .htmltable import HtmlBook
 from .spreadsheetml import SpreadsheetMlBook
 from .xls import XlsBook
+from .xlsbsheets import worksheets
 from .xlsx import XlsxBook
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _open(path: Path, found: Format, limits: Limits) -> Book:
         return _TEXT_BOOKS[found](path, limits)
     with Container(path, limits) as container:
         container.inflate_all()
-    return ForeignBook(path, limits)
+    return ForeignBook(path, limits, worksheets(path, limits) if found == "xlsb" else None)
 
 
 def extension_mismatch(path: Path, found: Format) -> ErrorRecord | None:

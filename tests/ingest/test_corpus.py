@@ -27,8 +27,6 @@ REFUSED = {
     # Made by fuzzers, or cut.
     "OOM_alloc3.xls": "file.corrupt_container",
     "issue252.xlsx": "file.corrupt_container",
-    # calamine cannot pass over the chart sheets of an xlsb.
-    "any_sheets.xlsb": "file.corrupt_container",
     # A page of text under a workbook's name.
     "too_small.xls": "file.format_unknown",
     "issue_385.xls": "file.encrypted",

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from .cells import MAX_COLUMNS, MAX_ROWS, CellBlock, Kind, Merge, column_index
 from .errors import rejected
 from .serials import iso_kind_and_serial
+from .sheetbytes import TYPES, find_cells
 from .sheetparser import RawCell, parse_cells
 from .xmltext import plain_texts, refuse_doctype
 
@@ -180,28 +181,69 @@ def _to_sheet_data(stream: Iterator[bytes], name: str) -> tuple[bytes | None, by
 
 
 def _fast(chunk: bytes, context: SheetContext) -> CellBlock | None:
-    """Read a chunk by whole columns; None if any cell of it is not of the common form."""
-    pieces = pc.list_flatten(pc.split_pattern(pa.array([chunk], pa.large_binary()), b"<c "))
-    if b"<c" in pieces[0].as_py() or b"<!" in pieces[0].as_py():
+    """Read a chunk by whole columns; None if any cell of it is of a form that only an XML parser knows."""
+    cells = find_cells(chunk)
+    if b"<c" in cells.before or b"<!" in cells.before or (b"<c" in chunk and not len(cells.found)):
         return None
     try:
-        pieces = pieces[1:].cast(pa.large_string())
+        values = plain_texts(cells.values.cast(pa.large_string()), pa.repeat(False, len(cells.values)))  # noqa: FBT003
+        others = _match(cells.texts.cast(pa.large_string()))
     except pa.ArrowInvalid as error:
         raise rejected("file.corrupt_xml", f"{context.name} is not UTF-8") from error
-    parts = pc.extract_regex(pieces, _CELL)
-    if parts.null_count or (b"<c" in chunk and not len(parts)):
+    if others is None:
         return None
-    rows = parts.field("row").cast(pa.int32()).to_numpy() - 1
-    columns = _column_numbers(parts.field("column"))
+    rows, columns, styles, types = cells.rows, cells.columns, cells.styles, cells.types.astype(np.int32)
+    formulas = np.zeros(len(rows), np.bool_)
+    names = list(TYPES)
+    if len(others.rows):
+        rest = ~cells.found
+        rows[rest], columns[rest], styles[rest], formulas[rest] = (
+            others.rows,
+            others.columns,
+            others.styles,
+            others.formulas,
+        )
+        codes, found = _type_codes(others.types)
+        types[rest] = codes + len(names)
+        names += found
+        values = pc.replace_with_mask(values, pa.array(rest), others.values)
     _check_places(rows, columns, context)
     return _typed(
         rows=rows,
         columns=columns,
-        types=parts.field("type"),
+        codes=types,
+        names=names,
+        styles=styles,
+        formulas=formulas,
+        values=values,
+        context=context,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Matched:
+    """Cells as the regular expression has read them."""
+
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    styles: NDArray[np.int32]
+    formulas: NDArray[np.bool_]
+    types: pa.LargeStringArray
+    values: pa.LargeStringArray
+
+
+def _match(cells: pa.LargeStringArray) -> _Matched | None:
+    """Read cells of the rarer forms, such as formulas; None if one is of no form that is known."""
+    parts = pc.extract_regex(cells, _CELL)
+    if parts.null_count:
+        return None
+    return _Matched(
+        rows=parts.field("row").cast(pa.int32()).to_numpy() - 1,
+        columns=_column_numbers(parts.field("column")),
         styles=_style_numbers(parts.field("style")),
         formulas=pc.not_equal(parts.field("formula"), "").to_numpy(zero_copy_only=False),
+        types=parts.field("type"),
         values=_values(parts),
-        context=context,
     )
 
 
@@ -229,10 +271,12 @@ def _from_cells(cells: list[RawCell], context: SheetContext) -> CellBlock:
     rows = np.array([cell.row for cell in cells], np.int32)
     columns = np.array([cell.column for cell in cells], np.int32)
     _check_places(rows, columns, context)
+    codes, names = _type_codes(pa.array([cell.type for cell in cells], pa.large_string()))
     return _typed(
         rows=rows,
         columns=columns,
-        types=pa.array([cell.type for cell in cells], pa.large_string()),
+        codes=codes,
+        names=names,
         styles=np.array([cell.style for cell in cells], np.int32),
         formulas=np.array([cell.formula for cell in cells], np.bool_),
         values=pa.array([cell.value for cell in cells], pa.large_string()),
@@ -244,18 +288,20 @@ def _typed(
     *,
     rows: NDArray[np.int32],
     columns: NDArray[np.int32],
-    types: pa.LargeStringArray,
+    codes: NDArray[np.int32],
+    names: list[str],
     styles: NDArray[np.int32],
     formulas: NDArray[np.bool_],
     values: pa.LargeStringArray,
     context: SheetContext,
 ) -> CellBlock:
     """Give every cell its kind and text, and leave out those that are empty."""
-    codes, names = _type_codes(types)
     kinds = np.full(len(rows), Kind.NUMBER, np.uint8)
     filled = pc.not_equal(values, "").to_numpy(zero_copy_only=False)
     for code, name in enumerate(names):
         here = codes == code
+        if not here.any():
+            continue
         if name in ("", "n"):
             known = np.minimum(styles[here], len(context.style_kinds) - 1)
             kinds[here] = context.style_kinds[known]

@@ -16,6 +16,7 @@ from .container import sniff
 from .drift import find_drift
 from .errors import ErrorRecord, FileRejectedError, rejected
 from .keys import find_repeats
+from .parallel import each
 from .reconcile import reconcile
 from .records import cell_records, filled_records, row_record
 from .report import ERRORS_REPORTED, ParsedRows, Report
@@ -184,7 +185,7 @@ class _Run:
 
 def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
     """Decide of every row below the header whether it is accepted, a duplicate or rejected."""
-    columns = {name: copy_column(values) for name, values in checked.columns.items()}
+    columns = dict(zip(checked.columns, each(copy_column, checked.columns.values()), strict=True))
     lines = copy_lines([columns[field.name] for field in dataset.fields])
     strange = table.data & table.undeclared & (dataset.contract.columns == "discard_row")
     candidates = table.data & ~checked.rejected & ~strange

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from .cells import MAX_COLUMNS, MAX_ROWS, CellBlock, Kind, Merge, column_index
 from .errors import rejected
+from .parallel import THREADS
 from .serials import iso_kind_and_serial
 from .sheetbytes import TYPES, find_cells
 from .sheetparser import RawCell, parse_cells
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK_BYTES: Final = 4 << 20
-READERS: Final = 2
-"""Threads that read chunks: Arrow's functions release the interpreter, so that they share the cores with inflating."""
 _PROLOGUE_BYTES: Final = 16 << 20
 
 # A cell as nearly every writer puts it, from behind "<c " to the next one. Whatever is not of this form is left
@@ -83,11 +82,11 @@ class SheetXml:
 
     def _ahead(self) -> Iterator[tuple[bytes, Future[CellBlock | None]]]:
         """Yield the chunks in order, a few of them being read meanwhile: inflating and reading share the cores."""
-        with ThreadPoolExecutor(READERS, thread_name_prefix="sheet") as pool:
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="sheet") as pool:
             waiting: deque[tuple[bytes, Future[CellBlock | None]]] = deque()
             for chunk in self._row_chunks():
                 waiting.append((chunk, pool.submit(_fast, chunk, self._context)))
-                if len(waiting) > READERS:
+                if len(waiting) > THREADS:
                     yield waiting.popleft()
             yield from waiting
 

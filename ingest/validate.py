@@ -13,6 +13,7 @@ from .cells import Column, Kind
 from .constraints import check_constraints
 from .converted import Converted, Fault, fault, faulty, truth
 from .numeric import convert_decimal, convert_integer, convert_number
+from .parallel import each
 from .temporal import convert_date, convert_datetime, convert_duration, convert_time
 from .textual import convert_boolean, convert_string
 
@@ -42,8 +43,11 @@ def check_columns(table: Table, dataset: Dataset) -> Checked:
     values: dict[str, pa.Array] = {}
     faults: dict[str, tuple[Fault, ...]] = {}
     bad = np.zeros(table.rows, np.bool_)
-    for field in dataset.fields:
-        checked = _check_field(table.columns[field.name], data, field, dataset, date1904=table.date1904)
+    found = each(
+        lambda field: _check_field(table.columns[field.name], data, field, dataset, date1904=table.date1904),
+        dataset.fields,
+    )
+    for field, checked in zip(dataset.fields, found, strict=True):
         values[field.name], faults[field.name] = checked.values, checked.faults
         if not dataset.is_null_value(field):
             bad |= faulty(checked.faults, table.rows)

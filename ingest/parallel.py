@@ -1,0 +1,21 @@
+"""Work on whole columns, shared by two threads: Arrow's functions release the interpreter while they run."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+THREADS: Final = 2
+"""One parse has a core of its own, and the second one while nobody else needs it."""
+
+
+def each(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Return the function's results for the items, in their order; the first error is raised."""
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="columns") as pool:
+        return list(pool.map(function, items))

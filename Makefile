@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: help demo test check format clean services
+.PHONY: help demo test check bench format clean services
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -20,6 +20,10 @@ help: ## list the targets
 
 .venv/.dev: pyproject.toml | .venv/bin/pip
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@ .venv/.runtime
+
+.venv/.bench: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
 	@touch $@ .venv/.runtime
 
 services: ## install what the tests need from the system's packages, where that is possible
@@ -37,6 +41,9 @@ check: .venv/.dev services ## format, lint, types, rules, contracts
 	$(BIN)/mypy
 	deploy/check-monitoring.sh
 	$(BIN)/python -m pytest tests/contract
+
+bench: .venv/.bench services ## measure beside what people use today (ROWS=200000 ROUNDS=5 FAST=1)
+	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(FAST),--fast)
 
 format: .venv/.dev ## format and mend what can be mended
 	$(BIN)/ruff format .

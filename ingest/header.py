@@ -69,7 +69,8 @@ def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHe
     if dataset.header.row is not None:
         row = dataset.header.row - 1
         return _checked(rows[row] if row < len(rows) else (), row, dataset, sheet)
-    scores = [_score(labels, dataset) for labels in rows]
+    titles = [frozenset(map(normal, field.labels)) for field in dataset.cell_fields]
+    scores = [_score(labels, titles) for labels in rows]
     best = max(scores, default=0)
     if best < _needed(dataset):
         raise _not_found(rows, dataset, sheet)
@@ -91,10 +92,10 @@ def _joined(rows: Sequence[Labels], dataset: Dataset) -> list[Labels]:
     return joined
 
 
-def _score(labels: Labels, dataset: Dataset) -> int:
+def _score(labels: Labels, titles: Sequence[frozenset[str]]) -> int:
     """Return how many fields have one of their titles in the row."""
     there = {normal(label) for label in labels if label}
-    return sum(any(normal(label) in there for label in field.labels) for field in dataset.cell_fields)
+    return sum(not names.isdisjoint(there) for names in titles)
 
 
 def _needed(dataset: Dataset) -> int:

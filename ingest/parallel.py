@@ -13,9 +13,13 @@ R = TypeVar("R")
 
 THREADS: Final = 2
 """One parse has a core of its own, and the second one while nobody else needs it."""
+WORTH_ROWS: Final = 5_000
+"""Below this, threads cost more than they save."""
 
 
-def each(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """Return the function's results for the items, in their order; the first error is raised."""
+def each(function: Callable[[T], R], columns: Iterable[T], rows: int) -> list[R]:
+    """Return the function's results for columns of so many rows, in their order; the first error is raised."""
+    if rows < WORTH_ROWS:
+        return list(map(function, columns))
     with ThreadPoolExecutor(THREADS, thread_name_prefix="columns") as pool:
-        return list(pool.map(function, items))
+        return list(pool.map(function, columns))

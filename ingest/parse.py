@@ -185,7 +185,7 @@ class _Run:
 
 def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
     """Decide of every row below the header whether it is accepted, a duplicate or rejected."""
-    columns = dict(zip(checked.columns, each(copy_column, checked.columns.values()), strict=True))
+    columns = dict(zip(checked.columns, each(copy_column, checked.columns.values(), table.rows), strict=True))
     lines = copy_lines([columns[field.name] for field in dataset.fields])
     strange = table.data & table.undeclared & (dataset.contract.columns == "discard_row")
     candidates = table.data & ~checked.rejected & ~strange

@@ -46,6 +46,7 @@ def check_columns(table: Table, dataset: Dataset) -> Checked:
     found = each(
         lambda field: _check_field(table.columns[field.name], data, field, dataset, date1904=table.date1904),
         dataset.fields,
+        table.rows,
     )
     for field, checked in zip(dataset.fields, found, strict=True):
         values[field.name], faults[field.name] = checked.values, checked.faults

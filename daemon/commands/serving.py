@@ -1,0 +1,73 @@
+"""`headgate run` and `check`: the daemon, and everything that can be known before it starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ingest.document import DocumentError
+
+from .invocation import FINE, USAGE, config_path, show_json
+from .invocation import run as run_to_end
+from .options import config_option, json_option
+
+if TYPE_CHECKING:
+    from ingest.spec import Dataset
+
+    from ..config import Settings
+
+
+@click.command()
+@config_option
+def run(config: Path | None) -> None:
+    """Run the daemon.
+
+    SIGTERM or Ctrl-C drains it; a second one ends the drain at once.
+    """
+    from ..logs import configure_logging
+    from ..service import serve
+
+    settings, datasets = _checked(config)
+    configure_logging(settings.logging.level, settings.logging.format)
+    run_to_end(serve(settings, datasets, environ=os.environ))
+
+
+@click.command()
+@config_option
+@json_option
+def check(config: Path | None, as_json: bool) -> None:
+    """Check configuration and datasets.
+
+    Every error is shown with its file and line; the exit code is then 2.
+    """
+    from ..check import check as check_configuration
+
+    result = check_configuration(config_path(config))
+    datasets = [
+        {"dataset": dataset.dataset, "version": dataset.version, "table": dataset.load.table}
+        for dataset in result.datasets
+    ]
+    if as_json:
+        problems = [str(problem) for problem in result.problems]
+        show_json({"fine": not problems, "problems": problems, "datasets": datasets, "resolved": result.lines})
+        sys.exit(USAGE if problems else FINE)
+    for line in result.lines:
+        click.echo(line)
+    for dataset in datasets:
+        click.echo("dataset {dataset}: version {version}, table {table}".format(**dataset))
+    if result.problems:
+        raise DocumentError(result.problems)
+    click.echo("configuration and datasets are fine")
+
+
+def _checked(config: Path | None) -> tuple[Settings, tuple[Dataset, ...]]:
+    from ..check import check as check_configuration
+
+    result = check_configuration(config_path(config))
+    if result.problems or result.settings is None:
+        raise DocumentError(result.problems)
+    return result.settings, result.datasets

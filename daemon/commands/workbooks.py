@@ -1,0 +1,44 @@
+"""`headgate read` and `infer`: what is in a workbook, without a dataset and without a daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from .invocation import run, write_new
+from .options import file_argument, sheet_option
+
+
+@click.command()
+@file_argument
+@sheet_option
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.option("--list", "list_only", is_flag=True, help="List the sheets: index, name, visibility, size.")
+def read(file: Path, sheet: str | None, form: Literal["csv", "json"], list_only: bool) -> None:
+    """Print the grid of FILE as Headgate sees it."""
+    from ..reading import print_grid, print_sheets
+
+    run(print_sheets(file) if list_only else print_grid(file, sheet=sheet, form=form))
+
+
+@click.command()
+@file_argument
+@sheet_option
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write it there, not here."
+)
+def infer(file: Path, sheet: str | None, output: Path | None) -> None:
+    """Draft a dataset from FILE, a sample: header, types from all rows, a key.
+
+    The draft is commented YAML by which every row of the sample loads. Read it before you use it.
+    """
+    from ..reading import draft_dataset
+
+    text = run(draft_dataset(file, sheet=sheet))
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    write_new(output, text.encode())
+    click.echo(f"drafted {output}; read it, then: headgate ingest {file.name} --dataset {output}", err=True)

@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: help demo test check bench format clean services
+.PHONY: help demo test check bench format clean services gotools
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -29,13 +29,16 @@ help: ## list the targets
 services: ## install what the tests need from the system's packages, where that is possible
 	@deploy/install-services.sh
 
+gotools: ## build the checkers that are written in Go, where Go is present
+	@deploy/install-go-tools.sh
+
 demo: .venv/.runtime ## load the example workbooks on SQLite and watch (ONCE=1: check them and end)
 	@$(BIN)/python examples/demo.py $(if $(ONCE),--once)
 
 test: .venv/.dev services ## set up and run every test
 	$(BIN)/python -m pytest
 
-check: .venv/.dev services ## format, lint, types, rules, contracts
+check: .venv/.dev services gotools ## format, lint, types, rules, contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy

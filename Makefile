@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: help demo test check bench format clean services gotools
+.PHONY: help demo test check bench format clean services gotools dashboards
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -42,11 +42,15 @@ check: .venv/.dev services gotools ## format, lint, types, rules, contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	MYPYPATH=grafana $(BIN)/mypy grafana/build.py
 	deploy/check-monitoring.sh
 	$(BIN)/python -m pytest tests/contract
 
 bench: .venv/.bench services ## measure beside what people use today (ROWS=200000 ROUNDS=5 FAST=1)
 	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(FAST),--fast)
+
+dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
+	$(BIN)/python grafana/build.py
 
 format: .venv/.dev ## format and mend what can be mended
 	$(BIN)/ruff format .

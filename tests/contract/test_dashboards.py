@@ -1,0 +1,184 @@
+"""The committed dashboards: made by grafana/build.py, and held to the rules of grafana's dashboard-linter, all of them.
+
+dashboard-linter itself runs in deploy/check-monitoring.sh where it is installed. Each rule of its strict mode stands
+here under its own name, so that a dashboard is held to it everywhere.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+from dashboards import FILES, ROOT, Target, filled, load, panels, rules, selections, targets
+from grafana_foundation_sdk.models import units
+
+TARGETS = list(targets())
+SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+UNITS = {value for name, value in vars(units).items() if not name.startswith("_") and isinstance(value, str)}
+COUNTING = {"rate", "irate", "increase"}
+
+per_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+per_target = pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.place)
+
+
+def variables(path: Path) -> dict[str, dict[str, Any]]:
+    return {variable["name"]: variable for variable in load(path)["templating"]["list"]}
+
+
+def test_they_are_what_the_build_makes_of_them() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "grafana" / "build.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_six_are_there() -> None:
+    names = ("overview", "ingestion", "executors", "database", "resources", "itself")
+    assert {path.stem for path in FILES} == {f"headgate-{name}" for name in names}
+
+
+@per_file
+def test_uid_and_ids(path: Path) -> None:
+    """A dashboard keeps its uid for ever: links and alerts name it. Ids of panels are unique."""
+    board = load(path)
+    assert board["uid"] == path.stem
+    assert board["tags"] == ["headgate"]
+    ids = [panel["id"] for panel in [*board["panels"], *panels(board)] if panel["type"] != "row"]
+    assert len({*ids}) == len(panels(board))
+
+
+@per_file
+def test_links_lead_to_the_other_dashboards_and_keep_time_and_variables(path: Path) -> None:
+    links = load(path)["links"]
+    assert {link["url"] for link in links} == {f"/d/{other.stem}" for other in FILES if other != path}
+    assert all(link["includeVars"] and link["keepTime"] and not link["targetBlank"] for link in links)
+
+
+def test_the_dashboards_that_alerts_name_exist() -> None:
+    named = {rule["alert"]: rule["annotations"].get("dashboard_url", "") for rule in rules() if "alert" in rule}
+    known = {path.stem for path in FILES}
+    for alert, url in named.items():
+        if "/d/" in url:
+            assert url.partition("/d/")[2].partition("?")[0].partition("/")[0] in known, alert
+
+
+@per_file
+def test_alerts_are_annotations(path: Path) -> None:
+    (annotation,) = load(path)["annotations"]["list"]
+    assert annotation["datasource"] == SOURCE
+    assert annotation["enable"]
+    (selection,) = selections(filled(annotation["expr"]))
+    assert selection.name == "ALERTS"
+
+
+@per_file
+def test_panels_lie_beside_each_other(path: Path) -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in load(path)["panels"]:
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert place["x"] + place["w"] <= 24, panel["title"]
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+@per_file
+def test_every_panel_has_thresholds_and_says_what_to_do(path: Path) -> None:
+    for panel in panels(load(path)):
+        steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+        assert steps[0]["value"] is None, panel["title"]
+        assert [step["value"] for step in steps[1:]] == sorted(step["value"] for step in steps[1:]), panel["title"]
+        assert panel["description"].endswith("."), panel["title"]
+        assert len(panel["description"]) > 40, panel["title"]
+
+
+@per_file
+def test_limits_are_drawn_from_metrics(path: Path) -> None:
+    """A transformation makes a query that is there the threshold of the panel's other series."""
+    for panel in panels(load(path)):
+        limits = {target["refId"] for target in panel["targets"] if target["legendFormat"] == "limit"}
+        drawn = {
+            one["options"]["configRefId"] for one in panel.get("transformations") or [] if one["id"] == "configFromData"
+        }
+        assert drawn == limits, panel["title"]
+        if limits:
+            assert panel["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"] == "dashed", panel["title"]
+
+
+# -- the rules of dashboard-linter, by their names ---------------------------------------------------------
+
+
+@per_file
+def test_template_datasource_rule(path: Path) -> None:
+    (source,) = [variable for variable in variables(path).values() if variable["type"] == "datasource"]
+    assert (source["name"], source["label"], source["query"]) == ("datasource", "Data source", "prometheus")
+
+
+@per_file
+@pytest.mark.parametrize("name", ["job", "instance"])
+def test_template_job_and_instance_rule(path: Path, name: str) -> None:
+    variable = variables(path)[name]
+    assert (variable["type"], variable["label"], variable["datasource"]) == ("query", name.title(), SOURCE)
+    assert (variable["multi"], variable["includeAll"], variable["allValue"]) == (True, True, ".+")
+
+
+@per_file
+def test_template_label_promql_and_on_time_change_reload_rule(path: Path) -> None:
+    for variable in variables(path).values():
+        if variable["type"] == "query":
+            question = variable["query"]["query"]
+            inner, _, label = question.removeprefix("label_values(").removesuffix(")").rpartition(", ")
+            assert question == f"label_values({inner}, {label})"
+            assert label == variable["name"]
+            promql_parser.parse(filled(inner))
+            assert variable["refresh"] == 2, variable["name"]
+
+
+@per_file
+def test_panel_datasource_title_description_units_no_targets_rule(path: Path) -> None:
+    for panel in panels(load(path)):
+        assert panel["datasource"] == SOURCE, panel["title"]
+        assert panel["title"]
+        assert panel["description"]
+        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, panel["title"]
+        assert panel["targets"], panel["title"]
+        assert all(target["datasource"] == SOURCE for target in panel["targets"]), panel["title"]
+
+
+@per_file
+def test_uneditable_dashboard_rule(path: Path) -> None:
+    assert load(path)["editable"] is False
+
+
+@per_target
+def test_target_promql_job_and_instance_rule(target: Target) -> None:
+    for selection in selections(filled(target.raw, job="$job", instance="$instance")):
+        found = {name: selection.matchers.get(name) for name in ("job", "instance")}
+        assert found == {"job": "$job", "instance": "$instance"}, selection.name
+    assert '=~"$job"' in target.raw
+    assert '=~"$instance"' in target.raw
+
+
+@per_target
+def test_target_rate_interval_rule(target: Target) -> None:
+    for selection in selections(target.promql()):
+        if selection.range is not None and selection.functions[-1] in {"rate", "irate"}:
+            assert selection.range == timedelta(minutes=4), "rate() takes $__rate_interval"
+
+
+@per_target
+def test_target_counter_agg_and_histogram_rule(target: Target) -> None:
+    for selection in selections(target.promql()):
+        if selection.name.endswith("_total"):
+            assert selection.functions[-1] in COUNTING, selection.name
+        if selection.name.endswith("_bucket"):
+            assert "histogram_quantile" in selection.functions, selection.name

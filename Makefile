@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: help demo test check bench format clean services gotools dashboards
+.PHONY: help demo test check bench docs format clean services gotools dashboards
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -51,6 +51,10 @@ bench: .venv/.bench services ## measure beside what people use today (ROWS=20000
 
 dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
 	$(BIN)/python grafana/build.py
+
+docs: .venv/.dev ## make the pages that are generated
+	$(BIN)/python -m daemon.settings_page > docs/configuration.md
+	$(BIN)/python -m daemon.metrics_page > docs/metrics.md
 
 format: .venv/.dev ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -6,18 +6,19 @@ import asyncio
 import contextlib
 import fcntl
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from .errors import DatabaseUnavailableError, RetryableError, StartupError
+from .database_errors import Classification, classify, is_of_database, meaning, reason_of
+from .errors import DatabaseUnavailableError, StartupError
 from .pool_watch import DatabasePoolStats, PoolWatch
+from .server_watch import ServerWatch
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -25,25 +26,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 Dialect = Literal["postgresql", "sqlite"]
-Classification = Literal["transient", "data", "configuration", "other"]
-
+APPLICATION_NAME: Final = "headgate"
+"""What the server knows our connections by."""
 SQLITE_BUSY_SECONDS: Final = 60
 """How long SQLite waits for a lock held by somebody else's tool; our own writers queue before they get there."""
-
-CLASSES: Final[dict[str, Classification]] = {
-    # SQLSTATE classes, https://www.postgresql.org/docs/current/errcodes-appendix.html
-    "08": "transient",  # connection
-    "40": "transient",  # serialization, deadlock
-    "53": "transient",  # insufficient resources
-    "55": "transient",  # lock not available
-    "57": "transient",  # operator intervention
-    "58": "transient",  # system error
-    "22": "data",
-    "23": "data",
-    "28": "configuration",  # authorization
-    "3D": "configuration",  # no such database
-    "42": "configuration",  # syntax, access rule, undefined object
-}
 
 
 class Database:
@@ -58,7 +44,6 @@ class Database:
         pool_timeout_seconds: float,
         leak_seconds: float,
         connect_timeout_seconds: float,
-        application_name: str = "headgate",
     ) -> None:
         self._url: URL = sa.make_url(url)
         self.dialect: Dialect = "postgresql" if self._url.get_backend_name() == "postgresql" else "sqlite"
@@ -66,19 +51,12 @@ class Database:
         self._lock_descriptor: int | None = None
         # SQLite has one writer; ours queue here in order instead of racing for its lock.
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else contextlib.nullcontext()
-        arguments: dict[str, Any] = (
-            {"timeout": connect_timeout_seconds, "server_settings": {"application_name": application_name}}
+        self._arguments: dict[str, Any] = (
+            {"timeout": connect_timeout_seconds, "server_settings": {"application_name": APPLICATION_NAME}}
             if self.dialect == "postgresql"
             else {"timeout": SQLITE_BUSY_SECONDS}
         )
-        self.engine: AsyncEngine = create_async_engine(
-            self._url,
-            pool_size=pool_size,
-            max_overflow=max_overflow,
-            pool_timeout=pool_timeout_seconds,
-            pool_pre_ping=self.dialect == "postgresql",
-            connect_args=arguments,
-        )
+        self.engine = self._engine(pool_size, max_overflow, pool_timeout_seconds)
         if self.dialect == "sqlite":
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
         self._watch = PoolWatch(
@@ -115,6 +93,23 @@ class Database:
             os.close(self._lock_descriptor)
             self._lock_descriptor = None
 
+    def _engine(self, pool_size: int, max_overflow: int, pool_timeout_seconds: float) -> AsyncEngine:
+        return create_async_engine(
+            self._url,
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            pool_timeout=pool_timeout_seconds,
+            pool_pre_ping=self.dialect == "postgresql",
+            connect_args=self._arguments,
+        )
+
+    def server_watch(self, applications: Collection[str], interval_seconds: float) -> ServerWatch | None:
+        """Return the watch over the server's connections, on one of its own; None for SQLite, which has no server."""
+        if self.dialect == "sqlite":
+            return None
+        engine = self._engine(1, 0, self._connect_timeout_seconds)
+        return ServerWatch(engine, applications=(APPLICATION_NAME, *applications), interval_seconds=interval_seconds)
+
     def _own_file(self) -> None:
         path = Path(self._url.database or "")
         lock = path.with_name(path.name + ".lock")
@@ -148,10 +143,10 @@ class Database:
         place = f"{self._url.host or 'localhost'}:{self._url.port or 5432}/{self._url.database}"
         where = str(self._url.database) if self.dialect == "sqlite" else place
         try:
-            async with asyncio.timeout(timeout_seconds), self.engine.connect() as connection:
+            async with asyncio.timeout(timeout_seconds), self._connection("read") as connection:
                 await connection.execute(sa.select(1))
         except (OSError, TimeoutError, DBAPIError) as error:
-            reason = "no answer in time" if isinstance(error, TimeoutError) else _reason(error)
+            reason = "no answer in time" if isinstance(error, TimeoutError) else reason_of(error)
             raise DatabaseUnavailableError(
                 f"database {where} cannot be reached: {reason}; start it or correct database.url"
             ) from error
@@ -160,41 +155,43 @@ class Database:
             if not type(error).__module__.startswith("asyncpg"):
                 raise
             raise DatabaseUnavailableError(
-                f"database {where} refuses: {_reason(error)}; correct database.url or the server's rights"
+                f"database {where} refuses: {reason_of(error)}; correct database.url or the server's rights"
             ) from error
 
     @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
+    async def read(self, operation: str = "read") -> AsyncIterator[AsyncConnection]:
         """Give a connection in a transaction that only reads; on SQLite beside a writer, by its snapshot."""
-        async with self._watch.checkout("read") as connection, connection.begin():
+        async with self._connection(operation) as connection, connection.begin():
             if self.dialect == "sqlite":
                 await connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextlib.asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, operation: str = "write") -> AsyncIterator[AsyncConnection]:
         """Give a connection in a transaction that is committed at the end, or undone on any error."""
-        async with self._writer, self._watch.checkout("write") as connection, connection.begin():
+        async with self._writer, self._connection(operation) as connection, connection.begin():
             if self.dialect == "sqlite":
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
+
+    @contextlib.asynccontextmanager
+    async def _connection(self, operation: str) -> AsyncIterator[AsyncConnection]:
+        """Give a connection of the pool; what fails at the database is counted."""
+        try:
+            async with self._watch.checkout(operation) as connection:
+                yield connection
+        except Exception as error:
+            if is_of_database(error):
+                self._watch.failed(meaning(error, sqlite=self.dialect == "sqlite").counted_as)
+            raise
 
     def stats(self) -> DatabasePoolStats:
         """Return the pool's numbers at this moment; safe to call from any thread."""
         return self._watch.stats()
 
     def classify(self, error: BaseException) -> Classification:
-        """Say whether a failed transaction may work later, by SQLSTATE where there is one."""
-        for cause in _causes(error):
-            state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-            if isinstance(state, str) and state[:2] in CLASSES:
-                return CLASSES[state[:2]]
-        for cause in _causes(error):
-            if isinstance(cause, (RetryableError, PoolTimeoutError, ConnectionError, TimeoutError, InterfaceError)):
-                return "transient"
-            if isinstance(cause, DBAPIError) and cause.connection_invalidated:
-                return "transient"
-        return _classify_sqlite(error) if self.dialect == "sqlite" else "other"
+        """Say whether a failed transaction may work later."""
+        return classify(error, sqlite=self.dialect == "sqlite")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
@@ -204,26 +201,3 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
-
-
-def _causes(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        original = getattr(error, "orig", None)
-        error = original if isinstance(original, BaseException) else error.__cause__
-    return found
-
-
-def _classify_sqlite(error: BaseException) -> Classification:
-    text = str(error).lower()
-    if isinstance(error, OperationalError) and any(word in text for word in ("locked", "busy", "full", "i/o")):
-        return "transient"
-    if isinstance(error, sa.exc.IntegrityError):
-        return "data"
-    return "other"
-
-
-def _reason(error: BaseException) -> str:
-    cause = _causes(error)[-1]
-    return (str(cause).strip() or type(cause).__name__).splitlines()[0]

@@ -255,7 +255,7 @@ class Dispatcher:
         loaded_at = started
         outcome: Outcome | None = None
         try:
-            async with self._database.write() as connection:
+            async with self._database.write("load") as connection:
                 await self._ledger.lock(connection, job)
                 loaded = await load(connection, dataset, accepted, job.id)
                 loaded_at = time.perf_counter()

@@ -84,7 +84,7 @@ class Ledger:
         A first job that is queued but whose file no living daemon has is adopted: it is pointed at this
         submission's file, which has the same bytes. With `adopt` a job queued in this very spool is taken too.
         """
-        async with self._database.write() as connection:
+        async with self._database.write("enter") as connection:
             queued = await self._insert(connection, submission, state="queued", unique=True)
             if queued is not None:
                 return queued
@@ -103,7 +103,7 @@ class Ledger:
 
     async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
         """Enter a submission that no dataset takes, as `rejected` at once."""
-        async with self._database.write() as connection:
+        async with self._database.write("enter") as connection:
             job = await self._insert(connection, submission, state="queued", unique=True)
             if job is None:
                 first = await self._holder(connection, submission)
@@ -232,7 +232,7 @@ class Ledger:
             )
             .returning(*table.c)
         )
-        async with self._database.write() as connection:
+        async with self._database.write("claim") as connection:
             row = (await connection.execute(statement)).mappings().one_or_none()
             if row is None:
                 return None
@@ -242,7 +242,7 @@ class Ledger:
     async def beat(self) -> None:
         """Tell the others that this daemon lives; a row that was reaped meanwhile is entered anew."""
         daemon = self._tables.daemon
-        async with self._database.write() as connection:
+        async with self._database.write("beat") as connection:
             result = await connection.execute(
                 daemon.update().where(daemon.c.id == self.daemon_id).values(beat_at=self._now)
             )
@@ -257,7 +257,7 @@ class Ledger:
         was there at `max_lost_leases` deaths is given up, or it could take every daemon down for ever.
         """
         daemon, table = self._tables.daemon, self._tables.job
-        async with self._database.write() as connection:
+        async with self._database.write("beat") as connection:
             expired = await connection.execute(
                 sa.select(daemon.c.id).where(
                     daemon.c.id != self.daemon_id,

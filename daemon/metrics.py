@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import platform
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -12,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from ingest.errors import CATALOGUE
 
 from . import __version__
+from .definitions import Definition, Definitions, counter, define, gauge, histogram
 from .jobs import TERMINAL, RowCounts
 from .submissions import UNMATCHED
 
@@ -42,6 +44,43 @@ REJECT_CODES: Final = tuple(
 )
 
 
+DATASET: Final = "a configured dataset (the first 50), _unmatched, _other"
+
+DEFINITIONS: Final[Definitions] = define(
+    counter("ingest_jobs_total", "Jobs ended, by outcome.", dataset=DATASET, outcome=TERMINAL),
+    counter(
+        "ingest_rows_total",
+        "Physical data rows by what became of them; read is the sum of the others.",
+        dataset=DATASET,
+        result=RESULTS,
+    ),
+    counter("ingest_rejects_total", "Errors found in workbooks, by code.", code=(*REJECT_CODES, OTHER)),
+    counter("ingest_bytes_total", "Bytes of workbooks whose jobs ended.", dataset=DATASET),
+    counter("ingest_retries_total", "Attempts that failed and are repeated.", reason=RETRY_REASONS),
+    histogram("ingest_stage_seconds", "Time a job spent in each stage.", STAGE_SECONDS, stage=STAGES),
+    gauge("dataset_last_success_timestamp_seconds", "When the dataset was last loaded; 0 if never.", dataset=DATASET),
+    gauge(
+        "dataset_last_attempt_timestamp_seconds",
+        "When a job of the dataset was last begun; 0 if never.",
+        dataset=DATASET,
+    ),
+    gauge(
+        "dataset_freshness_target_seconds",
+        "How old the last load of the dataset may be; 0 if it may be of any age.",
+        dataset=DATASET,
+    ),
+    counter(
+        "label_overflow_total", "Label values beyond the allowed number, counted under _other.", label=("dataset",)
+    ),
+    gauge(
+        "threshold_ratio", "Use of a resource from which on operators want to know.", resource=("cpu", "memory", "disk")
+    ),
+    gauge("build_info", "Always 1; the labels say what runs.", version="Headgate's", python="the interpreter's"),
+    gauge("config_last_reload_successful", "1 if the last configuration was taken."),
+    gauge("config_last_reload_success_timestamp_seconds", "When a configuration was last taken."),
+)
+
+
 class Metrics:
     """Counters and gauges in a registry of their own; every label combination is there at 0 from the start."""
 
@@ -50,95 +89,48 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotation there
         self.registry = CollectorRegistry(auto_describe=False)
         self._datasets: set[str] = set()
-        self._define_ingest()
-        self._define_datasets()
-        self._define_process()
-
-    def _define_ingest(self) -> None:
-        registry = self.registry
-        self._jobs = Counter(
-            "headgate_ingest_jobs", "Jobs ended, by outcome.", ("dataset", "outcome"), registry=registry
-        )
-        self._rows = Counter(
-            "headgate_ingest_rows",
-            "Physical data rows by what became of them; read is the sum of the others.",
-            ("dataset", "result"),
-            registry=registry,
-        )
-        self._rejects = Counter(
-            "headgate_ingest_rejects", "Errors found in workbooks, by code.", ("code",), registry=registry
-        )
-        self._bytes = Counter(
-            "headgate_ingest_bytes", "Bytes of workbooks whose jobs ended.", ("dataset",), registry=registry
-        )
-        self._retries = Counter(
-            "headgate_ingest_retries", "Attempts that failed and are repeated.", ("reason",), registry=registry
-        )
+        self._jobs = self._counter("ingest_jobs_total")
+        self._rows = self._counter("ingest_rows_total")
+        self._rejects = self._counter("ingest_rejects_total")
+        self._bytes = self._counter("ingest_bytes_total")
+        self._retries = self._counter("ingest_retries_total")
+        stages = DEFINITIONS["ingest_stage_seconds"]
         self._stages = Histogram(
-            "headgate_ingest_stage_seconds",
-            "Time a job spent in each stage.",
-            ("stage",),
-            buckets=STAGE_SECONDS,
-            registry=registry,
+            stages.name, stages.meaning, tuple(stages.labels), buckets=stages.bounds, registry=self.registry
         )
-        for code in (*REJECT_CODES, OTHER):
-            self._rejects.labels(code)
-        for reason in RETRY_REASONS:
-            self._retries.labels(reason)
-        for stage in STAGES:
-            self._stages.labels(stage)
+        _prepare(self._stages, stages)
+        self._last_success = self._gauge("dataset_last_success_timestamp_seconds")
+        self._last_attempt = self._gauge("dataset_last_attempt_timestamp_seconds")
+        self._target = self._gauge("dataset_freshness_target_seconds")
+        self._overflow = self._counter("label_overflow_total")
+        self._threshold = self._gauge("threshold_ratio")
+        self._gauge("build_info").labels(__version__, platform.python_version()).set(1)
+        self._reload_ok = self._gauge("config_last_reload_successful")
+        self._reload_at = self._gauge("config_last_reload_success_timestamp_seconds")
+        self.set_datasets({})
 
-    def _define_datasets(self) -> None:
-        registry = self.registry
-        self._last_success = Gauge(
-            "headgate_dataset_last_success_timestamp_seconds",
-            "When the dataset was last loaded; 0 if never.",
-            ("dataset",),
-            registry=registry,
-        )
-        self._last_attempt = Gauge(
-            "headgate_dataset_last_attempt_timestamp_seconds",
-            "When a job of the dataset was last begun; 0 if never.",
-            ("dataset",),
-            registry=registry,
-        )
-        self._overflow = Counter(
-            "headgate_label_overflow",
-            "Label values beyond the allowed number, counted under _other.",
-            ("label",),
-            registry=registry,
-        )
-        self._overflow.labels("dataset")
-        self.set_datasets(())
+    def _counter(self, name: str) -> Counter:
+        definition = DEFINITIONS[name]
+        made = Counter(definition.name, definition.meaning, tuple(definition.labels), registry=self.registry)
+        _prepare(made, definition)
+        return made
 
-    def _define_process(self) -> None:
-        registry = self.registry
-        build = Gauge(
-            "headgate_build_info", "Always 1; the labels say what runs.", ("version", "python"), registry=registry
-        )
-        build.labels(__version__, platform.python_version()).set(1)
-        self._threshold = Gauge(
-            "headgate_threshold_ratio",
-            "Use of a resource from which on operators want to know.",
-            ("resource",),
-            registry=registry,
-        )
-        self._reload_ok = Gauge(
-            "headgate_config_last_reload_successful", "1 if the last configuration was taken.", registry=registry
-        )
-        self._reload_at = Gauge(
-            "headgate_config_last_reload_success_timestamp_seconds",
-            "When a configuration was last taken.",
-            registry=registry,
-        )
+    def _gauge(self, name: str) -> Gauge:
+        definition = DEFINITIONS[name]
+        made = Gauge(definition.name, definition.meaning, tuple(definition.labels), registry=self.registry)
+        _prepare(made, definition)
+        return made
 
     # -- what happened -------------------------------------------------------------------------------
 
-    def set_datasets(self, names: Iterable[str]) -> None:
-        """Make the series of the configured datasets, at 0; beyond `DATASETS_MAX` they share `_other`."""
-        allowed = list(names)
-        self._datasets |= {*allowed[:DATASETS_MAX], UNMATCHED}
+    def set_datasets(self, targets: Mapping[str, float | None]) -> None:
+        """Make the series of the configured datasets, at 0; beyond `DATASETS_MAX` they share `_other`.
+
+        `targets` says for each dataset how old its last load may be, in seconds; None for any age.
+        """
+        self._datasets |= {*list(targets)[:DATASETS_MAX], UNMATCHED}
         for name in [*sorted(self._datasets), OTHER]:
+            self._target.labels(name).set(targets.get(name) or 0.0)
             for outcome in TERMINAL:
                 self._jobs.labels(name, outcome)
             for result in RESULTS:
@@ -198,12 +190,25 @@ class Metrics:
         if dataset in self._datasets:
             self._last_success.labels(dataset).set(at)
 
-    def set_thresholds(self, *, cpu: float, memory: float) -> None:
+    def set_thresholds(self, *, cpu: float, memory: float, disk: float) -> None:
         """Export the operators' thresholds as ratios, so that rules copy no configuration."""
         self._threshold.labels("cpu").set(cpu)
         self._threshold.labels("memory").set(memory)
+        self._threshold.labels("disk").set(disk)
 
     def configuration_taken(self) -> None:
         """Note that a configuration was read and is in force."""
         self._reload_ok.set(1)
         self._reload_at.set(time.time())
+
+    def configuration_refused(self) -> None:
+        """Note that a configuration could not be taken; the one before stays in force."""
+        self._reload_ok.set(0)
+
+
+def _prepare(metric: Counter | Gauge | Histogram, definition: Definition) -> None:
+    """Make every series whose labels are known beforehand, at 0."""
+    values = tuple(definition.labels.values())
+    if values and all(isinstance(known, tuple) for known in values):
+        for combination in itertools.product(*values):
+            metric.labels(*combination)

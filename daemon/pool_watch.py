@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -16,15 +16,20 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import event
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from .database_errors import ERROR_CLASSES
 from .histogram import Histogram, HistogramSnapshot
 
 if TYPE_CHECKING:
+    from types import FrameType
+
+    from sqlalchemy.engine import Dialect
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 logger = logging.getLogger(__name__)
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-OPERATIONS: Final = ("read", "write")
+OPERATIONS: Final = ("read", "write", "enter", "claim", "load", "beat")
+"""What connections are taken for; at most 8."""
 WAIT_OUTCOMES: Final = ("ok", "timeout")
 STACK_FRAMES: Final = 12
 
@@ -41,6 +46,7 @@ class DatabasePoolStats:
     pending: int
     leaked: int
     timeout_seconds: float
+    leak_seconds: float
     used_seconds_total: float
     timeouts_total: int
     invalidations_total: int
@@ -50,23 +56,23 @@ class DatabasePoolStats:
     create: HistogramSnapshot
     use: HistogramSnapshot
     operations: Mapping[str, HistogramSnapshot]
+    errors: Mapping[str, int]
 
 
 @dataclass(slots=True, kw_only=True)
 class _Creation:
     """How long one checkout spent on making a connection, which is not waiting for the pool."""
 
-    started: float | None = None
     seconds: float = 0.0
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Holding:
-    """One connection in use; `leaked` once it was held longer than the limit."""
+    """One connection in use, of the pool it was taken from, and who took it."""
 
     since: float
+    pool: object
     stack: traceback.StackSummary
-    leaked: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +83,7 @@ class _Counts:
     opened: int = 0
     closed: int = 0
     used_seconds: float = 0.0
+    errors: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ERROR_CLASSES, 0))
     holdings: set[_Holding] = field(default_factory=set)
 
 
@@ -111,25 +118,26 @@ class PoolWatch:
         """Take a connection for one operation (one of `OPERATIONS`) and give it back."""
         connection = await self._acquire()
         holding = self._hold()
-        timer = asyncio.get_running_loop().call_later(self._leak_seconds, self._leak, holding)
+        timer = asyncio.get_running_loop().call_later(self._leak_seconds, self._leak, holding, operation)
         try:
             yield connection
         finally:
             timer.cancel()
-            try:
-                await connection.close()
-            finally:
-                self._release(holding, operation)
+            # A cancelled user must not keep the connection half returned: it counts as used until it is back.
+            returning = asyncio.ensure_future(self._return(connection, holding))
+            returning.add_done_callback(lambda _: self._release(holding, operation))
+            await asyncio.shield(returning)
 
     async def _acquire(self) -> AsyncConnection:
         creation = _Creation()
         token = _creation.set(creation)
         started = time.monotonic()
-        outcome = "ok"
+        outcome = None
         with self._lock:
             self._counts.pending += 1
         try:
-            return await self._engine.connect()
+            connection = await self._engine.connect()
+            outcome = "ok"
         except PoolTimeoutError:
             outcome = "timeout"
             raise
@@ -138,21 +146,33 @@ class PoolWatch:
             with self._lock:
                 self._counts.pending -= 1
                 self._counts.timeouts += outcome == "timeout"
-            self._wait[outcome].observe(max(0.0, time.monotonic() - started - creation.seconds))
+            # Neither a waiter that was cancelled nor a server that refused says how long one waits.
+            if outcome is not None:
+                self._wait[outcome].observe(max(0.0, time.monotonic() - started - creation.seconds))
+        return connection
 
     def _hold(self) -> _Holding:
-        stack = traceback.StackSummary.extract(traceback.walk_stack(None), limit=STACK_FRAMES, lookup_lines=False)
-        holding = _Holding(since=time.monotonic(), stack=stack)
+        stack = traceback.StackSummary.extract(_callers(), limit=STACK_FRAMES, lookup_lines=False)
+        holding = _Holding(since=time.monotonic(), pool=self._engine.sync_engine.pool, stack=stack)
         with self._lock:
             self._counts.holdings.add(holding)
         return holding
 
-    def _leak(self, holding: _Holding) -> None:
-        holding.leaked = True
+    def _leak(self, holding: _Holding, operation: str) -> None:
         logger.warning(
             "database connection held too long",
-            extra={"limit_seconds": self._leak_seconds, "taken_at": "".join(holding.stack.format())},
+            extra={
+                "operation": operation,
+                "limit_seconds": self._leak_seconds,
+                "taken_at": "".join(traceback.StackSummary.from_list(reversed(holding.stack)).format()),
+            },
         )
+
+    async def _return(self, connection: AsyncConnection, holding: _Holding) -> None:
+        """Give a connection back; one of a pool that was disposed of meanwhile is closed, for nobody will take it."""
+        if holding.pool is not self._engine.sync_engine.pool and not (connection.closed or connection.invalidated):
+            (await connection.get_raw_connection()).detach()
+        await connection.close()
 
     def _release(self, holding: _Holding, operation: str) -> None:
         seconds = time.monotonic() - holding.since
@@ -162,23 +182,30 @@ class PoolWatch:
         self._use.observe(seconds)
         self._operations[operation].observe(seconds)
 
+    def failed(self, error_class: str) -> None:
+        """Count an operation that failed; the class is one of `ERROR_CLASSES`."""
+        with self._lock:
+            self._counts.errors[error_class] += 1
+
     def stats(self) -> DatabasePoolStats:
         """Return the numbers at this moment; safe to call from any thread."""
         now = time.monotonic()
         pool: Any = self._engine.sync_engine.pool
+        idle = pool.checkedin()
         with self._lock:
             counts = self._counts
-            held = [(now - holding.since, holding.leaked) for holding in counts.holdings]
+            held = [now - holding.since for holding in counts.holdings]
             return DatabasePoolStats(
-                idle=pool.checkedin(),
+                idle=idle,
                 used=len(held),
                 size=self._size,
                 max=self._max,
-                overflow=max(0, pool.overflow()),
+                overflow=max(0, counts.opened - counts.closed - self._size),
                 pending=counts.pending,
-                leaked=sum(leaked for _, leaked in held),
+                leaked=sum(seconds > self._leak_seconds for seconds in held),
                 timeout_seconds=self._timeout_seconds,
-                used_seconds_total=counts.used_seconds + sum(seconds for seconds, _ in held),
+                leak_seconds=self._leak_seconds,
+                used_seconds_total=counts.used_seconds + sum(held),
                 timeouts_total=counts.timeouts,
                 invalidations_total=counts.invalidations,
                 opened_total=counts.opened,
@@ -187,20 +214,26 @@ class PoolWatch:
                 create=self._create.snapshot(),
                 use=self._use.snapshot(),
                 operations={name: histogram.snapshot() for name, histogram in self._operations.items()},
+                errors=dict(counts.errors),
             )
 
     # -- SQLAlchemy's events -------------------------------------------------------------------------
 
-    def _connecting(self, *_: object) -> None:
-        creation = _creation.get()
-        if creation is not None:
-            creation.started = time.monotonic()
+    def _connecting(
+        self, dialect: Dialect, _record: object, arguments: tuple[Any, ...], options: dict[str, Any]
+    ) -> object:
+        """Connect in the engine's place: only so is an attempt that fails timed too."""
+        started = time.monotonic()
+        try:
+            return dialect.connect(*arguments, **options)
+        finally:
+            seconds = time.monotonic() - started
+            self._create.observe(seconds)
+            creation = _creation.get()
+            if creation is not None:
+                creation.seconds += seconds
 
     def _connected(self, *_: object) -> None:
-        creation = _creation.get()
-        if creation is not None and creation.started is not None:
-            creation.seconds = time.monotonic() - creation.started
-            self._create.observe(creation.seconds)
         with self._lock:
             self._counts.opened += 1
 
@@ -211,3 +244,12 @@ class PoolWatch:
     def _invalidated(self, *_: object) -> None:
         with self._lock:
             self._counts.invalidations += 1
+
+
+def _callers() -> Iterator[tuple[FrameType, int]]:
+    """Yield the frames of who takes a connection, without those of taking it."""
+    return (
+        (frame, line)
+        for frame, line in traceback.walk_stack(None)
+        if frame.f_globals.get("__name__") not in {__name__, "contextlib", "asyncio.events", "asyncio.runners"}
+    )

@@ -49,14 +49,22 @@ class Pressure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupUse:
-    """A group of processes added up. CPU seconds are of those alive; bytes are resident."""
+class SystemUse:
+    """Everything about the machine at one moment."""
 
-    group: str
-    cpu_seconds: float
-    resident_bytes: int
-    open_fds: int
+    cpu: CpuUse
+    memory: MemoryUse
+    pressures: tuple[Pressure, ...]
     processes: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiskUse:
+    """What may be written on a disk, and its size; bytes, without what is kept for root."""
+
+    free_bytes: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,42 +167,28 @@ def process_counts(loadavg: Path = Path("/proc/loadavg")) -> tuple[int, int]:
     return processes, threads
 
 
-class ProcessGroup:
-    """A named set of processes whose CPU time goes on counting when one of them ends."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._ended_seconds = 0.0
-        self._seen: dict[int, float] = {}
-
-    def use(self, pids: tuple[int, ...]) -> GroupUse:
-        """Add the given processes up; those that have gone keep the CPU time they were last seen with."""
-        seen: dict[int, float] = {}
-        resident = descriptors = 0
-        for pid in pids:
-            try:
-                process = psutil.Process(pid)
-                with process.oneshot():
-                    times = process.cpu_times()
-                    seen[pid] = times.user + times.system
-                    resident += process.memory_info().rss
-                    descriptors += process.num_fds()
-            except psutil.Error:
-                continue
-        self._ended_seconds += sum(seconds for pid, seconds in self._seen.items() if pid not in seen)
-        self._seen = seen
-        return GroupUse(
-            group=self._name,
-            cpu_seconds=self._ended_seconds + sum(seen.values()),
-            resident_bytes=resident,
-            open_fds=descriptors,
-            processes=len(seen),
-        )
+def system_use(cgroup: Cgroup) -> SystemUse:
+    """Return everything about the machine now."""
+    processes, threads = process_counts()
+    return SystemUse(
+        cpu=cpu_use(cgroup),
+        memory=memory_use(cgroup),
+        pressures=pressures(cgroup),
+        processes=processes,
+        threads=threads,
+    )
 
 
-def own_pid() -> tuple[int, ...]:
-    """Return the daemon's own process id, as a group of one."""
-    return (os.getpid(),)
+def disk_use(folder: Path) -> DiskUse:
+    """Return how full the disk of a folder is. Blocking, and on a network disk perhaps for long.
+
+    Raises:
+        OSError: the folder is not there any more.
+
+    """
+    stat = os.statvfs(folder)
+    used = stat.f_blocks - stat.f_bfree
+    return DiskUse(free_bytes=stat.f_bavail * stat.f_frsize, size_bytes=(used + stat.f_bavail) * stat.f_frsize)
 
 
 def _memberships(path: Path) -> dict[str, str]:

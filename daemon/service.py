@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from . import __version__
 from .api import Api, load_token
-from .collectors import (
-    Collectors,
-    backlog_metrics,
-    database_metrics,
-    executor_metrics,
-    group_metrics,
-    loop_metrics,
-    system_metrics,
-)
+from .collectors import Collectors
 from .config import pool_sizes
 from .cores import available_cores, cpu_workers, io_workers
 from .database import Database
@@ -34,10 +26,10 @@ from .job_queries import JobQueries
 from .ledger import Ledger
 from .loopwatch import LoopWatch
 from .metrics import Metrics
-from .resources import ProcessGroup, find_cgroup, own_pid
 from .signals import StopRequest, captured_signals
 from .spool import Spool
 from .submissions import Submissions
+from .telemetry import add_collectors
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -45,6 +37,7 @@ if TYPE_CHECKING:
     from ingest.spec import Dataset
 
     from .config import Settings
+    from .server_watch import ServerWatch
 
 logger = logging.getLogger(__name__)
 
@@ -171,10 +164,12 @@ async def open_core(
         await ledger.register(spool.id)
         await stack.enter_async_context(ledger)
         metrics = Metrics()
-        metrics.set_datasets(known)
+        metrics.set_datasets({name: dataset.freshness_seconds for name, dataset in known.items()})
         metrics.configuration_taken()
         metrics.set_thresholds(
-            cpu=settings.resources.cpu_threshold / 100, memory=settings.resources.memory_threshold / 100
+            cpu=settings.resources.cpu_threshold / 100,
+            memory=settings.resources.memory_threshold / 100,
+            disk=settings.resources.disk_threshold / 100,
         )
         dispatcher = Dispatcher(
             ledger=ledger,
@@ -248,7 +243,12 @@ async def serve(settings: Settings, datasets: Sequence[Dataset], *, environ: Map
         await stack.enter_async_context(running(loop_watch, "loop watch", failures))
         readiness = Readiness(core, stop)
         if settings.exporter.enabled:
-            await stack.enter_async_context(_exporter(settings, core, loop_watch, readiness))
+            server_watch = core.database.server_watch(
+                settings.database.watch_applications, settings.resources.check_interval_seconds
+            )
+            if server_watch is not None:
+                await stack.enter_async_context(running(server_watch, "server watch", failures))
+            await stack.enter_async_context(_exporter(settings, core, loop_watch, server_watch, readiness))
         if settings.api.enabled:
             await _enter_api(stack, settings, core)
         if settings.intake.folders:
@@ -295,21 +295,19 @@ def _database(settings: Settings, cores: float) -> Database:
     )
 
 
-def _exporter(settings: Settings, core: Core, loop_watch: LoopWatch, readiness: Readiness) -> Exporter:
-    collectors = Collectors(core.metrics.registry)
-    executors, database = core.executors, core.database
-    collectors.add("executors", lambda: executor_metrics(executors.stats()))
-    collectors.add("database", lambda: database_metrics(database.stats()))
-    collectors.add("loop", lambda: loop_metrics(loop_watch.stats()))
-    collectors.add("backlog", lambda: backlog_metrics(core.queries.backlog()))
-    if settings.resources.enabled:
-        cgroup, cores = find_cgroup(), available_cores()
-        daemon, workers = ProcessGroup("daemon"), ProcessGroup("cpu_workers")
-        collectors.add("system", lambda: system_metrics(cgroup, cores))
-        collectors.add(
-            "groups",
-            lambda: group_metrics((daemon.use(own_pid()), workers.use(executors.stats().cpu.worker_pids))),
-        )
+def _exporter(
+    settings: Settings, core: Core, loop_watch: LoopWatch, server_watch: ServerWatch | None, readiness: Readiness
+) -> Exporter:
+    add_collectors(
+        Collectors(core.metrics.registry),
+        settings,
+        executors=core.executors,
+        database=core.database,
+        server=server_watch,
+        queries=core.queries,
+        loop=loop_watch,
+        spool=settings.state_dir,
+    )
     limit = settings.exporter.stall_seconds
 
     def healthy() -> str | None:

@@ -89,6 +89,10 @@ class DatabaseSettings(Section):
     pool_timeout_seconds: Seconds = Field(default=30, description="How long a caller waits for a connection.")
     leak_seconds: Seconds = Field(default=300, description="A connection held for longer counts as leaked.")
     connect_timeout_seconds: Seconds = Field(default=10, description="How long a connection may take to open.")
+    watch_applications: Annotated[tuple[str, ...], BeforeValidator(_listed), Field(max_length=10)] = Field(
+        default=(),
+        description="Application names whose connections to the PostgreSQL server are counted apart, at most 10.",
+    )
 
 
 class ExecutorSettings(Section):
@@ -195,7 +199,13 @@ class ResourceSettings(Section):
     enabled: bool = Field(default=True, description="Whether resources are measured.")
     cpu_threshold: Percent = Field(default=80, description="CPU use in percent above which an alert fires.")
     memory_threshold: Percent = Field(default=85, description="Memory use in percent above which an alert fires.")
-    check_interval_seconds: Seconds = Field(default=60, description="Time between two measurements.")
+    disk_threshold: Percent = Field(
+        default=90, description="Use of the spool's disk in percent above which an alert fires."
+    )
+    check_interval_seconds: Seconds = Field(
+        default=60,
+        description="Time between two looks at what costs more than a file: the database server's connections.",
+    )
 
 
 class LoggingSettings(Section):

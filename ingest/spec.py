@@ -219,11 +219,15 @@ class Dataset(Model):
     constants: dict[str, Constant] = Key(default_factory=dict)
     expect: Expect = Expect()
     transform: str | None = Key(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+    freshness_seconds: Annotated[float, Key(gt=0, allow_inf_nan=False)] | None = None
 
     @cached_property
     def digest(self) -> str:
-        """The sha256 of the specification's content, whatever the order of keys, comments and written defaults."""
-        content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        """The sha256 of the specification's content, whatever the order of keys, comments and written defaults.
+
+        How often workbooks should come changes nothing in what becomes of their rows.
+        """
+        content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"freshness_seconds"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @field_validator("error_cells", mode="before")

@@ -2,44 +2,48 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon import resources
-from daemon.collectors import (
-    Collectors,
-    backlog_metrics,
-    database_metrics,
-    executor_metrics,
-    group_metrics,
-    loop_metrics,
-    system_metrics,
-)
+from daemon.collectors import Collectors
 from daemon.database import Database
 from daemon.executors import Executors
-from daemon.job_queries import BacklogSnapshot
+from daemon.job_queries import JobQueries
 from daemon.loopwatch import LoopWatch
 from daemon.metrics import Metrics
+from daemon.metrics_page import render
+from daemon.settings import Settings
+from daemon.telemetry import CATALOGUE, add_collectors
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from daemon.definitions import Definition
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 DATASETS = [f"dataset_{number}" for number in range(20)]
+ANY_VALUE = {
+    "dataset": (*DATASETS, "_unmatched", "_other"),
+    "kind": ("task", "parse", "probe"),
+    "application": ("headgate", "erp", "_other"),
+    "scope": ("cgroup",),
+    "group": ("daemon", "cpu_workers"),
+    "collector": ("executors", "database", "database_server", "loop", "backlog", "disk", "system", "groups"),
+}
+"""What labels whose values the configuration decides have here."""
 
 
 @pytest.fixture
-async def exposition(tmp_path: Path) -> str:
-    """What a daemon with 20 datasets exports, from the real parts."""
+async def exposition(tmp_path: Path, postgres_database: str) -> str:
+    """What a daemon with 20 datasets exports, from the real parts, before it has done anything."""
     metrics = Metrics()
-    metrics.set_datasets(DATASETS)
-    metrics.set_thresholds(cpu=0.8, memory=0.85)
+    metrics.set_datasets(dict.fromkeys(DATASETS, 3600.0))
+    metrics.set_thresholds(cpu=0.8, memory=0.85, disk=0.9)
     metrics.configuration_taken()
-    collectors = Collectors(metrics.registry)
-    cgroup, group = resources.find_cgroup(), resources.ProcessGroup("daemon")
     executors = Executors(
         cpu_workers=1,
         io_workers=1,
@@ -54,34 +58,75 @@ async def exposition(tmp_path: Path) -> str:
         start_timeout_seconds=10,
     )
     database = Database(
-        url=f"sqlite+aiosqlite:///{tmp_path / 'x.db'}",
+        url=postgres_database,
         pool_size=1,
         max_overflow=0,
         pool_timeout_seconds=1,
         leak_seconds=1,
         connect_timeout_seconds=1,
     )
-    async with database:
-        collectors.add("executors", lambda: executor_metrics(executors.stats()))
-        collectors.add("database", lambda: database_metrics(database.stats()))
-        collectors.add("loop", lambda: loop_metrics(LoopWatch().stats()))
-        collectors.add(
-            "backlog", lambda: backlog_metrics(BacklogSnapshot(jobs=0, bytes=0, oldest_at=None, dead_jobs=0))
+    server = database.server_watch(("erp",), 60)
+    assert server is not None
+    async with database, server:
+        add_collectors(
+            Collectors(metrics.registry),
+            Settings.from_layers(),
+            executors=executors,
+            database=database,
+            server=server,
+            queries=JobQueries(database),
+            loop=LoopWatch(),
+            spool=tmp_path,
         )
-        collectors.add("system", lambda: system_metrics(cgroup, 2.0))
-        collectors.add("groups", lambda: group_metrics([group.use(resources.own_pid())]))
         return generate_latest(metrics.registry).decode()
 
 
 def test_the_collectors_succeed(exposition: str) -> None:
     successes = [line for line in exposition.splitlines() if line.startswith("headgate_scrape_collector_success{")]
-    assert len(successes) == 6
+    assert len(successes) == 8
     assert all(line.endswith(" 1.0") for line in successes), successes
 
 
 def test_under_1500_series_with_20_datasets(exposition: str) -> None:
     families = list(text_string_to_metric_families(exposition))
     assert 300 < sum(len(family.samples) for family in families) < 1500
+
+
+def test_what_is_exported_is_what_the_catalogue_says(exposition: str) -> None:
+    defined = {definition.name for definition in CATALOGUE}
+    families = [family for family in text_string_to_metric_families(exposition) if family.name.startswith("headgate_")]
+    exported = {family.name + ("_total" if family.type == "counter" else ""): family for family in families}
+    assert exported.keys() == defined
+    assert len(CATALOGUE) == len(defined)
+    for definition in CATALOGUE:
+        family = exported[definition.name]
+        assert (family.type, family.documentation) == (definition.kind, definition.meaning)
+        for sample in family.samples:
+            assert sample.labels.keys() - {"le"} == definition.labels.keys(), sample
+
+
+@pytest.mark.parametrize("definition", CATALOGUE, ids=lambda definition: definition.name)
+def test_every_series_is_there_before_anything_happens(definition: Definition, exposition: str) -> None:
+    """Known label values make one series each; of the others one that is known stands for all."""
+    if definition.name == "headgate_build_info":
+        return
+    if "pressure" in definition.name and not Path("/proc/pressure/cpu").exists():
+        pytest.skip("this kernel counts no pressure")
+    known = [values if isinstance(values, tuple) else ANY_VALUE[label] for label, values in definition.labels.items()]
+    suffix = "_count" if definition.kind == "histogram" else ""
+    lines = {line.rpartition(" ")[0] for line in exposition.splitlines()}
+    for combination in itertools.product(*known):
+        labels = zip(definition.labels, combination, strict=True)
+        inside = ",".join(f'{label}="{value}"' for label, value in sorted(labels))
+        series = definition.name + suffix + (f"{{{inside}}}" if inside else "")
+        if "{" not in series or "scope" not in series:
+            assert series in lines, series
+        else:
+            assert {series, series.replace('"cgroup"', '"host"')} & lines, series
+
+
+def test_the_page_of_metrics_is_in_step_with_the_catalogue() -> None:
+    assert PAGE.read_text(encoding="utf-8") == render(), "run: make docs"
 
 
 def test_no_histogram_has_a_dataset(exposition: str) -> None:

@@ -19,9 +19,9 @@ from daemon.exporter import Exporter
 from daemon.loopwatch import LoopWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from prometheus_client import Metric
+    from daemon.definitions import Measured
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, str, bytes]:
@@ -94,11 +94,11 @@ async def test_a_collector_that_fails_costs_only_its_own_part() -> None:
     registry = CollectorRegistry()
     collectors = Collectors(registry)
 
-    def broken() -> Iterator[Metric]:
+    def broken() -> Measured:
         raise RuntimeError("no numbers")
 
-    collectors.add("broken", broken)
-    collectors.add("fine", list)
+    collectors.add("broken", {}, broken)
+    collectors.add("fine", {}, dict)
     async with exporter(registry) as serving:
         status, _, body = await asyncio.to_thread(get, serving.port, "/metrics")
     assert status == 200
@@ -111,12 +111,12 @@ async def test_many_who_ask_at_once_share_one_rendering() -> None:
     registry = CollectorRegistry()
     collectors, runs = Collectors(registry), []
 
-    def slow() -> list[Metric]:
+    def slow() -> Measured:
         runs.append(1)
         time.sleep(0.5)
-        return []
+        return {}
 
-    collectors.add("slow", slow)
+    collectors.add("slow", {}, slow)
     runs.clear()
     async with exporter(registry) as serving:
         answers = await asyncio.gather(*(asyncio.to_thread(get, serving.port, "/metrics") for _ in range(4)))

@@ -23,7 +23,7 @@ def samples(metrics: Metrics) -> list[Sample]:
 @pytest.fixture
 def metrics() -> Metrics:
     made = Metrics()
-    made.set_datasets(["orders", "stock"])
+    made.set_datasets({"orders": 3600.0, "stock": None})
     return made
 
 
@@ -46,6 +46,8 @@ def test_every_combination_is_there_before_anything_happens(metrics: Metrics) ->
     assert value(metrics, "headgate_ingest_rejects_total", code="cell.type") == 0
     assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="stock") == 0
     assert value(metrics, "headgate_ingest_stage_seconds_count", stage="commit") == 0
+    assert value(metrics, "headgate_dataset_freshness_target_seconds", dataset="orders") == 3600
+    assert value(metrics, "headgate_dataset_freshness_target_seconds", dataset="stock") == 0
 
 
 def test_a_job_that_ended_is_counted_once_in_each(metrics: Metrics) -> None:
@@ -78,7 +80,7 @@ def test_a_dataset_that_nobody_configured_is_counted_as_other(metrics: Metrics) 
 
 def test_datasets_beyond_the_limit_share_a_label() -> None:
     metrics = Metrics()
-    metrics.set_datasets([f"d{number}" for number in range(DATASETS_MAX + 5)])
+    metrics.set_datasets({f"d{number}": None for number in range(DATASETS_MAX + 5)})
     assert value(metrics, "headgate_ingest_bytes_total", dataset=f"d{DATASETS_MAX - 1}") == 0
     assert value(metrics, "headgate_ingest_bytes_total", dataset=f"d{DATASETS_MAX}") is None
 

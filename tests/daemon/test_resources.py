@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from daemon import resources
+from daemon.process_groups import ProcessGroup
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +84,7 @@ def test_without_a_cgroup_the_host_is_told_of(tmp_path: Path) -> None:
 def test_a_group_keeps_the_cpu_time_of_those_that_ended() -> None:
     script = "sum(n * n for n in range(6_000_000)); input()"
     with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as child:
-        group = resources.ProcessGroup("workers")
+        group = ProcessGroup("workers")
         pids = (os.getpid(), child.pid)
         seen = group.use(pids)
         while psutil.Process(child.pid).cpu_times().user < 0.2:

@@ -1,0 +1,78 @@
+"""What is measured in a daemon: joins the parts' snapshots to the metrics, and knows the whole catalogue of these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from . import collectors, database_metrics, executor_metrics, loop_metrics, metrics, system_metrics
+from .cores import available_cores
+from .process_groups import ProcessGroup, own_pid
+from .resources import disk_use, find_cgroup, system_use
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .collectors import Collectors
+    from .database import Database
+    from .definitions import Definition
+    from .executors import Executors
+    from .job_queries import JobQueries
+    from .loopwatch import LoopWatch
+    from .server_watch import ServerWatch
+    from .settings import Settings
+
+CATALOGUE: Final[tuple[Definition, ...]] = tuple(
+    definition
+    for definitions in (
+        metrics.DEFINITIONS,
+        loop_metrics.BACKLOG_DEFINITIONS,
+        executor_metrics.DEFINITIONS,
+        database_metrics.DEFINITIONS,
+        database_metrics.SERVER_DEFINITIONS,
+        loop_metrics.DEFINITIONS,
+        system_metrics.DEFINITIONS,
+        system_metrics.GROUP_DEFINITIONS,
+        system_metrics.DISK_DEFINITIONS,
+        collectors.DEFINITIONS,
+    )
+    for definition in definitions.values()
+)
+
+
+def add_collectors(
+    found: Collectors,
+    settings: Settings,
+    *,
+    executors: Executors,
+    database: Database,
+    server: ServerWatch | None,
+    queries: JobQueries,
+    loop: LoopWatch,
+    spool: Path,
+) -> None:
+    """Let every part be asked at each scrape; all of them may be asked from any thread."""
+    stall_seconds = settings.exporter.stall_seconds
+    found.add("executors", executor_metrics.DEFINITIONS, lambda: executor_metrics.executor_metrics(executors.stats()))
+    found.add("database", database_metrics.DEFINITIONS, lambda: database_metrics.database_metrics(database.stats()))
+    if server is not None:
+        found.add(
+            "database_server",
+            database_metrics.SERVER_DEFINITIONS,
+            lambda: database_metrics.server_metrics(server.stats()),
+        )
+    found.add("loop", loop_metrics.DEFINITIONS, lambda: loop_metrics.loop_metrics(loop.stats(), stall_seconds))
+    found.add("backlog", loop_metrics.BACKLOG_DEFINITIONS, lambda: loop_metrics.backlog_metrics(queries.backlog()))
+    found.add("disk", system_metrics.DISK_DEFINITIONS, lambda: system_metrics.disk_metrics(disk_use(spool)))
+    if settings.resources.enabled:
+        _add_resources(found, executors)
+
+
+def _add_resources(found: Collectors, executors: Executors) -> None:
+    cgroup, cores = find_cgroup(), available_cores()
+    daemon, workers = ProcessGroup("daemon"), ProcessGroup("cpu_workers")
+    found.add("system", system_metrics.DEFINITIONS, lambda: system_metrics.system_metrics(system_use(cgroup), cores))
+    found.add(
+        "groups",
+        system_metrics.GROUP_DEFINITIONS,
+        lambda: system_metrics.group_metrics((daemon.use(own_pid()), workers.use(executors.stats().cpu.worker_pids))),
+    )

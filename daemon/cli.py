@@ -12,7 +12,7 @@ from ingest.document import DocumentError
 from ingest.errors import FileRejectedError
 
 from . import __version__
-from .commands import jobs, loading, sending, serving, workbooks
+from .commands import assets, jobs, loading, sending, serving, workbooks
 from .commands.invocation import FAILED, REJECTED, USAGE
 from .errors import HeadgateError
 
@@ -32,6 +32,7 @@ for command in (
     sending.submit,
     *(jobs.jobs, jobs.job, jobs.rejects),
     *(workbooks.read, workbooks.infer),
+    assets.assets,
 ):
     commands.add_command(command)
 

@@ -1,0 +1,29 @@
+"""`headgate assets`: the files for Prometheus, Alertmanager and Grafana, out of the installed package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--force", is_flag=True, help="Replace files that are there with another content.")
+def assets(folder: Path, force: bool) -> None:
+    """Write prometheus.yml, rules, alertmanager.yml and dashboards into DIR.
+
+    Then: prometheus --config.file=DIR/prometheus.yml
+    """
+    from ..assets import AssetsInTheWayError, write_assets
+
+    try:
+        written = write_assets(folder, replace=force)
+    except AssetsInTheWayError as error:
+        raise click.UsageError(f"{error}; name another folder, or replace them with --force") from None
+    except OSError as error:
+        raise click.UsageError(f"{error.filename} cannot be written: {error.strerror}") from None
+    for path in written:
+        click.echo(path)
+    if not written:
+        click.echo("every file is there as it should be", err=True)

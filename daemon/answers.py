@@ -38,14 +38,19 @@ def pack_task(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mappi
     if getattr(function, "__module__", None) == "__main__":
         raise TaskNotPicklableError(f"{name} cannot be sent to a worker: move it from the script to a module")
     try:
-        pickle.dumps(function, protocol=pickle.HIGHEST_PROTOCOL)
-    except Exception as error:
-        advice = "use a function at the top level of a module"
-        raise TaskNotPicklableError(f"{name} cannot be sent to a worker ({error}): {advice}") from error
-    try:
         return pickle.dumps((function, args, dict(kwargs)), protocol=pickle.HIGHEST_PROTOCOL)
     except Exception as error:
-        raise TaskNotPicklableError(f"the arguments of {name} cannot be sent to a worker: {error}") from error
+        raise _not_picklable(function, name, error) from error
+
+
+def _not_picklable(function: Callable[..., Any], name: str, error: Exception) -> TaskNotPicklableError:
+    """Say whether it was the function or its arguments."""
+    try:
+        pickle.dumps(function, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as own:  # noqa: BLE001 - pickling may raise anything
+        advice = "use a function at the top level of a module"
+        return TaskNotPicklableError(f"{name} cannot be sent to a worker ({own}): {advice}")
+    return TaskNotPicklableError(f"the arguments of {name} cannot be sent to a worker: {error}")
 
 
 def unpack(answer: Frame, name: str) -> Envelope:

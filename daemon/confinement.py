@@ -67,10 +67,9 @@ def limit_task(memory_bytes: int, cpu_seconds: float) -> None:
     _limit(resource.RLIMIT_AS, memory_bytes, None)
 
 
-def unlimit_task() -> None:
-    """Raise the soft limits again, so that the answer can be built and the next task awaited."""
-    for kind in (resource.RLIMIT_CPU, resource.RLIMIT_AS):
-        _limit(kind, resource.getrlimit(kind)[1], None)
+def unlimit_memory() -> None:
+    """Raise the soft limit of memory again, so that the answer can be built and the next task awaited."""
+    _limit(resource.RLIMIT_AS, resource.getrlimit(resource.RLIMIT_AS)[1], None)
 
 
 def _limit(kind: int, soft: int, hard: int | None) -> None:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _PREFIX = struct.Struct("!IQ")  # bytes of header, bytes of body
+_ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would build one anew for every frame
+
+SIGN = _PREFIX.pack(0, 0)
+"""A frame without header and body: says that something has happened, at the least cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +27,7 @@ class Frame:
 
 def pack(header: dict[str, Any], body: bytes = b"") -> tuple[bytes, bytes]:
     """Return the two buffers to write, so that a large body is never copied to be joined."""
-    text = json.dumps(header, separators=(",", ":")).encode()
+    text = _ENCODE(header).encode()
     return _PREFIX.pack(len(text), len(body)) + text, body
 
 
@@ -37,7 +41,7 @@ def read(stream: BinaryIO) -> Frame | None:
     body = stream.read(body_size)
     if len(header) < header_size or len(body) < body_size:
         return None
-    return Frame(header=json.loads(header), body=body)
+    return Frame(header=json.loads(header) if header else {}, body=body)
 
 
 class FrameBuffer:
@@ -56,7 +60,7 @@ class FrameBuffer:
             if len(self._received) < end:
                 return
             with memoryview(self._received) as view:
-                header = json.loads(bytes(view[_PREFIX.size : body_at]))
+                text = str(view[_PREFIX.size : body_at], "utf-8")
                 body = bytes(view[body_at:end])
             del self._received[:end]
-            yield Frame(header=header, body=body)
+            yield Frame(header=json.loads(text) if text else {}, body=body)

@@ -3,53 +3,55 @@
 from __future__ import annotations
 
 import pickle
-import resource
-import sys
 import time
 import traceback
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from . import confinement, frames
+from .footprint import Footprint
 
 if TYPE_CHECKING:
     import socket
 
-_PROC = Path("/proc/self")
-_RU_MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+_JOINED_BYTES: Final = 1 << 16
 
 
 def serve(connection: socket.socket, memory_bytes: int) -> None:
     """Run tasks until the daemon closes the socket."""
     confinement.limit_process(memory_bytes)
+    footprint = Footprint()
     stream = connection.makefile("rb")
     _send(connection, {"event": "ready"})
     while (task := frames.read(stream)) is not None:
         # From here on the task counts as begun: the daemon gives it to nobody else.
-        _send(connection, {"event": "accepted"})
-        _send(connection, *_run(task))
+        connection.sendall(frames.SIGN)
+        _send(connection, *_run(task, footprint))
 
 
 def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") -> None:
-    for part in frames.pack(header, body):
-        connection.sendall(part)
+    start, rest = frames.pack(header, body)
+    if len(rest) <= _JOINED_BYTES:
+        connection.sendall(start + rest)  # one call to the kernel, which is what a small answer costs
+    else:
+        connection.sendall(start)
+        connection.sendall(rest)
 
 
-def _run(task: frames.Frame) -> tuple[dict[str, Any], bytes]:
-    _reset_peak()
-    cpu_before, started = _cpu_seconds(), time.perf_counter()
+def _run(task: frames.Frame, footprint: Footprint) -> tuple[dict[str, Any], bytes]:
+    footprint.reset_peak()
+    cpu_before, started = footprint.cpu_seconds(), time.perf_counter()
     try:
         try:
             confinement.limit_task(task.header["memory_bytes"], task.header["cpu_seconds"])
             header, body = _call(task.body)
         finally:
-            confinement.unlimit_task()
+            confinement.unlimit_memory()
     except BaseException as error:  # noqa: BLE001 - whatever a task raises is for its caller
         header, body = _failure(error)
     header["wall_seconds"] = time.perf_counter() - started
-    header["cpu_seconds"] = _cpu_seconds() - cpu_before
-    header["peak_rss_bytes"] = _peak_resident_bytes()
-    header["rss_bytes"] = _resident_bytes()
+    header["cpu_seconds"] = footprint.cpu_seconds() - cpu_before
+    header["peak_rss_bytes"] = footprint.peak_resident_bytes()
+    header["rss_bytes"] = footprint.resident_bytes()
     return header, body
 
 
@@ -85,32 +87,3 @@ def _pickled(error: Exception) -> bytes:
     except Exception:  # noqa: BLE001 - an error that cannot be pickled must not hide the error
         return b""
     return body if type(again) is type(error) else b""
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def _reset_peak() -> None:
-    try:
-        _PROC.joinpath("clear_refs").write_text("5", encoding="ascii")
-    except OSError:
-        return  # not permitted or no /proc: the peak is then that of the worker's life
-
-
-def _peak_resident_bytes() -> int:
-    try:
-        status = _PROC.joinpath("status").read_text(encoding="ascii")
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RU_MAXRSS_UNIT
-    _, _, rest = status.partition("VmHWM:")
-    return int(rest.split(maxsplit=1)[0]) * 1024
-
-
-def _resident_bytes() -> int:
-    try:
-        pages = _PROC.joinpath("statm").read_text(encoding="ascii").split()[1]
-    except OSError:
-        return 0  # unknown: such a worker is recycled by its number of tasks only
-    return int(pages) * resource.getpagesize()

@@ -107,11 +107,11 @@ class WorkerProcess(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Sort what the worker says (called by the event loop)."""
         for frame in self._frames.feed(data):
-            match frame.header["event"]:
+            match frame.header.get("event"):
                 case "ready":
                     if not self._ready.done():
                         self._ready.set_result(None)
-                case "accepted":
+                case None:  # the sign that it has accepted the task
                     self._accepted = True
                 case _:
                     if self._answer is not None and not self._answer.done():

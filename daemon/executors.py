@@ -68,7 +68,7 @@ class Executors:
         recycle_bytes: int,
         idle_seconds: float,
         start_timeout_seconds: float,
-        preload: Sequence[str] = ("ingest.parse",),
+        preload: Sequence[str] = ("ingest.preload:preload",),
         kinds: Sequence[str] = ("task", "parse", "probe"),
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -82,6 +82,7 @@ class Executors:
             preload=preload,
             memory_bytes=worker_memory_bytes,
             start_timeout_seconds=start_timeout_seconds,
+            idle_seconds=idle_seconds,
             environ=environ,
         )
         self._cpu = CpuPool(

@@ -55,6 +55,11 @@ class ForkServerProcess:
         """Whether workers can be asked for."""
         return self._control is not None and not self._ended.is_set() and not self._closing
 
+    @property
+    def unused(self) -> bool:
+        """Whether it has no worker and nobody waits for one."""
+        return self._started and not self._workers and not self._requests
+
     async def start(self, *, preload: Sequence[str], memory_bytes: int, environ: Mapping[str, str]) -> None:
         """Run the process and wait until everything is preloaded; WorkerStartError names what cannot be."""
         self._control, theirs = socket.socketpair()

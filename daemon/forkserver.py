@@ -8,7 +8,6 @@ so the daemon may kill by pid without ever hitting a stranger.
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import json
 import os
@@ -21,7 +20,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import confinement, worker
+from . import confinement, thrift, worker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +36,7 @@ def main(*, control_fd: int, parent_pid: int, preload: Sequence[str], memory_byt
     confinement.ignore_group_signals()
     control = socket.socket(fileno=control_fd)
     failed = {name: problem for name in preload if (problem := _import(name))}
-    # Workers share the preloaded pages for as long as no garbage collection writes into them.
-    gc.collect()
-    gc.freeze()
+    thrift.settle()
     _tell(control, {"event": "ready", "failed": failed, "threads": _other_threads()})
     if not failed:
         ForkServer(control, memory_bytes).serve()
@@ -135,8 +132,12 @@ class ForkServer:
 
 
 def _import(name: str) -> str | None:
+    """Import `module`, or call `module:function`; return what went wrong."""
+    module, _, function = name.partition(":")
     try:
-        importlib.import_module(name)
+        imported = importlib.import_module(module)
+        if function:
+            getattr(imported, function)()
     except Exception as error:  # noqa: BLE001 - the daemon says what is wrong, whatever it is
         return f"{type(error).__name__}: {error}"
     return None

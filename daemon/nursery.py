@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _RETRY_SECONDS = (0.05, 0.25)
 _PAUSE_SECONDS = 0.5
 _PAUSE_MAX_SECONDS = 8.0
+# The fork server and its libraries take 40 MB; between two files of a busy hour it is not worth starting anew.
+_LINGER_SECONDS = 5.0
 _KEPT_VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "HOME", "TMPDIR")
 _KEPT_PREFIXES = ("LC_", "PYTHON")
 # The fork server must stay single-threaded, and thread arenas and reserved address space would eat up a worker's
@@ -44,7 +46,7 @@ def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 class Nursery:
-    """Starts workers; a fork server that dies is replaced, failing starts are spaced out."""
+    """Starts workers; a fork server that dies is replaced, one without workers ends, failing starts are spaced out."""
 
     def __init__(
         self,
@@ -52,23 +54,27 @@ class Nursery:
         preload: Sequence[str],
         memory_bytes: int,
         start_timeout_seconds: float,
+        idle_seconds: float,
         environ: Mapping[str, str],
     ) -> None:
         self._preload = tuple(preload)
         self._memory_bytes = memory_bytes
         self._start_timeout_seconds = start_timeout_seconds
+        self._linger_seconds = min(idle_seconds, _LINGER_SECONDS)
         self._environ = worker_environment(environ)
         self._server: ForkServerProcess | None = None
         self._starting = asyncio.Lock()
         self._closed = asyncio.Event()
         self._restart: asyncio.Task[None] | None = None
+        self._rest: asyncio.TimerHandle | None = None
+        self._resting: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._paused_until = 0.0
         self._problem = ""
 
     @property
     def fork_server_pid(self) -> int | None:
-        """The pid of the fork server that runs now."""
+        """The pid of the fork server that runs now; there is none when no worker was needed for a while."""
         return self._server.pid if self._server is not None and self._server.alive else None
 
     async def open(self) -> None:
@@ -94,11 +100,16 @@ class Nursery:
             self._pause(error)
             raise
         self._failures = 0
+        worker.gone.add_done_callback(lambda _: self._linger())
         return worker
 
     async def close(self) -> None:
         """End every worker and the fork server."""
         self._closed.set()
+        if self._rest is not None:
+            self._rest.cancel()
+        if self._resting:
+            await asyncio.wait(self._resting)
         if self._restart is not None:
             self._restart.cancel()
             await asyncio.wait([self._restart])
@@ -143,7 +154,23 @@ class Nursery:
             raise
         if server.threads:
             _log.warning("fork server has threads", extra={"threads": ", ".join(server.threads)})
+        self._linger()
         return server
+
+    def _linger(self) -> None:
+        """Give the fork server a while to be needed again."""
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = asyncio.get_running_loop().call_later(self._linger_seconds, self._rest_if_unused)
+
+    def _rest_if_unused(self) -> None:
+        """End a fork server without workers; the next task that needs one starts another."""
+        server = self._server
+        if server is not None and server.unused and not self._closed.is_set():
+            self._server = None
+            task = asyncio.get_running_loop().create_task(server.close())
+            self._resting.add(task)
+            task.add_done_callback(self._resting.discard)
 
     def _replace(self) -> None:
         """Have the next fork server ready before it is asked for; one that keeps dying less and less often."""

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from . import __version__
+from . import __version__, thrift
 from .api import Api, load_token
 from .collectors import Collectors
 from .config import pool_sizes
@@ -253,6 +253,7 @@ async def serve(settings: Settings, datasets: Sequence[Dataset], *, environ: Map
             await _enter_api(stack, settings, core)
         if settings.intake.folders:
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
+        thrift.settle()
         readiness.started = True
         logger.info("headgate ready", extra={"version": __version__, "datasets": len(core.datasets)})
         await stop.drain.wait()

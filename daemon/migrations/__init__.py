@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
+
+from ingest.preload import unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 UPGRADE_LOCK = 0x68656164_67617465
 """Key of the advisory lock under which one daemon at a time upgrades: "headgate" in ASCII."""
+
+
+VERSIONS: Final = Path(__file__).parent / "versions"
+
+
+def newest() -> str:
+    """Return the revision that this code works with: the files of versions/ begin with theirs, in order."""
+    return max(path.name for path in VERSIONS.glob("[0-9]*.py")).partition("_")[0]
 
 
 def upgrade(connection: Connection) -> None:
@@ -23,8 +31,25 @@ def upgrade(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+    if _revision(connection) == newest():
+        return
+    # Alembic is large, and only a start with a new version needs it. Its colours for error pages are larger still.
+    with unavailable("pygments"):
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    """Return the revision that the database is at; None before the first."""
+    on_postgresql = connection.dialect.name == "postgresql"
+    name, schema = ("alembic_version", "headgate") if on_postgresql else ("headgate_alembic_version", None)
+    if not sa.inspect(connection).has_table(name, schema=schema):
+        return None
+    version = sa.table(name, sa.column("version_num"), schema=schema)
+    return connection.execute(sa.select(version.c.version_num)).scalar_one_or_none()

@@ -190,3 +190,16 @@ def thread_name() -> str:
 def wait_for(event: threading.Event) -> str:
     event.wait()
     return "done"
+
+
+def imported(*names: str) -> set[str]:
+    return set(names) & set(sys.modules)
+
+
+def through_a_frame(rows: int) -> list[Any]:
+    import pyarrow as pa  # noqa: PLC0415
+
+    frame = pa.table({"number": pa.array([*range(rows), None]), "text": ["a"] * (rows + 1)}).to_pandas()
+    frame["number"] = frame["number"].astype("float64")
+    again = pa.Array.from_pandas(frame["number"])
+    return [again.null_count, pa.array(frame["text"]).to_pylist()]

@@ -7,6 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from daemon.errors import PoolClosedError, QueueFullError, TaskFailedError, TaskTimeoutError
@@ -73,6 +74,29 @@ async def test_a_worker_is_recycled_after_its_tasks(
         await eventually(lambda: executors.stats().cpu.restarts["recycle"] == 2)
     assert [len(set(pids[at : at + 3])) for at in (0, 3, 6)] == [1, 1, 1]
     assert len(set(pids)) == 3
+
+
+async def test_an_idle_pool_has_no_process_and_wakes_up_for_a_task(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
+    before = set(psutil.Process().children(recursive=True))
+    async with make_executors(idle_seconds=0.2) as executors:
+        for _ in range(2):
+            assert await executors.run_cpu(tasks.add, 1, 1) == 2
+            assert executors.fork_server_pid is not None
+            await eventually(lambda: executors.fork_server_pid is None)
+            await eventually(lambda: set(psutil.Process().children(recursive=True)) == before)
+        assert executors.stats().cpu.restarts == {"recycle": 0, "idle": 2, "crash": 0, "memory": 0, "timeout": 0}
+
+
+async def test_a_task_that_comes_while_the_fork_server_ends_gets_another(
+    make_executors: Callable[..., Executors], tasks: ModuleType
+) -> None:
+    async with make_executors(idle_seconds=0.02) as executors:
+        for pause in range(25):
+            assert await executors.run_cpu(tasks.add, pause, 1) == pause + 1
+            await asyncio.sleep(0.03 + pause / 1000)
+        assert sum(executors.stats().cpu.tasks.values()) == executors.stats().cpu.tasks["task", "ok"] == 25
 
 
 async def test_a_worker_that_has_grown_is_recycled(make_executors: Callable[..., Executors], tasks: ModuleType) -> None:

@@ -109,6 +109,16 @@ async def test_an_ordinary_arrow_job_fits_into_two_gibibytes(
         assert await executors.run_cpu(tasks.arrow_table, 1_000_000) == 1_000_000
 
 
+async def test_the_parser_is_preloaded_without_pandas_which_a_task_can_still_import(
+    make_executors: Callable[..., Executors], tasks: ModuleType
+) -> None:
+    async with make_executors(preload=("ingest.preload:preload",)) as executors:
+        found = await executors.run_cpu(tasks.imported, "ingest.parse", "pyarrow.compute", "numpy", "pandas")
+        assert found == {"ingest.parse", "pyarrow.compute", "numpy"}
+        assert await executors.run_cpu(tasks.through_a_frame, 3) == [1, ["a"] * 4]
+        assert await executors.run_cpu(tasks.arrow_table, 1000) == 1000
+
+
 async def test_what_tasks_print_does_not_reach_standard_output(
     capfd: pytest.CaptureFixture[str], make_executors: Callable[..., Executors], tasks: ModuleType
 ) -> None:

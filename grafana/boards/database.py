@@ -89,7 +89,7 @@ HOLD: Final = Row(
         ),
         Panel(
             title="Time of a transaction, 95 % are below",
-            description="By operation. claim and heartbeat slow: the ledger is locked. load slow: the target table is.",
+            description="By operation. claim and beat slow: the ledger is locked. load slow: the target table is.",
             unit="s",
             queries=(Query(expr=quantile(0.95, "headgate_db_operation_seconds", by="op"), legend="{{op}}"),),
         ),
@@ -101,8 +101,8 @@ SERVER: Final = Row(
     panels=(
         Panel(
             title="Errors, by class",
-            description="connection: the server was away. conflict: two daemons met, it is repeated. "
-            "Others: the log has the server's words.",
+            description="connection and stopped: the server was away. conflict and locked: two met, it is "
+            "repeated. Others: the log has the server's words.",
             unit="none",
             kind=Kind.COLUMNS,
             queries=(happened("headgate_db_errors_total", by="class"),),

@@ -94,18 +94,18 @@ MEMORY: Final = Row(
             nothing="never",
         ),
         Panel(
-            title="Free space of the spool's disk",
-            description="At 0 uploads are answered with 507 and folders wait: delete what is not needed; enlarge it.",
+            title="The spool's disk in use",
+            description="At 100 % uploads are answered with 507 and folders wait. Above the drawn threshold: delete "
+            "what is not needed, or enlarge it.",
             unit="percentunit",
-            base=RED,
-            steps=((0.05, ORANGE), (0.15, "green")),
             top=1,
             span=24,
             height=5,
+            limit='min(headgate_threshold_ratio{$sel, resource="disk"})',
             queries=(
                 Query(
-                    expr="min by (instance) "
-                    "(headgate_spool_disk_free_bytes{$sel} / headgate_spool_disk_size_bytes{$sel})",
+                    expr="max by (instance) "
+                    "(1 - headgate_spool_disk_free_bytes{$sel} / headgate_spool_disk_size_bytes{$sel})",
                     legend="{{instance}}",
                 ),
             ),

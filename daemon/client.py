@@ -10,6 +10,7 @@ from typing import Any, Final, Self
 
 import aiohttp
 
+from .auth import first_token
 from .errors import HeadgateError
 from .jobs import TERMINAL
 
@@ -43,12 +44,16 @@ class Client:
 
         """
         try:
-            token = self._token_file.read_text(encoding="utf-8").strip()
+            token = first_token(self._token_file.read_text(encoding="utf-8"))
         except OSError as error:
             raise DaemonError(
                 f"token file {self._token_file}: {error.strerror}; start the daemon with this configuration first "
                 "(it makes the file), or name its configuration with -c"
             ) from error
+        if token is None:
+            raise DaemonError(
+                f"token file {self._token_file} has no token in full; name one that has in api.token_file"
+            )
         self._session = aiohttp.ClientSession(
             headers={"Authorization": f"Bearer {token}"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=REQUEST_SECONDS),

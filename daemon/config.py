@@ -185,6 +185,12 @@ def _broken_rules(settings: Settings) -> Iterator[tuple[tuple[Location, ...], st
     if api.enabled and exporter.enabled and api.port == exporter.port != 0:
         reason = f"api.port and exporter.port are both {api.port}"
         yield (("api", "port"), ("exporter", "port")), reason, "give each a port of its own"
+    if (api.tls_certificate_file is None) != (api.tls_key_file is None):
+        places = ("api", "tls_certificate_file"), ("api", "tls_key_file")
+        yield places, "a certificate and its key belong together, one of them is missing", "name both files, or none"
+    if api.tls_client_ca_file is not None and api.tls_certificate_file is None:
+        remedy = "name a certificate and its key too, or no client CA"
+        yield (("api", "tls_client_ca_file"),), "client certificates need TLS", remedy
 
 
 def _database_url(settings: Settings, sources: Sources, base: Path) -> DatabaseUrl:

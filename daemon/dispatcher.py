@@ -9,7 +9,8 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 
 from ingest.errors import ErrorRecord, FileRejectedError
 from ingest.load import load
@@ -73,6 +74,16 @@ class _RolledBackError(Exception):
         self.outcome = outcome
 
 
+@dataclass(slots=True, kw_only=True)
+class _Flight:
+    """A job on its way: its task, whether somebody wants it ended, and the outcome that a COMMIT may have made true."""
+
+    job_id: int
+    task: asyncio.Task[None]
+    cancelled: bool = False
+    outcome: Outcome | None = None
+
+
 class Dispatcher:
     """Moves jobs from `queued` to their terminal state, as many at once as the workers can use."""
 
@@ -101,6 +112,8 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
+        # By lease token: a job that was put back may be here again before its first task has ended.
+        self._flights: dict[str | None, _Flight] = {}
         self._fatal: BaseException | None = None
 
     def wake(self) -> None:
@@ -122,7 +135,9 @@ class Dispatcher:
                 continue
             task = asyncio.create_task(self._run(job), name=f"job-{job.id}")
             self._running.add(task)
+            self._flights[job.lease_token] = _Flight(job_id=job.id, task=task)
             task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._landed, job.lease_token))
 
     async def __aenter__(self) -> Self:
         """Return itself; `run` is started by the composition, which watches it."""
@@ -162,6 +177,16 @@ class Dispatcher:
         """Return an event that is set when this dispatcher tells of the job's outcome."""
         return self._settled.setdefault(job_id, asyncio.Event())
 
+    def cancel(self, job_id: int) -> None:
+        """End a job that runs here, its worker too; does nothing for any other."""
+        for flight in self._flights.values():
+            if flight.job_id == job_id and not flight.cancelled:
+                flight.cancelled = True
+                flight.task.cancel()
+
+    def _landed(self, token: str | None, _: asyncio.Task[None]) -> None:
+        del self._flights[token]
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         self._slots.release()
@@ -192,8 +217,11 @@ class Dispatcher:
         except LeaseLostError:
             logger.warning("lease lost", extra={"job": job.id, "attempt": job.attempt})
         except asyncio.CancelledError:
-            logger.info("job given back", extra={"job": job.id, "attempt": job.attempt})
-            raise
+            if not self._flights[job.lease_token].cancelled or self._closing.is_set():
+                logger.info("job given back", extra={"job": job.id, "attempt": job.attempt})
+                raise
+            cast("asyncio.Task[None]", asyncio.current_task()).uncancel()
+            await self._end_cancelled(job)
         except (QueueFullError, PoolClosedError, WorkerStartError, WorkerLostError) as error:
             await self._requeue(job, "pool_busy", error, give_back=True)
         except WorkerCrashedError as error:
@@ -203,6 +231,19 @@ class Dispatcher:
         finally:
             if job.spool_key and job.lease_token:
                 self._spool.remove_work(job.spool_key, job.lease_token)
+
+    async def _end_cancelled(self, job: Job) -> None:
+        """Finish a job that somebody cancelled, unless its load was committed before the wish came."""
+        outcome = Outcome(state="cancelled", reason="cancelled while it ran")
+        try:
+            await self._finish(job, outcome)
+        except LeaseLostError:
+            loaded = self._flights[job.lease_token].outcome
+            if loaded is None or await self._persist(lambda: self._ledger.settle(job)) is None:
+                logger.warning("lease lost", extra={"job": job.id, "attempt": job.attempt})
+                return
+            outcome = loaded
+        await self._tell(job, outcome)
 
     async def _attempt(self, job: Job) -> Outcome:
         """Take a job to its terminal state and return it; anything raised is a failed attempt."""
@@ -262,6 +303,7 @@ class Dispatcher:
                 outcome = loaded_rows(dataset, envelope, records, loaded, loaded_at - started)
                 if outcome.state == "rejected":
                     raise _RolledBackError(outcome)
+                self._flights[job.lease_token].outcome = outcome
                 await self._ledger.finish(connection, job, outcome)
             seconds = {**outcome.seconds, "commit": time.perf_counter() - loaded_at}
             return replace(outcome, seconds=seconds)
@@ -352,7 +394,7 @@ class Dispatcher:
 
     def _put_away(self, key: str, token: str | None, outcome: Outcome) -> None:
         """Remove what nobody needs of a job that has ended. Blocking; for an I/O thread."""
-        if outcome.state == "dead":
+        if outcome.state in {"dead", "cancelled"}:
             return  # it may be the only copy, and it is what a retry needs
         if token and outcome.rows.rejected:
             conflicts = [record for record in outcome.records if record["code"] == "row.key_conflict"]

@@ -58,6 +58,10 @@ class LeaseLostError(HeadgateError):
     """Another daemon has taken the job over; this one must not touch it any more."""
 
 
+class KeyUsedError(HeadgateError):
+    """Another submission came under the same idempotency key a moment ago."""
+
+
 class RowsUnaccountedError(HeadgateError):
     """Some rows of the workbook are neither loaded nor rejected: a defect of Headgate, so nothing was committed."""
 

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Self
 
+from .jobs import Outcome
+
 if TYPE_CHECKING:
     from .database import Database
     from .executors import Executors
@@ -38,13 +40,15 @@ class Heartbeat:
         max_lost_leases: int,
         rejects_seconds: float,
         given_up: Callable[[Job], None],
+        kill: Callable[[int], None],
+        tell: Callable[[Job, Outcome], None],
         wake: Callable[[], None],
     ) -> None:
         self._queries = queries
         self._ledger, self._spool, self._executors, self._database = ledger, spool, executors, database
         self._beat_seconds, self._max_lost_leases = beat_seconds, max_lost_leases
         self._rejects_seconds, self._tidied_at = rejects_seconds, -TIDY_SECONDS
-        self._given_up, self._wake = given_up, wake
+        self._given_up, self._kill, self._tell, self._wake = given_up, kill, tell, wake
         self._closing = asyncio.Event()
         self.trouble: str | None = None
 
@@ -87,9 +91,18 @@ class Heartbeat:
         dead = await self._executors.run_io(self._spool.dead_daemons)
         for job in await self._ledger.reap(known_dead=dead, max_lost_leases=self._max_lost_leases):
             self._given_up(job)
+        await self._cancel()
         await self._queries.refresh_backlog()
         await self._tidy()
         self._wake()
+
+    async def _cancel(self) -> None:
+        """End the jobs that somebody cancelled through another daemon, or while they changed hands."""
+        running, ended = await self._ledger.cancellations()
+        for job_id in running:
+            self._kill(job_id)
+        for job in ended:
+            self._tell(job, Outcome(state="cancelled", reason=job.reason))
 
     async def _tidy(self) -> None:
         """Remove the files of jobs whose rejected rows nobody has asked for in time."""

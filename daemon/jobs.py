@@ -49,6 +49,8 @@ class Submission:
     source: str
     spool_key: str
     fixes_job: int | None = None
+    submitter: str | None = None
+    idempotency_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,9 @@ class Job:
     lease_token: str | None = None
     first_job: int | None = None
     fixes_job: int | None = None
+    submitter: str | None = None
+    idempotency_key: str | None = None
+    cancelled_by: str | None = None
     rows: RowCounts = field(default_factory=RowCounts)
     errors_total: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
@@ -101,6 +106,7 @@ class Job:
             "sha256": self.sha256,
             "size_bytes": self.size_bytes,
             "source": self.source,
+            "submitter": self.submitter,
             "state": self.state,
             "reason": self.reason,
             "attempt": self.attempt,

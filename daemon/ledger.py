@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from . import __version__
-from .errors import LeaseLostError
+from .errors import KeyUsedError, LeaseLostError
 from .job_queries import ROW_COLUMNS, job_from_row
 from .jobs import REJECTS_KEPT, TERMINAL, Job, Outcome, State, Submission
 from .migrations import upgrade
@@ -37,41 +37,41 @@ class Ledger:
     def __init__(self, database: Database, *, lease_seconds: float) -> None:
         self._database = database
         self._lease_seconds = lease_seconds
-        self._tables = build_tables(database.dialect)
+        self.tables = build_tables(database.dialect)
         # One process owns an SQLite file, so whatever another daemon left there is over.
         self._alone = database.dialect == "sqlite"
         self.daemon_id = uuid4().hex
         self.spool_id = ""
         if database.dialect == "postgresql":
-            self._now: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+            self.now: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
         else:
-            self._now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
+            self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
 
     async def open(self) -> str:
         """Bring the tables up to date and return the ledger's own id, under which its spool lies."""
         async with self._database.write() as connection:
             await connection.run_sync(upgrade)
-            return str((await connection.execute(sa.select(self._tables.ledger.c.id))).scalar_one())
+            return str((await connection.execute(sa.select(self.tables.ledger.c.id))).scalar_one())
 
     async def register(self, spool_id: str) -> None:
         """Announce this daemon; its jobs' files lie in the spool of that id, and it claims only such jobs."""
         self.spool_id = spool_id
         async with self._database.write() as connection:
             await connection.execute(
-                self._tables.daemon.insert().values(
+                self.tables.daemon.insert().values(
                     id=self.daemon_id,
                     host=socket.gethostname(),
                     pid=os.getpid(),
                     version=__version__,
                     spool_id=spool_id,
-                    started_at=self._now,
-                    beat_at=self._now,
+                    started_at=self.now,
+                    beat_at=self.now,
                 )
             )
 
     async def close(self) -> None:
         """Take this daemon's row away; leases still held are given back first."""
-        daemon = self._tables.daemon
+        daemon = self.tables.daemon
         async with self._database.write() as connection:
             await self._give_back(connection, [self.daemon_id])
             await connection.execute(daemon.delete().where(daemon.c.id == self.daemon_id))
@@ -83,11 +83,16 @@ class Ledger:
 
         A first job that is queued but whose file no living daemon has is adopted: it is pointed at this
         submission's file, which has the same bytes. With `adopt` a job queued in this very spool is taken too.
+
+        Raises:
+            KeyUsedError: the submitter has used the idempotency key before.
+
         """
         async with self._database.write("enter") as connection:
             queued = await self._insert(connection, submission, state="queued", unique=True)
             if queued is not None:
                 return queued
+            await self._refuse_used_key(connection, submission)
             first = await self._holder(connection, submission)
             if first.state == "queued" and await self._orphaned(connection, first, adopt=adopt):
                 return await self._repoint(connection, first, submission)
@@ -106,20 +111,21 @@ class Ledger:
         async with self._database.write("enter") as connection:
             job = await self._insert(connection, submission, state="queued", unique=True)
             if job is None:
+                await self._refuse_used_key(connection, submission)
                 first = await self._holder(connection, submission)
                 job = await self._insert(connection, submission, state="duplicate", first_job=first.id)
                 assert job is not None  # noqa: S101  # only an insert that may collide returns None
                 return job
-            table = self._tables.job
+            table = self.tables.job
             values = {
                 "state": "rejected",
                 "reason": record["message"],
                 "errors_total": 1,
-                "finished_at": self._now,
+                "finished_at": self.now,
             }
             await connection.execute(table.update().where(table.c.id == job.id).values(values))
-            await connection.execute(self._tables.reject.insert().values(job_id=job.id, number=1, record=record))
-            await self._event(connection, job.id, "rejected", 0, record["code"])
+            await connection.execute(self.tables.reject.insert().values(job_id=job.id, number=1, record=record))
+            await self.event(connection, job.id, "rejected", 0, record["code"])
             return job.evolve(state="rejected", reason=record["message"], errors_total=1, errors=(record,))
 
     async def _insert(
@@ -132,7 +138,7 @@ class Ledger:
         first_job: int | None = None,
         reason: str | None = None,
     ) -> Job | None:
-        table = self._tables.job
+        table = self.tables.job
         insert = postgresql.insert(table) if self._database.dialect == "postgresql" else sqlite.insert(table)
         kept = state == "queued"
         statement = insert.values(
@@ -147,15 +153,17 @@ class Ledger:
             state=state,
             first_job=first_job,
             fixes_job=submission.fixes_job,
+            submitter=submission.submitter,
+            idempotency_key=submission.idempotency_key,
             reason=reason,
             attempt=0,
             crashes=0,
             lost_leases=0,
             errors_total=0,
             seconds={},
-            run_at=self._now,
-            created_at=self._now,
-            finished_at=None if kept else self._now,
+            run_at=self.now,
+            created_at=self.now,
+            finished_at=None if kept else self.now,
             **{f"rows_{name}": 0 for name in ROW_COLUMNS},
         )
         if unique:
@@ -163,11 +171,19 @@ class Ledger:
         row = (await connection.execute(statement.returning(*table.c))).mappings().one_or_none()
         if row is None:
             return None
-        await self._event(connection, row["id"], state, 0, reason)
+        await self.event(connection, row["id"], state, 0, reason)
         return job_from_row(row)
 
+    async def _refuse_used_key(self, connection: AsyncConnection, submission: Submission) -> None:
+        if submission.idempotency_key is None:
+            return
+        table = self.tables.job
+        same = sa.and_(table.c.submitter == submission.submitter, table.c.idempotency_key == submission.idempotency_key)
+        if (await connection.execute(sa.select(table.c.id).where(same))).one_or_none() is not None:
+            raise KeyUsedError
+
     async def _holder(self, connection: AsyncConnection, submission: Submission) -> Job:
-        table = self._tables.job
+        table = self.tables.job
         row = await connection.execute(
             sa.select(table).where(
                 table.c.dataset == submission.dataset,
@@ -181,20 +197,24 @@ class Ledger:
     async def _orphaned(self, connection: AsyncConnection, job: Job, *, adopt: bool) -> bool:
         if job.spool_id == self.spool_id:
             return adopt
-        daemon = self._tables.daemon
+        return not await self.spool_is_served(connection, job.spool_id)
+
+    async def spool_is_served(self, connection: AsyncConnection, spool_id: str | None) -> bool:
+        """Say whether a living daemon claims the jobs of a spool."""
+        daemon = self.tables.daemon
         alive = sa.select(sa.func.count()).where(
-            daemon.c.spool_id == job.spool_id, daemon.c.beat_at >= self._now - self._lease_seconds
+            daemon.c.spool_id == spool_id, daemon.c.beat_at >= self.now - self._lease_seconds
         )
-        return (await connection.execute(alive)).scalar_one() == 0
+        return bool((await connection.execute(alive)).scalar_one())
 
     async def _repoint(self, connection: AsyncConnection, job: Job, submission: Submission) -> Job:
-        table = self._tables.job
+        table = self.tables.job
         await connection.execute(
             table.update()
             .where(table.c.id == job.id, table.c.state == "queued")
-            .values(spool_id=self.spool_id, spool_key=submission.spool_key, run_at=self._now)
+            .values(spool_id=self.spool_id, spool_key=submission.spool_key, run_at=self.now)
         )
-        await self._event(connection, job.id, "adopted", job.attempt, None)
+        await self.event(connection, job.id, "adopted", job.attempt, None)
         return job.evolve(spool_id=self.spool_id, spool_key=submission.spool_key)
 
     # -- leases --------------------------------------------------------------------------------------
@@ -204,14 +224,15 @@ class Ledger:
 
         Only jobs whose file lies in this daemon's spool and whose dataset it knows; `only` narrows it to job ids.
         """
-        table = self._tables.job
+        table = self.tables.job
         due = (
             sa.select(table.c.id)
             .where(
                 table.c.state == "queued",
-                table.c.run_at <= self._now,
+                table.c.run_at <= self.now,
                 table.c.spool_id == self.spool_id,
                 table.c.dataset.in_(datasets),
+                table.c.cancelled_by.is_(None),
             )
             .order_by(table.c.run_at, table.c.id)
             .limit(1)
@@ -227,7 +248,7 @@ class Ledger:
                 lease_token=uuid4().hex,
                 lease_daemon=self.daemon_id,
                 attempt=table.c.attempt + 1,
-                started_at=self._now,
+                started_at=self.now,
                 reason=None,
             )
             .returning(*table.c)
@@ -236,18 +257,39 @@ class Ledger:
             row = (await connection.execute(statement)).mappings().one_or_none()
             if row is None:
                 return None
-            await self._event(connection, row["id"], "running", row["attempt"], None)
+            await self.event(connection, row["id"], "running", row["attempt"], None)
             return job_from_row(row)
 
     async def beat(self) -> None:
         """Tell the others that this daemon lives; a row that was reaped meanwhile is entered anew."""
-        daemon = self._tables.daemon
+        daemon = self.tables.daemon
         async with self._database.write("beat") as connection:
             result = await connection.execute(
-                daemon.update().where(daemon.c.id == self.daemon_id).values(beat_at=self._now)
+                daemon.update().where(daemon.c.id == self.daemon_id).values(beat_at=self.now)
             )
         if result.rowcount == 0:
             await self.register(self.spool_id)
+
+    async def cancellations(self) -> tuple[list[int], list[Job]]:
+        """Return the ids of this daemon's running jobs whose end is asked for, and end those that wait again.
+
+        A running job may have been put back in the queue between the wish and its fulfilment.
+        """
+        table = self.tables.job
+        asked = table.c.cancelled_by.is_not(None)
+        running = sa.select(table.c.id).where(table.c.state == "running", table.c.lease_daemon == self.daemon_id, asked)
+        async with self._database.write() as connection:
+            ids = list((await connection.execute(running)).scalars())
+            rows = await connection.execute(
+                table.update()
+                .where(table.c.state == "queued", asked)
+                .values(state="cancelled", reason="cancelled by " + table.c.cancelled_by, finished_at=self.now)
+                .returning(*table.c)
+            )
+            ended = [job_from_row(row) for row in rows.mappings()]
+            for job in ended:
+                await self.event(connection, job.id, "cancelled", job.attempt, job.reason)
+        return ids, ended
 
     async def reap(self, *, known_dead: Sequence[str] = (), max_lost_leases: int) -> list[Job]:
         """Give the jobs of dead daemons back and return those that this gave up for good.
@@ -256,14 +298,14 @@ class Ledger:
         or one in `known_dead`. The attempt is given back: the death need not be the file's fault. A file that
         was there at `max_lost_leases` deaths is given up, or it could take every daemon down for ever.
         """
-        daemon, table = self._tables.daemon, self._tables.job
+        daemon, table = self.tables.daemon, self.tables.job
         async with self._database.write("beat") as connection:
             expired = await connection.execute(
                 sa.select(daemon.c.id).where(
                     daemon.c.id != self.daemon_id,
                     sa.or_(
                         sa.literal(self._alone),
-                        daemon.c.beat_at < self._now - self._lease_seconds,
+                        daemon.c.beat_at < self.now - self._lease_seconds,
                         daemon.c.id.in_(known_dead),
                     ),
                 )
@@ -286,25 +328,25 @@ class Ledger:
         return given_up
 
     async def _give_up(self, connection: AsyncConnection, owners: Sequence[str], limit: int) -> list[Job]:
-        table = self._tables.job
+        table = self.tables.job
         rows = await connection.execute(
             table.update()
             .where(table.c.state == "running", table.c.lease_daemon.in_(owners), table.c.lost_leases + 1 >= limit)
             .values(
                 state="dead",
                 lost_leases=table.c.lost_leases + 1,
-                finished_at=self._now,
+                finished_at=self.now,
                 reason=f"load.retry_exhausted: {limit} daemons died while they held this job",
             )
             .returning(*table.c)
         )
         jobs = [job_from_row(row) for row in rows.mappings()]
         for job in jobs:
-            await self._event(connection, job.id, "dead", job.attempt, job.reason)
+            await self.event(connection, job.id, "dead", job.attempt, job.reason)
         return jobs
 
     async def _give_back(self, connection: AsyncConnection, owners: Sequence[str], *, lost: bool = False) -> None:
-        table = self._tables.job
+        table = self.tables.job
         rows = await connection.execute(
             table.update()
             .where(table.c.state == "running", table.c.lease_daemon.in_(owners))
@@ -314,12 +356,12 @@ class Ledger:
                 lost_leases=table.c.lost_leases + int(lost),
                 lease_token=None,
                 lease_daemon=None,
-                run_at=self._now,
+                run_at=self.now,
             )
             .returning(table.c.id, table.c.attempt)
         )
         for row in rows.all():
-            await self._event(connection, row.id, "lease_lost" if lost else "given_back", row.attempt, None)
+            await self.event(connection, row.id, "lease_lost" if lost else "given_back", row.attempt, None)
 
     async def requeue(
         self, job: Job, *, delay_seconds: float, reason: str, crashed: bool = False, give_back: bool = False
@@ -332,12 +374,12 @@ class Ledger:
             LeaseLostError: the lease is not this daemon's any more.
 
         """
-        table = self._tables.job
+        table = self.tables.job
         async with self._database.write() as connection:
             result = await connection.execute(
                 self._held(job).values(
                     state="queued",
-                    run_at=self._now + delay_seconds,
+                    run_at=self.now + delay_seconds,
                     reason=reason,
                     attempt=table.c.attempt - int(give_back),
                     crashes=table.c.crashes + int(crashed),
@@ -347,12 +389,12 @@ class Ledger:
             )
             if result.rowcount != 1:
                 raise LeaseLostError
-            await self._event(connection, job.id, "queued", job.attempt, reason)
+            await self.event(connection, job.id, "queued", job.attempt, reason)
 
     # -- completion ----------------------------------------------------------------------------------
 
     def _held(self, job: Job) -> sa.Update:
-        table = self._tables.job
+        table = self.tables.job
         return table.update().where(
             table.c.id == job.id, table.c.lease_token == job.lease_token, table.c.state == "running"
         )
@@ -364,7 +406,7 @@ class Ledger:
             LeaseLostError: the lease is not this daemon's any more.
 
         """
-        table = self._tables.job
+        table = self.tables.job
         statement = (
             sa.select(table.c.id)
             .where(table.c.id == job.id, table.c.lease_token == job.lease_token, table.c.state == "running")
@@ -392,7 +434,7 @@ class Ledger:
                 cpu_seconds=outcome.cpu_seconds,
                 peak_rss_bytes=outcome.peak_rss_bytes,
                 crashes=job.crashes,
-                finished_at=self._now,
+                finished_at=self.now,
                 **values,
             )
         )
@@ -403,8 +445,8 @@ class Ledger:
             for number, record in enumerate(outcome.records[:REJECTS_KEPT], start=1)
         ]
         if records:
-            await connection.execute(self._tables.reject.insert(), records)
-        await self._event(connection, job.id, outcome.state, job.attempt, outcome.reason)
+            await connection.execute(self.tables.reject.insert(), records)
+        await self.event(connection, job.id, outcome.state, job.attempt, outcome.reason)
 
     async def finish_alone(self, job: Job, outcome: Outcome) -> None:
         """Write the terminal state of a job that loads nothing, in a transaction of its own."""
@@ -413,12 +455,12 @@ class Ledger:
 
     async def forget_files(self, older_than_seconds: float) -> tuple[str, ...]:
         """Let go of the files of jobs that ended with rejected rows so long ago; return their keys in this spool."""
-        table = self._tables.job
+        table = self.tables.job
         old = sa.and_(
             table.c.spool_id == self.spool_id,
             table.c.spool_key.is_not(None),
             table.c.state.in_(("partial", "rejected")),
-            table.c.finished_at < self._now - older_than_seconds,
+            table.c.finished_at < self.now - older_than_seconds,
         )
         async with self._database.write() as connection:
             keys = tuple((await connection.execute(sa.select(table.c.spool_key).where(old))).scalars())
@@ -431,7 +473,7 @@ class Ledger:
 
         Waits for a transaction that still holds the row, so the answer is final.
         """
-        table = self._tables.job
+        table = self.tables.job
         async with self._database.write() as connection:
             row = await connection.execute(
                 sa.select(table.c.state, table.c.lease_token).where(table.c.id == job.id).with_for_update()
@@ -439,13 +481,17 @@ class Ledger:
             state, token = row.one()
         return state if token == job.lease_token and state in TERMINAL else None
 
-    async def _event(
+    async def event(
         self, connection: AsyncConnection, job_id: int, event: str, attempt: int, detail: str | None
     ) -> None:
+        """Note what happened to a job, in the transaction in which it happens and as late in it as possible.
+
+        Readers of the events wait for numbers that are missing: the time from here to the COMMIT is theirs.
+        """
         await connection.execute(
-            self._tables.event.insert().values(
+            self.tables.event.insert().values(
                 job_id=job_id,
-                at=self._now,
+                at=self.now,
                 event=event,
                 attempt=attempt,
                 daemon=self.daemon_id,

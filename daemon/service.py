@@ -10,19 +10,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from . import __version__, thrift
-from .api import Api, load_token
+from .api import Api
+from .auth import Authenticator, load_tokens
 from .collectors import Collectors
 from .config import pool_sizes
 from .cores import available_cores, cpu_workers, io_workers
 from .database import Database
+from .dataset_routes import DatasetRoutes
 from .dispatcher import Dispatcher, RetryPolicy
 from .errors import HeadgateError
+from .event_feed import EventFeed
+from .event_routes import EventRoutes
 from .executors import Executors
 from .exporter import Exporter
 from .handback import Handback
 from .heartbeat import Heartbeat
 from .intake import Intake, WatchedFolder
+from .interventions import Interventions
 from .job_queries import JobQueries
+from .job_routes import JobRoutes
 from .ledger import Ledger
 from .loopwatch import LoopWatch
 from .metrics import Metrics
@@ -30,6 +36,8 @@ from .signals import StopRequest, captured_signals
 from .spool import Spool
 from .submissions import Submissions
 from .telemetry import add_collectors
+from .tls import server_context
+from .uploads import Uploads
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
     from ingest.spec import Dataset
 
     from .config import Settings
+    from .routes import Routes
     from .server_watch import ServerWatch
 
 logger = logging.getLogger(__name__)
@@ -159,7 +168,11 @@ async def open_core(
         ledger = Ledger(database, lease_seconds=settings.ledger.lease_seconds)
         queries = JobQueries(database)
         ledger_id = await ledger.open()
-        spool = Spool(settings.state_dir / "spool" / ledger_id, ledger.daemon_id).open()
+        spool = Spool(
+            settings.state_dir / "spool" / ledger_id,
+            ledger.daemon_id,
+            min_free_bytes=settings.intake.min_free_mb << 20,
+        ).open()
         stack.callback(spool.close)
         await ledger.register(spool.id)
         await stack.enter_async_context(ledger)
@@ -203,6 +216,8 @@ async def open_core(
             max_lost_leases=settings.ledger.max_lost_leases,
             rejects_seconds=settings.ledger.rejects_seconds,
             given_up=dispatcher.tell_given_up,
+            kill=dispatcher.cancel,
+            tell=dispatcher.tell,
             wake=dispatcher.wake,
         )
         await stack.enter_async_context(running(heartbeat, "heartbeat", failures))
@@ -237,7 +252,7 @@ async def serve(settings: Settings, datasets: Sequence[Dataset], *, environ: Map
         core = await stack.enter_async_context(
             open_core(settings, datasets, stop=stop, failures=failures, environ=environ)
         )
-        for dataset, at in (await core.queries.last_successes()).items():
+        for dataset, at in (await core.queries.last_successes(core.datasets)).items():
             core.metrics.restore_last_success(dataset, at)
         loop_watch = LoopWatch()
         await stack.enter_async_context(running(loop_watch, "loop watch", failures))
@@ -250,7 +265,7 @@ async def serve(settings: Settings, datasets: Sequence[Dataset], *, environ: Map
                 await stack.enter_async_context(running(server_watch, "server watch", failures))
             await stack.enter_async_context(_exporter(settings, core, loop_watch, server_watch, readiness))
         if settings.api.enabled:
-            await _enter_api(stack, settings, core)
+            await _enter_api(stack, settings, core, failures)
         if settings.intake.folders:
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
         thrift.settle()
@@ -350,19 +365,48 @@ def _intake(settings: Settings, core: Core) -> Intake:
     )
 
 
-async def _enter_api(stack: AsyncExitStack, settings: Settings, core: Core) -> None:
-    token = await core.executors.run_io(load_token, settings.api.token_file)
-    api = Api(
-        host=settings.api.host,
-        port=settings.api.port,
-        token=token,
-        max_file_bytes=settings.intake.max_file_mb << 20,
+async def _enter_api(stack: AsyncExitStack, settings: Settings, core: Core, failures: Failures) -> None:
+    api = settings.api
+    authenticator = Authenticator(await core.executors.run_io(load_tokens, api.token_file))
+    tls = None
+    if api.tls_certificate_file is not None and api.tls_key_file is not None:
+        tls = await core.executors.run_io(
+            server_context, api.tls_certificate_file, api.tls_key_file, api.tls_client_ca_file
+        )
+    feed = EventFeed(queries=core.queries, database=core.database)
+    # Each group of routes is one line here; the OpenAPI document is made from them.
+    groups: list[Routes] = [
+        _job_routes(settings, core),
+        EventRoutes(feed),
+        DatasetRoutes(datasets=core.datasets, queries=core.queries),
+    ]
+    server = Api(
+        host=api.host, port=api.port, groups=groups, authenticator=authenticator, database=core.database, tls=tls
+    )
+    await stack.enter_async_context(server)
+    # Left before the server: the streams end, and nothing holds the server up.
+    await stack.enter_async_context(running(feed, "event feed", failures))
+    logger.info("api listening", extra={"url": f"{server.url}/api/v1"})
+
+
+def _job_routes(settings: Settings, core: Core) -> JobRoutes:
+    dispatcher = core.dispatcher
+    return JobRoutes(
         queries=core.queries,
         submissions=core.submissions,
+        uploads=Uploads(
+            spool=core.spool,
+            executors=core.executors,
+            max_file_bytes=settings.intake.max_file_mb << 20,
+            max_uploads=settings.api.max_uploads,
+            idle_seconds=settings.api.body_idle_seconds,
+        ),
         handback=core.handback,
-        spool=core.spool,
-        executors=core.executors,
-        database=core.database,
+        interventions=Interventions(
+            ledger=core.ledger,
+            database=core.database,
+            wake=dispatcher.wake,
+            kill=dispatcher.cancel,
+            tell=dispatcher.tell,
+        ),
     )
-    await stack.enter_async_context(api)
-    logger.info("api listening", extra={"url": f"http://{settings.api.host}:{api.port}/api/v1"})

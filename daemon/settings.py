@@ -137,6 +137,9 @@ class IntakeSettings(Section):
         default=1.0, description="Time between two looks; a file is taken when two of them saw it unchanged."
     )
     max_file_mb: Count = Field(default=200, description="Larger files are refused, in MiB.")
+    min_free_mb: Annotated[Whole, Field(ge=0)] = Field(
+        default=256, description="Nothing is taken in while less than this is free on the disk of the spool, in MiB."
+    )
 
 
 class LedgerSettings(Section):
@@ -162,7 +165,7 @@ class LedgerSettings(Section):
 
 
 class ApiSettings(Section):
-    """The HTTP API that takes workbooks in and tells of jobs; every request needs the token."""
+    """The HTTP API that takes workbooks in and tells of jobs; every request needs a token."""
 
     enabled: bool = Field(default=True, description="Whether there is an API.")
     host: Host = Field(
@@ -171,8 +174,24 @@ class ApiSettings(Section):
     port: Port = Field(default=8847, description="Port to listen on; 0 takes a free one.")
     token_file: Path = Field(
         default=Path("api.token"),
-        description="A file that only this user can read (0600), with the token in it; made when it is missing.",
+        description="A file that only this user can read (0600), made when it is missing: a token, or a line "
+        "`NAME ROLE TOKEN` for each; see docs/security.md.",
         json_schema_extra={"shown": "`<state_dir>/api.token`"},
+    )
+    tls_certificate_file: Path | None = Field(
+        default=None, description="PEM certificate chain; with it the API speaks TLS 1.2 or later only."
+    )
+    tls_key_file: Path | None = Field(
+        default=None, description="The certificate's key, PEM, in a file that only this user can read (0600)."
+    )
+    tls_client_ca_file: Path | None = Field(
+        default=None, description="PEM certificates; clients must then show a certificate that one of them signed."
+    )
+    max_uploads: Count = Field(
+        default=16, description="Uploads at once; more wait, and are refused with 503 after `body_idle_seconds`."
+    )
+    body_idle_seconds: Seconds = Field(
+        default=30, description="An upload that brings less than 16 KiB in this time is cut off."
     )
 
 

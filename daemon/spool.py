@@ -11,7 +11,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -38,8 +38,9 @@ class Received:
 class Upload:
     """One submission being received: write its bytes, then `keep` or `discard` it. Blocking; for an I/O thread."""
 
-    def __init__(self, folder: Path, key: str, max_bytes: int) -> None:
+    def __init__(self, folder: Path, key: str, max_bytes: int, *, check_room: Callable[[], None]) -> None:
         self._folder, self._key, self._max_bytes = folder, key, max_bytes
+        self._check_room = check_room
         self._digest = hashlib.sha256()
         self._size = 0
         self._began = time.monotonic()
@@ -59,6 +60,7 @@ class Upload:
             raise FileTooLargeError(f"the file has more than {self._max_bytes} bytes")
         self._digest.update(chunk)
         with _disk_errors():
+            self._check_room()
             view = memoryview(chunk)
             while view:
                 view = view[self._file.write(view) :]
@@ -87,8 +89,9 @@ class Upload:
 class Spool:
     """Folders of submissions below one root, each `<daemon>.<key>`; several daemons may share a root."""
 
-    def __init__(self, root: Path, daemon_id: str) -> None:
+    def __init__(self, root: Path, daemon_id: str, *, min_free_bytes: int = 0) -> None:
         self.root = root
+        self._min_free_bytes = min_free_bytes
         self._daemon_id = daemon_id
         self._lock: int | None = None
         self.id = ""
@@ -141,11 +144,32 @@ class Spool:
         mine.unlink()
         return path.read_text(encoding="ascii")
 
-    def upload(self, max_bytes: int) -> Upload:
-        """Begin a submission."""
+    def check_room(self, size_bytes: int = 0) -> None:
+        """Refuse before the disk is full: what runs already needs the rest of it.
+
+        Raises:
+            SpoolFullError: with so many bytes more, less than the reserve would be free.
+
+        """
+        if self.free_bytes() - size_bytes < self._min_free_bytes:
+            raise SpoolFullError
+
+    def free_bytes(self) -> int:
+        """Return how many bytes may still be written to the spool's disk by this user."""
+        disk = os.statvfs(self.root)
+        return disk.f_bavail * disk.f_frsize
+
+    def upload(self, max_bytes: int, expected_bytes: int = 0) -> Upload:
+        """Begin a submission, which will have about so many bytes if that is known.
+
+        Raises:
+            SpoolFullError: there is no room for it.
+
+        """
         key = f"{self._daemon_id}.{uuid4().hex}"
         with _disk_errors():
-            return Upload(self._jobs / key, key, max_bytes)
+            self.check_room(expected_bytes)
+            return Upload(self._jobs / key, key, max_bytes, check_room=self.check_room)
 
     def receive(self, chunks: Iterable[bytes], max_bytes: int) -> Received:
         """Take a whole submission from an iterable of its bytes; on any error nothing is left behind."""

@@ -81,18 +81,27 @@ class Submissions:
         source: str,
         fixes: Job | None = None,
         adopt: bool = False,
+        submitter: str | None = None,
+        idempotency_key: str | None = None,
     ) -> Job:
         """Enter a received file; after this returns it is acknowledged and reaches exactly one terminal state.
 
         `fixes` is the job whose rejected rows the file has in a corrected form: it counts as handed in as that one's.
+
+        Raises:
+            KeyUsedError: the submitter has used the idempotency key before.
+
         """
-        submission = _submission(received, dataset.dataset, dataset.version, fixes.file if fixes else file, source)
-        if fixes is not None:
-            submission = replace(submission, fixes_job=fixes.id)
+        submission = replace(
+            _submission(received, dataset.dataset, dataset.version, fixes.file if fixes else file, source),
+            fixes_job=fixes.id if fixes else None,
+            submitter=submitter,
+            idempotency_key=idempotency_key,
+        )
         try:
             job = await self._ledger.submit(submission, adopt=adopt)
         except BaseException:
-            await self._executors.run_io(self._spool.remove, received.key)
+            await self.drop(received)
             raise
         self._metrics.stage("receive", received.seconds)
         if job.state == "duplicate":
@@ -102,18 +111,22 @@ class Submissions:
             self._wake()
         return job
 
+    async def drop(self, received: Received) -> None:
+        """Remove a received file that is not entered after all."""
+        await self._executors.run_io(self._spool.remove, received.key)
+
     async def refuse(self, received: Received, *, record: ErrorRecord, file: str, source: str) -> Job:
         """Enter a file that no dataset takes: the job is `rejected` at once, and says why."""
         submission = _submission(received, UNMATCHED, 0, file, source)
         try:
             job = await self._ledger.refuse(submission, record.as_dict())
         finally:
-            await self._executors.run_io(self._spool.remove, received.key)
+            await self.drop(received)
         self._tell(job, {record.code: 1} if job.state == "rejected" else {})
         return job
 
     async def _ended(self, job: Job, received: Received) -> None:
-        await self._executors.run_io(self._spool.remove, received.key)
+        await self.drop(received)
         self._tell(job, {"file.duplicate_content": 1})
 
     def _tell(self, job: Job, codes: Mapping[str, int]) -> None:

@@ -51,6 +51,9 @@ def build_tables(dialect: str) -> Tables:
         sa.Column("lease_daemon", sa.Text),
         sa.Column("first_job", Key),
         sa.Column("fixes_job", sa.BigInteger),
+        sa.Column("submitter", sa.Text),
+        sa.Column("idempotency_key", sa.Text),
+        sa.Column("cancelled_by", sa.Text),
         *(
             sa.Column(f"rows_{name}", sa.BigInteger, nullable=False, default=0)
             for name in (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from daemon.errors import LeaseLostError
-from daemon.job_queries import JobQueries
+from daemon.job_queries import JobFilter, JobQueries
 from daemon.jobs import Job, Outcome, RowCounts, Submission
 from daemon.ledger import Ledger
 
@@ -144,7 +144,7 @@ async def test_a_finished_job_keeps_counts_and_records(ledger: Ledger, queries: 
     assert shown.errors[0]["cell"] == "B1"
     assert shown.finished_at is not None
     assert shown.finished_at >= shown.created_at
-    assert await queries.last_successes() == {"orders": shown.finished_at}
+    assert await queries.last_successes(["orders", "stock"]) == {"orders": shown.finished_at}
 
 
 async def test_completion_is_fenced_by_the_lease_token(database: Database, ledger: Ledger) -> None:
@@ -251,9 +251,12 @@ async def test_refused_files_are_in_the_ledger_with_their_record(ledger: Ledger,
 
 async def test_pages_and_filters(ledger: Ledger, queries: JobQueries) -> None:
     ids = [(await ledger.submit(submission(f"{number}"))).id for number in range(5)]
-    assert [job.id for job in await queries.jobs(limit=2)] == ids[:2:-1]
-    assert [job.id for job in await queries.jobs(limit=9, before=ids[2])] == ids[1::-1]
-    assert await queries.jobs(limit=9, state="dead") == []
+    everything = JobFilter()
+    first = await queries.page(everything, limit=2)
+    assert ([job.id for job in first.jobs], first.next_before) == (ids[:2:-1], ids[3])
+    second = await queries.page(everything, limit=9, before=ids[2])
+    assert ([job.id for job in second.jobs], second.next_before) == (ids[1::-1], None)
+    assert (await queries.page(JobFilter(state="dead"), limit=9)).jobs == ()
     await queries.refresh_backlog()
     backlog = queries.backlog()
     assert (backlog.jobs, backlog.bytes, backlog.dead_jobs) == (5, 50, 0)

@@ -177,11 +177,13 @@ class Database:
     @contextlib.asynccontextmanager
     async def _connection(self, operation: str) -> AsyncIterator[AsyncConnection]:
         """Give a connection of the pool; what fails at the database is counted."""
+        connected = False
         try:
             async with self._watch.checkout(operation) as connection:
+                connected = True
                 yield connection
         except Exception as error:
-            if is_of_database(error):
+            if not connected or is_of_database(error):
                 self._watch.failed(meaning(error, sqlite=self.dialect == "sqlite").counted_as)
             raise
 

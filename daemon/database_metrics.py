@@ -26,7 +26,7 @@ DEFINITIONS: Final[Definitions] = define(
     gauge("db_pool_leak_limit_seconds", "How long a connection may be held before it counts as leaked.", pool=POOL),
     histogram(
         "db_pool_wait_seconds",
-        "Time callers waited for a connection, its creation not included.",
+        "Time callers waited for a connection, its creation not included; the pool's timeout is a bucket too.",
         SECONDS,
         pool=POOL,
         outcome=WAIT_OUTCOMES,

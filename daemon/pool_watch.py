@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
 import time
@@ -32,6 +33,8 @@ OPERATIONS: Final = ("read", "write", "enter", "claim", "load", "beat")
 """What connections are taken for; at most 8."""
 WAIT_OUTCOMES: Final = ("ok", "timeout")
 STACK_FRAMES: Final = 12
+TAKING: Final = {"contextlib", "daemon.database", __name__}
+"""The modules whose frames say how a connection is taken, not by whom."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +87,8 @@ class _Counts:
     closed: int = 0
     used_seconds: float = 0.0
     errors: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ERROR_CLASSES, 0))
+    idle: set[int] = field(default_factory=set)
+    """Connections in the pool by identity. The pool's own count has places in it whose connection was thrown away."""
     holdings: set[_Holding] = field(default_factory=set)
 
 
@@ -109,6 +114,8 @@ class PoolWatch:
         sync = engine.sync_engine
         event.listen(sync, "do_connect", self._connecting)
         event.listen(sync, "connect", self._connected)
+        event.listen(sync, "checkout", self._taken)
+        event.listen(sync, "checkin", self._given_back)
         event.listen(sync, "close", self._closed)
         event.listen(sync, "close_detached", self._closed)
         event.listen(sync, "invalidate", self._invalidated)
@@ -152,7 +159,7 @@ class PoolWatch:
         return connection
 
     def _hold(self) -> _Holding:
-        stack = traceback.StackSummary.extract(_callers(), limit=STACK_FRAMES, lookup_lines=False)
+        stack = traceback.StackSummary.extract(_callers(inspect.currentframe()), limit=STACK_FRAMES, lookup_lines=False)
         holding = _Holding(since=time.monotonic(), pool=self._engine.sync_engine.pool, stack=stack)
         with self._lock:
             self._counts.holdings.add(holding)
@@ -190,13 +197,11 @@ class PoolWatch:
     def stats(self) -> DatabasePoolStats:
         """Return the numbers at this moment; safe to call from any thread."""
         now = time.monotonic()
-        pool: Any = self._engine.sync_engine.pool
-        idle = pool.checkedin()
         with self._lock:
             counts = self._counts
             held = [now - holding.since for holding in counts.holdings]
             return DatabasePoolStats(
-                idle=idle,
+                idle=len(counts.idle),
                 used=len(held),
                 size=self._size,
                 max=self._max,
@@ -237,8 +242,18 @@ class PoolWatch:
         with self._lock:
             self._counts.opened += 1
 
-    def _closed(self, *_: object) -> None:
+    def _taken(self, connection: object, *_: object) -> None:
         with self._lock:
+            self._counts.idle.discard(id(connection))
+
+    def _given_back(self, connection: object | None, _record: object) -> None:
+        if connection is not None:  # after an invalidation only its place comes back
+            with self._lock:
+                self._counts.idle.add(id(connection))
+
+    def _closed(self, connection: object, *_: object) -> None:
+        with self._lock:
+            self._counts.idle.discard(id(connection))
             self._counts.closed += 1
 
     def _invalidated(self, *_: object) -> None:
@@ -246,10 +261,11 @@ class PoolWatch:
             self._counts.invalidations += 1
 
 
-def _callers() -> Iterator[tuple[FrameType, int]]:
-    """Yield the frames of who takes a connection, without those of taking it."""
-    return (
-        (frame, line)
-        for frame, line in traceback.walk_stack(None)
-        if frame.f_globals.get("__name__") not in {__name__, "contextlib", "asyncio.events", "asyncio.runners"}
-    )
+def _callers(innermost: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+    """Yield the frames of who takes a connection, up to the loop that runs it, without those of taking it."""
+    for frame, line in traceback.walk_stack(innermost):
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("asyncio."):
+            return
+        if module not in TAKING:
+            yield frame, line

@@ -76,7 +76,7 @@ def corpus() -> Path:
     return CORPUS
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """Return a function that names a loopback port nobody listens on now."""
 

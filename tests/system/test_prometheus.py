@@ -2,81 +2,49 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
+from prometheus_server import Prometheus, running_prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from .conftest import Headgate
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def prometheus(
     sqlite_headgate: Headgate, prometheus_binary: Path, free_port: Callable[[], int]
-) -> Iterator[Callable[[str], Any]]:
-    """Start Prometheus on prometheus.yml as shipped, but for the daemon's port and a shorter interval."""
-    config = yaml.safe_load((ROOT / "prometheus.yml").read_text())
-    config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-    assert config["scrape_configs"][0]["static_configs"][0]["targets"] == ["127.0.0.1:9847"]
-    config["scrape_configs"][0]["static_configs"][0]["targets"] = [sqlite_headgate.exporter_url.removeprefix("http://")]
-    config["rule_files"] = [str(ROOT / name) for name in config["rule_files"]]
-    folder = sqlite_headgate.folder
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    url = f"http://127.0.0.1:{free_port()}"
-    with (folder / "prometheus.log").open("wb") as log:
-        server = subprocess.Popen(
-            [
-                prometheus_binary,
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'tsdb'}",
-                f"--web.listen-address={url.removeprefix('http://')}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-
-    def ask(path: str) -> Any:
-        status, body = sqlite_headgate.get(f"{url}/api/v1/{path}")
-        return json.loads(body)["data"] if status == 200 else None
-
-    try:
-        sqlite_headgate.until(lambda: ask("status/buildinfo") is not None, "Prometheus answers")
-        yield ask
-    finally:
-        server.terminate()
-        server.wait(20)
+) -> Iterator[Prometheus]:
+    target = sqlite_headgate.exporter_url.removeprefix("http://")
+    with running_prometheus(prometheus_binary, sqlite_headgate.folder, target=target, port=free_port()) as server:
+        yield server
 
 
 def test_the_target_is_up_and_a_loaded_workbook_is_seen(
-    sqlite_headgate: Headgate, prometheus: Callable[[str], Any], orders: Callable[..., Path]
+    sqlite_headgate: Headgate, prometheus: Prometheus, orders: Callable[..., Path]
 ) -> None:
     process = sqlite_headgate.start_ready()
 
     def up() -> bool:
-        targets = prometheus("targets")["activeTargets"]
+        targets = prometheus.ask("targets")["activeTargets"]
         return [target["health"] for target in targets if target["labels"]["job"] == "headgate"] == ["up"]
 
     sqlite_headgate.until(up, "the target is up", process=process)
     orders(sqlite_headgate.inbox / "orders.xlsx", 25, bad=(3,))
 
     def inserted() -> bool:
-        query = 'headgate_ingest_rows_total{dataset="orders",result="inserted"}'
-        return [one["value"][1] for one in prometheus(f"query?query={quote(query)}")["result"]] == ["24"]
+        found = prometheus.query('headgate_ingest_rows_total{dataset="orders",result="inserted"}')
+        return [one["value"][1] for one in found] == ["24"]
 
     sqlite_headgate.until(inserted, "Prometheus has seen 24 rows", process=process)
-    rules = [rule for group in prometheus("rules")["groups"] for rule in group["rules"]]
-    assert {"HeadgateDown", "HeadgateRowsUnaccounted"} <= {rule["name"] for rule in rules}
+    groups = prometheus.ask("rules")["groups"]
+    assert {"HeadgateDown", "HeadgateRowsUnaccounted"} <= {rule["name"] for group in groups for rule in group["rules"]}
     sqlite_headgate.until(
-        lambda: all(rule["health"] == "ok" for group in prometheus("rules")["groups"] for rule in group["rules"]),
+        lambda: all(rule["health"] == "ok" for group in prometheus.ask("rules")["groups"] for rule in group["rules"]),
         "every rule has been evaluated without an error",
     )
     assert sqlite_headgate.stop(process) == 0

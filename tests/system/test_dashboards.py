@@ -1,0 +1,155 @@
+"""Every query of every panel, asked of a real Prometheus that scrapes a real daemon at work on the demo's workbooks."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import shutil
+import threading
+import time
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import yaml
+from dashboards import FILES, ROOT, Target, filled, load, targets
+from prometheus_server import Prometheus, PrometheusError, running_prometheus
+
+from .conftest import Headgate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from postgres_server import Postgres
+
+WINDOW_SECONDS: Final = 60.0
+STEP_SECONDS: Final = 5.0
+INTERVALS: Final = {"rate_interval": "15s", "interval": "10s", "range": "60s"}
+JOBS: Final = 12
+PAUSE_SECONDS: Final = 0.5
+
+EMPTY: Final = {
+    "Attempts that were repeated": "no attempt fails under the demo load",
+    "Tasks that failed, by kind": "no task fails under the demo load",
+    "Workers ended, by reason": "no worker is idle or old enough within a minute",
+    "Time to open a connection": "connections are opened at the start and kept",
+    "Errors, by class": "the database makes no errors",
+    "Held back by the quota": "only where a control group has a CPU quota",
+    "Times memory ran into a limit": "it does not",
+    "Some task waited for it": "only where the kernel counts pressure",
+    "Every task waited for it": "only where the kernel counts pressure",
+}
+"""Panels that may show nothing here, and why. Each says so itself, by its text for no value or its limit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """The servers under the demo load, and what the variables of the dashboards resolve to."""
+
+    prometheus: Prometheus
+    values: dict[str, list[str]]
+
+    def result(self, target: Target) -> list[dict[str, Any]]:
+        """Ask what Grafana would ask, with every value of each variable chosen."""
+        chosen = {name: "|".join(re.escape(value) for value in values) for name, values in self.values.items()}
+        promql = target.promql(**{name: text.replace("\\", "\\\\") for name, text in chosen.items()}, **INTERVALS)
+        kind = target.panel["type"]
+        if kind == "timeseries":
+            return self.prometheus.query_range(promql, seconds=WINDOW_SECONDS, step_seconds=STEP_SECONDS)
+        return [{**series, "values": [series["value"]]} for series in self.prometheus.query(promql)]
+
+
+def at_work(headgate: Headgate, source: Path, stop: threading.Event) -> None:
+    """Hand the demo's workbooks in again and again, each time with other bytes around the same content."""
+    workbooks = sorted(path for path in source.rglob("*.xlsx") if zipfile.is_zipfile(path))
+    for number, workbook in enumerate(itertools.cycle(workbooks)):
+        part = headgate.folder / "part.xlsx"
+        shutil.copy(workbook, part)
+        with zipfile.ZipFile(part, "a") as archive:
+            archive.comment = f"copy {number}".encode()
+        part.rename(headgate.inbox / workbook.parent.name / f"{number}-{workbook.name}")
+        if stop.wait(PAUSE_SECONDS):
+            return
+
+
+@pytest.fixture(scope="module")
+def watched(
+    tmp_path_factory: pytest.TempPathFactory,
+    postgres: Postgres,
+    headgate_binary: Path,
+    prometheus_binary: Path,
+    free_port: Callable[[], int],
+) -> Iterator[Watched]:
+    """The demo's daemon, on PostgreSQL whose server's connections are a metric, at work until Prometheus has enough."""
+    folder = tmp_path_factory.mktemp("demo") / "examples"
+    shutil.copytree(ROOT / "examples", folder, ignore=shutil.ignore_patterns("var", "__pycache__"))
+    postgres.execute("CREATE DATABASE dashboards")
+    settings = yaml.safe_load((folder / "headgate.yml").read_text(encoding="utf-8"))
+    settings["database"] = {"url": postgres.url("dashboards")}
+    settings["api"]["port"], settings["exporter"]["port"] = free_port(), free_port()
+    headgate = Headgate(
+        binary=headgate_binary, folder=folder, database_url=settings["database"]["url"], settings=settings
+    )
+    headgate.write_config()
+    process, stop = headgate.start_ready(), threading.Event()
+    work = threading.Thread(target=at_work, args=(headgate, ROOT / "examples" / "inbox", stop))
+    work.start()
+    target = headgate.exporter_url.removeprefix("http://")
+    try:
+        with running_prometheus(prometheus_binary, folder, target=target, port=free_port()) as server:
+            headgate.until(lambda: len(headgate.jobs()) >= JOBS, "the daemon is at work", process=process, seconds=120)
+            time.sleep(WINDOW_SECONDS / 2)
+            yield Watched(prometheus=server, values=resolved(server))
+    finally:
+        stop.set()
+        work.join(30)
+        headgate.stop(process)
+        postgres.execute("DROP DATABASE dashboards WITH (FORCE)")
+
+
+def resolved(server: Prometheus) -> dict[str, list[str]]:
+    """What Grafana offers in each variable: the values that its question finds."""
+    values: dict[str, list[str]] = {}
+    for path in FILES:
+        for variable in load(path)["templating"]["list"]:
+            if variable["type"] == "query":
+                metric, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()
+                values[label] = server.ask(f"label/{label}/values", **{"match[]": filled(metric)})
+    return values
+
+
+def has_numbers(series: list[dict[str, Any]]) -> bool:
+    return any(math.isfinite(float(value)) for one in series for _, value in one["values"])
+
+
+def test_every_variable_resolves(watched: Watched) -> None:
+    assert watched.values["job"] == ["headgate"]
+    assert len(watched.values["instance"]) == 1
+    assert {"orders", "settlements", "stock", "prices"} <= set(watched.values["dataset"])
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_query_parses_and_returns_data(watched: Watched, path: Path) -> None:
+    empty, failed = set(), []
+    for target in targets():
+        if target.dashboard != path.stem:
+            continue
+        try:
+            series = watched.result(target)
+        except PrometheusError as error:
+            failed.append(f"{target.place}: {error}")
+            continue
+        if not has_numbers(series):
+            empty.add(target.panel["title"])
+        legend = next(one["legendFormat"] for one in target.panel["targets"] if one["refId"] == target.reference)
+        named = set(re.findall(r"{{(\w+)}}", legend))
+        failed += [f"{target.place}: no label for {legend}" for one in series if not named <= set(one["metric"])]
+    assert not failed
+    assert empty <= set(EMPTY), {title for title in empty if title not in EMPTY}
+
+
+def test_what_may_be_empty_exists() -> None:
+    assert set(EMPTY) <= {target.panel["title"] for target in targets()}

@@ -97,6 +97,53 @@ class CellBlock:
     kinds: NDArray[np.uint8]
     texts: pa.LargeStringArray
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no cell."""
+        return not len(self.rows)
+
+    @property
+    def first(self) -> int:
+        """The 0-based first row."""
+        return int(self.rows.min())
+
+    @property
+    def last(self) -> int:
+        """The 0-based last row."""
+        return int(self.rows.max())
+
+    @property
+    def width(self) -> int:
+        """The number of columns from A to the last one."""
+        return int(self.columns.max()) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowBlock:
+    """Consecutive rows as whole columns, by 0-based sheet column: each has `rows` cells, from row `first` on."""
+
+    first: int
+    rows: int
+    columns: Mapping[int, Column]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no column; there may be cells that hold nothing."""
+        return not self.columns
+
+    @property
+    def last(self) -> int:
+        """The 0-based last row."""
+        return self.first + self.rows - 1
+
+    @property
+    def width(self) -> int:
+        """The number of columns from A to the last one."""
+        return max(self.columns) + 1
+
+
+Block = CellBlock | RowBlock
+
 
 def empty_column(rows: int) -> Column:
     """Return a column without any cell."""
@@ -118,33 +165,98 @@ def text_column(text: str, rows: int) -> Column:
     return Column(kinds=np.full(rows, Kind.TEXT, np.uint8), texts=pa.repeat(pa.scalar(text, pa.large_string()), rows))
 
 
-def assemble(blocks: Sequence[CellBlock], *, date1904: bool, merges: Sequence[Merge] = ()) -> SheetCells:
+def assemble(blocks: Sequence[Block], *, date1904: bool, merges: Sequence[Merge] = ()) -> SheetCells:
     """Put cells into dense columns; of two cells at one place the later one counts."""
-    if not any(len(block.rows) for block in blocks):
-        return SheetCells(rows=0, columns={}, date1904=date1904)
-    rows = np.concatenate([block.rows for block in blocks])
-    columns = np.concatenate([block.columns for block in blocks])
-    kinds = np.concatenate([block.kinds for block in blocks])
-    texts = pa.concat_arrays([block.texts for block in blocks])
-    height = int(rows.max()) + 1
-    order = np.argsort(columns, kind="stable")
-    bounds = np.searchsorted(columns[order], np.arange(int(columns.max()) + 2))
-    dense: dict[int, Column] = {}
-    for column, (start, stop) in enumerate(pairwise(bounds)):
+    filled = [block for block in blocks if not block.empty]
+    if any(upper.last >= lower.first for upper, lower in pairwise(filled)):
+        filled = [_one_block(filled)]
+    columns = _stacked([block if isinstance(block, RowBlock) else _dense(block) for block in filled])
+    height = max((len(column.kinds) for column in columns.values()), default=0)
+    return SheetCells(rows=height, columns=columns, date1904=date1904, merges=tuple(merges))
+
+
+def overlaid(block: RowBlock, cells: CellBlock) -> RowBlock:
+    """Return the block with more cells, at places where it has none."""
+    first, last = min(block.first, cells.first), max(block.last, cells.last)
+    columns = dict(block.columns)
+    for place, (rows, kinds, texts) in _by_column(cells).items():
+        below = columns.get(place, empty_column(block.rows))
+        both = concat_columns([below, Column(kinds=kinds, texts=texts)])
+        index = np.full(last - first + 1, -1, np.int64)
+        index[block.first - first : block.last - first + 1] = np.arange(block.rows)
+        index[rows - first] = block.rows + np.arange(len(rows))
+        columns[place] = _taken(both, index)
+    grown = block.rows != last - first + 1
+    if grown:
+        index = np.arange(first, last + 1) - block.first
+        index[index >= block.rows] = -1
+        columns = {
+            place: column if len(column.kinds) == len(index) else _taken(column, np.maximum(index, -1))
+            for place, column in columns.items()
+        }
+    return RowBlock(first=first, rows=last - first + 1, columns=columns)
+
+
+def _taken(column: Column, index: NDArray[np.int64]) -> Column:
+    """Return the cells at the given places, an empty one where the place is negative."""
+    kinds = np.append(column.kinds, np.uint8(Kind.EMPTY))[index]
+    return Column(kinds=kinds, texts=column.texts.take(pa.array(index, mask=index < 0)))
+
+
+def _one_block(blocks: Sequence[Block]) -> CellBlock:
+    """Return blocks whose rows overlap as cells in the order of the blocks."""
+    cells = [block if isinstance(block, CellBlock) else _sparse(block) for block in blocks]
+    return CellBlock(
+        rows=np.concatenate([block.rows for block in cells]),
+        columns=np.concatenate([block.columns for block in cells]),
+        kinds=np.concatenate([block.kinds for block in cells]),
+        texts=pa.concat_arrays([block.texts for block in cells]),
+    )
+
+
+def _sparse(block: RowBlock) -> CellBlock:
+    filled = {place: np.flatnonzero(column.kinds) for place, column in block.columns.items()}
+    return CellBlock(
+        rows=np.concatenate([index + block.first for index in filled.values()]).astype(np.int32),
+        columns=np.concatenate([np.full(len(index), place, np.int32) for place, index in filled.items()]),
+        kinds=np.concatenate([block.columns[place].kinds[index] for place, index in filled.items()]),
+        texts=pa.concat_arrays([block.columns[place].texts.take(pa.array(index)) for place, index in filled.items()]),
+    )
+
+
+def _dense(cells: CellBlock) -> RowBlock:
+    return overlaid(RowBlock(first=cells.first, rows=0, columns={}), cells)
+
+
+def _by_column(cells: CellBlock) -> dict[int, tuple[NDArray[Any], NDArray[np.uint8], pa.LargeStringArray]]:
+    """Return the rows, kinds and texts of each column's cells."""
+    order = np.argsort(cells.columns, kind="stable")
+    bounds = np.searchsorted(cells.columns[order], np.arange(cells.width + 1))
+    found = {}
+    for place, (start, stop) in enumerate(pairwise(bounds)):
         if start < stop:
             index = order[start:stop]
-            dense[column] = _dense(height, rows[index], kinds[index], texts.take(pa.array(index)))
-    return SheetCells(rows=height, columns=dense, date1904=date1904, merges=tuple(merges))
+            found[place] = cells.rows[index], cells.kinds[index], cells.texts.take(pa.array(index))
+    return found
 
 
-def _dense(height: int, rows: NDArray[Any], kinds: NDArray[np.uint8], texts: pa.LargeStringArray) -> Column:
-    if len(rows) == height and rows[0] == 0 and bool((np.diff(rows) == 1).all()):
-        return Column(kinds=kinds, texts=texts)
-    all_kinds = np.zeros(height, np.uint8)
-    all_kinds[rows] = kinds
-    place = np.full(height, -1, np.int64)
-    place[rows] = np.arange(len(rows))
-    return Column(kinds=all_kinds, texts=texts.take(pa.array(place, mask=place < 0)))
+def _stacked(blocks: list[RowBlock]) -> dict[int, Column]:
+    """Return the columns from row 0 on of blocks that lie below each other."""
+    height = blocks[-1].last + 1 if blocks else 0
+    columns: dict[int, Column] = {}
+    for place in sorted({place for block in blocks for place in block.columns}):
+        pieces, row = [], 0
+        for block in blocks:
+            column = block.columns.get(place)
+            if column is not None:
+                if block.first > row:
+                    pieces.append(empty_column(block.first - row))
+                pieces.append(column)
+                row = block.last + 1
+        if row < height:
+            pieces.append(empty_column(height - row))
+        columns[place] = concat_columns(pieces)
+    return columns
 
 
 def column_letters(column: int) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from .errors import rejected
+from .inflate import INFLATE_ERRORS, inflated
 from .textfile import read_text, text_format
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 Format = Literal["xlsx", "xlsb", "ods", "xls", "csv", "html", "xml2003"]
 
-PIECE_BYTES: Final = 1 << 20
 MEGABYTE: Final = 1 << 20
 MAX_ENTRIES: Final = 1000
 RATIO_FREE_BYTES: Final = 1 << 20
@@ -30,7 +29,6 @@ _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _BIFF: Final = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08")
 _BOOK_STREAM: Final = re.compile("book".encode("utf-16-le"), re.IGNORECASE)
 """The stream of an xls file is named Book or Workbook, in UTF-16 and in any case."""
-_UNREADABLE: Final = (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError)
 
 
 def sniff(path: Path, limits: Limits) -> Format:
@@ -70,7 +68,7 @@ class Container:
     """A zip of parts, each inflated piece by piece and counted by the bytes that really come out."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        self._limits = limits
+        self._path, self._limits = path, limits
         self._inflated = 0
         self._zip = _open_zip(path)
         entries = self._zip.infolist()
@@ -138,26 +136,25 @@ class Container:
         entry = self._entries.get(name.lower())
         if entry is None:
             raise rejected("file.corrupt_container", f"the workbook has no part {name}")
-        inflated = 0
+        size = 0
         try:
-            with self._zip.open(entry) as part:
-                while piece := part.read(PIECE_BYTES):
-                    inflated += len(piece)
-                    self._count(name, inflated, len(piece), entry.compress_size if ratio else None)
-                    yield piece
-        except _UNREADABLE as error:
+            for piece in inflated(self._path, self._zip, entry):
+                size += len(piece)
+                self._count(name, size, len(piece), entry.compress_size if ratio else None)
+                yield piece
+        except INFLATE_ERRORS as error:
             raise rejected("file.corrupt_container", f"the part {name} cannot be inflated: {error}") from error
         except RuntimeError as error:
             raise rejected("file.encrypted", f"the part {name} cannot be read: {error}") from error
 
-    def _count(self, name: str, inflated: int, piece: int, compressed: int | None) -> None:
+    def _count(self, name: str, size: int, piece: int, compressed: int | None) -> None:
         self._inflated += piece
         entry_limit = self._limits.expanded_mb * MEGABYTE
-        if inflated > entry_limit or self._inflated > 2 * entry_limit:
+        if size > entry_limit or self._inflated > 2 * entry_limit:
             raise rejected("file.bomb", f"the part {name} expands beyond {self._limits.expanded_mb} MB")
-        if compressed is None or inflated <= RATIO_FREE_BYTES:
+        if compressed is None or size <= RATIO_FREE_BYTES:
             return
-        if inflated > self._limits.ratio * compressed:
+        if size > self._limits.ratio * compressed:
             raise rejected("file.bomb", f"the part {name} expands more than {self._limits.ratio} to 1")
 
     def inflate_all(self) -> None:
@@ -180,7 +177,7 @@ class Container:
 def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except _UNREADABLE as error:
+    except INFLATE_ERRORS as error:
         if not _has_zip_end(path):
             raise rejected("file.truncated", "the end of the zip container is missing") from error
         raise rejected("file.corrupt_container", f"the zip container is damaged: {error}") from error

@@ -34,7 +34,8 @@ def shared_strings(content: bytes, name: str) -> pa.LargeStringArray:
         raise rejected("file.corrupt_xml", f"the part {name} is not UTF-8") from error
     parts = pc.extract_regex(pieces, _PLAIN)
     raw, preserve = pc.struct_field(parts, "t"), pc.struct_field(parts, "p")
-    plain = plain_texts(raw.fill_null(""), pc.not_equal(preserve.fill_null(""), ""))
+    kept = pc.not_equal(preserve.fill_null(""), "").to_numpy(zero_copy_only=False)
+    plain = plain_texts(raw.fill_null(""), kept)
     rich = pc.is_null(parts)
     if not pc.any(rich).as_py():
         return plain

@@ -13,13 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .sheetcells import TYPES
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
     Places = NDArray[np.int64]
 
-TYPES: Final = ("", "n", "s", "b", "e", "str", "inlineStr")
 _CODE_OF_LETTER: Final = {ord(name): TYPES.index(name) for name in ("n", "s", "b", "e")}
 _BEHIND: Final = r"^\s*(?:(?:</row>|<row(?: [^>]*)?>)\s*)*$"
 _PADDING: Final = 64

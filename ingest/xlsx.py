@@ -14,7 +14,8 @@ from .container import Container
 from .errors import rejected
 from .numberformat import builtin_kind, format_kind
 from .sharedstrings import shared_strings
-from .sheetxml import SheetContext, SheetXml
+from .sheetcells import SheetContext
+from .sheetxml import SheetXml
 from .xmltext import local_name, parse_xml, utf8_pieces
 
 if TYPE_CHECKING:

@@ -16,31 +16,54 @@ from .errors import rejected
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from numpy.typing import NDArray
+
 WHITE_SPACE: Final = " \t\r\n"
 _REFERENCE: Final = re.compile(r"&(?:#x([0-9A-Fa-f]+);|#([0-9]+);|(lt|gt|amp|quot|apos);)?")
 _NAMED: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _RARE: Final = r"[&\r]|_x[0-9A-Fa-f]{4}_"
+_RARE_TEXTS: Final = (b"&", b"\r", b"_x")
+"""What a text must hold for the pattern to be worth trying."""
+_IS_WHITE: Final = np.isin(np.arange(256), np.frombuffer(WHITE_SPACE.encode(), np.uint8))
 _LAST_CHARACTER: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)
 _DECLARATION: Final = re.compile(rb"^\s*<\?xml[^>]*\?>\s*")
 _DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9_.:-]+)["']""")
 
 
-def plain_texts(raw: pa.LargeStringArray, preserve: pa.BooleanArray) -> pa.LargeStringArray:
-    r"""Return the character data of XML text nodes as Excel reads it.
+def plain_texts(raw: pa.LargeStringArray, preserve: NDArray[np.bool_]) -> pa.LargeStringArray:
+    r"""Return the character data of XML text nodes (no nulls) as Excel reads it.
 
     References are resolved, line ends are `\n`, `_x000D_` stands for that character, and white space around the
     text goes except where `preserve` is true: Excel strips it from a text without xml:space="preserve".
     """
-    texts = pc.if_else(preserve, raw, pc.utf8_trim(raw, WHITE_SPACE))
+    offsets = np.frombuffer(raw.buffers()[1], np.int64)[raw.offset : raw.offset + len(raw) + 1]
+    content = raw.buffers()[2]
+    if not len(raw) or content is None or offsets[0] == offsets[-1]:
+        return raw
+    texts = raw
+    if (_white_edges(offsets, np.frombuffer(content, np.uint8)) & ~preserve).any():
+        texts = pc.if_else(pa.array(preserve), raw, pc.utf8_trim(raw, WHITE_SPACE))
+    whole = content.slice(int(offsets[0]), int(offsets[-1] - offsets[0])).to_pybytes()
+    if not any(text in whole for text in _RARE_TEXTS):
+        return texts
     rare = pc.match_substring_regex(raw, _RARE)
     if not pc.any(rare).as_py():
         return texts
-    index = pa.array(np.flatnonzero(rare.to_numpy(zero_copy_only=False)))
-    pairs = zip(raw.take(index).to_pylist(), preserve.take(index).to_pylist(), strict=True)
+    index = np.flatnonzero(rare.to_numpy(zero_copy_only=False))
+    pairs = zip(raw.take(pa.array(index)).to_pylist(), preserve[index].tolist(), strict=True)
     plain = [plain_text(text, preserve=keep) for text, keep in pairs]
     return pc.replace_with_mask(texts, rare, pa.array(plain, pa.large_string()))
+
+
+def _white_edges(offsets: NDArray[np.int64], content: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say which texts begin or end with white space."""
+    filled = offsets[1:] > offsets[:-1]
+    last = len(content) - 1
+    edges = _IS_WHITE[content[np.minimum(offsets[:-1], last)]] | _IS_WHITE[content[np.maximum(offsets[1:] - 1, 0)]]
+    white: NDArray[np.bool_] = edges & filled
+    return white
 
 
 def plain_text(raw: str, *, preserve: bool) -> str:

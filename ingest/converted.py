@@ -58,3 +58,14 @@ def truth(mask: pa.BooleanArray) -> NDArray[np.bool_]:
     """Return an Arrow mask as a NumPy one; null is false."""
     found: NDArray[np.bool_] = mask.fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003
     return found
+
+
+def has_byte(texts: pa.LargeStringArray, wanted: bytes) -> bool:
+    """Say whether any of the bytes may be in any of the texts: a look at all of them at once, before a closer one."""
+    content = texts.buffers()[2]
+    if not len(texts) or content is None:
+        return False
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    found = np.zeros(256, np.bool_)
+    found[np.frombuffer(wanted, np.uint8)] = True
+    return bool(found[np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]].any())

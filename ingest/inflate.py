@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from isal import isal_zlib
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 PIECE_BYTES: Final = 1 << 20
 INFLATE_ERRORS: Final[tuple[type[Exception], ...]] = (
     zipfile.BadZipFile,
-    isal_zlib.error,
+    # Its own type information says that this class is an instance.
+    cast("type[Exception]", isal_zlib.IsalError),
     EOFError,
     OSError,
     NotImplementedError,

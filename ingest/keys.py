@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow.compute as pc
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
+    Lines = Callable[[NDArray[np.int64]], pa.LargeStringArray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,22 +26,22 @@ class Repeats:
     conflicting: Mask
 
 
-def find_repeats(keys: pa.LargeStringArray, lines: pa.LargeStringArray, *, last_wins: bool) -> Repeats:
-    """Compare the rows that share a key; of equal rows the first stays.
+def find_repeats(keys: pa.LargeStringArray, lines: Lines, *, last_wins: bool) -> Repeats:
+    """Compare the rows that share a key, `lines` giving the whole content of rows; of equal rows the first stays.
 
     With `last_wins` the last row of a key stays and the ones before it count as duplicates of it; without, rows
     of one key with different content all contradict each other.
     """
-    codes = keys.dictionary_encode().indices.to_numpy()
-    counts = np.bincount(codes, minlength=1)
-    duplicate, conflicting = np.zeros(len(codes), np.bool_), np.zeros(len(codes), np.bool_)
-    repeated = np.flatnonzero(counts[codes] > 1)
-    groups: dict[int, list[int]] = {}
-    for row in repeated.tolist():
-        groups.setdefault(int(codes[row]), []).append(row)
-    for rows in groups.values():
-        texts = [lines[row].as_py() for row in rows]
-        _judge(rows, texts, duplicate, conflicting, last_wins=last_wins)
+    duplicate, conflicting = np.zeros(len(keys), np.bool_), np.zeros(len(keys), np.bool_)
+    if len(pc.unique(keys)) < len(keys):
+        codes = keys.dictionary_encode().indices.to_numpy()
+        repeated = np.flatnonzero(np.bincount(codes)[codes] > 1)
+        texts = dict(zip(repeated.tolist(), lines(repeated).to_pylist(), strict=True))
+        groups: dict[int, list[int]] = {}
+        for row in repeated.tolist():
+            groups.setdefault(int(codes[row]), []).append(row)
+        for rows in groups.values():
+            _judge(rows, [texts[row] for row in rows], duplicate, conflicting, last_wins=last_wins)
     return Repeats(duplicate=duplicate, conflicting=conflicting)
 
 

@@ -23,6 +23,12 @@ EXCEL_DIGITS: Final = 15
 _EXACT_BELOW: Final = 1e15
 """From here on a number in a cell may have lost digits of what was typed in."""
 
+_PRODUCT_ROUNDING: Final = 2.0**-53
+_SURELY_SAME: Final = 3.5e-16
+_PERHAPS_SAME: Final = 5e-15
+"""Half a unit of the 15th digit is between 5e-16 and 5e-15 of a number, as its first digits are 9.99 or 1.00."""
+_HALF_UNIT: Final = 0.49
+
 # Text that is already the shortest: no leading zero, no trailing zero after the point, at most 15 digits.
 _DIGITS: Final = re.compile(r"-?[1-9][0-9]{15,29}", re.ASCII)
 _SHORTEST: Final = r"^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,13}[1-9])?$"
@@ -59,6 +65,29 @@ def lost_digits(raw: pa.LargeStringArray) -> NDArray[np.bool_]:
 
 def _has_all_digits(text: str) -> bool:
     return bool(_DIGITS.fullmatch(text)) and int(text) != int(float(text))
+
+
+def scaled_integers(raw: pa.LargeStringArray, scale: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return numbers times 10^scale where, by Excel's 15 digits, that is certainly a whole number; and where it is.
+
+    A double stands for the decimal of 15 digits that it is nearest to: of the form w / 10^scale if it is off from that
+    by less than half a unit of the 15th digit. The product's own rounding (2^-53 of it) is left as a margin, so that
+    what is close to the limit is not decided here.
+
+    Raises:
+        FileRejectedError: a text is no number.
+
+    """
+    scaled = np.nan_to_num(doubles(raw), nan=np.inf) * 10.0**scale
+    size = np.abs(scaled)
+    inside = size < _EXACT_BELOW
+    whole = np.rint(np.where(inside, scaled, 0))
+    off = np.abs(scaled - whole, where=inside, out=np.full(len(scaled), np.inf))
+    certain = inside & (off <= size * _SURELY_SAME)
+    close = np.flatnonzero(inside & ~certain & (off <= size * _PERHAPS_SAME))
+    unit = 10.0 ** (np.floor(np.log10(size[close])) - (EXCEL_DIGITS - 1))
+    certain[close] = off[close] + size[close] * _PRODUCT_ROUNDING < unit * _HALF_UNIT
+    return whole.astype(np.int64), certain
 
 
 def shortest_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:

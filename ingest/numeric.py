@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from .cells import Column, Kind
 from .converted import Converted, Fault, fault, spread, truth
-from .numbertext import doubles, exact_texts, lost_digits
+from .numbertext import EXCEL_DIGITS, doubles, exact_texts, lost_digits, scaled_integers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,6 +47,47 @@ def convert_number(column: Column, live: NDArray[np.bool_], field: Field) -> Con
 
 def convert_integer(column: Column, live: NDArray[np.bool_], field: Field) -> Converted:
     """Convert to 64-bit integers; a fraction is a fault, never cut off."""
+    whole, sure = _whole(column, live, 0)
+    rest = live & ~sure
+    values = pa.array(whole, mask=~sure)
+    if not rest.any():
+        return Converted(values=values)
+    others = _integers(column, rest, field)
+    return Converted(values=pc.coalesce(values, others.values), faults=others.faults)
+
+
+def convert_decimal(column: Column, live: NDArray[np.bool_], field: Field) -> Converted:
+    """Convert to decimals of the field's digits; digits that do not fit are a fault, never rounded off."""
+    precision, scale = field.type.precision or 1, field.type.scale or 0
+    whole, sure = _whole(column, live, scale)
+    sure &= np.abs(whole) < 10 ** min(precision, EXCEL_DIGITS)
+    rest = live & ~sure
+    values = _decimals(whole, sure, pa.decimal128(precision, scale))
+    if not rest.any():
+        return Converted(values=values)
+    others = _decimals_of_texts(column, rest, field)
+    return Converted(values=pc.coalesce(values, others.values), faults=others.faults)
+
+
+def _whole(column: Column, live: NDArray[np.bool_], scale: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the numeric cells times 10^scale as integers, and for which of them there can be no doubt about it."""
+    numeric = live & (column.kinds == Kind.NUMBER)
+    if numeric.all():
+        return scaled_integers(column.texts, scale)
+    whole, sure = np.zeros(len(live), np.int64), np.zeros(len(live), np.bool_)
+    whole[numeric], sure[numeric] = scaled_integers(column.texts.filter(pa.array(numeric)), scale)
+    return whole, sure
+
+
+def _decimals(unscaled: NDArray[np.int64], given: NDArray[np.bool_], kind: pa.Decimal128Type) -> pa.Decimal128Array:
+    """Return decimals by their digits as integers: 128 bits each, the upper half of them being the sign's."""
+    halves = np.empty((len(unscaled), 2), np.int64)
+    halves[:, 0], halves[:, 1] = unscaled, unscaled >> 63
+    validity = None if given.all() else pa.array(given).buffers()[1]
+    return pa.Decimal128Array.from_buffers(kind, len(unscaled), [validity, pa.py_buffer(halves)])
+
+
+def _integers(column: Column, live: NDArray[np.bool_], field: Field) -> Converted:
     exact = _exact(column, live, field)
     texts = pc.replace_substring_regex(exact.texts, r"\.0*$", "")
     whole = truth(pc.match_substring_regex(texts, r"^[+-]?[0-9]+$"))
@@ -65,8 +106,7 @@ def convert_integer(column: Column, live: NDArray[np.bool_], field: Field) -> Co
     return Converted(values=values, faults=faults)
 
 
-def convert_decimal(column: Column, live: NDArray[np.bool_], field: Field) -> Converted:
-    """Convert to decimals of the field's digits; digits that do not fit are a fault, never rounded off."""
+def _decimals_of_texts(column: Column, live: NDArray[np.bool_], field: Field) -> Converted:
     precision, scale = field.type.precision or 1, field.type.scale or 0
     exact = _exact(column, live, field)
     given = truth(pc.is_valid(exact.texts))

@@ -26,7 +26,7 @@ from .validate import Checked, check_columns
 from .workbook import extension_mismatch, open_book
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,9 +41,9 @@ REFUSED_RECORDS: Final = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sorted:
-    """What became of each row below the header, the lines of all rows, and the records of whole rows."""
+    """What became of each row below the header, the columns as texts, and the records of whole rows."""
 
-    lines: pa.LargeStringArray
+    columns: Sequence[pa.LargeStringArray]
     accepted: Mask
     duplicate: Mask
     rejected: Mask
@@ -97,7 +97,10 @@ class _Run:
             records = (*self._warnings, *self._records)
             write_rejected(self._out_dir, records)
             keep = np.flatnonzero(outcome.accepted)
-            write_accepted(self._out_dir, table.sheet_rows(keep), outcome.lines.take(pa.array(keep)))
+            columns = outcome.columns
+            if len(keep) < table.rows:
+                columns = each(lambda column: column.take(pa.array(keep)), columns, table.rows)
+            write_accepted(self._out_dir, table.sheet_rows(keep), columns)
         return self._report(records[:ERRORS_REPORTED], None)
 
     def refused(self, rejection: ErrorRecord) -> Report:
@@ -106,7 +109,7 @@ class _Run:
         self._codes[rejection.code] += 1
         records = (rejection, *self._warnings, *self._records)
         with self._timed("spool"):
-            write_accepted(self._out_dir, np.array([], np.int64), pa.array([], pa.large_string()))
+            write_accepted(self._out_dir, np.array([], np.int64), ())
             write_rejected(self._out_dir, records)
         return self._report(records[:ERRORS_REPORTED], rejection)
 
@@ -186,7 +189,6 @@ class _Run:
 def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
     """Decide of every row below the header whether it is accepted, a duplicate or rejected."""
     columns = dict(zip(checked.columns, each(copy_column, checked.columns.values(), table.rows), strict=True))
-    lines = copy_lines([columns[field.name] for field in dataset.fields])
     strange = table.data & table.undeclared & (dataset.contract.columns == "discard_row")
     candidates = table.data & ~checked.rejected & ~strange
     duplicate, conflicting = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
@@ -194,11 +196,16 @@ def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
     if dataset.primary_key:
         keys = copy_lines([columns[name] for name in dataset.primary_key])
         place = np.flatnonzero(candidates)
-        index = pa.array(place)
-        repeats = find_repeats(keys.take(index), lines.take(index), last_wins=dataset.duplicates.in_file == "last_wins")
+
+        def lines(rows: NDArray[np.int64]) -> pa.LargeStringArray:
+            index = pa.array(place[rows])
+            return copy_lines([columns[field.name].take(index) for field in dataset.fields])
+
+        last_wins = dataset.duplicates.in_file == "last_wins"
+        repeats = find_repeats(keys.take(pa.array(place)), lines, last_wins=last_wins)
         duplicate[place], conflicting[place] = repeats.duplicate, repeats.conflicting
     return _Sorted(
-        lines=lines,
+        columns=[columns[field.name] for field in dataset.fields],
         accepted=candidates & ~duplicate & ~conflicting,
         duplicate=duplicate,
         rejected=checked.rejected | table.beyond | strange | conflicting,

@@ -92,8 +92,9 @@ def find_cells(chunk: bytes) -> FoundCells:
     starts = opening[text.equal(opening, b"<c ")] + len(b"<c ")
     ends = np.append(starts[1:] - len(b"<c "), text.size)
     before = chunk[: int(starts[0]) - len(b"<c ")] if len(starts) else chunk
-    quotes = np.append(np.flatnonzero(text.at == ord('"')), np.full(8, text.size, np.int64))
+    quotes = np.flatnonzero(text.at == ord('"'))
     reference = np.searchsorted(quotes, starts + len("r="))
+    quotes = np.append(quotes, np.full(8, text.size, np.int64))
     found = text.equal(starts, b'r="')
     first, last = quotes[reference] + 1, quotes[reference + 1]
     rows, columns, fine = _places(text, first, last)

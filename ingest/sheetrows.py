@@ -243,9 +243,9 @@ class _ShapeBuilder:
         self._start, self._numbers = end, []
 
     def finish(self) -> _Shape | None:
-        """Return the shape; None if it has a stretch that is too long."""
+        """Return the shape; None if a stretch is too long, or the row's own tag is broken by another."""
         self._cut(len(self._text), len(self._text))
-        if max(len(stretch.text) for stretch in self._stretches) > _PADDING:
+        if self._stretches[0].tag != 1 or max(len(stretch.text) for stretch in self._stretches) > _PADDING:
             return None
         return _Shape(cells=tuple(self._cells), stretches=tuple(self._stretches))
 

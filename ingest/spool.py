@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .converted import has_byte
 from .report import ACCEPTED_FILE, REJECTED_FILE
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from .errors import ErrorRecord
 
 NULL: Final = "\\N"
+ROWS_AT_ONCE: Final = 50_000
+_EMPTY: Final = pa.scalar("", pa.large_string())
+_LINE_END: Final = pa.scalar("\n", pa.large_string())
 _TAB: Final = pa.scalar("\t", pa.large_string())
 _ESCAPES: Final = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 _EXACT_TEXT_SCALE: Final = 6
@@ -36,17 +40,17 @@ def copy_lines(columns: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
     return pc.binary_join_element_wise(*columns, _TAB)
 
 
-def write_accepted(folder: Path, rows: NDArray[np.int64], lines: pa.LargeStringArray) -> None:
-    """Write the accepted rows: the sheet's row number in front of each line."""
-    numbers = pa.array(rows).cast(pa.large_string())
-    end = pa.array(["\n"], pa.large_string())[0]
-    empty = pa.scalar("", pa.large_string())
-    whole = pc.binary_join_element_wise(pc.binary_join_element_wise(numbers, lines, _TAB), end, empty)
+def write_accepted(folder: Path, rows: NDArray[np.int64], columns: Sequence[pa.LargeStringArray]) -> None:
+    """Write the accepted rows in COPY text form, `rows`, the sheet's row numbers, in front of the columns."""
     with (folder / ACCEPTED_FILE).open("wb") as file:
-        if len(whole):
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = slice(start, start + ROWS_AT_ONCE)
+            numbers = pa.array(rows[some]).cast(pa.large_string())
+            ended = pc.binary_join_element_wise(columns[-1][some], _EMPTY, _LINE_END)
+            lines = copy_lines([numbers, *(column[some] for column in columns[:-1]), ended])
             # The lines lie one after the other in the array's own buffer: that buffer is the file.
-            start, stop = _extent(whole)
-            file.write(memoryview(whole.buffers()[2])[start:stop])
+            first, last = _extent(lines)
+            file.write(memoryview(lines.buffers()[2])[first:last])
 
 
 def _extent(texts: pa.LargeStringArray) -> tuple[int, int]:
@@ -81,7 +85,7 @@ def _text(values: pa.Array) -> pa.LargeStringArray:
 
 
 def _escaped(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    if not pc.any(pc.match_substring_regex(texts, r"[\\\t\n\r]")).as_py():
+    if not has_byte(texts, b"\\\t\n\r"):
         return texts
     for character, escape in _ESCAPES:
         texts = pc.replace_substring(texts, character, escape)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .cells import Column, Kind
-from .converted import Converted, fault, truth
+from .converted import Converted, fault, has_byte, truth
 from .display import displayed
 from .numbertext import lost_digits
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .fieldspec import Field
 
 _CONTROL: Final = "[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]"
+_CONTROL_BYTES: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\r")
 _SCIENTIFIC: Final = r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}$"
 
 
@@ -26,8 +27,7 @@ def convert_string(column: Column, live: NDArray[np.bool_], field: Field, *, dat
     """Convert to texts, as they are in the sheet; numbers without a needless `.0`, dates in ISO form."""
     texts = pc.if_else(pa.array(live), displayed(column, date1904=date1904), pa.scalar(None, pa.large_string()))
     lost = _lost(column, live)
-    nul = truth(pc.match_substring(texts, "\0"))
-    control = truth(pc.match_substring_regex(texts, _CONTROL)) & ~nul
+    nul, control = _unprintable(texts)
     scientific = np.zeros(len(live), np.bool_)
     if field.id:
         scientific = truth(pc.match_substring_regex(texts, _SCIENTIFIC)) & (column.kinds == Kind.TEXT)
@@ -40,6 +40,15 @@ def convert_string(column: Column, live: NDArray[np.bool_], field: Field, *, dat
     wrong = lost | nul | control | scientific
     kept = pc.if_else(pa.array(~wrong), texts, pa.scalar(None, pa.large_string())) if wrong.any() else texts
     return Converted(values=kept, faults=faults)
+
+
+def _unprintable(texts: pa.LargeStringArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which texts have a NUL character, and which of the others a control character."""
+    if not has_byte(texts, _CONTROL_BYTES):
+        none = np.zeros(len(texts), np.bool_)
+        return none, none
+    nul = truth(pc.match_substring(texts, "\0"))
+    return nul, truth(pc.match_substring_regex(texts, _CONTROL)) & ~nul
 
 
 def _lost(column: Column, live: NDArray[np.bool_]) -> NDArray[np.bool_]:

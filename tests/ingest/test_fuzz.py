@@ -107,8 +107,8 @@ def zipped(path: Path, parts: dict[str, bytes]) -> bytes:
 
 
 def test_damaged_workbooks_end_with_a_code(corpus: Path, tmp_path: Path) -> None:
-    seed = random.randrange(10**6)  # noqa: S311  # shown on failure, so that a run can be repeated
-    chance = random.Random(seed)  # noqa: S311
+    seed = random.randrange(10**6)  # shown on failure, so that a run can be repeated
+    chance = random.Random(seed)
     files = [path for path in sorted(corpus.glob("*/*.*")) if path.suffix != ".md" and path.stat().st_size < LARGEST]
     chance.shuffle(files)
     outcomes: dict[str, int] = {}

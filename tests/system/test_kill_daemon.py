@@ -28,8 +28,8 @@ def test_fifty_kills_and_every_row_is_there_once(headgate: Headgate, orders: Cal
     spec.write_text(text, encoding="utf-8")
     headgate.settings["ledger"]["max_lost_leases"] = 1000
     headgate.write_config()
-    seed = random.randrange(10**6)  # noqa: S311  # shown on failure, so that a run can be repeated
-    chance = random.Random(seed)  # noqa: S311
+    seed = random.randrange(10**6)  # shown on failure, so that a run can be repeated
+    chance = random.Random(seed)
     files = kills = 0
     while kills < KILLS:
         if headgate.loaded_jobs() == files:

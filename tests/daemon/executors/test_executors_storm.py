@@ -30,7 +30,7 @@ KILL_EVERY = 20
 def test_every_task_has_one_outcome_however_many_workers_die(
     run: Callable[..., Any], make_executors: Callable[..., Executors], tasks: ModuleType
 ) -> None:
-    chance = random.Random(20)  # noqa: S311 - a reproducible choice of victims
+    chance = random.Random(20)
 
     async def storm() -> Any:
         outcomes = Counter()
@@ -69,7 +69,7 @@ def test_every_task_has_one_outcome_however_many_workers_die(
 def test_cancellations_and_deadlines_under_load_leave_a_healthy_pool(
     run: Callable[..., Any], make_executors: Callable[..., Executors], tasks: ModuleType
 ) -> None:
-    chance = random.Random(7)  # noqa: S311 - reproducible
+    chance = random.Random(7)
 
     async def storm() -> Any:
         async with make_executors(cpu_workers=2, queue_limit=500) as executors:

@@ -225,7 +225,7 @@ async def test_a_wait_that_is_cancelled_is_no_wait_that_succeeded(database: Data
 
 async def test_no_moment_of_cancellation_loses_a_connection(database: Database) -> None:
     """Users are cancelled while they wait, connect, work and give back; a third of them throws its connection away."""
-    chance = random.Random(7)  # noqa: S311  # the same moments each time, as far as the loop allows
+    chance = random.Random(7)  # the same moments each time, as far as the loop allows
 
     async def work() -> None:
         async with database.write() as connection:
@@ -262,7 +262,7 @@ async def test_whoever_is_cancelled_while_giving_back_has_given_back(database: D
         began.clear()
         task = asyncio.create_task(work())
         await began.wait()
-        for _ in range(random.randrange(8)):  # noqa: S311
+        for _ in range(random.randrange(8)):
             await asyncio.sleep(0)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from .worker_process import WorkerEndedError, WorkerProcess
 if TYPE_CHECKING:
     from .answers import Envelope
     from .frames import Frame
+    from .limits import Limits
     from .nursery import Nursery
     from .pool_stats import Recorder, Ticket
     from .turnstile import Turnstile
@@ -34,6 +36,7 @@ class CpuTask:
 
     name: str
     kind: str
+    lane: str
     body: bytes
     timeout_seconds: float
     memory_bytes: int
@@ -57,21 +60,16 @@ class CpuPool:
         nursery: Nursery,
         turnstile: Turnstile,
         recorder: Recorder,
-        cpu_seconds: float,
-        recycle_tasks: int,
-        recycle_bytes: int,
-        idle_seconds: float,
+        limits: Limits,
     ) -> None:
         self._nursery = nursery
         self._turnstile = turnstile
         self._recorder = recorder
-        self._cpu_seconds = cpu_seconds
-        self._recycle_tasks = recycle_tasks
-        self._recycle_bytes = recycle_bytes
-        self._idle_seconds = idle_seconds
+        self._limits = limits
         self._idle: dict[WorkerProcess, asyncio.TimerHandle] = {}
         self._busy: set[WorkerProcess] = set()
         self._dooms: dict[WorkerProcess, str] = {}
+        self._outdated: weakref.WeakSet[WorkerProcess] = weakref.WeakSet()
 
     async def open(self) -> None:
         """Make sure that workers can be started; WorkerStartError says why not."""
@@ -80,7 +78,7 @@ class CpuPool:
     async def run(self, task: CpuTask) -> Envelope:
         """Run one task to its end, whichever that is; cancelling kills the worker that runs it."""
         with self._recorder.track(task.kind) as ticket:
-            await self._turnstile.enter()
+            await self._turnstile.enter(task.lane)
             stay = _Stay(place=self._recorder.busy())
             try:
                 answer = await self._hand_over(task, ticket, stay)
@@ -88,6 +86,22 @@ class CpuPool:
                 self._leave(stay)
             self._recorder.peak_resident(answer.header["peak_rss_bytes"])
             return answers.unpack(answer, task.name)
+
+    def apply(self, limits: Limits) -> None:
+        """Go on under other limits; workers of another memory limit, or too many, end when they are idle."""
+        before, self._limits = self._limits, limits
+        self._recorder.resize(workers_max=limits.cpu_workers, queue_limit=limits.queue_limit)
+        self._turnstile.resize(
+            places=limits.cpu_workers,
+            queue_limit=limits.queue_limit,
+            queue_timeout_seconds=limits.queue_timeout_seconds,
+        )
+        if limits.worker_memory_bytes != before.worker_memory_bytes:
+            self._outdated.update(self._busy)
+            for worker in list(self._idle):
+                self._retire(worker, "recycle")
+        while self._idle and len(self._busy) + len(self._idle) > limits.cpu_workers:
+            self._retire(next(iter(self._idle)))
 
     async def drain(self) -> None:
         """Take nothing more and wait until everything taken is done."""
@@ -141,21 +155,25 @@ class CpuPool:
         raise WorkerStartError("worker processes die before they accept a task")
 
     async def _converse(self, worker: WorkerProcess, task: CpuTask) -> Frame:
-        header = {"memory_bytes": task.memory_bytes, "cpu_seconds": self._cpu_seconds}
+        header = {"memory_bytes": task.memory_bytes, "cpu_seconds": self._limits.worker_cpu_seconds}
         async with asyncio.timeout(task.timeout_seconds):
             return await worker.run(header, task.body)
 
     def _crash(self, task: CpuTask, worker: WorkerProcess, error: WorkerEndedError) -> Exception:
         if worker.out_of_cpu:
-            return TaskTimeoutError(f"{task.name} used up its {self._cpu_seconds:g} s of CPU time")
+            return TaskTimeoutError(f"{task.name} used up its {self._limits.worker_cpu_seconds:g} s of CPU time")
         kind = WorkerLostError if worker.orphaned else WorkerCrashedError
         return kind(f"the worker died while it ran {task.name}: {error.how}")
 
     def _reason_to_replace(self, worker: WorkerProcess, answer: Frame) -> str | None:
         if answer.header.get("memory"):
             return "memory"
-        if worker.tasks_done >= self._recycle_tasks or answer.header["rss_bytes"] > self._recycle_bytes:
+        worn = worker.tasks_done >= self._limits.recycle_tasks
+        grown = answer.header["rss_bytes"] > self._limits.recycle_bytes
+        if worn or grown or worker in self._outdated:
             return "recycle"
+        if len(self._busy) + len(self._idle) > self._limits.cpu_workers:
+            return "idle"
         return None
 
     async def _take_worker(self) -> WorkerProcess:
@@ -191,13 +209,15 @@ class CpuPool:
     def _put_to_rest(self, worker: WorkerProcess) -> None:
         self._busy.discard(worker)
         loop = asyncio.get_running_loop()
-        self._idle[worker] = loop.call_later(self._idle_seconds, self._retire, worker)
+        self._idle[worker] = loop.call_later(self._limits.idle_seconds, self._retire, worker)
         self._recorder.idle(len(self._idle))
 
-    def _retire(self, worker: WorkerProcess) -> None:
-        self._idle.pop(worker, None)
+    def _retire(self, worker: WorkerProcess, reason: str = "idle") -> None:
+        retirement = self._idle.pop(worker, None)
+        if retirement is not None:
+            retirement.cancel()
         self._recorder.idle(len(self._idle))
-        self._dooms[worker] = "idle"
+        self._dooms[worker] = reason
         worker.kill()
 
     def _worker_gone(self, worker: WorkerProcess, _: asyncio.Future[None]) -> None:

@@ -225,7 +225,7 @@ class Dispatcher:
         except (QueueFullError, PoolClosedError, WorkerStartError, WorkerLostError) as error:
             await self._requeue(job, "pool_busy", error, give_back=True)
         except WorkerCrashedError as error:
-            await self._failed(job.evolve(crashes=job.crashes + 1), "file.worker_crash", error)
+            await self._crashed(job, error)
         except Exception as error:  # noqa: BLE001  # whatever it was, the job must reach a state
             await self._failed(job, "load.retry_exhausted", error)
         finally:
@@ -272,6 +272,7 @@ class Dispatcher:
                 job.file,
                 timeout=limits.parse_seconds,
                 kind="parse",
+                lane=f"dataset {job.dataset}",
                 memory_bytes=limits.worker_mb << 20,
             )
         except TaskTimeoutError as error:
@@ -344,6 +345,11 @@ class Dispatcher:
             code=code, message=_first_line(error), hint="correct the cause, then submit the file again"
         )
         return await self._finish(job, replace(refused_file(record), state="dead"))
+
+    async def _crashed(self, job: Job, error: WorkerCrashedError) -> None:
+        with contextlib.suppress(LeaseLostError):
+            charged = await self._persist(lambda: self._ledger.charge_crash(job))
+            await self._failed(charged, "file.worker_crash", error)
 
     async def _failed(self, job: Job, code: str, error: Exception) -> None:
         """Retry a failed attempt or give the job up when its attempts or crashes are used up."""

@@ -16,6 +16,7 @@ from .answers import Envelope
 from .cpu_pool import CpuPool, CpuTask
 from .errors import HeadgateError
 from .io_pool import IoPool
+from .limits import Limits
 from .nursery import Nursery
 from .pool_stats import PoolStats, Recorder
 from .turnstile import Turnstile
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from types import TracebackType
 
-__all__ = ["Envelope", "ExecutorStats", "Executors", "Health", "PoolStats"]
+__all__ = ["Envelope", "ExecutorStats", "Executors", "Health", "Limits", "PoolStats"]
 
 _SHUTDOWN_SECONDS = 30.0
 
@@ -56,45 +57,27 @@ class Executors:
 
     def __init__(
         self,
+        limits: Limits,
         *,
-        cpu_workers: int,
-        io_workers: int,
-        queue_limit: int,
-        queue_timeout_seconds: float,
-        task_timeout_seconds: float,
-        worker_memory_bytes: int,
-        worker_cpu_seconds: float,
-        recycle_tasks: int,
-        recycle_bytes: int,
-        idle_seconds: float,
-        start_timeout_seconds: float,
         preload: Sequence[str] = ("ingest.preload:preload",),
         kinds: Sequence[str] = ("task", "parse", "probe"),
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._task_timeout_seconds = task_timeout_seconds
-        self._worker_memory_bytes = worker_memory_bytes
-        queue = functools.partial(Turnstile, queue_limit=queue_limit, queue_timeout_seconds=queue_timeout_seconds)
-        record = functools.partial(Recorder, queue_limit=queue_limit, kinds=kinds)
-        self._cpu_recorder = record(pool="cpu", workers_max=cpu_workers)
-        self._io_recorder = record(pool="io", workers_max=io_workers)
-        self._nursery = Nursery(
-            preload=preload,
-            memory_bytes=worker_memory_bytes,
-            start_timeout_seconds=start_timeout_seconds,
-            idle_seconds=idle_seconds,
-            environ=environ,
+        self._limits = limits
+        queue = functools.partial(
+            Turnstile, queue_limit=limits.queue_limit, queue_timeout_seconds=limits.queue_timeout_seconds
         )
+        record = functools.partial(Recorder, queue_limit=limits.queue_limit, kinds=kinds)
+        self._cpu_recorder = record(pool="cpu", workers_max=limits.cpu_workers)
+        self._io_recorder = record(pool="io", workers_max=limits.io_workers)
+        self._nursery = Nursery(preload=preload, limits=limits, environ=environ)
         self._cpu = CpuPool(
             nursery=self._nursery,
-            turnstile=queue(places=cpu_workers),
+            turnstile=queue(places=limits.cpu_workers),
             recorder=self._cpu_recorder,
-            cpu_seconds=worker_cpu_seconds,
-            recycle_tasks=recycle_tasks,
-            recycle_bytes=recycle_bytes,
-            idle_seconds=idle_seconds,
+            limits=limits,
         )
-        self._io = IoPool(turnstile=queue(places=io_workers), recorder=self._io_recorder)
+        self._io = IoPool(turnstile=queue(places=limits.io_workers), recorder=self._io_recorder, limits=limits)
 
     async def __aenter__(self) -> Self:
         await self._cpu.open()
@@ -104,6 +87,11 @@ class Executors:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.shutdown(_SHUTDOWN_SECONDS if kind is None else 0.0)
+
+    @property
+    def limits(self) -> Limits:
+        """What the pools are held to now."""
+        return self._limits
 
     @property
     def fork_server_pid(self) -> int | None:
@@ -122,22 +110,26 @@ class Executors:
         *args: Any,
         timeout: float | None = None,
         kind: str = "task",
+        lane: str | None = None,
         memory_bytes: int | None = None,
         **kwargs: Any,
     ) -> Envelope:
         """Run a picklable function in a worker process and return its result with what it cost.
 
         `timeout` is in seconds from the moment a worker has the task; `memory_bytes` can only lower the
-        workers' own limit. Raises the task's own error; TaskNotPicklableError, QueueFullError,
-        PoolClosedError, WorkerStartError before it has begun; TaskTimeoutError, WorkerCrashedError,
-        PoolClosedError when it was cut short; TaskFailedError when its error or result cannot be sent.
+        workers' own limit. Lanes take turns when tasks wait; without one the kind is the lane.
+
+        Raises the task's own error; TaskNotPicklableError, QueueFullError, PoolClosedError, WorkerStartError
+        before it has begun; TaskTimeoutError, WorkerCrashedError, PoolClosedError when it was cut short;
+        TaskFailedError when its error or result cannot be sent.
         """
         task = CpuTask(
             name=answers.name_of(function),
             kind=kind,
+            lane=lane or kind,
             body=answers.pack_task(function, args, kwargs),
-            timeout_seconds=self._task_timeout_seconds if timeout is None else timeout,
-            memory_bytes=min(memory_bytes or self._worker_memory_bytes, self._worker_memory_bytes),
+            timeout_seconds=self._limits.task_timeout_seconds if timeout is None else timeout,
+            memory_bytes=min(memory_bytes or self._limits.worker_memory_bytes, self._limits.worker_memory_bytes),
         )
         return await self._cpu.run(task)
 
@@ -147,14 +139,23 @@ class Executors:
         *args: Any,
         timeout: float | None = None,
         kind: str = "task",
+        lane: str | None = None,
         **kwargs: Any,
     ) -> Any:
         """Run a blocking function in a thread; at its deadline only the caller is let go, with TaskTimeoutError."""
         return await self._io.run(
             functools.partial(function, *args, **kwargs),
             kind=kind,
-            timeout_seconds=self._task_timeout_seconds if timeout is None else timeout,
+            lane=lane or kind,
+            timeout_seconds=self._limits.task_timeout_seconds if timeout is None else timeout,
         )
+
+    def apply(self, limits: Limits) -> None:
+        """Go on under other limits: what runs is not disturbed, what waits and what comes is held to the new ones."""
+        self._limits = limits
+        self._nursery.apply(limits)
+        self._cpu.apply(limits)
+        self._io.apply(limits)
 
     def stats(self) -> ExecutorStats:
         """Return both pools' numbers as they are now; may be called from any thread."""

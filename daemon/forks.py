@@ -60,7 +60,7 @@ class ForkServerProcess:
         """Whether it has no worker and nobody waits for one."""
         return self._started and not self._workers and not self._requests
 
-    async def start(self, *, preload: Sequence[str], memory_bytes: int, environ: Mapping[str, str]) -> None:
+    async def start(self, *, preload: Sequence[str], environ: Mapping[str, str]) -> None:
         """Run the process and wait until everything is preloaded; WorkerStartError names what cannot be."""
         self._control, theirs = socket.socketpair()
         self._control.settimeout(0.0)
@@ -68,7 +68,6 @@ class ForkServerProcess:
             "control_fd": theirs.fileno(),
             "parent_pid": os.getpid(),
             "preload": list(preload),
-            "memory_bytes": memory_bytes,
             "sys_path": _search_path(),
         }
         with theirs:
@@ -91,12 +90,12 @@ class ForkServerProcess:
         self.threads = tuple(ready["threads"])
         self._started = True
 
-    async def spawn(self) -> WorkerProcess:
-        """Fork one worker and connect to it; it may not be ready yet."""
+    async def spawn(self, memory_bytes: int) -> WorkerProcess:
+        """Fork one worker of at most so much address space and connect to it; it may not be ready yet."""
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                worker = await self._request(theirs)
+                worker = await self._request(theirs, memory_bytes)
             try:
                 await self._loop.create_unix_connection(lambda: worker, sock=ours)
             except BaseException:
@@ -127,12 +126,12 @@ class ForkServerProcess:
         self._closing = True
         self._end()
 
-    async def _request(self, connection: socket.socket) -> WorkerProcess:
+    async def _request(self, connection: socket.socket, memory_bytes: int) -> WorkerProcess:
         number = next(self._numbers)
         if not self.alive or self._control is None:
             raise WorkerStartError("the fork server has ended")
         answer: asyncio.Future[WorkerProcess] = self._loop.create_future()
-        record = forkserver.RECORD.pack(forkserver.SPAWN, number)
+        record = forkserver.RECORD.pack(forkserver.SPAWN, number, memory_bytes)
         try:
             socket.send_fds(self._control, [record], [connection.fileno()])
         except OSError as error:
@@ -188,7 +187,7 @@ class ForkServerProcess:
         self._workers.pop(pid, None)
         if self._control is not None and not self._ended.is_set():
             with contextlib.suppress(OSError):
-                self._control.send(forkserver.RECORD.pack(forkserver.REAP, pid))
+                self._control.send(forkserver.RECORD.pack(forkserver.REAP, pid, 0))
 
     def _end(self) -> None:
         """Clear up after the process, which has closed its socket or does not react."""

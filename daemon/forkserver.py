@@ -25,12 +25,12 @@ from . import confinement, thrift, worker
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RECORD = struct.Struct("!cQ")  # what to do, and the request (SPAWN) or the pid (REAP) it is about
+RECORD = struct.Struct("!cQQ")  # what to do, the request (SPAWN) or the pid (REAP) it is about, bytes of memory
 SPAWN = b"S"
 REAP = b"R"
 
 
-def main(*, control_fd: int, parent_pid: int, preload: Sequence[str], memory_bytes: int) -> None:
+def main(*, control_fd: int, parent_pid: int, preload: Sequence[str]) -> None:
     """Preload, say so, then fork workers until the daemon closes the control socket."""
     confinement.die_with_parent(parent_pid, "headgate-forks")
     confinement.ignore_group_signals()
@@ -39,16 +39,15 @@ def main(*, control_fd: int, parent_pid: int, preload: Sequence[str], memory_byt
     thrift.settle()
     _tell(control, {"event": "ready", "failed": failed, "threads": _other_threads()})
     if not failed:
-        ForkServer(control, memory_bytes).serve()
+        ForkServer(control).serve()
     os._exit(0)
 
 
 class ForkServer:
     """Forks workers, reports their pids and their ends."""
 
-    def __init__(self, control: socket.socket, memory_bytes: int) -> None:
+    def __init__(self, control: socket.socket) -> None:
         self._control = control
-        self._memory_bytes = memory_bytes
         self._children: set[int] = set()
         self._wake, wake_writer = socket.socketpair()
         self._wake.settimeout(0.0)
@@ -82,14 +81,14 @@ class ForkServer:
             return False
         if len(record) < RECORD.size:
             return False
-        verb, number = RECORD.unpack(record)
+        verb, number, memory_bytes = RECORD.unpack(record)
         if verb == REAP:
             _reap(number)
         else:
-            self._fork(number, socket.socket(fileno=descriptors[0]))
+            self._fork(number, socket.socket(fileno=descriptors[0]), memory_bytes)
         return True
 
-    def _fork(self, request: int, connection: socket.socket) -> None:
+    def _fork(self, request: int, connection: socket.socket, memory_bytes: int) -> None:
         parent_pid = os.getpid()
         try:
             pid = os.fork()
@@ -98,12 +97,12 @@ class ForkServer:
             connection.close()
             return
         if pid == 0:
-            self._become_worker(connection, parent_pid)
+            self._become_worker(connection, parent_pid, memory_bytes)
         connection.close()
         self._children.add(pid)
         _tell(self._control, {"event": "forked", "request": request, "pid": pid})
 
-    def _become_worker(self, connection: socket.socket, parent_pid: int) -> None:
+    def _become_worker(self, connection: socket.socket, parent_pid: int, memory_bytes: int) -> None:
         """Shed what belongs to the fork server and work; never return into its loop."""
         code = 70
         try:
@@ -114,7 +113,7 @@ class ForkServer:
             self._selector.close()
             for inherited in (self._control, self._wake, self._wake_writer):
                 inherited.close()
-            worker.serve(connection, self._memory_bytes)
+            worker.serve(connection, memory_bytes)
             code = 0
         except ConnectionError:
             code = 0  # the daemon has let go of this worker while it was answering

@@ -17,6 +17,7 @@ from .errors import PoolClosedError, TaskFailedError, TaskTimeoutError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .limits import Limits
     from .pool_stats import Recorder
     from .turnstile import Turnstile
 
@@ -52,18 +53,19 @@ class _IoThread:
 class IoPool:
     """Runs calls in a bounded number of threads; a call past its deadline keeps its thread until it returns."""
 
-    def __init__(self, *, turnstile: Turnstile, recorder: Recorder) -> None:
+    def __init__(self, *, turnstile: Turnstile, recorder: Recorder, limits: Limits) -> None:
         self._turnstile = turnstile
         self._recorder = recorder
         self._idle: list[_IoThread] = []
         self._running: set[asyncio.Future[Any]] = set()
-        self._started = 0
+        self._workers_max = limits.io_workers
+        self._started = self._threads = 0
         self._closed = False
 
-    async def run(self, call: Callable[[], Any], *, kind: str, timeout_seconds: float) -> Any:
+    async def run(self, call: Callable[[], Any], *, kind: str, lane: str, timeout_seconds: float) -> Any:
         """Run one call in a thread, within the caller's context; its own errors come back as they are."""
         with self._recorder.track(kind) as ticket:
-            await self._turnstile.enter()
+            await self._turnstile.enter(lane)
             ticket.started()
             outcome = self._start(call)
             try:
@@ -76,6 +78,18 @@ class IoPool:
                 raise TaskTimeoutError(
                     f"{name} passed its deadline of {timeout_seconds:g} s; its thread is busy until it returns"
                 ) from None
+
+    def apply(self, limits: Limits) -> None:
+        """Go on under other limits; threads beyond the new number end when they are idle."""
+        self._recorder.resize(workers_max=limits.io_workers, queue_limit=limits.queue_limit)
+        self._turnstile.resize(
+            places=limits.io_workers,
+            queue_limit=limits.queue_limit,
+            queue_timeout_seconds=limits.queue_timeout_seconds,
+        )
+        self._workers_max = limits.io_workers
+        while self._idle and self._threads > self._workers_max:
+            self._stop(self._idle.pop())
 
     async def drain(self) -> None:
         """Take nothing more and wait until everything taken is done."""
@@ -96,8 +110,7 @@ class IoPool:
                 if not outcome.done():
                     outcome.set_exception(PoolClosedError("The pool has shut down and given up the call."))
             while self._idle:
-                self._idle.pop().stop()
-            self._recorder.idle(0)
+                self._stop(self._idle.pop())
 
     def _start(self, call: Callable[[], Any]) -> asyncio.Future[Any]:
         thread = self._idle.pop() if self._idle else self._new_thread()
@@ -126,8 +139,8 @@ class IoPool:
         value: Any,
         error: Exception | None,
     ) -> None:
-        if self._closed:
-            thread.stop()
+        if self._closed or self._threads > self._workers_max:
+            self._stop(thread)
         else:
             self._idle.append(thread)
             self._recorder.idle(len(self._idle))
@@ -141,7 +154,13 @@ class IoPool:
 
     def _new_thread(self) -> _IoThread:
         self._started += 1
+        self._threads += 1
         return _IoThread(f"headgate-io-{self._started}")
+
+    def _stop(self, thread: _IoThread) -> None:
+        thread.stop()
+        self._threads -= 1
+        self._recorder.idle(len(self._idle))
 
 
 def _call(context: contextvars.Context, call: Callable[[], Any]) -> tuple[Any, Exception | None]:

@@ -363,12 +363,10 @@ class Ledger:
         for row in rows.all():
             await self.event(connection, row.id, "lease_lost" if lost else "given_back", row.attempt, None)
 
-    async def requeue(
-        self, job: Job, *, delay_seconds: float, reason: str, crashed: bool = False, give_back: bool = False
-    ) -> None:
+    async def requeue(self, job: Job, *, delay_seconds: float, reason: str, give_back: bool = False) -> None:
         """Put a running job back in the queue, due in `delay_seconds`.
 
-        `crashed` counts a worker crash against the job; `give_back` returns the attempt.
+        `give_back` returns the attempt.
 
         Raises:
             LeaseLostError: the lease is not this daemon's any more.
@@ -382,7 +380,6 @@ class Ledger:
                     run_at=self.now + delay_seconds,
                     reason=reason,
                     attempt=table.c.attempt - int(give_back),
-                    crashes=table.c.crashes + int(crashed),
                     lease_token=None,
                     lease_daemon=None,
                 )
@@ -390,6 +387,27 @@ class Ledger:
             if result.rowcount != 1:
                 raise LeaseLostError
             await self.event(connection, job.id, "queued", job.attempt, reason)
+
+    async def charge_crash(self, job: Job) -> Job:
+        """Charge the job's content with a worker that it has killed, and return the job with all its crashes.
+
+        The same content in another submission goes on counting: a file that kills workers gets no fresh account by
+        being handed in again, only one more try. What was loaded or judged in the end is not held against it.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        table = self.tables.job
+        same = sa.select(sa.func.max(table.c.crashes)).where(
+            table.c.sha256 == job.sha256, table.c.state.in_(("queued", "running", "dead"))
+        )
+        async with self._database.write() as connection:
+            crashes = int((await connection.execute(same)).scalar_one() or 0) + 1
+            result = await connection.execute(self._held(job).values(crashes=crashes))
+            if result.rowcount != 1:
+                raise LeaseLostError
+        return job.evolve(crashes=crashes)
 
     # -- completion ----------------------------------------------------------------------------------
 

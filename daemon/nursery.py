@@ -14,6 +14,8 @@ from .worker_process import WorkerEndedError, WorkerProcess
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from .limits import Limits
+
 # A start that fails by chance (a kill, a moment without memory) is tried again at once; when it fails for good,
 # tasks get the error without a new attempt until the pause is over, which doubles from round to round.
 _RETRY_SECONDS = (0.05, 0.25)
@@ -52,15 +54,11 @@ class Nursery:
         self,
         *,
         preload: Sequence[str],
-        memory_bytes: int,
-        start_timeout_seconds: float,
-        idle_seconds: float,
+        limits: Limits,
         environ: Mapping[str, str],
     ) -> None:
         self._preload = tuple(preload)
-        self._memory_bytes = memory_bytes
-        self._start_timeout_seconds = start_timeout_seconds
-        self._linger_seconds = min(idle_seconds, _LINGER_SECONDS)
+        self._limits = limits
         self._environ = worker_environment(environ)
         self._server: ForkServerProcess | None = None
         self._starting = asyncio.Lock()
@@ -77,10 +75,14 @@ class Nursery:
         """The pid of the fork server that runs now; there is none when no worker was needed for a while."""
         return self._server.pid if self._server is not None and self._server.alive else None
 
+    def apply(self, limits: Limits) -> None:
+        """Start the next workers under these limits."""
+        self._limits = limits
+
     async def open(self) -> None:
         """Start the fork server; WorkerStartError when no worker could ever work."""
         try:
-            async with asyncio.timeout(self._start_timeout_seconds):
+            async with asyncio.timeout(self._limits.start_timeout_seconds):
                 await self._living_server()
         except TimeoutError:
             raise self._too_slow() from None
@@ -90,7 +92,7 @@ class Nursery:
         if asyncio.get_running_loop().time() < self._paused_until:
             raise WorkerStartError(self._problem)
         try:
-            async with asyncio.timeout(self._start_timeout_seconds):
+            async with asyncio.timeout(self._limits.start_timeout_seconds):
                 worker = await self._attempt()
         except TimeoutError:
             error = self._too_slow()
@@ -127,7 +129,7 @@ class Nursery:
 
     async def _start_once(self) -> WorkerProcess:
         server = await self._living_server()
-        worker = await server.spawn()
+        worker = await server.spawn(self._limits.worker_memory_bytes)
         try:
             await worker.ready()
         except WorkerEndedError as error:
@@ -148,7 +150,7 @@ class Nursery:
     async def _new_server(self) -> ForkServerProcess:
         server = ForkServerProcess(on_death=self._replace)
         try:
-            await server.start(preload=self._preload, memory_bytes=self._memory_bytes, environ=self._environ)
+            await server.start(preload=self._preload, environ=self._environ)
         except BaseException:
             server.terminate()
             raise
@@ -161,7 +163,8 @@ class Nursery:
         """Give the fork server a while to be needed again."""
         if self._rest is not None:
             self._rest.cancel()
-        self._rest = asyncio.get_running_loop().call_later(self._linger_seconds, self._rest_if_unused)
+        seconds = min(self._limits.idle_seconds, _LINGER_SECONDS)
+        self._rest = asyncio.get_running_loop().call_later(seconds, self._rest_if_unused)
 
     def _rest_if_unused(self) -> None:
         """End a fork server without workers; the next task that needs one starts another."""
@@ -200,4 +203,4 @@ class Nursery:
         return min(_PAUSE_SECONDS * 2.0 ** (self._failures - 1), _PAUSE_MAX_SECONDS)
 
     def _too_slow(self) -> WorkerStartError:
-        return WorkerStartError(f"no worker process was ready within {self._start_timeout_seconds:g} s")
+        return WorkerStartError(f"no worker process was ready within {self._limits.start_timeout_seconds:g} s")

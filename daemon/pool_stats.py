@@ -85,6 +85,11 @@ class Recorder:
         self._task_duration = {kind: Histogram(SECONDS) for kind in kinds}
         self._peak_resident = Histogram(RESIDENT_BYTES)
 
+    def resize(self, *, workers_max: int, queue_limit: int) -> None:
+        """Take note of other limits."""
+        with self._lock:
+            self._workers_max, self._queue_limit = workers_max, queue_limit
+
     @contextmanager
     def track(self, kind: str) -> Iterator[Ticket]:
         """Count one task from the queue to its end; every task gets exactly one outcome."""

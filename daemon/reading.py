@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from ingest.errors import ErrorRecord, FileRejectedError
 
 from .errors import TaskTimeoutError, WorkerCrashedError
-from .executors import Executors
+from .executors import Executors, Limits
 from .worktasks import infer_dataset, list_sheets, write_grid
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _copy_out(grid: Path) -> None:
 
 
 async def _in_worker(path: Path, function: Callable[..., Any], *arguments: object) -> Any:
-    async with Executors(
+    limits = Limits(
         cpu_workers=1,
         io_workers=1,
         queue_limit=1,
@@ -76,7 +76,8 @@ async def _in_worker(path: Path, function: Callable[..., Any], *arguments: objec
         recycle_bytes=WORKER_BYTES,
         idle_seconds=READ_SECONDS,
         start_timeout_seconds=30.0,
-    ) as executors:
+    )
+    async with Executors(limits) as executors:
         try:
             return await executors.run_cpu(function, *arguments)
         except WorkerCrashedError as error:

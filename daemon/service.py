@@ -21,7 +21,7 @@ from .dispatcher import Dispatcher, RetryPolicy
 from .errors import HeadgateError
 from .event_feed import EventFeed
 from .event_routes import EventRoutes
-from .executors import Executors
+from .executors import Executors, Limits
 from .exporter import Exporter
 from .handback import Handback
 from .heartbeat import Heartbeat
@@ -282,7 +282,7 @@ async def serve(settings: Settings, datasets: Sequence[Dataset], *, environ: Map
 
 def _executors(settings: Settings, cores: float, environ: Mapping[str, str]) -> Executors:
     executors = settings.executors
-    return Executors(
+    limits = Limits(
         cpu_workers=cpu_workers(executors.cpu_workers, cores).workers,
         io_workers=io_workers(executors.io_workers, cores).workers,
         queue_limit=executors.queue_limit,
@@ -294,8 +294,8 @@ def _executors(settings: Settings, cores: float, environ: Mapping[str, str]) -> 
         recycle_bytes=executors.recycle_mb << 20,
         idle_seconds=executors.idle_seconds,
         start_timeout_seconds=executors.start_timeout_seconds,
-        environ=environ,
     )
+    return Executors(limits, environ=environ)
 
 
 def _database(settings: Settings, cores: float) -> Database:

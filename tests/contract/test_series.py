@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.collectors import Collectors
 from daemon.database import Database
-from daemon.executors import Executors
+from daemon.executors import Executors, Limits
 from daemon.job_queries import JobQueries
 from daemon.loopwatch import LoopWatch
 from daemon.metrics import Metrics
@@ -44,7 +44,7 @@ async def exposition(tmp_path: Path, postgres_database: str) -> str:
     metrics.set_datasets(dict.fromkeys(DATASETS, 3600.0))
     metrics.set_thresholds(cpu=0.8, memory=0.85, disk=0.9)
     metrics.configuration_taken()
-    executors = Executors(
+    limits = Limits(
         cpu_workers=1,
         io_workers=1,
         queue_limit=10,
@@ -57,6 +57,7 @@ async def exposition(tmp_path: Path, postgres_database: str) -> str:
         idle_seconds=10,
         start_timeout_seconds=10,
     )
+    executors = Executors(limits)
     database = Database(
         url=postgres_database,
         pool_size=1,

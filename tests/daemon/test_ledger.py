@@ -77,6 +77,35 @@ async def test_the_same_content_is_a_duplicate_that_names_the_first_job(ledger: 
     assert (await ledger.submit(submission(dataset="stock"))).state == "queued"
 
 
+async def test_a_crash_charges_the_content_in_whatever_submission(ledger: Ledger, queries: JobQueries) -> None:
+    first = await ledger.charge_crash(await claimed(ledger))
+    await ledger.requeue(first, delay_seconds=0, reason="crash")
+    again = await ledger.claim(datasets=["orders"])
+    assert again is not None
+    first = await ledger.charge_crash(again)
+    assert first.crashes == 2
+    await ledger.finish_alone(first, Outcome(state="dead"))
+    other = await ledger.submit(submission(file="renamed.xlsx"))
+    assert other.state == "queued"
+    claim = await ledger.claim(datasets=["orders"])
+    assert claim is not None
+    assert (await ledger.charge_crash(claim)).crashes == 3
+    shown = await queries.job(other.id)
+    assert shown is not None
+    assert shown.crashes == 3
+    with pytest.raises(LeaseLostError):
+        await ledger.charge_crash(claim.evolve(lease_token="another's"))  # noqa: S106 - no secret
+
+
+async def test_what_was_loaded_in_the_end_is_not_held_against_the_content(ledger: Ledger) -> None:
+    crashed = await ledger.charge_crash(await claimed(ledger))
+    await ledger.finish_alone(crashed, Outcome(state="loaded"))
+    await ledger.submit(submission(spec_version=2))
+    again = await ledger.claim(datasets=["orders"])
+    assert again is not None
+    assert (await ledger.charge_crash(again)).crashes == 1
+
+
 async def test_concurrent_submissions_of_one_content_queue_once(ledger: Ledger) -> None:
     jobs = await asyncio.gather(*(ledger.submit(submission(spool_key=f"k{n}")) for n in range(8)))
     assert sorted(job.state for job in jobs) == ["duplicate"] * 7 + ["queued"]
@@ -124,7 +153,8 @@ async def test_an_attempt_given_back_does_not_count(ledger: Ledger, queries: Job
     again = await ledger.claim(datasets=["orders"])
     assert again is not None
     assert again.attempt == 1
-    await ledger.requeue(again, delay_seconds=0, reason="crash", crashed=True)
+    again = await ledger.charge_crash(again)
+    await ledger.requeue(again, delay_seconds=0, reason="crash")
     shown = await queries.job(job.id)
     assert shown is not None
     assert (shown.crashes, shown.attempt, shown.state) == (1, 1, "queued")

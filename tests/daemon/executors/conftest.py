@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from daemon.executors import Executors
+from daemon.executors import Executors, Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -31,8 +31,13 @@ SETTINGS: dict[str, Any] = {
     "recycle_bytes": 1024**3,
     "idle_seconds": 60.0,
     "start_timeout_seconds": 30.0,
-    "preload": ("json",),
 }
+
+
+def build(**changes: Any) -> Executors:
+    """Make executors with some settings changed; of the others, workers preload as little as they can."""
+    parts = {name: changes.pop(name) for name in ("preload", "environ") if name in changes}
+    return Executors(Limits(**(SETTINGS | changes)), **({"preload": ("json",)} | parts))
 
 
 @pytest.fixture(autouse=True)
@@ -52,10 +57,7 @@ def tasks(task_folder: Path) -> Iterator[ModuleType]:
 
 @pytest.fixture
 def make_executors() -> Callable[..., Executors]:
-    def make(**changes: Any) -> Executors:
-        return Executors(**(SETTINGS | changes))
-
-    return make
+    return build
 
 
 @pytest.fixture

@@ -89,11 +89,10 @@ def test_a_killed_daemon_leaves_nothing_behind(task_folder: Path, moment: str) -
         f"""
         import asyncio, json, sys, psutil
         sys.path.insert(0, {str(task_folder)!r})
-        from daemon.executors import Executors
         import conftest, executor_tasks as tasks
 
         async def main():
-            async with Executors(**(conftest.SETTINGS | {{"cpu_workers": 3}})) as executors:
+            async with conftest.build(cpu_workers=3) as executors:
                 await asyncio.gather(*(executors.run_cpu(tasks.sleep, 0.2) for _ in range(3)))
                 if {moment!r} == "busy":
                     running = [asyncio.create_task(executors.run_cpu(tasks.spin_forever)) for _ in range(3)]

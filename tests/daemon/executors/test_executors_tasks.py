@@ -134,12 +134,11 @@ def test_the_daemons_process_never_imports_what_workers_preload(task_folder: Pat
         f"""
         import asyncio, sys
         sys.path.insert(0, {str(task_folder)!r})
-        from daemon.executors import Executors
         import conftest, executor_tasks
 
         async def main():
             preload = ("pyarrow", "pandas", "fastexcel", "openpyxl")
-            async with Executors(**(conftest.SETTINGS | {{"preload": preload}})) as executors:
+            async with conftest.build(preload=preload) as executors:
                 assert await executors.run_cpu(executor_tasks.arrow_table, 10) == 10
             print(sorted({{*preload, "numpy"}} & set(sys.modules)))
 

@@ -57,6 +57,7 @@ _JOB: Final[dict[str, Schema]] = {
     "started_at": OPTIONAL_TIME,
     "finished_at": OPTIONAL_TIME,
 }
+_EXECUTOR: Final = _object(max_workers=COUNT, active_tasks=COUNT, idle_workers=COUNT, queued_tasks=COUNT)
 _EVENT: Final[dict[str, Schema]] = {
     "at": TIME,
     "event": TEXT,
@@ -101,6 +102,24 @@ COMPONENTS: Final[dict[str, Schema]] = {
         next_cursor=OPTIONAL_TEXT,
     ),
     "JobEvent": _object(job_id={"type": "integer"}, dataset=TEXT, file=TEXT, submitter=OPTIONAL_TEXT, **_EVENT),
+    "ResourceUsage": _object(
+        cpu_usage={"type": "number", "description": "Percent of the CPUs that may be used, since `window_seconds`."},
+        memory_usage={"type": "number", "description": "Percent of the memory that may be used."},
+        process_count=COUNT,
+        thread_count=COUNT,
+        scope={"enum": ["cgroup", "host"], "description": "Whose CPU time it is."},
+        window_seconds={"type": "number"},
+    ),
+    "ExecutorStats": _object(cpu_executor=_EXECUTOR, io_executor=_EXECUTOR),
+    "PoolStats": _object(
+        size={**COUNT, "description": "Connections that are kept open."},
+        checked_out=COUNT,
+        overflow={**COUNT, "description": "Open connections beyond the size."},
+        checked_in=COUNT,
+        max_overflow=COUNT,
+        pending={**COUNT, "description": "Callers that wait for a connection."},
+    ),
+    "Health": _object(status={"enum": ["ok"]}, checks=_object(cpu_executor=TEXT, io_executor=TEXT, database=TEXT)),
     "Datasets": _object(
         datasets=_list(
             _object(
@@ -121,4 +140,8 @@ JOB_DETAIL: Final = ref("JobDetail")
 JOB_PAGE: Final = ref("JobPage")
 ERROR_PAGE: Final = ref("ErrorPage")
 DATASETS: Final = ref("Datasets")
+RESOURCE_USAGE: Final = ref("ResourceUsage")
+EXECUTOR_STATS: Final = ref("ExecutorStats")
+POOL_STATS: Final = ref("PoolStats")
+HEALTH: Final = ref("Health")
 EVENT_STREAM: Final = {**TEXT, "description": "Events named `job`; their data is a JobEvent."}

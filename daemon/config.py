@@ -182,6 +182,10 @@ def _broken_rules(settings: Settings) -> Iterator[tuple[tuple[Location, ...], st
         reason = f"ledger.backoff_seconds ({first:g}) is more than ledger.backoff_max_seconds ({longest:g})"
         places = ("ledger", "backoff_seconds"), ("ledger", "backoff_max_seconds")
         yield places, reason, "start with a shorter wait, or allow a longer one"
+    names = [watched.name for watched in settings.watch]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield (("watch", index, "name"),), f"{name} is there twice", "give each its own name"
     if api.enabled and exporter.enabled and api.port == exporter.port != 0:
         reason = f"api.port and exporter.port are both {api.port}"
         yield (("api", "port"), ("exporter", "port")), reason, "give each a port of its own"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from .database_errors import Classification, classify, is_of_database, meaning, reason_of
@@ -145,6 +146,10 @@ class Database:
         try:
             async with asyncio.timeout(timeout_seconds), self._connection("read") as connection:
                 await connection.execute(sa.select(1))
+        except PoolTimeoutError as error:
+            raise DatabaseUnavailableError(
+                f"database {where}: no connection of the pool came free; raise database.pool_size"
+            ) from error
         except (OSError, TimeoutError, DBAPIError) as error:
             reason = "no answer in time" if isinstance(error, TimeoutError) else reason_of(error)
             raise DatabaseUnavailableError(

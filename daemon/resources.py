@@ -72,6 +72,7 @@ class Cgroup:
     """Where this process's control group is mounted, for either version; roots can be given for tests."""
 
     unified: Path | None
+    quota: Path | None
     cpu: Path | None
     memory: Path | None
 
@@ -84,8 +85,9 @@ def find_cgroup(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/p
         unified = None  # the root group of a host has no limits and no memory file: the host's numbers say more
     return Cgroup(
         unified=unified,
-        cpu=_folder(root / "cpu", paths.get("cpu", "/"), "cpuacct.usage"),
-        memory=_folder(root / "memory", paths.get("memory", "/"), "memory.usage_in_bytes"),
+        quota=_folder_v1(root, paths, "cpu", "cpu.stat"),
+        cpu=_folder_v1(root, paths, "cpuacct", "cpuacct.usage"),
+        memory=_folder_v1(root, paths, "memory", "memory.usage_in_bytes"),
     )
 
 
@@ -101,7 +103,7 @@ def cpu_use(cgroup: Cgroup) -> CpuUse:
             throttled_periods_total=stat.get("nr_throttled", 0),
         )
     if cgroup.cpu is not None:
-        stat = _table(cgroup.cpu / "cpu.stat")
+        stat = {} if cgroup.quota is None else _table(cgroup.quota / "cpu.stat")
         return CpuUse(
             scope="cgroup",
             seconds_total=_number(cgroup.cpu / "cpuacct.usage", 0) * NANOSECONDS,
@@ -110,8 +112,9 @@ def cpu_use(cgroup: Cgroup) -> CpuUse:
             throttled_periods_total=stat.get("nr_throttled", 0),
         )
     times = psutil.cpu_times()
-    idle = times.idle + getattr(times, "iowait", 0.0)
-    return CpuUse(scope="host", seconds_total=sum(times[:8]) - idle)
+    # Not idle, nor waiting for a disk, nor stolen by another guest; guests' time is user time already.
+    working = ("user", "nice", "system", "irq", "softirq")
+    return CpuUse(scope="host", seconds_total=sum(getattr(times, name, 0.0) for name in working))
 
 
 def memory_use(cgroup: Cgroup) -> MemoryUse:
@@ -135,7 +138,11 @@ def memory_use(cgroup: Cgroup) -> MemoryUse:
             scope="cgroup",
             working_set_bytes=max(0, used),
             limit_bytes=min(_number(cgroup.memory / "memory.limit_in_bytes", host.total), host.total),
-            events={**dict.fromkeys(MEMORY_EVENTS, 0), "oom_kill": kills},
+            events={
+                **dict.fromkeys(MEMORY_EVENTS, 0),
+                "max": _number(cgroup.memory / "memory.failcnt", 0),
+                "oom_kill": kills,
+            },
         )
     return MemoryUse(scope="host", working_set_bytes=host.total - host.available, limit_bytes=host.total)
 
@@ -204,6 +211,16 @@ def _folder(root: Path, own: str, wanted: str) -> Path | None:
     """Return the process's own folder, or the root where a container mounts it there."""
     for folder in (root / own.lstrip("/"), root):
         if (folder / wanted).exists():
+            return folder
+    return None
+
+
+def _folder_v1(root: Path, paths: Mapping[str, str], controller: str, wanted: str) -> Path | None:
+    """Return a controller's folder, mounted by its name or, as systemd does, together with its sister."""
+    for mount in (root / controller, root / "cpu,cpuacct"):
+        folder = _folder(mount, paths.get(controller, "/"), wanted)
+        # Only the host's root group has this file: its numbers are the host's, without a limit.
+        if folder is not None and not (folder / "release_agent").exists():
             return folder
     return None
 

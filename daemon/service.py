@@ -35,9 +35,11 @@ from .metrics import Metrics
 from .signals import StopRequest, captured_signals
 from .spool import Spool
 from .submissions import Submissions
+from .system_routes import SystemRoutes
 from .telemetry import add_collectors
 from .tls import server_context
 from .uploads import Uploads
+from .usage import UsageMeter
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -379,6 +381,7 @@ async def _enter_api(stack: AsyncExitStack, settings: Settings, core: Core, fail
         _job_routes(settings, core),
         EventRoutes(feed),
         DatasetRoutes(datasets=core.datasets, queries=core.queries),
+        SystemRoutes(executors=core.executors, database=core.database, usage=UsageMeter(cores=available_cores())),
     ]
     server = Api(
         host=api.host, port=api.port, groups=groups, authenticator=authenticator, database=core.database, tls=tls

@@ -9,10 +9,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
+OWN_GROUPS: Final = ("daemon", "cpu_workers")
+"""What groups of Headgate's own processes are called in the metrics."""
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -142,6 +144,27 @@ class IntakeSettings(Section):
     )
 
 
+class WatchedProcess(Section):
+    """Processes of the application beside Headgate, with all their descendants; measured, never touched."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_.-]{0,39}$", description="What the metrics call them (label `group`): a-z, 0-9, `_.-`."
+    )
+    pidfile: Path | None = Field(default=None, description="A file with the number of the first of them in it.")
+    process: str | None = Field(
+        default=None, min_length=1, description="The name of their program, or of the script that it runs."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.pidfile is None) == (self.process is None):
+            raise PydanticCustomError("watch", "processes are found in one way; write either pidfile or process")
+        if self.name in OWN_GROUPS:
+            message = "{name} is what Headgate calls processes of its own; choose another name"
+            raise PydanticCustomError("watch", message, {"name": self.name})
+        return self
+
+
 class LedgerSettings(Section):
     """The durable list of jobs, and when one is tried again."""
 
@@ -223,7 +246,8 @@ class ResourceSettings(Section):
     )
     check_interval_seconds: Seconds = Field(
         default=60,
-        description="Time between two looks at what costs more than a file: the database server's connections.",
+        description="Time between two looks at what costs more than reading a file: which processes are those of "
+        "`watch`, the database server's connections.",
     )
 
 
@@ -251,6 +275,9 @@ class Settings(BaseSettings):
     )
     datasets: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
         default=(), description="Files with dataset specifications, or globs of such files."
+    )
+    watch: Annotated[tuple[WatchedProcess, ...], Field(max_length=10)] = Field(
+        default=(), description="Processes of the application that are measured too: a list of the keys below."
     )
     database: DatabaseSettings = DatabaseSettings()
     executors: ExecutorSettings = ExecutorSettings()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel
 
 from .config_layers import OLD_NAMES, variable_of
-from .settings import Settings, WatchedFolder
+from .settings import Settings, WatchedFolder, WatchedProcess
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -64,6 +64,8 @@ def _general() -> Iterator[str]:
     yield "## General\n"
     plain = {name: info for name, info in Settings.model_fields.items() if not _section(info)}
     yield from _table(plain, ())
+    yield f"Each of `watch`: {WatchedProcess.__doc__}\n"
+    yield from _table(WatchedProcess.model_fields, None)
 
 
 def _sections() -> Iterator[str]:

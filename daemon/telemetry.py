@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from . import collectors, database_metrics, executor_metrics, loop_metrics, metrics, system_metrics
 from .cores import available_cores
-from .process_groups import ProcessGroup, own_pid
+from .process_groups import ProcessGroup, WatchedProcesses
 from .resources import disk_use, find_cgroup, system_use
+from .settings import OWN_GROUPS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from .executors import Executors
     from .job_queries import JobQueries
     from .loopwatch import LoopWatch
+    from .process_groups import GroupUse
     from .server_watch import ServerWatch
     from .settings import Settings
 
@@ -64,15 +68,34 @@ def add_collectors(
     found.add("backlog", loop_metrics.BACKLOG_DEFINITIONS, lambda: loop_metrics.backlog_metrics(queries.backlog()))
     found.add("disk", system_metrics.DISK_DEFINITIONS, lambda: system_metrics.disk_metrics(disk_use(spool)))
     if settings.resources.enabled:
-        _add_resources(found, executors)
+        cgroup, cores = find_cgroup(), available_cores()
+        found.add(
+            "system", system_metrics.DEFINITIONS, lambda: system_metrics.system_metrics(system_use(cgroup), cores)
+        )
+        groups = Groups(executors, settings)
+        found.add("groups", system_metrics.GROUP_DEFINITIONS, lambda: system_metrics.group_metrics(groups.use()))
 
 
-def _add_resources(found: Collectors, executors: Executors) -> None:
-    cgroup, cores = find_cgroup(), available_cores()
-    daemon, workers = ProcessGroup("daemon"), ProcessGroup("cpu_workers")
-    found.add("system", system_metrics.DEFINITIONS, lambda: system_metrics.system_metrics(system_use(cgroup), cores))
-    found.add(
-        "groups",
-        system_metrics.GROUP_DEFINITIONS,
-        lambda: system_metrics.group_metrics((daemon.use(own_pid()), workers.use(executors.stats().cpu.worker_pids))),
-    )
+class Groups:
+    """The groups of processes that are measured: the daemon with its fork server, its workers, the application."""
+
+    def __init__(self, executors: Executors, settings: Settings) -> None:
+        self._executors = executors
+        daemon, workers = OWN_GROUPS
+        self._daemon, self._workers = ProcessGroup(daemon), ProcessGroup(workers)
+        interval = settings.resources.check_interval_seconds
+        self._watched = [
+            (
+                ProcessGroup(watched.name),
+                WatchedProcesses(pidfile=watched.pidfile, process=watched.process, interval_seconds=interval),
+            )
+            for watched in settings.watch
+        ]
+
+    def use(self) -> Iterator[GroupUse]:
+        """Yield what each group uses now. Blocking."""
+        fork_server = self._executors.fork_server_pid
+        yield self._daemon.use((os.getpid(), *(() if fork_server is None else (fork_server,))))
+        yield self._workers.use(self._executors.stats().cpu.worker_pids)
+        for group, processes in self._watched:
+            yield group.use(processes.pids())

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import shutil
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 from daemon import resources
-from daemon.process_groups import ProcessGroup
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,19 +44,18 @@ def test_cgroup_version_2(tmp_path: Path) -> None:
     assert (pressure.waiting_seconds_total, pressure.stalled_seconds_total) == (1.5, 0.5)
 
 
-def test_cgroup_version_1(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mount", [("cpu", "cpuacct"), ("cpu,cpuacct", "cpu,cpuacct")])
+def test_cgroup_version_1(tmp_path: Path, mount: tuple[str, str]) -> None:
     root, membership = tmp_path / "cgroup", tmp_path / "membership"
     membership.write_text("4:cpu,cpuacct:/app\n5:memory:/app\n")
-    write(
-        root / "cpu" / "app",
-        cpuacct__usage="2500000000\n",
-        cpu__stat="nr_periods 10\nnr_throttled 3\nthrottled_time 700000000\n",
-    )
+    write(root / mount[0] / "app", cpu__stat="nr_periods 10\nnr_throttled 3\nthrottled_time 700000000\n")
+    write(root / mount[1] / "app", cpuacct__usage="2500000000\n")
     write(
         root / "memory" / "app",
         memory__usage_in_bytes="104857600\n",
         memory__limit_in_bytes="9223372036854771712\n",
         memory__stat="total_inactive_file 4857600\n",
+        memory__failcnt="7\n",
         memory__oom_control="oom_kill_disable 0\noom_kill 2\n",
     )
     cgroup = resources.find_cgroup(root, membership)
@@ -66,7 +63,41 @@ def test_cgroup_version_1(tmp_path: Path) -> None:
     assert (cpu.scope, cpu.seconds_total, round(cpu.throttled_seconds_total, 6)) == ("cgroup", 2.5, 0.7)
     assert memory.working_set_bytes == 100_000_000
     assert memory.limit_bytes == psutil.virtual_memory().total, "a limit beyond the machine is none"
-    assert memory.events["oom_kill"] == 2
+    assert dict(memory.events) == {"high": 0, "max": 7, "oom": 0, "oom_kill": 2}
+
+
+def test_the_root_group_of_version_1_is_the_host(tmp_path: Path) -> None:
+    root, membership = tmp_path / "cgroup", tmp_path / "membership"
+    membership.write_text("2:cpuacct:/\n1:cpu:/\n0::/\n")
+    write(root / "cpuacct", cpuacct__usage="2500000000\n", release_agent="\n")
+    write(root / "cpu", cpu__stat="nr_periods 0\n", release_agent="\n")
+    use = resources.cpu_use(resources.find_cgroup(root, membership))
+    assert use.scope == "host"
+    assert use.seconds_total > 0
+
+
+def test_a_container_of_version_1_has_its_group_at_the_mount(tmp_path: Path) -> None:
+    root, membership = tmp_path / "cgroup", tmp_path / "membership"
+    membership.write_text("2:cpuacct:/docker/abc\n1:cpu:/docker/abc\n")
+    write(root / "cpuacct", cpuacct__usage="2500000000\n")
+    use = resources.cpu_use(resources.find_cgroup(root, membership))
+    assert (use.scope, use.seconds_total, use.periods_total) == ("cgroup", 2.5, 0)
+
+
+def test_a_machine_under_load_has_waited_no_less_than_before() -> None:
+    cgroup = resources.find_cgroup()
+    before, after = resources.system_use(cgroup), resources.system_use(cgroup)
+    assert after.cpu.seconds_total >= before.cpu.seconds_total
+    for one, other in zip(before.pressures, after.pressures, strict=True):
+        assert one.waiting_seconds_total >= one.stalled_seconds_total >= 0
+        assert other.waiting_seconds_total >= one.waiting_seconds_total
+
+
+def test_the_disk_of_a_folder(tmp_path: Path) -> None:
+    use, shown = resources.disk_use(tmp_path), shutil.disk_usage(tmp_path)
+    assert 0 < use.free_bytes <= use.size_bytes <= shown.total
+    with pytest.raises(OSError, match="none"):
+        resources.disk_use(tmp_path / "none")
 
 
 def test_without_a_cgroup_the_host_is_told_of(tmp_path: Path) -> None:
@@ -79,24 +110,6 @@ def test_without_a_cgroup_the_host_is_told_of(tmp_path: Path) -> None:
     memory = resources.memory_use(cgroup)
     assert 0 < memory.working_set_bytes < memory.limit_bytes == psutil.virtual_memory().total
     assert resources.pressures(cgroup, tmp_path) == ()
-
-
-def test_a_group_keeps_the_cpu_time_of_those_that_ended() -> None:
-    script = "sum(n * n for n in range(6_000_000)); input()"
-    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as child:
-        group = ProcessGroup("workers")
-        pids = (os.getpid(), child.pid)
-        seen = group.use(pids)
-        while psutil.Process(child.pid).cpu_times().user < 0.2:
-            pass
-        running = group.use(pids)
-        child.communicate(b"\n")
-    assert running.processes == 2
-    assert running.cpu_seconds > seen.cpu_seconds
-    assert running.resident_bytes > 0
-    ended = group.use((os.getpid(), child.pid))
-    assert ended.processes == 1
-    assert ended.cpu_seconds >= running.cpu_seconds
 
 
 def test_processes_and_threads_of_this_machine() -> None:

@@ -11,8 +11,8 @@ from ingest.document import DocumentError, Problem, read_yaml, suggestion
 from ingest.spec import Dataset, load_dataset
 
 from .config import Configuration, Settings, Sources, load_configuration, pool_sizes
-from .cores import cpu_workers, detect_cores, io_workers
 from .settings import WatchedFolder, dataset_files
+from .sizes import MIB, DoesNotFitError, detect_machine, executor_sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,32 +40,38 @@ def check(path: Path | None, environ: Mapping[str, str] | None = None) -> CheckR
         return CheckResult(settings=None, datasets=tuple(datasets), problems=tuple(problems), lines=())
     problems += _missing_token(configuration.sources, settings)
     problems += _bad_folders(configuration.sources, settings)
+    too_large = tuple(_too_large(configuration.sources, settings))
+    problems += too_large
     if not problems:
         problems += _unmatched_folders(configuration.sources, settings, datasets)
     return CheckResult(
         settings=settings,
         datasets=tuple(datasets),
         problems=tuple(problems),
-        lines=tuple(resolved(configuration, settings)),
+        lines=() if too_large else tuple(resolved(configuration, settings)),
     )
 
 
 def resolved(configuration: Configuration, settings: Settings) -> Iterator[str]:
     """Yield a line for each size and place that the settings come to, and where it comes from."""
-    cores = detect_cores()
-    cpu = cpu_workers(settings.executors.cpu_workers, cores.count)
-    threads = io_workers(settings.executors.io_workers, cores.count)
-    pool = pool_sizes(settings, cores.count)
 
-    def size(label: str, value: int, source: str, *location: str) -> str:
-        return f"{label}: {value} ({configuration.sources.origin(location) if source == 'configured' else source})"
+    def origin(source: str, *location: str) -> str:
+        return (configuration.sources.origin(location) or source) if source == "configured" else source
 
+    machine = detect_machine()
     yield f"environment: {settings.environment} ({configuration.sources.origin(('environment',)) or 'default'})"
-    yield f"cores: {cores.count:g} ({cores.source})"
-    yield size("cpu workers", cpu.workers, cpu.source, "executors", "cpu_workers")
-    yield size("io threads", threads.workers, threads.source, "executors", "io_workers")
-    yield size("database connections", pool.size, pool.size_source, "database", "pool_size")
-    yield size("database overflow", pool.overflow, pool.overflow_source, "database", "max_overflow")
+    yield f"cores: {machine.cores.count:g} ({machine.cores.source})"
+    limit = machine.memory
+    yield f"memory limit: {limit.size_bytes // MIB} MiB ({limit.source})" if limit else "memory limit: none"
+    sizes = executor_sizes(settings.executors, machine)
+    memory, warning = sizes.memory, f"; {sizes.memory.warning}" if sizes.memory.warning else ""
+    yield f"cpu workers: {sizes.cpu.workers} ({origin(sizes.cpu.source, 'executors', 'cpu_workers')})"
+    from_where = origin(memory.source, "executors", "worker_memory_mb")
+    yield f"memory of a worker: {memory.size_bytes // MIB} MiB ({from_where}){warning}"
+    yield f"io threads: {sizes.io.workers} ({origin(sizes.io.source, 'executors', 'io_workers')})"
+    pool = pool_sizes(settings, machine.cores.count)
+    yield f"database connections: {pool.size} ({origin(pool.size_source, 'database', 'pool_size')})"
+    yield f"database overflow: {pool.overflow} ({origin(pool.overflow_source, 'database', 'max_overflow')})"
     yield f"database: {configuration.shown_url}"
     yield f"state folder: {settings.state_dir}"
 
@@ -96,6 +102,14 @@ def _read_dataset(file: Path, datasets: list[Dataset], problems: list[Problem]) 
         problems.append(read_yaml(file).problem(("dataset",), reason, "give each a name of its own"))
         return
     datasets.append(dataset)
+
+
+def _too_large(sources: Sources, settings: Settings) -> Iterator[Problem]:
+    try:
+        executor_sizes(settings.executors, detect_machine())
+    except DoesNotFitError as error:
+        reason, _, remedy = str(error).partition("; ")
+        yield sources.problem(("executors", "cpu_workers"), reason, remedy)
 
 
 # -- folders and addresses ----------------------------------------------------------------------------

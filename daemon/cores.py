@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .cgroup_tree import CgroupTree, read
 
 _IO_WORKERS_PER_CORE = 5
 _IO_WORKERS_MAX = 20
@@ -35,16 +33,11 @@ def available_cores() -> float:
     return detect_cores().count
 
 
-def detect_cores(
-    *,
-    cgroup_root: Path = Path("/sys/fs/cgroup"),
-    membership: Path = Path("/proc/self/cgroup"),
-    affinity: int | None = None,
-) -> Cores:
+def detect_cores(tree: CgroupTree | None = None, *, affinity: int | None = None) -> Cores:
     """Take the smallest of the cgroup quotas (v2 and v1) and the affinity mask, which reflects cpusets."""
-    allowed = _affinity(affinity)
-    quotas = [*_quotas_v2(cgroup_root, membership), *_quotas_v1(cgroup_root, membership)]
-    return min([*quotas, allowed], key=lambda cores: cores.count)
+    tree = tree or CgroupTree()
+    quotas = [*_quotas_v2(tree), *_quotas_v1(tree)]
+    return min([*quotas, _affinity(affinity)], key=lambda cores: cores.count)
 
 
 def cpu_workers(configured: int, cores: float) -> PoolSize:
@@ -71,48 +64,16 @@ def _affinity(injected: int | None) -> Cores:
     return Cores(count=float(os.cpu_count() or 1), source="machine")
 
 
-def _quotas_v2(root: Path, membership: Path) -> Iterator[Cores]:
-    for folder in _folders(root, _own_path(membership, "")):
-        quota, _, period = _read(folder / "cpu.max").partition(" ")
+def _quotas_v2(tree: CgroupTree) -> Iterator[Cores]:
+    for folder in tree.unified():
+        quota, _, period = read(folder / "cpu.max").partition(" ")
         if quota.isdigit() and period.isdigit() and int(period):
             yield Cores(count=int(quota) / int(period), source="cgroup v2 cpu.max")
 
 
-def _quotas_v1(root: Path, membership: Path) -> Iterator[Cores]:
-    path = _own_path(membership, "cpu")
-    for controller in ("cpu", "cpu,cpuacct"):
-        for folder in _folders(root / controller, path):
-            quota = _read(folder / "cpu.cfs_quota_us")
-            period = _read(folder / "cpu.cfs_period_us")
-            if quota.isdigit() and period.isdigit() and int(quota) and int(period):
-                yield Cores(count=int(quota) / int(period), source="cgroup v1 cfs quota")
-
-
-def _folders(root: Path, path: str | None) -> Iterator[Path]:
-    """Yield the process's own group and every group above it: a quota anywhere on the way binds."""
-    if path is None:
-        return
-    inside = path.strip("/")
-    # A group outside the namespace's root reads "/../..": only the root itself can be looked at.
-    folder = root if ".." in inside.split("/") else root / inside
-    while folder != root:
-        yield folder
-        folder = folder.parent
-    yield root
-
-
-def _own_path(membership: Path, controller: str) -> str | None:
-    """Find the group's path in lines such as `0::/a` (v2, no controller) or `4:cpu,cpuacct:/a` (v1)."""
-    for line in _read(membership).splitlines():
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controller in controllers.split(","):
-            return path
-    return None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return ""
+def _quotas_v1(tree: CgroupTree) -> Iterator[Cores]:
+    for folder in tree.controller("cpu", "cpu", "cpu,cpuacct"):
+        quota = read(folder / "cpu.cfs_quota_us")
+        period = read(folder / "cpu.cfs_period_us")
+        if quota.isdigit() and period.isdigit() and int(quota) and int(period):
+            yield Cores(count=int(quota) / int(period), source="cgroup v1 cfs quota")

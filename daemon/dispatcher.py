@@ -263,6 +263,7 @@ class Dispatcher:
     async def _parse(self, job: Job, dataset: Dataset, folder: Path) -> Envelope:
         assert job.spool_key is not None  # noqa: S101  # looked at by the caller
         limits = dataset.limits
+        memory = min(limits.worker_mb << 20, self._executors.limits.worker_memory_bytes)
         try:
             return await self._executors.submit_cpu(
                 parse_workbook,
@@ -273,7 +274,7 @@ class Dispatcher:
                 timeout=limits.parse_seconds,
                 kind="parse",
                 lane=f"dataset {job.dataset}",
-                memory_bytes=limits.worker_mb << 20,
+                memory_bytes=memory,
             )
         except TaskTimeoutError as error:
             record = ErrorRecord(
@@ -286,8 +287,8 @@ class Dispatcher:
         except MemoryError as error:
             record = ErrorRecord(
                 code="file.memory_limit",
-                message=f"reading {job.file} needs more than {limits.worker_mb} MB",
-                hint="split the workbook, or raise limits.worker_mb of the dataset",
+                message=f"reading {job.file} needs more than {memory >> 20} MB",
+                hint="split the workbook, or raise limits.worker_mb of the dataset or executors.worker_memory_mb",
                 spec_version=dataset.version,
             )
             raise FileRejectedError(record) from error

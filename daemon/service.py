@@ -14,14 +14,13 @@ from .api import Api
 from .auth import Authenticator, load_tokens
 from .collectors import Collectors
 from .config import pool_sizes
-from .cores import available_cores, cpu_workers, io_workers
 from .database import Database
 from .dataset_routes import DatasetRoutes
 from .dispatcher import Dispatcher, RetryPolicy
 from .errors import HeadgateError
 from .event_feed import EventFeed
 from .event_routes import EventRoutes
-from .executors import Executors, Limits
+from .executors import Executors
 from .exporter import Exporter
 from .handback import Handback
 from .heartbeat import Heartbeat
@@ -33,6 +32,7 @@ from .ledger import Ledger
 from .loopwatch import LoopWatch
 from .metrics import Metrics
 from .signals import StopRequest, captured_signals
+from .sizes import detect_machine, executor_limits
 from .spool import Spool
 from .submissions import Submissions
 from .system_routes import SystemRoutes
@@ -162,10 +162,12 @@ async def open_core(
         StartupError, DatabaseUnavailableError: a part cannot start; the message says what to change.
 
     """
-    cores = available_cores()
+    machine = detect_machine()
+    cores = machine.cores.count
+    limits = executor_limits(settings.executors, machine)
     known = {dataset.dataset: dataset for dataset in datasets}
     async with AsyncExitStack() as stack:
-        executors = await stack.enter_async_context(_executors(settings, cores, environ))
+        executors = await stack.enter_async_context(Executors(limits, environ=environ))
         database = await stack.enter_async_context(_database(settings, cores))
         ledger = Ledger(database, lease_seconds=settings.ledger.lease_seconds)
         queries = JobQueries(database)
@@ -194,7 +196,7 @@ async def open_core(
             datasets=known,
             metrics=metrics,
             retry=_retry_policy(settings),
-            parallel_parses=cpu_workers(settings.executors.cpu_workers, cores).workers,
+            parallel_parses=limits.cpu_workers,
             poll_seconds=settings.ledger.poll_seconds,
             drain_seconds=settings.shutdown.drain_seconds,
             force=stop.force,
@@ -280,24 +282,6 @@ async def serve(settings: Settings, datasets: Sequence[Dataset], *, environ: Map
 
 
 # -- the parts, from the settings --------------------------------------------------------------------
-
-
-def _executors(settings: Settings, cores: float, environ: Mapping[str, str]) -> Executors:
-    executors = settings.executors
-    limits = Limits(
-        cpu_workers=cpu_workers(executors.cpu_workers, cores).workers,
-        io_workers=io_workers(executors.io_workers, cores).workers,
-        queue_limit=executors.queue_limit,
-        queue_timeout_seconds=executors.queue_timeout_seconds,
-        task_timeout_seconds=executors.task_timeout_seconds,
-        worker_memory_bytes=executors.worker_memory_mb << 20,
-        worker_cpu_seconds=executors.worker_cpu_seconds,
-        recycle_tasks=executors.recycle_tasks,
-        recycle_bytes=executors.recycle_mb << 20,
-        idle_seconds=executors.idle_seconds,
-        start_timeout_seconds=executors.start_timeout_seconds,
-    )
-    return Executors(limits, environ=environ)
 
 
 def _database(settings: Settings, cores: float) -> Database:

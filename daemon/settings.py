@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDi
 
 OWN_GROUPS: Final = ("daemon", "cpu_workers")
 """What groups of Headgate's own processes are called in the metrics."""
+_WORKER_MB_MIN: Final = 128
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -47,10 +48,18 @@ def _host(value: str) -> str:
         raise PydanticCustomError("host", message, {"value": repr(value)}) from None
 
 
+def _enough_memory(value: int) -> int:
+    if 0 < value < _WORKER_MB_MIN:
+        message = "{value} MiB are too few for a worker; write at least {least}, or 0 for an automatic size"
+        raise PydanticCustomError("memory", message, {"value": value, "least": _WORKER_MB_MIN})
+    return value
+
+
 Whole = Annotated[int, BeforeValidator(_no_boolean)]
 Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 Automatic = Annotated[Whole, Field(ge=0, le=1000)]
 """A size; 0 lets Headgate choose it."""
+WorkerMemory = Annotated[Whole, Field(ge=0), AfterValidator(_enough_memory)]
 Count = Annotated[Whole, Field(ge=1)]
 Seconds = Annotated[Number, Field(gt=0)]
 Percent = Annotated[Number, Field(gt=0, le=100)]
@@ -107,8 +116,10 @@ class ExecutorSettings(Section):
         default=60, description="How long a task waits for a place in a full queue before it is refused."
     )
     task_timeout_seconds: Seconds = Field(default=300, description="A task that takes longer is killed.")
-    worker_memory_mb: Annotated[Whole, Field(ge=128)] = Field(
-        default=2048, description="Address space of a worker process in MiB (RLIMIT_AS)."
+    worker_memory_mb: WorkerMemory = Field(
+        default=0,
+        description="Address space of a worker process in MiB (RLIMIT_AS), at least 128. 0: 2048, or less where the "
+        "memory limit of the control group, divided over the workers, leaves less.",
     )
     worker_cpu_seconds: Count = Field(default=300, description="CPU time of a worker process for one task.")
     recycle_tasks: Count = Field(default=200, description="A worker is replaced after this many tasks.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from daemon.cgroup_tree import CgroupTree
 from daemon.cores import available_cores, cpu_workers, detect_cores, io_workers
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def _detect(tmp_path: Path, membership: str, files: dict[str, str], affinity: in
         path = tmp_path / "cgroup" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return detect_cores(cgroup_root=tmp_path / "cgroup", membership=tmp_path / "membership", affinity=affinity)
+    return detect_cores(CgroupTree(root=tmp_path / "cgroup", membership=tmp_path / "membership"), affinity=affinity)
 
 
 @pytest.mark.parametrize(
@@ -73,13 +74,13 @@ def test_the_affinity_mask_counts_when_it_is_tighter_than_the_quota(tmp_path: Pa
 
 
 def test_a_machine_without_cgroups_or_proc_counts_too(tmp_path: Path) -> None:
-    cores = detect_cores(cgroup_root=tmp_path / "none", membership=tmp_path / "none", affinity=3)
+    cores = detect_cores(CgroupTree(root=tmp_path / "none", membership=tmp_path / "none"), affinity=3)
     assert cores.count == 3
 
 
 def test_a_system_without_affinity_counts_its_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("os.sched_getaffinity")
-    cores = detect_cores(cgroup_root=tmp_path, membership=tmp_path / "none")
+    cores = detect_cores(CgroupTree(root=tmp_path, membership=tmp_path / "none"))
     assert cores.count >= 1
     assert cores.source == "machine"
 

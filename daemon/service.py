@@ -14,6 +14,7 @@ from .api import Api
 from .auth import Authenticator, load_tokens
 from .collectors import Collectors
 from .config import pool_sizes
+from .cores import available_cores
 from .database import Database
 from .dataset_routes import DatasetRoutes
 from .dispatcher import Dispatcher, RetryPolicy

@@ -1,4 +1,4 @@
-"""xlsb, ods and damaged xls through fastexcel (calamine): owns how each cell gets its own kind and value back.
+"""Damaged xls workbooks through fastexcel (calamine): owns how each cell gets its own kind and value back.
 
 fastexcel gives a column one type and bends the rest: floats in a column of texts lose digits, errors and "N/A"
 become null, TRUE becomes 1. But it names every cell that does not convert to a type asked for, with the cell's
@@ -19,10 +19,9 @@ import pyarrow as pa
 
 from .cells import CellBlock, Kind, SheetCells, assemble
 from .errors import FileRejectedError, rejected
-from .serials import iso_kind_and_serial
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from .cells import Visibility
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 _DETAIL: Final = re.compile(r"Expected \w+ but got '(\w+)\((.*?)\)?'?", re.DOTALL)
 _DATETIME: Final = re.compile(r"ExcelDateTime \{ value: ([^,]+), datetime_type: (\w+), is_1904: (\w+) \}")
-_ISO_DURATION: Final = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?")
 _ERRORS: Final = {
     "Div0": "#DIV/0!",
     "NA": "#N/A",
@@ -46,17 +44,13 @@ _Kinds = dict[tuple[int, int], tuple[Kind, str]]
 
 
 class ForeignBook:
-    """An open workbook of a format that calamine reads."""
+    """An open workbook that calamine reads, for all its damage."""
 
-    def __init__(self, path: Path, limits: Limits, worksheets: Sequence[bool] | None = None) -> None:
-        """Open a file; `worksheets` says of each sheet whether it has cells, which calamine cannot tell."""
+    def __init__(self, path: Path, limits: Limits) -> None:
         self._limits = limits
         with _guarded():
             self._reader = fastexcel.read_excel(path)
-            names = tuple(self._reader.sheet_names)
-        known = worksheets if worksheets is not None and len(worksheets) == len(names) else [True] * len(names)
-        self._places = tuple(place for place, has_cells in enumerate(known) if has_cells)
-        self._names = names
+            self._names = tuple(self._reader.sheet_names)
 
     def close(self) -> None:
         """Do nothing: the reader closes its file by itself."""
@@ -65,8 +59,8 @@ class ForeignBook:
     def sheets(self) -> tuple[tuple[str, Visibility], ...]:
         """The name and visibility of each sheet, in the order of the tabs."""
         return tuple(
-            (self._names[place], _VISIBILITY.get(self._load(place, "string", 0).visible, "visible"))
-            for place in self._places
+            (name, _VISIBILITY.get(self._load(place, "string", 0).visible, "visible"))
+            for place, name in enumerate(self._names)
         )
 
     def read(self, index: int) -> SheetCells:
@@ -76,15 +70,14 @@ class ForeignBook:
             FileRejectedError: the sheet is damaged or spans more cells than the limit.
 
         """
-        place = self._places[index]
-        sheet = self._load(place, "duration")
+        sheet = self._load(index, "duration")
         columns = [column.absolute_index for column in sheet.available_columns()]
         if sheet.height * (max(columns, default=-1) + 1) > self._limits.cells:
             message = f"sheet {sheet.name} has {sheet.height} rows, beyond {self._limits.cells} cells"
             raise rejected("file.cell_limit", message)
-        details = [*_misfits(sheet), *_misfits(self._load(place, "boolean"))]
+        details = [*_misfits(sheet), *_misfits(self._load(index, "boolean"))]
         with _guarded():
-            texts = self._load(place, "string").to_arrow()
+            texts = self._load(index, "string").to_arrow()
         reading = _Reading()
         cells = {place: reading.cell(detail) for place, detail in details}
         return assemble([_block(cells, texts, columns)], date1904=reading.date1904)
@@ -110,7 +103,7 @@ class _Reading:
     def cell(self, detail: str) -> tuple[Kind, str]:
         match = _DETAIL.fullmatch(detail)
         if match is None:
-            raise ValueError(f"fastexcel describes a cell in an unknown way: {detail[:200]}")
+            raise _unknown(detail)
         kind, value = match.groups()
         match kind:
             case "String":
@@ -123,14 +116,12 @@ class _Reading:
                 return Kind.ERROR, _ERRORS.get(value, "#VALUE!")
             case "DateTime":
                 return self._date_time(value)
-        if kind == "DurationIso":
-            return _iso_duration(value.strip('"'))
-        return iso_kind_and_serial(value.strip('"'), date1904=False)
+        raise _unknown(detail)
 
     def _date_time(self, value: str) -> tuple[Kind, str]:
         match = _DATETIME.search(value)
         if match is None:
-            raise ValueError(f"fastexcel describes a date in an unknown way: {value[:200]}")
+            raise _unknown(value)
         serial, form, epoch = match.groups()
         self.date1904 |= epoch == "true"
         if form == "TimeDelta":
@@ -141,13 +132,8 @@ class _Reading:
         return (Kind.DATE if number.is_integer() else Kind.DATETIME), serial
 
 
-def _iso_duration(text: str) -> tuple[Kind, str]:
-    match = _ISO_DURATION.fullmatch(text)
-    if match is None:
-        return Kind.TEXT, text
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    days = (hours * 3600 + minutes * 60 + seconds) / 86_400
-    return (Kind.TIME if days < 1 else Kind.DURATION), repr(days)
+def _unknown(detail: str) -> FileRejectedError:
+    return rejected("file.corrupt_container", f"the workbook has a cell of an unknown kind: {detail[:200]}")
 
 
 def _block(cells: dict[tuple[int, int], tuple[Kind, str]], texts: pa.RecordBatch, columns: list[int]) -> CellBlock:

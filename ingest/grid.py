@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, TextIO
 
@@ -132,7 +133,13 @@ def _values(cells: SheetCells, column: int, rows: slice) -> list[object]:
     for index in part.has(Kind.BOOLEAN).nonzero()[0]:
         values[index] = values[index] == "TRUE"
     numeric = part.has(Kind.NUMBER).nonzero()[0]
-    for index, number in zip(numeric, doubles(part.texts.take(pa.array(numeric))), strict=True):
-        whole = float(number).is_integer() and "e" not in str(values[index])
-        values[index] = int(number) if whole else float(number)
+    for place, number in zip(numeric.tolist(), doubles(part.texts.take(pa.array(numeric))).tolist(), strict=True):
+        values[place] = _json_number(str(values[place]), number)
     return values
+
+
+def _json_number(text: str, number: float) -> object:
+    """Return a number as JSON has it: digits that no double has are kept; what is no finite number is a text."""
+    if not math.isfinite(number):
+        return text
+    return int(text) if text.removeprefix("-").isdecimal() else number

@@ -17,9 +17,13 @@ _BUILTIN: Final = {
 """ECMA-376 part 1, 18.8.30; 27 to 36 and 50 to 58 are the East Asian dates and times."""
 
 _ELAPSED: Final = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
-_LITERAL: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]|general', re.IGNORECASE)
+_LITERAL: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]|general|standard', re.IGNORECASE)
+_FRACTION: Final = re.compile(r"(?<=[sS])[.,]0+")
+_DIGITS: Final = re.compile(r"[0#?]")
+"""No format has both digits of a number and parts of a date: letters beside them are a unit that nobody quoted."""
 _CLOCK: Final = re.compile(r"[hs]|am/pm|a/p", re.IGNORECASE)
-_CALENDAR: Final = re.compile(r"[yd]", re.IGNORECASE)
+_CALENDAR: Final = re.compile(r"[ydb]|e(?![+-])", re.IGNORECASE)
+"""Days and years, also of the Buddhist (b) and the imperial (e) calendar."""
 _MONTH: Final = re.compile(r"m+", re.IGNORECASE)
 
 
@@ -34,7 +38,9 @@ def format_kind(code: str) -> Kind:
     section = unquoted.split(";", 1)[0]
     if _ELAPSED.search(section):
         return Kind.DURATION
-    letters = _LITERAL.sub("", section)
+    letters = _FRACTION.sub("", _LITERAL.sub("", section))
+    if _DIGITS.search(letters):
+        return Kind.NUMBER
     clock = bool(_CLOCK.search(letters))
     # Without hours or seconds beside it, m is a month.
     calendar = bool(_CALENDAR.search(letters)) or (not clock and bool(_MONTH.search(letters)))

@@ -91,7 +91,7 @@ def scaled_integers(raw: pa.LargeStringArray, scale: int) -> tuple[NDArray[np.in
 
 
 def shortest_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Return the shortest text of numbers that reads back as the same double.
+    """Return the shortest text of numbers that reads back as the same double, or digits that no double has.
 
     Raises:
         FileRejectedError: a text is no number.
@@ -141,7 +141,9 @@ def _plain(raw: str) -> str:
 
 
 def _shortest(raw: str) -> str:
+    if _has_all_digits(raw):
+        return raw
     number = _number(raw)
     if number.is_integer() and abs(number) < _EXACT_BELOW:
         return str(int(number))
-    return repr(number)
+    return repr(number).removesuffix(".0")

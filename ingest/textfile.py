@@ -13,7 +13,7 @@ from .errors import rejected
 if TYPE_CHECKING:
     from pathlib import Path
 
-TextFormat = Literal["csv", "html", "xml2003"]
+TextFormat = Literal["csv", "html", "ods", "xml2003"]
 
 SAMPLE_CHARACTERS: Final = 1 << 16
 SAMPLE_RECORDS: Final = 200
@@ -28,6 +28,8 @@ _BOMS: Final = (
 _DECLARED: Final = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
 _CHINESE: Final = frozenset({"gb2312", "gbk", "gb_2312-80", "x-gbk", "hz-gb-2312", "csgb2312"})
 _SPREADSHEET: Final = "urn:schemas-microsoft-com:office:spreadsheet"
+_OPEN_DOCUMENT: Final = re.compile(r"<[\w.-]+:document\s[^>]*vnd\.oasis\.opendocument\.spreadsheet")
+"""A spreadsheet of OpenDocument as one XML file."""
 _MARKUP: Final = re.compile(
     r"\s*<(?:!doctype|!--|\?xml|html|head|body|meta|table|div|style|center|font|p\b)", re.IGNORECASE
 )
@@ -110,6 +112,8 @@ def text_format(text: str, path: Path) -> TextFormat:
     start = text[:SAMPLE_CHARACTERS]
     if _SPREADSHEET in start and "<" in start[:10]:
         return "xml2003"
+    if _OPEN_DOCUMENT.search(start) and "<" in start[:10]:
+        return "ods"
     if _MARKUP.match(start):
         if _TABLE.search(text):
             return "html"

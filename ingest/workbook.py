@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-from .container import Container
 from .delimited import DelimitedBook
 from .errors import CATALOGUE, ErrorRecord, FileRejectedError
 from .foreign import ForeignBook
 from .htmltable import HtmlBook
+from .ods import OdsBook
 from .spreadsheetml import SpreadsheetMlBook
 from .xls import XlsBook
-from .xlsbsheets import worksheets
+from .xlsb import XlsbBook
 from .xlsx import XlsxBook
 
 if TYPE_CHECKING:
@@ -27,12 +27,15 @@ _EXTENSIONS: Final = {
     **dict.fromkeys(("xlsx", "xlsm", "xltx", "xltm"), "xlsx"),
     "xlsb": "xlsb",
     **dict.fromkeys(("xls", "xlt"), "xls"),
-    **dict.fromkeys(("ods", "ots"), "ods"),
+    **dict.fromkeys(("ods", "ots", "fods"), "ods"),
     **dict.fromkeys(("csv", "tsv", "txt"), "csv"),
     **dict.fromkeys(("html", "htm"), "html"),
     "xml": "xml2003",
 }
-_TEXT_BOOKS: Final[dict[Format, Callable[[Path, Limits], Book]]] = {
+_BOOKS: Final[dict[Format, Callable[[Path, Limits], Book]]] = {
+    "xlsx": XlsxBook,
+    "xlsb": XlsbBook,
+    "ods": OdsBook,
     "csv": DelimitedBook,
     "html": HtmlBook,
     "xml2003": SpreadsheetMlBook,
@@ -69,8 +72,6 @@ def open_book(path: Path, found: Format, limits: Limits) -> Iterator[Book]:
 
 
 def _open(path: Path, found: Format, limits: Limits) -> Book:
-    if found == "xlsx":
-        return XlsxBook(path, limits)
     if found == "xls":
         try:
             return XlsBook(path, limits)
@@ -79,11 +80,7 @@ def _open(path: Path, found: Format, limits: Limits) -> Book:
                 raise
             # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more.
             return ForeignBook(path, limits)
-    if found in _TEXT_BOOKS:
-        return _TEXT_BOOKS[found](path, limits)
-    with Container(path, limits) as container:
-        container.inflate_all()
-    return ForeignBook(path, limits, worksheets(path, limits) if found == "xlsb" else None)
+    return _BOOKS[found](path, limits)
 
 
 def extension_mismatch(path: Path, found: Format) -> ErrorRecord | None:

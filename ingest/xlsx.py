@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,6 +11,7 @@ from .cells import Kind, SheetCells, assemble
 from .container import Container
 from .errors import rejected
 from .numberformat import builtin_kind, format_kind
+from .opc import SheetPart, main_part, part_of, relations, visibility_of, worksheets
 from .sharedstrings import shared_strings
 from .sheetcells import SheetContext
 from .sheetxml import SheetXml
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
 _TRUE: Final = frozenset({"1", "true", "on"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sheet:
-    name: str
-    visibility: Visibility
-    part: str
-
-
 class XlsxBook:
     """An open xlsx workbook. A sheet is inflated and read when it is asked for."""
 
@@ -44,9 +36,11 @@ class XlsxBook:
         self._limits = limits
         self._container = Container(path, limits)
         try:
-            self._part = self._main_part()
-            self._root = parse_xml(self._container.read(self._part), self._part)
-            self._targets = self._relations(self._part)
+            part = main_part(self._container, "xl/workbook.xml")
+            self._root = parse_xml(self._container.read(part), part)
+            if local_name(self._root.tag) != "workbook":
+                raise rejected("file.format_unknown", f"the file is a {local_name(self._root.tag)}, not a workbook")
+            self._targets = relations(self._container, part)
             self._sheets = self._find_sheets()
             self.date1904 = self._is_1904()
         except BaseException:
@@ -83,52 +77,24 @@ class XlsxBook:
         blocks = list(xml.blocks())
         return assemble(blocks, date1904=self.date1904, merges=xml.merges())
 
-    def _main_part(self) -> str:
-        if "_rels/.rels" in self._container:
-            for kind, target in self._relations("").values():
-                if kind == "officeDocument" and target in self._container:
-                    return target
-        if "xl/workbook.xml" in self._container:
-            return "xl/workbook.xml"
-        raise rejected("file.corrupt_container", "the container has no workbook part")
-
-    def _relations(self, part: str) -> dict[str, tuple[str, str]]:
-        """Return the relations of a part: id to last word of the type and full name of the target."""
-        folder, name = posixpath.split(part)
-        source = posixpath.join(folder, "_rels", f"{name}.rels")
-        if source not in self._container:
-            return {}
-        found: dict[str, tuple[str, str]] = {}
-        for element in parse_xml(self._container.read(source), source):
-            target = element.get("Target", "").replace("\\", "/")
-            full = target if target.startswith("/") else posixpath.join("/", folder, target)
-            kind = element.get("Type", "").rpartition("/")[2]
-            found[element.get("Id", "")] = (kind, posixpath.normpath(full).lstrip("/"))
-        return found
-
-    def _find_sheets(self) -> tuple[_Sheet, ...]:
-        sheets = []
-        for element in _children(self._root, "sheets"):
-            relation = next((value for key, value in element.items() if local_name(key) == "id"), "")
-            kind, part = self._targets.get(relation, ("", ""))
-            if kind == "worksheet":
-                state = element.get("state", "visible").lower()
-                visibility: Visibility = (
-                    "hidden" if state == "hidden" else "veryhidden" if state == "veryhidden" else "visible"
-                )
-                sheets.append(_Sheet(name=element.get("name", ""), visibility=visibility, part=part))
-        return tuple(sheets)
+    def _find_sheets(self) -> tuple[SheetPart, ...]:
+        listed = [
+            (
+                element.get("name", ""),
+                next((value for key, value in element.items() if local_name(key) == "id"), ""),
+                visibility_of(element.get("state", "")),
+            )
+            for element in _children(self._root, "sheets")
+        ]
+        return worksheets(listed, self._targets)
 
     def _is_1904(self) -> bool:
         properties = next((item for item in self._root if local_name(item.tag) == "workbookPr"), None)
         return properties is not None and properties.get("date1904", "0").lower() in _TRUE
 
-    def _part_of(self, kind: str) -> str | None:
-        return next((part for known, part in self._targets.values() if known == kind and part in self._container), None)
-
     def _shared_strings(self) -> pa.LargeStringArray:
         if self._strings is None:
-            part = self._part_of("sharedStrings")
+            part = part_of(self._container, self._targets, "sharedStrings")
             content = b"" if part is None else b"".join(utf8_pieces(self._container.stream(part)))
             empty = pa.array([], pa.large_string())
             self._strings = empty if part is None else shared_strings(content, part)
@@ -136,7 +102,7 @@ class XlsxBook:
 
     def _style_kinds(self) -> NDArray[np.uint8]:
         if self._styles is None:
-            part = self._part_of("styles")
+            part = part_of(self._container, self._targets, "styles")
             self._styles = (
                 np.array([Kind.NUMBER], np.uint8)
                 if part is None

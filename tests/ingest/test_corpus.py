@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 REFUSED = {
     # 17 GB of cells by repetition counts.
-    "issue_594_dos.ods": "file.corrupt_container",
+    "issue_594_dos.ods": "file.cell_limit",
     # Made by fuzzers, or cut.
     "OOM_alloc3.xls": "file.corrupt_container",
     "issue252.xlsx": "file.corrupt_container",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Write = Callable[..., Path]
 
-REFUSED_AS_SUCH = {"file.corrupt_container", "file.encrypted", "file.format_unknown"}
+REFUSED_AS_SUCH = {"file.cell_limit", "file.corrupt_container", "file.encrypted", "file.format_unknown"}
 TIDY_LEAST = 150
 
 

@@ -95,7 +95,8 @@ def _meant(name: str, known: Mapping[str, object]) -> str:
 def _layer(
     environ: Mapping[str, str], known: Mapping[str, tuple[str, ...]], base: Path, unknown: tuple[Problem, ...]
 ) -> Layer:
-    listed = {location for location, info in leaves() if get_origin(info.annotation) is tuple}
+    openings: dict[Any, str] = {tuple: "[", Mapping: "{"}
+    shaped = {location: openings.get(get_origin(info.annotation), "") for location, info in leaves()}
     layer = Layer(values={}, names={})
     problems = list(unknown)
     for name, location in known.items():
@@ -103,9 +104,11 @@ def _layer(
         if not text:
             continue
         try:
-            value = json.loads(text) if location in listed and text.startswith("[") else text
+            value = json.loads(text) if shaped[location] and text.startswith(shaped[location]) else text
         except ValueError:
             reason, remedy = "not a JSON list", 'write ["a", "b"], or a single value'
+            if shaped[location] == "{":
+                reason, remedy = "not a JSON object", 'write {"name": "module:function"}'
             problems.append(Problem(file="environment", line=None, key=name, reason=reason, remedy=remedy))
             continue
         _put(layer.values, location, value)

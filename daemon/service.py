@@ -37,6 +37,7 @@ from .sizes import detect_machine, executor_limits
 from .spool import Spool
 from .submissions import Submissions
 from .system_routes import SystemRoutes
+from .task_routes import RegisteredTask, TaskRoutes
 from .telemetry import add_collectors
 from .tls import server_context
 from .uploads import Uploads
@@ -366,6 +367,7 @@ async def _enter_api(stack: AsyncExitStack, settings: Settings, core: Core, fail
         _job_routes(settings, core),
         EventRoutes(feed),
         DatasetRoutes(datasets=core.datasets, queries=core.queries),
+        TaskRoutes(executors=core.executors, tasks=registered_tasks(settings)),
         SystemRoutes(executors=core.executors, database=core.database, usage=UsageMeter(cores=available_cores())),
     ]
     server = Api(
@@ -375,6 +377,14 @@ async def _enter_api(stack: AsyncExitStack, settings: Settings, core: Core, fail
     # Left before the server: the streams end, and nothing holds the server up.
     await stack.enter_async_context(running(feed, "event feed", failures))
     logger.info("api listening", extra={"url": f"{server.url}/api/v1"})
+
+
+def registered_tasks(settings: Settings) -> list[RegisteredTask]:
+    """Return the tasks that the settings register."""
+    return [
+        RegisteredTask(name=name, target=task.call, pool=task.pool, timeout_seconds=task.timeout_seconds)
+        for name, task in settings.tasks.items()
+    ]
 
 
 def _job_routes(settings: Settings, core: Core) -> JobRoutes:

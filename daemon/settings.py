@@ -15,6 +15,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDi
 
 OWN_GROUPS: Final = ("daemon", "cpu_workers")
 """What groups of Headgate's own processes are called in the metrics."""
+_TARGET: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_TASK_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WORKER_MB_MIN: Final = 128
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
 
@@ -36,6 +38,24 @@ def _listed(value: object) -> object:
 
 def _folder(value: object) -> object:
     return {"path": value} if isinstance(value, str) else value
+
+
+def _call(value: object) -> object:
+    return {"call": value} if isinstance(value, str) else value
+
+
+def _target(value: str) -> str:
+    if not _TARGET.fullmatch(value):
+        message = "{value} names no function; write module:function"
+        raise PydanticCustomError("target", message, {"value": repr(value)})
+    return value
+
+
+def _task_name(value: str) -> str:
+    if not _TASK_NAME.fullmatch(value):
+        message = "{value} cannot be a part of a URL; use up to 64 letters, digits, dots, dashes and underscores"
+        raise PydanticCustomError("task_name", message, {"value": repr(value)})
+    return value
 
 
 def _host(value: str) -> str:
@@ -64,6 +84,7 @@ Count = Annotated[Whole, Field(ge=1)]
 Seconds = Annotated[Number, Field(gt=0)]
 Percent = Annotated[Number, Field(gt=0, le=100)]
 Port = Annotated[Whole, Field(ge=0, le=65535)]
+TaskName = Annotated[str, AfterValidator(_task_name)]
 Host = Annotated[str, AfterValidator(_host)]
 
 
@@ -273,6 +294,22 @@ class LoggingSettings(Section):
     )
 
 
+class TaskSettings(Section):
+    """A function of the application that may be called over HTTP."""
+
+    call: Annotated[str, AfterValidator(_target)] = Field(
+        description="`module:function`; the module is found on PYTHONPATH or among the installed packages."
+    )
+    pool: Literal["cpu", "io"] = Field(
+        default="cpu", description="A worker process that is killed at the deadline, or a thread of the daemon."
+    )
+    timeout_seconds: Seconds | None = Field(
+        default=None,
+        description="Its deadline.",
+        json_schema_extra={"shown": "`executors.task_timeout_seconds`"},
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set, parsed once. Paths are absolute."""
 
@@ -299,6 +336,11 @@ class Settings(BaseSettings):
     shutdown: ShutdownSettings = ShutdownSettings()
     resources: ResourceSettings = ResourceSettings()
     logging: LoggingSettings = LoggingSettings()
+    tasks: Mapping[TaskName, Annotated[TaskSettings, BeforeValidator(_call)]] = Field(
+        default_factory=dict,
+        description="Registered tasks by name: `module:function`, or the keys below.",
+        json_schema_extra={"shown": "none"},
+    )
 
     @classmethod
     def from_layers(cls, *layers: Mapping[str, Any]) -> Self:

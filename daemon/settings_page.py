@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel
 
 from .config_layers import OLD_NAMES, variable_of
-from .settings import Settings, WatchedFolder, WatchedProcess
+from .settings import Settings, TaskSettings, WatchedFolder, WatchedProcess
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -46,7 +46,8 @@ intake:
   the home folder.
 - YAML is read by the rules of version 1.2: `no`, `on` and `12:30` are texts, `007` keeps its zeros.
 - Every key can be set by the environment: `HEADGATE_SECTION__KEY`, in capitals, with two underscores. Lists
-  are JSON (`["a.yml", "b.yml"]`) or a single value. A variable that is set to nothing counts as unset. A variable of
+  are JSON (`["a.yml", "b.yml"]`) or a single value; `tasks` is a JSON object
+  (`{"report": "shop.reports:monthly"}`). A variable that is set to nothing counts as unset. A variable of
   this form that names no setting is an error.
 - A `HEADGATE_` variable wins over an old name, that over the file, that over the default.
 - A size of 0 is automatic. The cores are those that the control group's quota and the affinity mask leave.
@@ -66,6 +67,8 @@ def _general() -> Iterator[str]:
     yield from _table(plain, ())
     yield f"Each of `watch`: {WatchedProcess.__doc__}\n"
     yield from _table(WatchedProcess.model_fields, None)
+    yield f"Each of `tasks`: {TaskSettings.__doc__}\n"
+    yield from _table(TaskSettings.model_fields, None)
 
 
 def _sections() -> Iterator[str]:

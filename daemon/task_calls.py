@@ -1,0 +1,60 @@
+"""One call of a registered task, where it runs: finds the function, calls it, writes its result as JSON.
+
+Runs in a worker process for tasks of the CPU pool, in a thread of the daemon for those of the I/O pool.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+RESULT_LENGTH_MAX: Final = 16 << 20
+"""Characters of a result's JSON: what is larger belongs into a file or a table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskAnswer:
+    """What became of a call: the result as JSON text, or whose fault it is that there is none, and why."""
+
+    text: str = ""
+    fault: Literal["", "arguments", "task"] = ""
+    error_type: str = ""
+    error_message: str = ""
+
+
+def call_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskAnswer:
+    """Call "module:function"; whatever it raises is in the answer, but for MemoryError, which is for the pool."""
+    try:
+        function = _find(target)
+        inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        return TaskAnswer(fault="arguments", error_type="TypeError", error_message=str(error))
+    except Exception as error:  # noqa: BLE001 - a module may raise anything when it is imported
+        return _failed(error)
+    try:
+        text = json.dumps(function(*args, **kwargs), ensure_ascii=False, allow_nan=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - it is the application's, and told as it is
+        return _failed(error)
+    if len(text) > RESULT_LENGTH_MAX:
+        message = f"the result has {len(text)} characters of JSON, more than {RESULT_LENGTH_MAX}"
+        return TaskAnswer(fault="task", error_type="ValueError", error_message=message)
+    return TaskAnswer(text=text)
+
+
+def _find(target: str) -> Callable[..., Any]:
+    module, _, path = target.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name)
+    function: Callable[..., Any] = found
+    return function
+
+
+def _failed(error: Exception) -> TaskAnswer:
+    return TaskAnswer(fault="task", error_type=type(error).__name__, error_message=str(error))

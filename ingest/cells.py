@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -165,13 +165,22 @@ def text_column(text: str, rows: int) -> Column:
     return Column(kinds=np.full(rows, Kind.TEXT, np.uint8), texts=pa.repeat(pa.scalar(text, pa.large_string()), rows))
 
 
-def assemble(blocks: Sequence[Block], *, date1904: bool, merges: Sequence[Merge] = ()) -> SheetCells:
-    """Put cells into dense columns; of two cells at one place the later one counts."""
+def assemble(blocks: Iterable[Block], *, date1904: bool, merges: Sequence[Merge] = ()) -> SheetCells:
+    """Put cells into dense columns; of two cells at one place the later one counts.
+
+    Nobody else should hold the blocks: each column's are let go when it is whole, so that a sheet is never there twice.
+    """
     filled = [block for block in blocks if not block.empty]
     if any(upper.last >= lower.first for upper, lower in pairwise(filled)):
         filled = [_one_block(filled)]
-    columns = _stacked([block if isinstance(block, RowBlock) else _dense(block) for block in filled])
-    height = max((len(column.kinds) for column in columns.values()), default=0)
+    pieces: list[_Piece] = []
+    while filled:
+        block = filled.pop(0)
+        rows = block if isinstance(block, RowBlock) else _dense(block)
+        pieces.append(_Piece(rows.first, rows.last + 1, dict(rows.columns)))
+    height = pieces[-1].end if pieces else 0
+    places = sorted({place for piece in pieces for place in piece.columns})
+    columns = {place: _stacked(pieces, place, height) for place in places}
     return SheetCells(rows=height, columns=columns, date1904=date1904, merges=tuple(merges))
 
 
@@ -240,23 +249,27 @@ def _by_column(cells: CellBlock) -> dict[int, tuple[NDArray[Any], NDArray[np.uin
     return found
 
 
-def _stacked(blocks: list[RowBlock]) -> dict[int, Column]:
-    """Return the columns from row 0 on of blocks that lie below each other."""
-    height = blocks[-1].last + 1 if blocks else 0
-    columns: dict[int, Column] = {}
-    for place in sorted({place for block in blocks for place in block.columns}):
-        pieces, row = [], 0
-        for block in blocks:
-            column = block.columns.get(place)
-            if column is not None:
-                if block.first > row:
-                    pieces.append(empty_column(block.first - row))
-                pieces.append(column)
-                row = block.last + 1
-        if row < height:
-            pieces.append(empty_column(height - row))
-        columns[place] = concat_columns(pieces)
-    return columns
+class _Piece(NamedTuple):
+    """Columns that cover the rows from `start` to `end`, and can be taken out one by one."""
+
+    start: int
+    end: int
+    columns: dict[int, Column]
+
+
+def _stacked(pieces: list[_Piece], place: int, height: int) -> Column:
+    """Take one column out of pieces that lie below each other, and return it from row 0 to the last one."""
+    parts, row = [], 0
+    for piece in pieces:
+        column = piece.columns.pop(place, None)
+        if column is not None:
+            if piece.start > row:
+                parts.append(empty_column(piece.start - row))
+            parts.append(column)
+            row = piece.end
+    if row < height:
+        parts.append(empty_column(height - row))
+    return concat_columns(parts)
 
 
 def column_letters(column: int) -> str:

@@ -196,13 +196,14 @@ def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
     if dataset.primary_key:
         keys = copy_lines([columns[name] for name in dataset.primary_key])
         place = np.flatnonzero(candidates)
+        candidate_keys = keys if len(place) == table.rows else keys.take(pa.array(place))
 
         def lines(rows: NDArray[np.int64]) -> pa.LargeStringArray:
             index = pa.array(place[rows])
             return copy_lines([columns[field.name].take(index) for field in dataset.fields])
 
         last_wins = dataset.duplicates.in_file == "last_wins"
-        repeats = find_repeats(keys.take(pa.array(place)), lines, last_wins=last_wins)
+        repeats = find_repeats(candidate_keys, lines, last_wins=last_wins)
         duplicate[place], conflicting[place] = repeats.duplicate, repeats.conflicting
     return _Sorted(
         columns=[columns[field.name] for field in dataset.fields],

@@ -37,7 +37,7 @@ def copy_column(values: pa.Array) -> pa.LargeStringArray:
 
 def copy_lines(columns: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
     """Return the rows of columns in COPY text form, each without its line end."""
-    return pc.binary_join_element_wise(*columns, _TAB)
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, _TAB)
 
 
 def write_accepted(folder: Path, rows: NDArray[np.int64], columns: Sequence[pa.LargeStringArray]) -> None:

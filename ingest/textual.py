@@ -25,7 +25,10 @@ _SCIENTIFIC: Final = r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}$"
 
 def convert_string(column: Column, live: NDArray[np.bool_], field: Field, *, date1904: bool) -> Converted:
     """Convert to texts, as they are in the sheet; numbers without a needless `.0`, dates in ISO form."""
-    texts = pc.if_else(pa.array(live), displayed(column, date1904=date1904), pa.scalar(None, pa.large_string()))
+    texts = displayed(column, date1904=date1904)
+    hidden = ~live & truth(pc.is_valid(texts))
+    if hidden.any():
+        texts = pc.if_else(pa.array(hidden), pa.scalar(None, pa.large_string()), texts)
     lost = _lost(column, live)
     nul, control = _unprintable(texts)
     scientific = np.zeros(len(live), np.bool_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -74,8 +75,9 @@ class XlsxBook:
             max_cells=self._limits.cells,
         )
         xml = SheetXml(utf8_pieces(self._container.stream(sheet.part, ratio=True)), context)
-        blocks = list(xml.blocks())
-        return assemble(blocks, date1904=self.date1904, merges=xml.merges())
+        cells = assemble(xml.blocks(), date1904=self.date1904)
+        # They stand behind the rows.
+        return replace(cells, merges=tuple(xml.merges()))
 
     def _find_sheets(self) -> tuple[SheetPart, ...]:
         listed = [

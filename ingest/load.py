@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from sqlalchemy.exc import IntegrityError
+
 from .errors import ErrorRecord
 from .spec import LINEAGE_JOB, LINEAGE_ROW
 from .target import Target, column_type, prepare_target
@@ -23,6 +25,8 @@ ROW: Final = LINEAGE_ROW
 LINEAGE_COLUMNS: Final = (LINEAGE_JOB, LINEAGE_ROW)
 CONFLICTS_NAMED: Final = 1000
 """How many rows refused by an existing key are named one by one."""
+UNIQUE_VIOLATION: Final = "23505"
+"""SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +56,8 @@ async def load(connection: AsyncConnection, dataset: Dataset, accepted: Path, jo
     if dataset.load.mode == "replace":
         await _empty(connection, target)
     if connection.dialect.name == "postgresql":
-        await _stage_postgresql(connection, dataset, target, accepted)
-        return await _merge_postgresql(connection, dataset, target, job)
+        staged = await _stage_postgresql(connection, dataset, target, accepted)
+        return await _merge_postgresql(connection, dataset, target, job, staged)
     await _stage_sqlite(connection, dataset, target, accepted)
     loaded = await _merge_sqlite(connection, dataset, target, job)
     await connection.exec_driver_sql(f"DROP TABLE temp.{STAGE}")
@@ -99,12 +103,31 @@ def _stage_columns(connection: AsyncConnection, dataset: Dataset, target: Target
 # -- PostgreSQL ------------------------------------------------------------------------------------------
 
 
-async def _stage_postgresql(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> None:
+async def _stage_postgresql(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> int:
     columns = _stage_columns(connection, dataset, target)
     await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {STAGE} ({columns}) ON COMMIT DROP")
     driver: Any = (await connection.get_raw_connection()).driver_connection
     names = [ROW, *(field.name for field in dataset.fields)]
-    await driver.copy_to_table(STAGE, source=accepted, columns=names, format="text")
+    copied = await driver.copy_to_table(STAGE, source=accepted, columns=names, format="text")
+    return int(copied.removeprefix("COPY "))
+
+
+async def _insert_fresh(connection: AsyncConnection, target: Target, job: int) -> bool:
+    """Insert the staged rows if none of their keys is in the table, which takes half the time of ON CONFLICT.
+
+    False, and nothing inserted, if one is, or if another transaction has put one there meanwhile.
+    """
+    join = f"{STAGE} s JOIN {target.quoted} t ON {_same('t', 's', target.key)}"
+    if (await connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {join})")).scalar_one():
+        return False
+    try:
+        async with connection.begin_nested():
+            await connection.exec_driver_sql(_insert(target, STAGE, job))
+    except IntegrityError as error:
+        if getattr(error.orig, "sqlstate", None) != UNIQUE_VIOLATION:
+            raise
+        return False
+    return True
 
 
 def _order(dataset: Dataset, target: Target) -> str:
@@ -117,11 +140,14 @@ def _order(dataset: Dataset, target: Target) -> str:
     return f" ORDER BY {', '.join(parts)}" if parts else ""
 
 
-async def _merge_postgresql(connection: AsyncConnection, dataset: Dataset, target: Target, job: int) -> Loaded:
+async def _merge_postgresql(
+    connection: AsyncConnection, dataset: Dataset, target: Target, job: int, total: int
+) -> Loaded:
     insert = f"{_insert(target, STAGE, job)}{_order(dataset, target)}"
-    total = await _scalar(connection, f"SELECT count(*) FROM {STAGE}")
     if not target.key:
         await connection.exec_driver_sql(insert)
+        return Loaded(inserted=total, updated=0, unchanged=0)
+    if await _insert_fresh(connection, target, job):
         return Loaded(inserted=total, updated=0, unchanged=0)
     if dataset.load.mode == "upsert":
         # A row that the statement inserted has no xmax; one that it updated carries its own transaction there.

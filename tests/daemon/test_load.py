@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
+from daemon.database import Database
 from ingest.load import Loaded, load
 from ingest.spec import Dataset, parse_dataset
 from ingest.target import TargetMismatchError
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from daemon.database import Database
 
 SPEC = """
 dataset: goods
@@ -262,3 +263,32 @@ async def test_times_of_a_zone_arrive_as_moments(database: Database, tmp_path: P
             await loaded(database, dataset(), spooled(tmp_path, [ROW]))
     else:
         assert seen_at == "2026-01-31 15:59:59+00:00"
+
+
+async def test_a_key_that_another_transaction_brings_meanwhile_is_met(postgres_database: str, tmp_path: Path) -> None:
+    """The load sees no such key, inserts, waits for the other transaction, and then merges instead."""
+    async with Database(
+        url=postgres_database,
+        pool_size=3,
+        max_overflow=0,
+        pool_timeout_seconds=10,
+        leak_seconds=60,
+        connect_timeout_seconds=10,
+    ) as database:
+        await loaded(database, dataset(), spooled(tmp_path, [changed(size=100)]))
+        async with database.write() as other:
+            await other.exec_driver_sql("INSERT INTO goods (sku, size, price) VALUES ('A-1', 3, 1)")
+            load_waiting = asyncio.create_task(
+                loaded(database, dataset(), spooled(tmp_path, [changed(size=number) for number in range(5)]))
+            )
+            async with asyncio.timeout(30):
+                while not await _waits_for_a_lock(database):
+                    await asyncio.sleep(0.02)
+        assert await load_waiting == Loaded(inserted=4, updated=1, unchanged=0)
+        assert len(await table(database)) == 6
+
+
+async def _waits_for_a_lock(database: Database) -> bool:
+    async with database.read() as connection:
+        waiting = await connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(waiting.scalar_one())

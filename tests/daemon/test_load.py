@@ -282,7 +282,7 @@ async def test_a_key_that_another_transaction_brings_meanwhile_is_met(postgres_d
                 loaded(database, dataset(), spooled(tmp_path, [changed(size=number) for number in range(5)]))
             )
             async with asyncio.timeout(30):
-                while not await _waits_for_a_lock(database):
+                while not await _waits_for_a_lock(database):  # noqa: ASYNC110  # the server tells nobody
                     await asyncio.sleep(0.02)
         assert await load_waiting == Loaded(inserted=4, updated=1, unchanged=0)
         assert len(await table(database)) == 6

@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: help demo test check bench docs format clean services gotools dashboards
+.PHONY: help demo test check bench docs format clean services gotools dashboards manifests
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -35,7 +35,7 @@ gotools: ## build the checkers that are written in Go, where Go is present
 demo: .venv/.runtime ## load the example workbooks on SQLite and watch (ONCE=1: check them and end)
 	@$(BIN)/python examples/demo.py $(if $(ONCE),--once)
 
-test: .venv/.dev services ## set up and run every test
+test: .venv/.dev services gotools ## set up and run every test
 	$(BIN)/python -m pytest
 
 check: .venv/.dev services gotools ## format, lint, types, rules, contracts
@@ -55,6 +55,9 @@ dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
 docs: .venv/.dev ## make the pages that are generated
 	$(BIN)/python -m daemon.settings_page > docs/configuration.md
 	$(BIN)/python -m daemon.metrics_page > docs/metrics.md
+
+manifests: .venv/.dev ## build deploy/kubernetes/prometheusrule.yaml from alerts/rules
+	$(BIN)/python deploy/kubernetes/build.py
 
 format: .venv/.dev ## format and mend what can be mended
 	$(BIN)/ruff format .

@@ -1,4 +1,4 @@
-"""What watches Headgate from outside: finds the files that come with it, and copies them; knows not what is in them."""
+"""What runs and watches Headgate: finds the files that come with it and copies them; knows not what is in them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ SHIPPED: Final = (
     "alerts/rules",
     "grafana/dashboards",
     "grafana/provisioning",
+    "deploy/headgate.service",
+    "deploy/kubernetes/prometheusrule.yaml",
+    "deploy/kubernetes/servicemonitor.yaml",
+    "deploy/kubernetes/sidecar.yaml",
 )
 """Files and folders by their path in the repository; the wheel has each below daemon/assets (pyproject.toml)."""
 

@@ -3,13 +3,17 @@
 # deploy/go-tools/go.mod, and go.sum pins the contents of everything that is built. A first build takes minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tools=(github.com/cloudflare/pint/cmd/pint)
+# compose-spec is the loader that docker compose itself uses.
+declare -A packages=(
+  [pint]=github.com/cloudflare/pint/cmd/pint
+  [compose-spec]=github.com/compose-spec/compose-go/v2/cmd
+)
 bin=$PWD/.cache/go/bin
-pins=deploy/go-tools/go.sum
+pins=$PWD/deploy/go-tools/go.sum
 
 missing=()
-for tool in "${tools[@]}"; do
-  program=$bin/${tool##*/}
+for tool in "${!packages[@]}"; do
+  program=$bin/$tool
   [ -x "$program" ] && [ "$program" -nt "$pins" ] || missing+=("$tool")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
@@ -20,6 +24,8 @@ fi
 echo "building: ${missing[*]}"
 mkdir -p "$bin"
 cd deploy/go-tools
-# Not `go install tool@version`: that asks for the list of a module's versions, which not every proxy has.
-GOBIN=$bin GOFLAGS=-mod=readonly go install "${missing[@]}"
-cd "$bin" && for tool in "${missing[@]}"; do touch "${tool##*/}"; done
+for tool in "${missing[@]}"; do
+  # Not `go install package@version`: that asks for the list of a module's versions, which not every proxy has.
+  GOFLAGS=-mod=readonly go build -o "$bin/$tool" "${packages[$tool]}"
+  touch "$bin/$tool"
+done

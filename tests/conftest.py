@@ -69,6 +69,20 @@ def amtool() -> Path:
 
 
 @pytest.fixture(scope="session")
+def systemd_analyze() -> Path:
+    return _program("systemd-analyze", "systemd")
+
+
+@pytest.fixture(scope="session")
+def compose_spec() -> Path:
+    """The loader of docker compose, as a program of its own."""
+    program = ROOT / ".cache" / "go" / "bin" / "compose-spec"
+    if not program.exists():
+        require_service("compose-spec", "run `make gotools` where Go is present")
+    return program
+
+
+@pytest.fixture(scope="session")
 def corpus() -> Path:
     """The folder of real workbooks, which is kept beside the repository and not in it."""
     if not CORPUS.is_dir():

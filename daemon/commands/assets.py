@@ -1,4 +1,4 @@
-"""`headgate assets`: the files for Prometheus, Alertmanager and Grafana, out of the installed package."""
+"""`headgate assets`: files for Prometheus, Alertmanager, Grafana, systemd and Kubernetes, out of the package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--force", is_flag=True, help="Replace files that are there with another content.")
 def assets(folder: Path, force: bool) -> None:
-    """Write prometheus.yml, rules, alertmanager.yml and dashboards into DIR.
+    """Write prometheus.yml, rules, alertmanager.yml, dashboards, a systemd unit and manifests into DIR.
 
     Then: prometheus --config.file=DIR/prometheus.yml
     """

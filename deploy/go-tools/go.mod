@@ -1,6 +1,23 @@
-// Programs that check the rules, at versions and with contents that go.sum pins; see ../install-go-tools.sh.
+// Programs that check rules and deployment files, at versions and with contents that go.sum pins; see ../install-go-tools.sh.
 module headgate.invalid/go-tools
 
-go 1.22.0
+go 1.23
 
 require github.com/cloudflare/pint v0.60.0
+
+require (
+	github.com/compose-spec/compose-go/v2 v2.9.0 // indirect
+	github.com/distribution/reference v0.5.0 // indirect
+	github.com/docker/go-connections v0.4.0 // indirect
+	github.com/docker/go-units v0.5.0 // indirect
+	github.com/go-viper/mapstructure/v2 v2.4.0 // indirect
+	github.com/mattn/go-shellwords v1.0.12 // indirect
+	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.1 // indirect
+	github.com/sirupsen/logrus v1.9.0 // indirect
+	github.com/xhit/go-str2duration/v2 v2.1.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.4 // indirect
+	golang.org/x/sync v0.7.0 // indirect
+	golang.org/x/sys v0.19.0 // indirect
+	golang.org/x/text v0.14.0 // indirect
+)

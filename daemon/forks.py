@@ -209,8 +209,15 @@ class ForkServerProcess:
         for worker in list(self._workers.values()):
             worker.kill()
             worker.process_ended(None)
+            self._loop.run_in_executor(None, _bury, worker.pid)
         if self._started and not self._closing:
             self._on_death()
+
+
+def _bury(pid: int) -> None:
+    """Reap an orphan of the fork server: as PID 1 of a container it is ours, and nobody else would."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, 0)
 
 
 def _search_path() -> list[str]:

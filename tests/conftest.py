@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -80,6 +81,15 @@ def compose_spec() -> Path:
     if not program.exists():
         require_service("compose-spec", "run `make gotools` where Go is present")
     return program
+
+
+@pytest.fixture(scope="session")
+def namespaces() -> list[str]:
+    """The start of a command that runs in PID and mount namespaces of its own, where the user may make such."""
+    command = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--kill-child"]
+    if shutil.which("setpriv") is None or subprocess.run([*command, "true"], check=False).returncode:
+        require_service("namespaces", "run the tests as root on Linux")
+    return command
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ from .errors import (
 )
 from .jobs import Job, Outcome
 from .outcomes import Records, loaded_rows, read_records, refused_file, refused_parse
+from .turnstile import Turnstile
 from .worktasks import parse_workbook
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from .executors import Envelope, Executors
     from .ledger import Ledger
     from .metrics import Metrics
+    from .settings import LedgerSettings
     from .spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -59,6 +61,17 @@ class RetryPolicy:
     max_lost_leases: int
     backoff_seconds: float
     backoff_max_seconds: float
+
+    @classmethod
+    def of(cls, ledger: LedgerSettings) -> Self:
+        """Return the policy that the settings ask for."""
+        return cls(
+            max_attempts=ledger.max_attempts,
+            max_crashes=ledger.max_crashes,
+            max_lost_leases=ledger.max_lost_leases,
+            backoff_seconds=ledger.backoff_seconds,
+            backoff_max_seconds=ledger.backoff_max_seconds,
+        )
 
     def delay_seconds(self, attempt: int) -> float:
         """Return a random pause up to the exponential bound: "full jitter" of the AWS Architecture Blog, 2015."""
@@ -108,7 +121,8 @@ class Dispatcher:
         self._poll_seconds, self._drain_seconds, self._only = poll_seconds, drain_seconds, only
         self._force = force
         self._settled: dict[int, asyncio.Event] = {}
-        self._slots = asyncio.Semaphore(parallel_parses + LOADS_BESIDE_PARSES)
+        # Only `run` waits here, so the queue is never full.
+        self._slots = Turnstile(places=parallel_parses + LOADS_BESIDE_PARSES, queue_limit=1, queue_timeout_seconds=1)
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
@@ -120,16 +134,22 @@ class Dispatcher:
         """Say that there may be a job to claim."""
         self._wake.set()
 
+    def apply(self, *, retry: RetryPolicy, parallel_parses: int, poll_seconds: float, drain_seconds: float) -> None:
+        """Go on under other settings; jobs in flight are not disturbed."""
+        self._retry, self._poll_seconds, self._drain_seconds = retry, poll_seconds, drain_seconds
+        self._slots.resize(places=parallel_parses + LOADS_BESIDE_PARSES, queue_limit=1, queue_timeout_seconds=1)
+        self.wake()
+
     async def run(self) -> None:
         """Claim and run jobs until `close`; every job's own failure is its own affair."""
         while not self._closing.is_set():
-            await self._slots.acquire()
+            await self._slots.enter("jobs")
             if self._fatal is not None:
                 raise self._fatal
             self._wake.clear()
             job = await self._claim()
             if job is None:
-                self._slots.release()
+                self._slots.leave()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
                 continue
@@ -189,7 +209,7 @@ class Dispatcher:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._slots.release()
+        self._slots.leave()
         if not task.cancelled() and (error := task.exception()) is not None:
             # The job could not even be put back: end the process, so that its lease is given to another.
             self._fatal = error

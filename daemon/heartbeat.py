@@ -52,6 +52,10 @@ class Heartbeat:
         self._closing = asyncio.Event()
         self.trouble: str | None = None
 
+    def apply(self, *, max_lost_leases: int, rejects_seconds: float) -> None:
+        """Go on under other settings from the next beat."""
+        self._max_lost_leases, self._rejects_seconds = max_lost_leases, rejects_seconds
+
     async def __aenter__(self) -> Self:
         """Take over what dead daemons left, before anything is claimed."""
         await self._beat()

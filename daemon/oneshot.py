@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.errors import ErrorRecord, FileRejectedError
 
+from .components import Failures
 from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
 from .handback import NothingToHandBackError
 from .jobs import Job, RowCounts
-from .service import Core, Failures, open_core
+from .service import Core, open_core
 from .signals import StopRequest, captured_signals
 
 if TYPE_CHECKING:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from . import __version__, thrift
 from .api import Api
 from .auth import Authenticator, load_tokens
 from .collectors import Collectors
+from .components import Failures, running
 from .config import pool_sizes
 from .cores import available_cores
 from .database import Database
 from .dataset_routes import DatasetRoutes
 from .dispatcher import Dispatcher, RetryPolicy
-from .errors import HeadgateError
 from .event_feed import EventFeed
 from .event_routes import EventRoutes
 from .executors import Executors
@@ -32,49 +32,28 @@ from .job_routes import JobRoutes
 from .ledger import Ledger
 from .loopwatch import LoopWatch
 from .metrics import Metrics
+from .reload import LiveParts, Reloader
+from .reload_routes import ReloadRoutes
 from .signals import StopRequest, captured_signals
 from .sizes import detect_machine, executor_limits
 from .spool import Spool
 from .submissions import Submissions
 from .system_routes import SystemRoutes
-from .task_routes import RegisteredTask, TaskRoutes
+from .task_routes import TaskRoutes, registered_tasks
 from .telemetry import add_collectors
 from .tls import server_context
 from .uploads import Uploads
 from .usage import UsageMeter
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from ingest.spec import Dataset
 
+    from .check import CheckResult
     from .config import Settings
     from .routes import Routes
     from .server_watch import ServerWatch
 
 logger = logging.getLogger(__name__)
-
-JOIN_SECONDS = 5.0
-"""How long a component's task may take to end after its close; then it is cancelled."""
-
-
-class ComponentFailedError(HeadgateError):
-    """A part of the daemon ended by itself; the process ends with it."""
-
-
-class Component(Protocol):
-    """A part with a task of its own: closing it makes `run` return."""
-
-    async def run(self) -> None:
-        """Work until closed."""
-
-    async def __aenter__(self) -> object:
-        """Open."""
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> object:
-        """Close."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,24 +73,6 @@ class Core:
     datasets: dict[str, Dataset]
 
 
-class Failures:
-    """Where a component's crash is noted, so that the one who waits ends the process with its reason."""
-
-    def __init__(self, stop: StopRequest) -> None:
-        self._stop = stop
-        self.first: ComponentFailedError | None = None
-
-    def note(self, task: asyncio.Task[None]) -> None:
-        """Note the end of a component's task; an end without an error is what closing brings about."""
-        error = None if task.cancelled() else task.exception()
-        if error is None:
-            return
-        if self.first is None:
-            self.first = ComponentFailedError(f"{task.get_name()} failed: {type(error).__name__}: {error}")
-            self.first.__cause__ = error
-        self._stop.drain.set()
-
-
 class Readiness:
     """Whether the daemon takes work now; asked from the exporter's thread."""
 
@@ -126,24 +87,6 @@ class Readiness:
         if self._stop.drain.is_set():
             return "stopping"
         return self._core.heartbeat.trouble
-
-
-@asynccontextmanager
-async def running(component: Component, name: str, failures: Failures) -> AsyncIterator[None]:
-    """Run a component's task while inside; leaving closes the component first and then waits for the task."""
-    task: asyncio.Task[None] | None = None
-    try:
-        async with component:
-            task = asyncio.create_task(component.run(), name=name)
-            task.add_done_callback(failures.note)
-            yield
-    finally:
-        if task is not None:
-            _, pending = await asyncio.wait({task}, timeout=JOIN_SECONDS)
-            for late in pending:
-                logger.warning("component slow to end", extra={"component": name})
-                late.cancel()
-                await asyncio.wait({late})
 
 
 @asynccontextmanager
@@ -197,7 +140,7 @@ async def open_core(
             spool=spool,
             datasets=known,
             metrics=metrics,
-            retry=_retry_policy(settings),
+            retry=RetryPolicy.of(settings.ledger),
             parallel_parses=limits.cpu_workers,
             poll_seconds=settings.ledger.poll_seconds,
             drain_seconds=settings.shutdown.drain_seconds,
@@ -243,18 +186,26 @@ async def open_core(
         )
 
 
-async def serve(settings: Settings, datasets: Sequence[Dataset], *, environ: Mapping[str, str]) -> None:
+async def serve(
+    settings: Settings,
+    datasets: Sequence[Dataset],
+    *,
+    environ: Mapping[str, str],
+    read: Callable[[], CheckResult],
+) -> None:
     """Run the daemon until a stop signal; the drain is over when this returns.
+
+    `read` reads the configuration anew, for SIGHUP and POST /-/reload. Blocking.
 
     Raises:
         StartupError, DatabaseUnavailableError: a part cannot start; the message says what to change.
         ComponentFailedError: a part ended by itself.
 
     """
-    stop = StopRequest()
+    stop, hangup = StopRequest(), asyncio.Event()
     failures = Failures(stop)
     async with AsyncExitStack() as stack:
-        stack.enter_context(captured_signals(stop))
+        stack.enter_context(captured_signals(stop, hangup))
         core = await stack.enter_async_context(
             open_core(settings, datasets, stop=stop, failures=failures, environ=environ)
         )
@@ -270,8 +221,17 @@ async def serve(settings: Settings, datasets: Sequence[Dataset], *, environ: Map
             if server_watch is not None:
                 await stack.enter_async_context(running(server_watch, "server watch", failures))
             await stack.enter_async_context(_exporter(settings, core, loop_watch, server_watch, readiness))
+        parts = LiveParts(
+            executors=core.executors,
+            dispatcher=core.dispatcher,
+            heartbeat=core.heartbeat,
+            metrics=core.metrics,
+            datasets=core.datasets,
+        )
+        reloader = Reloader(parts, settings=settings, read=read, asked=hangup)
+        await stack.enter_async_context(running(reloader, "reloader", failures))
         if settings.api.enabled:
-            await _enter_api(stack, settings, core, failures)
+            await _enter_api(stack, settings, core, failures, parts=parts, reloader=reloader)
         if settings.intake.folders:
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
         thrift.settle()
@@ -327,17 +287,6 @@ def _exporter(
     )
 
 
-def _retry_policy(settings: Settings) -> RetryPolicy:
-    ledger = settings.ledger
-    return RetryPolicy(
-        max_attempts=ledger.max_attempts,
-        max_crashes=ledger.max_crashes,
-        max_lost_leases=ledger.max_lost_leases,
-        backoff_seconds=ledger.backoff_seconds,
-        backoff_max_seconds=ledger.backoff_max_seconds,
-    )
-
-
 def _intake(settings: Settings, core: Core) -> Intake:
     return Intake(
         folders=[
@@ -353,9 +302,18 @@ def _intake(settings: Settings, core: Core) -> Intake:
     )
 
 
-async def _enter_api(stack: AsyncExitStack, settings: Settings, core: Core, failures: Failures) -> None:
+async def _enter_api(
+    stack: AsyncExitStack,
+    settings: Settings,
+    core: Core,
+    failures: Failures,
+    *,
+    parts: LiveParts,
+    reloader: Reloader,
+) -> None:
     api = settings.api
-    authenticator = Authenticator(await core.executors.run_io(load_tokens, api.token_file))
+    parts.tasks = TaskRoutes(executors=core.executors, tasks=registered_tasks(settings))
+    parts.authenticator = authenticator = Authenticator(await core.executors.run_io(load_tokens, api.token_file))
     tls = None
     if api.tls_certificate_file is not None and api.tls_key_file is not None:
         tls = await core.executors.run_io(
@@ -367,7 +325,8 @@ async def _enter_api(stack: AsyncExitStack, settings: Settings, core: Core, fail
         _job_routes(settings, core),
         EventRoutes(feed),
         DatasetRoutes(datasets=core.datasets, queries=core.queries),
-        TaskRoutes(executors=core.executors, tasks=registered_tasks(settings)),
+        parts.tasks,
+        ReloadRoutes(reloader),
         SystemRoutes(executors=core.executors, database=core.database, usage=UsageMeter(cores=available_cores())),
     ]
     server = Api(
@@ -377,14 +336,6 @@ async def _enter_api(stack: AsyncExitStack, settings: Settings, core: Core, fail
     # Left before the server: the streams end, and nothing holds the server up.
     await stack.enter_async_context(running(feed, "event feed", failures))
     logger.info("api listening", extra={"url": f"{server.url}/api/v1"})
-
-
-def registered_tasks(settings: Settings) -> list[RegisteredTask]:
-    """Return the tasks that the settings register."""
-    return [
-        RegisteredTask(name=name, target=task.call, pool=task.pool, timeout_seconds=task.timeout_seconds)
-        for name, task in settings.tasks.items()
-    ]
 
 
 def _job_routes(settings: Settings, core: Core) -> JobRoutes:

@@ -1,10 +1,10 @@
-"""Stop signals as events: the first asks for a drain, the second for an end at once."""
+"""Signals as events: the first to stop asks for a drain, the second for an end at once; SIGHUP for a reload."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
@@ -25,12 +25,15 @@ class StopRequest:
 
 
 @contextmanager
-def captured_signals(stop: StopRequest) -> Iterator[None]:
-    """Let SIGTERM and SIGINT speak to `stop` while inside; afterwards they do what they did before."""
+def captured_signals(stop: StopRequest, reload: asyncio.Event | None = None) -> Iterator[None]:
+    """Let SIGTERM and SIGINT speak to `stop` while inside, and SIGHUP set `reload`; afterwards all is as before."""
     loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, stop.escalate)
+    handlers: dict[signal.Signals, Callable[[], None]] = dict.fromkeys(STOP_SIGNALS, stop.escalate)
+    if reload is not None:
+        handlers[signal.SIGHUP] = reload.set
+    before = {number: signal.getsignal(number) for number in handlers}
+    for number, handle in handlers.items():
+        loop.add_signal_handler(number, handle)
     try:
         yield
     finally:

@@ -23,6 +23,7 @@ from .task_calls import TaskAnswer, call_task
 
 if TYPE_CHECKING:
     from .executors import Executors
+    from .settings import Settings
 
 ARGUMENTS_BYTES_MAX: Final = 1 << 20
 RETRY_SECONDS: Final = 5
@@ -72,6 +73,14 @@ class RegisteredTask:
     target: str
     pool: Literal["cpu", "io"]
     timeout_seconds: float | None
+
+
+def registered_tasks(settings: Settings) -> list[RegisteredTask]:
+    """Return the tasks that the settings register."""
+    return [
+        RegisteredTask(name=name, target=task.call, pool=task.pool, timeout_seconds=task.timeout_seconds)
+        for name, task in settings.tasks.items()
+    ]
 
 
 class TaskRoutes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,11 +15,6 @@ from .invocation import FINE, USAGE, config_path, show_json
 from .invocation import run as run_to_end
 from .options import config_option, json_option
 
-if TYPE_CHECKING:
-    from ingest.spec import Dataset
-
-    from ..config import Settings
-
 
 @click.command()
 @config_option
@@ -28,12 +23,16 @@ def run(config: Path | None) -> None:
 
     SIGTERM or Ctrl-C drains it; a second one ends the drain at once.
     """
+    from ..check import check as check_configuration
     from ..logs import configure_logging
     from ..service import serve
 
-    settings, datasets = _checked(config)
-    configure_logging(settings.logging.level, settings.logging.format)
-    run_to_end(serve(settings, datasets, environ=os.environ))
+    read = partial(check_configuration, config_path(config))
+    found = read()
+    if found.problems or found.settings is None:
+        raise DocumentError(found.problems)
+    configure_logging(found.settings.logging.level, found.settings.logging.format)
+    run_to_end(serve(found.settings, found.datasets, environ=os.environ, read=read))
 
 
 @click.command()
@@ -62,12 +61,3 @@ def check(config: Path | None, as_json: bool) -> None:
     if result.problems:
         raise DocumentError(result.problems)
     click.echo("configuration and datasets are fine")
-
-
-def _checked(config: Path | None) -> tuple[Settings, tuple[Dataset, ...]]:
-    from ..check import check as check_configuration
-
-    result = check_configuration(config_path(config))
-    if result.problems or result.settings is None:
-        raise DocumentError(result.problems)
-    return result.settings, result.datasets

@@ -1,0 +1,201 @@
+"""Takes a changed configuration over while the daemon runs: valid as a whole, or the one before stays in force."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from .auth import load_tokens
+from .config_layers import leaves
+from .dispatcher import RetryPolicy
+from .errors import HeadgateError
+from .logs import configure_logging
+from .sizes import detect_machine, executor_limits
+from .task_routes import registered_tasks
+
+if TYPE_CHECKING:
+    from ingest.spec import Dataset
+
+    from .auth import Authenticator
+    from .check import CheckResult
+    from .dispatcher import Dispatcher
+    from .executors import Executors
+    from .heartbeat import Heartbeat
+    from .metrics import Metrics
+    from .settings import Settings
+    from .task_routes import TaskRoutes
+
+logger = logging.getLogger(__name__)
+
+Location = tuple[str, ...]
+
+LIVE: Final[tuple[Location, ...]] = (
+    ("datasets",),
+    ("executors",),
+    ("ledger", "max_attempts"),
+    ("ledger", "max_crashes"),
+    ("ledger", "max_lost_leases"),
+    ("ledger", "backoff_seconds"),
+    ("ledger", "backoff_max_seconds"),
+    ("ledger", "poll_seconds"),
+    ("ledger", "rejects_seconds"),
+    ("logging",),
+    ("resources", "cpu_threshold"),
+    ("resources", "memory_threshold"),
+    ("resources", "disk_threshold"),
+    ("shutdown",),
+    ("tasks",),
+)
+"""Settings and sections that are taken over; every other one is named as needing a restart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded:
+    """What a reload came to. With `problems` nothing has changed; `needs_restart` are settings still to be taken."""
+
+    changed: tuple[str, ...] = ()
+    needs_restart: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class LiveParts:
+    """The parts that go on under other settings; those of the API are there when it is."""
+
+    executors: Executors
+    dispatcher: Dispatcher
+    heartbeat: Heartbeat
+    metrics: Metrics
+    datasets: dict[str, Dataset]
+    tasks: TaskRoutes | None = None
+    authenticator: Authenticator | None = None
+
+    def apply(self, settings: Settings, datasets: Sequence[Dataset]) -> None:
+        """Hand the settings over, in one go: nothing else runs on the loop meanwhile."""
+        limits = executor_limits(settings.executors, detect_machine())
+        ledger, resources = settings.ledger, settings.resources
+        configure_logging(settings.logging.level, settings.logging.format)
+        self.executors.apply(limits)
+        self.dispatcher.apply(
+            retry=RetryPolicy.of(ledger),
+            parallel_parses=limits.cpu_workers,
+            poll_seconds=ledger.poll_seconds,
+            drain_seconds=settings.shutdown.drain_seconds,
+        )
+        self.heartbeat.apply(max_lost_leases=ledger.max_lost_leases, rejects_seconds=ledger.rejects_seconds)
+        # Everybody holds this one dictionary.
+        self.datasets.clear()
+        self.datasets.update({dataset.dataset: dataset for dataset in datasets})
+        self.metrics.set_datasets({name: dataset.freshness_seconds for name, dataset in self.datasets.items()})
+        self.metrics.set_thresholds(
+            cpu=resources.cpu_threshold / 100,
+            memory=resources.memory_threshold / 100,
+            disk=resources.disk_threshold / 100,
+        )
+        if self.tasks is not None:
+            self.tasks.register(registered_tasks(settings))
+
+
+class Reloader:
+    """Reads the configuration again when it is asked to; a component whose task waits for the signal."""
+
+    def __init__(
+        self, parts: LiveParts, *, settings: Settings, read: Callable[[], CheckResult], asked: asyncio.Event
+    ) -> None:
+        self._parts, self._settings, self._read = parts, settings, read
+        self._asked = asked
+        self._closing = False
+        self._one_at_a_time = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        """Return itself; `run` is started by the composition, which watches it."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Take no more requests."""
+        self._closing = True
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Reload whenever the event is set, until closed."""
+        while True:
+            await self._asked.wait()
+            if self._closing:
+                return
+            self._asked.clear()
+            await self.reload()
+
+    async def reload(self) -> Reloaded:
+        """Read configuration, datasets and tokens, take them over if all is fine, and tell log and metric."""
+        async with self._one_at_a_time:
+            try:
+                result = await self._try()
+            except HeadgateError as error:
+                result = Reloaded(problems=(str(error),))
+        if result.problems:
+            self._parts.metrics.configuration_refused()
+            for problem in result.problems:
+                logger.error("configuration refused", extra={"problem": problem})
+        else:
+            self._parts.metrics.configuration_taken()
+            changed, waiting = ", ".join(result.changed) or "nothing", ", ".join(result.needs_restart) or None
+            logger.info("configuration taken", extra={"changed": changed, "needs_restart": waiting})
+        return result
+
+    async def _try(self) -> Reloaded:
+        run_io = self._parts.executors.run_io
+        found: CheckResult = await run_io(self._read)
+        if found.problems or found.settings is None:
+            return Reloaded(problems=tuple(str(problem) for problem in found.problems))
+        authenticator = self._parts.authenticator
+        if authenticator is not None:
+            authenticator.use_tokens(await run_io(load_tokens, self._settings.api.token_file))
+        changed = list(_changed(self._settings, found.settings))
+        live = [location for location in changed if is_live(location)]
+        held_back = [location for location in changed if not is_live(location)]
+        settings = found.settings
+        for location in held_back:
+            settings = _put(settings, location, _get(self._settings, location))
+        named = [*map(_name, live), *_changed_datasets(self._parts.datasets, found.datasets)]
+        self._parts.apply(settings, found.datasets)
+        self._settings = settings
+        return Reloaded(changed=tuple(named), needs_restart=tuple(map(_name, held_back)))
+
+
+def is_live(location: Location) -> bool:
+    """Say whether a setting is taken over without a restart."""
+    return any(location[: len(live)] == live for live in LIVE)
+
+
+def _changed(old: Settings, new: Settings) -> Iterator[Location]:
+    for location, _ in leaves():
+        if _get(old, location) != _get(new, location):
+            yield location
+
+
+def _changed_datasets(old: dict[str, Dataset], datasets: Sequence[Dataset]) -> Iterator[str]:
+    new = {dataset.dataset: dataset for dataset in datasets}
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            yield f"dataset {name}"
+
+
+def _get(settings: Settings, location: Location) -> Any:
+    value: Any = settings
+    for part in location:
+        value = getattr(value, part)
+    return value
+
+
+def _put(settings: Settings, location: Location, value: Any) -> Settings:
+    if len(location) == 1:
+        return settings.model_copy(update={location[0]: value})
+    section, key = location
+    return settings.model_copy(update={section: getattr(settings, section).model_copy(update={key: value})})
+
+
+def _name(location: Location) -> str:
+    return ".".join(location)

@@ -1,0 +1,178 @@
+"""SIGHUP and POST /-/reload on the real daemon: what changes live, what waits, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
+
+    from .conftest import Headgate
+
+STOCK_SPEC = """\
+dataset: stock
+match: {glob: "stock*"}
+fields: [{name: order_no, type: string, header: [订单号]}]
+load: {table: stock}
+"""
+APPLICATION = """\
+import time
+def add(first, second):
+    return first + second
+def sleep(seconds):
+    time.sleep(seconds)
+    return seconds
+"""
+
+
+def _post(headgate: Headgate, url: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+    data = b"" if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, method="POST")  # noqa: S310  # loopback only
+    request.add_header("Authorization", f"Bearer {headgate.token}")
+    request.add_header("Content-Type", "application/json")
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310  # loopback only
+            return response.status, json.loads(response.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def _reload(headgate: Headgate) -> tuple[int, dict[str, Any]]:
+    headgate.write_config()
+    return _post(headgate, f"http://127.0.0.1:{headgate.settings['api']['port']}/-/reload")
+
+
+def _metric(headgate: Headgate, name: str) -> float:
+    _, text = headgate.get(f"{headgate.exporter_url}/metrics")
+    return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+def _stop(headgate: Headgate, process: subprocess.Popen[bytes]) -> None:
+    assert headgate.stop(process) == 0
+
+
+def test_what_can_change_live_does_and_the_rest_is_named(
+    sqlite_headgate: Headgate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headgate = sqlite_headgate
+    (headgate.folder / "shop.py").write_text(APPLICATION)
+    monkeypatch.setenv("PYTHONPATH", str(headgate.folder))
+    headgate.settings["executors"] = {"cpu_workers": 1}
+    headgate.write_config()
+    process = headgate.start_ready()
+    taken_at = _metric(headgate, "headgate_config_last_reload_success_timestamp_seconds")
+    assert _post(headgate, f"{headgate.api_url}/tasks/add", [1, 2])[0] == 404
+    assert _reload(headgate) == (200, {"changed": [], "needs_restart": []})
+
+    headgate.settings["executors"] = {"cpu_workers": 3, "queue_limit": 7}
+    headgate.settings["resources"] = {"cpu_threshold": 55}
+    headgate.settings["logging"] = {"level": "debug"}
+    headgate.settings["ledger"]["max_attempts"] = 9
+    headgate.settings["tasks"] = {"add": "shop:add"}
+    headgate.settings["state_dir"] = "elsewhere"
+    headgate.settings["database"]["pool_size"] = 3
+    (headgate.folder / "datasets" / "stock.yml").write_text(STOCK_SPEC, encoding="utf-8")
+    status, answer = _reload(headgate)
+    assert status == 200
+    assert set(answer["changed"]) == {
+        "executors.cpu_workers",
+        "executors.queue_limit",
+        "resources.cpu_threshold",
+        "logging.level",
+        "ledger.max_attempts",
+        "tasks",
+        "dataset stock",
+    }
+    assert "state_dir" in answer["needs_restart"]
+    assert "database.pool_size" in answer["needs_restart"]
+    assert _metric(headgate, 'headgate_executor_workers_max{pool="cpu"}') == 3
+    assert _metric(headgate, 'headgate_executor_queue_limit{pool="cpu"}') == 7
+    assert _metric(headgate, 'headgate_threshold_ratio{resource="cpu"}') == 0.55
+    assert _metric(headgate, 'headgate_ingest_jobs_total{dataset="stock",outcome="loaded"}') == 0
+    assert _metric(headgate, "headgate_config_last_reload_success_timestamp_seconds") > taken_at
+    assert _post(headgate, f"{headgate.api_url}/tasks/add", [1, 2])[1]["result"] == 3
+    # What waits for a restart is named again, and nothing is taken twice.
+    again = _reload(headgate)[1]
+    assert again["changed"] == []
+    assert set(again["needs_restart"]) == set(answer["needs_restart"])
+    headgate.settings["state_dir"] = "var"
+    headgate.write_config()
+    _stop(headgate, process)
+
+
+def test_a_wrong_configuration_is_refused_as_a_whole(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    headgate = sqlite_headgate
+    process = headgate.start_ready()
+    headgate.settings["executors"] = {"cpu_workers": 2, "queue_limt": 7}
+    status, answer = _reload(headgate)
+    assert status == 422
+    assert "queue_limt" in answer["problems"][0]
+    assert "did you mean queue_limit?" in answer["problems"][0]
+    assert _metric(headgate, "headgate_config_last_reload_successful") == 0
+    del headgate.settings["executors"]
+    spec = headgate.folder / "datasets" / "orders.yml"
+    good = spec.read_text(encoding="utf-8")
+    spec.write_text(good.replace("fields:", "feilds:"), encoding="utf-8")
+    status, answer = _reload(headgate)
+    assert status == 422
+    assert "feilds" in str(answer["problems"])
+    orders(headgate.inbox / "orders.xlsx", 10)
+    headgate.until(lambda: headgate.all_finished(1), "the old dataset is in force", process=process)
+    assert headgate.jobs()[0]["state"] == "loaded"
+    spec.write_text(good, encoding="utf-8")
+    assert _reload(headgate)[0] == 200
+    assert _metric(headgate, "headgate_config_last_reload_successful") == 1
+    _stop(headgate, process)
+
+
+def test_a_hangup_reloads_and_disturbs_no_job(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    headgate = sqlite_headgate
+    process = headgate.start_ready()
+    orders(headgate.inbox / "orders.xlsx", 40_000)
+    headgate.until(lambda: any(job["state"] == "running" for job in headgate.jobs()), "the job runs")
+    for workers in (2, 1, 3):
+        headgate.settings["executors"] = {"cpu_workers": workers}
+        headgate.write_config()
+        process.send_signal(signal.SIGHUP)
+        headgate.until(
+            lambda workers=workers: _metric(headgate, 'headgate_executor_workers_max{pool="cpu"}') == workers,
+            "the pool has its new size",
+            process=process,
+        )
+    headgate.until(lambda: headgate.all_finished(1), "the job has ended", process=process)
+    assert (headgate.jobs()[0]["state"], headgate.jobs()[0]["attempt"]) == ("loaded", 1)
+    headgate.config.write_text("executors: [", encoding="utf-8")
+    process.send_signal(signal.SIGHUP)
+    headgate.until(lambda: "configuration refused" in headgate.tail(), "the log says so", process=process)
+    assert _metric(headgate, "headgate_config_last_reload_successful") == 0
+    _stop(headgate, process)
+
+
+def test_a_hundred_reloads_leave_nothing_behind(sqlite_headgate: Headgate) -> None:
+    headgate = sqlite_headgate
+    process = headgate.start_ready()
+    _reload(headgate)
+    watched = psutil.Process(process.pid)
+    before = (watched.num_fds(), watched.num_threads())
+    for number in range(100):
+        headgate.settings["executors"] = {"cpu_workers": 1 + number % 3, "io_workers": 2 + number % 5}
+        assert _reload(headgate)[0] == 200
+    headgate.settings["executors"] = {}
+    assert _reload(headgate)[0] == 200
+    deadline = time.monotonic() + 20
+    while (found := (watched.num_fds(), watched.num_threads())) > before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert found[0] <= before[0] + 3
+    assert found[1] <= before[1] + 10
+    _stop(headgate, process)

@@ -39,6 +39,7 @@ def check(path: Path | None, environ: Mapping[str, str] | None = None) -> CheckR
     if settings is None:
         return CheckResult(settings=None, datasets=tuple(datasets), problems=tuple(problems), lines=())
     problems += _missing_token(configuration.sources, settings)
+    problems += _open_exporter(configuration.sources, settings)
     problems += _bad_folders(configuration.sources, settings)
     too_large = tuple(_too_large(configuration.sources, settings))
     problems += too_large
@@ -121,6 +122,24 @@ def _missing_token(sources: Sources, settings: Settings) -> Iterator[Problem]:
     if api.enabled and not _is_loopback(api.host) and not api.token_file.is_file():
         reason = f"the API listens beyond loopback, but there is no token file {api.token_file}"
         yield sources.problem(("api", "host"), reason, "write a token into that file (0600), or use host: 127.0.0.1")
+
+
+def _open_exporter(sources: Sources, settings: Settings) -> Iterator[Problem]:
+    """Beyond loopback nobody unknown may read the metrics; a web.yml that is wrong is told of with its lines."""
+    exporter = settings.exporter
+    authenticates = False
+    if exporter.web_config_file is not None:
+        from .web_config import load_web_config  # noqa: PLC0415  # few have such a file
+
+        try:
+            authenticates = load_web_config(exporter.web_config_file).authenticates
+        except DocumentError as error:
+            yield from error.problems
+            return
+    if exporter.enabled and not _is_loopback(exporter.host) and not authenticates:
+        reason = "the exporter listens beyond loopback, but everybody may read it"
+        remedy = "name a web.yml with basic_auth_users or client certificates in web_config_file, or use 127.0.0.1"
+        yield sources.problem(("exporter", "host"), reason, remedy)
 
 
 def _is_loopback(host: str) -> bool:

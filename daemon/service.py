@@ -46,12 +46,15 @@ from .uploads import Uploads
 from .usage import UsageMeter
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ingest.spec import Dataset
 
     from .check import CheckResult
     from .config import Settings
     from .routes import Routes
     from .server_watch import ServerWatch
+    from .web_guard import WebGuard
 
 logger = logging.getLogger(__name__)
 
@@ -284,7 +287,17 @@ def _exporter(
         port=settings.exporter.port,
         healthy=healthy,
         ready=readiness,
+        guard=_web_guard(settings.exporter.web_config_file),
     )
+
+
+def _web_guard(path: Path | None) -> WebGuard | None:
+    """Return the exporter's guard; `headgate check` has told of what is wrong in the file."""
+    if path is None:
+        return None
+    from .web_guard import WebGuard  # noqa: PLC0415  # few have such a file
+
+    return WebGuard(path)
 
 
 def _intake(settings: Settings, core: Core) -> Intake:

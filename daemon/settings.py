@@ -254,7 +254,14 @@ class ExporterSettings(Section):
     """The metrics and health pages, on a thread of their own."""
 
     enabled: bool = Field(default=True, description="Whether there is an exporter.")
-    host: Host = Field(default="127.0.0.1", description="Address to listen on.")
+    host: Host = Field(
+        default="127.0.0.1", description="Address to listen on. Beyond loopback `web_config_file` must authenticate."
+    )
+    web_config_file: Path | None = Field(
+        default=None,
+        description="TLS, client certificates, users: a `web.yml` of Prometheus's exporter-toolkit, without "
+        "`curve_preferences` and `rate_limit`. It is followed as it changes; only TLS itself begins with a restart.",
+    )
     port: Port = Field(default=9847, description="Port to listen on; 0 takes a free one.")
     stall_seconds: Seconds = Field(default=10, description="`/-/healthy` fails when the main loop hangs for longer.")
 

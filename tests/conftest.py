@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from certificates import openssl
 from postgres_server import Postgres, postgres_binaries, running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,6 +111,12 @@ def free_port() -> Callable[[], int]:
             return int(probe.getsockname()[1])
 
     return choose
+
+
+@pytest.fixture(scope="session")
+def require_openssl() -> None:
+    if openssl() is None:
+        require_service("openssl", "install the system package openssl")
 
 
 # -- PostgreSQL ------------------------------------------------------------------------------------------

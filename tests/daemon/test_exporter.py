@@ -14,6 +14,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from daemon.collectors import Collectors
+from daemon.definitions import define, gauge
 from daemon.errors import StartupError
 from daemon.exporter import Exporter
 from daemon.loopwatch import LoopWatch
@@ -105,6 +106,56 @@ async def test_a_collector_that_fails_costs_only_its_own_part() -> None:
     assert b'headgate_scrape_collector_success{collector="broken"} 0.0' in body
     assert b'headgate_scrape_collector_success{collector="fine"} 1.0' in body
     assert b"process_cpu_seconds_total" in body
+
+
+async def test_a_collector_that_hangs_is_left_behind_and_asked_again_when_it_has_ended() -> None:
+    registry = CollectorRegistry()
+    collectors, released, runs = Collectors(registry, deadline_seconds=0.3), threading.Event(), []
+
+    def hanging() -> Measured:
+        runs.append(1)
+        released.wait(60)
+        return {"test_alive": {(): 1.0}}
+
+    collectors.add("hanging", define(gauge("test_alive", "A test.")), hanging)
+    collectors.add("fine", define(gauge("test_fine", "A test.")), lambda: {"test_fine": {(): 1.0}})
+    failed, fine = b'headgate_scrape_collector_success{collector="hanging"} 0.0', b"\nheadgate_test_fine 1.0"
+    async with exporter(registry) as serving:
+        for _ in range(3):
+            status, _, body = await asyncio.to_thread(get, serving.port, "/metrics")
+            assert status == 200
+            assert failed in body
+            assert fine in body
+            assert b"headgate_test_alive" not in body
+        assert len(runs) == 1, "what hangs is not started again and again"
+        assert not failed_duration(body) < 0.3
+        released.set()
+        for _ in range(100):
+            status, _, body = await asyncio.to_thread(get, serving.port, "/metrics")
+            if failed not in body:
+                break
+        assert b"\nheadgate_test_alive 1.0" in body
+    assert len(runs) == 2
+
+
+def failed_duration(body: bytes) -> float:
+    [line] = [
+        line
+        for line in body.decode().splitlines()
+        if line.startswith('headgate_scrape_collector_duration_seconds{collector="hanging"}')
+    ]
+    return float(line.rpartition(" ")[2])
+
+
+async def test_a_number_that_a_collector_owes_is_an_error() -> None:
+    registry = CollectorRegistry()
+    collectors = Collectors(registry)
+    collectors.add(
+        "forgetful", define(gauge("test_one", "A test."), gauge("test_two", "A test.")), lambda: {"test_one": {}}
+    )
+    async with exporter(registry) as serving:
+        _, _, body = await asyncio.to_thread(get, serving.port, "/metrics")
+    assert b'headgate_scrape_collector_success{collector="forgetful"} 0.0' in body
 
 
 async def test_many_who_ask_at_once_share_one_rendering() -> None:

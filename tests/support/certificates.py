@@ -1,0 +1,68 @@
+"""Certificates for tests, made by the openssl program: an authority, and whoever it vouches for."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A certificate and its key, PEM."""
+
+    certificate: Path
+    key: Path
+
+
+def openssl() -> str | None:
+    """Return the program, None where it is not installed."""
+    return shutil.which("openssl")
+
+
+class Authority:
+    """Signs certificates of a day, in a folder of its own."""
+
+    def __init__(self, folder: Path, name: str = "authority") -> None:
+        self._folder = folder
+        self.own = self._request(name, "-x509", "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")
+
+    def issue(self, name: str, *names: str) -> Pair:
+        """Sign a certificate with the given alternative names, such as `DNS:localhost`."""
+        extension = ("-addext", f"subjectAltName={','.join(names)}") if names else ()
+        return self._request(
+            name,
+            "-x509",
+            "-CA",
+            str(self.own.certificate),
+            "-CAkey",
+            str(self.own.key),
+            "-subj",
+            f"/CN={name}",
+            *extension,
+        )
+
+    def _request(self, name: str, *arguments: str) -> Pair:
+        pair = Pair(certificate=self._folder / f"{name}.pem", key=self._folder / f"{name}.key")
+        subprocess.run(
+            [
+                *(
+                    str(openssl()),
+                    "req",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:P-256",
+                    "-noenc",
+                    "-days",
+                    "1",
+                ),
+                *("-keyout", str(pair.key), "-out", str(pair.certificate), *arguments),
+            ],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+        pair.key.chmod(0o600)
+        return pair

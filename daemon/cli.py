@@ -12,7 +12,7 @@ from ingest.document import DocumentError
 from ingest.errors import FileRejectedError
 
 from . import __version__
-from .commands import assets, jobs, loading, sending, serving, workbooks
+from .commands import assets, changing, completion, jobs, loading, sending, serving, workbooks
 from .commands.invocation import FAILED, REJECTED, USAGE
 from .errors import HeadgateError
 
@@ -21,6 +21,8 @@ from .errors import HeadgateError
 @click.version_option(__version__, prog_name="headgate")
 def commands() -> None:
     """Take workbooks in, load the good rows exactly once, tell Prometheus everything.
+
+    Commands, options and datasets complete by the Tab key after: headgate completion SHELL
 
     Exit codes: 0 fine, 1 some input rejected, 2 usage or configuration, 3 could not run.
     """
@@ -31,8 +33,10 @@ for command in (
     loading.ingest,
     sending.submit,
     *(jobs.jobs, jobs.job, jobs.rejects),
+    *(changing.retry, changing.cancel),
     *(workbooks.read, workbooks.infer),
     assets.assets,
+    completion.completion,
 ):
     commands.add_command(command)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+import json
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -15,25 +18,34 @@ from .errors import HeadgateError
 from .jobs import TERMINAL
 
 CHUNK_BYTES: Final = 1 << 18
-POLL_SECONDS: Final = 0.3
 REQUEST_SECONDS: Final = 60.0
+STREAM_SECONDS: Final = 45.0
+"""How long the event stream may be silent; the daemon sends a comment more often than that."""
+RECONNECTIONS: Final = 10
+RECONNECT_SECONDS: Final = 1.0
+UNAUTHORIZED: Final = 401
 
 Progress = Callable[[int], None]
 
 
 class DaemonError(HeadgateError):
-    """The daemon did not answer, or answered with a problem."""
+    """The daemon did not answer, or answered with a problem; `status` is that of its answer."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
 
+    @property
+    def refused(self) -> bool:
+        """Whether the daemon looked at the request and would not have it: others may still be fine."""
+        return self.status is not None and 400 <= self.status < 500 and self.status != UNAUTHORIZED  # noqa: PLR2004
+
 
 class Client:
-    """Speaks to one daemon with its token."""
+    """Speaks to one daemon with its token. `certificate` is the daemon's own, where it speaks TLS."""
 
-    def __init__(self, url: str, token_file: Path) -> None:
-        self._url, self._token_file = url.rstrip("/"), token_file
+    def __init__(self, url: str, token_file: Path, *, certificate: Path | None = None) -> None:
+        self._url, self._token_file, self._certificate = url.rstrip("/"), token_file, certificate
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -45,16 +57,19 @@ class Client:
         """
         try:
             token = first_token(self._token_file.read_text(encoding="utf-8"))
+            connector = aiohttp.TCPConnector(ssl=_pinned(self._certificate)) if self._certificate else None
         except OSError as error:
+            file = error.filename or self._certificate or self._token_file
             raise DaemonError(
-                f"token file {self._token_file}: {error.strerror}; start the daemon with this configuration first "
-                "(it makes the file), or name its configuration with -c"
+                f"{file}: {error.strerror}; start the daemon with this configuration first "
+                "(headgate run makes the token file), or name its configuration with -c"
             ) from error
         if token is None:
             raise DaemonError(
                 f"token file {self._token_file} has no token in full; name one that has in api.token_file"
             )
         self._session = aiohttp.ClientSession(
+            connector=connector,
             headers={"Authorization": f"Bearer {token}"},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=REQUEST_SECONDS),
         )
@@ -80,24 +95,29 @@ class Client:
         """Return one job with its error records and events."""
         return await self._request("GET", f"/api/v1/jobs/{job_id}")
 
+    async def retry(self, job_id: int) -> dict[str, Any]:
+        """Put a dead or cancelled job back in the queue and return it."""
+        return await self._request("POST", f"/api/v1/jobs/{job_id}/retry")
+
+    async def cancel(self, job_id: int) -> dict[str, Any]:
+        """Cancel a job and return it; one that runs is `cancelled` a moment later."""
+        return await self._request("POST", f"/api/v1/jobs/{job_id}/cancel")
+
     async def rejects(self, job_id: int, form: str) -> bytes:
         """Return the rejected rows of a job as a workbook (`xlsx`) or as `csv`."""
-        if self._session is None:
-            raise DaemonError("the client is not open")
         try:
-            async with self._session.get(
-                f"{self._url}/api/v1/jobs/{job_id}/rejects", params={"format": form}
-            ) as answer:
+            path = f"{self._url}/api/v1/jobs/{job_id}/rejects"
+            async with self._open.get(path, params={"format": form}) as answer:
                 if answer.ok:
                     return await answer.read()
-                raise _problem(await answer.json(content_type=None), answer)
+                raise self._problem(await answer.json(content_type=None), answer)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise self._unreachable(error) from error
 
-    async def jobs(self, *, limit: int, state: str | None) -> list[dict[str, Any]]:
-        """Return up to `limit` jobs, newest first."""
+    async def jobs(self, *, limit: int, **filters: str | None) -> list[dict[str, Any]]:
+        """Return up to `limit` jobs, newest first; `filters` are `state`, `dataset`, `text`."""
         found: list[dict[str, Any]] = []
-        params = {"state": state} if state else {}
+        params = {name: value for name, value in filters.items() if value}
         while len(found) < limit:
             page = await self._request(
                 "GET", "/api/v1/jobs", params={**params, "limit": str(min(500, limit - len(found)))}
@@ -108,34 +128,88 @@ class Client:
             params["cursor"] = page["next_cursor"]
         return found
 
-    async def wait(self, job_id: int) -> dict[str, Any]:
-        """Return the job when it has reached its terminal state."""
-        while True:
-            job = await self.job(job_id)
-            if job["state"] in TERMINAL:
-                return job
-            await asyncio.sleep(POLL_SECONDS)
+    async def follow(self, job_ids: Collection[int]) -> AsyncGenerator[dict[str, Any], None]:
+        """Yield each of these jobs at first and whenever it has changed, until all have reached their ends."""
+        waiting = set(job_ids)
+        async with aclosing(self.events()) as events:
+            async for event in events:
+                for job_id in sorted(waiting if event is None else waiting & {event["job_id"]}):
+                    job = await self.job(job_id)
+                    if job["state"] in TERMINAL:
+                        waiting.discard(job_id)
+                    yield job
+                if not waiting:
+                    return
 
-    async def _request(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+    async def events(self) -> AsyncGenerator[dict[str, Any] | None, None]:
+        """Yield what happens to jobs from now on, for ever; None whenever the stream has begun, anew or again.
+
+        A stream that breaks off is resumed where it ended.
+
+        Raises:
+            DaemonError: the daemon does not answer any more.
+
+        """
+        last, failures = "", 0
+        while True:
+            headers = {"Last-Event-ID": last} if last else {}
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=STREAM_SECONDS)
+            try:
+                async with self._open.get(f"{self._url}/api/v1/events", headers=headers, timeout=timeout) as stream:
+                    if not stream.ok:
+                        raise self._problem(await stream.json(content_type=None), stream)
+                    failures = 0
+                    yield None
+                    async for number, event in _events(stream.content):
+                        last = number
+                        yield event
+            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                failures += 1
+                if failures > RECONNECTIONS:
+                    raise self._unreachable(error) from error
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+    @property
+    def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             raise DaemonError("the client is not open")
+        return self._session
+
+    async def _request(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         try:
-            async with self._session.request(method, self._url + path, **arguments) as response:
+            async with self._open.request(method, self._url + path, **arguments) as response:
                 body = await response.json(content_type=None)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise self._unreachable(error) from error
         if not response.ok:
-            raise _problem(body, response)
+            raise self._problem(body, response)
         return dict(body)
 
     def _unreachable(self, error: Exception) -> DaemonError:
-        return DaemonError(f"no daemon answers at {self._url} ({error}); start it with: headgate run")
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return DaemonError(
+            f"no daemon answers at {self._url} ({reason}); start it with: headgate run, or, if it runs with another "
+            "configuration (api.host, api.port, api.token_file), name that with -c"
+        )
+
+    def _problem(self, body: Mapping[str, Any], response: aiohttp.ClientResponse) -> DaemonError:
+        if response.status == UNAUTHORIZED:
+            return DaemonError(
+                f"the daemon at {self._url} does not know the token of {self._token_file}; name the configuration "
+                "that it runs with by -c",
+                status=response.status,
+            )
+        hint = f"; {body['hint']}" if body.get("hint") else ""
+        code = f"{body['code']}: " if body.get("code") else ""
+        return DaemonError(f"{code}{body.get('detail', response.reason)}{hint}", status=response.status)
 
 
-def _problem(body: Mapping[str, Any], response: aiohttp.ClientResponse) -> DaemonError:
-    hint = f"; {body['hint']}" if body.get("hint") else ""
-    code = f"{body['code']}: " if body.get("code") else ""
-    return DaemonError(f"{code}{body.get('detail', response.reason)}{hint}", status=response.status)
+def _pinned(certificate: Path) -> ssl.SSLContext:
+    """Trust the daemon's own certificate and no other; its name need not be that of the address it listens on."""
+    context = ssl.create_default_context(cafile=str(certificate))
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.check_hostname = False
+    return context
 
 
 async def _chunks(path: Path, progress: Progress) -> AsyncIterator[bytes]:
@@ -143,3 +217,17 @@ async def _chunks(path: Path, progress: Progress) -> AsyncIterator[bytes]:
         while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
             progress(len(chunk))
             yield chunk
+
+
+async def _events(lines: aiohttp.StreamReader) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """Yield id and data of each event of a stream, by the rules of the HTML standard for server-sent events."""
+    number, data = "", ""
+    async for line in lines:
+        name, _, value = line.decode().rstrip("\r\n").partition(":")
+        if name == "id":
+            number = value.strip()
+        elif name == "data":
+            data += value
+        elif not name and not value and data:
+            yield number, json.loads(data)
+            data = ""

@@ -1,4 +1,4 @@
-"""What people see in the terminal: tables, progress and one-line errors; plain when it is no terminal."""
+"""What people see in the terminal: tables and one-line errors; plain when it is no terminal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
+from rich.markup import escape
 from rich.table import Table
 
 STYLES: Final = {
@@ -19,41 +19,33 @@ STYLES: Final = {
     "duplicate": "cyan",
     "running": "blue",
 }
+COLUMNS: Final = ("job", "state", "dataset", "file", "rows", "loaded", "rejected", "at", "what")
 LOADED: Final = ("inserted", "updated", "unchanged")
-
-
-def progress() -> Progress:
-    """Return progress bars on standard error, none when it is not a terminal."""
-    return Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TextColumn("{task.fields[state]}"),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
 
 
 def print_jobs(jobs: Iterable[Mapping[str, Any]]) -> None:
     """Print jobs as a table: aligned and coloured on a terminal, tab-separated elsewhere."""
-    columns = ("job", "state", "dataset", "file", "rows", "loaded", "rejected", "at", "what")
-    rows = [_job_cells(job) for job in jobs]
-    if not sys.stdout.isatty():
-        print("\t".join(columns))
-        for row in rows:
-            print("\t".join(row))
+    if sys.stdout.isatty():
+        Console().print(job_table(jobs))
         return
-    table = Table(*columns)
-    for row in rows:
-        style = STYLES.get(row[1], "")
-        table.add_row(row[0], f"[{style}]{row[1]}[/]" if style else row[1], *map(_plain, row[2:]))
-    Console().print(table)
+    print("\t".join(COLUMNS))
+    for job in jobs:
+        print(job_line(job))
 
 
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+def job_line(job: Mapping[str, Any]) -> str:
+    """Return a job as one line of tab-separated cells, in the order of `COLUMNS`."""
+    return "\t".join(_job_cells(job))
+
+
+def job_table(jobs: Iterable[Mapping[str, Any]]) -> Table:
+    """Return jobs as a table for a terminal."""
+    table = Table(*COLUMNS)
+    for job in jobs:
+        number, state, *rest = _job_cells(job)
+        style = STYLES.get(state, "")
+        table.add_row(number, f"[{style}]{state}[/]" if style else state, *map(escape, rest))
+    return table
 
 
 def _job_cells(job: Mapping[str, Any]) -> list[str]:
@@ -64,7 +56,7 @@ def _job_cells(job: Mapping[str, Any]) -> list[str]:
         str(job.get("id") or job.get("job")),
         job["state"],
         job["dataset"],
-        job["file"],
+        "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in job["file"]),
         str(rows["read"]),
         str(sum(rows[name] for name in LOADED)),
         str(rows["rejected"]),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FINE, REJECTED, USAGE, FAILED = 0, 1, 2, 3
 DEFAULT_CONFIG: Final = Path("headgate.yml")
+EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where a daemon on all addresses is met
 BAD_STATES: Final = {"partial", "rejected", "cancelled"}
 
 
@@ -50,9 +51,11 @@ def client_of(config: Path | None) -> Client:
     """Return a client of the daemon that this configuration starts."""
     from ..client import Client
 
-    settings = settings_of(config)
-    host = f"[{settings.api.host}]" if ":" in settings.api.host else settings.api.host
-    return Client(f"http://{host}:{settings.api.port}", settings.api.token_file)
+    api = settings_of(config).api
+    host = EVERYWHERE.get(api.host, api.host)
+    address = f"[{host}]" if ":" in host else host
+    scheme = "https" if api.tls_certificate_file else "http"
+    return Client(f"{scheme}://{address}:{api.port}", api.token_file, certificate=api.tls_certificate_file)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

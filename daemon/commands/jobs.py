@@ -7,21 +7,43 @@ from typing import Any
 
 import click
 
+from ..jobs import STATES
 from .invocation import client_of, run, show_json, write_new
-from .options import config_option, job_argument, json_option
+from .options import config_option, dataset_names, job_argument, json_option
 
 
 @click.command()
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="How many.")
-@click.option("--state", help="Only jobs in this state.")
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--dataset", shell_complete=dataset_names, help="Only jobs of this dataset.")
+@click.option("--file", "text", metavar="TEXT", help="Only jobs whose file's name has this in it.")
+@click.option("--watch", is_flag=True, help="Stay, and show every change until Ctrl-C.")
 @config_option
 @json_option
-def jobs(limit: int, state: str | None, config: Path | None, as_json: bool) -> None:
-    """List the running daemon's jobs, newest first."""
+def jobs(
+    limit: int,
+    state: str | None,
+    dataset: str | None,
+    text: str | None,
+    watch: bool,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """List the running daemon's jobs, newest first.
+
+    With --watch a terminal shows the list as it is at each moment; elsewhere, and with --json, each change of a job
+    is a line.
+    """
+    filters = {"state": state, "dataset": dataset, "text": text}
+    if watch:
+        from .watching import watch as watch_jobs
+
+        run(watch_jobs(client_of(config), limit=limit, filters=filters, as_json=as_json))
+        return
 
     async def listed() -> list[dict[str, Any]]:
         async with client_of(config) as client:
-            return await client.jobs(limit=limit, state=state)
+            return await client.jobs(limit=limit, **filters)
 
     show_jobs(run(listed()), as_json=as_json)
 

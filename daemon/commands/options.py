@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 config_option: Final = click.option(
     "-c",
@@ -29,3 +32,20 @@ file_argument: Final = click.argument(
 )
 sheet_option: Final = click.option("--sheet", help="Sheet name or index from 0; without it the first visible sheet.")
 job_argument: Final = click.argument("job_id", metavar="ID", type=click.IntRange(min=1))
+jobs_argument: Final = click.argument("job_ids", metavar="IDS...", nargs=-1, required=True, type=click.IntRange(min=1))
+
+
+def dataset_names(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the datasets of the configuration that begin so, for a shell to complete; none if it is wrong."""
+    from click.shell_completion import CompletionItem
+
+    from ingest.document import DocumentError
+    from ingest.spec import load_dataset
+
+    from .invocation import settings_of
+
+    try:
+        names = [load_dataset(path).dataset for path in settings_of(context.params.get("config")).dataset_files()]
+    except DocumentError:
+        return []
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]

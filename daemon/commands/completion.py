@@ -1,0 +1,29 @@
+"""`headgate completion`: the script by which a shell completes commands, options, states and datasets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+SHELLS: Final = ("bash", "zsh", "fish")
+VARIABLE: Final = "_HEADGATE_COMPLETE"
+"""The one that click derives from the name of the program."""
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    r"""Print the script that lets SHELL complete what follows `headgate`.
+
+    \b
+    bash:  headgate completion bash > ~/.local/share/bash-completion/completions/headgate
+    zsh:   headgate completion zsh > ~/.zfunc/_headgate    (with ~/.zfunc in fpath, before compinit)
+    fish:  headgate completion fish > ~/.config/fish/completions/headgate.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None  # noqa: S101  # click knows each of SHELLS
+    click.echo(kind(context.find_root().command, {}, "headgate", VARIABLE).source())

@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: help demo test check bench docs format clean services gotools dashboards manifests
+.PHONY: help demo test check bench docs screenshots format clean services gotools dashboards manifests
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -58,6 +58,9 @@ docs: .venv/.dev ## make the pages that are generated
 
 manifests: .venv/.dev ## build deploy/kubernetes/prometheusrule.yaml from alerts/rules
 	$(BIN)/python deploy/kubernetes/build.py
+
+screenshots: .venv/.dev services ## take the pictures of the page in docs/screenshots anew
+	PYTHONPATH=tests/support $(BIN)/python tests/support/screenshots.py
 
 format: .venv/.dev ## format and mend what can be mended
 	$(BIN)/ruff format .

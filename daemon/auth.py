@@ -78,6 +78,10 @@ class Authenticator:
         """Take other tokens from now on."""
         self._tokens = tokens
 
+    def knows(self, principal: Principal) -> bool:
+        """Say whether somebody who was let in by a token still would be, and with the same roles."""
+        return any(token.principal == principal for token in self._tokens)
+
     def add_session(self, session: Session) -> None:
         """Ask this too for requests without an Authorization header."""
         self._sessions.append(session)

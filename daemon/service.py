@@ -32,6 +32,9 @@ from .job_routes import JobRoutes
 from .ledger import Ledger
 from .loopwatch import LoopWatch
 from .metrics import Metrics
+from .page.assets import Assets
+from .page.page_routes import PageRoutes
+from .page.sessions import Sessions
 from .reload import LiveParts, Reloader
 from .reload_routes import ReloadRoutes
 from .signals import StopRequest, captured_signals
@@ -341,6 +344,12 @@ async def _enter_api(
         parts.tasks,
         ReloadRoutes(reloader),
         SystemRoutes(executors=core.executors, database=core.database, usage=UsageMeter(cores=available_cores())),
+        PageRoutes(
+            assets=await core.executors.run_io(Assets.load),
+            authenticator=authenticator,
+            sessions=Sessions(f"headgate-{api.port}", authenticator.knows),
+            max_file_bytes=settings.intake.max_file_mb << 20,
+        ),
     ]
     server = Api(
         host=api.host, port=api.port, groups=groups, authenticator=authenticator, database=core.database, tls=tls

@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
-# Install PostgreSQL, Prometheus, Alertmanager and the checker of systemd units from the system's packages, those that
-# are absent, where there is apt and the right to use it. Elsewhere only say what is missing: the tests that need it are
-# then listed as skipped.
+# Install PostgreSQL, Prometheus, Alertmanager, Chromium and the checker of systemd units from the system's packages,
+# those that are absent, where there is apt and the right to use it. Elsewhere only say what is missing: the tests that
+# need it are then listed as skipped.
 set -euo pipefail
 wanted=()
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null || wanted+=(postgresql)
 command -v promtool >/dev/null || wanted+=(prometheus)
 command -v amtool >/dev/null || wanted+=(prometheus-alertmanager)
 command -v systemd-analyze >/dev/null || wanted+=(systemd)
+command -v chromium >/dev/null || wanted+=(chromium)
+command -v chromedriver >/dev/null || wanted+=(chromium-driver)
 [ ${#wanted[@]} -eq 0 ] && exit 0
 
 sudo=""

@@ -126,7 +126,8 @@ class Headgate:
 
     @property
     def token(self) -> str:
-        return (self.folder / "var" / "api.token").read_text().strip()
+        """The first one of the file; its line may begin with a name and roles."""
+        return (self.folder / "var" / "api.token").read_text().splitlines()[0].split()[-1]
 
     def ready(self) -> bool:
         return self.get(f"{self.exporter_url}/-/ready")[0] == 200

@@ -1,0 +1,158 @@
+"""The routes of the page: the view, its files, signing in and out, and what its script must know of the session."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from html import escape
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from ..problems import ProblemError
+from ..routes import Route
+from .sessions import Session, Sessions, matches
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..auth import Authenticator
+    from .assets import Assets
+
+NEXT: Final = re.compile(r"/(?:jobs/[0-9]{1,18})?")
+"""Where one may be led after signing in: a view of the page, never another place."""
+
+TOKEN_LENGTH_MAX: Final = 4096
+FORM_BYTES_MAX: Final = 16_384
+FORM_SECONDS: Final = 10.0
+
+
+class PageRoutes:
+    """Everything below the API's port that is for people. What it shows, its script asks the API for."""
+
+    def __init__(
+        self, *, assets: Assets, authenticator: Authenticator, sessions: Sessions, max_file_bytes: int
+    ) -> None:
+        self._assets, self._authenticator, self._sessions = assets, authenticator, sessions
+        self._max_file_bytes = max_file_bytes
+        authenticator.add_session(sessions.principal)
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes; none is part of the documented API, and those without a role are open to everybody."""
+        return (
+            Route(method="GET", path="/", handler=self._view, roles=()),
+            Route(method="GET", path="/jobs/{id:[0-9]{1,18}}", handler=self._view, roles=()),
+            Route(method="GET", path="/static/{name}", handler=self._file, roles=()),
+            Route(method="GET", path="/login", handler=self._form, roles=()),
+            Route(method="POST", path="/login", handler=self._login, roles=()),
+            Route(method="POST", path="/logout", handler=self._logout, roles=()),
+            Route(method="GET", path="/page/session", handler=self._session, roles=("read", "submit")),
+        )
+
+    async def _view(self, request: web.Request) -> web.Response:
+        """Send the view, which holds nothing secret: its script asks for everything, and for a sign-in if need be.
+
+        A link from elsewhere comes without the cookie, which is `SameSite=Strict`: only the script's request has it.
+        """
+        if request.headers.get("Sec-Fetch-Site") != "cross-site" and self._sessions.find(request) is None:
+            return _led_to("/login" if request.path == "/" else f"/login?next={request.path}")
+        return self._assets.send(request, "index.html")
+
+    async def _file(self, request: web.Request) -> web.Response:
+        return self._assets.send(request, request.match_info["name"])
+
+    async def _session(self, request: web.Request) -> web.Response:
+        session = self._sessions.find(request)
+        if session is None:
+            raise ProblemError(404, "this is for the page; a token needs no session")
+        principal = session.principal
+        return web.json_response(
+            {
+                "name": principal.name,
+                "csrf": session.csrf,
+                "may_submit": principal.may("submit"),
+                "max_file_bytes": self._max_file_bytes,
+            },
+            headers={"Cache-Control": "no-store"},
+        )
+
+    # -- in and out ----------------------------------------------------------------------------------
+
+    async def _form(self, request: web.Request) -> web.Response:
+        if self._sessions.find(request) is not None:
+            return _led_to(_next(request.query.get("next", "")))
+        return self._login_form(request.query.get("next", ""))
+
+    def _login_form(
+        self, next_path: str, *, status: int = 200, message: str = "", headers: dict[str, str] | None = None
+    ) -> web.Response:
+        return self._assets.login(
+            status=status, message=escape(message), next_path=escape(_next(next_path)), headers=headers or {}
+        )
+
+    async def _login(self, request: web.Request) -> web.Response:
+        form = await _fields(request)
+        given, next_path = form.get("token", "").strip(), form.get("next", "")
+        if _from_elsewhere(request):
+            return self._login_form(next_path, status=403, message="The form came from another site. Sign in here.")
+        try:
+            principal = self._authenticator.token_principal(given[:TOKEN_LENGTH_MAX], request.remote or "")
+        except ProblemError as problem:
+            wait = "Too many wrong tokens came from your address. Wait a minute, then try again."
+            return self._login_form(next_path, status=problem.status, message=wait, headers=problem.headers)
+        if principal is None:
+            return self._login_form(
+                next_path, status=401, message="That token is not known here. Look for a missing end."
+            )
+        request["principal"] = principal  # for the log of who did what
+        self._sessions.close(request)
+        response = _led_to(_next(next_path))
+        response.set_cookie(
+            self._sessions.cookie,
+            self._sessions.open(principal),
+            httponly=True,
+            samesite="Strict",
+            secure=request.secure,
+            path="/",
+        )
+        return response
+
+    async def _logout(self, request: web.Request) -> web.Response:
+        session: Session | None = self._sessions.find(request)
+        form = await _fields(request)
+        if session is not None and not matches(session, form.get("csrf", "")):
+            raise ProblemError(403, "sign out by the button of the page")
+        self._sessions.close(request)
+        response = _led_to("/login")
+        response.del_cookie(self._sessions.cookie, path="/", httponly=True, samesite="Strict", secure=request.secure)
+        return response
+
+
+async def _fields(request: web.Request) -> dict[str, str]:
+    """Read a small form; a browser sends it at once and says how long it is."""
+    size = request.content_length
+    if request.content_type != "application/x-www-form-urlencoded" or size is None or size > FORM_BYTES_MAX:
+        raise ProblemError(415, "send the fields of the form, and nothing else")
+    try:
+        async with asyncio.timeout(FORM_SECONDS):
+            fields = await request.post()
+    except TimeoutError:
+        raise ProblemError(408, "the form did not come in time", headers={"Connection": "close"}) from None
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
+
+
+def _from_elsewhere(request: web.Request) -> bool:
+    """Say whether a browser sent the form for another site: nobody is signed in behind their back."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        return True
+    origin = request.headers.get("Origin")
+    return origin is not None and urlsplit(origin).netloc != request.host
+
+
+def _next(path: str) -> str:
+    return path if NEXT.fullmatch(path) else "/"
+
+
+def _led_to(path: str) -> web.Response:
+    return web.Response(status=303, headers={"Location": path, "Cache-Control": "no-store"})

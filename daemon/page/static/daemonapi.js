@@ -1,0 +1,88 @@
+// The daemon's HTTP API, with the session's cookie: what went wrong is one Error with a message, a hint and a code.
+
+let csrf = "";
+
+export class Problem extends Error {
+  constructor(status, body) {
+    super(body.detail || body.title || `the daemon answered ${status}`);
+    this.status = status;
+    this.code = body.code;
+    this.hint = body.hint;
+  }
+}
+
+// What a person is told of any error.
+export function explain(error) {
+  const hint = error.hint ? ` What to do: ${error.hint}.` : "";
+  const code = error.code ? ` (${error.code})` : "";
+  return `${sentence(error.message)}${hint}${code}`;
+}
+
+function sentence(text) {
+  const capital = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+}
+
+// Who is signed in and what may be done.
+export async function session() {
+  const found = await ask("GET", "/page/session");
+  csrf = found.csrf;
+  return found;
+}
+
+export const datasets = async () => (await ask("GET", "/api/v1/datasets")).datasets;
+
+export const jobs = (parameters) => ask("GET", `/api/v1/jobs?${new URLSearchParams(parameters)}`);
+export const job = (id) => ask("GET", `/api/v1/jobs/${id}`);
+export const retry = (id) => ask("POST", `/api/v1/jobs/${id}/retry`);
+export const cancel = (id) => ask("POST", `/api/v1/jobs/${id}/cancel`);
+export const errors = (id, cursor) => ask("GET", `/api/v1/jobs/${id}/rejects?format=json&limit=100${cursor ? `&cursor=${cursor}` : ""}`);
+export const rejectsUrl = (id, format) => `/api/v1/jobs/${id}/rejects?format=${format}`;
+
+async function ask(method, path) {
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method, credentials: "same-origin", headers: { Accept: "application/json", "X-CSRF-Token": csrf },
+    });
+  } catch {
+    throw new Problem(0, { detail: "the daemon does not answer", hint: "look whether it runs, then try again" });
+  }
+  if (answer.status === 401) signIn();
+  const body = await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Problem(answer.status, body);
+  return body;
+}
+
+// Sends a file as the body of a request; `told` is called with the part that has left, from 0 to 1.
+export function submit(file, { dataset, fixes, key }, told) {
+  const parameters = new URLSearchParams({ name: file.name });
+  if (dataset) parameters.set("dataset", dataset);
+  if (fixes) parameters.set("fixes", fixes);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `/api/v1/jobs?${parameters}`);
+    request.setRequestHeader("X-CSRF-Token", csrf);
+    request.setRequestHeader("Idempotency-Key", key);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.responseType = "json";
+    request.upload.addEventListener("progress", (event) => event.lengthComputable && told(event.loaded / event.total));
+    request.addEventListener("load", () => {
+      if (request.status === 401) signIn();
+      if (request.status >= 200 && request.status < 300) resolve(request.response);
+      else reject(new Problem(request.status, request.response ?? {}));
+    });
+    request.addEventListener("error", () => reject(new Problem(0, {
+      detail: "the upload broke off", hint: "try again; nothing is loaded twice",
+    })));
+    request.send(file);
+  });
+}
+
+// A fresh key for one hand-in: repeated under the same key it is one job. Also where the page is not served by TLS.
+export const freshKey = () =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function signIn() {
+  location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+}

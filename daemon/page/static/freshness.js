@@ -1,0 +1,38 @@
+// What is stale: each dataset with its last success, the worst first.
+
+import { $, fill, h } from "./dom.js";
+import { since, span, when } from "./words.js";
+
+const ORDER = { stale: 0, never: 1, unwatched: 2, fresh: 3 };
+const SAID = {
+  stale: ["bad", "stale"], never: ["warn", "never loaded"], fresh: ["good", "fresh"], unwatched: ["wait", "no target"],
+};
+
+export function showFreshness(datasets) {
+  $("freshness").hidden = false;
+  const judged = datasets.map((dataset) => ({ freshness_seconds: null, ...dataset, state: judge(dataset) }))
+    .sort((a, b) => ORDER[a.state] - ORDER[b.state] || a.name.localeCompare(b.name));
+  const stale = judged.filter(({ state }) => state === "stale").length;
+  const watched = judged.filter(({ freshness_seconds }) => freshness_seconds !== null).length;
+  $("freshness-summary").textContent = !judged.length ? "No dataset is configured."
+    : stale ? `${stale} of ${watched} watched ${watched === 1 ? "dataset is" : "datasets are"} stale.`
+      : watched ? `Nothing is stale; ${watched} of ${judged.length} have a target.` : "When each dataset last loaded.";
+  fill($("datasets"), judged.map(item));
+}
+
+function judge({ last_success_at: last, freshness_seconds: target = null }) {
+  if (last === null) return "never";
+  if (target === null) return "unwatched";
+  return Date.now() / 1000 - last > target ? "stale" : "fresh";
+}
+
+function item(dataset) {
+  const last = dataset.last_success_at;
+  const [kind, words] = SAID[dataset.state];
+  return h("li", {},
+    h("b", {}, dataset.name),
+    h("span", { class: "dim" },
+      last === null ? "nothing yet" : ["loaded ", h("time", { datetime: new Date(last * 1000).toISOString(), title: when(last) }, since(last))],
+      dataset.freshness_seconds !== null && `, expected every ${span(dataset.freshness_seconds)}`),
+    dataset.state !== "unwatched" && h("span", { class: "state", "data-kind": kind }, words));
+}

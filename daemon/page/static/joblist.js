@@ -1,0 +1,100 @@
+// The list of jobs: filters, pages, and what is new at its top.
+
+import { $, announce, fill, h } from "./dom.js";
+import { explain, jobs as fetchJobs } from "./daemonapi.js";
+import { kind, loaded, number, since, STATES, when } from "./words.js";
+
+const PAGE = 25;
+let shown = [];
+let cursor = null;
+let asked = 0;
+
+export function prepare(session) {
+  $("filter-state").append(...STATES.map((state) => h("option", { value: state }, state)));
+  $("filter-dataset").append(...session.datasets.map(({ name }) => h("option", { value: name }, name)));
+  const form = $("filters");
+  const known = new URLSearchParams(location.search);
+  for (const name of ["state", "dataset", "text"]) form.elements[name].value = known.get(name) ?? "";
+  let pause = 0;
+  form.addEventListener("input", () => {
+    clearTimeout(pause);
+    pause = setTimeout(filter, 250);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    filter();
+  });
+  $("older").addEventListener("click", older);
+}
+
+function filters() {
+  return Object.fromEntries([...new FormData($("filters"))].filter(([, value]) => value.trim()));
+}
+
+// The filters are part of the address: they survive a reload and can be sent to somebody.
+async function filter() {
+  const query = new URLSearchParams(filters()).toString();
+  history.replaceState(null, "", query ? `/?${query}` : "/");
+  shown = [];
+  await refresh();
+  announce(shown.length ? `${shown.length}${cursor ? " or more" : ""} jobs` : "No job passes these filters");
+}
+
+// Looks at the newest page again; what was shown of older pages stays.
+export async function refresh() {
+  const mine = ++asked;
+  try {
+    const page = await fetchJobs({ ...filters(), limit: PAGE });
+    if (mine !== asked) return;
+    const last = page.jobs.at(-1)?.id ?? 0;
+    const kept = page.next_cursor === null ? [] : shown.filter(({ id }) => id < last);
+    if (!kept.length) cursor = page.next_cursor;
+    shown = [...page.jobs, ...kept];
+    show();
+  } catch (error) {
+    if (mine === asked) trouble(error);
+  }
+}
+
+async function older() {
+  const mine = ++asked;
+  try {
+    const page = await fetchJobs({ ...filters(), limit: PAGE, cursor });
+    if (mine !== asked) return;
+    shown = [...shown, ...page.jobs];
+    cursor = page.next_cursor;
+    show();
+    announce(`${page.jobs.length} older jobs`);
+  } catch (error) {
+    if (mine === asked) trouble(error);
+  }
+}
+
+function show() {
+  fill($("jobs"), shown.map(row));
+  $("jobs").parentElement.setAttribute("aria-busy", "false");
+  $("older").hidden = cursor === null;
+  $("jobs-empty").hidden = shown.length > 0;
+  $("jobs-empty").textContent = Object.keys(filters()).length ? "No job passes these filters." : "No workbook has been handed in yet.";
+}
+
+function trouble(error) {
+  fill($("jobs"));
+  $("jobs").parentElement.setAttribute("aria-busy", "false");
+  $("older").hidden = true;
+  $("jobs-empty").hidden = false;
+  $("jobs-empty").textContent = explain(error);
+}
+
+function row(job) {
+  const at = job.finished_at ?? job.created_at;
+  const cell = (label, ...content) => h("td", { role: "cell", "data-label": label }, ...content);
+  const count = (label, value) => h("td", { role: "cell", "data-label": label, class: "number" }, value ? number(value) : "–");
+  return h("tr", { role: "row", "data-job": job.id },
+    cell("Job", String(job.id)),
+    cell("File", h("a", { href: `/jobs/${job.id}`, "data-route": true }, job.file)),
+    cell("Dataset", job.dataset),
+    cell("State", h("span", { class: "state", "data-kind": kind(job.state) }, job.state)),
+    count("Rows", job.rows.read), count("Loaded", loaded(job)), count("Rejected", job.rows.rejected),
+    cell("When", h("time", { datetime: new Date(at * 1000).toISOString(), title: when(at) }, since(at))));
+}

@@ -1,0 +1,157 @@
+// One job: where its rows went, what was rejected and why, what happened, and what can be done about it.
+
+import { $, announce, ask, fill, h } from "./dom.js";
+import { cancel, errors as fetchErrors, explain, job as fetchJob, rejectsUrl, retry } from "./daemonapi.js";
+import { stages } from "./stages.js";
+import { hand } from "./uploads.js";
+import { bytes, ENDED, kind, loaded, number, outcome, rows, span, when } from "./words.js";
+
+const FATES = ["inserted", "updated", "unchanged", "duplicate", "rejected", "blank", "footer"];
+const MARKS = { error: "bad", warning: "warn", info: "info" };
+
+let session;
+let shown = null;
+let current = null;
+let found = { errors: [], next_cursor: null };
+
+export function prepare(signedIn) {
+  session = signedIn;
+  $("job").addEventListener("click", (event) => {
+    const action = event.target.closest("[data-do]")?.dataset.do;
+    if (action) perform(action);
+  });
+}
+
+// Shows a job; the promise is of its title. Only a first look replaces what hands in corrected rows.
+export async function showJob(id) {
+  const job = await fetchJob(id);
+  const article = $("job");
+  current = job;
+  if (shown !== id) {
+    shown = id;
+    found = { errors: [], next_cursor: null };
+    article.replaceChildren(...["head", "rows", "errors", "fix", "more"].map((part) => h("div", { "data-part": part })));
+    fix(job, article.querySelector('[data-part="fix"]'));
+  }
+  if (job.errors_total > 0 && !found.errors.length) found = await fetchErrors(id, null);
+  const part = (name) => article.querySelector(`[data-part="${name}"]`);
+  fill(part("head"), head(job));
+  fill(part("rows"), job.rows.read > 0 && flow(job));
+  fill(part("errors"), job.errors_total > 0 && errors(job));
+  fill(part("more"), h("div", { class: "two" }, facts(job), events(job)));
+  part("fix").hidden = !(session.may_submit && job.rows.rejected > 0 && ENDED.has(job.state));
+  return `${job.file} · job ${job.id}`;
+}
+
+export const forget = () => { shown = null; };
+
+function head(job) {
+  const done = ENDED.has(job.state);
+  return h("header", { class: "job-head" },
+    h("p", {}, h("a", { href: "/", "data-route": true }, "‹ All jobs")),
+    h("div", { class: "title-row" }, h("h1", { tabindex: "-1" }, job.file), h("span", { class: "state", "data-kind": kind(job.state) }, job.state)),
+    h("p", {}, outcome(job), job.first_job && [" ", h("a", { href: `/jobs/${job.first_job}`, "data-route": true }, `Job ${job.first_job}`)]),
+    stages({ job }),
+    h("p", { class: "actions" },
+      done && job.rows.rejected > 0 && [
+        h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, "Download the annotated workbook"),
+        h("a", { href: rejectsUrl(job.id, "csv"), download: "" }, "as CSV"),
+      ],
+      session.may_submit && ["dead", "cancelled"].includes(job.state) && h("button", { type: "button", "data-do": "retry" }, "Try again"),
+      session.may_submit && !done && h("button", { type: "button", class: "danger", "data-do": "cancel" }, "Cancel this job")));
+}
+
+function flow(job) {
+  const fates = FATES.filter((name) => job.rows[name] > 0);
+  const bar = h("div", { class: "flow", "aria-hidden": "true" }, fates.map((name) => h("span", { "data-rows": name })));
+  fates.forEach((name, index) => { bar.children[index].style.flex = `${job.rows[name]} 0 0`; });
+  return h("section", { class: "panel", "aria-label": "Where the rows went" },
+    h("h2", {}, `${rows(job.rows.read)} read, ${number(loaded(job))} loaded`), bar,
+    h("dl", { class: "tally" }, fates.map((name) => h("div", { "data-rows": name }, h("dt", {}, name), h("dd", {}, number(job.rows[name]))))));
+}
+
+function errors(job) {
+  const titles = ["Place", "Column", "Value", "What is wrong", "What to do"];
+  return h("section", { class: "panel" },
+    h("h2", { id: "errors-title" }, "What was found"),
+    found.errors.length < job.errors_total && h("p", { class: "dim" }, `${number(found.errors.length)} of ${number(job.errors_total)}; the annotated workbook has every rejected row.`),
+    h("div", { class: "sheet" }, h("table", { class: "errors", role: "table", "aria-labelledby": "errors-title" },
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, titles.map((title) => h("th", { role: "columnheader", scope: "col" }, title)))),
+      h("tbody", { role: "rowgroup" }, found.errors.map((record) => error(record, titles))))),
+    found.next_cursor && h("p", { class: "more" }, h("button", { type: "button", "data-do": "more" }, "Show more of them")));
+}
+
+async function moreErrors(job) {
+  const page = await fetchErrors(job.id, found.next_cursor);
+  found = { ...page, errors: [...found.errors, ...page.errors] };
+  announce(`${number(found.errors.length)} of ${number(job.errors_total)} shown`);
+  await showJob(job.id);
+}
+
+function error(record, titles) {
+  const place = record.cell ?? (record.row ? `row ${record.row}` : "the file");
+  const cells = [
+    [{ class: "place" }, place, record.sheet && h("div", { class: "dim" }, record.sheet)],
+    [{}, record.header ?? record.field ?? ""],
+    [{ class: "raw" }, record.raw !== null && h("code", {}, record.raw)],
+    [{}, record.message, h("div", { class: "dim" }, record.code, record.severity !== "error" && ` (${record.severity})`)],
+    [{}, record.hint],
+  ];
+  return h("tr", { role: "row", "data-severity": MARKS[record.severity] },
+    cells.map(([attributes, ...content], index) => h("td", { role: "cell", "data-label": titles[index], ...attributes }, h("div", {}, ...content))));
+}
+
+function fix(job, place) {
+  const list = h("ul", { class: "uploads", "aria-label": "Corrected workbooks handed in" });
+  const input = h("input", { type: "file", id: "fix-file" });
+  input.addEventListener("change", () => {
+    for (const file of input.files) hand(file, { dataset: null, fixes: job.id, list });
+    input.value = "";
+  });
+  place.append(h("section", { class: "panel", "aria-labelledby": "fix-title" },
+    h("h2", { id: "fix-title" }, "Corrected them?"),
+    h("p", {}, "Open the annotated workbook, correct the marked cells, save it and hand it in here: only those rows are loaded."),
+    h("div", { class: "fix" }, h("span", { class: "pick" }, input, h("label", { class: "button", for: "fix-file" }, "Choose the corrected workbook"))),
+    list));
+}
+
+function facts(job) {
+  const fact = (name, value) => value && [h("dt", {}, name), h("dd", {}, value)];
+  const stages = Object.entries(job.seconds).map(([name, seconds]) => `${name} ${span(seconds)}`).join(", ");
+  return h("section", { class: "panel", "aria-label": "Facts" }, h("h2", {}, "Facts"), h("dl", { class: "facts" },
+    fact("Dataset", `${job.dataset}, version ${job.spec_version}`),
+    fact("Came by", [job.source, job.submitter].filter(Boolean).join(", ")),
+    fact("Size", bytes(job.size_bytes)),
+    fact("Attempts", String(job.attempt)),
+    fact("Corrects", job.fixes_job && h("a", { href: `/jobs/${job.fixes_job}`, "data-route": true }, `job ${job.fixes_job}`)),
+    fact("Time spent", stages),
+    fact("Memory", job.peak_rss_bytes && `${bytes(job.peak_rss_bytes)} at most`),
+    fact("Content", h("code", {}, job.sha256))));
+}
+
+function events(job) {
+  return h("section", { class: "panel", "aria-label": "History" }, h("h2", {}, "History"),
+    h("ol", { class: "history" }, job.events.map((event) => h("li", {},
+      h("time", { class: "dim", datetime: new Date(event.at * 1000).toISOString() }, when(event.at)),
+      h("span", {}, event.event.replaceAll("_", " "), event.detail && `: ${event.detail}`)))));
+}
+
+async function perform(action) {
+  const job = current;
+  if (action === "retry") await act(retry, job, "is in the queue again");
+  if (action === "more") await moreErrors(job);
+  if (action !== "cancel") return;
+  const sure = await ask(`Cancel ${job.file}?`, "Nothing of it is loaded. It can be tried again later.", "Yes, cancel it");
+  if (sure) await act(cancel, job, "is being cancelled");
+}
+
+async function act(change, job, words) {
+  try {
+    await change(job.id);
+    announce(`${job.file} ${words}`);
+    await showJob(job.id);
+  } catch (error) {
+    const place = document.querySelector('[data-part="head"]');
+    place.prepend(h("p", { class: "notice bad", role: "alert" }, explain(error)));
+  }
+}

@@ -1,0 +1,91 @@
+// The page as a whole: signs in by its cookie, shows the view of the address, and keeps it up to date.
+
+import { $ } from "./dom.js";
+import { datasets as fetchDatasets, explain, session as fetchSession } from "./daemonapi.js";
+import { showFreshness } from "./freshness.js";
+import * as joblist from "./joblist.js";
+import * as jobview from "./jobview.js";
+import { connect, listen } from "./live.js";
+import * as uploads from "./uploads.js";
+
+const TOGETHER_MILLISECONDS = 400;
+let pause = 0;
+
+const jobOfAddress = () => {
+  const match = /^\/jobs\/(\d+)$/.exec(location.pathname);
+  return match ? Number(match[1]) : null;
+};
+
+async function start() {
+  try {
+    const session = { ...await fetchSession(), datasets: await fetchDatasets() };
+    $("who").textContent = session.name;
+    $("csrf").value = session.csrf;
+    for (const part of [uploads, joblist, jobview]) part.prepare(session);
+    showFreshness(session.datasets);
+  } catch (error) {
+    trouble(error);
+    return;
+  }
+  document.addEventListener("click", route);
+  window.addEventListener("popstate", () => show(true));
+  await show(false);
+  listen(changed);
+  connect();
+}
+
+// Follows links within the page without loading it anew; a new tab or a modifier key is the browser's business.
+function route(event) {
+  const link = event.target.closest("a[data-route]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  if (link.href !== location.href) history.pushState(null, "", link.href);
+  show(true);
+}
+
+// Shows what the address names. After a change of view its heading has the focus, so that it is read out.
+async function show(moved) {
+  const id = jobOfAddress();
+  $("trouble").hidden = true;
+  $("home").hidden = id !== null;
+  if (id === null) {
+    $("job").hidden = true;
+    document.title = "Headgate";
+    await joblist.refresh();
+  } else {
+    try {
+      document.title = `${await jobview.showJob(id)} · Headgate`;
+      $("job").hidden = false;
+    } catch (error) {
+      $("job").hidden = true;
+      jobview.forget();
+      trouble(error);
+    }
+  }
+  if (moved) {
+    scrollTo(0, 0);
+    (document.querySelector("main > :not([hidden]) h1") ?? $("content")).focus();
+  }
+}
+
+// Many events at once are one look.
+function changed(job) {
+  const id = jobOfAddress();
+  if (id !== null && job !== null && job !== id) return;
+  clearTimeout(pause);
+  pause = setTimeout(async () => {
+    if (id === null) {
+      await joblist.refresh();
+      showFreshness(await fetchDatasets());
+    } else if (id === jobOfAddress()) {
+      await jobview.showJob(id);
+    }
+  }, TOGETHER_MILLISECONDS);
+}
+
+function trouble(error) {
+  $("trouble").hidden = false;
+  $("trouble").textContent = explain(error);
+}
+
+start();

@@ -1,0 +1,139 @@
+// Handing in: the drop zone, and a card for each workbook that follows it to its end.
+
+import { $, announce, fill, h } from "./dom.js";
+import { explain, freshKey, job as fetchJob, Problem, rejectsUrl, submit } from "./daemonapi.js";
+import { listen } from "./live.js";
+import { stages } from "./stages.js";
+import { bytes, ENDED, kind, outcome } from "./words.js";
+
+const AT_ONCE = 3;
+let session;
+let sending = 0;
+const waiting = [];
+
+export function prepare(found) {
+  session = found;
+  if (!session.may_submit) return;
+  $("hand-in").hidden = false;
+  $("drop-limit").textContent = `Excel, OpenDocument or text tables, up to ${bytes(session.max_file_bytes)} each.`;
+  $("dataset").append(...session.datasets.map(({ name }) => h("option", { value: name }, name)));
+  const zone = $("drop");
+  for (const name of ["dragenter", "dragover"]) zone.addEventListener(name, () => zone.classList.add("over"));
+  for (const name of ["dragleave", "drop"]) zone.addEventListener(name, () => zone.classList.remove("over"));
+  zone.addEventListener("drop", (event) => take(event.dataTransfer.files));
+  // A file that misses the zone must not replace the page.
+  for (const name of ["dragover", "drop"]) window.addEventListener(name, (event) => event.preventDefault());
+  $("file").addEventListener("change", (event) => {
+    take(event.target.files);
+    event.target.value = "";
+  });
+}
+
+function take(files) {
+  for (const file of files) hand(file, { dataset: $("dataset").value, fixes: null, list: $("uploads") });
+}
+
+// Sends one file and shows in `list` what becomes of it.
+export function hand(file, { dataset, fixes, list }) {
+  const card = h("li", { class: "upload" });
+  list.prepend(card);
+  const upload = { file, dataset, fixes, card, key: freshKey(), sent: 0, job: null, error: null };
+  show(upload);
+  waiting.push(upload);
+  next();
+}
+
+function next() {
+  while (sending < AT_ONCE && waiting.length) {
+    sending += 1;
+    send(waiting.shift()).finally(() => {
+      sending -= 1;
+      next();
+    });
+  }
+}
+
+async function send(upload) {
+  try {
+    if (upload.file.size > session.max_file_bytes) {
+      throw new Problem(413, { detail: `${bytes(upload.file.size)} are too many; at most ${bytes(session.max_file_bytes)} are taken`, hint: "split the workbook" });
+    }
+    upload.job = await submit(upload.file, upload, (part) => {
+      upload.sent = part;
+      show(upload);
+    });
+    follow(upload);
+  } catch (error) {
+    upload.error = error;
+    announce(`${upload.file.name}: ${explain(error)}`);
+  }
+  show(upload);
+}
+
+function follow(upload) {
+  if (tellEnd(upload)) return;
+  const forget = listen(async (id) => {
+    if (id !== null && id !== upload.job.id) return;
+    try {
+      upload.job = await fetchJob(upload.job.id);
+    } catch {
+      return; // Asked again at the next event or look.
+    }
+    if (tellEnd(upload)) forget();
+    show(upload);
+  });
+  // What happened before we listened.
+  fetchJob(upload.job.id).then((found) => {
+    if (ENDED.has(upload.job.state)) return;
+    upload.job = found;
+    if (tellEnd(upload)) forget();
+    show(upload);
+  }, () => {});
+}
+
+function tellEnd(upload) {
+  if (!ENDED.has(upload.job.state)) return false;
+  announce(`${upload.file.name}: ${upload.job.state}. ${outcome(upload.job)}`);
+  return true;
+}
+
+function show(upload) {
+  const { file, job, error } = upload;
+  upload.card.dataset.state = error ? "refused" : job ? job.state : "sending";
+  const state = error ? h("span", { class: "state", "data-kind": "bad" }, "not taken")
+    : job ? h("span", { class: "state", "data-kind": kind(job.state) }, job.state) : null;
+  fill(upload.card,
+    h("div", { class: "upload-head" }, h("b", {}, file.name), h("span", { class: "dim" }, [bytes(file.size), job && job.dataset].filter(Boolean).join(" · ")), state),
+    stages({ job, sent: upload.sent, refused: error !== null }),
+    error ? refusal(upload) : job && result(job));
+}
+
+function result(job) {
+  if (!ENDED.has(job.state)) return null;
+  const target = job.first_job ?? job.id;
+  return [
+    h("p", { class: "result" }, outcome(job)),
+    h("p", { class: "actions" },
+      job.rows.rejected > 0 && h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, "Download the annotated workbook"),
+      h("a", { href: `/jobs/${target}`, "data-route": true }, job.rows.rejected > 0 ? "See the rejected rows" : `Job ${target}`)),
+  ];
+}
+
+// A file that was not taken can be sent again, with another dataset where that was the trouble.
+function refusal(upload) {
+  const unsure = ["file.no_spec", "file.spec_ambiguous"].includes(upload.error.code);
+  const chooser = h("select", { "aria-label": `Dataset of ${upload.file.name}` },
+    session.datasets.map(({ name }) => h("option", { value: name }, name)));
+  return [
+    h("p", { class: "result" }, explain(upload.error)),
+    h("div", { class: "actions" }, unsure && chooser,
+      h("button", { type: "button", onclick: () => again(upload, unsure ? chooser.value : upload.dataset) }, "Send it again")),
+  ];
+}
+
+function again(upload, dataset) {
+  Object.assign(upload, { dataset, error: null, sent: 0 });
+  show(upload);
+  waiting.push(upload);
+  next();
+}

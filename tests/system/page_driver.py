@@ -1,0 +1,117 @@
+"""What a person does at the page, by the means a person has: owns where things are on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+    from selenium.webdriver.remote.webelement import WebElement
+
+T = TypeVar("T")
+WAIT_SECONDS = 30.0
+
+
+class PageDriver:
+    """One browser at one daemon's page."""
+
+    def __init__(self, browser: Chrome, url: str, folder: Path) -> None:
+        self.browser, self.url, self.folder = browser, url, folder
+
+    # -- looking -------------------------------------------------------------------------------------
+
+    def until(self, what: str, condition: Callable[[], T]) -> T:
+        """Return the first true value of a condition; elements that were renewed meanwhile are looked for again."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if found := condition():
+                    return found
+            except StaleElementReferenceException:
+                pass
+            time.sleep(0.05)
+        pytest.fail(f"not within {WAIT_SECONDS:.0f} s: {what}\nthe page says:\n{self.text()[:3000]}")
+
+    def all(self, selector: str) -> list[WebElement]:
+        return [element for element in self.browser.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()]
+
+    def one(self, selector: str) -> WebElement:
+        return self.until(f"{selector} is shown", lambda: (self.all(selector) or [None])[0])  # type: ignore[return-value]
+
+    def link(self, words: str, within: str = "main") -> WebElement:
+        return self.until(
+            f"a link or button «{words}» in {within}",
+            lambda: next((one for one in self.all(f"{within} a, {within} button") if words in one.text), None),
+        )  # type: ignore[return-value]
+
+    def text(self, selector: str = "body") -> str:
+        return str(self.browser.find_element(By.CSS_SELECTOR, selector).text)
+
+    def says(self, words: str, selector: str = "body") -> None:
+        self.until(f"{selector} says «{words}»", lambda: any(words in one.text for one in self.all(selector)))
+
+    def cells(self, selector: str) -> list[list[str]]:
+        """Return a table's body as text."""
+        return [[cell.text for cell in row.find_elements(By.CSS_SELECTOR, "td")] for row in self.all(f"{selector} tr")]
+
+    def script(self, source: str, *arguments: object) -> Any:
+        return self.browser.execute_script(source, *arguments)
+
+    def complaints(self) -> list[str]:
+        """Return what the browser itself found wrong since the last call: errors and refusals by the policy."""
+        return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+    # -- doing ---------------------------------------------------------------------------------------
+
+    def go(self, path: str = "/") -> None:
+        self.browser.get(self.url + path)
+
+    def sign_in(self, token: str, path: str = "/") -> None:
+        self.go(path)
+        self.one("#token").send_keys(token)
+        self.link("Sign in").click()
+        self.until("somebody is signed in", lambda: self.all("#home, #job"))
+
+    def hand_in(self, *files: Path, field: str = "file") -> None:
+        self.browser.find_element(By.ID, field).send_keys("\n".join(map(str, files)))
+
+    def upload(self, name: str, state: str) -> WebElement:
+        """Return the card of a file when it has reached a state."""
+        return self.until(
+            f"{name} is {state}",
+            lambda: next((card for card in self.all(f'.upload[data-state="{state}"]') if name in card.text), None),
+        )  # type: ignore[return-value]
+
+    def downloaded(self, name: str) -> Path:
+        path = self.folder / "downloads" / name
+        self.until(f"{name} is downloaded", path.exists)
+        return path
+
+    # -- by keyboard alone ---------------------------------------------------------------------------
+
+    def press(self, *keys: str) -> None:
+        ActionChains(self.browser).send_keys(*keys).perform()
+
+    @property
+    def focused(self) -> WebElement:
+        return self.browser.switch_to.active_element
+
+    def tab_to(self, selector: str, words: str = "", *, limit: int = 60) -> WebElement:
+        """Press Tab until an element has the focus, which must then be visible."""
+        for _ in range(limit):
+            self.press(Keys.TAB)
+            element = self.focused
+            if self.script("return arguments[0].matches(arguments[1])", element, selector) and words in (
+                element.text or element.accessible_name
+            ):
+                return element
+        pytest.fail(f"{limit} times Tab have not led to {selector} «{words}»")

@@ -1,0 +1,345 @@
+"""The page in a real browser against a real daemon: hand in, be refused, download, correct; mouse, keys, phone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import openpyxl
+import psutil
+import pytest
+import xlsxwriter
+from browser import DESK, PHONE, emulate, find_programs, running_browser
+from selenium.webdriver.common.keys import Keys
+
+from ..conftest import require_service
+from .page_driver import PageDriver
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
+
+    from .conftest import Headgate
+
+ROOT, SHOP, VIEWER = "r" * 32, "s" * 32, "v" * 32
+MARKUP = '<img src=x onerror="document.title=1">'
+
+
+@pytest.fixture
+def gate(sqlite_headgate: Headgate) -> Iterator[Headgate]:
+    """A running daemon with three tokens and one worker."""
+    secret = sqlite_headgate.folder / "var" / "api.token"
+    secret.parent.mkdir()
+    secret.write_text(f"root admin {ROOT}\nshop submit {SHOP}\nviewer read {VIEWER}\n", encoding="utf-8")
+    secret.chmod(0o600)
+    sqlite_headgate.settings["executors"] = {"cpu_workers": 1}
+    sqlite_headgate.write_config()
+    process = sqlite_headgate.start_ready()
+    yield sqlite_headgate
+    assert sqlite_headgate.stop(process) == 0
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Callable[..., AbstractContextManager[Chrome]]:
+    programs = find_programs()
+    if programs is None:
+        require_service("chromium", "install the system packages chromium and chromium-driver")
+    assert programs is not None
+    return partial(running_browser, programs, tmp_path)
+
+
+@pytest.fixture
+def page(gate: Headgate, browse: Callable[..., AbstractContextManager[Chrome]], tmp_path: Path) -> Iterator[PageDriver]:
+    """A browser at the daemon's page; whatever it complained about fails the test."""
+    with browse() as browser:
+        driver = PageDriver(browser, f"http://127.0.0.1:{gate.settings['api']['port']}", tmp_path)
+        yield driver
+        assert driver.complaints() == []
+
+
+def test_a_wrong_token_then_the_right_one(page: PageDriver) -> None:
+    page.go("/jobs/1")
+    assert page.browser.title == "Sign in · Headgate"
+    assert page.focused.get_attribute("id") == "token"
+    page.press("not the token", Keys.ENTER)
+    page.says("That token is not known here", '[role="alert"]')
+    assert page.focused.get_attribute("id") == "token"
+    assert "401" in page.complaints()[0], "the browser notes the status, and nothing else"
+    page.press(ROOT, Keys.ENTER)
+    page.says("There is no job 1", "#trouble")
+    assert "404" in page.complaints()[0]
+    page.go("/")
+    page.says("No workbook has been handed in yet")
+    assert page.text("#who") == "root"
+    assert page.script("return document.cookie") == "", "no script sees the cookie"
+    page.link("Sign out", ".bar").click()
+    page.one("#token")
+    page.go("/")
+    page.one("#token")
+
+
+def test_hand_in_and_see_it_loaded(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    page.sign_in(ROOT)
+    page.until("events come", lambda: page.text("#live-text") == "live")
+    page.hand_in(orders(gate.folder / "orders may.xlsx", 40), orders(gate.folder / "orders june.xlsx", 25, start=100))
+    assert "All 40 rows are in the table" in page.upload("orders may.xlsx", "loaded").text
+    assert "All 25 rows are in the table" in page.upload("orders june.xlsx", "loaded").text
+    page.until("both are in the list", lambda: len(page.all("#jobs tr")) == 2)
+    row = next(row for row in page.cells("#jobs") if "orders may.xlsx" in row)
+    assert row[2:7] == ["orders", "loaded", "40", "40", "–"]
+    assert "loaded" in page.script('return document.getElementById("announcer").textContent'), "it is read out"
+    assert gate.scalar("SELECT count(*) FROM orders") == "65"
+    page.says("loaded just now", "#datasets li")
+
+    page.hand_in(gate.folder / "orders may.xlsx")
+    assert "handed in before" in page.upload("orders may.xlsx", "duplicate").text
+
+
+def test_rejected_rows_there_and_back(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    page.sign_in(ROOT)
+    page.hand_in(orders(gate.folder / "orders.xlsx", 40, bad=(3, 7)))
+    card = page.upload("orders.xlsx", "partial")
+    assert "38 rows loaded, 2 rejected" in card.text
+    page.link("See the rejected rows", ".upload").click()
+    page.says("orders.xlsx", "h1")
+    assert page.browser.current_url.endswith("/jobs/1")
+    first, second = page.cells(".errors tbody")
+    assert (first[0].splitlines(), first[1], first[2]) == (["C5", "订单"], "数量", "many")
+    assert "cell.type" in first[3]
+    assert first[4], "what to do is said"
+    assert second[0].splitlines()[0] == "C9"
+    tally = page.text(".tally")
+    assert "38" in tally
+    assert "rejected" in tally
+
+    page.link("Download the annotated workbook", "#job").click()
+    back = page.downloaded("rejects-1.xlsx")
+    book = openpyxl.load_workbook(back)
+    for row in book["订单"].iter_rows(min_row=2):
+        row[2].value = 7
+    book.save(back)
+    page.hand_in(back, field="fix-file")
+    assert "All 2 rows are in the table" in page.upload("rejects-1.xlsx", "loaded").text
+    assert gate.scalar("SELECT count(*) FROM orders") == "40"
+    page.browser.back()
+    page.until("the list is back", lambda: len(page.all("#jobs tr")) == 2)
+
+
+def test_a_file_that_is_not_taken(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    page.sign_in(ROOT)
+    page.hand_in(orders(gate.folder / "what is it.xlsx", 5))
+    card = page.upload("what is it.xlsx", "refused")
+    assert "file.no_spec" in card.text
+    assert any("422" in complaint for complaint in page.complaints())
+    page.link("Send it again", ".upload").click()
+    page.upload("what is it.xlsx", "loaded")
+    empty = gate.folder / "orders broken.xlsx"
+    empty.write_bytes(b"this is no workbook at all \0\1\2")
+    page.hand_in(empty)
+    assert "Nothing was loaded" in page.upload("orders broken.xlsx", "rejected").text
+    page.link("Job 2", ".upload").click()
+    page.says("the file", ".errors .place")
+
+
+def test_the_list_is_filtered_and_goes_on(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    for number in range(30):
+        orders(gate.inbox / f"orders {number:02}.xlsx", 2, start=number * 10, bad=(0,) if number == 4 else ())
+    gate.until(lambda: gate.all_finished(30), "all files have ended")
+    page.sign_in(ROOT)
+    page.until("a page of jobs", lambda: len(page.all("#jobs tr")) == 25)
+    page.link("Show older jobs").click()
+    page.until("all jobs", lambda: len(page.all("#jobs tr")) == 30)
+    assert not page.all("#older")
+    page.one("#filter-text").send_keys("ORDERS 1")
+    page.until("ten jobs", lambda: len(page.all("#jobs tr")) == 10)
+    page.one("#filter-text").clear()
+    page.one("#filter-text").send_keys(" ")
+    page.one("#filter-state").send_keys("partial")
+    page.until("one job", lambda: [row[1] for row in page.cells("#jobs")] == ["orders 04.xlsx"])
+    assert "state=partial" in page.browser.current_url
+    page.browser.refresh()
+    page.until("the filter is kept", lambda: [row[1] for row in page.cells("#jobs")] == ["orders 04.xlsx"])
+    page.one("#filter-state").send_keys("dead")
+    page.says("No job passes these filters")
+
+
+def test_what_happens_elsewhere_appears_by_itself(
+    page: PageDriver, gate: Headgate, orders: Callable[..., Path]
+) -> None:
+    page.sign_in(ROOT)
+    page.until("events come", lambda: page.text("#live-text") == "live")
+    orders(gate.inbox / "orders-by-folder.xlsx", 12)
+    page.until(
+        "the job is shown",
+        lambda: [row[1:4] for row in page.cells("#jobs")] == [["orders-by-folder.xlsx", "orders", "loaded"]],
+    )
+    assert gate.stop(gate.processes[-1]) == 0
+    page.until("the page knows", lambda: page.text("#live-text") == "not connected")
+    gate.start_ready()
+    page.until("a restart has ended the session", lambda: page.browser.current_url.endswith("/login?next=%2F"))
+    page.complaints()  # refused connections and the 401 are noted by the browser
+    page.one("#token").send_keys(ROOT)
+    page.link("Sign in").click()
+    page.until("the list is back", lambda: page.all("#jobs tr"))
+
+
+@contextmanager
+def frozen(processes: list[psutil.Process]) -> Iterator[None]:
+    """Stop processes as they stand: what they work on goes on later, or never."""
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+def test_cancel_and_try_again(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    page.sign_in(ROOT)
+    page.hand_in(orders(gate.folder / "orders 1.xlsx", 2))
+    page.upload("orders 1.xlsx", "loaded")
+    with frozen(psutil.Process(gate.processes[-1].pid).children(recursive=True)):
+        page.hand_in(orders(gate.folder / "orders 2.xlsx", 30, start=100))
+        page.upload("orders 2.xlsx", "running")
+        page.link("orders 2.xlsx", "#jobs").click()
+        page.link("Cancel this job", "#job").click()
+        page.link("No, leave it", "dialog").click()
+        assert page.text("#job .state") == "running"
+        page.link("Cancel this job", "#job").click()
+        page.link("Yes, cancel it", "dialog").click()
+        page.says("Cancelled", "#job")
+    page.link("Try again", "#job").click()
+    page.says("All 30 rows are in the table", "#job")
+    assert "retried" in page.text("#job .history")
+    assert gate.scalar("SELECT count(*) FROM orders") == "32"
+
+
+def test_names_and_values_are_text(page: PageDriver, gate: Headgate) -> None:
+    name = f"orders {MARKUP.replace('/', '')}.xlsx"
+    with xlsxwriter.Workbook(gate.folder / name) as book:
+        sheet = book.add_worksheet("订单")
+        sheet.write_row(0, 0, ["订单号", "买家", "数量", "单价"])
+        sheet.write_row(1, 0, [f"{10**17}", MARKUP, 1, 1])
+        sheet.write_row(2, 0, [f"{10**17 + 1}", "b", MARKUP, 1])
+    page.sign_in(ROOT)
+    page.hand_in(gate.folder / name)
+    page.upload(name, "partial")
+    page.link("See the rejected rows").click()
+    page.says(MARKUP, ".errors .raw code")
+    page.says(name, "h1")
+    assert page.script('return document.querySelectorAll("#content img").length') == 0
+    assert page.browser.title.startswith("orders <img")
+
+
+def test_by_keyboard_alone(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    file = orders(gate.folder / "orders.xlsx", 20, bad=(2,))
+    page.go("/")
+    page.press(ROOT, Keys.ENTER)
+    page.until("somebody is signed in", lambda: page.all("#home"))
+    page.press(Keys.TAB)
+    assert page.focused.text == "Skip to content"
+    page.press(Keys.ENTER)
+    field = page.tab_to("#file")
+    assert field.accessible_name == "Choose files"
+    field.send_keys(str(file))  # the dialogue of the system is the system's
+    page.upload("orders.xlsx", "partial")
+    page.tab_to("a", "See the rejected rows")
+    page.press(Keys.ENTER)
+    page.until(
+        "the heading has the focus", lambda: page.focused.tag_name == "h1" and page.focused.text == "orders.xlsx"
+    )
+    page.tab_to("a", "Download the annotated workbook")
+    page.press(Keys.ENTER)
+    page.downloaded("rejects-1.xlsx")
+    page.tab_to("#fix-file")
+    page.press(Keys.SHIFT, Keys.TAB)
+    page.go("/")
+    page.tab_to("#filter-state")
+    page.press("p")
+    page.until("the list is filtered", lambda: "state=partial" in page.browser.current_url)
+    page.tab_to("#jobs a", "orders.xlsx")
+    outline = page.script("return getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid", "what has the focus can be seen"
+
+
+def test_on_a_phone(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    emulate(page.browser, size=PHONE, dark=False)
+
+    def fits() -> None:
+        wide = page.script("return document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, f"the page is {wide} px too wide"
+        small = page.script(
+            'return [...document.querySelectorAll("button, .button, select, input:not([type=hidden], [type=file])")]'
+            ".filter(e => e.offsetParent && !e.matches('.quiet')).map(e => [e.textContent || e.id, e.offsetHeight])"
+            ".filter(([, height]) => height < 44)"
+        )
+        assert small == [], "fingers need 44 px"
+
+    page.go("/")
+    fits()
+    page.sign_in(SHOP)
+    page.hand_in(orders(gate.folder / f"orders {'with a very long name ' * 5}.xlsx", 40, bad=(3, 7)))
+    page.upload("very long name", "partial")
+    fits()
+    page.link("See the rejected rows").click()
+    page.says("cell.type", ".errors")
+    fits()
+    label = page.script('return getComputedStyle(document.querySelector(".errors td"), "::before").content')
+    assert label == '"Place"', "a row is a card, and each value says what it is"
+
+
+def test_who_may_only_look(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    orders(gate.inbox / "orders.xlsx", 10, bad=(1,))
+    gate.until(lambda: gate.all_finished(1), "the file has ended")
+    page.sign_in(VIEWER)
+    page.until("the job is shown", lambda: len(page.all("#jobs tr")) == 1)
+    assert not page.all("#hand-in")
+    page.link("orders.xlsx", "#jobs").click()
+    page.says("cell.type", ".errors")
+    assert not page.all("#fix-file, [data-do=cancel], [data-do=retry]")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_nothing_stands_in_anybodys_way(
+    page: PageDriver,
+    gate: Headgate,
+    orders: Callable[..., Path],
+    size: tuple[int, int],
+    dark: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    """Everything that axe can find against WCAG 2.1 AA, contrast included."""
+    emulate(page.browser, size=size, dark=dark)
+    axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+    problems = []
+
+    def examine(view: str) -> None:
+        page.script(axe)
+        found = page.browser.execute_async_script(
+            "const done = arguments[1];"
+            "axe.run(document, {runOnly: {type: 'tag', values: arguments[0]}}).then("
+            "({violations}) => done(violations.map(({id, nodes}) => [id, nodes.map(({html}) => html)])),"
+            "(error) => done([String(error)]))",
+            ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
+        )
+        problems.extend((view, one) for one in found)
+
+    page.go("/")
+    examine("the door")
+    page.sign_in(ROOT)
+    page.hand_in(orders(gate.folder / "orders.xlsx", 40, bad=(3,)), orders(gate.folder / "other.xlsx", 3))
+    page.upload("orders.xlsx", "partial")
+    page.upload("other.xlsx", "refused")
+    page.complaints()
+    page.until("the list", lambda: len(page.all("#jobs tr")) == 1)
+    examine("home")
+    page.link("See the rejected rows").click()
+    page.says("cell.type", ".errors")
+    examine("a job")
+    assert problems == [], json.dumps(problems, ensure_ascii=False, indent=1)

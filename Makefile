@@ -9,7 +9,7 @@ BIN := .venv/bin
 .PHONY: help demo test check bench docs screenshots format clean services gotools dashboards manifests
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 .venv/bin/pip:
 	@deploy/make-venv.sh "$(PYTHON)" .venv
@@ -44,7 +44,12 @@ check: .venv/.dev services gotools ## format, lint, types, rules, contracts
 	$(BIN)/mypy
 	MYPYPATH=grafana $(BIN)/mypy grafana/build.py
 	deploy/check-monitoring.sh
+	$(BIN)/python alerts/mutate.py
 	$(BIN)/python -m pytest tests/contract
+
+.PHONY: mutate-rules
+mutate-rules: .venv/.dev services ## bend every rule and see that a test notices
+	$(BIN)/python alerts/mutate.py
 
 bench: .venv/.bench services ## measure beside what people use today (ROWS=200000 ROUNDS=5 FAST=1)
 	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(FAST),--fast)

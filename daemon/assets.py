@@ -12,6 +12,7 @@ SHIPPED: Final = (
     "prometheus.yml",
     "alerts/alertmanager.yml",
     "alerts/rules",
+    "alerts/templates",
     "grafana/dashboards",
     "grafana/provisioning",
     "deploy/headgate.service",

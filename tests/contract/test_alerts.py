@@ -1,0 +1,239 @@
+"""The rules, Alertmanager's configuration and the runbooks say the same, and of metrics that there are."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from daemon.telemetry import CATALOGUE
+
+ROOT = Path(__file__).resolve().parents[2]
+ALERTS = ROOT / "alerts"
+RULES: list[dict[str, Any]] = [
+    rule
+    for path in sorted((ALERTS / "rules").glob("*.yml"))
+    for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+ALERTING = [rule for rule in RULES if "alert" in rule]
+NAMES = sorted({rule["alert"] for rule in ALERTING})
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+ROUTING = yaml.safe_load((ALERTS / "alertmanager.yml").read_text(encoding="utf-8"))
+RUNBOOKS = dict(
+    re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE | re.DOTALL)
+)
+KINDS = {definition.name: definition.kind for definition in CATALOGUE}
+OF_OTHERS = {
+    # Prometheus's own, about each target.
+    "up": "gauge",
+    "scrape_duration_seconds": "gauge",
+    # The client library's.
+    "process_start_time_seconds": "gauge",
+}
+WORDS = {
+    *("and", "or", "unless", "on", "by", "without", "group_left", "sum", "max", "rate", "increase", "absent", "vector"),
+    *("scalar", "time", "histogram_quantile", "predict_linear"),
+}
+COMPONENTS = {"headgate", "ingest", "executors", "database", "loop", "machine"}
+DESIGNED = set(
+    """
+    Down Absent DatasetStale DatasetNeverLoaded IngestErrorBudgetBurn BacklogOld BacklogFilling DeadJobs RowsUnaccounted
+    ExecutorSaturated ExecutorStalled WorkerCrashLoop OutOfMemoryKill DbPoolTimeouts DbPoolWaitHigh DbPoolLeak
+    DbServerConnectionsHigh DatabaseDown LoopWedged LoopLagHigh CpuHigh MemoryHigh MemoryNearLimit CpuThrottled
+    ConfigReloadFailed CollectorFailed ScrapeSlow LabelOverflow DiskSpoolLow Watchdog
+    """.split()  # noqa: SIM905  # thirty lines of one word each say no more
+)
+
+
+def identity(rule: dict[str, Any]) -> str:
+    return f"{rule['alert']}-{rule['labels']['severity']}"
+
+
+def metric_names(expr: str) -> set[str]:
+    """The names of metrics in PromQL: what is left without matchers, ranges, label lists, functions and words."""
+    bare = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^]]*\]|\b(?:by|on|without|group_left)\s*\([^)]*\)', " ", expr)
+    return set(re.findall(r"[a-z_][\w:]*", bare)) - WORDS
+
+
+# -- rules -----------------------------------------------------------------------------------------------
+
+
+def test_every_alert_of_the_design_is_there_and_no_other() -> None:
+    assert {name.removeprefix("Headgate") for name in NAMES} == DESIGNED
+
+
+@pytest.mark.parametrize("rule", ALERTING, ids=identity)
+def test_an_alert_says_what_it_must(rule: dict[str, Any]) -> None:
+    assert set(rule["labels"]) == {"severity", "component"}, "a label that varies makes another alert each time"
+    assert rule["labels"]["severity"] in {"critical", "warning", "info"}
+    assert rule["labels"]["component"] in COMPONENTS
+    notes = rule["annotations"]
+    assert set(notes) == {"summary", "description", "runbook_url", "dashboard_url"}
+    assert "{{" not in notes["summary"]
+    assert notes["runbook_url"] == f"{{{{ $externalLabels.runbooks_url }}}}docs/runbooks.md#{rule['alert'].lower()}"
+    assert notes["dashboard_url"].startswith("{{ $externalLabels.grafana_url }}/d/headgate-")
+
+
+@pytest.mark.parametrize("rule", ALERTING, ids=identity)
+def test_a_missing_target_is_waited_for(rule: dict[str, Any]) -> None:
+    """Two scrapes at least, at the interval that is shipped."""
+    if re.search(r"\b(up|absent)\b", rule["expr"]):
+        assert rule["for"] in {"1m", "5m"}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
+def test_every_metric_of_a_rule_is_exported(rule: dict[str, Any]) -> None:
+    for name in metric_names(rule["expr"]):
+        family = re.sub(r"_(bucket|count|sum)$", "", name)
+        assert name in RECORDED or name in KINDS or name in OF_OTHERS or KINDS.get(family) == "histogram", name
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
+def test_rates_are_of_counters_and_lines_are_through_gauges(rule: dict[str, Any]) -> None:
+    for function, name in re.findall(r"\b(rate|increase|predict_linear)\((\w+)", rule["expr"]):
+        kind = KINDS.get(name) or KINDS[re.sub(r"_(bucket|count|sum)$", "", name)]
+        assert (kind == "gauge") == (function == "predict_linear"), (function, name)
+
+
+def test_every_label_that_a_text_names_is_kept_by_the_expression() -> None:
+    """promtool's tests compare the texts word for word; a label that is missing reads as two spaces or an odd end."""
+    for path in sorted((ALERTS / "tests").glob("*.yml")):
+        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+            for check in test.get("alert_rule_test", ()):
+                for alert in check["exp_alerts"]:
+                    text = " ".join(alert["exp_annotations"].values())
+                    assert "  " not in text, (path.name, text)
+                    assert not re.search(r"<no value>|%!|=&|=$|\( ", text), (path.name, text)
+
+
+@pytest.mark.parametrize("rule", ALERTING, ids=identity)
+def test_every_alert_is_tested_silent_and_firing(rule: dict[str, Any]) -> None:
+    silent = firing = False
+    for path in (ALERTS / "tests").glob("*.yml"):
+        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+            for check in test.get("alert_rule_test", ()):
+                if check["alertname"] == rule["alert"]:
+                    severities = {alert["exp_labels"]["severity"] for alert in check["exp_alerts"]}
+                    firing |= rule["labels"]["severity"] in severities
+                    silent |= rule["labels"]["severity"] not in severities
+    assert firing
+    assert silent or rule["alert"] == "HeadgateWatchdog"
+
+
+# -- runbooks and dashboards -----------------------------------------------------------------------------
+
+
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
+    assert sorted(RUNBOOKS) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_runbook_answers_four_questions(name: str) -> None:
+    parts = re.findall(r"^\*\*(.+?)\.\*\* (.+)", RUNBOOKS[name], re.MULTILINE)
+    assert [head for head, _ in parts] == ["Meaning", "First look", "What to do", "Silence"]
+    assert f"alertname={name} " in RUNBOOKS[name].rpartition("**Silence.**")[2]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_in_runbooks_lead_to_runbooks(name: str) -> None:
+    for target in re.findall(r"\]\(#(\w+)\)", RUNBOOKS[name]):
+        assert target in {one.lower() for one in NAMES}
+
+
+def boards() -> dict[str, dict[str, Any]]:
+    found = [json.loads(path.read_text()) for path in (ROOT / "grafana" / "dashboards").glob("*.json")]
+    return {board["uid"]: board for board in found}
+
+
+def test_dashboards_that_alerts_link_to_exist() -> None:
+    linked = {re.findall(r"/d/([\w-]+)", rule["annotations"]["dashboard_url"])[0] for rule in ALERTING}
+    assert linked <= set(boards())
+
+
+def test_panels_that_runbooks_name_exist() -> None:
+    titles = {panel["title"] for board in boards().values() for panel in board["panels"]}
+    named = {
+        re.sub(r"\s+", " ", one)
+        for text in RUNBOOKS.values()
+        for one in re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text)
+    }
+    assert named
+    assert named <= titles
+
+
+# -- Alertmanager ----------------------------------------------------------------------------------------
+
+
+def receiver_of(rule: dict[str, Any]) -> str:
+    """Who is to be told, in words of this test, not of the configuration."""
+    severity, component = rule["labels"]["severity"], rule["labels"]["component"]
+    if rule["alert"] == "HeadgateWatchdog":
+        return "dead-mans-switch"
+    if severity == "critical":
+        return {"database": "on-call-database", "ingest": "on-call-ingest"}.get(component, "on-call")
+    if severity == "warning":
+        return {"database": "database", "ingest": "ingest"}.get(component, "operators")
+    return "notes"
+
+
+@pytest.mark.parametrize("rule", ALERTING, ids=identity)
+def test_an_alert_reaches_its_receiver(rule: dict[str, Any], amtool: Path) -> None:
+    labels = {"alertname": rule["alert"], "job": "headgate", "instance": "a:9847", **rule["labels"]}
+    done = subprocess.run(
+        [
+            *(amtool, "config", "routes", "test", f"--config.file={ALERTS / 'alertmanager.yml'}"),
+            f"--verify.receivers={receiver_of(rule)}",
+            *(f"{name}={value}" for name, value in labels.items()),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def routes(route: dict[str, Any], above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+    matchers = (*above, *route.get("matchers", ()))
+    return [(matchers, route), *(one for child in route.get("routes", ()) for one in routes(child, matchers))]
+
+
+def test_warnings_are_muted_off_hours_and_nothing_critical_ever() -> None:
+    found = routes(ROUTING["route"])
+    assert len(found) > 5
+    for matchers, route in found:
+        quiet = any(one in {'severity = "warning"', 'severity = "info"'} for one in matchers)
+        assert (route.get("mute_time_intervals") == ["off-hours"]) == quiet, matchers
+
+
+def test_alerts_are_grouped_by_job_and_name_everywhere() -> None:
+    assert [route["group_by"] for _, route in routes(ROUTING["route"]) if "group_by" in route] == [["job", "alertname"]]
+
+
+def test_receivers_tell_when_it_is_over_and_keep_secrets_in_files() -> None:
+    for receiver in ROUTING["receivers"]:
+        for config in [*receiver.get("email_configs", ()), *receiver.get("webhook_configs", ())]:
+            assert config["send_resolved"] == (receiver["name"] != "dead-mans-switch"), receiver["name"]
+        for config in receiver.get("webhook_configs", ()):
+            assert config["http_config"]["authorization"]["credentials_file"].startswith("/etc/alertmanager/secrets/")
+    text = (ALERTS / "alertmanager.yml").read_text()
+    assert not re.search(r"(password|token|credentials|secret): ", text)
+
+
+def test_only_the_watchdog_goes_to_the_dead_mans_switch() -> None:
+    switch = [matchers for matchers, route in routes(ROUTING["route"]) if route.get("receiver") == "dead-mans-switch"]
+    assert switch == [('alertname = "HeadgateWatchdog"',)]
+
+
+def test_inhibition_names_both_alerts_and_compares_labels() -> None:
+    """With no name on a side, alerts of anybody without the labels of `equal` would hold each other back."""
+    for rule in ROUTING["inhibit_rules"]:
+        for side in ("source_matchers", "target_matchers"):
+            assert any(matcher.startswith("alertname") for matcher in rule[side]), rule
+        assert {"job", "instance"} <= set(rule["equal"])

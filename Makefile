@@ -9,7 +9,7 @@ BIN := .venv/bin
 .PHONY: help demo test check bench docs screenshots format clean services gotools dashboards manifests
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 .venv/bin/pip:
 	@deploy/make-venv.sh "$(PYTHON)" .venv

@@ -1,4 +1,4 @@
-"""The rules, Alertmanager's configuration and the runbooks say the same, and of metrics that there are."""
+"""The rules, Alertmanager's configuration and the runbooks say the same."""
 
 from __future__ import annotations
 
@@ -23,23 +23,11 @@ RULES: list[dict[str, Any]] = [
 ]
 ALERTING = [rule for rule in RULES if "alert" in rule]
 NAMES = sorted({rule["alert"] for rule in ALERTING})
-RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 ROUTING = yaml.safe_load((ALERTS / "alertmanager.yml").read_text(encoding="utf-8"))
 RUNBOOKS = dict(
     re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE | re.DOTALL)
 )
 KINDS = {definition.name: definition.kind for definition in CATALOGUE}
-OF_OTHERS = {
-    # Prometheus's own, about each target.
-    "up": "gauge",
-    "scrape_duration_seconds": "gauge",
-    # The client library's.
-    "process_start_time_seconds": "gauge",
-}
-WORDS = {
-    *("and", "or", "unless", "on", "by", "without", "group_left", "sum", "max", "rate", "increase", "absent", "vector"),
-    *("scalar", "time", "histogram_quantile", "predict_linear"),
-}
 COMPONENTS = {"headgate", "ingest", "executors", "database", "loop", "machine"}
 DESIGNED = set(
     """
@@ -53,12 +41,6 @@ DESIGNED = set(
 
 def identity(rule: dict[str, Any]) -> str:
     return f"{rule['alert']}-{rule['labels']['severity']}"
-
-
-def metric_names(expr: str) -> set[str]:
-    """The names of metrics in PromQL: what is left without matchers, ranges, label lists, functions and words."""
-    bare = re.sub(r'"[^"]*"|\{[^}]*\}|\[[^]]*\]|\b(?:by|on|without|group_left)\s*\([^)]*\)', " ", expr)
-    return set(re.findall(r"[a-z_][\w:]*", bare)) - WORDS
 
 
 # -- rules -----------------------------------------------------------------------------------------------
@@ -85,13 +67,6 @@ def test_a_missing_target_is_waited_for(rule: dict[str, Any]) -> None:
     """Two scrapes at least, at the interval that is shipped."""
     if re.search(r"\b(up|absent)\b", rule["expr"]):
         assert rule["for"] in {"1m", "5m"}
-
-
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
-def test_every_metric_of_a_rule_is_exported(rule: dict[str, Any]) -> None:
-    for name in metric_names(rule["expr"]):
-        family = re.sub(r"_(bucket|count|sum)$", "", name)
-        assert name in RECORDED or name in KINDS or name in OF_OTHERS or KINDS.get(family) == "histogram", name
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
@@ -237,3 +212,15 @@ def test_inhibition_names_both_alerts_and_compares_labels() -> None:
         for side in ("source_matchers", "target_matchers"):
             assert any(matcher.startswith("alertname") for matcher in rule[side]), rule
         assert {"job", "instance"} <= set(rule["equal"])
+
+
+# -- the page for operators ------------------------------------------------------------------------------
+
+
+def test_the_page_lists_every_alert_with_its_severities_and_summary() -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    for name in NAMES:
+        rules = [rule for rule in ALERTING if rule["alert"] == name]
+        severities = ", ".join(rule["labels"]["severity"] for rule in rules)
+        component, summary = rules[0]["labels"]["component"], rules[0]["annotations"]["summary"]
+        assert f"| [{name}](runbooks.md#{name.lower()}) | {severities} | {component} | {summary} |" in page

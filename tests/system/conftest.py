@@ -196,6 +196,15 @@ class Headgate:
         )
         return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
 
+    def execute(self, statement: str) -> None:
+        """Change the target database by its own client, as somebody else's tool would."""
+        if self.database_url.startswith("sqlite"):
+            with sqlite3.connect(self.database_url.partition(":///")[2], timeout=30) as connection:
+                connection.execute(statement)
+            connection.close()
+        else:
+            self.rows(statement)
+
     def scalar(self, statement: str) -> str:
         return str(self.rows(statement)[0][0])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from api_caller import Api
 
 if TYPE_CHECKING:
     from conftest import Headgate
@@ -26,51 +26,6 @@ till submit till-token-0123456789
 eyes read read-token-0123456789
 both submit,read both-token-0123456789
 """
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass
-class Api:
-    """Speaks to a daemon as one principal."""
-
-    url: str
-    token: str
-
-    def __call__(
-        self, path: str, *, method: str = "GET", body: bytes | None = None, headers: dict[str, str] | None = None
-    ) -> Answer:
-        request = urllib.request.Request(self.url + path, data=body, method=method)  # noqa: S310  # loopback only
-        request.add_header("Authorization", f"Bearer {self.token}")
-        for name, value in (headers or {}).items():
-            request.add_header(name, value)
-        try:
-            with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310  # loopback only
-                return Answer(response.status, dict(response.headers), response.read())
-        except urllib.error.HTTPError as error:
-            return Answer(error.code, dict(error.headers), error.read())
-
-    def submit(self, content: bytes, query: str = "dataset=orders&name=orders.xlsx", **headers: str) -> Answer:
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self(f"/jobs?{query}", method="POST", body=content, headers=given)
-
-    def wait(self, job: int, *, seconds: float = 30) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found: dict[str, Any] = self(f"/jobs/{job}").json
-            if found["finished_at"] is not None:
-                return found
-            time.sleep(0.05)
-        raise AssertionError(found)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from .jobs import ERRORS_SHOWN, Job, RowCounts, State
+from .jobs import ERRORS_SHOWN, TERMINAL, Job, RowCounts, State
 from .tables import build_tables
 
 if TYPE_CHECKING:
@@ -130,6 +130,20 @@ class JobQueries:
         if where.text:
             scanned.append(partial(_contains, where.text))
         return indexed, scanned
+
+    async def by_origin(self, paths: Sequence[str]) -> list[Job]:
+        """Return the jobs that files of watched folders became, in the order of their numbers."""
+        table = self.tables.job
+        statement = sa.select(table).where(table.c.origin.in_(paths)).order_by(table.c.id)
+        async with self._database.read() as connection:
+            return [job_from_row(row) for row in (await connection.execute(statement)).mappings()]
+
+    async def ended(self, ids: Sequence[int]) -> list[Job]:
+        """Return those of the jobs that have reached their terminal state."""
+        table = self.tables.job
+        statement = sa.select(table).where(table.c.id.in_(ids), table.c.state.in_(TERMINAL))
+        async with self._database.read() as connection:
+            return [job_from_row(row) for row in (await connection.execute(statement)).mappings()]
 
     async def records(self, job_id: int, *, limit: int, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
         """Return up to `limit` error records of a job with their numbers, those above the number `after` only."""

@@ -38,6 +38,14 @@ class RowCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The file of a watched folder that a submission is, by its path and by what changes when it does."""
+
+    path: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """A workbook that lies in the spool, fsynced, and wants a row in the ledger."""
 
@@ -51,6 +59,7 @@ class Submission:
     fixes_job: int | None = None
     submitter: str | None = None
     idempotency_key: str | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +86,8 @@ class Job:
     submitter: str | None = None
     idempotency_key: str | None = None
     cancelled_by: str | None = None
+    origin: str | None = None
+    origin_stamp: str | None = None
     rows: RowCounts = field(default_factory=RowCounts)
     errors_total: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -155,6 +155,8 @@ class Ledger:
             fixes_job=submission.fixes_job,
             submitter=submission.submitter,
             idempotency_key=submission.idempotency_key,
+            origin=submission.origin and submission.origin.path,
+            origin_stamp=submission.origin and submission.origin.stamp,
             reason=reason,
             attempt=0,
             crashes=0,

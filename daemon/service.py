@@ -23,6 +23,7 @@ from .event_feed import EventFeed
 from .event_routes import EventRoutes
 from .executors import Executors
 from .exporter import Exporter
+from .filing import Filing
 from .handback import Handback
 from .heartbeat import Heartbeat
 from .intake import Intake, WatchedFolder
@@ -306,15 +307,23 @@ def _web_guard(path: Path | None) -> WebGuard | None:
 def _intake(settings: Settings, core: Core) -> Intake:
     return Intake(
         folders=[
-            WatchedFolder(path=folder.path, dataset=folder.dataset, recursive=folder.recursive)
+            WatchedFolder(
+                path=folder.path.resolve(),
+                dataset=folder.dataset,
+                recursive=folder.recursive,
+                move=folder.taken == "move",
+            )
             for folder in settings.intake.folders
         ],
         scan_seconds=settings.intake.scan_seconds,
+        rescan_seconds=settings.intake.rescan_seconds,
         max_file_bytes=settings.intake.max_file_mb << 20,
         submissions=core.submissions,
+        queries=core.queries,
         spool=core.spool,
         executors=core.executors,
         database=core.database,
+        filing=Filing(executors=core.executors, handback=core.handback, queries=core.queries),
     )
 
 

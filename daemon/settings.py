@@ -152,13 +152,17 @@ class ExecutorSettings(Section):
 
 
 class WatchedFolder(Section):
-    """A folder whose workbooks are taken in; files stay where they are."""
+    """A folder whose workbooks are taken in."""
 
     path: Path = Field(description="The folder. It must exist.")
     dataset: str | None = Field(
         default=None, description="The dataset of every file in it. Without one, the datasets' `match.glob` decides."
     )
     recursive: bool = Field(default=True, description="Whether folders inside it are watched too.")
+    taken: Literal["stay", "move"] = Field(
+        default="stay",
+        description="Whether files stay, or go to `done/` or `rejected/` in the folder when their job has ended.",
+    )
 
 
 class IntakeSettings(Section):
@@ -169,6 +173,9 @@ class IntakeSettings(Section):
     )
     scan_seconds: Seconds = Field(
         default=1.0, description="Time between two looks; a file is taken when two of them saw it unchanged."
+    )
+    rescan_seconds: Seconds = Field(
+        default=30, description="Time between two looks when no change is told of: notifications may be lost."
     )
     max_file_mb: Count = Field(default=200, description="Larger files are refused, in MiB.")
     min_free_mb: Annotated[Whole, Field(ge=0)] = Field(

@@ -191,10 +191,17 @@ class Spool:
 
         """
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        with open(descriptor, "rb", buffering=0) as source:  # noqa: PTH123  # a descriptor, not a path
+        try:
+            return self.receive_open(descriptor, max_bytes)
+        finally:
+            os.close(descriptor)
+
+    def receive_open(self, descriptor: int, max_bytes: int) -> Received:
+        """Take a copy of a regular file that is open for reading; raises what `receive_file` raises."""
+        with open(descriptor, "rb", buffering=0, closefd=False) as source:  # a descriptor, not a path
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
-                raise FileUnstableError(f"{path} is not a regular file")
+                raise FileUnstableError("it is not a regular file")
             if before.st_size > max_bytes:
                 raise FileTooLargeError(f"the file has {before.st_size} bytes, {max_bytes} are allowed")
             upload = self.upload(max_bytes)
@@ -203,7 +210,7 @@ class Spool:
                     upload.write(chunk)
                 after = os.fstat(descriptor)
                 if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-                    raise FileUnstableError(f"{path} changed while it was read")
+                    raise FileUnstableError("it changed while it was read")
                 return upload.keep()
             except BaseException:
                 upload.discard()

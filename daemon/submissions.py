@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ingest.spec import Dataset
 
     from .executors import Executors
-    from .jobs import Job
+    from .jobs import Job, Origin
     from .ledger import Ledger
     from .metrics import Metrics
     from .spool import Received, Spool
@@ -83,6 +83,7 @@ class Submissions:
         adopt: bool = False,
         submitter: str | None = None,
         idempotency_key: str | None = None,
+        origin: Origin | None = None,
     ) -> Job:
         """Enter a received file; after this returns it is acknowledged and reaches exactly one terminal state.
 
@@ -97,6 +98,7 @@ class Submissions:
             fixes_job=fixes.id if fixes else None,
             submitter=submitter,
             idempotency_key=idempotency_key,
+            origin=origin,
         )
         try:
             job = await self._ledger.submit(submission, adopt=adopt)
@@ -115,9 +117,11 @@ class Submissions:
         """Remove a received file that is not entered after all."""
         await self._executors.run_io(self._spool.remove, received.key)
 
-    async def refuse(self, received: Received, *, record: ErrorRecord, file: str, source: str) -> Job:
+    async def refuse(
+        self, received: Received, *, record: ErrorRecord, file: str, source: str, origin: Origin | None = None
+    ) -> Job:
         """Enter a file that no dataset takes: the job is `rejected` at once, and says why."""
-        submission = _submission(received, UNMATCHED, 0, file, source)
+        submission = replace(_submission(received, UNMATCHED, 0, file, source), origin=origin)
         try:
             job = await self._ledger.refuse(submission, record.as_dict())
         finally:

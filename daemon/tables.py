@@ -54,6 +54,8 @@ def build_tables(dialect: str) -> Tables:
         sa.Column("submitter", sa.Text),
         sa.Column("idempotency_key", sa.Text),
         sa.Column("cancelled_by", sa.Text),
+        sa.Column("origin", sa.Text),
+        sa.Column("origin_stamp", sa.Text),
         *(
             sa.Column(f"rows_{name}", sa.BigInteger, nullable=False, default=0)
             for name in (

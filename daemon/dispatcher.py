@@ -125,6 +125,7 @@ class Dispatcher:
         self._slots = Turnstile(places=parallel_parses + LOADS_BESIDE_PARSES, queue_limit=1, queue_timeout_seconds=1)
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
+        self._claiming = asyncio.Lock()
         self._running: set[asyncio.Task[None]] = set()
         # By lease token: a job that was put back may be here again before its first task has ended.
         self._flights: dict[str | None, _Flight] = {}
@@ -147,17 +148,23 @@ class Dispatcher:
             if self._fatal is not None:
                 raise self._fatal
             self._wake.clear()
-            job = await self._claim()
-            if job is None:
+            if not await self._begin_next():
                 self._slots.leave()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
-                continue
+
+    async def _begin_next(self) -> bool:
+        """Claim a job and start it; False if none is due, or no more are begun."""
+        async with self._claiming:
+            job = None if self._closing.is_set() else await self._claim()
+            if job is None:
+                return False
             task = asyncio.create_task(self._run(job), name=f"job-{job.id}")
             self._running.add(task)
             self._flights[job.lease_token] = _Flight(job_id=job.id, task=task)
             task.add_done_callback(self._ended)
             task.add_done_callback(partial(self._landed, job.lease_token))
+            return True
 
     async def __aenter__(self) -> Self:
         """Return itself; `run` is started by the composition, which watches it."""
@@ -171,6 +178,8 @@ class Dispatcher:
         """Claim no more, give the running jobs their time to end, then kill what is left and give it back."""
         self._closing.set()
         self._wake.set()
+        async with self._claiming:
+            pass  # a claim under way begins its job first, which is then drained like the others
         if self._running:
             logger.info("draining", extra={"jobs": len(self._running), "seconds": self._drain_seconds})
             await self._drain()

@@ -197,7 +197,8 @@ class Intake:
             left = []
             for name, file in batch:
                 job = taken.get((watched.origin(name), str(file.stamp)))
-                if job is None:
+                # One that waits in another spool may have lost its file: the ledger decides whose it is.
+                if job is None or (job.state == "queued" and job.spool_id != self._spool.id):
                     left.append((name, file))
                 else:
                     self._taken(watched, file, job)

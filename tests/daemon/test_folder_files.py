@@ -126,4 +126,4 @@ def test_a_target_that_is_a_link_is_not_followed(inbox: Path, outside: Path) -> 
     stamp = list_files(inbox, recursive=True).files["a.xlsx"]
     with pytest.raises(OSError, match=r"symbolic|directory"):
         move(inbox, "a.xlsx", stamp, "done", 1)
-    assert os.listdir(outside) == ["secret.xlsx"]
+    assert [path.name for path in outside.iterdir()] == ["secret.xlsx"]

@@ -49,13 +49,10 @@ def test_taken_files_move_to_where_their_jobs_end(headgate: Headgate, orders: Ca
     headgate.until(lambda: tree(inbox) == expected, "the files are where they belong", process=process)
     sheet = openpyxl.load_workbook(inbox / "rejected" / "orders-some.rejects.xlsx").worksheets[0]
     assert any("many" in str(cell) for row in sheet.iter_rows(values_only=True) for cell in row)
-    assert (
-        "file.no_spec" in (inbox / "rejected" / "unknown.reason.txt").read_text()
-        or "no dataset" in (inbox / "rejected" / "unknown.reason.txt").read_text()
-    )
+    assert "no dataset" in (inbox / "rejected" / "unknown.reason.txt").read_text()
     orders(inbox / "orders-good.xlsx", 6, start=400)
-    headgate.until(lambda: len(tree(inbox)) == len(expected) + 1, "the next of that name", process=process)
-    assert len(list((inbox / "done").glob("orders-good*.xlsx"))) == 2
+    done = inbox / "done"
+    headgate.until(lambda: len(list(done.glob("orders-good*.xlsx"))) == 2, "the next of that name", process=process)
     assert headgate.stop(process) == 0
 
 
@@ -116,7 +113,7 @@ def test_links_pipes_and_what_lies_outside_are_left_alone(
     (headgate.inbox / "orders-bad.xlsx").write_bytes(b"no workbook")
     process = headgate.start_ready()
     headgate.until(lambda: headgate.all_finished(2), "the jobs have ended", process=process)
-    headgate.until(lambda: (headgate.inbox / "done").exists(), "the good file is moved", process=process)
+    headgate.until((headgate.inbox / "done").exists, "the good file is moved", process=process)
     time.sleep(0.5)
     assert {job["file"] for job in headgate.jobs()} == {"orders-bad.xlsx", "orders-\\udcff\\n.xlsx"}
     assert [path.name for path in outside.iterdir()] == ["orders-secret.xlsx"]

@@ -192,8 +192,7 @@ class Intake:
     async def _take_all(self, watched: _Watched) -> None:
         waiting = ((name, file) for name, file in watched.files.items() if file.job_id is None and not file.over)
         while batch := list(islice(waiting, BATCH)):
-            jobs = await self._queries.by_origin([watched.origin(name) for name, _ in batch])
-            taken = {(job.origin, job.origin_stamp): job for job in reversed(jobs)}
+            taken = await self._taken_before(watched, [name for name, _ in batch])
             left = []
             for name, file in batch:
                 job = taken.get((watched.origin(name), str(file.stamp)))
@@ -214,6 +213,16 @@ class Intake:
             if self._closing.is_set() or self._full:
                 return
             await self._take(watched, name, file)
+
+    async def _taken_before(self, watched: _Watched, names: Sequence[str]) -> dict[tuple[str | None, str | None], Job]:
+        """Return the jobs of files that were taken by an earlier process and not moved yet.
+
+        Files that stay are handed in once more by each process, and are then duplicates.
+        """
+        if not watched.folder.move:
+            return {}
+        jobs = await self._queries.by_origin([watched.origin(name) for name in names])
+        return {(job.origin, job.origin_stamp): job for job in reversed(jobs)}
 
     def _taken(self, watched: _Watched, file: _File, job: Job) -> None:
         file.job_id, file.over = job.id, not watched.folder.move

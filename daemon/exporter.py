@@ -8,13 +8,13 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from aiohttp import web
-from prometheus_client.exposition import choose_encoder, gzip_accepted
+from prometheus_client.exposition import gzip_accepted
 
 from .errors import StartupError
+from .exposition import Exposition
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,20 +32,6 @@ GZIP_LEVEL: Final = 1
 Check = Callable[[], str | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
-    """How a client wants the metrics."""
-
-    encode: Callable[[CollectorRegistry], bytes]
-    content_type: str
-    compressed: bool
-
-    def render(self, registry: CollectorRegistry) -> bytes:
-        """Return the whole page; blocking, for as long as the collectors take."""
-        body = self.encode(registry)
-        return gzip.compress(body, compresslevel=GZIP_LEVEL, mtime=0) if self.compressed else body
-
-
 class Exporter:
     """Serves one registry. `healthy` and `ready` return None or the reason why not; its own thread calls them."""
 
@@ -59,7 +45,7 @@ class Exporter:
         ready: Check,
         guard: WebGuard | None = None,
     ) -> None:
-        self._registry, self._host, self.port = registry, host, port
+        self._exposition, self._host, self.port = Exposition(registry), host, port
         self._guard = guard
         self._healthy, self._ready = healthy, ready
         self._thread = threading.Thread(target=self._serve, name="exporter", daemon=True)
@@ -143,28 +129,28 @@ class Exporter:
         return answer
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        form = Form(
-            encode=encode,
-            content_type=content_type,
-            compressed=gzip_accepted(request.headers.get("Accept-Encoding", "")),
-        )
+        write, content_type = self._exposition.choose(request.headers.get("Accept", ""))
+        compressed = gzip_accepted(request.headers.get("Accept-Encoding", ""))
         try:
             async with asyncio.timeout(RENDER_SECONDS):
-                body = await asyncio.shield(self._render(form))
+                body = await asyncio.shield(self._render(write, content_type, compressed=compressed))
         except TimeoutError:
             return web.Response(status=503, text="the metrics took too long to collect\n")
         headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
-        if form.compressed:
+        if compressed:
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers)
 
-    def _render(self, form: Form) -> asyncio.Future[bytes]:
+    def _render(self, write: Callable[[], bytes], content_type: str, *, compressed: bool) -> asyncio.Future[bytes]:
         """Render once for all who ask meanwhile: a slow collector is not run again for each of them."""
-        key = form.content_type, form.compressed
+        key = content_type, compressed
         running = self._rendering.get(key)
         if running is None:
-            running = asyncio.get_running_loop().run_in_executor(self._renderer, form.render, self._registry)
+
+            def render() -> bytes:
+                return gzip.compress(write(), compresslevel=GZIP_LEVEL, mtime=0) if compressed else write()
+
+            running = asyncio.get_running_loop().run_in_executor(self._renderer, render)
             self._rendering[key] = running
             running.add_done_callback(lambda _: self._rendering.pop(key, None))
         return running

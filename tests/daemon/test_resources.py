@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from daemon import resources
+from daemon.cgroup_tree import CgroupTree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +34,7 @@ def test_cgroup_version_2(tmp_path: Path) -> None:
         memory__events="low 0\nhigh 4\nmax 3\noom 2\noom_kill 1\n",
         memory__pressure="some avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\nfull avg10=0.00 total=500000\n",
     )
-    cgroup = resources.find_cgroup(root, membership)
+    cgroup = resources.find_cgroup(CgroupTree(root=root, membership=membership))
     cpu = resources.cpu_use(cgroup)
     assert (cpu.scope, cpu.seconds_total, cpu.throttled_seconds_total) == ("cgroup", 2.5, 0.7)
     assert (cpu.periods_total, cpu.throttled_periods_total) == (10, 3)
@@ -42,6 +43,19 @@ def test_cgroup_version_2(tmp_path: Path) -> None:
     assert dict(memory.events) == {"high": 4, "max": 3, "oom": 2, "oom_kill": 1}
     [pressure] = [one for one in resources.pressures(cgroup, tmp_path / "none") if one.resource == "memory"]
     assert (pressure.waiting_seconds_total, pressure.stalled_seconds_total) == (1.5, 0.5)
+
+
+def test_a_memory_limit_of_a_group_above_binds_too(tmp_path: Path) -> None:
+    root, membership = tmp_path / "cgroup", tmp_path / "membership"
+    membership.write_text("0::/pod/app\n")
+    write(root, cgroup__controllers="cpu memory")
+    write(root / "pod", memory__current="104857600\n", memory__max="209715200\n")
+    write(root / "pod" / "app", cpu__stat="usage_usec 1\n", memory__current="4096\n", memory__max="max\n")
+    memory = resources.memory_use(resources.find_cgroup(CgroupTree(root=root, membership=membership)))
+    assert (memory.working_set_bytes, memory.limit_bytes) == (4096, 209_715_200)
+    (root / "pod" / "memory.max").write_text("104857600\n")
+    changed = resources.memory_use(resources.find_cgroup(CgroupTree(root=root, membership=membership)))
+    assert changed.limit_bytes == 104_857_600
 
 
 @pytest.mark.parametrize("mount", [("cpu", "cpuacct"), ("cpu,cpuacct", "cpu,cpuacct")])
@@ -58,7 +72,7 @@ def test_cgroup_version_1(tmp_path: Path, mount: tuple[str, str]) -> None:
         memory__failcnt="7\n",
         memory__oom_control="oom_kill_disable 0\noom_kill 2\n",
     )
-    cgroup = resources.find_cgroup(root, membership)
+    cgroup = resources.find_cgroup(CgroupTree(root=root, membership=membership))
     cpu, memory = resources.cpu_use(cgroup), resources.memory_use(cgroup)
     assert (cpu.scope, cpu.seconds_total, round(cpu.throttled_seconds_total, 6)) == ("cgroup", 2.5, 0.7)
     assert memory.working_set_bytes == 100_000_000
@@ -71,7 +85,7 @@ def test_the_root_group_of_version_1_is_the_host(tmp_path: Path) -> None:
     membership.write_text("2:cpuacct:/\n1:cpu:/\n0::/\n")
     write(root / "cpuacct", cpuacct__usage="2500000000\n", release_agent="\n")
     write(root / "cpu", cpu__stat="nr_periods 0\n", release_agent="\n")
-    use = resources.cpu_use(resources.find_cgroup(root, membership))
+    use = resources.cpu_use(resources.find_cgroup(CgroupTree(root=root, membership=membership)))
     assert use.scope == "host"
     assert use.seconds_total > 0
 
@@ -80,7 +94,7 @@ def test_a_container_of_version_1_has_its_group_at_the_mount(tmp_path: Path) -> 
     root, membership = tmp_path / "cgroup", tmp_path / "membership"
     membership.write_text("2:cpuacct:/docker/abc\n1:cpu:/docker/abc\n")
     write(root / "cpuacct", cpuacct__usage="2500000000\n")
-    use = resources.cpu_use(resources.find_cgroup(root, membership))
+    use = resources.cpu_use(resources.find_cgroup(CgroupTree(root=root, membership=membership)))
     assert (use.scope, use.seconds_total, use.periods_total) == ("cgroup", 2.5, 0)
 
 
@@ -101,7 +115,7 @@ def test_the_disk_of_a_folder(tmp_path: Path) -> None:
 
 
 def test_without_a_cgroup_the_host_is_told_of(tmp_path: Path) -> None:
-    cgroup = resources.find_cgroup(tmp_path / "none", tmp_path / "none")
+    cgroup = resources.find_cgroup(CgroupTree(root=tmp_path / "none", membership=tmp_path / "none"))
     before = resources.cpu_use(cgroup)
     sum(number * number for number in range(3_000_000))
     after = resources.cpu_use(cgroup)

@@ -63,3 +63,23 @@ def test_promtool_has_nothing_to_say_about_a_running_daemon(
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
     assert headgate.stop(process) == 0
+
+
+def test_work_makes_no_new_series(headgate: Headgate, orders: Callable[..., Path]) -> None:
+    """Whatever can be known is there at 0 from the start: a rate over a new series misses its first step."""
+    process = headgate.start_ready()
+
+    def series() -> set[str]:
+        status, page = headgate.get(f"{headgate.exporter_url}/metrics")
+        assert status == 200
+        return {line.rpartition(" ")[0] for line in page.splitlines() if not line.startswith("#")}
+
+    before = series()
+    orders(headgate.inbox / "orders.xlsx", 25, bad=(3,))
+    orders(headgate.inbox / "orders-again.xlsx", 25, bad=(3,))
+    (headgate.inbox / "orders-broken.xlsx").write_bytes(b"PK no workbook")
+    (headgate.inbox / "unknown.xlsx").write_bytes(b"of no dataset")
+    headgate.until(lambda: headgate.all_finished(4), "the files are dealt with", process=process)
+    headgate.get(f"{headgate.api_url}/health", headgate.token)
+    assert series() == before
+    assert headgate.stop(process) == 0

@@ -136,9 +136,9 @@ def _open_exporter(sources: Sources, settings: Settings) -> Iterator[Problem]:
         except DocumentError as error:
             yield from error.problems
             return
-    if exporter.enabled and not _is_loopback(exporter.host) and not authenticates:
+    if exporter.enabled and not _is_loopback(exporter.host) and not (authenticates or exporter.anonymous):
         reason = "the exporter listens beyond loopback, but everybody may read it"
-        remedy = "name a web.yml with basic_auth_users or client certificates in web_config_file, or use 127.0.0.1"
+        remedy = "name a web.yml with users or client certificates in web_config_file, or set exporter.anonymous"
         yield sources.problem(("exporter", "host"), reason, remedy)
 
 

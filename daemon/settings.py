@@ -262,7 +262,12 @@ class ExporterSettings(Section):
 
     enabled: bool = Field(default=True, description="Whether there is an exporter.")
     host: Host = Field(
-        default="127.0.0.1", description="Address to listen on. Beyond loopback `web_config_file` must authenticate."
+        default="127.0.0.1",
+        description="Address to listen on. Beyond loopback `web_config_file` must authenticate, or `anonymous` be set.",
+    )
+    anonymous: bool = Field(
+        default=False,
+        description="Beyond loopback, let everybody read: for networks that keep others out, as a NetworkPolicy does.",
     )
     web_config_file: Path | None = Field(
         default=None,

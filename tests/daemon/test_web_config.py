@@ -120,6 +120,8 @@ def test_beyond_loopback_somebody_must_be_known(
         hashed = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
         (tmp_path / "web.yml").write_text(web.replace("HASH", f"'{hashed}'"))
         lines.append("  web_config_file: web.yml")
+    (tmp_path / "headgate.yml").write_text("\n".join([*lines, "  anonymous: true"]))
+    assert check(tmp_path / "headgate.yml", {}).problems == ()
     (tmp_path / "headgate.yml").write_text("\n".join(lines))
     problems = [str(problem) for problem in check(tmp_path / "headgate.yml", {}).problems]
     assert (["beyond loopback" in problem for problem in problems] == [True]) == refused

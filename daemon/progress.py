@@ -51,7 +51,7 @@ class Stages:
 
     def sent(self, path: Path, count: int) -> None:
         """Note that so many bytes more have left."""
-        self._progress.update(self._bar(path), advance=count / self._sizes[path], stage="sending")
+        self._progress.update(self._bar(path), advance=count / self._sizes[path], stage=STAGES[0])
 
     def taken(self, path: Path, job: Mapping[str, Any]) -> None:
         """Note the state of a file's job."""
@@ -70,7 +70,7 @@ class Stages:
     def _bar(self, path: Path) -> TaskID:
         if path not in self._bars:
             self._make_room()
-            self._bars[path] = self._progress.add_task(escape(path.name), total=len(STAGES), stage="")
+            self._bars[path] = self._progress.add_task(escape(path.name), total=len(STAGES), stage=STAGES[0])
         return self._bars[path]
 
     def _make_room(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def jobs(
     if watch:
         from .watching import watch as watch_jobs
 
-        run(watch_jobs(client_of(config), limit=limit, filters=filters, as_json=as_json))
+        with suppress(KeyboardInterrupt):  # it is how one leaves
+            run(watch_jobs(client_of(config), limit=limit, filters=filters, as_json=as_json))
         return
 
     async def listed() -> list[dict[str, Any]]:

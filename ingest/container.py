@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 from .errors import rejected
 from .inflate import INFLATE_ERRORS, inflated
 from .textfile import read_text, text_format
+from .unlock import unlocked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,16 +50,17 @@ def sniff(path: Path, limits: Limits) -> Format:
         with Container(path, limits) as container:
             return container.format()
     if start == _OLE:
-        return _sniff_ole(path)
+        return _sniff_ole(path, limits)
     if start.startswith(_BIFF):
         return "xls"
     return text_format(read_text(path), path)
 
 
-def _sniff_ole(path: Path) -> Format:
+def _sniff_ole(path: Path, limits: Limits) -> Format:
     content = path.read_bytes()
     if "EncryptedPackage".encode("utf-16-le") in content:
-        raise rejected("file.encrypted", "the workbook is encrypted with a password")
+        with unlocked(path) as plain, Container(plain, limits) as container:
+            return container.format()
     if _BOOK_STREAM.search(content):
         return "xls"
     raise rejected("file.format_unknown", "the file is an OLE document without a workbook in it")

@@ -13,8 +13,12 @@ _BUILTIN: Final = {
     **dict.fromkeys((18, 19, 20, 21, 32, 33, 34, 35, 45, 47, 55, 56), Kind.TIME),
     22: Kind.DATETIME,
     46: Kind.DURATION,
+    **dict.fromkeys((71, 72, 73, 74, 81), Kind.DATE),
+    **dict.fromkeys((75, 76, 78, 80), Kind.TIME),
+    77: Kind.DATETIME,
+    79: Kind.DURATION,
 }
-"""ECMA-376 part 1, 18.8.30; 27 to 36 and 50 to 58 are the East Asian dates and times."""
+"""ECMA-376 part 1, 18.8.30; 27 to 36 and 50 to 58 are East Asian dates and times, 71 to 81 Thai ones."""
 
 _ELAPSED: Final = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 _LITERAL: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]|general|standard', re.IGNORECASE)

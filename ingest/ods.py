@@ -37,6 +37,8 @@ _CELLS: Final = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
 _NUMBERS: Final = frozenset({"float", "percentage", "currency"})
 _DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DURATION: Final = re.compile(r"(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:[.,]\d+)?)S)?)?")
+_NO_DAY: Final = "1899-12-30T"
+"""Day 0: what is shown as a date has only a time of day."""
 _FIRST_DATE: Final = "1900-01-01"
 """Excel has no earlier ones; they are kept as texts in ISO form."""
 _ERROR_NUMBER: Final = re.compile(r"Err:\d{3}")
@@ -211,6 +213,8 @@ def _count(element: Any, name: str) -> int:
 
 
 def _date(text: str) -> tuple[Kind, str]:
+    if text.startswith(_NO_DAY):
+        return iso_kind_and_serial(text.removeprefix(_NO_DAY), date1904=False)
     return iso_kind_and_serial(text, date1904=False) if text >= _FIRST_DATE else (Kind.TEXT, text)
 
 

@@ -21,9 +21,12 @@ def cell_text(cell: Any) -> str:
 
 
 def _paragraph(element: Any) -> str:
-    """Return the text of a paragraph: white space collapses unless an element of its own stands for it."""
+    """Return the text of a paragraph: white space collapses unless an element of its own stands for it.
+
+    The standard has a last space removed, but LibreOffice writes it as it is, and reads it.
+    """
     if not len(element):
-        return _SPACE.sub(" ", element.text or "").strip(" ")
+        return _SPACE.sub(" ", element.text or "").removeprefix(" ")
     pieces: list[str] = []
     blank = True  # white space that begins a paragraph or follows other white space does not count
     for piece, literal in _pieces(element):
@@ -33,8 +36,6 @@ def _paragraph(element: Any) -> str:
         if text:
             pieces.append(text)
             blank = not literal and text.endswith(" ")
-    if pieces and blank:
-        pieces[-1] = pieces[-1].removesuffix(" ")
     return "".join(pieces)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from .errors import rejected
 from .xmltext import parse_xml
@@ -55,11 +56,20 @@ def relations(container: Container, part: str) -> Relations:
         return {}
     found: Relations = {}
     for element in parse_xml(container.read(source), source):
-        target = element.get("Target", "").replace("\\", "/")
-        full = target if target.startswith("/") else posixpath.join("/", folder, target)
         kind = element.get("Type", "").rpartition("/")[2]
-        found[element.get("Id", "")] = (kind, posixpath.normpath(full).lstrip("/"))
+        found[element.get("Id", "")] = (kind, _full_name(container, folder, element.get("Target", "")))
     return found
+
+
+def _full_name(container: Container, folder: str, target: str) -> str:
+    """Return the part that a target means: relative to its source's folder, with or without escapes.
+
+    Some writers name parts from the root on without saying so.
+    """
+    target = target.replace("\\", "/")
+    relative = target if target.startswith("/") else posixpath.join("/", folder, target)
+    full, rooted = (posixpath.normpath(name).lstrip("/") for name in (relative, f"/{target}"))
+    return next((name for name in (full, unquote(full), rooted) if name in container), full)
 
 
 def part_of(container: Container, targets: Relations, kind: str) -> str | None:

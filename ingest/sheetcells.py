@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TYPES: Final = ("", "n", "s", "b", "e", "str", "inlineStr", "d")
 """The types of a cell, ECMA-376 part 1, 18.18.11; the first two are numbers."""
+_WORDS: Final = pa.array(["true", "false"], pa.large_string())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,15 +65,18 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
         if not here.any():
             continue
         if name in ("", "n"):
-            known = np.minimum(cells.styles[here], len(context.style_kinds) - 1)
-            kinds[here] = context.style_kinds[known]
+            styles = cells.styles[here]
+            kinds[here] = context.style_kinds[np.where(styles < len(context.style_kinds), styles, 0)]
         elif name == "s":
             kinds[here] = Kind.TEXT
             values = _shared(values, here & filled, context)
         elif name in ("str", "inlineStr"):
             kinds[here] = Kind.TEXT
-        elif name in ("b", "e"):
-            kinds[here] = Kind.BOOLEAN if name == "b" else Kind.ERROR
+        elif name == "b":
+            kinds[here] = Kind.BOOLEAN
+            values = _booleans(values, here)
+        elif name == "e":
+            kinds[here] = Kind.ERROR
         elif name == "d":
             values = _iso_dates(values, here & filled, kinds, date1904=context.date1904)
         else:
@@ -90,6 +94,14 @@ def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext) -> 
     except (pa.ArrowInvalid, pa.ArrowIndexError) as error:
         raise rejected("file.corrupt_xml", f"{context.name} refers to a shared string that is not there") from error
     return texts if len(texts) == len(values) else pc.replace_with_mask(values, mask, texts)
+
+
+def _booleans(values: pa.LargeStringArray, where: NDArray[np.bool_]) -> pa.LargeStringArray:
+    """Write the words that some writers put down as the digits that all others do."""
+    words = pa.array(where & pc.is_in(values, _WORDS).to_numpy(zero_copy_only=False))
+    return pc.replace_with_mask(
+        values, words, pc.if_else(pc.equal(values.filter(words), "true"), "1", "0").cast(values.type)
+    )
 
 
 def _iso_dates(

@@ -26,13 +26,29 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _DECLARED: Final = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
-_CHINESE: Final = frozenset({"gb2312", "gbk", "gb_2312-80", "x-gbk", "hz-gb-2312", "csgb2312"})
+_WEB: Final = {
+    **dict.fromkeys(("gb2312", "gbk", "gb_2312-80", "x-gbk", "csgb2312"), "gb18030"),
+    **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "us-ascii", "ascii", "x-ansi"), "cp1252"),
+    **dict.fromkeys(("shift_jis", "shift-jis", "x-sjis", "windows-31j"), "cp932"),
+    **dict.fromkeys(("euc-kr", "ks_c_5601-1987", "korean"), "cp949"),
+    **dict.fromkeys(("utf-16", "utf-16le", "utf-16be", "unicode", "unicodefeff"), "utf-8"),
+    "iso-8859-9": "cp1254",
+    "big5": "cp950",
+    "tis-620": "cp874",
+}
+"""What a declared name stands for (WHATWG Encoding Standard); a page in UTF-16 is one by its bytes, not by its word."""
 _SPREADSHEET: Final = "urn:schemas-microsoft-com:office:spreadsheet"
 _OPEN_DOCUMENT: Final = re.compile(r"<[\w.-]+:document\s[^>]*vnd\.oasis\.opendocument\.spreadsheet")
 """A spreadsheet of OpenDocument as one XML file."""
 _MARKUP: Final = re.compile(
     r"\s*<(?:!doctype|!--|\?xml|html|head|body|meta|table|div|style|center|font|p\b)", re.IGNORECASE
 )
+_OTHER_FORMATS: Final = {
+    "SYLK": re.compile(r"ID;P[^\n]*\n(?:[PFBCOEW]|NN|NU);"),
+    "DIF": re.compile(r"TABLE\r?\n0,1\r?\n"),
+    "rich text": re.compile(r"\{\\rtf"),
+}
+"""Formats that may look like delimited text."""
 _TABLE: Final = re.compile(r"<(?:\w+:)?table[\s>]", re.IGNORECASE)
 _SEPARATOR: Final = re.compile(r"sep=([,;\t|])\r?\n")
 _LEAST_CONSISTENT: Final = 0.7
@@ -59,9 +75,8 @@ def read_text(path: Path) -> str:
     declared = _DECLARED.search(content[:4096]) if b"<" in content[:512] else None
     if declared is not None:
         name = declared[1].decode("ascii").lower()
-        encoding = "gb18030" if name in _CHINESE else name
         try:
-            return _decoded(content, codecs.lookup(encoding).name)
+            return _decoded(content, codecs.lookup(_WEB.get(name, name)).name)
         except LookupError as error:
             raise rejected("file.encoding_ambiguous", f"the file declares the unknown encoding {name!r}") from error
     try:
@@ -106,10 +121,14 @@ def text_format(text: str, path: Path) -> TextFormat:
     """Say which kind of table a text holds.
 
     Raises:
-        FileRejectedError: `file.format_unknown`: none.
+        FileRejectedError: `file.format_unknown`: none; `file.empty`.
 
     """
     start = text[:SAMPLE_CHARACTERS]
+    if not text.strip():
+        raise rejected("file.empty", "the file has no text")
+    if other := next((name for name, form in _OTHER_FORMATS.items() if form.match(start)), None):
+        raise rejected("file.format_unknown", f"the file is a {other} file")
     if _SPREADSHEET in start and "<" in start[:10]:
         return "xml2003"
     if _OPEN_DOCUMENT.search(start) and "<" in start[:10]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from .delimited import DelimitedBook
@@ -11,6 +11,7 @@ from .foreign import ForeignBook
 from .htmltable import HtmlBook
 from .ods import OdsBook
 from .spreadsheetml import SpreadsheetMlBook
+from .unlock import is_ole, unlocked
 from .xls import XlsBook
 from .xlsb import XlsbBook
 from .xlsx import XlsxBook
@@ -64,23 +65,29 @@ def open_book(path: Path, found: Format, limits: Limits) -> Iterator[Book]:
         FileRejectedError: it cannot be read, or is beyond the limits.
 
     """
-    book = _open(path, found, limits)
-    try:
+    with ExitStack() as stack:
+        if found != "xls" and is_ole(path):
+            path = stack.enter_context(unlocked(path))
+        try:
+            book = _open(path, found, limits)
+        except FileRejectedError as error:
+            if found != "xls" or error.record.code != "file.encrypted":
+                raise
+            book = _open(stack.enter_context(unlocked(path)), found, limits)
+        stack.callback(book.close)
         yield book
-    finally:
-        book.close()
 
 
 def _open(path: Path, found: Format, limits: Limits) -> Book:
-    if found == "xls":
-        try:
-            return XlsBook(path, limits)
-        except FileRejectedError as error:
-            if error.record.code == "file.encrypted":
-                raise
-            # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more.
-            return ForeignBook(path, limits)
-    return _BOOKS[found](path, limits)
+    if found != "xls":
+        return _BOOKS[found](path, limits)
+    try:
+        return XlsBook(path, limits)
+    except FileRejectedError as error:
+        if error.record.code == "file.encrypted":
+            raise
+        # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more.
+        return ForeignBook(path, limits)
 
 
 def extension_mismatch(path: Path, found: Format) -> ErrorRecord | None:

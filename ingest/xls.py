@@ -13,6 +13,7 @@ import xlrd
 
 from .cells import CellBlock, Kind, Merge, SheetCells, assemble
 from .errors import FileRejectedError, rejected
+from .errorvalues import error_text
 from .numberformat import format_kind
 
 if TYPE_CHECKING:
@@ -47,9 +48,13 @@ class XlsBook:
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._limits = limits
-        with _guarded():
-            # xlrd tells of oddities on standard output unless it is given another place.
-            self._book = xlrd.open_workbook(path, logfile=io.StringIO(), formatting_info=True, ragged_rows=True)
+        try:
+            self._book, self._formats = _opened(path, formats=True), True
+        except FileRejectedError as error:
+            if error.record.code == "file.encrypted":
+                raise
+            # Damaged formats are no reason to give the cells up: which of them are dates is known all the same.
+            self._book, self._formats = _opened(path, formats=False), False
         self._kinds: dict[int, Kind] = {}
 
     def close(self) -> None:
@@ -79,8 +84,12 @@ class XlsBook:
         first = np.repeat(np.cumsum(lengths) - lengths, lengths)
         columns = (np.arange(len(rows)) - first).astype(np.int32)
         kinds = _KIND_OF_TYPE[np.array(types, np.int64)] if types else np.zeros(0, np.uint8)
-        for place in np.flatnonzero(kinds == Kind.DATE).tolist():
-            kinds[place] = self._date_kind(sheet.cell_xf_index(int(rows[place]), int(columns[place])))
+        for place in np.flatnonzero((kinds == Kind.DATE) | (kinds == Kind.NUMBER)).tolist():
+            kinds[place] = (
+                self._kind_of_style(sheet.cell_xf_index(int(rows[place]), int(columns[place])), Kind(kinds[place]))
+                if self._formats
+                else _kind_of_value(Kind(kinds[place]), values[place])
+            )
         keep = np.flatnonzero(kinds != Kind.EMPTY)
         texts = _texts(kinds[keep], [values[place] for place in keep.tolist()])
         block = CellBlock(rows=rows[keep], columns=columns[keep], kinds=kinds[keep], texts=texts)
@@ -90,13 +99,27 @@ class XlsBook:
         ]
         return assemble([block], date1904=self._book.datemode == 1, merges=merges)
 
-    def _date_kind(self, style: int) -> Kind:
-        """Return which of the kinds of dates a cell style shows; xlrd only says that it is one of them."""
+    def _kind_of_style(self, style: int, found: Kind) -> Kind:
+        """Return what a cell style shows a number as; `found` is what xlrd takes it for."""
         if style not in self._kinds:
             form = self._book.format_map.get(self._book.xf_list[style].format_key)
-            kind = Kind.DATE if form is None else format_kind(form.format_str)
-            self._kinds[style] = Kind.DATE if kind == Kind.NUMBER else kind
+            self._kinds[style] = found if form is None else format_kind(form.format_str)
         return self._kinds[style]
+
+
+def _opened(path: Path, *, formats: bool) -> Any:
+    with _guarded():
+        # xlrd tells of oddities on standard output unless it is given another place.
+        return xlrd.open_workbook(path, logfile=io.StringIO(), formatting_info=formats, ragged_rows=True)
+
+
+def _kind_of_value(found: Kind, value: float) -> Kind:
+    """Tell a day from a time of day by the number alone."""
+    if found != Kind.DATE:
+        return found
+    if 0 <= value < 1:
+        return Kind.TIME
+    return Kind.DATE if value.is_integer() else Kind.DATETIME
 
 
 def _texts(kinds: NDArray[np.uint8], values: list[Any]) -> pa.LargeStringArray:
@@ -106,7 +129,7 @@ def _texts(kinds: NDArray[np.uint8], values: list[Any]) -> pa.LargeStringArray:
     texts = np.empty(len(values), object)
     texts[numeric] = pa.array(numbers, pa.float64()).cast(pa.large_string()).to_numpy(zero_copy_only=False)
     texts[~numeric] = [
-        xlrd.error_text_from_code.get(value, "#VALUE!") if kind == Kind.ERROR else value
+        error_text(value) if kind == Kind.ERROR else value
         for kind, value, is_number in zip(kinds.tolist(), values, numeric.tolist(), strict=True)
         if not is_number
     ]

@@ -29,7 +29,6 @@ REFUSED = {
     "issue252.xlsx": "file.corrupt_container",
     # A page of text under a workbook's name.
     "too_small.xls": "file.format_unknown",
-    "issue_385.xls": "file.encrypted",
     "pass_protected.ods": "file.encrypted",
     "pass_protected.xlsb": "file.encrypted",
     "pass_protected.xlsx": "file.encrypted",

@@ -97,6 +97,8 @@ VALUES = [
     (typed("date", "2024-02-29"), "2024-02-29"),
     (typed("date", "2024-02-29T12:30:15.5"), "2024-02-29T12:30:15.5"),
     (typed("date", "1900-01-01"), "1900-01-01"),
+    (typed("date", "1899-12-30T08:30:00"), "08:30:00"),
+    (typed("date", "1899-12-30"), "1899-12-30"),
     (typed("date", "1850-07-01"), "1850-07-01"),
     (typed("time", "PT08H05M09S"), "08:05:09"),
     (typed("time", "PT08H05M09S", 'table:style-name="clock"'), "08:05:09"),
@@ -125,7 +127,7 @@ def test_every_type_of_value(ods: Ods, content: str, shown: str) -> None:
 TEXTS = [
     ("<text:p>a</text:p><text:p>b</text:p>", "a\nb"),
     ("<text:p>a</text:p><text:p/><text:p>b</text:p>", "a\n\nb"),
-    ("<text:p>  a \n  b  </text:p>", "a b"),
+    ("<text:p>  a \n  b  </text:p>", "a b "),
     ('<text:p><text:s text:c="2"/>a<text:s/> b<text:tab/>c<text:line-break/>d<text:s/></text:p>', "  a  b\tc\nd "),
     ("<text:p>one <text:span> two</text:span><text:a> three</text:a></text:p>", "one two three"),
     ("<text:p>x<text:span>y</text:span>&amp;z</text:p>", "xy&z"),

@@ -98,6 +98,10 @@ def test_a_single_column_counts_under_a_name_of_delimited_text_only(write: Calla
         (b"no\0t,te\0xt\n" * 20, "file.format_unknown"),
         ("no,größe\n1,ändern\n".encode("cp1252"), "file.encoding_ambiguous"),
         (b"\xff\xfea\x00b", "file.encoding_ambiguous"),
+        (b"\xef\xbb\xbf\r\n", "file.empty"),
+        ('ID;PWXL;N;E\nP;PGeneral\nC;Y1;X1;K"no"\nC;Y1;X2;K"x"\nE\n', "file.format_unknown"),
+        ('TABLE\n0,1\n"EXCEL"\nVECTORS\n0,2\n""\nTUPLES\n0,3\n""\n', "file.format_unknown"),
+        ("{\\rtf1\\ansi no, x\n}\n", "file.format_unknown"),
         (b"a,b\n1,\xff\xff\n", "file.encoding_ambiguous"),
     ],
 )
@@ -240,3 +244,26 @@ def test_the_xml_of_excel_2003(write: Callable[..., Path], encoding: str) -> Non
 def test_a_damaged_one_is_refused(write: Callable[..., Path], change: tuple[str, str], expected: str) -> None:
     path = write(XML.replace("{encoding}", "utf-8").replace(*change), "x.xls")
     assert code(path) == expected
+
+
+def test_a_title_that_begins_like_sylk(write: Callable[..., Path]) -> None:
+    assert rows(write("ID;Price\nA1;2\n")) == [["ID", "Price"], ["A1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding", "text"),
+    [
+        ("iso-8859-1", "cp1252", "10 € – größer"),
+        ("shift_jis", "cp932", "①注文"),
+        ("gb2312", "gb18030", "订单㐀"),
+        ("unicode", "utf-8", "größer"),
+        ("ks_c_5601-1987", "cp949", "주문"),
+    ],
+)
+def test_pages_declare_their_encodings_loosely(
+    write: Callable[..., Path], declared: str, encoding: str, text: str
+) -> None:
+    page = (
+        f'<html><meta http-equiv="Content-Type" content="text/html; charset={declared}"><table><tr><td>{text}</table>'
+    )
+    assert rows(write(page.encode(encoding), "x.xls")) == [[text]]

@@ -51,7 +51,13 @@ CELLS = [
     ('<c r="A1" t="s"><v>0</v></c>', "zero"),
     ('<c r="A1" t="s"><v>1</v></c>', "rich text"),
     ('<c r="A1" t="b"><v>1</v></c>', "TRUE"),
+    ('<c r="A1" t="b"><v>true</v></c>', "TRUE"),
+    ('<c r="A1" t="b"><v>false</v></c>', "FALSE"),
     ('<c r="A1" t="e"><v>#N/A</v></c>', "#N/A"),
+    ('<c r="A1" t="e" vm="1"><v>#VALUE!</v></c>', "#VALUE!"),
+    ('<c r="A1" s="99"><v>1</v></c>', "1"),
+    ('<c r="A1"><f t="dataTable" ref="A1:A2" dt2D="1" r1="B1" r2="C1"/><v>4</v></c>', "4"),
+    ('<c r="A1" t="str" cm="1"><f t="array" ref="A1">_xlfn.X()</f><v>dynamic</v></c>', "dynamic"),
     ('<c r="A1" t="d"><v>2024-02-29</v></c>', "2024-02-29"),
     ('<c r="A1" t="d"><v>2024-02-29T12:30:00</v></c>', "2024-02-29T12:30:00"),
     ('<c r="A1"><f>1+1</f><v>2</v></c>', "2"),
@@ -180,3 +186,30 @@ def test_a_file_beyond_its_limit_is_refused_before_it_is_read(
     path = package(PLAIN, parts={"xl/media/1.png": random.Random(1).randbytes(2 << 20)})
     spec = dataset({"name": "v", "type": "string"}, limits=Limits(file_mb=1).model_dump())
     assert parsed(path, spec).refusal == "file.too_large"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("target", "part"),
+    [
+        ("/xl/worksheets/sheet1.xml", "xl/worksheets/sheet1.xml"),
+        ("../xl/worksheets/sheet1.xml", "xl/worksheets/sheet1.xml"),
+        ("xl/worksheets/sheet1.xml", "xl/worksheets/sheet1.xml"),
+        ("worksheets\\sheet1.xml", "xl/worksheets/sheet1.xml"),
+        ("Worksheets/SHEET1.XML", "xl/worksheets/sheet1.xml"),
+        ("worksheets/my%20sheet.xml", "xl/worksheets/my sheet.xml"),
+        ("worksheets/my%20sheet.xml", "xl/worksheets/my%20sheet.xml"),
+    ],
+)
+def test_a_sheet_is_found_however_it_is_named(package: Package, target: str, part: str) -> None:
+    sheet = f'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{PLAIN}</sheetData></worksheet>'
+    relations = f'<Relationships><Relationship Id="s1" Type="x/worksheet" Target="{target}"/></Relationships>'
+    path = package("", parts={"xl/_rels/workbook.xml.rels": relations, part: sheet})
+    assert grid(path) == [["1"]]
+
+
+def test_other_office_documents_are_no_workbooks(package: Package) -> None:
+    assert code(package("", parts={"xl/workbook.xml": "<w:document xmlns:w='w'/>"})) == "file.format_unknown"
+
+
+def test_a_workbook_without_relations_is_corrupt(package: Package) -> None:
+    assert code(package(PLAIN, parts={"xl/_rels/workbook.xml.rels": "<Relationships/>"})) == "file.corrupt_container"

@@ -26,7 +26,6 @@ def unlocked(path: Path) -> Iterator[Path]:
     """
     # Takes 50 ms to import, and few workbooks need it.
     import msoffcrypto  # noqa: PLC0415
-    from msoffcrypto.exceptions import DecryptionError, FileFormatError, InvalidKeyError, ParseError  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
         plain = Path(folder) / path.name
@@ -35,11 +34,11 @@ def unlocked(path: Path) -> Iterator[Path]:
                 workbook = msoffcrypto.OfficeFile(source)
                 workbook.load_key(password=_PASSWORD)
                 workbook.decrypt(target)
-        except (DecryptionError, FileFormatError, InvalidKeyError, ParseError) as error:
-            raise rejected("file.encrypted", "the workbook is encrypted with a password") from error
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            # The library has no exception of its own for a damaged container, nor for a cipher it does not know.
-            raise rejected("file.encrypted", f"the workbook is encrypted, and cannot be decrypted: {error}") from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            # The library has no exception of its own for most damages, nor for a cipher that it does not know.
+            raise rejected("file.encrypted", f"the workbook is encrypted with a password: {error}"[:300]) from error
         yield plain
 
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ingest.errors import ErrorRecord, FileRejectedError
 
@@ -17,7 +17,6 @@ from .worktasks import infer_dataset, list_sheets, write_grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 READ_SECONDS: Final = 300.0
 WORKER_BYTES: Final = 2 << 30
@@ -78,14 +77,18 @@ async def _in_worker(path: Path, function: Callable[..., Any], *arguments: objec
         start_timeout_seconds=30.0,
     )
     async with Executors(limits) as executors:
-        try:
-            return await executors.run_cpu(function, *arguments)
-        except WorkerCrashedError as error:
-            raise _refused("file.worker_crash", f"reading {path} killed the worker: {error}") from error
-        except TaskTimeoutError as error:
-            raise _refused("file.timeout", f"reading {path} took longer than {READ_SECONDS:.0f} s") from error
-        except MemoryError as error:
-            raise _refused("file.memory_limit", f"reading {path} needs more than 2 GiB") from error
+        # Whatever becomes of the task, the pool ends in good order before it is told.
+        # Whatever becomes of the task, the pool ends in good order before it is told.
+        outcome = (await asyncio.gather(executors.run_cpu(function, *arguments), return_exceptions=True))[0]
+    if isinstance(outcome, WorkerCrashedError):
+        raise _refused("file.worker_crash", f"reading {path} killed the worker: {outcome}") from outcome
+    if isinstance(outcome, TaskTimeoutError):
+        raise _refused("file.timeout", f"reading {path} took longer than {READ_SECONDS:.0f} s") from outcome
+    if isinstance(outcome, MemoryError):
+        raise _refused("file.memory_limit", f"reading {path} needs more than 2 GiB") from outcome
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 def _refused(code: str, message: str) -> FileRejectedError:

@@ -31,14 +31,14 @@ def write_grid(path: Path, sheet: str | None, form: Literal["csv", "json"], out:
     from ingest.grid import read_grid
 
     with out.open("w", encoding="utf-8", newline="") as text:
-        read_grid(path, _name_or_index(sheet), text, form)
+        read_grid(path, sheet, text, form)
 
 
 def infer_dataset(path: Path, sheet: str | None) -> str:
     """Run `ingest.infer.infer` in a worker."""
     from ingest.infer import infer
 
-    return infer(path, _name_or_index(sheet))
+    return infer(path, sheet)
 
 
 def write_rejected_rows(
@@ -48,7 +48,3 @@ def write_rejected_rows(
     from ingest.rejects import write_rejects
 
     return write_rejects(path, dataset, records, source, out, form)
-
-
-def _name_or_index(sheet: str | None) -> str | int | None:
-    return int(sheet) if sheet is not None and sheet.isdigit() else sheet

@@ -57,8 +57,8 @@ def read_sheets(path: Path) -> tuple[SheetInfo, ...]:
 def read_grid(path: Path, sheet: str | int | None, out: TextIO, form: Literal["csv", "json"]) -> None:
     """Write every physical row of a sheet from row 1, and every column from A, to `out`.
 
-    `sheet` is a name, a 0-based index, or None for the first visible sheet. CSV has ISO dates and times, the
-    shortest text of a number that reads back the same, `TRUE` and `FALSE`, errors as Excel shows them and
+    `sheet` is a name, a 0-based index (digits, too), or None for the first visible one. CSV has ISO dates and times,
+    the shortest text of a number that reads back the same, `TRUE` and `FALSE`, errors as Excel shows them and
     nothing for an empty cell; JSON has one array a row, with numbers, booleans, texts and nulls.
 
     Raises:
@@ -73,7 +73,7 @@ def read_grid(path: Path, sheet: str | int | None, out: TextIO, form: Literal["c
 
 
 def choose_sheet(book: Book, sheet: str | int | None) -> int:
-    """Return the place of a sheet by its name, its 0-based index, or None for the first visible one.
+    """Return the place of a sheet by its name or 0-based index (digits, too), or None for the first visible one.
 
     Raises:
         FileRejectedError: `sheet.missing` or `sheet.hidden_only`.
@@ -89,8 +89,9 @@ def choose_sheet(book: Book, sheet: str | int | None) -> int:
         raise rejected("sheet.missing", "the workbook has no sheet with cells", hint="send a workbook with a sheet")
     if isinstance(sheet, str) and sheet in names:
         return names.index(sheet)
-    if isinstance(sheet, int) and 0 <= sheet < len(names):
-        return sheet
+    index = int(sheet) if isinstance(sheet, int) or (sheet.isascii() and sheet.isdigit()) else -1
+    if 0 <= index < len(names):
+        return index
     known = ", ".join(f"{index} {name!r}" for index, name in enumerate(names))
     raise rejected("sheet.missing", f"there is no sheet {sheet!r}", hint=f"choose one of: {known}")
 

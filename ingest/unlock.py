@@ -38,7 +38,7 @@ def unlocked(path: Path) -> Iterator[Path]:
             raise
         except Exception as error:
             # The library has no exception of its own for most damages, nor for a cipher that it does not know.
-            raise rejected("file.encrypted", f"the workbook is encrypted with a password: {error}"[:300]) from error
+            raise rejected("file.encrypted", "the workbook is encrypted with a password") from error
         yield plain
 
 

@@ -10,6 +10,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+import xlsxwriter
 
 from ingest.errors import FileRejectedError
 from ingest.grid import read_grid, read_sheets
@@ -213,3 +214,16 @@ def test_other_office_documents_are_no_workbooks(package: Package) -> None:
 
 def test_a_workbook_without_relations_is_corrupt(package: Package) -> None:
     assert code(package(PLAIN, parts={"xl/_rels/workbook.xml.rels": "<Relationships/>"})) == "file.corrupt_container"
+
+
+def test_a_sheet_is_chosen_by_name_before_index(tmp_path: Path) -> None:
+    path = tmp_path / "x.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for name in ("2024", "0", "last"):
+            book.add_worksheet(name).write(0, 0, f"in {name}")
+    assert grid(path, "2024") == [["in 2024"]]
+    assert grid(path, "0") == [["in 0"]]
+    assert grid(path, "2") == [["in last"]]
+    assert grid(path, 0) == [["in 2024"]]
+    with pytest.raises(FileRejectedError, match=r"sheet\.missing"):
+        grid(path, "3")

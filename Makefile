@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: help demo test check bench docs screenshots format clean services gotools dashboards manifests
+.PHONY: help demo stack test check bench docs screenshots format clean services gotools dashboards manifests
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -34,6 +34,9 @@ gotools: ## build the checkers that are written in Go, where Go is present
 
 demo: .venv/.runtime ## load the example workbooks on SQLite and watch (ONCE=1: check them and end)
 	@$(BIN)/python examples/demo.py $(if $(ONCE),--once)
+
+stack: .venv/.runtime services ## the demo, watched by Prometheus and Alertmanager (ONCE=1: check them and end)
+	@$(BIN)/python examples/stack.py $(if $(ONCE),--once)
 
 test: .venv/.dev services gotools ## set up and run every test
 	$(BIN)/python -m pytest

@@ -89,17 +89,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Headgate's demo")
     parser.add_argument("--once", action="store_true", help="end when every workbook has reached its state")
     once = parser.parse_args().once
+    sys.exit(outcome(lambda console: demonstrate(console, once=once)))
+
+
+def outcome(work: Callable[[Console], Coroutine[Any, Any, int]]) -> int:
+    """Run what returns an exit code; an error that is expected is one line and 1."""
     to_file = not sys.stdout.isatty()
     console = Console(soft_wrap=to_file, highlight=False, width=FILE_WIDTH if to_file else None)
     try:
-        sys.exit(asyncio.run(demonstrate(console, once=once)))
+        return asyncio.run(work(console))
     except (DocumentError, DemoError, DaemonError) as error:
         console.print(f"demo: {escape(str(error))}", style="red")
-    sys.exit(1)
+    return 1
 
 
-async def demonstrate(console: Console, *, once: bool) -> int:
-    """Start the daemon, follow it through all workbooks, report; return the exit code."""
+async def nothing() -> None:
+    """Do nothing more while the daemon runs."""
+
+
+async def demonstrate(
+    console: Console, *, once: bool, afterwards: Callable[[], Coroutine[Any, Any, None]] = nothing
+) -> int:
+    """Start the daemon, follow it through all workbooks, report, do what comes afterwards; return the exit code."""
     plan, settings = read_plan(), load_settings(CONFIG)
     database = database_file(settings)
     before, started_at = checksums(database, plan), time.time()
@@ -108,6 +119,7 @@ async def demonstrate(console: Console, *, once: bool) -> int:
             async with running_daemon(settings) as daemon:
                 endings = await guarded(follow(console, settings, plan, started_at), daemon, stop, settings)
                 fine = report(console, settings, plan, endings, before)
+                await guarded(afterwards(), daemon, stop, settings)
                 if not once:
                     console.print("the daemon goes on watching examples/inbox; Ctrl-C stops it")
                     await guarded(asyncio.Event().wait(), daemon, stop, settings)

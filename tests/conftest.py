@@ -61,6 +61,11 @@ def prometheus_binary() -> Path:
 
 
 @pytest.fixture(scope="session")
+def alertmanager_binary() -> Path:
+    return _program("prometheus-alertmanager", "prometheus-alertmanager")
+
+
+@pytest.fixture(scope="session")
 def promtool() -> Path:
     return _program("promtool", "prometheus")
 

@@ -65,7 +65,7 @@ class Prometheus:
 def configuration(target: str, interval: str) -> dict[str, Any]:
     """Return prometheus.yml as shipped, but for the target, the intervals and absolute paths of the rules."""
     config: dict[str, Any] = yaml.safe_load((ROOT / "prometheus.yml").read_text(encoding="utf-8"))
-    config["global"] = {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval}
+    config["global"] |= {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval}
     (job,) = config["scrape_configs"]
     assert job["static_configs"][0]["targets"] == [SHIPPED_TARGET]
     job["static_configs"][0]["targets"] = [target]

@@ -142,8 +142,9 @@ def test_what_compose_mounts_exists(compose: dict[str, Any], secrets: Path) -> N
                 continue
             source = Path(volume["source"])
             assert volume["read_only"], source
-            made = secrets / source.name if source.parent.name == "secrets" else source
-            assert made.exists(), source
+            if source.is_relative_to(DEPLOY / "secrets"):
+                source = secrets / source.relative_to(DEPLOY / "secrets")
+            assert source.exists(), source
 
 
 def test_prometheus_and_grafana_find_in_compose_what_their_configurations_name(compose: dict[str, Any]) -> None:
@@ -161,13 +162,18 @@ def test_prometheus_and_grafana_find_in_compose_what_their_configurations_name(c
 
 
 def test_secrets_are_closed_and_kept(secrets: Path) -> None:
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in secrets.iterdir()}
+    def contents() -> dict[str, str]:
+        return {str(path.relative_to(secrets)): path.read_text() for path in secrets.rglob("*") if path.is_file()}
+
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
-    assert modes == {"postgres.password": 0o644, "grafana.password": 0o644, "api.token": 0o600, "database.url": 0o600}
-    before = {path.name: path.read_text() for path in secrets.iterdir()}
-    assert len(set(before.values())) == 4
+    before = contents()
+    closed = {name for name in before if stat.S_IMODE((secrets / name).stat().st_mode) == 0o600}
+    assert closed == {"api.token", "database.url"}, "the two that the daemon reads"
+    named = re.findall(r"_file: /etc/alertmanager/(secrets/[\w-]+)", (ROOT / "alerts" / "alertmanager.yml").read_text())
+    assert {name.replace("secrets", "alertmanager") for name in named} == {name for name in before if "/" in name}
+    assert len(set(before.values())) == len(before) == 4 + len(named)
     assert run(secrets.parent / "make-secrets.sh").returncode == 0
-    assert before == {path.name: path.read_text() for path in secrets.iterdir()}
+    assert contents() == before
 
 
 def test_the_configuration_of_the_container_is_right(secrets: Path, tmp_path: Path) -> None:

@@ -155,13 +155,15 @@ class Headgate:
         *,
         seconds: float = 60,
         process: subprocess.Popen[bytes] | None = None,
+        problem: Callable[[], object] = str,
     ) -> None:
+        """Wait for a condition; `problem` says why it is not there."""
         deadline = time.monotonic() + seconds
         while not condition():
             if process is not None and process.poll() is not None:
                 pytest.fail(f"the daemon ended with {process.returncode} before {what}:\n{self.tail()}")
             if time.monotonic() > deadline:
-                pytest.fail(f"not within {seconds} s: {what}\n{self.tail()}")
+                pytest.fail(f"not within {seconds} s: {what} {problem()}\n{self.tail()}")
             time.sleep(0.05)
 
     def tail(self) -> str:

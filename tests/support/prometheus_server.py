@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +75,18 @@ def configuration(target: str, interval: str) -> dict[str, Any]:
 
 @contextmanager
 def running_prometheus(
-    binary: Path, folder: Path, *, target: str, port: int, interval: str = "1s"
+    binary: Path,
+    folder: Path,
+    *,
+    target: str,
+    port: int,
+    interval: str = "1s",
+    change: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Iterator[Prometheus]:
-    """Run a server that scrapes `target` (host:port) until the block is left."""
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration(target, interval)), encoding="utf-8")
+    """Run a server that scrapes `target` (host:port) until the block is left; `change` edits its configuration."""
+    config = configuration(target, interval)
+    change(config)
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
     server = Prometheus(url=f"http://127.0.0.1:{port}")
     log_file = folder / "prometheus.log"
     with log_file.open("wb") as log:
@@ -88,6 +96,8 @@ def running_prometheus(
                 f"--config.file={folder / 'prometheus.yml'}",
                 f"--storage.tsdb.path={folder / 'tsdb'}",
                 f"--web.listen-address=127.0.0.1:{port}",
+                # An alert is told again after a minute otherwise, and an Alertmanager that restarts waits for it.
+                "--rules.alert.resend-delay=1s",
             ],
             stdout=log,
             stderr=log,

@@ -71,11 +71,6 @@ def promtool() -> Path:
 
 
 @pytest.fixture(scope="session")
-def alertmanager_binary() -> Path:
-    return _program("prometheus-alertmanager", "prometheus-alertmanager")
-
-
-@pytest.fixture(scope="session")
 def amtool() -> Path:
     return _program("amtool", "prometheus-alertmanager")
 

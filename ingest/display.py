@@ -10,10 +10,12 @@ import pyarrow.compute as pc
 
 from .cells import Column, Kind
 from .numbertext import doubles, exact_texts
-from .serials import serial_parts, shown
+from .serials import DAY_MS, serial_parts, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
     Rewrite = Callable[[pa.LargeStringArray], pa.LargeStringArray]
 
@@ -52,8 +54,25 @@ def _dates(kind: Kind, *, date1904: bool) -> Rewrite:
     def rewrite(raw: pa.LargeStringArray) -> pa.LargeStringArray:
         serials = doubles(raw)
         days, milliseconds, valid = serial_parts(serials, date1904=date1904)
-        if kind != Kind.DATE or not valid.all() or milliseconds.any():
-            return pa.array([shown(kind, serial, date1904=date1904) for serial in serials], pa.large_string())
-        return pa.array(days.astype(np.int32), pa.date32()).cast(pa.large_string())
+        # A time of day without a day, durations and numbers that are no dates are shown one by one.
+        usual = valid & (kind != Kind.DURATION) & ((serials >= 1) | (date1904 & (kind != Kind.TIME)))
+        texts = _moments(np.where(usual, days * DAY_MS + milliseconds, 0), only_days=kind == Kind.DATE)
+        if usual.all():
+            return texts
+        others = [shown(kind, serial, date1904=date1904) for serial in serials[~usual].tolist()]
+        return pc.replace_with_mask(texts, pa.array(~usual), pa.array(others, pa.large_string()))
 
     return rewrite
+
+
+def _moments(milliseconds: NDArray[np.int64], *, only_days: bool) -> pa.LargeStringArray:
+    """Return moments, in milliseconds since 1970, in ISO form; with `only_days`, midnight is none."""
+    texts = pa.array(milliseconds, pa.timestamp("ms")).cast(pa.large_string())
+    texts = pc.replace_substring(texts, " ", "T")
+    if not (milliseconds % 1000).any():
+        texts = pc.utf8_slice_codeunits(texts, 0, -len(".000"))
+    else:
+        texts = pc.utf8_rtrim(pc.utf8_rtrim(texts, "0"), ".")
+    if only_days:
+        texts = pc.if_else(pa.array(milliseconds % DAY_MS == 0), pc.utf8_slice_codeunits(texts, 0, 10), texts)
+    return texts

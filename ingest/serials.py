@@ -73,12 +73,14 @@ def shown(kind: Kind, serial: float, *, date1904: bool) -> str:
     if 0 <= serial < 1 and (kind == Kind.TIME or not date1904):
         return _clock(round(serial * DAY_MS) % DAY_MS, pad=2)
     days, milliseconds, valid = serial_parts(np.array([serial]), date1904=date1904)
-    if not valid[0]:
-        return "1900-02-29" if int(serial) == _FALSE_LEAP_DAY and not date1904 else repr(serial)
-    day = date.fromordinal(date(1970, 1, 1).toordinal() + int(days[0])).isoformat()
-    if kind == Kind.DATE and not milliseconds[0]:
-        return day
-    return f"{day}T{_clock(int(milliseconds[0]), pad=2)}"
+    if valid[0]:
+        day = date.fromordinal(date(1970, 1, 1).toordinal() + int(days[0])).isoformat()
+        rest = int(milliseconds[0])
+    elif _FALSE_LEAP_DAY <= serial < _FALSE_LEAP_DAY + 1 and not date1904:
+        day, rest = "1900-02-29", round((serial - _FALSE_LEAP_DAY) * DAY_MS)
+    else:
+        return repr(float(serial)).removesuffix(".0")
+    return day if kind == Kind.DATE and not rest else f"{day}T{_clock(rest, pad=2)}"
 
 
 def _clock(milliseconds: int, *, pad: int = 1) -> str:

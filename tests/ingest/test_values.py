@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import pytest
 
 from ingest.cells import Kind
+from ingest.grid import read_grid
 from ingest.numberformat import format_kind
 
 if TYPE_CHECKING:
@@ -261,3 +263,33 @@ def test_a_repeated_value_of_a_unique_field_is_told_of_in_each_row(
 )
 def test_what_a_format_shows(code: str, kind: Kind) -> None:
     assert format_kind(code) == kind
+
+
+SHOWN = [
+    (-1, "-1", "-1", "-1"),
+    (-0.5, "-0.5", "-0.5", "-0.5"),
+    (0, "00:00:00", "00:00:00", "00:00:00"),
+    (0.5, "12:00:00", "12:00:00", "12:00:00"),
+    (1, "1900-01-01", "1900-01-01T00:00:00", "1900-01-01T00:00:00"),
+    (60, "1900-02-29", "1900-02-29T00:00:00", "1900-02-29T00:00:00"),
+    (60.75, "1900-02-29T18:00:00", "1900-02-29T18:00:00", "1900-02-29T18:00:00"),
+    (45351.6, "2024-02-29T14:24:00", "2024-02-29T14:24:00", "2024-02-29T14:24:00"),
+    (45351.123456789, "2024-02-29T02:57:46.667", "2024-02-29T02:57:46.667", "2024-02-29T02:57:46.667"),
+    (45350.9999999999, "2024-02-29", "2024-02-29T00:00:00", "2024-02-29T00:00:00"),
+    (2958465, "9999-12-31", "9999-12-31T00:00:00", "9999-12-31T00:00:00"),
+    (2958466, "2958466", "2958466", "2958466"),
+]
+
+
+def test_the_grid_shows_dates_as_their_formats_mean_them(workbook: Callable[..., Path]) -> None:
+    forms = ("yyyy-mm-dd", "yyyy-mm-dd hh:mm", "hh:mm:ss")
+
+    def dated(value: float, form: str) -> Callable[..., None]:
+        return lambda book, page, row, column: page.write_number(
+            row, column, value, book.add_format({"num_format": form})
+        )
+
+    path = workbook([[dated(value, form) for form in forms] for value, *_ in SHOWN])
+    out = io.StringIO()
+    read_grid(path, 0, out, "csv")
+    assert out.getvalue().splitlines() == [",".join(texts) for _, *texts in SHOWN]

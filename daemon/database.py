@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import sqlite3
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -60,6 +61,7 @@ class Database:
         self.engine = self._engine(pool_size, max_overflow, pool_timeout_seconds)
         if self.dialect == "sqlite":
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "invalidate", _undo_sqlite)
         self._watch = PoolWatch(
             self.engine,
             size=pool_size,
@@ -208,3 +210,12 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _undo_sqlite(connection: Any, _record: object, _error: object) -> None:
+    """Undo what a cancelled user has left: SQLite keeps the locks of a closed connection while there is a cursor of it.
+
+    The cancelled statement itself cannot be stopped; this waits for its end.
+    """
+    with contextlib.suppress(sa.exc.MissingGreenlet, sa.exc.DBAPIError, sqlite3.Error):
+        connection.rollback()

@@ -15,7 +15,6 @@ from .auth import Authenticator, load_tokens
 from .collectors import Collectors
 from .components import Failures, running
 from .config import pool_sizes
-from .cores import available_cores
 from .database import Database
 from .dataset_routes import DatasetRoutes
 from .dispatcher import Dispatcher, RetryPolicy
@@ -352,7 +351,7 @@ async def _enter_api(
         DatasetRoutes(datasets=core.datasets, queries=core.queries),
         parts.tasks,
         ReloadRoutes(reloader),
-        SystemRoutes(executors=core.executors, database=core.database, usage=UsageMeter(cores=available_cores())),
+        SystemRoutes(executors=core.executors, database=core.database, usage=UsageMeter()),
         PageRoutes(
             assets=await core.executors.run_io(Assets.load),
             authenticator=authenticator,

@@ -68,9 +68,11 @@ def add_collectors(
     found.add("backlog", loop_metrics.BACKLOG_DEFINITIONS, lambda: loop_metrics.backlog_metrics(queries.backlog()))
     found.add("disk", system_metrics.DISK_DEFINITIONS, lambda: system_metrics.disk_metrics(disk_use(spool)))
     if settings.resources.enabled:
-        cgroup, cores = find_cgroup(), available_cores()
+        cgroup = find_cgroup()
         found.add(
-            "system", system_metrics.DEFINITIONS, lambda: system_metrics.system_metrics(system_use(cgroup), cores)
+            "system",
+            system_metrics.DEFINITIONS,
+            lambda: system_metrics.system_metrics(system_use(cgroup), available_cores()),
         )
         groups = Groups(executors, settings)
         found.add("groups", system_metrics.GROUP_DEFINITIONS, lambda: system_metrics.group_metrics(groups.use()))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .cores import available_cores
 from .resources import find_cgroup, system_use
 
 if TYPE_CHECKING:
@@ -34,23 +34,21 @@ class Usage:
 class UsageMeter:
     """Measures since it was last asked, if that was some moments ago, else over a window of its own."""
 
-    def __init__(self, *, cores: float, look: Callable[[], SystemUse] | None = None) -> None:
-        cgroup = find_cgroup()
-        self._cores = cores
-        self._look = look or (lambda: system_use(cgroup))
+    def __init__(self) -> None:
+        self._cgroup = find_cgroup()
         self._before: tuple[float, SystemUse] | None = None
 
     async def measure(self) -> Usage:
         """Return the use of now; takes `WINDOW_SECONDS` when it was asked long ago or just before."""
-        at, before = self._before or (0.0, self._look())
+        at, before = self._before or (0.0, system_use(self._cgroup))
         if not WINDOW_SECONDS <= time.monotonic() - at <= WINDOW_MAX_SECONDS:
-            at, before = time.monotonic(), self._look()
+            at, before = time.monotonic(), system_use(self._cgroup)
             await asyncio.sleep(WINDOW_SECONDS)
-        now, after = time.monotonic(), self._look()
+        now, after = time.monotonic(), system_use(self._cgroup)
         self._before = now, after
         used = max(0.0, after.cpu.seconds_total - before.cpu.seconds_total)
         return Usage(
-            cpu_percent=min(100.0, 100 * used / (now - at) / self._cores),
+            cpu_percent=min(100.0, 100 * used / (now - at) / available_cores()),
             memory_percent=min(100.0, 100 * after.memory.working_set_bytes / max(1, after.memory.limit_bytes)),
             processes=after.processes,
             threads=after.threads,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import csv as pa_csv
 
 from .cells import Column, Kind, SheetCells
 from .errors import rejected
@@ -48,6 +49,37 @@ class DelimitedBook:
             FileRejectedError: `file.cell_limit`, or `file.corrupt_container` for a quote that never ends.
 
         """
+        columns = self._whole_columns()
+        if columns is None:
+            columns = self._records()
+        filled = [int(np.flatnonzero(column.kinds)[-1]) + 1 for column in columns.values()]
+        rows = max(filled, default=0)
+        return SheetCells(rows=rows, columns={place: column.part(slice(0, rows)) for place, column in columns.items()})
+
+    def _whole_columns(self) -> dict[int, Column] | None:
+        """Read records of one length all at once; None if they are of several."""
+        try:
+            width = len(next(csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter), []))
+            table = pa_csv.read_csv(
+                pa.BufferReader(self._text.encode()),
+                pa_csv.ReadOptions(autogenerate_column_names=True, use_threads=False),
+                pa_csv.ParseOptions(
+                    delimiter=self._delimiter, newlines_in_values='"' in self._text, ignore_empty_lines=False
+                ),
+                pa_csv.ConvertOptions(
+                    column_types={f"f{place}": pa.large_string() for place in range(width)}, strings_can_be_null=False
+                ),
+            )
+        except (pa.ArrowInvalid, csv.Error):
+            return None
+        if table.num_columns != width:
+            return None
+        self._check_size(table.num_rows, width)
+        columns = enumerate(_column(column.combine_chunks()) for column in table.itercolumns())
+        return {place: column for place, column in columns if column.kinds.any()}
+
+    def _records(self) -> dict[int, Column]:
+        """Read records of any length, one by one."""
         csv.field_size_limit(_FIELD_CHARACTERS)
         try:
             records = list(csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter))
@@ -56,21 +88,17 @@ class DelimitedBook:
         if records and len(records[0]) <= 2 and "".join(records[0]).startswith("sep="):  # noqa: PLR2004  # sep=;
             records[0] = []
         width = max(map(len, records), default=0)
-        if len(records) * width > self._limits.cells:
-            message = f"the text has {len(records)} records x {width} fields, more than {self._limits.cells} cells"
+        self._check_size(len(records), width)
+        columns = (_column(pa.array(values, pa.large_string())) for values in zip_longest(*records, fillvalue=""))
+        return {place: column for place, column in enumerate(columns) if column.kinds.any()}
+
+    def _check_size(self, records: int, width: int) -> None:
+        if records * width > self._limits.cells:
+            message = f"the text has {records} records x {width} fields, more than {self._limits.cells} cells"
             raise rejected("file.cell_limit", message)
-        columns = {
-            place: column
-            for place, values in enumerate(zip_longest(*records, fillvalue=""))
-            if (column := _column(values)).kinds.any()
-        }
-        filled = [int(np.flatnonzero(column.kinds)[-1]) + 1 for column in columns.values()]
-        rows = max(filled, default=0)
-        return SheetCells(rows=rows, columns={place: column.part(slice(0, rows)) for place, column in columns.items()})
 
 
-def _column(values: tuple[str, ...]) -> Column:
-    texts = pa.array(values, pa.large_string())
+def _column(texts: pa.LargeStringArray) -> Column:
     empty = pc.equal(texts, "")
     kinds = np.where(empty.to_numpy(zero_copy_only=False), Kind.EMPTY, Kind.TEXT).astype(np.uint8)
     return Column(kinds=kinds, texts=pc.if_else(empty, pa.scalar(None, pa.large_string()), texts))

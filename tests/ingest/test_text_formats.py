@@ -267,3 +267,13 @@ def test_pages_declare_their_encodings_loosely(
         f'<html><meta http-equiv="Content-Type" content="text/html; charset={declared}"><table><tr><td>{text}</table>'
     )
     assert rows(write(page.encode(encoding), "x.xls")) == [[text]]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("quote", [False, True])
+def test_records_of_one_length_are_those_of_any_length(write: Callable[..., Path], end: str, quote: bool) -> None:  # noqa: FBT001
+    texts = [["no", "note", "x"], *([f"A{row}", f"{row}, no" if quote else f"{row}", ""] for row in range(2000))]
+    lines = [",".join(f'"{text}"' if quote else text for text in record) for record in texts]
+    expected = [[text or None for text in record] for record in texts]
+    assert rows(write(end.join(lines) + end)) == expected
+    assert rows(write(end.join([*lines, "ragged"]) + end)) == [*expected, ["ragged", None, None]]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SHEET: str = "Sheet1"
 _FIELD_CHARACTERS = 1 << 24
+_SEPARATOR = "sep="
+"""Begins a first line that tells Excel the delimiter."""
 
 
 class DelimitedBook:
@@ -49,7 +51,7 @@ class DelimitedBook:
             FileRejectedError: `file.cell_limit`, or `file.corrupt_container` for a quote that never ends.
 
         """
-        columns = self._whole_columns()
+        columns = None if self._text.startswith(_SEPARATOR) else self._whole_columns()
         if columns is None:
             columns = self._records()
         filled = [int(np.flatnonzero(column.kinds)[-1]) + 1 for column in columns.values()]
@@ -85,7 +87,7 @@ class DelimitedBook:
             records = list(csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter))
         except csv.Error as error:
             raise rejected("file.corrupt_container", f"the delimited text cannot be read: {error}") from error
-        if records and len(records[0]) <= 2 and "".join(records[0]).startswith("sep="):  # noqa: PLR2004  # sep=;
+        if records and len(records[0]) <= 2 and "".join(records[0]).startswith(_SEPARATOR):  # noqa: PLR2004  # sep=;
             records[0] = []
         width = max(map(len, records), default=0)
         self._check_size(len(records), width)

@@ -20,7 +20,7 @@ SHIPPED: Final = (
     "deploy/kubernetes/servicemonitor.yaml",
     "deploy/kubernetes/sidecar.yaml",
 )
-"""Files and folders by their path in the repository; the wheel has each below daemon/assets (pyproject.toml)."""
+"""Files and folders by their path in the repository; the wheel has each below daemon/shipped (pyproject.toml)."""
 
 
 class AssetsInTheWayError(Exception):
@@ -56,7 +56,7 @@ def write_assets(folder: Path, *, replace: bool) -> list[Path]:
 def _root() -> Traversable:
     """Return the wheel's folder, or, where Headgate runs from its source, the repository."""
     package = files(__package__ or "daemon")
-    shipped = package.joinpath("assets")
+    shipped = package.joinpath("shipped")
     return shipped if shipped.is_dir() else package.joinpath("..")
 
 

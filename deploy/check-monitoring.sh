@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Check prometheus.yml, the rules and their tests, and Alertmanager's configuration with their own tools and with pint.
+# Check prometheus.yml, the rules and their tests, Alertmanager's configuration and the dashboards, each with its own
+# tools, and the rules with pint.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 missing=0
@@ -23,6 +24,14 @@ if [ -x .cache/go/bin/pint ]; then
 else
   echo "skipped: pint is missing (deploy/install-go-tools.sh builds it where Go is present)"
   missing=1
+fi
+if command -v dashboard-linter >/dev/null; then
+  for dashboard in grafana/dashboards/*.json; do
+    dashboard-linter lint --strict "$dashboard"
+  done
+else
+  # Not every Go proxy has its module, so nobody has to have it: a test holds the dashboards to each of its rules.
+  echo "dashboard-linter is not here; tests/contract/test_dashboards.py stands in for it"
 fi
 if [ $missing -eq 1 ] && [ "${HEADGATE_REQUIRE_SERVICES:-}" = 1 ]; then
   echo "and HEADGATE_REQUIRE_SERVICES=1: this is a failure" >&2

@@ -52,6 +52,7 @@ JOBS: Final = Row(
             "dead: `headgate job ID` says why.",
             unit="none",
             kind=Kind.COLUMNS,
+            span=6,
             queries=(happened("headgate_ingest_jobs_total", by="outcome", where=HERE),),
             nothing="no job ended",
         ),
@@ -61,8 +62,24 @@ JOBS: Final = Row(
             "types: compare with the specification.",
             unit="none",
             kind=Kind.COLUMNS,
+            span=6,
             queries=(happened("headgate_ingest_jobs_total", by="dataset", where=f'{HERE}, outcome=~"rejected|dead"'),),
             nothing="none refused",
+        ),
+        Panel(
+            title="Share of files that failed, over an hour",
+            description="Rejected or dead, of those that were not sent twice. It is what the error budget's alert "
+            "judges: docs/runbooks.md#headgateingesterrorbudgetburn.",
+            unit="percentunit",
+            top=1,
+            span=6,
+            queries=(
+                Query(
+                    expr=f"max by (dataset) (headgate:ingest_jobs_failed:ratio_rate1h{{$sel{HERE}}})",
+                    legend="{{dataset}}",
+                ),
+            ),
+            nothing="no file came",
         ),
         Panel(
             title="Attempts that were repeated",
@@ -70,6 +87,7 @@ JOBS: Final = Row(
             "pool_busy: more workers are needed.",
             unit="none",
             kind=Kind.COLUMNS,
+            span=6,
             queries=(happened("headgate_ingest_retries_total", by="reason"),),
             nothing="none repeated",
         ),

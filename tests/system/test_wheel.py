@@ -150,4 +150,4 @@ def test_nothing_else_is_in_the_wheel(wheel: Path) -> None:
 
 def test_the_project_ships_what_the_command_writes() -> None:
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert build["force-include"] == {name: f"daemon/assets/{name}" for name in SHIPPED}
+    assert build["force-include"] == {name: f"daemon/shipped/{name}" for name in SHIPPED}

@@ -130,6 +130,7 @@ COMPONENTS: Final[dict[str, Schema]] = {
                 match={**_list(TEXT), "description": "Globs of file names that decide without a dataset's name."},
                 fields=_list(_object(name=TEXT, header=_list(TEXT), required={"type": "boolean"})),
                 last_success_at=OPTIONAL_TIME,
+                freshness_seconds={"type": ["number", "null"], "description": "How old the last load may be."},
             )
         )
     ),

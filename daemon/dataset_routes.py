@@ -51,6 +51,7 @@ class DatasetRoutes:
                     for field in dataset.cell_fields
                 ],
                 "last_success_at": loaded_at.get(name),
+                "freshness_seconds": dataset.freshness_seconds,
             }
             for name, dataset in datasets.items()
         ]

@@ -501,6 +501,17 @@ class Ledger:
             state, token = row.one()
         return state if token == job.lease_token and state in TERMINAL else None
 
+    async def note(self, job: Job, event: str) -> None:
+        """Tell how far a job has come, in a transaction of its own.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        async with self._database.write() as connection:
+            await self.lock(connection, job)
+            await self.event(connection, job.id, event, job.attempt, None)
+
     async def event(
         self, connection: AsyncConnection, job_id: int, event: str, attempt: int, detail: str | None
     ) -> None:

@@ -59,7 +59,8 @@ class Stages:
         if state in TERMINAL:
             self._end(path, f"[{STYLES.get(state, '')}]{state}[/]" if state in STYLES else state)
             return
-        stage = "waiting" if state == "queued" else "loading" if job.get("stage") == "load" else "reading"
+        told = [event["event"] for event in job.get("events", ())]
+        stage = "waiting" if state == "queued" else "loading" if told[-1:] == ["loading"] else "reading"
         self._progress.update(self._bar(path), completed=STAGES.index(stage), stage=stage)
 
     def refused(self, path: Path, why: str) -> None:

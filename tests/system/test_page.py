@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -218,6 +220,93 @@ def test_cancel_and_try_again(page: PageDriver, gate: Headgate, orders: Callable
     page.says("All 30 rows are in the table", "#job")
     assert "retried" in page.text("#job .history")
     assert gate.scalar("SELECT count(*) FROM orders") == "32"
+
+
+def test_a_workbook_is_dropped(page: PageDriver, gate: Headgate) -> None:
+    page.sign_in(SHOP)
+    page.one("#drop")
+    page.script(
+        "const data = new DataTransfer();"
+        "data.items.add(new File([arguments[0]], 'orders.csv', {type: 'text/csv'}));"
+        "const event = (name) => new DragEvent(name, {dataTransfer: data, bubbles: true, cancelable: true});"
+        "const zone = document.getElementById('drop');"
+        "zone.dispatchEvent(event('dragover')); window.over = zone.classList.contains('over');"
+        "zone.dispatchEvent(event('drop'))",
+        f"订单号,买家,数量,单价\n{10**17},anna,1,2.50\n",
+    )
+    assert page.script("return window.over") is True, "the zone shows that it takes the file"
+    assert "All 1 row are in the table" in page.upload("orders.csv", "loaded").text
+    assert gate.scalar("SELECT count(*) FROM orders") == "1"
+
+
+@contextmanager
+def locked(table: str, url: str) -> Iterator[None]:
+    """Hold a table of PostgreSQL, so that nothing is loaded into it."""
+    command = ["psql", url.replace("+asyncpg", ""), "-Xq"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
+        assert psql.stdin is not None
+        assert psql.stdout is not None
+        psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN EXCLUSIVE MODE;\n\\echo locked\n")
+        psql.stdin.flush()
+        assert psql.stdout.readline() == "locked\n"
+        yield
+        psql.stdin.close()
+
+
+def test_a_job_goes_through_its_stages(
+    headgate_at: Callable[[Path, str], Headgate],
+    postgres_database: str,
+    browse: Callable[..., AbstractContextManager[Chrome]],
+    orders: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    """The worker, then the table is held up, so that each stage is there to be seen."""
+    gate = headgate_at(tmp_path / "gate", postgres_database)
+    process = gate.start_ready()
+    orders(gate.inbox / "orders-first.xlsx", 2)
+    gate.until(lambda: gate.all_finished(1), "there is a table")
+    with browse() as browser:
+        page = PageDriver(browser, gate.api_url.removesuffix("/api/v1"), tmp_path)
+        page.sign_in(gate.token)
+
+        def now() -> str:
+            return " ".join(one.text for one in page.all('.upload .stages [aria-current="step"]'))
+
+        with locked("orders", postgres_database):
+            with frozen(psutil.Process(process.pid).children(recursive=True)):
+                page.hand_in(orders(gate.folder / "orders-second.xlsx", 100_000, start=10))
+                page.until("it is read", lambda: now() == "Reading")
+            page.until("it is loaded", lambda: now() == "Loading")
+        page.upload("orders-second.xlsx", "loaded")
+        assert now() == ""
+        page.link("Job 2", ".upload").click()
+        page.says("loading", "#job .history")
+    assert gate.stop(process) == 0
+
+
+def test_what_is_stale(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    datasets = gate.folder / "datasets"
+    spec = (datasets / "orders.yml").read_text(encoding="utf-8")
+    for name, seconds in (("calm", 86_400), ("hasty", 1), ("waiting", 3600)):
+        renamed = spec.replace("dataset: orders", f"dataset: {name}").replace('"orders*"', f'"{name}*"')
+        text = renamed.replace("{table: orders,", f"{{table: {name},") + f"freshness_seconds: {seconds}\n"
+        (datasets / f"{name}.yml").write_text(text, encoding="utf-8")
+    assert gate.stop(gate.processes[-1]) == 0
+    gate.start_ready()
+    for name in ("calm", "hasty"):
+        orders(gate.inbox / f"{name}.xlsx", 2)
+    gate.until(lambda: gate.all_finished(2), "both have ended")
+    time.sleep(1.5)  # as long as hasty may be old, and more
+    page.sign_in(VIEWER)
+    page.says("1 of 3 watched datasets is stale", "#freshness-summary")
+    shown = [one.text.splitlines() for one in page.all("#datasets li")]
+    assert [(lines[0], lines[-1]) for lines in shown] == [
+        ("hasty", "stale"),
+        ("orders", "never loaded"),
+        ("waiting", "never loaded"),
+        ("calm", "fresh"),
+    ]
+    assert "expected every 1 day" in shown[-1][1]
 
 
 def test_names_and_values_are_text(page: PageDriver, gate: Headgate) -> None:

@@ -10,17 +10,17 @@ const SAID = {
 
 export function showFreshness(datasets) {
   $("freshness").hidden = false;
-  const judged = datasets.map((dataset) => ({ freshness_seconds: null, ...dataset, state: judge(dataset) }))
+  const judged = datasets.map((dataset) => ({ ...dataset, state: judge(dataset) }))
     .sort((a, b) => ORDER[a.state] - ORDER[b.state] || a.name.localeCompare(b.name));
   const stale = judged.filter(({ state }) => state === "stale").length;
   const watched = judged.filter(({ freshness_seconds }) => freshness_seconds !== null).length;
   $("freshness-summary").textContent = !judged.length ? "No dataset is configured."
-    : stale ? `${stale} of ${watched} watched ${watched === 1 ? "dataset is" : "datasets are"} stale.`
+    : stale ? `${stale} of ${watched} watched datasets ${stale === 1 ? "is" : "are"} stale.`
       : watched ? `Nothing is stale; ${watched} of ${judged.length} have a target.` : "When each dataset last loaded.";
   fill($("datasets"), judged.map(item));
 }
 
-function judge({ last_success_at: last, freshness_seconds: target = null }) {
+function judge({ last_success_at: last, freshness_seconds: target }) {
   if (last === null) return "never";
   if (target === null) return "unwatched";
   return Date.now() / 1000 - last > target ? "stale" : "fresh";

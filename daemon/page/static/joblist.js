@@ -75,7 +75,7 @@ function show() {
   $("jobs").parentElement.setAttribute("aria-busy", "false");
   $("older").hidden = cursor === null;
   $("jobs-empty").hidden = shown.length > 0;
-  $("jobs-empty").textContent = Object.keys(filters()).length ? "No job passes these filters." : "No workbook has been handed in yet.";
+  $("jobs-empty").textContent = cursor ? "None among the newest jobs." : Object.keys(filters()).length ? "No job passes these filters." : "No workbook has been handed in yet.";
 }
 
 function trouble(error) {

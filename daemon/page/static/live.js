@@ -6,7 +6,9 @@ const AWAY_MILLISECONDS = 3000;
 const CALM_MILLISECONDS = 20000;
 
 const listeners = new Set();
+let source = null;
 let timer = 0;
+let retry = 0;
 
 // Calls back with a job's number when that job has changed, and with null when anything may have.
 export function listen(callback) {
@@ -14,8 +16,15 @@ export function listen(callback) {
   return () => listeners.delete(callback);
 }
 
+// A browser keeps few connections to one host: only a page that is looked at holds one for its events.
 export function connect() {
-  const source = new EventSource("/api/v1/events");
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  open();
+}
+
+function open() {
+  close();
+  source = new EventSource("/api/v1/events");
   source.addEventListener("open", () => {
     show("on", "live");
     tell(null);
@@ -25,9 +34,16 @@ export function connect() {
     show("off", "not connected");
     look(AWAY_MILLISECONDS);
     // A stream that was refused is closed for good; one that broke off is resumed by the browser.
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, AWAY_MILLISECONDS);
+    if (source?.readyState === EventSource.CLOSED) retry = setTimeout(open, AWAY_MILLISECONDS);
   });
   source.addEventListener("job", (event) => tell(JSON.parse(event.data).job_id));
+}
+
+function close() {
+  clearTimeout(retry);
+  clearInterval(timer);
+  source?.close();
+  source = null;
 }
 
 function tell(id) {
@@ -36,7 +52,7 @@ function tell(id) {
 
 function look(every) {
   clearInterval(timer);
-  timer = setInterval(() => document.hidden || tell(null), every);
+  timer = setInterval(() => tell(null), every);
 }
 
 function show(state, words) {

@@ -30,7 +30,7 @@ export function stages({ job = null, sent = null, refused = false }) {
 
 function place(job) {
   if (job.state === "queued") return 1;
-  return job.stage === "load" ? 3 : 2;
+  return job.events?.at(-1)?.event === "loading" ? 3 : 2;
 }
 
 // What an ended job went through: a duplicate was never read, a rejected one never loaded.

@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
 
-.PHONY: help demo stack test check bench docs screenshots format clean services gotools dashboards manifests
+.PHONY: help demo stack test faults soak check bench docs screenshots format clean services gotools dashboards manifests
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -40,6 +40,12 @@ stack: .venv/.runtime services ## the demo, watched by Prometheus and Alertmanag
 
 test: .venv/.dev services gotools ## set up and run every test
 	$(BIN)/python -m pytest
+
+soak: .venv/.bench services ## run mixed tasks for a while and draw memory, descriptors and threads (MINUTES=10)
+	$(BIN)/python tests/bench/soak.py $(if $(MINUTES),--minutes $(MINUTES))
+
+faults: .venv/.dev services ## inject every fault of the matrix into real processes
+	$(BIN)/python -m pytest -m fault
 
 check: .venv/.dev services gotools ## format, lint, types, rules, contracts
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Collection
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 Dialect = Literal["postgresql", "sqlite"]
 APPLICATION_NAME: Final = "headgate"
 """What the server knows our connections by."""
-SQLITE_BUSY_SECONDS: Final = 60
-"""How long SQLite waits for a lock held by somebody else's tool; our own writers queue before they get there."""
+LOCK_TIMEOUT_SECONDS: Final = 60.0
+"""How long a statement waits for a lock that somebody else's tool holds. Ours never hold one for so long, and on
+SQLite our writers queue before they get there."""
 
 
 class Database:
@@ -46,6 +48,7 @@ class Database:
         pool_timeout_seconds: float,
         leak_seconds: float,
         connect_timeout_seconds: float,
+        lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
     ) -> None:
         self._url: URL = sa.make_url(url)
         self.dialect: Dialect = "postgresql" if self._url.get_backend_name() == "postgresql" else "sqlite"
@@ -56,12 +59,14 @@ class Database:
         self._arguments: dict[str, Any] = (
             {"timeout": connect_timeout_seconds, "server_settings": {"application_name": APPLICATION_NAME}}
             if self.dialect == "postgresql"
-            else {"timeout": SQLITE_BUSY_SECONDS}
+            else {"timeout": lock_timeout_seconds}
         )
         self.engine = self._engine(pool_size, max_overflow, pool_timeout_seconds)
         if self.dialect == "sqlite":
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "invalidate", _undo_sqlite)
+        else:
+            event.listen(self.engine.sync_engine, "connect", partial(_prepare_postgresql, lock_timeout_seconds))
         self._watch = PoolWatch(
             self.engine,
             size=pool_size,
@@ -201,6 +206,14 @@ class Database:
     def classify(self, error: BaseException) -> Classification:
         """Say whether a failed transaction may work later."""
         return classify(error, sqlite=self.dialect == "sqlite")
+
+
+def _prepare_postgresql(lock_timeout_seconds: float, connection: Any, _record: object) -> None:
+    """Set a new connection up; by a statement, for poolers between us and the server refuse most startup parameters."""
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = {round(lock_timeout_seconds * 1000)}")
+    cursor.close()
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

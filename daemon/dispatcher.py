@@ -19,6 +19,7 @@ from ingest.target import TargetMismatchError
 
 from .errors import (
     DatabaseUnavailableError,
+    HeadgateError,
     LeaseLostError,
     PoolClosedError,
     QueueFullError,
@@ -405,7 +406,7 @@ class Dispatcher:
                 "error": _first_line(error),
                 "retry_seconds": delay,
             },
-            exc_info=None if isinstance(error, (RetryableError, WorkerCrashedError)) else error,
+            exc_info=None if isinstance(error, HeadgateError) else error,
         )
         with contextlib.suppress(LeaseLostError):
             await self._persist(

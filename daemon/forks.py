@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,14 @@ _BOOT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A worker that the fork server was asked for; `forked` is done when it has its process."""
+
+    worker: WorkerProcess
+    forked: asyncio.Future[None]
+
+
 class ForkServerProcess:
     """One life of the fork server. Must be started from a thread that lives as long as it: best the main thread."""
 
@@ -35,7 +44,7 @@ class ForkServerProcess:
         self._on_death = on_death
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[dict[str, Any]] = self._loop.create_future()
-        self._requests: dict[int, asyncio.Future[WorkerProcess]] = {}
+        self._requests: dict[int, _Request] = {}
         self._numbers = itertools.count(1)
         self._workers: dict[int, WorkerProcess] = {}
         self._received = b""
@@ -91,19 +100,22 @@ class ForkServerProcess:
         self._started = True
 
     async def spawn(self, memory_bytes: int) -> WorkerProcess:
-        """Fork one worker of at most so much address space and connect to it; it may not be ready yet."""
+        """Fork one worker of at most so much address space, connected to us; it may not be ready yet."""
         ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                worker = await self._request(theirs, memory_bytes)
+        worker = WorkerProcess(release=self._release)
+        # Connected before it is forked, while its end is open here too: when a socket ends in the moment that uvloop
+        # takes it over, its descriptor is closed twice, the second time perhaps as somebody else's.
+        with theirs:
             try:
                 await self._loop.create_unix_connection(lambda: worker, sock=ours)
             except BaseException:
-                worker.kill()
+                ours.close()
                 raise
-        except BaseException:
-            ours.close()
-            raise
+            try:
+                await self._request(worker, theirs, memory_bytes)
+            except BaseException:
+                worker.disconnect()
+                raise
         return worker
 
     async def close(self) -> None:
@@ -126,19 +138,19 @@ class ForkServerProcess:
         self._closing = True
         self._end()
 
-    async def _request(self, connection: socket.socket, memory_bytes: int) -> WorkerProcess:
+    async def _request(self, worker: WorkerProcess, connection: socket.socket, memory_bytes: int) -> None:
         number = next(self._numbers)
         if not self.alive or self._control is None:
             raise WorkerStartError("the fork server has ended")
-        answer: asyncio.Future[WorkerProcess] = self._loop.create_future()
+        forked: asyncio.Future[None] = self._loop.create_future()
         record = forkserver.RECORD.pack(forkserver.SPAWN, number, memory_bytes)
         try:
             socket.send_fds(self._control, [record], [connection.fileno()])
         except OSError as error:
             raise WorkerStartError(f"the fork server does not take requests: {error}") from error
-        self._requests[number] = answer
+        self._requests[number] = _Request(worker, forked)
         try:
-            return await answer
+            await forked
         finally:
             del self._requests[number]
 
@@ -165,9 +177,9 @@ class ForkServerProcess:
             case "forked":
                 self._adopt(event["request"], event["pid"])
             case "refused":
-                answer = self._requests.get(event["request"])
-                if answer is not None and not answer.done():
-                    answer.set_exception(WorkerStartError(f"no process can be forked: {event['problem']}"))
+                request = self._requests.get(event["request"])
+                if request is not None and not request.forked.done():
+                    request.forked.set_exception(WorkerStartError(f"no process can be forked: {event['problem']}"))
             case "exited":
                 worker = self._workers.get(event["pid"])
                 if worker is None:
@@ -176,11 +188,12 @@ class ForkServerProcess:
                     worker.process_ended(event["status"])
 
     def _adopt(self, number: int, pid: int) -> None:
-        answer = self._requests.get(number)
-        if answer is None or answer.done():
+        request = self._requests.get(number)
+        if request is None or request.forked.done():
             return  # nobody wants it any more: its socket is closed, so it ends by itself
-        self._workers[pid] = WorkerProcess(pid=pid, release=self._release)
-        answer.set_result(self._workers[pid])
+        self._workers[pid] = request.worker
+        request.worker.forked(pid)
+        request.forked.set_result(None)
 
     def _release(self, pid: int) -> None:
         """Let the fork server reap a dead worker: from now on its pid may be anybody's."""
@@ -202,7 +215,7 @@ class ForkServerProcess:
             self._process.kill()
             how = _describe_exit(self._process.wait())
         problem = WorkerStartError(f"the fork server {how}")
-        unanswered: list[asyncio.Future[Any]] = [self._ready, *self._requests.values()]
+        unanswered: list[asyncio.Future[Any]] = [self._ready, *(request.forked for request in self._requests.values())]
         for answer in unanswered:
             if not answer.done():
                 answer.set_exception(problem)

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 TIDY_SECONDS: Final = 600.0
 """How often files are looked for that are kept no longer."""
 
+BEATS_MISSED: Final = 4
+"""A beat that takes so many of its intervals stands still: a held lock, a server that has stopped answering."""
+
 
 class Heartbeat:
     """Runs from before the first claim until after the drain: a daemon that drains is alive."""
@@ -50,7 +53,16 @@ class Heartbeat:
         self._rejects_seconds, self._tidied_at = rejects_seconds, -TIDY_SECONDS
         self._given_up, self._kill, self._tell, self._wake = given_up, kill, tell, wake
         self._closing = asyncio.Event()
-        self.trouble: str | None = None
+        self._trouble: str | None = None
+        self._beaten_at = time.monotonic()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the ledger cannot be worked with now; also when nothing fails, but nothing comes back either."""
+        silent = time.monotonic() - self._beaten_at
+        if self._trouble is None and silent > self._beat_seconds * BEATS_MISSED:
+            return f"the database has not answered for {silent:.0f} s"
+        return self._trouble
 
     def apply(self, *, max_lost_leases: int, rejects_seconds: float) -> None:
         """Go on under other settings from the next beat."""
@@ -82,13 +94,13 @@ class Heartbeat:
             except Exception as error:
                 if self._database.classify(error) != "transient":
                     raise
-                if self.trouble is None:
+                if self._trouble is None:
                     logger.warning("database not reached", extra={"error": str(error)})
-                self.trouble = "the database does not answer"
+                self._trouble = "the database does not answer"
             else:
-                if self.trouble is not None:
+                if self._trouble is not None:
                     logger.info("database reached again")
-                self.trouble = None
+                self._trouble = None
 
     async def _beat(self) -> None:
         await self._ledger.beat()
@@ -98,6 +110,7 @@ class Heartbeat:
         await self._cancel()
         await self._queries.refresh_backlog()
         await self._tidy()
+        self._beaten_at = time.monotonic()
         self._wake()
 
     async def _cancel(self) -> None:

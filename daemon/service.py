@@ -262,6 +262,7 @@ def _database(settings: Settings, cores: float) -> Database:
         pool_timeout_seconds=database.pool_timeout_seconds,
         leak_seconds=database.leak_seconds,
         connect_timeout_seconds=database.connect_timeout_seconds,
+        lock_timeout_seconds=database.lock_timeout_seconds,
     )
 
 

@@ -121,6 +121,10 @@ class DatabaseSettings(Section):
     pool_timeout_seconds: Seconds = Field(default=30, description="How long a caller waits for a connection.")
     leak_seconds: Seconds = Field(default=300, description="A connection held for longer counts as leaked.")
     connect_timeout_seconds: Seconds = Field(default=10, description="How long a connection may take to open.")
+    lock_timeout_seconds: Seconds = Field(
+        default=60,
+        description="How long a statement waits for a lock that somebody else holds; then it is tried again.",
+    )
     watch_applications: Annotated[tuple[str, ...], BeforeValidator(_listed), Field(max_length=10)] = Field(
         default=(),
         description="Application names whose connections to the PostgreSQL server are counted apart, at most 10.",

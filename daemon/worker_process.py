@@ -33,8 +33,8 @@ class WorkerProcess(asyncio.Protocol):
     just before the end still counts.
     """
 
-    def __init__(self, *, pid: int, release: Callable[[int], None]) -> None:
-        self.pid = pid
+    def __init__(self, *, release: Callable[[int], None]) -> None:
+        self._pid: int | None = None
         self.tasks_done = 0
         self.out_of_cpu = False
         self.orphaned = False
@@ -47,6 +47,23 @@ class WorkerProcess(asyncio.Protocol):
         self._accepted = False
         self._socket_ended = False
         self._how: str | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id, once it has been forked."""
+        assert self._pid is not None  # noqa: S101 - nobody has a worker before
+        return self._pid
+
+    def forked(self, pid: int) -> None:
+        """Take note of the process that has the other end of the socket."""
+        self._pid = pid
+        if self._socket_ended:
+            self.kill()
+
+    def disconnect(self) -> None:
+        """Close the socket: whoever has its other end is not wanted any more."""
+        if self._transport is not None:
+            self._transport.abort()
 
     async def ready(self) -> None:
         """Wait until the worker can take a task; WorkerEndedError when it never will."""
@@ -70,7 +87,7 @@ class WorkerProcess(asyncio.Protocol):
 
     def kill(self) -> None:
         """End the process and what its task has started, now."""
-        if self._how is not None:
+        if self._how is not None or self._pid is None:
             return
         # Before the worker has made its own group there is only the process itself to kill.
         for kill in (os.killpg, os.kill):

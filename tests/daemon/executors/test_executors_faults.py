@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+import uvloop
 
 from daemon.errors import (
     PoolClosedError,
@@ -271,3 +273,24 @@ async def test_drain_waits_for_what_was_taken_and_takes_nothing_more(
         await executors.run_cpu(tasks.add, 1)
     with pytest.raises(PoolClosedError):
         await executors.run_io(time.sleep, 0)
+
+
+def test_workers_that_die_at_once_close_no_descriptor_of_somebody_else(
+    make_executors: Callable[..., Executors], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: ModuleType
+) -> None:
+    """On uvloop, whose transports close descriptors by number: everything else that is open must stay so."""
+    (tmp_path / "stillborn.py").write_text("import os\nos.register_at_fork(after_in_child=lambda: os._exit(9))\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    async def churn() -> None:
+        async with make_executors(preload=("stillborn",), cpu_workers=4) as executors:
+            for _ in range(30):
+                starts = [asyncio.create_task(executors.run_cpu(tasks.add, 1)) for _ in range(4)]
+                opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
+                await asyncio.gather(*starts, return_exceptions=True)
+                executors._nursery._paused_until = 0.0
+                gc.collect()
+                for descriptor in opened:
+                    os.close(descriptor)  # raises when it was closed behind our back
+
+    uvloop.run(churn())

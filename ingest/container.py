@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal, Self
 
 from .errors import rejected
 from .inflate import INFLATE_ERRORS, inflated
-from .textfile import read_text, text_format
+from .textencoding import read_text
+from .textfile import text_format
 from .unlock import unlocked
 
 if TYPE_CHECKING:

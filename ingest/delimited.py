@@ -14,7 +14,8 @@ from pyarrow import csv as pa_csv
 
 from .cells import Column, Kind, SheetCells
 from .errors import rejected
-from .textfile import find_delimiter, read_text
+from .textencoding import read_text
+from .textfile import find_delimiter
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from lxml import etree
 
 from .cells import MAX_COLUMNS, CellBlock, Kind, Merge, SheetCells, assemble
 from .errors import rejected
-from .textfile import read_text
+from .webarchive import pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,17 +29,11 @@ _SPAN_MAX: Final = 65_534
 
 
 class HtmlBook:
-    """An open page; its tables are numbered in the order in which they begin."""
+    """An open page, or an archive of pages; its tables are numbered in the order in which they begin."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
         self._limits = limits
-        text = read_text(path)
-        parser = lxml.html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True)
-        try:
-            page = lxml.html.document_fromstring(_without_declaration(text).encode("utf-8", "replace"), parser=parser)
-        except (etree.ParserError, etree.LxmlError, ValueError) as error:
-            raise rejected("file.corrupt_xml", f"the page cannot be read: {error}") from error
-        self._tables = [table for table in page.iter("table") if next(_rows(table), None) is not None]
+        self._tables = [table for text in pages(path.read_bytes()) for table in _tables(text)]
 
     def close(self) -> None:
         """Do nothing: the file was read at once."""
@@ -84,6 +78,16 @@ class HtmlBook:
             texts=pa.array(texts, pa.large_string()),
         )
         return assemble([block], date1904=False, merges=merges)
+
+
+def _tables(text: str) -> list[Any]:
+    """Return the tables of a page that have rows."""
+    parser = lxml.html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True)
+    try:
+        page = lxml.html.document_fromstring(_without_declaration(text).encode("utf-8", "replace"), parser=parser)
+    except (etree.ParserError, etree.LxmlError, ValueError) as error:
+        raise rejected("file.corrupt_xml", f"the page cannot be read: {error}") from error
+    return [table for table in page.iter("table") if next(_rows(table), None) is not None]
 
 
 def _without_declaration(text: str) -> str:

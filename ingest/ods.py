@@ -16,7 +16,7 @@ from .errorvalues import ERROR_TEXTS
 from .odsstyles import OdsStyles
 from .odstext import cell_text
 from .serials import iso_kind_and_serial
-from .textfile import read_text
+from .textencoding import read_text
 from .xmltext import refuse_doctype
 
 if TYPE_CHECKING:

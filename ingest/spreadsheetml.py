@@ -11,7 +11,7 @@ from .collector import CellCollector
 from .errors import rejected
 from .numberformat import format_kind
 from .serials import iso_kind_and_serial
-from .textfile import read_text
+from .textencoding import read_text
 from .xmltext import refuse_doctype
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ _EXTENSIONS: Final = {
     **dict.fromkeys(("xls", "xlt"), "xls"),
     **dict.fromkeys(("ods", "ots", "fods"), "ods"),
     **dict.fromkeys(("csv", "tsv", "txt"), "csv"),
-    **dict.fromkeys(("html", "htm"), "html"),
+    **dict.fromkeys(("html", "htm", "mht", "mhtml"), "html"),
     "xml": "xml2003",
 }
 _BOOKS: Final[dict[Format, Callable[[Path, Limits], Book]]] = {

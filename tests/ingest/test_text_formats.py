@@ -277,3 +277,63 @@ def test_records_of_one_length_are_those_of_any_length(write: Callable[..., Path
     expected = [[text or None for text in record] for record in texts]
     assert rows(write(end.join(lines) + end)) == expected
     assert rows(write(end.join([*lines, "ragged"]) + end)) == [*expected, ["ragged", None, None]]
+
+
+ARCHIVE = """MIME-Version: 1.0
+X-Document-Type: Workbook
+Content-Type: multipart/related; boundary="next"
+
+--next
+Content-Location: file:///C:/book.htm
+Content-Transfer-Encoding: quoted-printable
+Content-Type: text/html; charset="us-ascii"
+
+<html><frameset><frame src=3D"book/tabstrip.htm"></frameset></html>
+
+--next
+Content-Location: file:///C:/book/tabstrip.htm
+Content-Type: text/html; charset="us-ascii"
+
+<html><table><tr><td>Sheet1</td></tr></table></html>
+
+--next
+Content-Location: file:///C:/book/sheet001.htm
+Content-Transfer-Encoding: quoted-printable
+Content-Type: text/html; charset="utf-8"
+
+<html><meta charset=3D"utf-8"><table><tr><td>no</td><td>=E8=AE=A2=E5=
+=8D=95</td></tr><tr><td>A1</td><td>2</td></tr></table></html>
+
+--next--
+"""
+
+
+def test_the_pages_of_an_archive(write: Callable[..., Path]) -> None:
+    path = write(ARCHIVE.replace("\n", "\r\n"), "x.xls")
+    assert [(sheet.name, sheet.rows, sheet.columns) for sheet in read_sheets(path)] == [("Table 1", 2, 2)]
+    assert rows(path) == [["no", "订单"], ["A1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("номер;товар;количество\nА1;чайник;5\nА2;чашка синяя;7\n", "cp1251"),
+        ("주문번호,상품,수량\nA1,주전자 파란색 대형,5\nA2,컵 빨간색 소형 특가 할인 상품,7\n", "euc-kr"),
+        ("no,größe,menge\n1,für Übergrößen,äöü\n", "cp1252"),
+        ("注文番号,商品,数量\nA1,やかん　大,5\nA2,カップ,7\n", "cp932"),
+    ],
+)
+def test_other_old_encodings_are_not_taken_for_chinese(write: Callable[..., Path], text: str, encoding: str) -> None:
+    assert code(write(text.encode(encoding))) == "file.encoding_ambiguous"
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("订单号,数量,备注\nA1,1,加急\n", ["订单号", "数量", "备注"]),
+        ("姓名,地址\n张三,北京市海淀区中关村大街一号\n李四,上海市浦东新区世纪大道\n", ["姓名", "地址"]),
+        ("商品;价格\n蓝色茶壶（大号）;￥12.50\n", ["商品", "价格"]),
+    ],
+)
+def test_chinese_text_in_its_national_encoding(write: Callable[..., Path], text: str, first: list[str]) -> None:
+    assert rows(write(text.encode("gb18030")))[0] == first

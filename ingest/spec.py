@@ -45,8 +45,8 @@ class Sheets(Model):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if self.name and self.index is not None:
-            raise PydanticCustomError("sheets", "name and index are two ways to say the same: keep one")
+        if self.name and isinstance(self.index, int):
+            raise PydanticCustomError("sheets", "a name and a place are two ways to say the same: keep one")
         return self
 
 

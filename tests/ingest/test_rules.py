@@ -141,6 +141,25 @@ def test_all_sheets_with_the_header_make_one_table(dataset: Make, three_sheets: 
     assert [(record.sheet, record.cell, record.code) for record in outcome.records] == [("Feb", "A3", "cell.type")]
 
 
+def test_each_of_several_named_sheets_has_its_own_totals(dataset: Make, tmp_path: Path, parsed: Parse) -> None:
+    def book(second: int) -> Path:
+        path = tmp_path / f"{second}.xlsx"
+        with xlsxwriter.Workbook(path) as written:
+            for name, total in (("May 1", 3), ("May 2", second), ("Sum", 99)):
+                sheet = written.add_worksheet(name)
+                for row, values in enumerate([["no", "count"], ["A1", 1], [f"B {name}", 2], ["Total", total]]):
+                    sheet.write_row(row, 0, values)
+        return path
+
+    rules = {"table_end": {"footers": ["Total*"]}, "expect": {"reconcile": {"count": "footer"}}}
+    spec = dataset(NUMBER, COUNT, workbook={"sheets": {"name": ["May*"], "index": "all"}}, **rules)
+    assert parsed(book(3), spec).column() == ["A1", "B May 1", "A1", "B May 2"]
+    outcome = parsed(book(4), spec)
+    assert outcome.refusal == "table.reconcile_mismatch"
+    assert outcome.report.rejection is not None
+    assert outcome.report.rejection.sheet == "May 2"
+
+
 def test_the_largest_sheet_with_the_header(dataset: Make, three_sheets: Path, parsed: Parse) -> None:
     assert parsed(three_sheets, dataset(NUMBER, COUNT)).refusal == "sheet.ambiguous"
     spec = dataset(NUMBER, COUNT, workbook={"sheets": {"index": "largest_matching"}})

@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 LOADS_BESIDE_PARSES: Final = 2
 """Jobs in flight beyond the CPU workers: while one file is loaded, the worker is parsing the next."""
-LOADING_TOLD_SECONDS: Final = 0.25
+LOADING_TOLD_SECONDS: Final = 0.5
 """After so long a parse it is told that the load begins: people watch, and a transaction more is nothing beside it."""
 
 
@@ -330,7 +330,7 @@ class Dispatcher:
         loaded_at = started
         outcome: Outcome | None = None
         try:
-            if envelope.wall_seconds >= LOADING_TOLD_SECONDS:
+            if sum(envelope.value.seconds.values()) >= LOADING_TOLD_SECONDS:
                 await self._ledger.note(job, "loading")
             async with self._database.write("load") as connection:
                 await self._ledger.lock(connection, job)

@@ -146,7 +146,9 @@ class Stream:
     events: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
 
     def of(self, job: int) -> list[str]:
-        return [event["event"] for _, event in self.events if event["job_id"] == job]
+        """The events of a job but for `loading`, which is told of slow ones only."""
+        of_job = (event["event"] for _, event in self.events if event["job_id"] == job)
+        return [event for event in of_job if event != "loading"]
 
 
 @contextmanager

@@ -51,7 +51,7 @@ check: .venv/.dev services gotools ## format, lint, types, rules, contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	MYPYPATH=grafana $(BIN)/mypy grafana/build.py
+	MYPYPATH=grafana:examples $(BIN)/mypy grafana/build.py examples/stack.py deploy/kubernetes/build_rule.py
 	deploy/check-monitoring.sh
 	$(BIN)/python alerts/mutate.py
 	$(BIN)/python -m pytest tests/contract
@@ -71,7 +71,7 @@ docs: .venv/.dev ## make the pages that are generated
 	$(BIN)/python -m daemon.metrics_page > docs/metrics.md
 
 manifests: .venv/.dev ## build deploy/kubernetes/prometheusrule.yaml from alerts/rules
-	$(BIN)/python deploy/kubernetes/build.py
+	$(BIN)/python deploy/kubernetes/build_rule.py
 
 screenshots: .venv/.dev services ## take the pictures of the page in docs/screenshots anew
 	PYTHONPATH=tests/support $(BIN)/python tests/support/screenshots.py

@@ -71,7 +71,6 @@ async def watched_demo(console: Console, addresses: Addresses, *, once: bool) ->
         for name, command, address in commands(folder, settings, addresses, once=once):
             await running.enter_async_context(program(name, command, folder / f"{name}.log", address))
         return await demonstrate(console, once=once, afterwards=afterwards)
-    return 1
 
 
 def commands(

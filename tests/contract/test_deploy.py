@@ -240,7 +240,7 @@ def test_custom_resources_are_right_by_the_operators_schemas(document: dict[str,
 
 
 def test_the_prometheus_rule_is_made_of_the_rules() -> None:
-    done = run(sys.executable, KUBERNETES / "build.py", "--check")
+    done = run(sys.executable, KUBERNETES / "build_rule.py", "--check")
     assert (done.returncode, done.stderr) == (0, "")
     (rule,) = [document for document in CUSTOM if document["kind"] == "PrometheusRule"]
     names = [group["name"] for group in rule["spec"]["groups"]]

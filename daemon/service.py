@@ -227,6 +227,8 @@ async def serve(
             if server_watch is not None:
                 await stack.enter_async_context(running(server_watch, "server watch", failures))
             await stack.enter_async_context(_exporter(settings, core, loop_watch, server_watch, readiness))
+            # The drain comes before the exporter's end: the last jobs are counted, and seen to be.
+            stack.push_async_callback(core.dispatcher.close)
         parts = LiveParts(
             executors=core.executors,
             dispatcher=core.dispatcher,

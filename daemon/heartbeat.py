@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final, Self
 
 from .jobs import Outcome
@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 TIDY_SECONDS: Final = 600.0
 """How often files are looked for that are kept no longer."""
+FRESHNESS_SECONDS: Final = 30.0
+"""How often it is looked what other daemons on this ledger have loaded."""
 
 BEATS_MISSED: Final = 4
 """A beat that takes so many of its intervals stands still: a held lock, a server that has stopped answering."""
@@ -42,6 +44,8 @@ class Heartbeat:
         beat_seconds: float,
         max_lost_leases: int,
         rejects_seconds: float,
+        datasets: Collection[str],
+        loaded: Callable[[str, float], None],
         given_up: Callable[[Job], None],
         kill: Callable[[int], None],
         tell: Callable[[Job, Outcome], None],
@@ -51,6 +55,7 @@ class Heartbeat:
         self._ledger, self._spool, self._executors, self._database = ledger, spool, executors, database
         self._beat_seconds, self._max_lost_leases = beat_seconds, max_lost_leases
         self._rejects_seconds, self._tidied_at = rejects_seconds, -TIDY_SECONDS
+        self._datasets, self._loaded, self._looked_at = datasets, loaded, -FRESHNESS_SECONDS
         self._given_up, self._kill, self._tell, self._wake = given_up, kill, tell, wake
         self._closing = asyncio.Event()
         self._trouble: str | None = None
@@ -109,6 +114,7 @@ class Heartbeat:
             self._given_up(job)
         await self._cancel()
         await self._queries.refresh_backlog()
+        await self._refresh_freshness()
         await self._tidy()
         self._beaten_at = time.monotonic()
         self._wake()
@@ -120,6 +126,14 @@ class Heartbeat:
             self._kill(job_id)
         for job in ended:
             self._tell(job, Outcome(state="cancelled", reason=job.reason))
+
+    async def _refresh_freshness(self) -> None:
+        """Tell when each dataset was last loaded, by whichever daemon, this one before its restart included."""
+        if time.monotonic() - self._looked_at < FRESHNESS_SECONDS:
+            return
+        self._looked_at = time.monotonic()
+        for dataset, at in (await self._queries.last_successes(tuple(self._datasets))).items():
+            self._loaded(dataset, at)
 
     async def _tidy(self) -> None:
         """Remove the files of jobs whose rejected rows nobody has asked for in time."""

@@ -89,6 +89,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotation there
         self.registry = CollectorRegistry(auto_describe=False)
         self._datasets: set[str] = set()
+        self._loaded_at: dict[str, float] = {}
         self._jobs = self._counter("ingest_jobs_total")
         self._rows = self._counter("ingest_rows_total")
         self._rejects = self._counter("ingest_rejects_total")
@@ -166,7 +167,7 @@ class Metrics:
         for stage, seconds in stage_seconds.items():
             self._stages.labels(stage).observe(seconds)
         if outcome in {"loaded", "partial"}:
-            self._last_success.labels(name).set_to_current_time()
+            self.loaded_at(name, time.time())
 
     def _count_code(self, code: str, count: int) -> None:
         if code in CATALOGUE and CATALOGUE[code].severity != "error":
@@ -185,9 +186,10 @@ class Metrics:
         """Note when a job of a dataset was begun, in seconds since the epoch."""
         self._last_attempt.labels(self._dataset(dataset)).set(at)
 
-    def restore_last_success(self, dataset: str, at: float) -> None:
-        """Note a success of an earlier process: freshness survives a restart."""
-        if dataset in self._datasets:
+    def loaded_at(self, dataset: str, at: float) -> None:
+        """Note a success, also of an earlier process or another daemon; one older than is known changes nothing."""
+        if dataset in {*self._datasets, OTHER} and at > self._loaded_at.get(dataset, 0.0):
+            self._loaded_at[dataset] = at
             self._last_success.labels(dataset).set(at)
 
     def set_thresholds(self, *, cpu: float, memory: float, disk: float) -> None:

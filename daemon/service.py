@@ -170,6 +170,8 @@ async def open_core(
             beat_seconds=settings.ledger.beat_seconds,
             max_lost_leases=settings.ledger.max_lost_leases,
             rejects_seconds=settings.ledger.rejects_seconds,
+            datasets=known,
+            loaded=metrics.loaded_at,
             given_up=dispatcher.tell_given_up,
             kill=dispatcher.cancel,
             tell=dispatcher.tell,
@@ -215,8 +217,6 @@ async def serve(
         core = await stack.enter_async_context(
             open_core(settings, datasets, stop=stop, failures=failures, environ=environ)
         )
-        for dataset, at in (await core.queries.last_successes(core.datasets)).items():
-            core.metrics.restore_last_success(dataset, at)
         loop_watch = LoopWatch()
         await stack.enter_async_context(running(loop_watch, "loop watch", failures))
         readiness = Readiness(core, stop)

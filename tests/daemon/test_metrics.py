@@ -86,7 +86,9 @@ def test_datasets_beyond_the_limit_share_a_label() -> None:
 
 
 def test_freshness_is_restored(metrics: Metrics) -> None:
-    metrics.restore_last_success("orders", 1_700_000_000.0)
+    metrics.loaded_at("orders", 1_700_000_000.0)
+    metrics.loaded_at("orders", 1_600_000_000.0)
+    metrics.loaded_at("unheard-of", 1_700_000_000.0)
     assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="orders") == 1_700_000_000.0
     finish(metrics, outcome="rejected")
     assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="orders") == 1_700_000_000.0

@@ -56,3 +56,28 @@ def test_two_daemons_with_one_spool_load_each_file_once(
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         assert [process.wait(40) for process in processes] == [0, 0]
+
+
+def test_a_dataset_is_fresh_whichever_daemon_loaded_it(
+    tmp_path: Path, postgres_database: str, headgate_at: Callable[[Path, str], Headgate], orders: Callable[..., Path]
+) -> None:
+    """Otherwise the one that got no file would call it stale."""
+    loading, idle = (headgate_at(tmp_path / name, postgres_database) for name in ("loading", "idle"))
+    idle.settings["intake"] = {"folders": []}
+    idle.settings["ledger"] |= {"beat_seconds": 1}
+    idle.write_config()
+
+    def loaded_at(made: Headgate) -> float:
+        wanted = 'headgate_dataset_last_success_timestamp_seconds{dataset="orders"} '
+        lines = made.get(f"{made.exporter_url}/metrics")[1].splitlines()
+        return next(float(line.removeprefix(wanted)) for line in lines if line.startswith(wanted))
+
+    processes = [made.start_ready() for made in (loading, idle)]
+    # It looks for jobs too: only when it is paused can it be another daemon that loads.
+    processes[1].send_signal(signal.SIGSTOP)
+    orders(loading.inbox / "orders-1.xlsx", 20)
+    loading.until(lambda: loading.all_finished(1), "the file is loaded", process=processes[0])
+    processes[1].send_signal(signal.SIGCONT)
+    idle.until(lambda: loaded_at(idle) > 0, "the other one knows", seconds=60, process=processes[1])
+    assert abs(loaded_at(idle) - loaded_at(loading)) < 60
+    assert [made.stop(process) for made, process in zip((loading, idle), processes, strict=True)] == [0, 0]

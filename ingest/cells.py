@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
@@ -40,6 +41,19 @@ class Kind(IntEnum):
     """A formula without the result that Excel keeps beside it."""
 
 
+def among(kinds: NDArray[np.uint8], *wanted: Kind) -> NDArray[np.bool_]:
+    """Return where the kind is one of those that are wanted."""
+    found: NDArray[np.bool_] = _table_of(wanted)[kinds]
+    return found
+
+
+@cache
+def _table_of(wanted: tuple[Kind, ...]) -> NDArray[np.bool_]:
+    table = np.zeros(len(Kind), np.bool_)
+    table[list(wanted)] = True
+    return table
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column from sheet row 1 on: the kind of each cell, and its text (null where it is empty).
@@ -52,7 +66,7 @@ class Column:
 
     def has(self, *kinds: Kind) -> NDArray[np.bool_]:
         """Return where the cell is of one of the kinds."""
-        return np.isin(self.kinds, kinds) if len(kinds) > 1 else self.kinds == kinds[0]
+        return among(self.kinds, *kinds)
 
     def part(self, rows: slice) -> Column:
         """Return the column's cells in a range of rows (0-based, `step` unused)."""

@@ -56,7 +56,8 @@ def spread(values: pa.Array, where: NDArray[np.bool_]) -> pa.Array:
 
 def truth(mask: pa.BooleanArray) -> NDArray[np.bool_]:
     """Return an Arrow mask as a NumPy one; null is false."""
-    found: NDArray[np.bool_] = mask.fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003
+    known = mask.fill_null(False) if mask.null_count else mask  # noqa: FBT003
+    found: NDArray[np.bool_] = known.to_numpy(zero_copy_only=False)
     return found
 
 

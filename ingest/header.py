@@ -6,6 +6,7 @@ import difflib
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from .errors import rejected
@@ -52,7 +53,7 @@ class FoundHeader:
 
 def normal(label: str) -> str:
     """Return a title in the form in which titles are compared: NFKC, trimmed, without case."""
-    return unicodedata.normalize("NFKC", label).strip().casefold()
+    return (label if label.isascii() else unicodedata.normalize("NFKC", label)).strip().casefold()
 
 
 def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHeader:
@@ -70,7 +71,8 @@ def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHe
         row = dataset.header.row - 1
         return _checked(rows[row] if row < len(rows) else (), row, dataset, sheet)
     titles = [frozenset(map(normal, field.labels)) for field in dataset.cell_fields]
-    scores = [_score(labels, titles) for labels in rows]
+    compared = cache(normal)  # the rows of a table repeat themselves
+    scores = [_score({compared(label) for label in labels if label}, titles) for labels in rows]
     best = max(scores, default=0)
     if best < _needed(dataset):
         raise _not_found(rows, dataset, sheet)
@@ -92,9 +94,8 @@ def _joined(rows: Sequence[Labels], dataset: Dataset) -> list[Labels]:
     return joined
 
 
-def _score(labels: Labels, titles: Sequence[frozenset[str]]) -> int:
-    """Return how many fields have one of their titles in the row."""
-    there = {normal(label) for label in labels if label}
+def _score(there: set[str], titles: Sequence[frozenset[str]]) -> int:
+    """Return how many fields have one of their titles among the texts of a row, in the form that is compared."""
     return sum(not names.isdisjoint(there) for names in titles)
 
 

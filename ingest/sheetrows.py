@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _ROWS_OF_A_SHAPE: Final = 24
 """Below this, taking a shape apart costs more than it saves."""
+_ROWS_OF_A_CHUNK: Final = 200
+"""Of fewer rows, all cells at once are read faster than each column by itself."""
 _PADDING: Final = 4096
 """No stretch between two values may be longer: looking ahead must not leave the bytes."""
 _MOST_DIGITS: Final = 7
@@ -141,7 +143,7 @@ class _Chunk:
 def find_rows(chunk: bytes) -> FoundRows | None:
     """Read the rows of a chunk (whole rows, UTF-8) that share their shape; None if it has no rows of that kind."""
     found = _Chunk(chunk)
-    if found.declares or len(found.start) < _ROWS_OF_A_SHAPE or chunk[: int(found.start[0])].strip():
+    if found.declares or len(found.start) < _ROWS_OF_A_CHUNK or chunk[: int(found.start[0])].strip():
         return None
     numbered = found.row_numbers()
     if numbered is None:

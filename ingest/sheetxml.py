@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from .cells import Block, Merge, column_index
@@ -44,8 +45,8 @@ class SheetXml:
         """
         box = _Box(self._context)
         row = 0
-        for chunk, fast in self._ahead():
-            block = fast.result()
+        for chunk, read in self._ahead():
+            block = read
             if block is None:
                 cells, row = parse_cells(chunk, row, self._context.name)
                 block = parsed_block(cells, self._context)
@@ -54,15 +55,23 @@ class SheetXml:
                 row = max(row, block.last + 1)
                 yield block
 
-    def _ahead(self) -> Iterator[tuple[bytes, Future[Block | None]]]:
+    def _ahead(self) -> Iterator[tuple[bytes, Block | None]]:
         """Yield the chunks in order, a few of them being read meanwhile: inflating and reading share the cores."""
+        chunks = self._row_chunks()
+        first, second = next(chunks, None), next(chunks, None)
+        if first is None:
+            return
+        if second is None:
+            # A small sheet needs no threads.
+            yield first, read_chunk(first, self._context)
+            return
         with ThreadPoolExecutor(THREADS, thread_name_prefix="sheet") as pool:
             waiting: deque[tuple[bytes, Future[Block | None]]] = deque()
-            for chunk in self._row_chunks():
+            for chunk in chain((first, second), chunks):
                 waiting.append((chunk, pool.submit(read_chunk, chunk, self._context)))
                 if len(waiting) > THREADS:
-                    yield waiting.popleft()
-            yield from waiting
+                    yield _done(*waiting.popleft())
+            yield from (_done(*each) for each in waiting)
 
     def merges(self) -> list[Merge]:
         """Return the merged ranges, once all blocks were read.
@@ -106,6 +115,10 @@ class SheetXml:
         end = text.rfind(data_end)
         self._rest = text[end:]
         yield _without(prefix, text[:end])
+
+
+def _done(chunk: bytes, reading: Future[Block | None]) -> tuple[bytes, Block | None]:
+    return chunk, reading.result()
 
 
 def _without(prefix: bytes, rows: bytes) -> bytes:

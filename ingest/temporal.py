@@ -84,7 +84,7 @@ def _in_zone(values: pa.TimestampArray, zone: str) -> pa.TimestampArray:
 
 def convert_time(column: Column, live: Mask, field: Field) -> Converted:
     """Convert to microseconds of a day."""
-    dated = live & np.isin(column.kinds, _serial_kinds(field))
+    dated = live & column.has(*_serial_kinds(field))
     days = doubles(column.texts.filter(pa.array(dated)))
     micros, given = np.zeros(len(live), np.int64), dated.copy()
     fits = (days >= 0) & (np.rint(days * DAY_MS) < DAY_MS)
@@ -98,7 +98,7 @@ def convert_time(column: Column, live: Mask, field: Field) -> Converted:
 
 def convert_duration(column: Column, live: Mask, field: Field) -> Converted:
     """Convert to microseconds; a plain number has no unit, so only cells formatted as a time count."""
-    timed = live & np.isin(column.kinds, (Kind.TIME, Kind.DURATION))
+    timed = live & column.has(Kind.TIME, Kind.DURATION)
     days = doubles(column.texts.filter(pa.array(timed)))
     micros, given = np.zeros(len(live), np.int64), timed
     micros[timed] = np.rint(days * DAY_MS).astype(np.int64) * 1000
@@ -108,7 +108,7 @@ def convert_duration(column: Column, live: Mask, field: Field) -> Converted:
 
 
 def _moments(column: Column, live: Mask, field: Field, *, date1904: bool) -> _Read:
-    serial = live & np.isin(column.kinds, _serial_kinds(field))
+    serial = live & column.has(*_serial_kinds(field))
     days, milliseconds, valid = serial_parts(doubles(column.texts.filter(pa.array(serial))), date1904=date1904)
     micros, given = np.zeros(len(live), np.int64), serial.copy()
     given[serial] = valid

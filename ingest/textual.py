@@ -66,7 +66,7 @@ def convert_boolean(column: Column, live: NDArray[np.bool_], field: Field) -> Co
     """Convert to booleans: real ones, and the texts and numbers that the field names."""
     texts = pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts, form="NFKC")))
     real = live & (column.kinds == Kind.BOOLEAN)
-    named = live & np.isin(column.kinds, (Kind.TEXT, Kind.NUMBER))
+    named = live & column.has(Kind.TEXT, Kind.NUMBER)
     yes = (named & _among(texts, field.true_values)) | (real & truth(pc.not_equal(texts, "0")))
     no = (named & _among(texts, field.false_values)) | (real & truth(pc.equal(texts, "0")))
     expected = " or ".join(("a boolean", *field.true_values, *field.false_values))

@@ -57,7 +57,7 @@ def check_columns(table: Table, dataset: Dataset) -> Checked:
 
 def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, date1904: bool) -> Converted:
     broken = _broken_cells(column, data, dataset)
-    absent = _absent(column, dataset) | ~data | np.isin(column.kinds, (Kind.ERROR, Kind.UNCACHED))
+    absent = _absent(column, dataset) | ~data | column.has(Kind.ERROR, Kind.UNCACHED)
     converted = convert(column, ~absent, field, date1904=date1904)
     wrong = faulty((*broken, *converted.faults), len(data)) | ~data
     limits = check_constraints(converted.values, wrong, field)
@@ -86,7 +86,7 @@ def _absent(column: Column, dataset: Dataset) -> Mask:
     """Say which cells hold nothing, or one of the texts that mean nothing."""
     known = pa.array([text.strip() for text in dataset.missing_values], pa.large_string())
     named = truth(pc.is_in(pc.utf8_trim_whitespace(column.texts), value_set=known))
-    meant = np.isin(column.kinds, (Kind.TEXT, Kind.NUMBER))
+    meant = column.has(Kind.TEXT, Kind.NUMBER)
     absent: Mask = (column.kinds == Kind.EMPTY) | (named & meant)
     return absent
 

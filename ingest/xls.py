@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import xlrd
 
-from .cells import CellBlock, Kind, Merge, SheetCells, assemble
+from .cells import CellBlock, Kind, Merge, SheetCells, among, assemble
 from .errors import FileRejectedError, rejected
 from .errorvalues import error_text
 from .numberformat import format_kind
@@ -124,7 +124,7 @@ def _kind_of_value(found: Kind, value: float) -> Kind:
 
 def _texts(kinds: NDArray[np.uint8], values: list[Any]) -> pa.LargeStringArray:
     """Return the text of each value: of numbers the shortest one that reads back the same."""
-    numeric = np.isin(kinds, (Kind.TEXT, Kind.ERROR), invert=True)
+    numeric = ~among(kinds, Kind.TEXT, Kind.ERROR)
     numbers = [value for value, is_number in zip(values, numeric.tolist(), strict=True) if is_number]
     texts = np.empty(len(values), object)
     texts[numeric] = pa.array(numbers, pa.float64()).cast(pa.large_string()).to_numpy(zero_copy_only=False)

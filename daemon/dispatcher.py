@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 from ingest.errors import ErrorRecord, FileRejectedError
 from ingest.load import load
 from ingest.report import ACCEPTED_FILE
-from ingest.target import TargetMismatchError
+from ingest.target import TargetMismatchError, Targets
 
 from .errors import (
     DatabaseUnavailableError,
@@ -124,6 +124,7 @@ class Dispatcher:
         self._poll_seconds, self._drain_seconds, self._only = poll_seconds, drain_seconds, only
         self._force = force
         self._settled: dict[int, asyncio.Event] = {}
+        self._targets = Targets()
         # Only `run` waits here, so the queue is never full.
         self._slots = Turnstile(places=parallel_parses + LOADS_BESIDE_PARSES, queue_limit=1, queue_timeout_seconds=1)
         self._wake = asyncio.Event()
@@ -287,7 +288,8 @@ class Dispatcher:
             envelope = await self._parse(job, dataset, folder)
         except FileRejectedError as error:
             return await self._finish(job, refused_file(error.record))
-        records = await self._executors.run_io(read_records, folder)
+        # A clean file has no records: no thread needs to look for them.
+        records = await self._executors.run_io(read_records, folder) if envelope.value.errors_total else ()
         if envelope.value.rejection is not None:
             return await self._finish(job, refused_parse(envelope, envelope.value.rejection, records))
         return await self._load(job, dataset, envelope, records, folder / ACCEPTED_FILE)
@@ -334,7 +336,7 @@ class Dispatcher:
                 await self._ledger.note(job, "loading")
             async with self._database.write("load") as connection:
                 await self._ledger.lock(connection, job)
-                loaded = await load(connection, dataset, accepted, job.id)
+                loaded = await load(connection, dataset, accepted, job.id, self._targets)
                 loaded_at = time.perf_counter()
                 outcome = loaded_rows(dataset, envelope, records, loaded, loaded_at - started)
                 if outcome.state == "rejected":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from .errors import ErrorRecord
 from .spec import LINEAGE_JOB, LINEAGE_ROW
-from .target import Target, column_type, prepare_target
+from .target import Target, Targets, column_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .spec import Dataset
 
 STAGE: Final = "headgate_stage"
+STAGE_DIGITS: Final = 12
 ROW: Final = LINEAGE_ROW
 LINEAGE_COLUMNS: Final = (LINEAGE_JOB, LINEAGE_ROW)
 CONFLICTS_NAMED: Final = 1000
@@ -40,24 +42,26 @@ class Loaded:
     conflict_rows: tuple[int, ...] = ()
 
 
-async def load(connection: AsyncConnection, dataset: Dataset, accepted: Path, job: int) -> Loaded:
+async def load(
+    connection: AsyncConnection, dataset: Dataset, accepted: Path, job: int, targets: Targets | None = None
+) -> Loaded:
     """Load the accepted rows (COPY text, see `report.ACCEPTED_FILE`) into the dataset's table.
 
     Nothing is committed here. A row whose key is in the table already is updated or left alone (`upsert`), or, in
     mode `insert`, unchanged if it is the same and a conflict if it differs; mode `replace` empties the table first.
-    `job` is what the lineage columns name.
+    `job` is what the lineage columns name; `targets` remembers the tables that were verified by earlier loads.
 
     Raises:
         TargetMismatchError: the table that is there cannot take the rows.
         sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: the database refused or failed.
 
     """
-    target = await connection.run_sync(prepare_target, dataset)
+    target = await connection.run_sync((targets or Targets()).prepare, dataset)
     if dataset.load.mode == "replace":
         await _empty(connection, target)
     if connection.dialect.name == "postgresql":
-        staged = await _stage_postgresql(connection, dataset, target, accepted)
-        return await _merge_postgresql(connection, dataset, target, job, staged)
+        stage, staged = await _stage_postgresql(connection, dataset, target, accepted)
+        return await _merge_postgresql(connection, dataset, target, stage, job, staged)
     await _stage_sqlite(connection, dataset, target, accepted)
     loaded = await _merge_sqlite(connection, dataset, target, job)
     await connection.exec_driver_sql(f"DROP TABLE temp.{STAGE}")
@@ -103,26 +107,34 @@ def _stage_columns(connection: AsyncConnection, dataset: Dataset, target: Target
 # -- PostgreSQL ------------------------------------------------------------------------------------------
 
 
-async def _stage_postgresql(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> int:
+async def _stage_postgresql(
+    connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path
+) -> tuple[str, int]:
+    """Copy the rows into a temporary table; return its name and their number.
+
+    The table stays with the connection, empty, for later loads of the same columns: making one for each load costs more
+    than a small load itself, and bloats the catalogue.
+    """
     columns = _stage_columns(connection, dataset, target)
-    await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {STAGE} ({columns}) ON COMMIT DROP")
+    stage = f"{STAGE}_{hashlib.sha256(columns.encode()).hexdigest()[:STAGE_DIGITS]}"
+    await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({columns}) ON COMMIT DELETE ROWS")
     driver: Any = (await connection.get_raw_connection()).driver_connection
     names = [ROW, *(field.name for field in dataset.fields)]
-    copied = await driver.copy_to_table(STAGE, source=accepted, columns=names, format="text")
-    return int(copied.removeprefix("COPY "))
+    copied = await driver.copy_to_table(stage, source=accepted, columns=names, format="text")
+    return stage, int(copied.removeprefix("COPY "))
 
 
-async def _insert_fresh(connection: AsyncConnection, target: Target, job: int) -> bool:
+async def _insert_fresh(connection: AsyncConnection, target: Target, stage: str, job: int) -> bool:
     """Insert the staged rows if none of their keys is in the table, which takes half the time of ON CONFLICT.
 
     False, and nothing inserted, if one is, or if another transaction has put one there meanwhile.
     """
-    join = f"{STAGE} s JOIN {target.quoted} t ON {_same('t', 's', target.key)}"
+    join = f"{stage} s JOIN {target.quoted} t ON {_same('t', 's', target.key)}"
     if (await connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {join})")).scalar_one():
         return False
     try:
         async with connection.begin_nested():
-            await connection.exec_driver_sql(_insert(target, STAGE, job))
+            await connection.exec_driver_sql(_insert(target, stage, job))
     except IntegrityError as error:
         if getattr(error.orig, "sqlstate", None) != UNIQUE_VIOLATION:
             raise
@@ -141,13 +153,13 @@ def _order(dataset: Dataset, target: Target) -> str:
 
 
 async def _merge_postgresql(
-    connection: AsyncConnection, dataset: Dataset, target: Target, job: int, total: int
+    connection: AsyncConnection, dataset: Dataset, target: Target, stage: str, job: int, total: int
 ) -> Loaded:
-    insert = f"{_insert(target, STAGE, job)}{_order(dataset, target)}"
+    insert = f"{_insert(target, stage, job)}{_order(dataset, target)}"
     if not target.key:
         await connection.exec_driver_sql(insert)
         return Loaded(inserted=total, updated=0, unchanged=0)
-    if await _insert_fresh(connection, target, job):
+    if await _insert_fresh(connection, target, stage, job):
         return Loaded(inserted=total, updated=0, unchanged=0)
     if dataset.load.mode == "upsert":
         # A row that the statement inserted has no xmax; one that it updated carries its own transaction there.
@@ -160,7 +172,7 @@ async def _merge_postgresql(
     key = ", ".join(target.key)
     conflict = (
         f"WITH fresh AS ({insert} ON CONFLICT ({key}) DO NOTHING RETURNING {key}), "
-        f"refused AS (SELECT s.{ROW} FROM {STAGE} s LEFT JOIN fresh ON {_same('fresh', 's', target.key)} "
+        f"refused AS (SELECT s.{ROW} FROM {stage} s LEFT JOIN fresh ON {_same('fresh', 's', target.key)} "
         f"LEFT JOIN {target.quoted} t ON {_same('t', 's', target.key)} "
         f"WHERE fresh.{target.key[0]} IS NULL AND {_differs('t', 's', target)}) "
         f"SELECT (SELECT count(*) FROM fresh), count(*), "

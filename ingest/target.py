@@ -53,6 +53,58 @@ class Target:
     lineage: bool
 
 
+class Targets:
+    """The tables that were verified before: looked at again only when the catalogue says something else of them."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str], tuple[str, Target]] = {}
+
+    def prepare(self, connection: Connection, dataset: Dataset) -> Target:
+        """Do what `prepare_target` does, or return what it found when nothing has changed since.
+
+        Raises:
+            TargetMismatchError: a column or the unique key is missing, or a column's type would lose values.
+
+        """
+        key = (dataset.dataset, dataset.digest)
+        before = _catalogue(connection, dataset)
+        if before is not None and self._known.get(key, ("", None))[0] == before:
+            return self._known[key][1]
+        target = prepare_target(connection, dataset)
+        if before is not None:
+            self._known[key] = before, target
+        return target
+
+
+_COLUMNS_AND_KEYS: Final = """
+SELECT concat_ws(' ', c.oid,
+    (SELECT string_agg(concat_ws(':', a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, a.attidentity,
+        a.attgenerated), ',' ORDER BY a.attnum)
+     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    (SELECT string_agg(concat_ws(':', i.indexrelid, i.indisvalid, i.indimmediate), ',' ORDER BY i.indexrelid)
+     FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique))
+FROM pg_class c WHERE c.oid = to_regclass(:name)
+"""
+
+
+def _catalogue(connection: Connection, dataset: Dataset) -> str | None:
+    """Return what the database's catalogue says of the table, as one text; None if there is no such table."""
+    if connection.dialect.name == "sqlite":
+        # Counts every change of any table (https://sqlite.org/pragma.html#pragma_schema_version).
+        return str(connection.exec_driver_sql("PRAGMA main.schema_version").scalar_one())
+    quoted = quoted_name(connection, dataset)
+    found: str | None = connection.execute(sa.text(_COLUMNS_AND_KEYS), {"name": quoted}).scalar_one_or_none()
+    return found
+
+
+def quoted_name(connection: Connection, dataset: Dataset) -> str:
+    """Return the quoted name of the dataset's table, with its schema if it names one."""
+    schema, _, name = dataset.load.table.rpartition(".")
+    preparer = connection.dialect.identifier_preparer
+    quoted = preparer.quote_identifier(name)
+    return f"{preparer.quote_identifier(schema)}.{quoted}" if schema else quoted
+
+
 def column_type(field: Field, dialect: str) -> sa.types.TypeEngine[Any]:
     """Return the column type of a field: exact types throughout, text on SQLite where it has none."""
     kind = field.type.kind
@@ -89,13 +141,10 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
         found = _create(connection, dataset, name, target_schema)
     _verify(connection, dataset, name, target_schema, {column["name"]: column for column in found})
     preparer = connection.dialect.identifier_preparer
-    quoted = preparer.quote_identifier(name)
-    if target_schema:
-        quoted = f"{preparer.quote_identifier(target_schema)}.{quoted}"
     return Target(
         schema=target_schema,
         table=name,
-        quoted=quoted,
+        quoted=quoted_name(connection, dataset),
         columns=tuple(preparer.quote_identifier(field.name) for field in dataset.fields),
         key=tuple(preparer.quote_identifier(field) for field in dataset.primary_key),
         lineage=dataset.load.lineage,

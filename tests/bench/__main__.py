@@ -16,9 +16,8 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,20 +27,23 @@ from contenders import CONTENDERS
 from postgres_server import Postgres, postgres_binaries, running_postgres
 from rich.console import Console
 from rich.table import Table
-from workbooks import specification, workbook
+from sidecar import Daemon
+from workbooks import workbook
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "bench"
 SLOW = {"pandas (calamine) + to_sql", "pandas (openpyxl) + to_sql", "row dicts + JSONB upsert"}
+RIVAL = "polars + ADBC"
+REPEATS = 50
 MEGABYTE = 1 << 20
 
 
 @dataclass
 class Result:
-    """Seconds and peak memory (proportional set size of all processes, bytes) of each round."""
+    """Seconds of each round, and the most memory (proportional set size of all processes, bytes) of one more."""
 
     seconds: list[float] = field(default_factory=list)
-    peaks: list[int] = field(default_factory=list)
+    peak: int = 0
 
     @property
     def median(self) -> float:
@@ -49,21 +51,15 @@ class Result:
 
 
 @contextmanager
-def peak_memory(pid: int, peaks: list[int]) -> Iterator[None]:
+def peak_memory(pid: int, result: Result) -> Iterator[None]:
     """Note the most memory that a process and its children hold meanwhile."""
     over = threading.Event()
-    seen = [0]
 
     def watch() -> None:
         while not over.wait(0.05):
-            total = 0
-            try:
+            with suppress(psutil.Error):
                 family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-                for process in family:
-                    total += process.memory_full_info().pss
-            except psutil.Error:
-                continue
-            seen[0] = max(seen[0], total)
+                result.peak = max(result.peak, sum(process.memory_full_info().pss for process in family))
 
     thread = threading.Thread(target=watch)
     thread.start()
@@ -72,92 +68,54 @@ def peak_memory(pid: int, peaks: list[int]) -> Iterator[None]:
     finally:
         over.set()
         thread.join()
-        peaks.append(seen[0])
 
 
 # -- the contenders --------------------------------------------------------------------------------------
 
 
-def contender(name: str, url: str, files: Sequence[Path], rounds: int) -> Result:
-    """Measure a contender in a process of its own, its imports and one round before not included."""
-    result = Result()
-    command = [sys.executable, str(Path(__file__).with_name("contenders.py")), name, url, *map(str, files)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        for number in range(rounds + (name not in SLOW)):
-            peaks: list[int] = []
-            with peak_memory(process.pid, peaks):
-                process.stdin.write("go\n")
-                process.stdin.flush()
-                seconds = float(process.stdout.readline())
-            if number or name in SLOW:
-                result.seconds.append(seconds)
-                result.peaks += peaks
-        process.stdin.close()
-    return result
+class Contender:
+    """One of those beside Headgate, in a process of its own: its imports are not measured."""
 
+    def __init__(self, name: str, url: str, files: Sequence[Path]) -> None:
+        command = [sys.executable, str(Path(__file__).with_name("contenders.py")), name, url, *map(str, files)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.pid = self._process.pid
+        self._answer("ready")
 
-class Daemon:
-    """A Headgate daemon on the same database, and its API."""
+    def _answer(self, expected: str | None = None) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        assert line, "the contender has ended"
+        assert expected in (None, line)
+        return line
 
-    def __init__(self, folder: Path, url: str) -> None:
-        (folder / "orders.yml").write_text(specification(), encoding="utf-8")
-        settings = {
-            "state_dir": str(folder / "var"),
-            "datasets": ["orders.yml"],
-            "database": {"url": url},
-            "api": {"port": 0},
-            "exporter": {"enabled": False},
-            "executors": {"cpu_workers": 2},
-        }
-        (folder / "headgate.yml").write_text(json.dumps(settings))
-        self._log = folder / "daemon.log"
-        with self._log.open("wb") as log:
-            command = [str(Path(sys.executable).with_name("headgate")), "run", "-c", str(folder / "headgate.yml")]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        self.api = self._find_api()
-        self._token = (folder / "var" / "api.token").read_text().strip()
-
-    def _find_api(self) -> str:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            for line in self._log.read_text().splitlines():
-                if "api listening" in line:
-                    return next(part for part in line.replace('"', " ").replace("=", " ").split() if "http://" in part)
-            time.sleep(0.05)
-        raise RuntimeError(self._log.read_text())
-
-    def _request(self, path: str, data: bytes | None = None) -> dict[str, Any]:
-        request = urllib.request.Request(f"{self.api}{path}", data=data)
-        request.add_header("Authorization", f"Bearer {self._token}")
-        with urllib.request.urlopen(request, timeout=300) as response:
-            return dict(json.loads(response.read()))
-
-    def submit(self, content: bytes) -> dict[str, Any]:
-        return self._request("/jobs?name=orders.xlsx", content)
-
-    def wait(self, job: int) -> dict[str, Any]:
-        while True:
-            found = self._request(f"/jobs/{job}")
-            if found["finished_at"] is not None:
-                return found
-            time.sleep(0.01)
-
-    def load(self, contents: Sequence[bytes]) -> float:
-        """Hand files in at once and return the seconds until the last one is committed."""
-        started = time.perf_counter()
-        jobs = [self.submit(content)["id"] for content in contents]
-        ended = [self.wait(job) for job in jobs]
-        seconds = time.perf_counter() - started
-        states = {job["state"] for job in ended}
-        assert states == {"loaded"}, states
-        return seconds
+    def load(self) -> float:
+        """Load the files and return the seconds that it took."""
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        return float(self._answer())
 
     def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(60)
+        """End it."""
+        self._process.communicate(timeout=60)
+
+
+class Headgate:
+    """The daemon as a contender: from the first byte of the uploads to the last commit, into an empty table."""
+
+    def __init__(self, daemon: Daemon, postgres: Postgres, files: Sequence[Path]) -> None:
+        self._daemon, self._postgres = daemon, postgres
+        self._contents = [path.read_bytes() for path in files]
+        self.pid = daemon.process.pid
+
+    def load(self) -> float:
+        """Load the files and return the seconds that it took."""
+        _sql(self._postgres, "DROP TABLE IF EXISTS orders")
+        return self._daemon.load([fresh(content) for content in self._contents])
+
+    def stop(self) -> None:
+        """Do nothing: the daemon goes on."""
 
 
 def fresh(content: bytes) -> bytes:
@@ -166,19 +124,20 @@ def fresh(content: bytes) -> bytes:
     return content[:-2] + len(comment).to_bytes(2, "little") + comment
 
 
-def headgate(daemon: Daemon, postgres: Postgres, files: Sequence[Path], rounds: int) -> Result:
-    """Measure the daemon from the upload to the commit; the table is emptied before each round."""
-    result = Result()
-    contents = [path.read_bytes() for path in files]
+def side_by_side(rivals: Mapping[str, Headgate | Contender], rounds: int, console: Console) -> dict[str, Result]:
+    """Let each load once to warm up, then in turn, so that all see the same weather; last once more for its memory."""
+    results = {name: Result() for name in rivals}
     for number in range(rounds + 1):
-        _sql(postgres, "DROP TABLE IF EXISTS orders")
-        peaks: list[int] = []
-        with peak_memory(daemon.process.pid, peaks):
-            seconds = daemon.load([fresh(content) for content in contents])
-        if number:
-            result.seconds.append(seconds)
-            result.peaks += peaks
-    return result
+        for name, rival in rivals.items():
+            with console.status(f"{name}, round {number} of {rounds}"):
+                seconds = rival.load()
+            if number:
+                results[name].seconds.append(seconds)
+    for name, rival in rivals.items():
+        with console.status(f"{name}: memory"), peak_memory(rival.pid, results[name]):
+            rival.load()
+        rival.stop()
+    return results
 
 
 def _sql(postgres: Postgres, statement: str) -> None:
@@ -225,20 +184,21 @@ def measure(daemon: Daemon, postgres: Postgres, given: argparse.Namespace, conso
         large = workbook(CACHE, given.rows, 0)
         eight = [workbook(CACHE, given.rows // 4, 10**7 * number) for number in range(1, 9)]
         small = [workbook(CACHE, 100, 10**9 + 100 * number) for number in range(1000)]
-    results: dict[str, Result] = {}
-    with console.status("Headgate: one large workbook"):
-        results["Headgate"] = headgate(daemon, postgres, [large], given.rounds)
-    for name in names:
-        with console.status(f"{name}: one large workbook"):
-            results[name] = contender(name, url, [large], 1 if name in SLOW else given.rounds)
-    with console.status("eight workbooks at once"):
-        many = headgate(daemon, postgres, eight, given.rounds)
-        one_by_one = contender("polars + ADBC", url, eight, given.rounds)
+    rivals = {"Headgate": Headgate(daemon, postgres, [large])} | {name: Contender(name, url, [large]) for name in names}
+    results = side_by_side(rivals, given.rounds, console)
+    many = side_by_side(
+        {"Headgate, at once": Headgate(daemon, postgres, eight), f"{RIVAL}, one by one": Contender(RIVAL, url, eight)},
+        given.rounds,
+        console,
+    )
     with console.status("a thousand small workbooks"):
         _sql(postgres, "DROP TABLE IF EXISTS orders")
         thousand = daemon.load([path.read_bytes() for path in small])
     content = small[0].read_bytes()
-    again = [_timed(lambda: daemon.submit(content)) for _ in range(50)]
+    with console.status("the same content again"):
+        before = daemon.seconds_of("enter")
+        again = [_timed(lambda: daemon.submit(content)) for _ in range(REPEATS)]
+        ledger = (daemon.seconds_of("enter") - before) / REPEATS
     return {
         "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
         "rows": given.rows,
@@ -247,13 +207,16 @@ def measure(daemon: Daemon, postgres: Postgres, given: argparse.Namespace, conso
             name: {
                 "seconds": result.median,
                 "rows_per_second": given.rows / result.median,
-                "peak_megabytes": statistics.median(result.peaks) / MEGABYTE,
+                "peak_megabytes": result.peak / MEGABYTE,
             }
             for name, result in results.items()
         },
-        "eight_workbooks": {"Headgate, at once": many.median, "polars + ADBC, one by one": one_by_one.median},
+        "eight_workbooks": {name: result.median for name, result in many.items()},
         "thousand_small_workbooks_per_second": len(small) / thousand,
-        "resubmission_milliseconds": 1000 * statistics.median(again),
+        "resubmission_milliseconds": {
+            "in_the_ledger": 1000 * ledger,
+            "upload_included": 1000 * statistics.median(again),
+        },
     }
 
 
@@ -274,9 +237,14 @@ def show(report: dict[str, Any], console: Console) -> None:
         table.add_row(name, f"{seconds:.2f}", f"{speed:,.0f}", ratio, f"{peak:.0f}")
     console.print(table)
     at_once, one_by_one = report["eight_workbooks"].values()
-    console.print(f"eight workbooks at once: {at_once:.2f} s; polars + ADBC one by one: {one_by_one:.2f} s")
+    ratio = f"{one_by_one / at_once:.2f} x"
+    console.print(f"eight workbooks at once: {at_once:.2f} s; {RIVAL} one by one: {one_by_one:.2f} s, {ratio}")
     console.print(f"a thousand workbooks of 100 rows: {report['thousand_small_workbooks_per_second']:.0f} a second")
-    console.print(f"the same content again: {report['resubmission_milliseconds']:.1f} ms, upload included")
+    again = report["resubmission_milliseconds"]
+    console.print(
+        f"the same content again: {again['in_the_ledger']:.1f} ms in the ledger, "
+        f"{again['upload_included']:.1f} ms with its upload"
+    )
 
 
 def draw(report: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from .database_errors import Classification, classify, is_of_database, meaning, reason_of
 from .errors import DatabaseUnavailableError, StartupError
+from .liveness import watch_liveness
 from .pool_watch import DatabasePoolStats, PoolWatch
 from .server_watch import ServerWatch
 
@@ -102,14 +103,16 @@ class Database:
             self._lock_descriptor = None
 
     def _engine(self, pool_size: int, max_overflow: int, pool_timeout_seconds: float) -> AsyncEngine:
-        return create_async_engine(
+        engine = create_async_engine(
             self._url,
             pool_size=pool_size,
             max_overflow=max_overflow,
             pool_timeout=pool_timeout_seconds,
-            pool_pre_ping=self.dialect == "postgresql",
             connect_args=self._arguments,
         )
+        if self.dialect == "postgresql":
+            watch_liveness(engine.sync_engine)
+        return engine
 
     def server_watch(self, applications: Collection[str], interval_seconds: float) -> ServerWatch | None:
         """Return the watch over the server's connections, on one of its own; None for SQLite, which has no server."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
 from .errors import rejected
 from .inflate import INFLATE_ERRORS, inflated
@@ -71,9 +72,14 @@ class Container:
     """A zip of parts, each inflated piece by piece and counted by the bytes that really come out."""
 
     def __init__(self, path: Path, limits: Limits) -> None:
-        self._path, self._limits = path, limits
+        self._limits = limits
         self._inflated = 0
-        self._zip = _open_zip(path)
+        self._file = path.open("rb")
+        try:
+            self._zip = _open_zip(self._file)
+        except BaseException:
+            self._file.close()
+            raise
         entries = self._zip.infolist()
         if len(entries) > MAX_ENTRIES:
             self.close()
@@ -90,6 +96,7 @@ class Container:
     def close(self) -> None:
         """Close the file."""
         self._zip.close()
+        self._file.close()
 
     def __contains__(self, name: str) -> bool:
         return name.lower() in self._entries
@@ -147,7 +154,7 @@ class Container:
             raise rejected("file.corrupt_container", f"the workbook has no part {name}")
         size = 0
         try:
-            for piece in inflated(self._path, self._zip, entry):
+            for piece in inflated(self._file, self._zip, entry):
                 size += len(piece)
                 self._count(name, size, len(piece), entry.compress_size if ratio else None)
                 yield piece
@@ -167,16 +174,16 @@ class Container:
             raise rejected("file.bomb", f"the part {name} expands more than {self._limits.ratio} to 1")
 
 
-def _open_zip(path: Path) -> zipfile.ZipFile:
+def _open_zip(file: BinaryIO) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(path)
+        return zipfile.ZipFile(file)
     except INFLATE_ERRORS as error:
-        if not _has_zip_end(path):
+        if not _has_zip_end(file):
             raise rejected("file.truncated", "the end of the zip container is missing") from error
         raise rejected("file.corrupt_container", f"the zip container is damaged: {error}") from error
 
 
-def _has_zip_end(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - (1 << 16) - 22))
-        return _ZIP_EMPTY in file.read()
+def _has_zip_end(file: BinaryIO) -> bool:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - (1 << 16) - 22))
+    return _ZIP_EMPTY in file.read()

@@ -27,6 +27,8 @@ ROW: Final = LINEAGE_ROW
 LINEAGE_COLUMNS: Final = (LINEAGE_JOB, LINEAGE_ROW)
 CONFLICTS_NAMED: Final = 1000
 """How many rows refused by an existing key are named one by one."""
+WORTH_LOOKING: Final = 2_000
+"""Rows from which on it pays to ask first whether any of their keys is in the table."""
 UNIQUE_VIOLATION: Final = "23505"
 """SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
@@ -117,11 +119,22 @@ async def _stage_postgresql(
     """
     columns = _stage_columns(connection, dataset, target)
     stage = f"{STAGE}_{hashlib.sha256(columns.encode()).hexdigest()[:STAGE_DIGITS]}"
-    await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ({columns}) ON COMMIT DELETE ROWS")
+    await _make_stage(connection, stage, columns)
     driver: Any = (await connection.get_raw_connection()).driver_connection
     names = [ROW, *(field.name for field in dataset.fields)]
     copied = await driver.copy_to_table(stage, source=accepted, columns=names, format="text")
     return stage, int(copied.removeprefix("COPY "))
+
+
+async def _make_stage(connection: AsyncConnection, stage: str, columns: str) -> None:
+    """Make the staging table unless the connection is known to have it: one that was there before this transaction."""
+    known = (await connection.get_raw_connection()).info.setdefault(STAGE, set())
+    if stage in known:
+        return
+    if (await connection.exec_driver_sql(f"SELECT to_regclass('pg_temp.{stage}') IS NOT NULL")).scalar_one():
+        known.add(stage)
+    else:
+        await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {stage} ({columns}) ON COMMIT DELETE ROWS")
 
 
 async def _insert_fresh(connection: AsyncConnection, target: Target, stage: str, job: int) -> bool:
@@ -159,7 +172,7 @@ async def _merge_postgresql(
     if not target.key:
         await connection.exec_driver_sql(insert)
         return Loaded(inserted=total, updated=0, unchanged=0)
-    if await _insert_fresh(connection, target, stage, job):
+    if total >= WORTH_LOOKING and await _insert_fresh(connection, target, stage, job):
         return Loaded(inserted=total, updated=0, unchanged=0)
     if dataset.load.mode == "upsert":
         # A row that the statement inserted has no xmax; one that it updated carries its own transaction there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -101,7 +102,7 @@ def find_table(book: Book, dataset: Dataset, source: str) -> Table:
         if not cells.rows:
             continue
         try:
-            found.append((name, cells, find_header(list(_first_rows(cells, dataset)), dataset, name)))
+            found.append((name, cells, _header_of(cells, dataset, name)))
         except FileRejectedError as error:
             refusals.append(error)
     if not found:
@@ -118,16 +119,24 @@ def _most_telling(refusals: list[FileRejectedError]) -> FileRejectedError:
     return min(refusals, key=lambda refusal: refusal.record.code == "header.not_found")
 
 
-def _first_rows(cells: SheetCells, dataset: Dataset) -> Iterator[Labels]:
-    """Yield the texts of the rows that may hold the header."""
+def _header_of(cells: SheetCells, dataset: Dataset, name: str) -> FoundHeader:
+    """Find the header, as a rule without looking at how numbers and dates are shown: titles are texts."""
+    with suppress(FileRejectedError):
+        header = find_header(list(_first_rows(cells, dataset, shown=False)), dataset, name)
+        rows = slice(max(header.row, 0), header.end)
+        if all((column.kinds[rows] <= Kind.TEXT).all() for column in cells.columns.values()):
+            return header
+    return find_header(list(_first_rows(cells, dataset, shown=True)), dataset, name)
+
+
+def _first_rows(cells: SheetCells, dataset: Dataset, *, shown: bool) -> Iterator[Labels]:
+    """Yield the texts of the rows that may hold the header, numbers and dates as Excel shows them or raw."""
     rows = dataset.header.rows
     stop = min(cells.rows, max(dataset.header.search_rows, dataset.header.row or 0) + rows - 1)
-    texts: list[list[str | None]] = [
-        displayed(cells.columns[column].part(slice(0, stop)), date1904=cells.date1904).to_pylist()
-        if column in cells.columns
-        else [None] * stop
-        for column in range(cells.width)
-    ]
+    texts: list[list[str | None]] = [[None] * stop for _ in range(cells.width)]
+    for place, cell_column in cells.columns.items():
+        part = cell_column.part(slice(0, stop))
+        texts[place] = (displayed(part, date1904=cells.date1904) if shown else part.texts).to_pylist()
     if rows > 1:
         # A title over several columns belongs to each of them.
         for merge in cells.merges:

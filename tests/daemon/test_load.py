@@ -275,17 +275,17 @@ async def test_a_key_that_another_transaction_brings_meanwhile_is_met(postgres_d
         leak_seconds=60,
         connect_timeout_seconds=10,
     ) as database:
-        await loaded(database, dataset(), spooled(tmp_path, [changed(size=100)]))
+        await loaded(database, dataset(), spooled(tmp_path, [changed(size=9_999)]))
         async with database.write() as other:
             await other.exec_driver_sql("INSERT INTO goods (sku, size, price) VALUES ('A-1', 3, 1)")
             load_waiting = asyncio.create_task(
-                loaded(database, dataset(), spooled(tmp_path, [changed(size=number) for number in range(5)]))
+                loaded(database, dataset(), spooled(tmp_path, [changed(size=number) for number in range(2_000)]))
             )
             async with asyncio.timeout(30):
                 while not await _waits_for_a_lock(database):  # noqa: ASYNC110  # the server tells nobody
                     await asyncio.sleep(0.02)
-        assert await load_waiting == Loaded(inserted=4, updated=1, unchanged=0)
-        assert len(await table(database)) == 6
+        assert await load_waiting == Loaded(inserted=1_999, updated=1, unchanged=0)
+        assert len(await table(database)) == 2_001
 
 
 async def _waits_for_a_lock(database: Database) -> bool:

@@ -122,6 +122,7 @@ async def test_a_creation_that_fails_is_timed_counted_and_is_no_wait(own_postgre
     async with pool(own_postgres.url()) as database:
         before = database.stats()
         own_postgres.stop("immediate")
+        await asyncio.sleep(0.2)  # lets the loop hear that the pool's connection is closed
         with pytest.raises(Exception, match=r"(?i)connect|refused|closed") as caught:
             await use(database)
         assert database.classify(caught.value) == "transient"

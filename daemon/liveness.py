@@ -1,0 +1,43 @@
+"""Dead connections are thrown away before anybody gets them; asks the server only when it was not heard for a while."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+RETURNED: Final = "headgate_returned"
+FRESH_SECONDS: Final = 1.0
+"""A connection that was at work so recently is not asked whether it lives."""
+
+
+def watch_liveness(engine: Engine) -> None:
+    """Do for an asyncpg engine what SQLAlchemy's `pool_pre_ping` does, without asking the server each time.
+
+    Asking is a tenth of what a small job costs. A connection that the server has closed is known without it, and one
+    that dies within its first second in the pool fails its user, who repeats what failed in passing.
+    """
+    event.listen(engine, "checkin", _note_return)
+    event.listen(engine, "checkout", _refuse_dead)
+
+
+def _note_return(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[RETURNED] = time.monotonic()
+
+
+def _refuse_dead(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+    idle_seconds = time.monotonic() - record.info.get(RETURNED, math.inf)
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError("the server has closed the connection")
+    if idle_seconds > FRESH_SECONDS:
+        try:
+            connection.ping()
+        except Exception as error:
+            raise InvalidatePoolError("the connection does not answer") from error

@@ -336,7 +336,7 @@ CREATE_BODY: Final[dict[str, dict[str, Any]]] = {
             "file": BINARY,
             "name": {"type": "string"},
             "dataset": {"type": "string"},
-            "fixes": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+            "fixes": {"type": "string"},
         },
         "required": ["file"],
     },

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
 from uuid import uuid4
 
-from .errors import HeadgateError
+from .errors import HeadgateError, TaskTimeoutError, WorkerCrashedError
 from .worktasks import write_rejected_rows
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from .spool import Spool
 
 Form = Literal["xlsx", "csv"]
+CHUNK_BYTES: Final = 1 << 18
 
 
 class NothingToHandBackError(HeadgateError):
@@ -31,23 +35,22 @@ class Handback:
         self._spool, self._executors, self._datasets = spool, executors, datasets
 
     async def rejects(self, job: Job, form: Form) -> bytes:
-        """Return the rejected rows as a workbook or as CSV.
+        """Return the rejected rows as a workbook or as CSV; raises what `written` raises."""
+        async with self.written(job, form) as path:
+            content: bytes = await self._executors.run_io(path.read_bytes)
+            return content
+
+    @asynccontextmanager
+    async def written(self, job: Job, form: Form) -> AsyncIterator[Path]:
+        """Give a file with the rejected rows as a workbook or as CSV, for as long as the caller is inside.
 
         Raises:
-            NothingToHandBackError: there are none, or no longer.
+            NothingToHandBackError: there are none, or no longer, or they cannot be written.
             FileRejectedError: the kept file cannot be read by its dataset any more.
 
         """
-        if not job.finished:
-            raise NothingToHandBackError(f"job {job.id} is {job.state}; wait until it has ended")
-        if not job.rows.rejected or job.state not in ("partial", "rejected"):
-            raise NothingToHandBackError(f"job {job.id} is {job.state} and has no rejected rows")
-        key = job.spool_key if job.spool_id == self._spool.id else None
-        if key is None or not await self._executors.run_io(self._spool.rejects(key).exists):
-            raise NothingToHandBackError(f"the file of job {job.id} is not kept here any more; submit it again")
-        if job.dataset not in self._datasets:
-            raise NothingToHandBackError(f"dataset {job.dataset} is not configured any more; configure it again")
-        dataset, out = self._datasets[job.dataset], self._spool.rejects(key).with_name(uuid4().hex)
+        key, dataset = await self._kept(job)
+        out = self._spool.rejects(key).with_name(uuid4().hex)
         try:
             await self._executors.submit_cpu(
                 write_rejected_rows,
@@ -60,7 +63,32 @@ class Handback:
                 timeout=dataset.limits.parse_seconds,
                 memory_bytes=dataset.limits.worker_mb << 20,
             )
-            content: bytes = await self._executors.run_io(out.read_bytes)
-            return content
+            yield out
+        except (TaskTimeoutError, WorkerCrashedError, MemoryError, FileNotFoundError) as error:
+            raise NothingToHandBackError(
+                f"the rejected rows of job {job.id} cannot be written as {form}; ask for its error records"
+            ) from error
         finally:
             await self._executors.run_io(out.unlink, missing_ok=True)
+
+    async def chunks(self, path: Path) -> AsyncIterator[bytes]:
+        """Yield a file's content piece by piece."""
+        file = await self._executors.run_io(path.open, "rb")
+        try:
+            while chunk := await self._executors.run_io(file.read, CHUNK_BYTES):
+                yield chunk
+        finally:
+            await self._executors.run_io(file.close)
+
+    async def _kept(self, job: Job) -> tuple[str, Dataset]:
+        """Return the spool key and the dataset of a job that has something to hand back."""
+        if not job.finished:
+            raise NothingToHandBackError(f"job {job.id} is {job.state}; wait until it has ended")
+        if not job.rows.rejected or job.state not in ("partial", "rejected"):
+            raise NothingToHandBackError(f"job {job.id} is {job.state} and has no rejected rows")
+        key = job.spool_key if job.spool_id == self._spool.id else None
+        if key is None or not await self._executors.run_io(self._spool.rejects(key).exists):
+            raise NothingToHandBackError(f"the file of job {job.id} is not kept here any more; submit it again")
+        if job.dataset not in self._datasets:
+            raise NothingToHandBackError(f"dataset {job.dataset} is not configured any more; configure it again")
+        return key, self._datasets[job.dataset]

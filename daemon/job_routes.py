@@ -254,37 +254,40 @@ class JobRoutes:
             raise ProblemError(404, f"there is no job {text}")
         return job
 
-    async def _rejects(self, request: web.Request) -> web.Response:
+    async def _rejects(self, request: web.Request) -> web.StreamResponse:
+        limit, cursor = _limit(request), _number(request, "cursor")
         job = await self._job(request, request.match_info["id"])
         form = request.query.get("format", "xlsx")
         if form == "json":
-            return await self._error_page(request, job)
+            return await self._error_page(job, limit, cursor)
         if form not in ("xlsx", "csv"):
             raise ProblemError(400, "format is one of: xlsx, csv, json")
-        try:
-            content = await self._handback.rejects(job, "csv" if form == "csv" else "xlsx")
-        except NothingToHandBackError as error:
-            raise ProblemError(409, str(error)) from error
-        except FileRejectedError as error:
-            raise of_rejection(409, error) from error
-        return web.Response(
-            body=content,
+        response = web.StreamResponse(
             headers={
                 "Content-Type": f"{CSV}; charset=utf-8" if form == "csv" else XLSX,
                 "Content-Disposition": f'attachment; filename="rejects-{job.id}.{form}"',
             },
         )
+        try:
+            async with self._handback.written(job, "csv" if form == "csv" else "xlsx") as path:
+                await response.prepare(request)
+                async for chunk in self._handback.chunks(path):
+                    await response.write(chunk)
+        except NothingToHandBackError as error:
+            raise ProblemError(409, str(error)) from error
+        except FileRejectedError as error:
+            raise of_rejection(409, error) from error
+        return response
 
-    async def _error_page(self, request: web.Request, job: Job) -> web.Response:
-        limit = _limit(request)
-        records = await self._queries.records(job.id, limit=limit + 1, after=_number(request, "cursor") or 0)
-        cursor = str(records[limit - 1][0]) if len(records) > limit else None
+    async def _error_page(self, job: Job, limit: int, cursor: int | None) -> web.Response:
+        records = await self._queries.records(job.id, limit=limit + 1, after=cursor or 0)
+        following = str(records[limit - 1][0]) if len(records) > limit else None
         return web.json_response(
             {
                 "errors": [record for _, record in records[:limit]],
                 "errors_total": job.errors_total,
                 "errors_kept": min(job.errors_total, REJECTS_KEPT),
-                "next_cursor": cursor,
+                "next_cursor": following,
             }
         )
 

@@ -45,8 +45,9 @@ def test_schemathesis_finds_nothing(sqlite_headgate: Headgate, tmp_path: Path, o
             [
                 *(SCHEMATHESIS, *config, "run", f"{headgate.api_url}/openapi.json", "--seed", "1"),
                 *("--header", f"Authorization: Bearer {headgate.token}", "--checks", "all"),
-                # A workbook that is refused for what is in it is no defect of the API; the stream has no end.
-                *("--exclude-checks", "positive_data_acceptance", "--exclude-path", "/api/v1/events"),
+                # A workbook that is refused for what is in it is no defect of the API; wrong tokens are the next
+                # test's affair, for after some of them the answer is 429; the stream has no end.
+                *("--exclude-checks", "positive_data_acceptance,ignored_auth", "--exclude-path", "/api/v1/events"),
                 *("--max-examples", str(GENERATED), "--workers", "1", "--continue-on-failure", "--no-shrink"),
                 *("--no-color", "--request-timeout", "20"),
             ],

@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -173,8 +174,10 @@ HOSTILE_FORMS = {
     ),
     "NUL in the name": (
         "multipart/form-data; boundary=b",
-        b'--b\r\nContent-Disposition: form-data; name="dataset"\r\n\r\nor\0ders\r\n'
-        b'--b\r\nContent-Disposition: form-data; name="file"; filename="a\0.xlsx"\r\n\r\nx\r\n--b--\r\n',
+        (
+            b'--b\r\nContent-Disposition: form-data; name="dataset"\r\n\r\nor\0ders\r\n'
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a\0.xlsx"\r\n\r\nx\r\n--b--\r\n'
+        ),
     ),
     "nested": ("multipart/mixed; boundary=b", b"--b\r\n\r\nx\r\n--b--\r\n"),
 }
@@ -381,9 +384,8 @@ def test_five_thousand_mutated_requests(small: Headgate, orders: Callable[..., P
         silent.sendall(b"GET /api/v1/jobs HTTP/1.1\r\n")
         began = time.monotonic()
         with ThreadPoolExecutor(16) as pool:
-            answers = list(
-                pool.map(lambda one: exchange(small, one, seconds=ANSWER_SECONDS, until=b"\0\0\0"), requests)
-            )
+            send = partial(exchange, small, seconds=ANSWER_SECONDS, until=b"\0\0\0")
+            answers = list(pool.map(send, requests))
         secrets = (
             *(str(small.folder).encode(), small.token.encode(), b"Traceback", b'File "', b"site-packages"),
             *(b"sqlalchemy", b"sqlite3.", b"asyncpg", b"headgate_job"),

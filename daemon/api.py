@@ -13,6 +13,7 @@ from aiohttp import web
 
 from . import openapi
 from .errors import RetryableError, StartupError
+from .http_connection import Site
 from .problems import ProblemError, of_http
 from .routes import Answer, Route
 
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 audit = logging.getLogger("daemon.audit")
 
-IDLE_SECONDS: Final = 30.0
-"""How long a connection may take to send a request's head, the first as well as the next."""
-LINGER_SECONDS: Final = 5.0
-"""How long the rest of a refused body is read, so that the client sees the answer and not a reset."""
 CLOSE_SECONDS: Final = 5.0
 HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
@@ -78,16 +75,9 @@ class Api:
         application.on_response_prepare.append(_add_headers)
         for route in self._routes:
             application.router.add_route(route.method, route.path, self._guarded(route))
-        self._runner = web.AppRunner(
-            application,
-            access_log=None,
-            shutdown_timeout=CLOSE_SECONDS,
-            keepalive_timeout=IDLE_SECONDS,
-            lingering_time=LINGER_SECONDS,
-            auto_decompress=False,
-        )
+        self._runner = web.AppRunner(application, shutdown_timeout=CLOSE_SECONDS)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self.port, ssl_context=self._tls)
+        site = Site(self._runner, self._host, self.port, ssl_context=self._tls)
         try:
             await site.start()
         except OSError as error:
@@ -135,6 +125,9 @@ class Api:
                 raise
             return of_http(error, request).response()
         except Exception as error:
+            if request.transport is None or request.transport.is_closing():
+                logger.info("caller gone", extra={"path": _path(request), "address": request.remote})
+                return ProblemError(400, "the connection was lost").response()
             if isinstance(error, RetryableError) or self._database.classify(error) == "transient":
                 logger.warning("request failed", extra={"path": _path(request), "error": str(error)})
                 return ProblemError(

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TIDY_SECONDS: Final = 600.0
-"""How often files are looked for that are kept no longer."""
 FRESHNESS_SECONDS: Final = 30.0
 """How often it is looked what other daemons on this ledger have loaded."""
 
@@ -43,7 +41,6 @@ class Heartbeat:
         database: Database,
         beat_seconds: float,
         max_lost_leases: int,
-        rejects_seconds: float,
         datasets: Collection[str],
         loaded: Callable[[str, float], None],
         given_up: Callable[[Job], None],
@@ -54,7 +51,6 @@ class Heartbeat:
         self._queries = queries
         self._ledger, self._spool, self._executors, self._database = ledger, spool, executors, database
         self._beat_seconds, self._max_lost_leases = beat_seconds, max_lost_leases
-        self._rejects_seconds, self._tidied_at = rejects_seconds, -TIDY_SECONDS
         self._datasets, self._loaded, self._looked_at = datasets, loaded, -FRESHNESS_SECONDS
         self._given_up, self._kill, self._tell, self._wake = given_up, kill, tell, wake
         self._closing = asyncio.Event()
@@ -69,9 +65,9 @@ class Heartbeat:
             return f"the database has not answered for {silent:.0f} s"
         return self._trouble
 
-    def apply(self, *, max_lost_leases: int, rejects_seconds: float) -> None:
+    def apply(self, *, max_lost_leases: int) -> None:
         """Go on under other settings from the next beat."""
-        self._max_lost_leases, self._rejects_seconds = max_lost_leases, rejects_seconds
+        self._max_lost_leases = max_lost_leases
 
     async def __aenter__(self) -> Self:
         """Take over what dead daemons left, before anything is claimed."""
@@ -115,7 +111,6 @@ class Heartbeat:
         await self._cancel()
         await self._queries.refresh_backlog()
         await self._refresh_freshness()
-        await self._tidy()
         self._beaten_at = time.monotonic()
         self._wake()
 
@@ -134,11 +129,3 @@ class Heartbeat:
         self._looked_at = time.monotonic()
         for dataset, at in (await self._queries.last_successes(tuple(self._datasets))).items():
             self._loaded(dataset, at)
-
-    async def _tidy(self) -> None:
-        """Remove the files of jobs whose rejected rows nobody has asked for in time."""
-        if time.monotonic() - self._tidied_at < min(TIDY_SECONDS, self._rejects_seconds):
-            return
-        self._tidied_at = time.monotonic()
-        for key in await self._ledger.forget_files(self._rejects_seconds):
-            await self._executors.run_io(self._spool.remove, key)

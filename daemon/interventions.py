@@ -74,6 +74,8 @@ class Interventions:
             async with self._database.write() as connection:
                 if job.spool_key is None or not await ledger.spool_is_served(connection, job.spool_id):
                     raise NotPossibleError(f"the file of job {job.id} is not kept any more; submit it again")
+                if await ledger.loaded_before(connection, job) is not None:
+                    raise NotPossibleError(f"the content of job {job.id} was loaded by another job")
                 row = await self._update(connection, job, RETRIED, values)
                 if row is None:
                     raise NotPossibleError(f"job {job.id} has changed meanwhile; look at it again")

@@ -213,13 +213,9 @@ class JobQueries:
         Unfinished jobs need theirs, dead ones for a retry, and those with rejected rows for handing these back.
         """
         table = self.tables.job
-        handed_back = sa.and_(table.c.state.in_(("partial", "rejected")), table.c.rows_rejected > 0)
-        statement = sa.select(table.c.spool_key).where(
-            table.c.spool_id == spool_id,
-            sa.or_(table.c.state.in_(("queued", "running", "dead")), handed_back),
-        )
+        statement = sa.select(table.c.spool_key).where(table.c.spool_id == spool_id, table.c.spool_key.is_not(None))
         async with self._database.read() as connection:
-            return {key for key in (await connection.execute(statement)).scalars() if key}
+            return set((await connection.execute(statement)).scalars())
 
     async def refresh_backlog(self) -> None:
         """Count what waits, for `backlog()`."""

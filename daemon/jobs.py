@@ -148,3 +148,8 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None
     peak_rss_bytes: int | None = None
+
+    @property
+    def keeps_file(self) -> bool:
+        """Whether the workbook is still needed: for a retry, or to hand rejected rows back."""
+        return self.state in {"dead", "cancelled"} or self.rows.rejected > 0

@@ -91,7 +91,7 @@ class Ledger:
         async with self._database.write("enter") as connection:
             queued = await self._insert(connection, submission, state="queued", unique=True)
             if queued is not None:
-                return queued
+                return await self._unless_loaded_before(connection, queued)
             await self._refuse_used_key(connection, submission)
             first = await self._holder(connection, submission)
             if first.state == "queued" and await self._orphaned(connection, first, adopt=adopt):
@@ -105,6 +105,33 @@ class Ledger:
             )
             assert duplicate is not None  # noqa: S101  # only an insert that may collide returns None
             return duplicate
+
+    async def _unless_loaded_before(self, connection: AsyncConnection, job: Job) -> Job:
+        """Return a job just entered, as a `duplicate` if its content was loaded by one that is kept no longer.
+
+        Looked at after the insert, which waits for whoever removes that one in this moment.
+        """
+        before = await self.loaded_before(connection, job)
+        if before is None:
+            return job
+        table = self.tables.job
+        reason = f"the same content was job {before}, which is kept no longer"
+        values = {"state": "duplicate", "first_job": before, "reason": reason, "spool_id": None, "spool_key": None}
+        await connection.execute(table.update().where(table.c.id == job.id).values({**values, "finished_at": self.now}))
+        await self.event(connection, job.id, "duplicate", 0, reason)
+        return job.evolve(**values)
+
+    async def loaded_before(self, connection: AsyncConnection, job: Job) -> int | None:
+        """Return the number of a job that is kept no longer and has loaded the same content."""
+        memory = self.tables.loaded_content
+        found = await connection.execute(
+            sa.select(memory.c.job_id).where(
+                memory.c.dataset == job.dataset,
+                memory.c.sha256 == job.sha256,
+                memory.c.spec_version == job.spec_version,
+            )
+        )
+        return found.scalar_one_or_none()
 
     async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
         """Enter a submission that no dataset takes, as `rejected` at once."""
@@ -455,6 +482,7 @@ class Ledger:
                 peak_rss_bytes=outcome.peak_rss_bytes,
                 crashes=job.crashes,
                 finished_at=self.now,
+                **({} if outcome.keeps_file else {"spool_key": None}),
                 **values,
             )
         )
@@ -472,21 +500,6 @@ class Ledger:
         """Write the terminal state of a job that loads nothing, in a transaction of its own."""
         async with self._database.write() as connection:
             await self.finish(connection, job, outcome)
-
-    async def forget_files(self, older_than_seconds: float) -> tuple[str, ...]:
-        """Let go of the files of jobs that ended with rejected rows so long ago; return their keys in this spool."""
-        table = self.tables.job
-        old = sa.and_(
-            table.c.spool_id == self.spool_id,
-            table.c.spool_key.is_not(None),
-            table.c.state.in_(("partial", "rejected")),
-            table.c.finished_at < self.now - older_than_seconds,
-        )
-        async with self._database.write() as connection:
-            keys = tuple((await connection.execute(sa.select(table.c.spool_key).where(old))).scalars())
-            if keys:
-                await connection.execute(table.update().where(old).values(spool_key=None))
-        return keys
 
     async def settle(self, job: Job) -> State | None:
         """Say what became of a completion whose COMMIT got no reply: its terminal state, or None if it was undone.

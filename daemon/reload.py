@@ -13,6 +13,7 @@ from .config_layers import leaves
 from .dispatcher import RetryPolicy
 from .errors import HeadgateError
 from .logs import configure_logging
+from .retention import Limits
 from .sizes import detect_machine, executor_limits
 from .task_routes import registered_tasks
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .executors import Executors
     from .heartbeat import Heartbeat
     from .metrics import Metrics
+    from .retention import Retention
     from .settings import Settings
     from .task_routes import TaskRoutes
 
@@ -42,6 +44,7 @@ LIVE: Final[tuple[Location, ...]] = (
     ("ledger", "backoff_max_seconds"),
     ("ledger", "poll_seconds"),
     ("ledger", "rejects_seconds"),
+    ("retention",),
     ("logging",),
     ("resources", "cpu_threshold"),
     ("resources", "memory_threshold"),
@@ -68,6 +71,7 @@ class LiveParts:
     executors: Executors
     dispatcher: Dispatcher
     heartbeat: Heartbeat
+    retention: Retention
     metrics: Metrics
     datasets: dict[str, Dataset]
     tasks: TaskRoutes | None = None
@@ -85,7 +89,8 @@ class LiveParts:
             poll_seconds=ledger.poll_seconds,
             drain_seconds=settings.shutdown.drain_seconds,
         )
-        self.heartbeat.apply(max_lost_leases=ledger.max_lost_leases, rejects_seconds=ledger.rejects_seconds)
+        self.heartbeat.apply(max_lost_leases=ledger.max_lost_leases)
+        self.retention.apply(Limits.of(settings))
         # Everybody holds this one dictionary.
         self.datasets.clear()
         self.datasets.update({dataset.dataset: dataset for dataset in datasets})

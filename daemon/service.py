@@ -35,8 +35,10 @@ from .metrics import Metrics
 from .page.assets import Assets
 from .page.page_routes import PageRoutes
 from .page.sessions import Sessions
+from .pruning import Pruning
 from .reload import LiveParts, Reloader
 from .reload_routes import ReloadRoutes
+from .retention import Limits, Retention
 from .signals import StopRequest, captured_signals
 from .sizes import detect_machine, executor_limits
 from .spool import Spool
@@ -76,6 +78,7 @@ class Core:
     handback: Handback
     dispatcher: Dispatcher
     heartbeat: Heartbeat
+    retention: Retention
     datasets: dict[str, Dataset]
 
 
@@ -169,7 +172,6 @@ async def open_core(
             database=database,
             beat_seconds=settings.ledger.beat_seconds,
             max_lost_leases=settings.ledger.max_lost_leases,
-            rejects_seconds=settings.ledger.rejects_seconds,
             datasets=known,
             loaded=metrics.loaded_at,
             given_up=dispatcher.tell_given_up,
@@ -177,7 +179,15 @@ async def open_core(
             tell=dispatcher.tell,
             wake=dispatcher.wake,
         )
+        retention = Retention(
+            pruning=Pruning(ledger, database),
+            spool=spool,
+            executors=executors,
+            database=database,
+            limits=Limits.of(settings),
+        )
         await stack.enter_async_context(running(heartbeat, "heartbeat", failures))
+        await stack.enter_async_context(running(retention, "retention", failures))
         await stack.enter_async_context(running(dispatcher, "dispatcher", failures))
         yield Core(
             executors=executors,
@@ -190,6 +200,7 @@ async def open_core(
             handback=Handback(spool=spool, executors=executors, datasets=known),
             dispatcher=dispatcher,
             heartbeat=heartbeat,
+            retention=retention,
             datasets=known,
         )
 
@@ -233,6 +244,7 @@ async def serve(
             executors=core.executors,
             dispatcher=core.dispatcher,
             heartbeat=core.heartbeat,
+            retention=core.retention,
             metrics=core.metrics,
             datasets=core.datasets,
         )

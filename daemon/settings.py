@@ -230,6 +230,22 @@ class LedgerSettings(Section):
     )
 
 
+class RetentionSettings(Section):
+    """What is kept of jobs that have ended; nothing goes that another job or a retry still needs."""
+
+    files_seconds: Seconds = Field(
+        default=2_592_000, description="How long the file of a dead or cancelled job is kept for `headgate retry`."
+    )
+    files_mb: Count = Field(
+        default=10_240, description="Kept files of ended jobs beyond this total go, the oldest first, in MiB."
+    )
+    jobs_seconds: Annotated[Number, Field(ge=0)] = Field(
+        default=0,
+        description="How long ended jobs are listed; 0 keeps them for ever. What was loaded is known as a duplicate "
+        "also after that.",
+    )
+
+
 class ApiSettings(Section):
     """The HTTP API that takes workbooks in and tells of jobs; every request needs a token."""
 
@@ -354,6 +370,7 @@ class Settings(BaseSettings):
     executors: ExecutorSettings = ExecutorSettings()
     intake: IntakeSettings = IntakeSettings()
     ledger: LedgerSettings = LedgerSettings()
+    retention: RetentionSettings = RetentionSettings()
     api: ApiSettings = ApiSettings()
     exporter: ExporterSettings = ExporterSettings()
     shutdown: ShutdownSettings = ShutdownSettings()

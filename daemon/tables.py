@@ -15,13 +15,14 @@ Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The five tables of the ledger for one dialect."""
+    """The six tables of the ledger for one dialect."""
 
     ledger: sa.Table
     daemon: sa.Table
     job: sa.Table
     event: sa.Table
     reject: sa.Table
+    loaded_content: sa.Table
 
 
 def build_tables(dialect: str) -> Tables:
@@ -108,5 +109,13 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("job_id", Key, primary_key=True, autoincrement=False),
             sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
             sa.Column("record", sa.JSON, nullable=False),
+        ),
+        loaded_content=sa.Table(
+            f"{prefix}loaded_content",
+            metadata,
+            sa.Column("dataset", sa.Text, primary_key=True),
+            sa.Column("sha256", sa.Text, primary_key=True),
+            sa.Column("spec_version", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("job_id", sa.BigInteger, nullable=False),
         ),
     )

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.utils import floatToGoString
 
 from .histogram import HistogramSnapshot
 
 if TYPE_CHECKING:
-    from prometheus_client import Metric
+    from prometheus_client.samples import Sample
 
 PREFIX: Final = "headgate_"
 
@@ -38,17 +39,38 @@ class Definition:
     labels: Mapping[str, Values]
     bounds: tuple[float, ...] = ()
 
-    def family(self, samples: Samples) -> Metric:
+    def family(self, numbers: Samples) -> Measurements:
         """Return the numbers as Prometheus's client has them."""
-        family = FAMILIES[self.kind](self.name, self.meaning, labels=tuple(self.labels))
-        for values, number in samples.items():
+        return Measurements(self, numbers)
+
+
+class Measurements(Metric):
+    """A family of the client library, whose samples are made only for those who ask for them: that takes longest."""
+
+    def __init__(self, definition: Definition, numbers: Samples) -> None:
+        self.definition, self.numbers = definition, numbers
+        super().__init__(definition.name.removesuffix("_total"), definition.meaning, definition.kind)
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The samples, as the library's own families make them."""
+        family = FAMILIES[self.type](self.name, self.documentation, labels=tuple(self.definition.labels))
+        for values, number in self.numbers.items():
             if isinstance(number, HistogramSnapshot):
-                bounds = (*map(floatToGoString, number.bounds), "+Inf")
-                family.add_metric(values, list(zip(bounds, number.counts, strict=True)), number.sum)
+                family.add_metric(values, list(zip(bucket_names(number), number.counts, strict=True)), number.sum)
             else:
                 family.add_metric(values, number)
-        found: Metric = family
-        return found
+        made: list[Sample] = family.samples
+        return made
+
+    @samples.setter
+    def samples(self, _: object) -> None:
+        """Take no samples: the base class begins with none."""
+
+
+def bucket_names(snapshot: HistogramSnapshot) -> tuple[str, ...]:
+    """Return the values of the label `le`."""
+    return (*map(floatToGoString, snapshot.bounds), "+Inf")
 
 
 Definitions = Mapping[str, Definition]

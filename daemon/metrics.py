@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import platform
 import time
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
 
 from ingest.errors import CATALOGUE
 
 from . import __version__
-from .definitions import Definition, Definitions, counter, define, gauge, histogram
+from .definitions import Definitions, counter, define, families, gauge, histogram
+from .histogram import Histogram
 from .jobs import TERMINAL, RowCounts
 from .submissions import UNMATCHED
+from .tally import Tally
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 OTHER: Final = "_other"
 DATASETS_MAX: Final = 50
@@ -23,6 +28,7 @@ DATASETS_MAX: Final = 50
 
 RESULTS: Final = tuple(RowCounts.__slots__)
 STAGES: Final = ("receive", "sniff", "read", "validate", "spool", "load", "commit")
+STAGE: Final = "ingest_stage_seconds"
 STAGE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 RETRY_REASONS: Final = ("transient", "worker_crash", "pool_busy")
 RARE_CODES: Final = frozenset(
@@ -57,7 +63,7 @@ DEFINITIONS: Final[Definitions] = define(
     counter("ingest_rejects_total", "Errors found in workbooks, by code.", code=(*REJECT_CODES, OTHER)),
     counter("ingest_bytes_total", "Bytes of workbooks whose jobs ended.", dataset=DATASET),
     counter("ingest_retries_total", "Attempts that failed and are repeated.", reason=RETRY_REASONS),
-    histogram("ingest_stage_seconds", "Time a job spent in each stage.", STAGE_SECONDS, stage=STAGES),
+    histogram(STAGE, "Time a job spent in each stage.", STAGE_SECONDS, stage=STAGES),
     gauge("dataset_last_success_timestamp_seconds", "When the dataset was last loaded; 0 if never.", dataset=DATASET),
     gauge(
         "dataset_last_attempt_timestamp_seconds",
@@ -81,46 +87,36 @@ DEFINITIONS: Final[Definitions] = define(
 )
 
 
-class Metrics:
+class Metrics(Collector):
     """Counters and gauges in a registry of their own; every label combination is there at 0 from the start."""
 
     def __init__(self) -> None:
-        # `_created` series double every counter and say what Prometheus knows from resets.
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no annotation there
         self.registry = CollectorRegistry(auto_describe=False)
         self._datasets: set[str] = set()
         self._loaded_at: dict[str, float] = {}
-        self._jobs = self._counter("ingest_jobs_total")
-        self._rows = self._counter("ingest_rows_total")
-        self._rejects = self._counter("ingest_rejects_total")
-        self._bytes = self._counter("ingest_bytes_total")
-        self._retries = self._counter("ingest_retries_total")
-        stages = DEFINITIONS["ingest_stage_seconds"]
-        self._stages = Histogram(
-            stages.name, stages.meaning, tuple(stages.labels), buckets=stages.bounds, registry=self.registry
-        )
-        _prepare(self._stages, stages)
-        self._last_success = self._gauge("dataset_last_success_timestamp_seconds")
-        self._last_attempt = self._gauge("dataset_last_attempt_timestamp_seconds")
-        self._target = self._gauge("dataset_freshness_target_seconds")
-        self._overflow = self._counter("label_overflow_total")
-        self._threshold = self._gauge("threshold_ratio")
-        self._gauge("build_info").labels(__version__, platform.python_version()).set(1)
-        self._reload_ok = self._gauge("config_last_reload_successful")
-        self._reload_at = self._gauge("config_last_reload_success_timestamp_seconds")
+        self._tallies = {name: Tally(definition) for name, definition in DEFINITIONS.items() if name != STAGE}
+        self._jobs = self._tallies["ingest_jobs_total"]
+        self._rows = self._tallies["ingest_rows_total"]
+        self._rejects = self._tallies["ingest_rejects_total"]
+        self._bytes = self._tallies["ingest_bytes_total"]
+        self._retries = self._tallies["ingest_retries_total"]
+        self._stages = {stage: Histogram(STAGE_SECONDS) for stage in STAGES}
+        self._last_success = self._tallies["dataset_last_success_timestamp_seconds"]
+        self._last_attempt = self._tallies["dataset_last_attempt_timestamp_seconds"]
+        self._target = self._tallies["dataset_freshness_target_seconds"]
+        self._overflow = self._tallies["label_overflow_total"]
+        self._threshold = self._tallies["threshold_ratio"]
+        self._reload_ok = self._tallies["config_last_reload_successful"]
+        self._reload_at = self._tallies["config_last_reload_success_timestamp_seconds"]
+        self._tallies["build_info"].set(1, __version__, platform.python_version())
         self.set_datasets({})
+        self.registry.register(self)
 
-    def _counter(self, name: str) -> Counter:
-        definition = DEFINITIONS[name]
-        made = Counter(definition.name, definition.meaning, tuple(definition.labels), registry=self.registry)
-        _prepare(made, definition)
-        return made
-
-    def _gauge(self, name: str) -> Gauge:
-        definition = DEFINITIONS[name]
-        made = Gauge(definition.name, definition.meaning, tuple(definition.labels), registry=self.registry)
-        _prepare(made, definition)
-        return made
+    def collect(self) -> Iterator[Metric]:
+        """Yield what has been counted until now; called by the exporter's thread."""
+        stages = {(stage,): histogram.snapshot() for stage, histogram in self._stages.items()}
+        tallies = {name: tally.snapshot() for name, tally in self._tallies.items()}
+        return families(DEFINITIONS, {**tallies, STAGE: stages})
 
     # -- what happened -------------------------------------------------------------------------------
 
@@ -131,19 +127,18 @@ class Metrics:
         """
         self._datasets |= {*list(targets)[:DATASETS_MAX], UNMATCHED}
         for name in [*sorted(self._datasets), OTHER]:
-            self._target.labels(name).set(targets.get(name) or 0.0)
+            self._target.set(targets.get(name) or 0.0, name)
             for outcome in TERMINAL:
-                self._jobs.labels(name, outcome)
+                self._jobs.prepare(name, outcome)
             for result in RESULTS:
-                self._rows.labels(name, result)
-            self._bytes.labels(name)
-            self._last_success.labels(name)
-            self._last_attempt.labels(name)
+                self._rows.prepare(name, result)
+            for tally in (self._bytes, self._last_success, self._last_attempt):
+                tally.prepare(name)
 
     def _dataset(self, name: str) -> str:
         if name in self._datasets:
             return name
-        self._overflow.labels("dataset").inc()
+        self._overflow.add(1, "dataset")
         return OTHER
 
     def job_finished(
@@ -158,45 +153,45 @@ class Metrics:
     ) -> None:
         """Count the one outcome of a job."""
         name = self._dataset(dataset)
-        self._jobs.labels(name, outcome).inc()
-        self._bytes.labels(name).inc(size_bytes)
+        self._jobs.add(1, name, outcome)
+        self._bytes.add(size_bytes, name)
         for result, count in rows.items():
-            self._rows.labels(name, result).inc(count)
+            self._rows.add(count, name, result)
         for code, count in codes.items():
             self._count_code(code, count)
         for stage, seconds in stage_seconds.items():
-            self._stages.labels(stage).observe(seconds)
+            self.stage(stage, seconds)
         if outcome in {"loaded", "partial"}:
             self.loaded_at(name, time.time())
 
     def _count_code(self, code: str, count: int) -> None:
         if code in CATALOGUE and CATALOGUE[code].severity != "error":
             return
-        self._rejects.labels(code if code in REJECT_CODES else OTHER).inc(count)
+        self._rejects.add(count, code if code in REJECT_CODES else OTHER)
 
     def stage(self, stage: str, seconds: float) -> None:
-        """Observe a stage that happens before there is a job, such as `receive`."""
-        self._stages.labels(stage).observe(seconds)
+        """Observe a stage, one of `STAGES`; some come before there is a job, such as `receive`."""
+        self._stages[stage].observe(seconds)
 
     def job_retried(self, reason: str) -> None:
         """Count a failed attempt that is repeated; `reason` is one of `RETRY_REASONS`."""
-        self._retries.labels(reason).inc()
+        self._retries.add(1, reason)
 
     def attempt(self, dataset: str, at: float) -> None:
         """Note when a job of a dataset was begun, in seconds since the epoch."""
-        self._last_attempt.labels(self._dataset(dataset)).set(at)
+        self._last_attempt.set(at, self._dataset(dataset))
 
     def loaded_at(self, dataset: str, at: float) -> None:
         """Note a success, also of an earlier process or another daemon; one older than is known changes nothing."""
         if dataset in {*self._datasets, OTHER} and at > self._loaded_at.get(dataset, 0.0):
             self._loaded_at[dataset] = at
-            self._last_success.labels(dataset).set(at)
+            self._last_success.set(at, dataset)
 
     def set_thresholds(self, *, cpu: float, memory: float, disk: float) -> None:
         """Export the operators' thresholds as ratios, so that rules copy no configuration."""
-        self._threshold.labels("cpu").set(cpu)
-        self._threshold.labels("memory").set(memory)
-        self._threshold.labels("disk").set(disk)
+        self._threshold.set(cpu, "cpu")
+        self._threshold.set(memory, "memory")
+        self._threshold.set(disk, "disk")
 
     def configuration_taken(self) -> None:
         """Note that a configuration was read and is in force."""
@@ -206,11 +201,3 @@ class Metrics:
     def configuration_refused(self) -> None:
         """Note that a configuration could not be taken; the one before stays in force."""
         self._reload_ok.set(0)
-
-
-def _prepare(metric: Counter | Gauge | Histogram, definition: Definition) -> None:
-    """Make every series whose labels are known beforehand, at 0."""
-    values = tuple(definition.labels.values())
-    if values and all(isinstance(known, tuple) for known in values):
-        for combination in itertools.product(*values):
-            metric.labels(*combination)

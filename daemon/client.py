@@ -134,12 +134,23 @@ class Client:
         async with aclosing(self.events()) as events:
             async for event in events:
                 for job_id in sorted(waiting if event is None else waiting & {event["job_id"]}):
-                    job = await self.job(job_id)
+                    job = await self._patiently(job_id)
                     if job["state"] in TERMINAL:
                         waiting.discard(job_id)
                     yield job
                 if not waiting:
                     return
+
+    async def _patiently(self, job_id: int) -> dict[str, Any]:
+        """Return a job, also when the daemon is just being restarted."""
+        for _ in range(RECONNECTIONS):
+            try:
+                return await self.job(job_id)
+            except DaemonError as error:
+                if error.refused or error.status == UNAUTHORIZED:
+                    raise
+            await asyncio.sleep(RECONNECT_SECONDS)
+        return await self.job(job_id)
 
     async def events(self) -> AsyncGenerator[dict[str, Any] | None, None]:
         """Yield what happens to jobs from now on, for ever; None whenever the stream has begun, anew or again.

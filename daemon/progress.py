@@ -66,7 +66,14 @@ class Stages:
     def refused(self, path: Path, why: str) -> None:
         """Note that the daemon has not taken a file, and say why."""
         self._end(path, "[red]not taken[/]")
-        complain(f"{path.name}: {why}")
+        self.complain(f"{path.name}: {why}")
+
+    def complain(self, why: str) -> None:
+        """Say what is wrong, above the bars."""
+        if self._progress.disable:
+            complain(why)
+        else:
+            self._progress.console.print(f"headgate: {why}", style="red", markup=False, highlight=False)
 
     def _bar(self, path: Path) -> TaskID:
         if path not in self._bars:

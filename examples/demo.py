@@ -361,6 +361,9 @@ def report(
         table.add_row(str(job["id"]), escape(job["file"]), state, *map(str, counts), escape(what(job, first)))
     console.print(table)
     console.print(f"metrics  {exporter_url(settings)}/metrics")
+    console.print(
+        f"page     {api_url(settings)}/   (sign in with the token in {settings.api.token_file})", markup=False
+    )
     console.print(f"API      {api_url(settings)}/api/v1/jobs")
     console.print(f'         curl -H "Authorization: Bearer $(cat {settings.api.token_file})" <address>', markup=False)
     complaints = [*judge(plan, endings), *judge_tables(plan, database_file(settings), before, endings)]

@@ -15,13 +15,13 @@ VARIABLE: Final = "_HEADGATE_COMPLETE"
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    r"""Print the script that lets SHELL complete what follows `headgate`.
+    """Print the script that lets SHELL complete what follows `headgate`.
 
     \b
     bash:  headgate completion bash > ~/.local/share/bash-completion/completions/headgate
     zsh:   headgate completion zsh > ~/.zfunc/_headgate    (with ~/.zfunc in fpath, before compinit)
     fish:  headgate completion fish > ~/.config/fish/completions/headgate.fish
-    """
+    """  # noqa: D301  # click looks for the character itself
     from click.shell_completion import get_completion_class
 
     kind = get_completion_class(shell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,7 @@ def rejects(job_id: int, output: Path, config: Path | None, as_json: bool) -> No
     click.echo(f"wrote {output}; correct it, then: headgate submit {output} --fixes {job_id}", err=True)
 
 
-def show_jobs(found: list[dict[str, Any]], *, as_json: bool) -> None:
+def show_jobs(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:
     """Print jobs as a table, or as one JSON object a line."""
     if as_json:
         for one in found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .invocation import FINE, REJECTED, client_of, exit_code, run
+from .invocation import FAILED, FINE, REJECTED, client_of, exit_code, run
 from .jobs import show_jobs
 from .options import config_option, dataset_names, files_argument, fixes_option, json_option
 
@@ -35,40 +35,59 @@ def submit(
     from ..progress import Stages
 
     with Stages(files) as stages:
-        jobs, refused = run(_submit_all(client_of(config), files, stages, dataset=dataset, fixes=fixes, wait=wait))
+        sending = Sending(stages)
+        run(sending.send(client_of(config), files, dataset=dataset, fixes=fixes, wait=wait))
+    jobs = sending.jobs.values()
     show_jobs(jobs, as_json=as_json)
-    sys.exit(max(exit_code(job["state"] for job in jobs), REJECTED if refused else FINE))
+    sys.exit(max(sending.worst, exit_code(job["state"] for job in jobs)))
 
 
-async def _submit_all(
-    daemon: Client,
-    files: tuple[Path, ...],
-    stages: Stages,
-    *,
-    dataset: str | None,
-    fixes: int | None,
-    wait: bool,
-) -> tuple[list[dict[str, Any]], int]:
-    """Return the jobs in the order of the files, and how many files were not taken."""
-    from ..client import DaemonError
+class Sending:
+    """What has been handed in so far, and the worst that has happened on the way, as an exit code."""
 
-    jobs: dict[int, dict[str, Any]] = {}
-    places: dict[int, Path] = {}
-    refused = 0
-    async with daemon as client:
-        for path in files:
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._paths: dict[int, Path] = {}
+        self.jobs: dict[int, dict[str, Any]] = {}
+        self.worst = FINE
+
+    async def send(
+        self, daemon: Client, files: tuple[Path, ...], *, dataset: str | None, fixes: int | None, wait: bool
+    ) -> None:
+        """Hand in all files, then follow their jobs; when the daemon goes away, what it has taken is known here.
+
+        Raises:
+            DaemonError: no daemon answers, and none has taken anything.
+
+        """
+        from ..client import DaemonError
+
+        async with daemon as client:
             try:
-                job = await client.submit(path, dataset=dataset, fixes=fixes, progress=partial(stages.sent, path))
+                for path in files:
+                    await self._hand_in(client, path, dataset=dataset, fixes=fixes)
+                if wait and self.jobs:
+                    async for job in client.follow(list(self.jobs)):
+                        self._know(self._paths[job["id"]], job)
             except DaemonError as error:
-                if not error.refused:
+                if not self.jobs:
                     raise
-                refused += 1
-                stages.refused(path, str(error))
-                continue
-            jobs[job["id"]], places[job["id"]] = job, path
-            stages.taken(path, job)
-        if wait and jobs:
-            async for job in client.follow(list(jobs)):
-                jobs[job["id"]] = job
-                stages.taken(places[job["id"]], job)
-    return list(jobs.values()), refused
+                self._stages.complain(str(error))
+                self.worst = FAILED
+
+    async def _hand_in(self, client: Client, path: Path, *, dataset: str | None, fixes: int | None) -> None:
+        from ..client import DaemonError
+
+        try:
+            job = await client.submit(path, dataset=dataset, fixes=fixes, progress=partial(self._stages.sent, path))
+        except DaemonError as error:
+            if not error.refused:
+                raise
+            self._stages.refused(path, str(error))
+            self.worst = REJECTED
+        else:
+            self._know(path, job)
+
+    def _know(self, path: Path, job: dict[str, Any]) -> None:
+        self.jobs[job["id"]], self._paths[job["id"]] = job, path
+        self._stages.taken(path, job)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +82,31 @@ def test_waiting_survives_a_restart_of_the_daemon(gate: Headgate, orders: Callab
     assert json.loads(out)["state"] == "loaded"
     assert gate.scalar("SELECT count(*) FROM orders") == "60000"
     assert gate.stop(gate.processes[-1]) == 0
+
+
+def test_what_was_taken_is_told_when_the_daemon_goes_away(gate: Headgate, orders: Callable[..., Path]) -> None:
+    first = orders(gate.folder / "orders-1.xlsx", 5)
+    pipe = gate.folder / "orders-2.xlsx"
+    os.mkfifo(pipe)
+    command = [gate.binary, "submit", first, pipe, "--json"]
+    with (
+        subprocess.Popen(
+            command, cwd=gate.folder, env=gate.environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as sending,
+        pipe.open("wb") as slow,
+    ):
+        slow.write(b"the beginning")
+        slow.flush()
+        gate.until(lambda: gate.all_finished(1), "the first file is taken")
+        gate.processes[-1].kill()
+        gate.processes[-1].wait(10)
+        with suppress(BrokenPipeError):
+            slow.write(b"x" * (1 << 20))
+            slow.close()
+        out, err = sending.communicate(timeout=60)
+    assert sending.returncode == 3
+    assert [json.loads(line)["file"] for line in out.splitlines()] == ["orders-1.xlsx"]
+    assert "no daemon answers" in err
 
 
 # -- jobs ------------------------------------------------------------------------------------------------
@@ -244,6 +271,8 @@ def test_completion_scripts(sqlite_headgate: Headgate, shell: str) -> None:
     assert "_HEADGATE_COMPLETE" in done.stdout
     if shell == "bash":
         subprocess.run(["bash", "-n"], input=done.stdout, text=True, check=True)
+    line = next(line for line in sqlite_headgate.command("completion", "-h").stdout.splitlines() if shell + ":" in line)
+    assert f"headgate completion {shell} >" in line, "where it belongs is a line to be copied"
     unknown = sqlite_headgate.command("completion", "cobol")
     assert unknown.returncode == 2
 

@@ -5,16 +5,20 @@ The rules and Alertmanager's configuration are those that are shipped; only dura
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from alert_stack import GRAFANA, RUNBOOKS, alerting, running_alertmanager
+from alert_stack import GRAFANA, ROOT, RUNBOOKS, alerting, running_alertmanager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -334,6 +338,34 @@ def test_cpu_is_burnt(sqlite_headgate: Headgate, watched: Callable[[Headgate], A
     process.send_signal(signal.SIGHUP)
     alarm.taken_back(name)
     assert headgate.stop(process) == 0
+
+
+# -- what the documents say to type ----------------------------------------------------------------------
+
+
+def test_commands_of_the_documents_do_what_they_say(
+    tmp_path: Path, alertmanager_binary: Path, amtool: Path, free_port: Callable[[], int]
+) -> None:
+    runbooks = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
+    silences = re.findall(r"^\*\*Silence\.\*\* `amtool (.+)`$", runbooks, re.MULTILINE)
+    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    (test_alert,) = re.findall(r"^ +amtool (alert add .+)$", page, re.MULTILINE)
+    with running_alertmanager(alertmanager_binary, tmp_path, free_port()) as alertmanager:
+        url = f"--alertmanager.url={alertmanager.url}"
+        environ = {**os.environ, "HOME": str(tmp_path)}
+        for command in silences:
+            subprocess.run([amtool, *shlex.split(command), url], check=True, timeout=60, env=environ)
+        with urllib.request.urlopen(f"{alertmanager.url}/api/v2/silences", timeout=30) as response:  # noqa: S310  # loopback only
+            made = [{one["name"]: one["value"] for one in silence["matchers"]} for silence in json.load(response)]
+        assert len(made) == len(silences) == len(re.findall("^## ", runbooks, re.MULTILINE))
+        assert all(matchers["alertname"].startswith("Headgate") for matchers in made)
+
+        subprocess.run([amtool, *shlex.split(test_alert)[:-1], url], check=True, timeout=60, env=environ)
+        sinks, deadline = alertmanager.sinks, time.monotonic() + 60
+        while not (mail := sinks.mail("[FIRING:1] HeadgateTest: A test on test (critical)", to="on-call@example.com")):
+            assert time.monotonic() < deadline, sinks.mails
+            time.sleep(0.1)
+        assert "A test" in mail.text
 
 
 # -- working hours ---------------------------------------------------------------------------------------

@@ -82,8 +82,9 @@ def print_events(job: Mapping[str, Any]) -> None:
 
 
 def print_errors(job: Mapping[str, Any], limit: int = 20) -> None:
-    """Print the first error records of a job: where, what, and what to do."""
-    for record in job["errors"][:limit]:
+    """Print the first error records of a job: where, what, and what to do; not those that ask for nothing."""
+    asking = [record for record in job["errors"] if record["severity"] != "info"]
+    for record in asking[:limit]:
         place = " ".join(
             part
             for part in (
@@ -94,7 +95,7 @@ def print_errors(job: Mapping[str, Any], limit: int = 20) -> None:
         )
         raw = f" ({record['raw']!r})" if record.get("raw") is not None else ""
         print(f"  {record['code']}: {place + ': ' if place else ''}{record['message']}{raw}; {record['hint']}")
-    more = job["errors_total"] - min(limit, len(job["errors"]))
+    more = job["errors_total"] - (len(job["errors"]) - len(asking)) - min(limit, len(asking))
     if more > 0:
         print(f"  and {more} more")
 

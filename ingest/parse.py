@@ -16,9 +16,10 @@ from .container import sniff
 from .drift import find_drift
 from .errors import ErrorRecord, FileRejectedError, rejected
 from .keys import find_repeats
+from .notes import cell_notes, fill_notes, row_notes
 from .parallel import each
 from .reconcile import reconcile
-from .records import cell_records, filled_records, row_record
+from .records import cell_records, row_record
 from .report import ERRORS_REPORTED, ParsedRows, Report
 from .spool import copy_column, copy_lines, write_accepted, write_rejected
 from .table import Table, find_table
@@ -79,7 +80,7 @@ class _Run:
     def report(self) -> Report:
         table = self._read()
         with self._timed("validate"):
-            self._warnings = (*self._warnings, *find_drift(table, self._dataset), *filled_records(table, self._dataset))
+            self._warnings = (*self._warnings, *find_drift(table, self._dataset), *fill_notes(table, self._dataset))
             checked = check_columns(table, self._dataset)
             reconcile(table, checked.columns, self._dataset)
             if self._dataset.transform is not None:
@@ -94,7 +95,12 @@ class _Run:
             self._records = self._found(table, checked, outcome, limit)
             if refusal is not None:
                 raise refusal
-            records = (*self._warnings, *self._records)
+            notes = (
+                *row_notes(table, self._dataset, outcome.duplicate),
+                *cell_notes(table, self._dataset, checked.columns),
+            )
+            self._codes.update(note.code for note in notes)
+            records = (*self._warnings, *self._records, *notes)
             write_rejected(self._out_dir, records)
             keep = np.flatnonzero(outcome.accepted)
             columns = outcome.columns

@@ -77,28 +77,6 @@ def _raw(table: Table, field: Field, row: int) -> str | None:
     return text
 
 
-def filled_records(table: Table, dataset: Dataset) -> Iterator[ErrorRecord]:
-    """Yield one record for each field of which cells were filled from merged ranges."""
-    for name, mask in table.filled.items():
-        rows = np.flatnonzero(mask)
-        part = table.part_of(int(rows[0]))
-        column, row = part.header.columns[name], int(table.sheet_rows(rows[:1])[0])
-        entry = CATALOGUE["cell.merged_fill"]
-        yield ErrorRecord(
-            code="cell.merged_fill",
-            message=f"{len(rows)} cells of field {name} took the value of the merged range that they lie in",
-            hint=entry.hint,
-            severity=entry.severity,
-            sheet=part.sheet,
-            row=row,
-            column=column + 1,
-            cell=f"{column_letters(column)}{row}",
-            field=name,
-            header=part.header.labels[column],
-            spec_version=dataset.version,
-        )
-
-
 def row_record(table: Table, dataset: Dataset, code: str, row: int, message: str, raw: str | None) -> ErrorRecord:
     """Return the record of a whole row; `row` is the 0-based data row."""
     entry = CATALOGUE[code]

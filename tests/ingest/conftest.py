@@ -20,11 +20,12 @@ UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 
 @dataclass(frozen=True)
 class Parsed:
-    """A report, and what lies in the two files: accepted rows by sheet row, and all error records."""
+    """A report, and what lies in the two files: accepted rows by sheet row, error records, and those that only tell."""
 
     report: Report
     lines: list[tuple[int, list[str | None]]]
     records: list[ErrorRecord]
+    notes: list[ErrorRecord]
 
     @property
     def accepted(self) -> dict[int, list[str | None]]:
@@ -148,6 +149,7 @@ def parsed(tmp_path: Path) -> Callable[[Path, Dataset], Parsed]:
         with (out / REJECTED_FILE).open(encoding="utf-8") as file:
             records = [ErrorRecord(**json.loads(line)) for line in file]
         assert tuple(records[:100]) == report.errors
-        return Parsed(report, accepted, records)
+        errors = [record for record in records if record.severity != "info"]
+        return Parsed(report, accepted, errors, [record for record in records if record.severity == "info"])
 
     return run

@@ -46,7 +46,9 @@ def test_each_row_below_the_header_has_one_fate(dataset: Make, workbook: Write, 
     rows = outcome.report.rows
     assert (rows.read, rows.accepted, rows.duplicate, rows.rejected, rows.blank, rows.footer) == (8, 2, 1, 2, 1, 2)
     assert outcome.faults == [("B5", "cell.type"), ("A7", "cell.required")]
-    assert outcome.report.codes == {"cell.type": 1, "cell.required": 1}
+    told = {"row.blank": 8, "row.footer": 10, "row.duplicate_exact": 6}
+    assert {note.code: note.row for note in outcome.notes} == told
+    assert outcome.report.codes == {"cell.type": 1, "cell.required": 1, **dict.fromkeys(told, 1)}
 
 
 def test_a_record_says_where_what_and_what_to_do(dataset: Make, workbook: Write, parsed: Parse) -> None:

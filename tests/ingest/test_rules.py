@@ -75,7 +75,7 @@ def test_merged_ranges_fill_the_named_fields_only(dataset: Make, tmp_path: Path,
         ["A1", None, "3"],
         [None, None, "4"],
     ]
-    assert [(record.cell, record.code, record.severity) for record in outcome.records] == [
+    assert [(record.cell, record.code, record.severity) for record in outcome.notes] == [
         ("A3", "cell.merged_fill", "info")
     ]
 

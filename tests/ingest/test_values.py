@@ -293,3 +293,21 @@ def test_the_grid_shows_dates_as_their_formats_mean_them(workbook: Callable[...,
     out = io.StringIO()
     read_grid(path, 0, out, "csv")
     assert out.getvalue().splitlines() == [",".join(texts) for _, *texts in SHOWN]
+
+
+def test_numbers_read_from_texts_are_told_of(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    spec = dataset({"name": "a", "type": "integer"}, {"name": "b", "type": "string"}, {"name": "c", "type": "number"})
+    outcome = parsed(workbook([["a", "b", "c"], [1, "2", 1.5], ["2", "2", 2.5], ["３", "x", 3], ["no", "", 4]]), spec)
+    [note] = outcome.notes
+    assert (note.code, note.cell, note.message) == (
+        "cell.number_as_text",
+        "A3",
+        "2 numbers of field a were read from texts",
+    )
+    assert outcome.faults == [("A5", "cell.type")]
+
+
+def test_characters_that_no_database_takes(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    spec = dataset({"name": "a", "type": "string"})
+    path = workbook([["a"], ["fine\tand\nwell"], ["nul \0"], ["bell \a"]])
+    assert parsed(path, spec).faults == [("A3", "cell.nul_char"), ("A4", "cell.control_char")]

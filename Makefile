@@ -51,7 +51,7 @@ check: .venv/.dev services gotools ## format, lint, types, rules, contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	MYPYPATH=grafana:examples $(BIN)/mypy grafana/build.py examples/stack.py deploy/kubernetes/build_rule.py
+	MYPYPATH=grafana:examples $(BIN)/mypy grafana/build.py examples/stack.py deploy/kubernetes/build_rule.py alerts/mutate.py
 	deploy/check-monitoring.sh
 	$(BIN)/python alerts/mutate.py
 	$(BIN)/python -m pytest tests/contract

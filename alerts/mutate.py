@@ -222,11 +222,20 @@ def noticed(path: Path) -> set[int]:
 
 
 def survivors(suite: Suite, index: int, folder: Path) -> tuple[int, list[str]]:
-    """Return how many mutants a rule has and the names of those that no test noticed."""
+    """Return how many mutants a rule has and the names of those that no test noticed.
+
+    Raises:
+        SystemExit: the rule itself fails, so that nothing can be said of its mutants.
+
+    """
     mutants = list(mutants_of(suite, index))
     if not mutants:
         return 0, []
-    found = noticed(batch(suite, mutants, folder / f"{suite.path.stem}-{index}"))
+    control = Mutant(name="the rule as it is", index=index, rule=suite.rules[index][2])
+    path = batch(suite, [*mutants, control], folder / f"{suite.path.stem}-{index}")
+    found = noticed(path)
+    if len(mutants) in found:
+        raise SystemExit(f"{title_of(control.rule)} fails its own tests in {suite.path}")
     return len(mutants), [mutant.name for number, mutant in enumerate(mutants) if number not in found]
 
 
@@ -235,8 +244,8 @@ def main() -> int:
     if shutil.which("promtool") is None:
         print("skipped: promtool is missing (system package prometheus)")
         return int(os.environ.get("HEADGATE_REQUIRE_SERVICES") == "1")
-    suites = [load(path) for path in sorted((HERE / "tests").glob("*.yml"))]
     # A rule is the business of the tests of its own file; others may load it for what they compute from it.
+    suites = [load(HERE / "tests" / path.name) for path in sorted((HERE / "rules").glob("*.yml"))]
     work = [
         (suite, index)
         for suite in suites

@@ -98,6 +98,13 @@ def test_what_a_test_does_not_look_at_is_named(mutate: ModuleType, tmp_path: Pat
     assert not any("a>1" in name for name in found), "matchers are left alone"
 
 
+def test_a_rule_that_fails_its_own_tests_proves_nothing(mutate: ModuleType, tmp_path: Path) -> None:
+    checks = [{"eval_time": "2m", "alertname": "XFull", "exp_alerts": []}]
+    wrong = {"input_series": case("4x9", "4x9", "1x9", "a"), "alert_rule_test": checks}
+    with pytest.raises(SystemExit, match="fails its own tests"):
+        survivors(mutate, tmp_path, wrong)
+
+
 def test_a_batch_that_promtool_cannot_run_proves_nothing(mutate: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "rules.yml").write_text("groups: [{name: x, rules: [{alert: X, expr: 'sum('}]}]")
     (tmp_path / "test.yml").write_text("{rule_files: [rules.yml], tests: [{interval: 1m, input_series: []}]}")

@@ -6,6 +6,14 @@ from panels import ORANGE, RED, Kind, Panel, Query, Row
 from promql import happened, per_second, quantile, quantiles
 from shell import Board
 
+CALLERS_THAT_WAIT: Final = Panel(
+    title="Callers that wait for a connection",
+    description="Above 0 for long: the pool is too small, or the database too slow.",
+    unit="none",
+    steps=((1, ORANGE), (10, RED)),
+    queries=(Query(expr="sum by (instance) (headgate_db_pool_pending{$sel})", legend="{{instance}}"),),
+)
+
 USE: Final = Row(
     title="Is the pool the neck?",
     panels=(
@@ -18,13 +26,7 @@ USE: Final = Row(
             limit="sum(headgate_db_pool_max{$sel})",
             queries=(Query(expr="sum by (state) (headgate_db_pool_connections{$sel})", legend="{{state}}"),),
         ),
-        Panel(
-            title="Callers that wait for a connection",
-            description="Above 0 for long: the pool is too small, or the database too slow.",
-            unit="none",
-            steps=((1, ORANGE), (10, RED)),
-            queries=(Query(expr="sum by (instance) (headgate_db_pool_pending{$sel})", legend="{{instance}}"),),
-        ),
+        CALLERS_THAT_WAIT,
         Panel(
             title="Share of the pool's time that is used",
             description="Connection seconds in use of those there could be: an hour at 100 % is a pool too small.",

@@ -6,24 +6,26 @@ from panels import ORANGE, RED, TEXT, Kind, Panel, Query, Row
 from promql import happened, quantile
 from shell import Board
 
+WORKERS_BUSY: Final = Panel(
+    title="Share of the workers' time that is used",
+    description="Of the workers that may run. At 100 % while tasks wait: raise executors.cpu_workers or "
+    "executors.io_workers, or give the machine cores.",
+    unit="percentunit",
+    top=1,
+    steps=((0.8, ORANGE), (0.95, RED)),
+    queries=(
+        Query(
+            expr="sum by (pool) (rate(headgate_executor_busy_seconds_total{$sel}[$rate])) "
+            "/ sum by (pool) (headgate_executor_workers_max{$sel})",
+            legend="{{pool}}",
+        ),
+    ),
+)
+
 BUSY: Final = Row(
     title="Are the workers busy?",
     panels=(
-        Panel(
-            title="Share of the workers' time that is used",
-            description="Of the workers that may run. At 100 % while tasks wait: raise executors.cpu_workers or "
-            "executors.io_workers, or give the machine cores.",
-            unit="percentunit",
-            top=1,
-            steps=((0.8, ORANGE), (0.95, RED)),
-            queries=(
-                Query(
-                    expr="sum by (pool) (rate(headgate_executor_busy_seconds_total{$sel}[$rate])) "
-                    "/ sum by (pool) (headgate_executor_workers_max{$sel})",
-                    legend="{{pool}}",
-                ),
-            ),
-        ),
+        WORKERS_BUSY,
         Panel(
             title="Worker processes",
             description="Workers start on demand and end when idle; the drawn limit is how many there may be.",
@@ -43,16 +45,18 @@ BUSY: Final = Row(
     ),
 )
 
+TASKS_THAT_WAIT: Final = Panel(
+    title="Tasks that wait",
+    description="At the drawn limit new tasks wait for a place, then are refused: add workers before that.",
+    unit="none",
+    limit="min(headgate_executor_queue_limit{$sel})",
+    queries=(Query(expr="sum by (pool) (headgate_executor_queued{$sel})", legend="{{pool}}"),),
+)
+
 QUEUE: Final = Row(
     title="Does anything wait for them?",
     panels=(
-        Panel(
-            title="Tasks that wait",
-            description="At the drawn limit new tasks wait for a place, then are refused: add workers before that.",
-            unit="none",
-            limit="min(headgate_executor_queue_limit{$sel})",
-            queries=(Query(expr="sum by (pool) (headgate_executor_queued{$sel})", legend="{{pool}}"),),
-        ),
+        TASKS_THAT_WAIT,
         Panel(
             title="Waiting time of the oldest task",
             description="Grows without end: the pool is stuck. Look at the log for workers that do not start.",

@@ -94,6 +94,15 @@ JOBS: Final = Row(
     ),
 )
 
+ERRORS_BY_CODE: Final = Panel(
+    title="Errors in workbooks, by code",
+    description="Of all datasets together. docs/errors.md has cause and remedy of each code.",
+    unit="none",
+    kind=Kind.COLUMNS,
+    queries=(happened("headgate_ingest_rejects_total", by="code"),),
+    nothing="no errors",
+)
+
 ROWS: Final = Row(
     title="What became of the rows?",
     panels=(
@@ -118,14 +127,7 @@ ROWS: Final = Row(
             ),
             nothing="no rows read",
         ),
-        Panel(
-            title="Errors in workbooks, by code",
-            description="Of all datasets together. docs/errors.md has cause and remedy of each code.",
-            unit="none",
-            kind=Kind.COLUMNS,
-            queries=(happened("headgate_ingest_rejects_total", by="code"),),
-            nothing="no errors",
-        ),
+        ERRORS_BY_CODE,
         Panel(
             title="Rows unaccounted for, by dataset",
             description="The conservation law: rows read less those told of. Anything but 0 is a defect: report it.",

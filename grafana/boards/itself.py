@@ -6,22 +6,23 @@ from panels import GREEN, ORANGE, RED, TEXT, Kind, Panel, Query, Row
 from promql import per_second, quantiles
 from shell import Board
 
+SILENCE_OF_THE_LOOP: Final = Panel(
+    title="Silence of the main loop",
+    description="Beyond the drawn limit /-/healthy fails. The log names what ran last; a restart gives its jobs back.",
+    unit="s",
+    limit="min(headgate_loop_stall_limit_seconds{$sel})",
+    queries=(
+        Query(
+            expr="max by (instance) (time() - headgate_loop_heartbeat_timestamp_seconds{$sel})",
+            legend="{{instance}}",
+        ),
+    ),
+)
+
 LOOP: Final = Row(
     title="Is the loop alive?",
     panels=(
-        Panel(
-            title="Silence of the main loop",
-            description="Beyond the drawn limit /-/healthy fails. The log names what ran last; a restart gives its "
-            "jobs back.",
-            unit="s",
-            limit="min(headgate_loop_stall_limit_seconds{$sel})",
-            queries=(
-                Query(
-                    expr="max by (instance) (time() - headgate_loop_heartbeat_timestamp_seconds{$sel})",
-                    legend="{{instance}}",
-                ),
-            ),
-        ),
+        SILENCE_OF_THE_LOOP,
         Panel(
             title="How late the loop wakes up",
             description="Above a tenth of a second: something computes on the loop, or the machine has no CPU to give.",

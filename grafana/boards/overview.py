@@ -1,10 +1,17 @@
 """Overview: one look that says whether anybody has to do anything, in the order in which an operator asks."""
 
+from dataclasses import replace
 from typing import Final
 
 from panels import ORANGE, RED, TEXT, Kind, Panel, Query, Row
 from promql import happened, per_second, quantile
 from shell import Board
+
+from .database import CALLERS_THAT_WAIT
+from .executors import TASKS_THAT_WAIT, WORKERS_BUSY
+from .ingestion import ERRORS_BY_CODE
+from .itself import SILENCE_OF_THE_LOOP
+from .resources import CPU_IN_USE, DISK_IN_USE, MEMORY_IN_USE
 
 AGE: Final = "time() - max by (dataset) (headgate_dataset_last_success_timestamp_seconds{$sel} > 0)"
 
@@ -55,7 +62,7 @@ FRESH: Final = Row(
             "A dataset whose bar is longer than its sender's rhythm: open Ingestion by dataset.",
             unit="s",
             kind=Kind.BARS,
-            steps=((86_400, ORANGE), (172_800, RED)),
+            base=TEXT,
             span=12,
             queries=(Query(expr=AGE, legend="{{dataset}}"),),
         ),
@@ -114,14 +121,7 @@ REFUSED: Final = Row(
             queries=(happened("headgate_ingest_jobs_total", by="outcome"),),
             nothing="no job ended",
         ),
-        Panel(
-            title="Errors in workbooks, by code",
-            description="docs/errors.md says of every code what causes it and what the sender has to do.",
-            unit="none",
-            kind=Kind.COLUMNS,
-            queries=(happened("headgate_ingest_rejects_total", by="code"),),
-            nothing="no errors",
-        ),
+        ERRORS_BY_CODE,
         Panel(
             title="Rows unaccounted for",
             description="Rows read less those loaded, rejected, blank and so on. Must be 0; anything else is a defect "
@@ -143,22 +143,27 @@ REFUSED: Final = Row(
 )
 
 BUSY: Final = Row(
-    title="Are the workers busy? Is the database the neck?",
+    title="Are the workers busy?",
     panels=(
+        WORKERS_BUSY,
+        TASKS_THAT_WAIT,
         Panel(
-            title="Workers busy",
-            description="At 100 % for long while jobs wait: raise executors.cpu_workers, or give the machine cores.",
-            unit="percentunit",
-            steps=((0.8, ORANGE), (0.95, RED)),
-            top=1,
+            title="Wait for a worker and for a connection, 95 % are below",
+            description="Which of the two is longer is the neck: workers, or the database.",
+            unit="s",
             queries=(
+                Query(expr=quantile(0.95, "headgate_executor_queue_wait_seconds", by="pool"), legend="{{pool}} worker"),
                 Query(
-                    expr="sum by (pool) (rate(headgate_executor_busy_seconds_total{$sel}[$rate])) "
-                    "/ sum by (pool) (headgate_executor_workers_max{$sel})",
-                    legend="{{pool}}",
+                    expr=quantile(0.95, "headgate_db_pool_wait_seconds", where=', outcome="ok"'), legend="connection"
                 ),
             ),
         ),
+    ),
+)
+
+DATABASE: Final = Row(
+    title="Is the database the neck?",
+    panels=(
         Panel(
             title="Database connections in use",
             description="Near 100 % with callers waiting: open Database pool; a slow database or a leak holds them.",
@@ -173,68 +178,42 @@ BUSY: Final = Row(
                 ),
             ),
         ),
+        CALLERS_THAT_WAIT,
         Panel(
-            title="Wait for a worker and for a connection",
-            description="Which of the two is longer is the neck. 95 % of the waits were shorter than this.",
+            title="Time of a load, 95 % are below",
+            description="Of the transaction that puts rows into the target table. It grew: look at the table's "
+            "indexes, at locks, and at the server's disk.",
             unit="s",
-            queries=(
-                Query(expr=quantile(0.95, "headgate_executor_queue_wait_seconds", by="pool"), legend="{{pool}} worker"),
-                Query(
-                    expr=quantile(0.95, "headgate_db_pool_wait_seconds", where=', outcome="ok"'), legend="connection"
-                ),
-            ),
+            queries=(Query(expr=quantile(0.95, "headgate_db_operation_seconds", where=', op="load"'), legend="load"),),
         ),
     ),
 )
 
-ALIVE: Final = Row(
-    title="Is the loop alive? Is the machine well?",
+LOOP: Final = Row(
+    title="Is the loop alive?",
     panels=(
+        replace(SILENCE_OF_THE_LOOP, span=12),
         Panel(
-            title="Silence of the main loop",
-            description="Time since the loop last moved. Beyond the drawn limit /-/healthy fails: the log names what "
-            "ran last; a restart gives its jobs back.",
+            title="How late the loop wakes up, 99 % are below",
+            description="Above a tenth of a second: something computes on the loop, or the machine has no CPU to give.",
             unit="s",
-            limit="min(headgate_loop_stall_limit_seconds{$sel})",
-            queries=(
-                Query(
-                    expr="max by (instance) (time() - headgate_loop_heartbeat_timestamp_seconds{$sel})",
-                    legend="{{instance}}",
-                ),
-            ),
-        ),
-        Panel(
-            title="CPU in use",
-            description="Share of the cores that may be used; the threshold is the configured one. Open Resources.",
-            unit="percentunit",
-            top=1,
-            limit='min(headgate_threshold_ratio{$sel, resource="cpu"})',
-            queries=(
-                Query(
-                    expr="sum by (instance) (rate(headgate_system_cpu_seconds_total{$sel}[$rate])) "
-                    "/ sum by (instance) (headgate_system_cpu_limit_cores{$sel})",
-                    legend="{{instance}}",
-                ),
-            ),
-        ),
-        Panel(
-            title="Memory in use",
-            description="Share of the memory that may be used; the threshold is the configured one. Open Resources.",
-            unit="percentunit",
-            top=1,
-            limit='min(headgate_threshold_ratio{$sel, resource="memory"})',
-            queries=(
-                Query(
-                    expr="sum by (instance) (headgate_system_memory_working_set_bytes{$sel}) "
-                    "/ sum by (instance) (headgate_system_memory_limit_bytes{$sel})",
-                    legend="{{instance}}",
-                ),
-            ),
+            span=12,
+            steps=((0.1, ORANGE), (1, RED)),
+            queries=(Query(expr=quantile(0.99, "headgate_loop_lag_seconds", by="instance"), legend="{{instance}}"),),
         ),
     ),
 )
 
-ITSELF: Final = Row(
+MACHINE: Final = Row(
+    title="Is the machine well?",
+    panels=(
+        CPU_IN_USE,
+        MEMORY_IN_USE,
+        replace(DISK_IN_USE, span=8, height=7),
+    ),
+)
+
+HEADGATE: Final = Row(
     title="Is Headgate itself well?",
     panels=(
         Panel(
@@ -270,5 +249,5 @@ OVERVIEW: Final = Board(
     slug="overview",
     title="Overview",
     description="Is the data fresh, is anything waiting, what was refused, who is the neck",
-    rows=(FRESH, WAITING, REFUSED, BUSY, ALIVE, ITSELF),
+    rows=(FRESH, WAITING, REFUSED, BUSY, DATABASE, LOOP, MACHINE, HEADGATE),
 )

@@ -6,24 +6,26 @@ from panels import ORANGE, RED, TEXT, Kind, Panel, Query, Row
 from promql import happened
 from shell import Board
 
+CPU_IN_USE: Final = Panel(
+    title="CPU in use",
+    description="Share of the cores that may be used. Above the drawn threshold for long: fewer workers, or "
+    "more cores.",
+    unit="percentunit",
+    top=1,
+    limit='min(headgate_threshold_ratio{$sel, resource="cpu"})',
+    queries=(
+        Query(
+            expr="sum by (instance, scope) (rate(headgate_system_cpu_seconds_total{$sel}[$rate])) "
+            "/ sum by (instance, scope) (headgate_system_cpu_limit_cores{$sel})",
+            legend="{{instance}} {{scope}}",
+        ),
+    ),
+)
+
 CPU: Final = Row(
     title="CPU",
     panels=(
-        Panel(
-            title="CPU in use",
-            description="Share of the cores that may be used. Above the drawn threshold for long: fewer workers, or "
-            "more cores.",
-            unit="percentunit",
-            top=1,
-            limit='min(headgate_threshold_ratio{$sel, resource="cpu"})',
-            queries=(
-                Query(
-                    expr="sum by (instance, scope) (rate(headgate_system_cpu_seconds_total{$sel}[$rate])) "
-                    "/ sum by (instance, scope) (headgate_system_cpu_limit_cores{$sel})",
-                    legend="{{instance}} {{scope}}",
-                ),
-            ),
-        ),
+        CPU_IN_USE,
         Panel(
             title="Cores in use",
             description="The drawn limit is the quota, or the machine's cores where there is none.",
@@ -58,24 +60,43 @@ CPU: Final = Row(
     ),
 )
 
+MEMORY_IN_USE: Final = Panel(
+    title="Memory in use",
+    description="Share of the memory that may be used. Above the drawn threshold: fewer workers, or a lower "
+    "executors.worker_memory_mb, before the kernel chooses.",
+    unit="percentunit",
+    top=1,
+    limit='min(headgate_threshold_ratio{$sel, resource="memory"})',
+    queries=(
+        Query(
+            expr="sum by (instance, scope) (headgate_system_memory_working_set_bytes{$sel}) "
+            "/ sum by (instance, scope) (headgate_system_memory_limit_bytes{$sel})",
+            legend="{{instance}} {{scope}}",
+        ),
+    ),
+)
+
+DISK_IN_USE: Final = Panel(
+    title="The spool's disk in use",
+    description="At 100 % uploads are answered with 507 and folders wait. Above the drawn threshold: delete "
+    "what is not needed, or enlarge it.",
+    unit="percentunit",
+    top=1,
+    span=24,
+    height=5,
+    limit='min(headgate_threshold_ratio{$sel, resource="disk"})',
+    queries=(
+        Query(
+            expr="max by (instance) (1 - headgate_spool_disk_free_bytes{$sel} / headgate_spool_disk_size_bytes{$sel})",
+            legend="{{instance}}",
+        ),
+    ),
+)
+
 MEMORY: Final = Row(
     title="Memory and disk",
     panels=(
-        Panel(
-            title="Memory in use",
-            description="Share of the memory that may be used. Above the drawn threshold: fewer workers, or a lower "
-            "executors.worker_memory_mb, before the kernel chooses.",
-            unit="percentunit",
-            top=1,
-            limit='min(headgate_threshold_ratio{$sel, resource="memory"})',
-            queries=(
-                Query(
-                    expr="sum by (instance, scope) (headgate_system_memory_working_set_bytes{$sel}) "
-                    "/ sum by (instance, scope) (headgate_system_memory_limit_bytes{$sel})",
-                    legend="{{instance}} {{scope}}",
-                ),
-            ),
-        ),
+        MEMORY_IN_USE,
         Panel(
             title="Working set",
             description="Memory that cannot be reclaimed at once, against the limit.",
@@ -93,23 +114,7 @@ MEMORY: Final = Row(
             queries=(happened("headgate_system_memory_events_total", by="event"),),
             nothing="never",
         ),
-        Panel(
-            title="The spool's disk in use",
-            description="At 100 % uploads are answered with 507 and folders wait. Above the drawn threshold: delete "
-            "what is not needed, or enlarge it.",
-            unit="percentunit",
-            top=1,
-            span=24,
-            height=5,
-            limit='min(headgate_threshold_ratio{$sel, resource="disk"})',
-            queries=(
-                Query(
-                    expr="max by (instance) "
-                    "(1 - headgate_spool_disk_free_bytes{$sel} / headgate_spool_disk_size_bytes{$sel})",
-                    legend="{{instance}}",
-                ),
-            ),
-        ),
+        DISK_IN_USE,
     ),
 )
 

@@ -52,6 +52,20 @@ def test_uid_and_ids(path: Path) -> None:
     assert len({*ids}) == len(panels(board))
 
 
+def test_the_overview_asks_in_the_order_of_an_operator() -> None:
+    (overview,) = [load(path) for path in FILES if path.stem == "headgate-overview"]
+    assert [row["title"] for row in overview["panels"] if row["type"] == "row"] == [
+        "Is the data fresh?",
+        "Is anything waiting?",
+        "What was refused, and why?",
+        "Are the workers busy?",
+        "Is the database the neck?",
+        "Is the loop alive?",
+        "Is the machine well?",
+        "Is Headgate itself well?",
+    ]
+
+
 @per_file
 def test_links_lead_to_the_other_dashboards_and_keep_time_and_variables(path: Path) -> None:
     links = load(path)["links"]

@@ -33,6 +33,11 @@ def add(first: int, second: int = 0) -> int:
     return first + second
 
 
+def sleep_and_add(first: int, second: int) -> int:
+    time.sleep(0.002)
+    return first + second
+
+
 def echo(value: Any) -> Any:
     return value
 

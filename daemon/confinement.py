@@ -51,6 +51,13 @@ def ignore_group_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def give_way() -> None:
+    """Be scheduled as a batch job where that exists: with as much CPU, but the daemon's loop need not wait for it."""
+    if hasattr(os, "SCHED_BATCH"):
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
 def limit_process(memory_bytes: int) -> None:
     """Set the limits that hold for the worker's whole life."""
     _limit(resource.RLIMIT_CORE, 0, 0)

@@ -34,6 +34,7 @@ def main(*, control_fd: int, parent_pid: int, preload: Sequence[str]) -> None:
     """Preload, say so, then fork workers until the daemon closes the control socket."""
     confinement.die_with_parent(parent_pid, "headgate-forks")
     confinement.ignore_group_signals()
+    confinement.give_way()
     control = socket.socket(fileno=control_fd)
     failed = {name: problem for name in preload if (problem := _import(name))}
     thrift.settle()

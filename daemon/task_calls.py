@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+_ANY: Final = inspect.signature(lambda *_args, **_kwargs: None)
 RESULT_LENGTH_MAX: Final = 16 << 20
 """Characters of a result's JSON: what is larger belongs into a file or a table."""
 
@@ -30,11 +31,12 @@ def call_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ta
     """Call "module:function"; whatever it raises is in the answer, but for MemoryError, which is for the pool."""
     try:
         function = _find(target)
-        inspect.signature(function).bind(*args, **kwargs)
-    except TypeError as error:
-        return TaskAnswer(fault="arguments", error_type="TypeError", error_message=str(error))
     except Exception as error:  # noqa: BLE001 - a module may raise anything when it is imported
         return _failed(error)
+    try:
+        _signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        return TaskAnswer(fault="arguments", error_type="TypeError", error_message=str(error))
     try:
         text = json.dumps(function(*args, **kwargs), ensure_ascii=False, allow_nan=False)
     except MemoryError:
@@ -54,6 +56,13 @@ def _find(target: str) -> Callable[..., Any]:
         found = getattr(found, name)
     function: Callable[..., Any] = found
     return function
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except ValueError:  # some functions written in C have none, and check their arguments themselves
+        return _ANY
 
 
 def _failed(error: Exception) -> TaskAnswer:

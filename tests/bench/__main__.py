@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import executors
 import psutil
 from contenders import CONTENDERS
 from postgres_server import Postgres, postgres_binaries, running_postgres
@@ -171,7 +172,9 @@ def main() -> None:
             report = measure(daemon, postgres, given, console)
         finally:
             daemon.stop()
+        report["executors"] = executors.measure(postgres, console, fast=given.fast)
     show(report, console)
+    executors.show(report["executors"], console)
     (ROOT / "docs" / "bench.json").write_text(json.dumps(report, indent=2) + "\n")
     draw(report)
 

@@ -145,6 +145,10 @@ def limits() -> dict[str, tuple[int, int]]:
     return {name: resource.getrlimit(getattr(resource, name)) for name in names}
 
 
+def scheduler() -> int:
+    return os.sched_getscheduler(0)
+
+
 def ignored_signals() -> list[str]:
     return [
         number.name

@@ -45,6 +45,7 @@ TASKS = (
     _task("sleep", "application_tasks:sleep"),
     _task("slow", "application_tasks:sleep", timeout_seconds=0.2),
     _task("slow-io", "application_tasks:sleep", "io", timeout_seconds=0.2),
+    _task("built-in", "time:sleep"),
     _task("gone", "a_module_that_is_missing:run"),
 )
 
@@ -85,6 +86,7 @@ def serve(make_executors: Callable[..., Executors], tmp_path: Path) -> Callable[
         ("add", {"first": 2, "second": 3}, 5),
         ("add", [2, 3], 5),
         ("add-io", [2], 2),
+        ("built-in", [0.01], None),
         ("describe", {"title": "订单"}, {"title": "订单", "rows": [1, None, True, 0.5]}),
     ],
 )

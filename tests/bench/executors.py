@@ -1,0 +1,378 @@
+"""The executors' figures beside a ProcessPoolExecutor that returns DataFrames; `make bench` runs it, or `python` alone.
+
+Everything is measured on a real daemon of its own and in its real workers: what a task costs, what an idle daemon
+holds, how it stops, and how late its main loop and its metrics are while eight workbooks are loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import pickle
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import psutil
+import uvloop
+from postgres_server import Postgres, postgres_binaries, running_postgres
+from rich.console import Console
+from rich.table import Table
+from workbooks import specification, workbook
+
+from daemon.executors import Executors, Limits
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache" / "bench"
+FILES, MEGABYTE = 8, 1 << 20
+SCRAPE_SECONDS = 15.0
+TARGETS: dict[str, tuple[str, float]] = {
+    "run_cpu_over_pipe": ("an empty task by run_cpu, in round trips of a bare pipe", 2.0),
+    "run_cpu_over_process_pool": ("the same, in times of ProcessPoolExecutor", 1.0),
+    "idle_megabytes": ("an idle daemon, all processes (PSS, MB)", 80.0),
+    "busy_worker_megabytes": ("one busy worker adds, before its file (PSS, MB)", 60.0),
+    "idle_shutdown_seconds": ("an idle daemon stops (s)", 0.5),
+    "lag_p99_milliseconds": ("main loop late during 1,000,000 rows, p99 (ms)", 10.0),
+    "lag_max_milliseconds": ("main loop late during that, at most (ms)", 50.0),
+    "metrics_p99_milliseconds": ("/metrics during that, p99 (ms)", 50.0),
+    "scrape_core_percent": (f"/metrics when idle, each {SCRAPE_SECONDS:.0f} s (% of a core)", 0.1),
+}
+
+
+# -- what a task costs -----------------------------------------------------------------------------------
+
+
+class _Echo(asyncio.Protocol):
+    """The other end of a bare pipe, as an event loop sees it."""
+
+    def __init__(self) -> None:
+        self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.answer.set_result(data)
+
+
+def _echo(connection: socket.socket) -> None:
+    while data := connection.recv(65536):
+        connection.sendall(data)
+
+
+async def _round_trips(call: Callable[[], Any], rounds: int) -> float:
+    """Return the median of many calls in microseconds."""
+    seconds = []
+    for number in range(rounds + 200):
+        started = time.perf_counter()
+        await call()
+        if number >= 200:
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds) * 1e6
+
+
+async def _overhead(rounds: int) -> dict[str, float]:
+    loop = asyncio.get_running_loop()
+    limits = Limits(
+        cpu_workers=1,
+        io_workers=1,
+        queue_limit=100,
+        queue_timeout_seconds=60,
+        task_timeout_seconds=60,
+        worker_memory_bytes=2 << 30,
+        worker_cpu_seconds=600,
+        recycle_tasks=10 * rounds,
+        recycle_bytes=1 << 30,
+        idle_seconds=60,
+        start_timeout_seconds=30,
+    )
+    async with Executors(limits, environ=os.environ) as executors:
+        run_cpu = await _round_trips(lambda: executors.run_cpu(os.getpid), rounds)
+    context = get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        process_pool = await _round_trips(lambda: loop.run_in_executor(pool, os.getpid), rounds)
+    ours, theirs = socket.socketpair()
+    echo = context.Process(target=_echo, args=(theirs,))
+    echo.start()
+    theirs.close()
+    task = pickle.dumps((os.getpid, (), {}))
+    transport, protocol = await loop.create_unix_connection(_Echo, sock=ours)
+
+    async def there_and_back() -> None:
+        protocol.answer = loop.create_future()
+        transport.write(task)
+        await protocol.answer
+
+    pipe = await _round_trips(there_and_back, rounds)
+    transport.close()
+    await asyncio.to_thread(echo.join)  # the transport closes in a turn of the loop
+    return {"run_cpu": run_cpu, "ProcessPoolExecutor": process_pool, "bare pipe": pipe}
+
+
+# -- a daemon of its own ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Daemon:
+    """A running daemon, its API and its exporter."""
+
+    process: subprocess.Popen[bytes]
+    api: str
+    exporter: str
+    token: str
+
+    def request(self, path: str, body: bytes | None = None, kind: str = "application/octet-stream") -> dict[str, Any]:
+        request = urllib.request.Request(f"{self.api}{path}", data=body)
+        request.add_header("Authorization", f"Bearer {self.token}")
+        request.add_header("Content-Type", kind)
+        with urllib.request.urlopen(request, timeout=300) as response:
+            return dict(json.loads(response.read()))
+
+    def metrics(self) -> str:
+        with urllib.request.urlopen(f"{self.exporter}/metrics", timeout=60) as response:
+            return str(response.read().decode())
+
+    def family(self) -> list[psutil.Process]:
+        return [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
+
+    def megabytes(self) -> float:
+        """Return the proportional set size of all its processes."""
+        return sum(process.memory_full_info().pss for process in self.family()) / MEGABYTE
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _daemon(folder: Path, url: str) -> Iterator[Daemon]:
+    api, exporter = _free_port(), _free_port()
+    (folder / "orders.yml").write_text(specification(), encoding="utf-8")
+    settings = {
+        "state_dir": str(folder / "var"),
+        "datasets": ["orders.yml"],
+        "database": {"url": url},
+        "api": {"port": api},
+        "exporter": {"port": exporter},
+        "executors": {"cpu_workers": 2},
+        "tasks": {"hold": "time:sleep"},
+    }
+    (folder / "headgate.yml").write_text(json.dumps(settings), encoding="utf-8")
+    command = [str(Path(sys.executable).with_name("headgate")), "run", "-c", str(folder / "headgate.yml")]
+    with (folder / "daemon.log").open("ab") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        _until(lambda: "headgate ready" in (folder / "daemon.log").read_text(encoding="utf-8"), 60)
+        token = (folder / "var" / "api.token").read_text(encoding="utf-8").strip()
+        yield Daemon(process, f"http://127.0.0.1:{api}/api/v1", f"http://127.0.0.1:{exporter}", token)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _until(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.05)
+
+
+def _memory(daemon: Daemon) -> dict[str, float]:
+    """Measure the daemon without a worker, then with one that is busy before it has a file."""
+    _until(lambda: len(daemon.family()) == 1, 120)
+    idle = daemon.megabytes()
+    busy: Future[Any]
+    with ThreadPoolExecutor(1) as caller:
+        busy = caller.submit(daemon.request, "/tasks/hold", b"[3]", "application/json")
+        _until(lambda: 'headgate_executor_workers{pool="cpu",state="busy"} 1.0' in daemon.metrics(), 30)
+        time.sleep(1)
+        held = daemon.megabytes()
+        busy.result()
+    return {"idle_megabytes": idle, "busy_worker_megabytes": held - idle}
+
+
+def _scrape_cost(daemon: Daemon, scrapes: int = 60) -> float:
+    """Return the share of a core, in percent, that scrapes at the usual interval take."""
+
+    def used() -> float:
+        times = psutil.Process(daemon.process.pid).cpu_times()
+        return float(times.user + times.system)
+
+    daemon.metrics()
+    started, before = time.monotonic(), used()
+    time.sleep(5)
+    idle_rate = (used() - before) / (time.monotonic() - started)
+    started, before = time.monotonic(), used()
+    for _ in range(scrapes):
+        daemon.metrics()
+    spent = used() - before - idle_rate * (time.monotonic() - started)
+    return 100 * max(0.0, spent) / scrapes / SCRAPE_SECONDS
+
+
+def _shutdown(folder: Path, url: str, rounds: int = 3) -> float:
+    seconds = []
+    for number in range(rounds):
+        own = folder / f"stop-{number}"
+        own.mkdir()
+        with _daemon(own, url) as daemon:
+            time.sleep(1)
+            started = time.perf_counter()
+            daemon.process.terminate()
+            daemon.process.wait(60)
+            seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
+
+
+# -- while eight workbooks are loaded --------------------------------------------------------------------
+
+
+def _buckets(text: str) -> dict[float, float]:
+    found = re.findall(r'^headgate_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)', text, re.MULTILINE)
+    return {float(bound.replace("+Inf", "inf")): float(count) for bound, count in found}
+
+
+def _under_load(daemon: Daemon, files: Sequence[Path]) -> dict[str, float]:
+    """Load the workbooks while /metrics is asked for; the loop's own histogram says how late it was."""
+    before, over, scrapes = _buckets(daemon.metrics()), threading.Event(), list[float]()
+
+    def scrape() -> None:
+        while not over.is_set():
+            started = time.perf_counter()
+            daemon.metrics()
+            scrapes.append(time.perf_counter() - started)
+            over.wait(0.1)
+
+    thread = threading.Thread(target=scrape)
+    thread.start()
+    started = time.perf_counter()
+    try:
+        jobs = [daemon.request("/jobs?name=orders.xlsx", path.read_bytes())["id"] for path in files]
+        states = [_ended(daemon, job) for job in jobs]
+    finally:
+        over.set()
+        thread.join()
+    seconds = time.perf_counter() - started
+    assert set(states) == {"loaded"}, states
+    late = {bound: count - before[bound] for bound, count in _buckets(daemon.metrics()).items()}
+    total = late[float("inf")]
+    return {
+        "seconds": seconds,
+        "lag_p99_milliseconds": 1000 * min(bound for bound, count in late.items() if count >= 0.99 * total),
+        "lag_max_milliseconds": 1000 * min(bound for bound, count in late.items() if count >= total),
+        "metrics_p99_milliseconds": 1000 * statistics.quantiles(scrapes, n=100)[98],
+    }
+
+
+def _ended(daemon: Daemon, job: int) -> str:
+    while True:
+        found = daemon.request(f"/jobs/{job}")
+        if found["finished_at"] is not None:
+            return str(found["state"])
+        time.sleep(0.2)
+
+
+def _read(path: str) -> Any:
+    import pandas
+
+    return pandas.read_excel(path, engine="calamine")
+
+
+async def _replaced(files: Sequence[Path]) -> dict[str, float]:
+    """The replaced way: DataFrames come back through the pool's pipe, rows become dicts on the loop."""
+    late: list[float] = []
+
+    async def beat() -> None:
+        while True:
+            asked = time.perf_counter()
+            await asyncio.sleep(0.005)
+            late.append(time.perf_counter() - asked - 0.005)
+
+    beating = asyncio.create_task(beat())
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        for frame in asyncio.as_completed([loop.run_in_executor(pool, _read, str(path)) for path in files]):
+            (await frame).to_dict("records")
+    beating.cancel()
+    return {
+        "lag_p99_milliseconds": 1000 * statistics.quantiles(late, n=100)[98],
+        "lag_max_milliseconds": 1000 * max(late),
+    }
+
+
+# -- the run ---------------------------------------------------------------------------------------------
+
+
+def measure(postgres: Postgres, console: Console, *, rows: int = 1_000_000, fast: bool = False) -> dict[str, Any]:
+    """Return every figure; `rows` are those of all eight workbooks together, `fast` reads two in the replaced way."""
+    with console.status("writing the workbooks"):
+        CACHE.mkdir(parents=True, exist_ok=True)
+        files = [workbook(CACHE, rows // FILES, 10**7 * number) for number in range(1, FILES + 1)]
+    with console.status("executors: an empty task"):
+        costs = uvloop.run(_overhead(3000))
+    figures = {
+        "run_cpu_over_pipe": costs["run_cpu"] / costs["bare pipe"],
+        "run_cpu_over_process_pool": costs["run_cpu"] / costs["ProcessPoolExecutor"],
+    }
+    postgres.execute("CREATE DATABASE executors")
+    url = postgres.url("executors")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with console.status("executors: idle and under load"), _daemon(folder, url) as daemon:
+            figures |= _memory(daemon)
+            figures["scrape_core_percent"] = _scrape_cost(daemon)
+            figures |= _under_load(daemon, files)
+        figures["idle_shutdown_seconds"] = _shutdown(folder, url)
+    with console.status("the replaced way"):
+        replaced = asyncio.run(_replaced(files[:2] if fast else files))
+    return {"rows": rows, "microseconds": costs, "figures": figures, "replaced": replaced}
+
+
+def show(report: dict[str, Any], console: Console) -> None:
+    """Print the table."""
+    table = Table("", "Headgate", "at most", "replaced way", title="executors")
+    for name, (text, target) in TARGETS.items():
+        found, before = report["figures"][name], report["replaced"].get(name)
+        shown = f"{found:.3g}" if found <= target else f"[red]{found:.3g}[/red]"
+        table.add_row(text, shown, f"{target:g}", "" if before is None else f"{before:.3g}")
+    console.print(table)
+    costs = ", ".join(f"{name} {value:.0f} µs" for name, value in report["microseconds"].items())
+    console.print(f"an empty task: {costs}; {report['rows']:,} rows in {report['figures']['seconds']:.1f} s")
+
+
+def main() -> None:
+    """Measure the executors alone."""
+    parser = argparse.ArgumentParser(description="Benchmarks of the executors")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--fast", action="store_true")
+    given = parser.parse_args()
+    console = Console()
+    binaries = postgres_binaries()
+    if binaries is None:
+        sys.exit("bench: PostgreSQL is missing; install the system package postgresql")
+    with running_postgres(binaries) as postgres:
+        report = measure(postgres, console, rows=given.rows, fast=given.fast)
+    show(report, console)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    (CACHE / "executors.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -195,7 +195,18 @@ def assemble(blocks: Iterable[Block], *, date1904: bool, merges: Sequence[Merge]
     height = pieces[-1].end if pieces else 0
     places = sorted({place for piece in pieces for place in piece.columns})
     columns = {place: _stacked(pieces, place, height) for place in places}
-    return SheetCells(rows=height, columns=columns, date1904=date1904, merges=tuple(merges))
+    ends = {place: _filled_rows(column.kinds) for place, column in columns.items()}
+    height = max(ends.values(), default=0)
+    filled_columns = {place: columns[place].part(slice(0, height)) for place, end in ends.items() if end}
+    return SheetCells(rows=height, columns=filled_columns, date1904=date1904, merges=tuple(merges))
+
+
+def _filled_rows(kinds: NDArray[np.uint8]) -> int:
+    """Return the number of rows down to the last one that holds anything: writers format cells far below the table."""
+    if not len(kinds) or kinds[-1]:
+        return len(kinds)
+    filled = np.flatnonzero(kinds)
+    return int(filled[-1]) + 1 if len(filled) else 0
 
 
 def overlaid(block: RowBlock, cells: CellBlock) -> RowBlock:

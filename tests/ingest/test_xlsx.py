@@ -227,3 +227,17 @@ def test_a_sheet_is_chosen_by_name_before_index(tmp_path: Path) -> None:
     assert grid(path, 0) == [["in 2024"]]
     with pytest.raises(FileRejectedError, match=r"sheet\.missing"):
         grid(path, "3")
+
+
+def test_formatted_cells_beyond_the_table_are_not_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "x.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet, red = book.add_worksheet(), book.add_format({"bg_color": "red"})
+        for row in range(40):
+            sheet.write_row(row, 0, [f"A{row}", row])
+            sheet.write_blank(row, 9, None, red)
+        for row in range(40, 3000):
+            sheet.write_blank(row, 0, None, red)
+    [found] = read_sheets(path)
+    assert (found.rows, found.columns) == (40, 2)
+    assert len(grid(path)) == 40

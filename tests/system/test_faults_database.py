@@ -1,0 +1,115 @@
+"""Row 11 of the matrix: a database that is slow, locked or has no connection left; the daemon waits, then says so."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .conftest import Headgate
+
+pytestmark = pytest.mark.fault
+
+ROWS = 300
+
+
+@contextmanager
+def _locked(url: str, table: str) -> Iterator[None]:
+    """Hold a table as a migration by hand would, until left."""
+    psql = subprocess.Popen(
+        ["psql", url.replace("+asyncpg", ""), "-XqAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert psql.stdin is not None
+    assert psql.stdout is not None
+    try:
+        psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n")
+        psql.stdin.flush()
+        assert psql.stdout.readline() == "locked\n"
+        yield
+    finally:
+        psql.stdin.close()
+        psql.wait(30)
+
+
+def _metric(headgate: Headgate, name: str, **labels: str) -> float:
+    _, text = headgate.get(f"{headgate.exporter_url}/metrics")
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return sum(sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items())
+
+
+@pytest.fixture
+def small(
+    tmp_path: Path, postgres_database: str, headgate_at: Callable[[Path, str], Headgate], orders: Callable[..., Path]
+) -> Headgate:
+    """A daemon with two connections and little patience, that has loaded one file."""
+    headgate = headgate_at(tmp_path / "headgate", postgres_database)
+    headgate.settings["database"] |= {
+        "pool_size": 1,
+        "max_overflow": 1,
+        "pool_timeout_seconds": 1,
+        "lock_timeout_seconds": 2,
+    }
+    headgate.settings["ledger"] |= {"beat_seconds": 0.5, "lease_seconds": 30}
+    headgate.write_config()
+    orders(headgate.inbox / "orders-first.xlsx", ROWS)
+    return headgate
+
+
+def _loaded(headgate: Headgate, files: int) -> Callable[[], Any]:
+    return lambda: headgate.all_finished(files) and {job["state"] for job in headgate.jobs()} == {"loaded"}
+
+
+def test_a_locked_target_is_waited_for_told_and_loaded_once(small: Headgate, orders: Callable[..., Path]) -> None:
+    headgate = small
+    process = headgate.start_ready()
+    headgate.until(_loaded(headgate, 1), "the first file is loaded", process=process)
+    with _locked(headgate.database_url, "orders"):
+        orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
+        headgate.until(
+            lambda: any("lock timeout" in str(job["reason"]) for job in headgate.jobs()),
+            "the job says that it waits for a lock",
+            process=process,
+        )
+        assert headgate.ready(), "a locked target is one job's trouble"
+        assert _metric(headgate, "headgate_ingest_retries_total", reason="transient") >= 1
+    headgate.until(_loaded(headgate, 2), "it is loaded once the lock is gone", process=process)
+    assert headgate.scalar("SELECT count(*) || '/' || count(DISTINCT order_no) FROM orders") == f"{2 * ROWS}/{2 * ROWS}"
+    assert headgate.stop(process) == 0
+
+
+def test_a_locked_ledger_ends_readiness_and_requests_with_a_clear_error(
+    small: Headgate, orders: Callable[..., Path]
+) -> None:
+    headgate = small
+    process = headgate.start_ready()
+    headgate.until(_loaded(headgate, 1), "the first file is loaded", process=process)
+    with _locked(headgate.database_url, "headgate.job, headgate.daemon"):
+        headgate.until(lambda: not headgate.ready(), "readiness says so", seconds=20, process=process)
+        status, text = headgate.get(f"{headgate.exporter_url}/-/ready")
+        assert status == 503
+        assert "database" in text
+        started = time.monotonic()
+        status, problem = headgate.get(f"{headgate.api_url}/jobs", headgate.token)
+        assert status == 503, problem
+        assert "try again" in problem
+        assert time.monotonic() - started < 9, "a request waits, but not for ever"
+        headgate.until(
+            lambda: _metric(headgate, "headgate_db_pool_timeouts_total") > 0,
+            "the metric of the alert DbPoolTimeouts has moved",
+            process=process,
+        )
+        assert headgate.get(f"{headgate.exporter_url}/-/healthy")[0] == 200, "it is not the daemon that hangs"
+        orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
+    headgate.until(headgate.ready, "readiness is back", process=process)
+    headgate.until(_loaded(headgate, 2), "everything is loaded", process=process)
+    assert headgate.scalar("SELECT count(*) || '/' || count(DISTINCT order_no) FROM orders") == f"{2 * ROWS}/{2 * ROWS}"
+    assert headgate.stop(process) == 0

@@ -357,8 +357,9 @@ def test_by_keyboard_alone(page: PageDriver, gate: Headgate, orders: Callable[..
     assert outline == "solid", "what has the focus can be seen"
 
 
-def test_on_a_phone(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
-    emulate(page.browser, size=PHONE, dark=False)
+@pytest.mark.parametrize("size", [PHONE, (320, 568)], ids=["common", "smallest"])
+def test_on_a_phone(page: PageDriver, gate: Headgate, orders: Callable[..., Path], size: tuple[int, int]) -> None:
+    emulate(page.browser, size=size, dark=False)
 
     def fits() -> None:
         wide = page.script("return document.documentElement.scrollWidth - window.innerWidth")

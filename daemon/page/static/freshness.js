@@ -16,7 +16,7 @@ export function showFreshness(datasets) {
   const watched = judged.filter(({ freshness_seconds }) => freshness_seconds !== null).length;
   $("freshness-summary").textContent = !judged.length ? "No dataset is configured."
     : stale ? `${stale} of ${watched} watched datasets ${stale === 1 ? "is" : "are"} stale.`
-      : watched ? `Nothing is stale; ${watched} of ${judged.length} have a target.` : "When each dataset last loaded.";
+      : watched ? `Nothing is stale; a target is set for ${watched} of ${judged.length}.` : "When each dataset last loaded.";
   fill($("datasets"), judged.map(item));
 }
 

@@ -24,7 +24,7 @@ export function since(seconds) {
 
 export function span(seconds) {
   if (seconds < 1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
-  if (seconds < 120) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  if (seconds < 120) return `${Number(seconds.toFixed(seconds < 10 ? 1 : 0))} s`;
   for (const [unit, size] of UNITS) {
     if (seconds >= size) {
       const whole = Math.round(seconds / size);

@@ -63,10 +63,17 @@ def test_only_the_commands_compose_the_service() -> None:
     assert users <= {"serving.py", "oneshot.py", "reading.py"}, users
 
 
-@pytest.mark.parametrize("name", ["executors", "cpu_pool", "io_pool", "ledger", "dispatcher", "database", "pool_watch"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("executors", "cpu_pool", "io_pool", "ledger", "dispatcher"),
+        *("database", "pool_watch", "server_watch", "loopwatch", "resources", "process_groups", "histogram"),
+    ],
+)
 def test_parts_do_not_know_how_they_are_measured(name: str) -> None:
     found = set(imports(ROOT / "daemon" / f"{name}.py", nested=False))
-    assert not {one for one in found if one.startswith(("prometheus_client", "daemon.metrics", "daemon.collectors"))}
+    measuring = ("prometheus_client", "daemon.metrics", "daemon.collectors", "daemon.definitions", "daemon.telemetry")
+    assert not {one for one in found if one.startswith(measuring) or one.endswith("_metrics")}
 
 
 def test_only_configuration_and_commands_read_the_environment() -> None:

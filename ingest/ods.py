@@ -20,7 +20,7 @@ from .textencoding import read_text
 from .xmltext import refuse_doctype
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from .cells import Visibility
@@ -29,11 +29,19 @@ if TYPE_CHECKING:
 _TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
 _CALC: Final = "{urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0}"
-_EVENTS: Final = (
-    *(f"{_OFFICE}{name}" for name in ("spreadsheet", "styles", "automatic-styles")),
-    *(f"{_TABLE}{name}" for name in ("table", "table-row")),
-)
-_CELLS: Final = (f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell")
+_SPREADSHEET: Final = f"{_OFFICE}spreadsheet"
+_SHEET: Final = f"{_TABLE}table"
+_ROW: Final = f"{_TABLE}table-row"
+_EVENTS: Final = (_SPREADSHEET, _SHEET, _ROW, f"{_OFFICE}styles", f"{_OFFICE}automatic-styles")
+_CELLS: Final = frozenset({f"{_TABLE}table-cell", f"{_TABLE}covered-table-cell"})
+_ROWS_REPEATED: Final = f"{_TABLE}number-rows-repeated"
+_COLUMNS_REPEATED: Final = f"{_TABLE}number-columns-repeated"
+_ROWS_SPANNED: Final = f"{_TABLE}number-rows-spanned"
+_COLUMNS_SPANNED: Final = f"{_TABLE}number-columns-spanned"
+_FORMULA: Final = f"{_TABLE}formula"
+_VALUE_TYPE: Final = f"{_OFFICE}value-type"
+_CALC_TYPE: Final = f"{_CALC}value-type"
+_STRING: Final = f"{_OFFICE}string-value"
 _NUMBERS: Final = frozenset({"float", "percentage", "currency"})
 _DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DURATION: Final = re.compile(r"(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:[.,]\d+)?)S)?)?")
@@ -101,63 +109,72 @@ class OdsBook:
             for event, element in etree.iterparse(
                 _Stream(pieces), ("start", "end"), tag=_EVENTS, resolve_entities=False, no_network=True
             ):
-                name = etree.QName(element).localname
-                if name == "spreadsheet":
-                    spreadsheet = True
-                elif name == "table" and event == "start":
-                    tables.append(element)
-                    if _is_sheet(element):
-                        self._begin(element)
-                elif name == "table":
-                    _forget(tables.pop())
-                elif event == "end" and not tables:
-                    self._styles.add(element)
-                elif event == "end" and name == "table-row" and len(tables) == 1:
-                    if _is_sheet(tables[0]):
-                        self._row(self._sheets[-1], element)
-                    _forget(element)
+                spreadsheet |= element.tag == _SPREADSHEET
+                if event == "start":
+                    self._start(element, tables)
+                else:
+                    self._end(element, tables)
         except (etree.XMLSyntaxError, ValueError) as error:
             raise rejected("file.corrupt_xml", f"the document is not well-formed XML: {error}") from error
         return spreadsheet
 
-    def _begin(self, table: Any) -> None:
-        name = table.get(f"{_TABLE}name", "")
-        cells = CellCollector(name, self._limits.cells)
-        self._sheets.append(_Sheet(name=name, visibility=self._styles.visibility(table), cells=cells))
+    def _start(self, element: Any, tables: list[Any]) -> None:
+        if element.tag != _SHEET:
+            return
+        tables.append(element)
+        if _is_sheet(element):
+            name = element.get(f"{_TABLE}name", "")
+            cells = CellCollector(name, self._limits.cells)
+            self._sheets.append(_Sheet(name=name, visibility=self._styles.visibility(element), cells=cells))
+
+    def _end(self, element: Any, tables: list[Any]) -> None:
+        """Take what is whole; `tables` are those that are not, the outermost first."""
+        if element.tag == _SHEET:
+            tables.pop()
+        elif element.tag == _ROW and len(tables) == 1 and _is_sheet(tables[0]):
+            self._row(self._sheets[-1], element)
+        elif not tables:
+            self._styles.add(element)
+        # What lies within a cell is still needed when the cell is whole.
+        if len(tables) <= (element.tag == _ROW):
+            _forget(element)
 
     def _row(self, sheet: _Sheet, element: Any) -> None:
-        down, column = _count(element, "number-rows-repeated"), 0
+        down, column = _count(element.attrib, _ROWS_REPEATED), 0
         try:
-            for cell in element.iterchildren(*_CELLS):
-                across = _count(cell, "number-columns-repeated")
-                found = self._read_cell(cell)
+            for cell in element:
+                if cell.tag not in _CELLS:
+                    continue
+                attributes = dict(cell.attrib)
+                across = _count(attributes, _COLUMNS_REPEATED)
+                found = self._read_cell(cell, attributes)
                 if found is not None and sheet.refusal is None:
                     sheet.cells.add(sheet.row, column, *found, down=down, across=across)
-                rows, columns = _count(cell, "number-rows-spanned"), _count(cell, "number-columns-spanned")
+                rows, columns = _count(attributes, _ROWS_SPANNED), _count(attributes, _COLUMNS_SPANNED)
                 sheet.cells.merge(sheet.row, column, down=rows, across=columns)
                 column += across
         except FileRejectedError as error:
             sheet.refusal = error
         sheet.row += down
 
-    def _read_cell(self, cell: Any) -> tuple[Kind, str] | None:
-        kind = cell.get(f"{_OFFICE}value-type") or cell.get(f"{_CALC}value-type")
-        formula = cell.get(f"{_TABLE}formula") is not None
+    def _read_cell(self, cell: Any, attributes: dict[str, str]) -> tuple[Kind, str] | None:
+        kind = attributes.get(_VALUE_TYPE) or attributes.get(_CALC_TYPE)
+        formula = _FORMULA in attributes
         if kind is None and not len(cell):
             return (Kind.UNCACHED, "") if formula else None
-        if formula or cell.get(f"{_CALC}value-type") == "error":
+        if formula or attributes.get(_CALC_TYPE) == "error":
             text = cell_text(cell)
             if text in ERROR_TEXTS or _ERROR_NUMBER.fullmatch(text):
                 return Kind.ERROR, text
         if kind in _NUMBERS:
-            return Kind.NUMBER, cell.get(f"{_OFFICE}value", "")
+            return Kind.NUMBER, attributes.get(f"{_OFFICE}value", "")
         if kind == "boolean":
-            return Kind.BOOLEAN, "1" if cell.get(f"{_OFFICE}boolean-value") == "true" else "0"
+            return Kind.BOOLEAN, "1" if attributes.get(f"{_OFFICE}boolean-value") == "true" else "0"
         if kind == "date":
-            return _date(cell.get(f"{_OFFICE}date-value", ""))
+            return _date(attributes.get(f"{_OFFICE}date-value", ""))
         if kind == "time":
-            return _time(cell.get(f"{_OFFICE}time-value", ""), elapsed=self._styles.shows_elapsed(cell))
-        text = cell.get(f"{_OFFICE}string-value") or cell_text(cell)
+            return _time(attributes.get(f"{_OFFICE}time-value", ""), elapsed=self._styles.shows_elapsed(cell))
+        text = attributes.get(_STRING) or cell_text(cell)
         return (Kind.TEXT, text) if text or formula else None
 
 
@@ -197,7 +214,7 @@ class _Stream:
 def _is_sheet(table: Any) -> bool:
     """Say whether a table is a sheet: others belong to charts, or keep what other files had."""
     external = table.get(f"{_TABLE}name", "").startswith("'file:")
-    return bool(table.getparent().tag == f"{_OFFICE}spreadsheet" and not external)
+    return bool(table.getparent().tag == _SPREADSHEET and not external)
 
 
 def _forget(element: Any) -> None:
@@ -207,9 +224,9 @@ def _forget(element: Any) -> None:
         del element.getparent()[0]
 
 
-def _count(element: Any, name: str) -> int:
-    text = element.get(f"{_TABLE}{name}", "1")
-    return max(1, int(text)) if text.isascii() and text.isdigit() else 1
+def _count(attributes: Mapping[str, str], name: str) -> int:
+    text = attributes.get(name)
+    return max(1, int(text)) if text is not None and text.isascii() and text.isdigit() else 1
 
 
 def _date(text: str) -> tuple[Kind, str]:

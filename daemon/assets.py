@@ -19,6 +19,9 @@ SHIPPED: Final = (
     "deploy/kubernetes/prometheusrule.yaml",
     "deploy/kubernetes/servicemonitor.yaml",
     "deploy/kubernetes/sidecar.yaml",
+    "docs/errors.md",
+    "docs/monitoring.md",
+    "docs/runbooks.md",
 )
 """Files and folders by their path in the repository; the wheel has each below daemon/shipped (pyproject.toml)."""
 

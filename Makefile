@@ -62,6 +62,7 @@ mutate-rules: .venv/.dev services ## bend every rule and see that a test notices
 
 bench: .venv/.bench services ## measure beside what people use today (ROWS=200000 ROUNDS=5 FAST=1)
 	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(FAST),--fast)
+	PYTHONPATH=tests/support $(BIN)/python tests/bench/ledger_pages.py
 
 dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
 	$(BIN)/python grafana/build.py

@@ -69,6 +69,7 @@ class Daemon:
             port = probe.getsockname()[1]
         self.exporter = f"http://127.0.0.1:{port}"
         settings = {
+            "environment": "production",
             "state_dir": str(folder / "var"),
             "datasets": ["orders.yml"],
             "database": {"url": url},

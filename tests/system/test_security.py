@@ -404,3 +404,19 @@ def test_five_thousand_mutated_requests(small: Headgate, orders: Callable[..., P
             pass
         silent.close()
     assert "Traceback" not in small.log.read_text(errors="replace")
+
+
+def test_uploads_at_once_are_bounded(small: Headgate) -> None:
+    small.settings["api"]["max_uploads"] = 1
+    small.write_config()
+    with running(small) as (api, _):
+        with socket.create_connection(("127.0.0.1", small.settings["api"]["port"]), timeout=20) as first:
+            first.sendall(post(small, "Content-Length: 1000000", body=bytes(20_000)))
+            with ThreadPoolExecutor(1) as pool:
+                second = pool.submit(api.submit, b"second")
+                while not second.done():
+                    first.sendall(bytes(20_000))  # fast enough to be let go on
+                    time.sleep(0.2)
+            assert second.result().status == 503
+            assert second.result().headers["Retry-After"] == "5"
+        small.until(lambda: api.submit(b"third").status == 201, "the place is free again", seconds=20)

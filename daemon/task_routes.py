@@ -17,6 +17,7 @@ from .errors import (
     WorkerCrashedError,
     WorkerStartError,
 )
+from .io_share import IoShare
 from .problems import ProblemError
 from .routes import Answer, Parameter, Route
 from .task_calls import TaskAnswer, call_task
@@ -87,12 +88,13 @@ class TaskRoutes:
     """GET /api/v1/tasks, POST /api/v1/tasks/{name}."""
 
     def __init__(self, *, executors: Executors, tasks: Sequence[RegisteredTask]) -> None:
-        self._executors = executors
+        self._executors, self._io = executors, IoShare(executors)
         self._tasks: Mapping[str, RegisteredTask] = {}
         self.register(tasks)
 
     def register(self, tasks: Sequence[RegisteredTask]) -> None:
-        """Offer these tasks from now on; calls that run are not disturbed."""
+        """Offer these tasks from now on, under the executors' limits of now; calls that run are not disturbed."""
+        self._io.apply(self._executors.limits)
         self._tasks = {task.name: task for task in tasks}
 
     def routes(self) -> Sequence[Route]:
@@ -137,7 +139,7 @@ class TaskRoutes:
         try:
             answer, cost = await self._run(task, args, kwargs)
         except (ExecutorError, MemoryError) as error:
-            raise _problem(task, error) from error
+            raise self._problem(task, error) from error
         if answer.fault:
             raise ProblemError(
                 422 if answer.fault == "arguments" else 500,
@@ -154,9 +156,7 @@ class TaskRoutes:
     ) -> tuple[TaskAnswer, dict[str, float]]:
         lane = f"task {task.name}"
         if task.pool == "io":
-            answer = await self._executors.run_io(
-                call_task, task.target, args, kwargs, timeout=task.timeout_seconds, lane=lane
-            )
+            answer = await self._io.run(call_task, task.target, args, kwargs, timeout=task.timeout_seconds, lane=lane)
             return answer, {}
         envelope = await self._executors.submit_cpu(
             call_task, task.target, args, kwargs, timeout=task.timeout_seconds, lane=lane
@@ -166,6 +166,26 @@ class TaskRoutes:
             "cpu_seconds": envelope.cpu_seconds,
             "peak_rss_bytes": envelope.peak_rss_bytes,
         }
+
+    def _problem(self, task: RegisteredTask, error: Exception) -> ProblemError:
+        retry = {"Retry-After": str(RETRY_SECONDS)}
+        match error:
+            case TaskTimeoutError():
+                seconds = task.timeout_seconds or self._executors.limits.task_timeout_seconds
+                then = "its worker was killed" if task.pool == "cpu" else "its thread is busy until it returns"
+                return ProblemError(504, f"{task.name} passed its deadline of {seconds:g} s; {then}")
+            case QueueFullError():
+                return ProblemError(429, str(error), headers=retry)
+            case PoolClosedError() | WorkerStartError():
+                return ProblemError(503, str(error), headers=retry)
+            case MemoryError():
+                message = "it needs more memory than a worker may have (executors.worker_memory_mb)"
+            case WorkerCrashedError():
+                message = "it killed its worker process; see the daemon's log"
+            case _:
+                message = str(error)
+        kind = type(error).__name__.removesuffix("Error") + "Error"
+        return ProblemError(500, f"task {task.name}: {kind}: {message}", error_type=kind, error_message=message)
 
 
 async def _arguments(request: web.Request) -> tuple[Sequence[Any], Mapping[str, Any]]:
@@ -195,22 +215,3 @@ async def _body(request: web.Request) -> bytes:
         if len(body) > ARGUMENTS_BYTES_MAX:
             raise ProblemError(413, f"arguments of at most {ARGUMENTS_BYTES_MAX >> 10} KiB are taken")
     return bytes(body)
-
-
-def _problem(task: RegisteredTask, error: Exception) -> ProblemError:
-    retry = {"Retry-After": str(RETRY_SECONDS)}
-    match error:
-        case TaskTimeoutError():
-            return ProblemError(504, str(error).replace(f"{call_task.__module__}.{call_task.__name__}", task.name))
-        case QueueFullError():
-            return ProblemError(429, str(error), headers=retry)
-        case PoolClosedError() | WorkerStartError():
-            return ProblemError(503, str(error), headers=retry)
-        case MemoryError():
-            message = "it needs more memory than a worker may have (executors.worker_memory_mb)"
-        case WorkerCrashedError():
-            message = "it killed its worker process; see the daemon's log"
-        case _:
-            message = str(error)
-    kind = type(error).__name__.removesuffix("Error") + "Error"
-    return ProblemError(500, f"task {task.name}: {kind}: {message}", error_type=kind, error_message=message)

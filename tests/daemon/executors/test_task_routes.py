@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -159,6 +160,18 @@ async def test_a_flood_of_one_task_leaves_the_others_their_turn(serve: Callable[
         assert (await call("add", [1]))[0] == 200
         assert sum(task.done() for task in flood) < 15
         await asyncio.gather(*flood)
+
+
+async def test_calls_that_hang_leave_the_daemon_half_of_its_threads(serve: Callable[..., Any]) -> None:
+    async with serve(io_workers=4, queue_limit=3, queue_timeout_seconds=0.1) as (call, executors):
+        hanging = [asyncio.create_task(call("slow-io", [2.0])) for _ in range(2)]
+        assert {answer[0] for answer in await asyncio.gather(*hanging)} == {504}
+        # Both callers were let go, their threads are still busy.
+        waiting = [asyncio.create_task(call("add-io", [1])) for _ in range(5)]
+        assert await executors.run_io(os.getpid) == os.getpid()
+        assert executors.stats().io.workers_busy == 2
+        statuses = sorted([answer[0] for answer in await asyncio.gather(*waiting)])
+        assert statuses == [200, 200, 200, 429, 429]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,15 @@ from typing import Final
 _SMAPS: Final = Path("/proc/self/smaps")
 
 
+def give_back() -> None:
+    """Give back what a large task has left free: allocators keep it for the next one, which may never come."""
+    gc.collect()
+    arrow = sys.modules.get("pyarrow")
+    if arrow is not None:
+        arrow.default_memory_pool().release_unused()
+    _trim()
+
+
 def settle() -> None:
     """Give back what starting has left: garbage, free heap, and the pages of libraries that only importing touched.
 
@@ -20,12 +29,17 @@ def settle() -> None:
     """
     gc.collect()
     gc.freeze()
+    _trim()
     if sys.platform.startswith("linux"):
         libc = ctypes.CDLL(None)
-        if hasattr(libc, "malloc_trim"):  # glibc only
-            libc.malloc_trim(0)
         for start, size in _clean_mappings():
             libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), mmap.MADV_DONTNEED)
+
+
+def _trim() -> None:
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
+    if trim is not None:
+        trim(0)
 
 
 def _clean_mappings() -> Iterator[tuple[int, int]]:

@@ -7,13 +7,15 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
-from . import confinement, frames
+from . import confinement, frames, thrift
 from .footprint import Footprint
 
 if TYPE_CHECKING:
     import socket
 
 _JOINED_BYTES: Final = 1 << 16
+_KEPT_BYTES: Final = 64 << 20
+"""Memory that a worker may keep for its next task beyond what it began with."""
 
 
 def serve(connection: socket.socket, memory_bytes: int) -> None:
@@ -21,11 +23,15 @@ def serve(connection: socket.socket, memory_bytes: int) -> None:
     confinement.limit_process(memory_bytes)
     footprint = Footprint()
     stream = connection.makefile("rb")
+    resting_bytes = footprint.resident_bytes()
     _send(connection, {"event": "ready"})
     while (task := frames.read(stream)) is not None:
         # From here on the task counts as begun: the daemon gives it to nobody else.
         connection.sendall(frames.SIGN)
         _send(connection, *_run(task, footprint))
+        # Only now, for nobody has to wait for it.
+        if footprint.resident_bytes() - resting_bytes > _KEPT_BYTES:
+            thrift.give_back()
 
 
 def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") -> None:

@@ -212,3 +212,13 @@ def through_a_frame(rows: int) -> list[Any]:
     frame["number"] = frame["number"].astype("float64")
     again = pa.Array.from_pandas(frame["number"])
     return [again.null_count, pa.array(frame["text"]).to_pylist()]
+
+
+def scatter(pieces: int) -> int:
+    """Allocate kilobytes, let all but the last go: the free ones lie below it, where the allocator keeps them."""
+    held = [bytes(1000) for _ in range(pieces)]
+    KEPT.append(held[-1])
+    return len(held)
+
+
+KEPT: list[bytes] = []

@@ -37,6 +37,13 @@ async def test_the_envelope_tells_what_the_task_cost(executors: Executors, tasks
     assert after.peak_rss_bytes < hungry.peak_rss_bytes
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc gives memory back when asked")
+async def test_a_worker_gives_back_what_a_large_task_has_left_free(executors: Executors, tasks: ModuleType) -> None:
+    large = await executors.submit_cpu(tasks.scatter, 200_000)
+    after = await executors.submit_cpu(tasks.add, 1)
+    assert large.peak_rss_bytes - after.peak_rss_bytes > 150 * 1024**2
+
+
 async def test_large_messages_pass_both_ways_while_the_loop_goes_on(executors: Executors, tasks: ModuleType) -> None:
     value = os.urandom(1024) * (60 * 1024)
     assert await executors.run_cpu(tasks.echo, value) == value

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -15,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from certificates import Authority
 from terminal import Terminal
 
 if TYPE_CHECKING:
@@ -229,19 +232,31 @@ def test_another_daemons_token(gate: Headgate) -> None:
     gate.write_config()
 
 
+@pytest.mark.usefixtures("require_openssl")
 def test_over_tls(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
     gate = sqlite_headgate
-    key, certificate = gate.folder / "key.pem", gate.folder / "certificate.pem"
-    subject = ["-subj", "/CN=headgate.example.com", "-days", "2"]
-    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-noenc", "-keyout", key, "-out", certificate, *subject]
-    subprocess.run(make, check=True, capture_output=True)
-    key.chmod(0o600)
-    gate.settings["api"] |= {"tls_certificate_file": str(certificate), "tls_key_file": str(key)}
+    authority = Authority(gate.folder)
+    ours, theirs = authority.issue("headgate.example.com"), authority.issue("somebody.example.com")
+    gate.settings["api"] |= {"tls_certificate_file": str(ours.certificate), "tls_key_file": str(ours.key)}
     gate.write_config()
     process = gate.start_ready()
     done = gate.command("submit", orders(gate.folder / "orders.xlsx", 5), "--wait", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["state"] == "loaded"
+
+    port = gate.settings["api"]["port"]
+    door = http.client.HTTPSConnection("127.0.0.1", port, context=ssl._create_unverified_context())  # noqa: S323
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    door.request("POST", "/login", f"token={gate.token}", form)
+    cookie = {part.strip().lower() for part in str(door.getresponse().headers["Set-Cookie"]).split(";")}
+    assert {"secure", "httponly", "samesite=strict"} <= cookie
+    door.close()
+
+    gate.settings["api"] |= {"tls_certificate_file": str(theirs.certificate), "tls_key_file": str(theirs.key)}
+    gate.write_config()
+    done = gate.command("jobs")
+    assert (done.returncode, done.stdout) == (3, ""), "a token goes to nobody but the daemon whose certificate it is"
+    assert "certificate verify failed" in done.stderr
     assert gate.stop(process) == 0
 
 

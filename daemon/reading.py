@@ -18,19 +18,21 @@ from .worktasks import infer_dataset, list_sheets, write_grid
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ingest.grid import SheetInfo
+
 READ_SECONDS: Final = 300.0
 WORKER_BYTES: Final = 2 << 30
 
 
-async def print_sheets(path: Path) -> None:
-    """Print index, name, visibility and size of each sheet, tab-separated.
+async def sheets_of(path: Path) -> tuple[SheetInfo, ...]:
+    """Return index, name, visibility and size of each sheet.
 
     Raises:
         FileRejectedError: the file cannot be read; its code says why.
 
     """
-    for sheet in await _in_worker(path, list_sheets, path):
-        print(sheet.index, sheet.name, sheet.visibility, f"{sheet.rows}x{sheet.columns}", sep="\t")
+    sheets: tuple[SheetInfo, ...] = await _in_worker(path, list_sheets, path)
+    return sheets
 
 
 async def print_grid(path: Path, *, sheet: str | None, form: Literal["csv", "json"]) -> None:

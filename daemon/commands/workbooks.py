@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
 import click
 
-from .invocation import run, write_new
-from .options import file_argument, sheet_option
+from .invocation import run, show_json, write_new
+from .options import file_argument, json_option, sheet_option
 
 
 @click.command()
@@ -16,11 +17,20 @@ from .options import file_argument, sheet_option
 @sheet_option
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--list", "list_only", is_flag=True, help="List the sheets: index, name, visibility, size.")
-def read(file: Path, sheet: str | None, form: Literal["csv", "json"], list_only: bool) -> None:
+@json_option
+def read(file: Path, sheet: str | None, form: Literal["csv", "json"], list_only: bool, as_json: bool) -> None:
     """Print the grid of FILE as Headgate sees it."""
-    from ..reading import print_grid, print_sheets
+    from ..reading import print_grid, sheets_of
 
-    run(print_sheets(file) if list_only else print_grid(file, sheet=sheet, form=form))
+    if not list_only:
+        run(print_grid(file, sheet=sheet, form="json" if as_json else form))
+        return
+    for found in run(sheets_of(file)):
+        if as_json:
+            show_json(asdict(found))
+        else:
+            size = f"{found.rows}x{found.columns}"
+            click.echo("\t".join((str(found.index), found.name, found.visibility, size)))
 
 
 @click.command()
@@ -29,7 +39,8 @@ def read(file: Path, sheet: str | None, form: Literal["csv", "json"], list_only:
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write it there, not here."
 )
-def infer(file: Path, sheet: str | None, output: Path | None) -> None:
+@json_option
+def infer(file: Path, sheet: str | None, output: Path | None, as_json: bool) -> None:
     """Draft a dataset from FILE, a sample: header, types from all rows, a key.
 
     The draft is commented YAML by which every row of the sample loads. Read it before you use it.
@@ -37,8 +48,13 @@ def infer(file: Path, sheet: str | None, output: Path | None) -> None:
     from ..reading import draft_dataset
 
     text = run(draft_dataset(file, sheet=sheet))
-    if output is None:
+    if as_json:
+        import yaml
+
+        show_json(yaml.safe_load(text))
+    elif output is None:
         click.echo(text, nl=False)
+    if output is None:
         return
     write_new(output, text.encode())
     click.echo(f"drafted {output}; read it, then: headgate ingest {file.name} --dataset {output}", err=True)

@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import click
 import psutil
 import pytest
 from certificates import Authority
 from terminal import Terminal
+
+from daemon.cli import commands
 
 if TYPE_CHECKING:
     from .conftest import Headgate
@@ -290,6 +293,38 @@ def test_completion_scripts(sqlite_headgate: Headgate, shell: str) -> None:
     assert f"headgate completion {shell} >" in line, "where it belongs is a line to be copied"
     unknown = sqlite_headgate.command("completion", "cobol")
     assert unknown.returncode == 2
+
+
+# -- for machines ----------------------------------------------------------------------------------------
+
+
+def test_every_command_that_tells_something_tells_it_to_machines(
+    sqlite_headgate: Headgate, orders: Callable[..., Path]
+) -> None:
+    gate, book = sqlite_headgate, orders(sqlite_headgate.folder / "orders.xlsx", 3)
+
+    def told(*arguments: object) -> list[Any]:
+        done = gate.command(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    assert told("read", book, "--list") == [
+        {"index": 0, "name": "订单", "visibility": "visible", "rows": 4, "columns": 4}
+    ]
+    assert told("read", book)[0] == ["订单号", "买家", "数量", "单价"]
+    [draft] = told("infer", book)
+    assert [field["header"] for field in draft["fields"]] == [["订单号"], ["买家"], ["数量"], ["单价"]]
+    [checked] = told("check")
+    assert (checked["fine"], checked["datasets"]) == (True, [{"dataset": "orders", "version": 1, "table": "orders"}])
+    [assets] = told("assets", gate.folder / "assets")
+    assert str(gate.folder / "assets" / "prometheus.yml") in assets["written"]
+    group = click.Context(commands)
+    without = {
+        name
+        for name in commands.list_commands(group)
+        if not any(parameter.name == "as_json" for parameter in commands.commands[name].params)
+    }
+    assert without == {"run", "completion"}, "which have nothing to tell"
 
 
 # -- how fast it starts ----------------------------------------------------------------------------------

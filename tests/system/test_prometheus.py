@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -90,4 +91,24 @@ def test_work_makes_no_new_series(headgate: Headgate, orders: Callable[..., Path
     headgate.until(lambda: headgate.all_finished(4), "the files are dealt with", process=process)
     headgate.get(f"{headgate.api_url}/health", headgate.token)
     assert series() == before
+    assert headgate.stop(process) == 0
+
+
+def test_the_application_beside_it_is_measured(sqlite_headgate: Headgate) -> None:
+    headgate = sqlite_headgate
+    (headgate.folder / "application.pid").write_text(f"{os.getpid()}\n")
+    headgate.settings["watch"] = [
+        {"name": "application", "pidfile": "application.pid"},
+        {"name": "absent", "process": "no-such-program-anywhere"},
+    ]
+    headgate.write_config()
+    process = headgate.start_ready()
+    _, page = headgate.get(f"{headgate.exporter_url}/metrics")
+    numbers = dict(line.rsplit(" ", 1) for line in page.splitlines() if line.startswith("headgate_group_"))
+    # The daemon is a child of the test: an application's descendants belong to it.
+    assert float(numbers['headgate_group_processes{group="application"}']) >= 2
+    assert float(numbers['headgate_group_resident_bytes{group="application"}']) > 50e6
+    assert float(numbers['headgate_group_cpu_seconds_total{group="application"}']) > 0
+    assert float(numbers['headgate_group_open_fds{group="daemon"}']) > 5
+    assert float(numbers['headgate_group_processes{group="absent"}']) == 0
     assert headgate.stop(process) == 0

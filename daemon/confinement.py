@@ -18,6 +18,7 @@ _FILE_BYTES_MAX = 4 * 1024**3
 _OPEN_FILES_MAX = 256
 # What a worker may use beyond its tasks' memory, so that it can still report that memory ran out.
 _REPORT_RESERVE_BYTES = 64 * 1024**2
+_NICENESS = 5
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 # Ctrl-C, a closed terminal and a supervisor's SIGTERM reach the whole group: the daemon alone decides what ends.
@@ -52,7 +53,8 @@ def ignore_group_signals() -> None:
 
 
 def give_way() -> None:
-    """Be scheduled as a batch job where that exists: with as much CPU, but the daemon's loop need not wait for it."""
+    """Let the daemon's loop run first where there are too few cores for everybody, and never interrupt it."""
+    os.nice(_NICENESS)
     if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -6,6 +6,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -14,6 +15,11 @@ from ingest.document import DocumentError
 from .invocation import FINE, USAGE, config_path, show_json
 from .invocation import run as run_to_end
 from .options import config_option, json_option
+
+SWITCH_SECONDS: Final = 0.001
+"""How long a thread keeps the interpreter from the main loop: a fifth of Python's own figure, for threads here are
+brief and the loop must not wait for them.
+"""
 
 
 @click.command()
@@ -32,6 +38,7 @@ def run(config: Path | None) -> None:
     if found.problems or found.settings is None:
         raise DocumentError(found.problems)
     configure_logging(found.settings.logging.level, found.settings.logging.format)
+    sys.setswitchinterval(SWITCH_SECONDS)
     run_to_end(serve(found.settings, found.datasets, environ=os.environ, read=read))
 
 

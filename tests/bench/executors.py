@@ -201,9 +201,9 @@ def _memory(daemon: Daemon) -> dict[str, float]:
     idle = daemon.megabytes()
     busy: Future[Any]
     with ThreadPoolExecutor(1) as caller:
-        busy = caller.submit(daemon.request, "/tasks/hold", b"[3]", "application/json")
-        _until(lambda: 'headgate_executor_workers{pool="cpu",state="busy"} 1.0' in daemon.metrics(), 30)
-        time.sleep(1)
+        busy = caller.submit(daemon.request, "/tasks/hold", b"[6]", "application/json")
+        _until(lambda: any(process.name() == "headgate-worker" for process in daemon.family()), 30)
+        time.sleep(0.5)
         held = daemon.megabytes()
         busy.result()
     return {"idle_megabytes": idle, "busy_worker_megabytes": held - idle}

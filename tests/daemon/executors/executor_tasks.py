@@ -145,8 +145,8 @@ def limits() -> dict[str, tuple[int, int]]:
     return {name: resource.getrlimit(getattr(resource, name)) for name in names}
 
 
-def scheduler() -> int:
-    return os.sched_getscheduler(0)
+def scheduling() -> tuple[int, int]:
+    return os.sched_getscheduler(0), os.nice(0)
 
 
 def ignored_signals() -> list[str]:

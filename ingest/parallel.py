@@ -17,9 +17,9 @@ WORTH_ROWS: Final = 5_000
 """Below this, threads cost more than they save."""
 
 
-def each(function: Callable[[T], R], columns: Iterable[T], rows: int) -> list[R]:
-    """Return the function's results for columns of so many rows, in their order; the first error is raised."""
+def each(function: Callable[[T], R], parts: Iterable[T], rows: int) -> list[R]:
+    """Return the function's results for parts of a table of so many rows, in their order; the first error is raised."""
     if rows < WORTH_ROWS:
-        return list(map(function, columns))
+        return list(map(function, parts))
     with ThreadPoolExecutor(THREADS, thread_name_prefix="columns") as pool:
-        return list(pool.map(function, columns))
+        return list(pool.map(function, parts))

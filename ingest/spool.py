@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .converted import has_byte
+from .parallel import each
 from .report import ACCEPTED_FILE, REJECTED_FILE
 
 if TYPE_CHECKING:
@@ -42,15 +43,18 @@ def copy_lines(columns: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
 
 def write_accepted(folder: Path, rows: NDArray[np.int64], columns: Sequence[pa.LargeStringArray]) -> None:
     """Write the accepted rows in COPY text form, `rows`, the sheet's row numbers, in front of the columns."""
+
+    def lines(start: int) -> pa.LargeStringArray:
+        some = slice(start, start + ROWS_AT_ONCE)
+        numbers = pa.array(rows[some]).cast(pa.large_string())
+        ended = pc.binary_join_element_wise(columns[-1][some], _EMPTY, _LINE_END)
+        return copy_lines([numbers, *(column[some] for column in columns[:-1]), ended])
+
     with (folder / ACCEPTED_FILE).open("wb") as file:
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            some = slice(start, start + ROWS_AT_ONCE)
-            numbers = pa.array(rows[some]).cast(pa.large_string())
-            ended = pc.binary_join_element_wise(columns[-1][some], _EMPTY, _LINE_END)
-            lines = copy_lines([numbers, *(column[some] for column in columns[:-1]), ended])
+        for part in each(lines, range(0, len(rows), ROWS_AT_ONCE), len(rows)):
             # The lines lie one after the other in the array's own buffer: that buffer is the file.
-            first, last = _extent(lines)
-            file.write(memoryview(lines.buffers()[2])[first:last])
+            first, last = _extent(part)
+            file.write(memoryview(part.buffers()[2])[first:last])
 
 
 def _extent(texts: pa.LargeStringArray) -> tuple[int, int]:

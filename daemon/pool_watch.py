@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import event
@@ -21,7 +22,7 @@ from .database_errors import ERROR_CLASSES
 from .histogram import Histogram, HistogramSnapshot
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import CodeType, FrameType
 
     from sqlalchemy.engine import Dialect
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -75,7 +76,7 @@ class _Holding:
 
     since: float
     pool: object
-    stack: traceback.StackSummary
+    stack: tuple[tuple[CodeType, int], ...]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,7 +160,8 @@ class PoolWatch:
         return connection
 
     def _hold(self) -> _Holding:
-        stack = traceback.StackSummary.extract(_callers(inspect.currentframe()), limit=STACK_FRAMES, lookup_lines=False)
+        # Only where, not the lines themselves: this happens at every checkout, and a leak is rare.
+        stack = tuple(islice(_callers(inspect.currentframe()), STACK_FRAMES))
         holding = _Holding(since=time.monotonic(), pool=self._engine.sync_engine.pool, stack=stack)
         with self._lock:
             self._counts.holdings.add(holding)
@@ -171,7 +173,7 @@ class PoolWatch:
             extra={
                 "operation": operation,
                 "limit_seconds": self._leak_seconds,
-                "taken_at": "".join(traceback.StackSummary.from_list(reversed(holding.stack)).format()),
+                "taken_at": "".join(traceback.format_list(reversed([_summary(*place) for place in holding.stack]))),
             },
         )
 
@@ -261,11 +263,15 @@ class PoolWatch:
             self._counts.invalidations += 1
 
 
-def _callers(innermost: FrameType | None) -> Iterator[tuple[FrameType, int]]:
-    """Yield the frames of who takes a connection, up to the loop that runs it, without those of taking it."""
+def _callers(innermost: FrameType | None) -> Iterator[tuple[CodeType, int]]:
+    """Yield where the callers of a checkout are, up to the loop that runs them, without those that only pass it on."""
     for frame, line in traceback.walk_stack(innermost):
         module = frame.f_globals.get("__name__", "")
         if module.startswith("asyncio."):
             return
         if module not in TAKING:
-            yield frame, line
+            yield frame.f_code, line
+
+
+def _summary(code: CodeType, line: int) -> traceback.FrameSummary:
+    return traceback.FrameSummary(code.co_filename, line, code.co_name)

@@ -34,18 +34,18 @@ Queue = asyncio.Queue["JobEvent | None"]
 
 
 class EventFeed:
-    """Reads new events once for all listeners."""
+    """Reads new events once for all listeners; `position` is the id of the last one it has told of."""
 
     def __init__(self, *, queries: JobQueries, database: Database) -> None:
         self._queries, self._database = queries, database
-        self._position = 0
+        self.position = 0
         self._gap: tuple[int, float] | None = None
         self._queues: set[Queue] = set()
         self._closing = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Begin behind the newest event."""
-        self._position = await self._queries.last_event_id()
+        self.position = await self._queries.last_event_id()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -72,11 +72,11 @@ class EventFeed:
                 await asyncio.wait_for(self._closing.wait(), pause)
 
     async def _read(self) -> None:
-        while events := await self._queries.events_after(self._position, limit=PAGE):
+        while events := await self._queries.events_after(self.position, limit=PAGE):
             for event in events:
-                if event.id != self._position + 1 and self._waits_for(self._position + 1):
+                if event.id != self.position + 1 and self._waits_for(self.position + 1):
                     return
-                self._position = event.id
+                self.position = event.id
                 self._hand_out(event)
             if len(events) < PAGE:
                 return
@@ -95,20 +95,19 @@ class EventFeed:
                 self._queues.discard(queue)
                 _end(queue)
 
-    async def listen(self, after: int | None) -> AsyncGenerator[JobEvent, None]:
-        """Yield events as they come, first those after the id `after` that came before; ends with the feed.
+    async def listen(self, after: int) -> AsyncGenerator[JobEvent, None]:
+        """Yield the events after the id `after`, those that are there and those that come; ends with the feed.
 
         Raises:
             ListenerBehindError: the listener is too slow.
 
         """
         queue: Queue = asyncio.Queue(QUEUE_EVENTS)
-        until = self._position
+        until = self.position
         self._queues.add(queue)
         try:
-            if after is not None:
-                async for event in self._replay(after, until):
-                    yield event
+            async for event in self._replay(after, until):
+                yield event
             while not self._closing.is_set():
                 live = await queue.get()
                 if live is None:

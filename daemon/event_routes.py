@@ -85,10 +85,12 @@ class EventRoutes:
             }
         )
         await response.prepare(request)
-        await response.write(f"retry: {RETRY_MILLISECONDS}\n\n".encode())
+        # Told at once where it begins, a listener that is lost before its first event can resume too.
+        begin = self._feed.position if after is None else after
+        await response.write(f"retry: {RETRY_MILLISECONDS}\nid: {begin}\n\n".encode())
         # A listener that is behind or gone comes back with its last id.
         with suppress(ListenerBehindError, ConnectionError):
-            async with aclosing(_with_pauses(self._feed.listen(after))) as events:
+            async with aclosing(_with_pauses(self._feed.listen(begin))) as events:
                 async for event in events:
                     if event is None:
                         await response.write(b": still here\n\n")

@@ -55,13 +55,27 @@ class Filing:
                 await self._explain(folder, moved, job)
         return True
 
+    async def refuse(self, folder: Path, name: str, stamp: Stamp, reason: str) -> None:
+        """Move a file that became no job to those that were rejected, with the reason beside it.
+
+        Raises:
+            OSError: it cannot be moved.
+
+        """
+        moved = await self._executors.run_io(move, folder, name, stamp, REJECTED, stamp.inode)
+        if moved is not None:
+            await self._write(folder, moved, f"{reason}\n".encode(), ".reason.txt", stamp.inode)
+
     async def _explain(self, folder: Path, moved: str, job: Job) -> None:
         try:
             content, suffix = await self._handback.rejects(job, "xlsx"), ".rejects.xlsx"
         except (NothingToHandBackError, FileRejectedError):
             text = f"{job.file}: {job.state} (job {job.id})\n{job.reason or ''}\n"
             content, suffix = text.encode(), ".reason.txt"
+        await self._write(folder, moved, content, suffix, job.id)
+
+    async def _write(self, folder: Path, moved: str, content: bytes, suffix: str, number: int) -> None:
         try:
             await self._executors.run_io(write_beside, folder, moved, suffix, content)
         except FileExistsError:
-            await self._executors.run_io(write_beside, folder, moved, f".{job.id}{suffix}", content)
+            await self._executors.run_io(write_beside, folder, moved, f".{number}{suffix}", content)

@@ -235,14 +235,22 @@ class Intake:
         except FileUnstableError:
             return
         except FileTooLargeError as error:
-            file.over = True
-            fields = {"file": _text(name), "code": "file.too_large", "reason": str(error)}
-            logger.warning("file refused", extra=fields)
+            await self._refuse(watched, name, file, f"file.too_large: {error}; split it, or raise intake.max_file_mb")
         except SpoolFullError as error:
             self._stop(str(error))
         except Exception as error:  # noqa: BLE001  # raised again unless it will pass
             self._raise_unless_passing(error)
             logger.warning("file not taken yet", extra={"file": _text(name), "reason": _text(str(error))})
+
+    async def _refuse(self, watched: _Watched, name: str, file: _File, reason: str) -> None:
+        """Let a file be that becomes no job, as long as it stays as it is."""
+        file.over = True
+        logger.warning("file refused", extra={"file": _text(name), "reason": reason})
+        if watched.folder.move:
+            try:
+                await self._filing.refuse(watched.folder.path, name, file.stamp, reason)
+            except OSError as error:
+                logger.warning("file not moved", extra={"file": _text(name), "reason": _text(str(error))})
 
     def _receive(self, folder: Path, name: str, stamp: Stamp, settled_seconds: float) -> Received:
         """Copy a file into the spool if it is whole. Blocking; for an I/O thread."""

@@ -28,8 +28,9 @@ def tree(folder: Path) -> set[str]:
 
 
 def test_taken_files_move_to_where_their_jobs_end(headgate: Headgate, orders: Callable[..., Path]) -> None:
-    inbox = moving(headgate).inbox
+    inbox = moving(headgate, max_file_mb=1).inbox
     (inbox / "shop").mkdir()
+    (inbox / "orders-huge.xlsx").write_bytes(bytes(2 << 20))
     orders(inbox / "orders-good.xlsx", 5)
     orders(inbox / "shop" / "orders-good.xlsx", 5, start=100)
     orders(inbox / "orders-some.xlsx", 5, start=200, bad=(1,))
@@ -43,6 +44,8 @@ def test_taken_files_move_to_where_their_jobs_end(headgate: Headgate, orders: Ca
         "rejected/orders-some.rejects.xlsx",
         "rejected/orders-text.xlsx",
         "rejected/orders-text.reason.txt",
+        "rejected/orders-huge.xlsx",
+        "rejected/orders-huge.reason.txt",
         "rejected/unknown.xlsx",
         "rejected/unknown.reason.txt",
     }

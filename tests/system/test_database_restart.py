@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from .conftest import Headgate
+
+pytestmark = pytest.mark.fault
 
 FILES, ROWS = 12, 3000
 

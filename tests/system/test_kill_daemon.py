@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from .conftest import Headgate
 
+pytestmark = pytest.mark.fault
+
 FILES, ROWS, KILLS = 20, 3000, 50
 
 

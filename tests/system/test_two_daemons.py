@@ -5,11 +5,15 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from .conftest import Headgate
+
+pytestmark = pytest.mark.fault
 
 FILES, ROWS = 30, 200
 

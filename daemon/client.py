@@ -200,7 +200,7 @@ class Client:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return DaemonError(
             f"no daemon answers at {self._url} ({reason}); start it with: headgate run, or, if it runs with another "
-            "configuration (api.host, api.port, api.token_file), name that with -c"
+            f"configuration than this one (token file {self._token_file}), name that with -c"
         )
 
     def _problem(self, body: Mapping[str, Any], response: aiohttp.ClientResponse) -> DaemonError:

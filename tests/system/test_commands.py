@@ -218,7 +218,8 @@ def test_no_daemon(sqlite_headgate: Headgate, command: tuple[str, ...]) -> None:
     done = gate.command(*command)
     assert (done.returncode, done.stdout) == (3, "")
     assert len(done.stderr.splitlines()) == 1
-    for words in (f"no daemon answers at http://127.0.0.1:{gate.settings['api']['port']}", "headgate run", "-c"):
+    url, secret = f"http://127.0.0.1:{gate.settings['api']['port']}", str(gate.folder / "var" / "api.token")
+    for words in (f"no daemon answers at {url}", "start it with: headgate run", secret, "-c"):
         assert words in done.stderr
     assert time.monotonic() - started < 30
 

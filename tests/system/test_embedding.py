@@ -122,6 +122,7 @@ def snippet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
 
 @pytest.fixture(params=["fastapi", "django", "flask"])
 def application(request: pytest.FixtureRequest, snippet: Callable[[str], ModuleType]) -> Iterator[Application]:
+    request.getfixturevalue("gate")  # before the snippets are imported, which read the environment
     if request.param == "fastapi":
         yield FastApiApplication(snippet("fastapi_app").app)
     elif request.param == "flask":

@@ -10,6 +10,7 @@ Schema = dict[str, Any]
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV: Final = "text/csv"
+BINARY: Final = {"type": "string", "format": "binary"}
 
 
 def ref(name: str) -> Schema:

@@ -42,6 +42,7 @@ from .retention import Limits, Retention
 from .signals import StopRequest, captured_signals
 from .sizes import detect_machine, executor_limits
 from .spool import Spool
+from .submission_routes import SubmissionRoutes
 from .submissions import Submissions
 from .system_routes import SystemRoutes
 from .task_routes import TaskRoutes, registered_tasks
@@ -361,7 +362,8 @@ async def _enter_api(
     feed = EventFeed(queries=core.queries, database=core.database)
     # Each group of routes is one line here; the OpenAPI document is made from them.
     groups: list[Routes] = [
-        _job_routes(settings, core),
+        _submission_routes(settings, core),
+        _job_routes(core),
         EventRoutes(feed),
         DatasetRoutes(datasets=core.datasets, queries=core.queries),
         parts.tasks,
@@ -383,24 +385,24 @@ async def _enter_api(
     logger.info("api listening", extra={"url": f"{server.url}/api/v1"})
 
 
-def _job_routes(settings: Settings, core: Core) -> JobRoutes:
-    dispatcher = core.dispatcher
-    return JobRoutes(
-        queries=core.queries,
-        submissions=core.submissions,
-        uploads=Uploads(
-            spool=core.spool,
-            executors=core.executors,
-            max_file_bytes=settings.intake.max_file_mb << 20,
-            max_uploads=settings.api.max_uploads,
-            idle_seconds=settings.api.body_idle_seconds,
-        ),
-        handback=core.handback,
-        interventions=Interventions(
-            ledger=core.ledger,
-            database=core.database,
-            wake=dispatcher.wake,
-            kill=dispatcher.cancel,
-            tell=dispatcher.tell,
-        ),
+def _submission_routes(settings: Settings, core: Core) -> SubmissionRoutes:
+    uploads = Uploads(
+        spool=core.spool,
+        executors=core.executors,
+        max_file_bytes=settings.intake.max_file_mb << 20,
+        max_uploads=settings.api.max_uploads,
+        idle_seconds=settings.api.body_idle_seconds,
     )
+    return SubmissionRoutes(queries=core.queries, submissions=core.submissions, uploads=uploads)
+
+
+def _job_routes(core: Core) -> JobRoutes:
+    dispatcher = core.dispatcher
+    interventions = Interventions(
+        ledger=core.ledger,
+        database=core.database,
+        wake=dispatcher.wake,
+        kill=dispatcher.cancel,
+        tell=dispatcher.tell,
+    )
+    return JobRoutes(queries=core.queries, handback=core.handback, interventions=interventions)

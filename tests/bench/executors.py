@@ -249,6 +249,16 @@ def _buckets(text: str) -> dict[float, float]:
     return {float(bound.replace("+Inf", "inf")): float(count) for bound, count in found}
 
 
+def _sleeper(over: Any, late: Any) -> None:
+    """Do nothing but wake up as often as the daemon's heartbeat, and put into `late` how late that was (seconds)."""
+    found = []
+    while not over.is_set():
+        asked = time.perf_counter()
+        time.sleep(0.25)
+        found.append(time.perf_counter() - asked - 0.25)
+    late.put(found)
+
+
 def _under_load(daemon: Daemon, files: Sequence[Path]) -> dict[str, float]:
     """Load the workbooks while /metrics is asked for; the loop's own histogram says how late it was."""
     before, over, scrapes = _buckets(daemon.metrics()), threading.Event(), list[float]()
@@ -260,6 +270,10 @@ def _under_load(daemon: Daemon, files: Sequence[Path]) -> dict[str, float]:
             scrapes.append(time.perf_counter() - started)
             over.wait(0.1)
 
+    context = get_context("spawn")
+    woken, lateness = context.Event(), context.Queue()
+    sleeper = context.Process(target=_sleeper, args=(woken, lateness))
+    sleeper.start()
     thread = threading.Thread(target=scrape)
     thread.start()
     started = time.perf_counter()
@@ -269,6 +283,9 @@ def _under_load(daemon: Daemon, files: Sequence[Path]) -> dict[str, float]:
     finally:
         over.set()
         thread.join()
+        woken.set()
+        slept = lateness.get(timeout=30)
+        sleeper.join()
     seconds = time.perf_counter() - started
     assert set(states) == {"loaded"}, states
     late = {bound: count - before[bound] for bound, count in _buckets(daemon.metrics()).items()}
@@ -278,6 +295,8 @@ def _under_load(daemon: Daemon, files: Sequence[Path]) -> dict[str, float]:
         "lag_p99_milliseconds": 1000 * min(bound for bound, count in late.items() if count >= 0.99 * total),
         "lag_max_milliseconds": 1000 * min(bound for bound, count in late.items() if count >= total),
         "metrics_p99_milliseconds": 1000 * statistics.quantiles(scrapes, n=100)[98],
+        "machine_p99_milliseconds": 1000 * statistics.quantiles(slept, n=100)[98],
+        "machine_max_milliseconds": 1000 * max(slept),
     }
 
 
@@ -353,6 +372,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         shown = f"{found:.3g}" if found <= target else f"[red]{found:.3g}[/red]"
         table.add_row(text, shown, f"{target:g}", "" if before is None else f"{before:.3g}")
     console.print(table)
+    late = tuple(report["figures"][f"machine_{name}_milliseconds"] for name in ("p99", "max"))
+    console.print(f"a process that only sleeps was late by {late[0]:.0f} ms meanwhile (p99), {late[1]:.0f} ms at most")
     costs = ", ".join(f"{name} {value:.0f} µs" for name, value in report["microseconds"].items())
     console.print(f"an empty task: {costs}; {report['rows']:,} rows in {report['figures']['seconds']:.1f} s")
 

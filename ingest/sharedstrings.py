@@ -14,6 +14,8 @@ from .xmltext import excel_text, plain_texts, refuse_doctype
 
 _PLAIN: Final = r'^<t(?P<p> xml:space="preserve")?>(?P<t>[^<]*)</t></si>\s*$'
 
+_PRESERVE: Final = b' xml:space="preserve"'
+
 
 def shared_strings(content: bytes, name: str) -> pa.LargeStringArray:
     """Return the strings of a UTF-8 part, in order; of rich text the runs, without phonetic guides.
@@ -34,14 +36,18 @@ def shared_strings(content: bytes, name: str) -> pa.LargeStringArray:
         raise rejected("file.corrupt_xml", f"the part {name} is not UTF-8") from error
     parts = pc.extract_regex(pieces, _PLAIN)
     raw, preserve = pc.struct_field(parts, "t"), pc.struct_field(parts, "p")
-    kept = pc.not_equal(preserve.fill_null(""), "").to_numpy(zero_copy_only=False)
+    # Some writers say once, of the whole list, that white space is to be kept.
+    inherited = _PRESERVE in content[:start]
+    kept = pc.not_equal(preserve.fill_null(""), "").to_numpy(zero_copy_only=False) | inherited
     plain = plain_texts(raw.fill_null(""), kept)
     rich = pc.is_null(parts)
     if not pc.any(rich).as_py():
         return plain
     index = pa.array(np.flatnonzero(rich.to_numpy(zero_copy_only=False)))
     # One parser for all of them: the wrapping element makes them one document.
-    wrapped = "<sst><si>" + "<si>".join(pieces.take(index).to_pylist()) + "</sst>"
+    wrapped = (
+        f"<sst{_PRESERVE.decode() if inherited else ''}><si>" + "<si>".join(pieces.take(index).to_pylist()) + "</sst>"
+    )
     texts = _Reader(name).read(wrapped.encode())
     if len(texts) != len(index):
         raise rejected("file.corrupt_xml", f"the part {name} is not a list of strings")
@@ -56,7 +62,7 @@ class _Reader:
         self._texts: list[str] = []
         self._runs: list[str] = []
         self._pieces: list[str] | None = None
-        self._preserve = False
+        self._preserve = self._inherited = False
         self._phonetic = 0
 
     def read(self, content: bytes) -> list[str]:
@@ -79,7 +85,9 @@ class _Reader:
             self._phonetic += 1
         elif name == "t" and not self._phonetic:
             self._pieces = []
-            self._preserve = attributes.get("xml:space") == "preserve"
+            self._preserve = self._inherited or attributes.get("xml:space") == "preserve"
+        elif name == "sst":
+            self._inherited = attributes.get("xml:space") == "preserve"
 
     def _data(self, text: str) -> None:
         if self._pieces is not None:

@@ -241,3 +241,15 @@ def test_formatted_cells_beyond_the_table_are_not_of_it(tmp_path: Path) -> None:
     [found] = read_sheets(path)
     assert (found.rows, found.columns) == (40, 2)
     assert len(grid(path)) == 40
+
+
+@pytest.mark.parametrize("more", ["", "<si><r><t> rich </t></r></si>", "<si id='1'><t>odd</t></si>"])
+def test_white_space_may_be_kept_for_all_strings_at_once(package: Package, more: str) -> None:
+    strings = (
+        f'<sst xmlns="x" xml:space="preserve"><si><t> a </t></si><si><t xml:space="preserve"> b </t></si>{more}</sst>'
+    )
+    path = package(
+        '<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>',
+        parts={"xl/sharedStrings.xml": strings},
+    )
+    assert grid(path) == [[" a ", " b "]]

@@ -51,7 +51,7 @@ T = TypeVar("T")
 
 LOADS_BESIDE_PARSES: Final = 2
 """Jobs in flight beyond the CPU workers: while one file is loaded, the worker is parsing the next."""
-LOADING_TOLD_SECONDS: Final = 0.5
+LOADING_TOLD_SECONDS: Final = 0.1
 """After so long a parse it is told that the load begins: people watch, and a transaction more is nothing beside it."""
 
 

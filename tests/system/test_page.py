@@ -274,7 +274,7 @@ def test_a_job_goes_through_its_stages(
 
         with locked("orders", postgres_database):
             with frozen(psutil.Process(process.pid).children(recursive=True)):
-                page.hand_in(orders(gate.folder / "orders-second.xlsx", 100_000, start=10))
+                page.hand_in(orders(gate.folder / "orders-second.xlsx", 150_000, start=10))
                 page.until("it is read", lambda: now() == "Reading")
             page.until("it is loaded", lambda: now() == "Loading")
         page.upload("orders-second.xlsx", "loaded")

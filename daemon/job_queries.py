@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROW_COLUMNS = tuple(RowCounts.__slots__)
 
-SCANNED: Final = 10_000
+SCANNED: Final = 5_000
 """Jobs looked through for one page of a filter that no index answers."""
 
 Condition = Callable[[Any], sa.ColumnElement[bool]]

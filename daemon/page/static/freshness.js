@@ -1,7 +1,8 @@
 // What is stale: each dataset with its last success, the worst first.
 
 import { $, fill, h } from "./dom.js";
-import { since, span, when } from "./words.js";
+import { timeMark } from "./marks.js";
+import { span } from "./words.js";
 
 const ORDER = { stale: 0, never: 1, unwatched: 2, fresh: 3 };
 const SAID = {
@@ -32,7 +33,7 @@ function item(dataset) {
   return h("li", {},
     h("b", {}, dataset.name),
     h("span", { class: "dim" },
-      last === null ? "nothing yet" : ["loaded ", h("time", { datetime: new Date(last * 1000).toISOString(), title: when(last) }, since(last))],
+      last === null ? "nothing yet" : ["loaded ", timeMark(last)],
       dataset.freshness_seconds !== null && `, expected every ${span(dataset.freshness_seconds)}`),
     dataset.state !== "unwatched" && h("span", { class: "state", "data-kind": kind }, words));
 }

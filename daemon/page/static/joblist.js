@@ -2,7 +2,8 @@
 
 import { $, announce, fill, h } from "./dom.js";
 import { explain, jobs as fetchJobs } from "./daemonapi.js";
-import { kind, loaded, number, since, STATES, when } from "./words.js";
+import { stateMark, timeMark } from "./marks.js";
+import { loaded, number, STATES } from "./words.js";
 
 const PAGE = 25;
 let shown = [];
@@ -75,7 +76,9 @@ function show() {
   $("jobs").parentElement.setAttribute("aria-busy", "false");
   $("older").hidden = cursor === null;
   $("jobs-empty").hidden = shown.length > 0;
-  $("jobs-empty").textContent = cursor ? "None among the newest jobs." : Object.keys(filters()).length ? "No job passes these filters." : "No workbook has been handed in yet.";
+  $("jobs-empty").textContent = cursor ? "None among the newest jobs."
+    : Object.keys(filters()).length ? "No job passes these filters."
+      : "No workbook has been handed in yet.";
 }
 
 function trouble(error) {
@@ -94,7 +97,7 @@ function row(job) {
     cell("Job", String(job.id)),
     cell("File", h("a", { href: `/jobs/${job.id}`, "data-route": true }, job.file)),
     cell("Dataset", job.dataset),
-    cell("State", h("span", { class: "state", "data-kind": kind(job.state) }, job.state)),
+    cell("State", stateMark(job.state)),
     count("Rows", job.rows.read), count("Loaded", loaded(job)), count("Rejected", job.rows.rejected),
-    cell("When", h("time", { datetime: new Date(at * 1000).toISOString(), title: when(at) }, since(at))));
+    cell("When", timeMark(at)));
 }

@@ -2,9 +2,10 @@
 
 import { $, announce, ask, fill, h } from "./dom.js";
 import { cancel, errors as fetchErrors, explain, job as fetchJob, rejectsUrl, retry } from "./daemonapi.js";
+import { stateMark } from "./marks.js";
 import { stages } from "./stages.js";
 import { hand } from "./uploads.js";
-import { bytes, ENDED, kind, loaded, number, outcome, rows, span, when } from "./words.js";
+import { bytes, ENDED, loaded, number, outcome, rows, span, when } from "./words.js";
 
 const FATES = ["inserted", "updated", "unchanged", "duplicate", "rejected", "blank", "footer"];
 const MARKS = { error: "bad", warning: "warn", info: "info" };
@@ -45,12 +46,14 @@ export async function showJob(id) {
 
 export const forget = () => { shown = null; };
 
+const jobLink = (id, words) => h("a", { href: `/jobs/${id}`, "data-route": true }, words);
+
 function head(job) {
   const done = ENDED.has(job.state);
   return h("header", { class: "job-head" },
     h("p", {}, h("a", { href: "/", "data-route": true }, "‹ All jobs")),
-    h("div", { class: "title-row" }, h("h1", { tabindex: "-1" }, job.file), h("span", { class: "state", "data-kind": kind(job.state) }, job.state)),
-    h("p", {}, outcome(job), job.first_job && [" ", h("a", { href: `/jobs/${job.first_job}`, "data-route": true }, `Job ${job.first_job}`)]),
+    h("div", { class: "title-row" }, h("h1", { tabindex: "-1" }, job.file), stateMark(job.state)),
+    h("p", {}, outcome(job), job.first_job && [" ", jobLink(job.first_job, `Job ${job.first_job}`)]),
     stages({ job }),
     h("p", { class: "actions" },
       done && job.rows.rejected > 0 && [
@@ -67,16 +70,19 @@ function flow(job) {
   fates.forEach((name, index) => { bar.children[index].style.flex = `${job.rows[name]} 0 0`; });
   return h("section", { class: "panel", "aria-label": "Where the rows went" },
     h("h2", {}, `${rows(job.rows.read)} read, ${number(loaded(job))} loaded`), bar,
-    h("dl", { class: "tally" }, fates.map((name) => h("div", { "data-rows": name }, h("dt", {}, name), h("dd", {}, number(job.rows[name]))))));
+    h("dl", { class: "tally" }, fates.map((name) =>
+      h("div", { "data-rows": name }, h("dt", {}, name), h("dd", {}, number(job.rows[name]))))));
 }
 
 function errors(job) {
   const titles = ["Place", "Column", "Value", "What is wrong", "What to do"];
   return h("section", { class: "panel" },
     h("h2", { id: "errors-title" }, "What was found"),
-    found.errors.length < job.errors_total && h("p", { class: "dim" }, `${number(found.errors.length)} of ${number(job.errors_total)}; the annotated workbook has every rejected row.`),
+    found.errors.length < job.errors_total && h("p", { class: "dim" },
+      `${number(found.errors.length)} of ${number(job.errors_total)}; the annotated workbook has every rejected row.`),
     h("div", { class: "sheet" }, h("table", { class: "errors", role: "table", "aria-labelledby": "errors-title" },
-      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, titles.map((title) => h("th", { role: "columnheader", scope: "col" }, title)))),
+      h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
+        titles.map((title) => h("th", { role: "columnheader", scope: "col" }, title)))),
       h("tbody", { role: "rowgroup" }, found.errors.map((record) => error(record, titles))))),
     found.next_cursor && h("p", { class: "more" }, h("button", { type: "button", "data-do": "more" }, "Show more of them")));
 }
@@ -98,7 +104,8 @@ function error(record, titles) {
     [{}, record.hint],
   ];
   return h("tr", { role: "row", "data-severity": MARKS[record.severity] },
-    cells.map(([attributes, ...content], index) => h("td", { role: "cell", "data-label": titles[index], ...attributes }, h("div", {}, ...content))));
+    cells.map(([attributes, ...content], index) =>
+      h("td", { role: "cell", "data-label": titles[index], ...attributes }, h("div", {}, ...content))));
 }
 
 function fix(job, place) {
@@ -111,7 +118,8 @@ function fix(job, place) {
   place.append(h("section", { class: "panel", "aria-labelledby": "fix-title" },
     h("h2", { id: "fix-title" }, "Corrected them?"),
     h("p", {}, "Open the annotated workbook, correct the marked cells, save it and hand it in here: only those rows are loaded."),
-    h("div", { class: "fix" }, h("span", { class: "pick" }, input, h("label", { class: "button", for: "fix-file" }, "Choose the corrected workbook"))),
+    h("div", { class: "fix" }, h("span", { class: "pick" },
+      input, h("label", { class: "button", for: "fix-file" }, "Choose the corrected workbook"))),
     list));
 }
 
@@ -123,7 +131,7 @@ function facts(job) {
     fact("Came by", [job.source, job.submitter].filter(Boolean).join(", ")),
     fact("Size", bytes(job.size_bytes)),
     fact("Attempts", String(job.attempt)),
-    fact("Corrects", job.fixes_job && h("a", { href: `/jobs/${job.fixes_job}`, "data-route": true }, `job ${job.fixes_job}`)),
+    fact("Corrects", job.fixes_job && jobLink(job.fixes_job, `job ${job.fixes_job}`)),
     fact("Time spent", stages),
     fact("Memory", job.peak_rss_bytes && `${bytes(job.peak_rss_bytes)} at most`),
     fact("Content", h("code", {}, job.sha256))));

@@ -3,8 +3,9 @@
 import { $, announce, fill, h } from "./dom.js";
 import { explain, freshKey, job as fetchJob, Problem, rejectsUrl, submit } from "./daemonapi.js";
 import { listen } from "./live.js";
+import { stateMark } from "./marks.js";
 import { stages } from "./stages.js";
-import { bytes, ENDED, kind, outcome } from "./words.js";
+import { bytes, ENDED, outcome } from "./words.js";
 
 const AT_ONCE = 3;
 let session;
@@ -56,7 +57,10 @@ function next() {
 async function send(upload) {
   try {
     if (upload.file.size > session.max_file_bytes) {
-      throw new Problem(413, { detail: `${bytes(upload.file.size)} are too many; at most ${bytes(session.max_file_bytes)} are taken`, hint: "split the workbook" });
+      const most = bytes(session.max_file_bytes);
+      throw new Problem(413, {
+        detail: `${bytes(upload.file.size)} are too many; at most ${most} are taken`, hint: "split the workbook",
+      });
     }
     upload.job = await submit(upload.file, upload, (part) => {
       upload.sent = part;
@@ -100,10 +104,10 @@ function tellEnd(upload) {
 function show(upload) {
   const { file, job, error } = upload;
   upload.card.dataset.state = error ? "refused" : job ? job.state : "sending";
-  const state = error ? h("span", { class: "state", "data-kind": "bad" }, "not taken")
-    : job ? h("span", { class: "state", "data-kind": kind(job.state) }, job.state) : null;
+  const state = error ? stateMark("rejected", "not taken") : job && stateMark(job.state);
+  const about = [bytes(file.size), job?.dataset].filter(Boolean).join(" · ");
   fill(upload.card,
-    h("div", { class: "upload-head" }, h("b", {}, file.name), h("span", { class: "dim" }, [bytes(file.size), job && job.dataset].filter(Boolean).join(" · ")), state),
+    h("div", { class: "upload-head" }, h("b", {}, file.name), h("span", { class: "dim" }, about), state),
     stages({ job, sent: upload.sent, refused: error !== null }),
     error ? refusal(upload) : job && result(job));
 }
@@ -114,7 +118,8 @@ function result(job) {
   return [
     h("p", { class: "result" }, outcome(job)),
     h("p", { class: "actions" },
-      job.rows.rejected > 0 && h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, "Download the annotated workbook"),
+      job.rows.rejected > 0
+        && h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, "Download the annotated workbook"),
       h("a", { href: `/jobs/${target}`, "data-route": true }, job.rows.rejected > 0 ? "See the rejected rows" : `Job ${target}`)),
   ];
 }

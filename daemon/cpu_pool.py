@@ -100,7 +100,7 @@ class CpuPool:
             self._outdated.update(self._busy)
             for worker in list(self._idle):
                 self._retire(worker, "recycle")
-        while self._idle and len(self._busy) + len(self._idle) > limits.cpu_workers:
+        while self._idle and self._living() > limits.cpu_workers:
             self._retire(next(iter(self._idle)))
 
     async def drain(self) -> None:
@@ -172,9 +172,13 @@ class CpuPool:
         grown = answer.header["rss_bytes"] > self._limits.recycle_bytes
         if worn or grown or worker in self._outdated:
             return "recycle"
-        if len(self._busy) + len(self._idle) > self._limits.cpu_workers:
+        if self._living() > self._limits.cpu_workers:
             return "idle"
         return None
+
+    def _living(self) -> int:
+        """Count the workers that nobody has ended."""
+        return len(self._idle) + sum(worker not in self._dooms for worker in self._busy)
 
     async def _take_worker(self) -> WorkerProcess:
         """Take the worker that was last at work, whose memory is warm, or start one."""

@@ -6,13 +6,12 @@ import difflib
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from .errors import rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from .spec import Dataset, Field
 
@@ -21,6 +20,10 @@ NAMED: Final = 20
 
 REJECT_TITLES: Final = ("Headgate row", "Headgate code", "Headgate reason", "Headgate remedy")
 """Titles of the columns that a workbook of rejected rows has in addition; when it comes back, they are passed over."""
+
+# No title has these characters, and nothing around them changes them or is changed by them.
+_SEPARATOR: Final = "\0"
+_ROW_END: Final = "\1"
 
 Labels = tuple[str | None, ...]
 """The texts of one row, from column A on."""
@@ -53,7 +56,11 @@ class FoundHeader:
 
 def normal(label: str) -> str:
     """Return a title in the form in which titles are compared: NFKC, trimmed, without case."""
-    return (label if label.isascii() else unicodedata.normalize("NFKC", label)).strip().casefold()
+    return _folded(label).strip()
+
+
+def _folded(text: str) -> str:
+    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
 
 
 def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHeader:
@@ -70,9 +77,7 @@ def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHe
     if dataset.header.row is not None:
         row = dataset.header.row - 1
         return _checked(rows[row] if row < len(rows) else (), row, dataset, sheet)
-    titles = [frozenset(map(normal, field.labels)) for field in dataset.cell_fields]
-    compared = cache(normal)  # the rows of a table repeat themselves
-    scores = [_score({compared(label) for label in labels if label}, titles) for labels in rows]
+    scores = _scores(rows, dataset)
     best = max(scores, default=0)
     if best < _needed(dataset):
         raise _not_found(rows, dataset, sheet)
@@ -94,9 +99,21 @@ def _joined(rows: Sequence[Labels], dataset: Dataset) -> list[Labels]:
     return joined
 
 
-def _score(there: set[str], titles: Sequence[frozenset[str]]) -> int:
-    """Return how many fields have one of their titles among the texts of a row, in the form that is compared."""
-    return sum(not names.isdisjoint(there) for names in titles)
+def _scores(rows: Sequence[Labels], dataset: Dataset) -> list[int]:
+    """Return for each row how many fields have one of their titles in it."""
+    fields: dict[str, set[str]] = {}
+    for field in dataset.cell_fields:
+        for label in field.labels:
+            fields.setdefault(normal(label), set()).add(field.name)
+    return [len(set().union(*(fields[text] for text in texts if text in fields))) for texts in _normal_rows(rows)]
+
+
+def _normal_rows(rows: Sequence[Labels]) -> Iterator[list[str]]:
+    """Yield the texts of each row in the form in which titles are compared, all of them put into it at once."""
+    cells = (_SEPARATOR.join((label or "").replace(_SEPARATOR, "") for label in labels) for labels in rows)
+    whole = _ROW_END.join(text.replace(_ROW_END, "") for text in cells)
+    for row in _folded(whole).split(_ROW_END) if rows else ():
+        yield [text.strip() for text in row.split(_SEPARATOR)]
 
 
 def _needed(dataset: Dataset) -> int:

@@ -45,6 +45,15 @@ class Ledger:
             self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
         # Built once: statements with all columns of a job take longer to put together than to run.
         self._note = self.tables.event.insert().values(at=self.now)
+        self._claims = {narrowed: self._claim(narrowed=narrowed) for narrowed in (False, True)}
+        job = self.tables.job
+        held = (
+            job.c.id == sa.bindparam("held_job"),
+            job.c.lease_token == sa.bindparam("held_token"),
+            job.c.state == "running",
+        )
+        self._lock = sa.select(job.c.id).where(*held).with_for_update()
+        self._finish = job.update().where(*held).values(finished_at=self.now)
         self._admission = Admission(self, database)
 
     async def open(self) -> str:
@@ -105,28 +114,39 @@ class Ledger:
 
         Only jobs whose file lies in this daemon's spool and whose dataset it knows; `only` narrows it to job ids.
         """
+        given: dict[str, Any] = {"spool": self.spool_id, "known": list(datasets), "token": uuid4().hex}
+        if only is not None:
+            given["chosen"] = list(only)
+        async with self._database.write("claim") as connection:
+            row = (await connection.execute(self._claims[only is not None], given)).mappings().one_or_none()
+            if row is None:
+                return None
+            await self.event(connection, row["id"], "running", row["attempt"], None)
+            return job_from_row(row)
+
+    def _claim(self, *, narrowed: bool) -> sa.sql.dml.ReturningUpdate[Any]:
         table = self.tables.job
         due = (
             sa.select(table.c.id)
             .where(
                 table.c.state == "queued",
                 table.c.run_at <= self.now,
-                table.c.spool_id == self.spool_id,
-                table.c.dataset.in_(datasets),
+                table.c.spool_id == sa.bindparam("spool"),
+                table.c.dataset.in_(sa.bindparam("known", expanding=True)),
                 table.c.cancelled_by.is_(None),
             )
             .order_by(table.c.run_at, table.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
-        if only is not None:
-            due = due.where(table.c.id.in_(only))
-        statement = (
+        if narrowed:
+            due = due.where(table.c.id.in_(sa.bindparam("chosen", expanding=True)))
+        return (
             table.update()
             .where(table.c.id == due.scalar_subquery())
             .values(
                 state="running",
-                lease_token=uuid4().hex,
+                lease_token=sa.bindparam("token"),
                 lease_daemon=self.daemon_id,
                 attempt=table.c.attempt + 1,
                 started_at=self.now,
@@ -134,12 +154,6 @@ class Ledger:
             )
             .returning(*table.c)
         )
-        async with self._database.write("claim") as connection:
-            row = (await connection.execute(statement)).mappings().one_or_none()
-            if row is None:
-                return None
-            await self.event(connection, row["id"], "running", row["attempt"], None)
-            return job_from_row(row)
 
     async def beat(self) -> None:
         """Tell the others that this daemon lives; a row that was reaped meanwhile is entered anew."""
@@ -305,13 +319,7 @@ class Ledger:
             LeaseLostError: the lease is not this daemon's any more.
 
         """
-        table = self.tables.job
-        statement = (
-            sa.select(table.c.id)
-            .where(table.c.id == job.id, table.c.lease_token == job.lease_token, table.c.state == "running")
-            .with_for_update()
-        )
-        if (await connection.execute(statement)).one_or_none() is None:
+        if (await connection.execute(self._lock, _holding(job))).one_or_none() is None:
             raise LeaseLostError
 
     async def finish(self, connection: AsyncConnection, job: Job, outcome: Outcome) -> None:
@@ -323,21 +331,20 @@ class Ledger:
             LeaseLostError: the lease is not this daemon's any more.
 
         """
-        values: dict[str, Any] = {f"rows_{name}": getattr(outcome.rows, name) for name in ROW_COLUMNS}
-        result = await connection.execute(
-            self._held(job).values(
-                state=outcome.state,
-                reason=outcome.reason,
-                errors_total=outcome.errors_total,
-                seconds=dict(outcome.seconds),
-                cpu_seconds=outcome.cpu_seconds,
-                peak_rss_bytes=outcome.peak_rss_bytes,
-                crashes=job.crashes,
-                finished_at=self.now,
-                **({} if outcome.keeps_file else {"spool_key": None}),
-                **values,
-            )
-        )
+        values = {
+            **_holding(job),
+            **{f"rows_{name}": getattr(outcome.rows, name) for name in ROW_COLUMNS},
+            "state": outcome.state,
+            "reason": outcome.reason,
+            "errors_total": outcome.errors_total,
+            "seconds": dict(outcome.seconds),
+            "cpu_seconds": outcome.cpu_seconds,
+            "peak_rss_bytes": outcome.peak_rss_bytes,
+            "crashes": job.crashes,
+        }
+        if not outcome.keeps_file:
+            values["spool_key"] = None
+        result = await connection.execute(self._finish, values)
         if result.rowcount != 1:
             raise LeaseLostError
         records = [
@@ -399,3 +406,8 @@ class Ledger:
             await self.close()
         except Exception as error:  # noqa: BLE001  # nothing may hide the reason of the shutdown
             logger.warning("leases not given back", extra={"error": str(error).partition("\n")[0]})
+
+
+def _holding(job: Job) -> dict[str, Any]:
+    """Return the parameters by which a statement finds the row only while its lease is this daemon's."""
+    return {"held_job": job.id, "held_token": job.lease_token}

@@ -60,8 +60,8 @@ check: .venv/.dev services gotools ## format, lint, types, rules, contracts
 mutate-rules: .venv/.dev services ## bend every rule and see that a test notices
 	$(BIN)/python alerts/mutate.py
 
-bench: .venv/.bench services ## measure beside what people use today (ROWS=200000 ROUNDS=5 FAST=1)
-	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(FAST),--fast)
+bench: .venv/.bench services ## measure beside what people use today (ROWS=200000 ROUNDS=5 SLOW_ROUNDS=5 FAST=1)
+	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SLOW_ROUNDS),--slow-rounds $(SLOW_ROUNDS)) $(if $(FAST),--fast)
 	PYTHONPATH=tests/support $(BIN)/python tests/bench/ledger_pages.py
 
 dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
@@ -69,7 +69,7 @@ dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
 
 docs: .venv/.dev ## make the pages that are generated
 	$(BIN)/python -m daemon.settings_page > docs/configuration.md
-	$(BIN)/python -m daemon.metrics_page > docs/metrics.md
+	$(BIN)/python -m daemon.telemetry.metrics_page > docs/metrics.md
 
 manifests: .venv/.dev ## build deploy/kubernetes/prometheusrule.yaml from alerts/rules
 	$(BIN)/python deploy/kubernetes/build_rule.py

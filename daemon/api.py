@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
-from . import openapi
 from .errors import RetryableError, StartupError
-from .http_connection import Site
-from .problems import ProblemError, of_http
-from .routes import Answer, Route
+from .web import openapi
+from .web.http_connection import Site
+from .web.problems import ProblemError, of_http
+from .web.routes import Answer, Route
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .auth import Authenticator, Principal
     from .database import Database
-    from .routes import Handler, Routes
+    from .web.auth import Authenticator, Principal
+    from .web.routes import Handler, Routes
 
 logger = logging.getLogger(__name__)
 audit = logging.getLogger("daemon.audit")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
 
-from ingest.document import DocumentError, Problem, read_yaml, suggestion
+from ingest.formats.document import DocumentError, Problem, read_yaml, suggestion
 from ingest.spec import Dataset, load_dataset
 
 from .config import Configuration, Settings, Sources, load_configuration, pool_sizes
+from .pools.sizes import MIB, DoesNotFitError, detect_machine, executor_sizes
 from .settings import WatchedFolder, dataset_files
-from .sizes import MIB, DoesNotFitError, detect_machine, executor_sizes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def _open_exporter(sources: Sources, settings: Settings) -> Iterator[Problem]:
     exporter = settings.exporter
     authenticates = False
     if exporter.web_config_file is not None:
-        from .web_config import load_web_config  # noqa: PLC0415  # few have such a file
+        from .telemetry.web_config import load_web_config  # noqa: PLC0415  # few have such a file
 
         try:
             authenticates = load_web_config(exporter.web_config_file).authenticates

@@ -8,8 +8,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 import click
 
-from ingest.document import DocumentError
 from ingest.errors import FileRejectedError
+from ingest.formats.document import DocumentError
 
 from . import __version__
 from .commands import assets, changing, completion, jobs, loading, sending, serving, workbooks

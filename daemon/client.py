@@ -13,9 +13,9 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-from .auth import first_token
 from .errors import HeadgateError
 from .jobs import TERMINAL
+from .web.auth import first_token
 
 CHUNK_BYTES: Final = 1 << 18
 REQUEST_SECONDS: Final = 60.0

@@ -10,13 +10,13 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from ingest.document import Document, DocumentError, Location, Problem, problems_of, read_yaml
+from ingest.formats.document import Document, DocumentError, Location, Problem, problems_of, read_yaml
 
 from .config_layers import Layer, from_document, from_environment
-from .database_url import DatabaseUrl, DatabaseUrlError, parse_url
 from .errors import StartupError
-from .secret_file import read_secret
 from .settings import Settings
+from .store.database_url import DatabaseUrl, DatabaseUrlError, parse_url
+from .web.secret_file import read_secret
 
 __all__ = ["Configuration", "PoolSizes", "Settings", "load_configuration", "load_settings", "pool_sizes"]
 

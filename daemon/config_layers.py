@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel
 
-from ingest.document import Document, Location, Problem
+from ingest.formats.document import Document, Location, Problem
 
 from .settings import Settings
 

@@ -18,11 +18,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from .database_errors import Classification, classify, is_of_database, meaning, reason_of
 from .errors import DatabaseUnavailableError, StartupError
-from .liveness import watch_liveness
-from .pool_watch import DatabasePoolStats, PoolWatch
-from .server_watch import ServerWatch
+from .store.database_errors import Classification, classify, is_of_database, meaning, reason_of
+from .store.liveness import watch_liveness
+from .store.pool_watch import DatabasePoolStats, PoolWatch
+from .store.server_watch import ServerWatch
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -31,8 +31,8 @@ from .errors import (
 )
 from .jobs import Job, Outcome
 from .outcomes import Records, loaded_rows, read_records, refused_file, refused_parse
-from .turnstile import Turnstile
-from .worktasks import parse_workbook
+from .pools.turnstile import Turnstile
+from .pools.worktasks import parse_workbook
 
 if TYPE_CHECKING:
     from pathlib import Path

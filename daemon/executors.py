@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
-from . import answers
-from .answers import Envelope
-from .cpu_pool import CpuPool, CpuTask
 from .errors import HeadgateError
-from .io_pool import IoPool
-from .limits import Limits
-from .nursery import Nursery
-from .pool_stats import PoolStats, Recorder
-from .turnstile import Turnstile
+from .pools import answers
+from .pools.answers import Envelope
+from .pools.cpu_pool import CpuPool, CpuTask
+from .pools.io_pool import IoPool
+from .pools.limits import Limits
+from .pools.nursery import Nursery
+from .pools.pool_stats import PoolStats, Recorder
+from .pools.turnstile import Turnstile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -14,14 +14,14 @@ from aiohttp import web
 from prometheus_client.exposition import gzip_accepted
 
 from .errors import StartupError
-from .exposition import Exposition
+from .telemetry.exposition import Exposition
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from prometheus_client import CollectorRegistry
 
-    from .web_guard import WebGuard
+    from .telemetry.web_guard import WebGuard
 
 RENDER_SECONDS: Final = 8.0
 """Below the 10 s after which Prometheus gives a scrape up by default."""

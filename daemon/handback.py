@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from uuid import uuid4
 
 from .errors import HeadgateError, TaskTimeoutError, WorkerCrashedError
-from .worktasks import write_rejected_rows
+from .pools.worktasks import write_rejected_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,10 +14,10 @@ from .jobs import Outcome
 if TYPE_CHECKING:
     from .database import Database
     from .executors import Executors
-    from .job_queries import JobQueries
     from .jobs import Job
     from .ledger import Ledger
     from .spool import Spool
+    from .store.job_queries import JobQueries
 
 logger = logging.getLogger(__name__)
 

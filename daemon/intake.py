@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Final, Self
 from ingest.errors import FileRejectedError
 
 from .errors import FileTooLargeError, FileUnstableError, RetryableError, SpoolFullError, StartupError
-from .filing import PLACES
-from .folder_files import Stamp, is_being_written, list_files, opened, stamp_of
-from .folder_watch import FolderWatch
+from .folders.filing import PLACES
+from .folders.folder_files import Stamp, is_being_written, list_files, opened, stamp_of
+from .folders.folder_watch import FolderWatch
 from .jobs import Origin
 
 if TYPE_CHECKING:
     from .database import Database
     from .executors import Executors
-    from .filing import Filing
-    from .job_queries import JobQueries
+    from .folders.filing import Filing
     from .jobs import Job
     from .spool import Received, Spool
+    from .store.job_queries import JobQueries
     from .submissions import Submissions
 
 logger = logging.getLogger(__name__)

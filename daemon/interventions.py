@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import IntegrityError
 
 from .errors import HeadgateError
-from .job_queries import job_from_row
 from .jobs import Job, Outcome, State
+from .store.job_queries import job_from_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

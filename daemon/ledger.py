@@ -11,12 +11,12 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from . import __version__
-from .admission import Admission
 from .errors import LeaseLostError
-from .job_queries import ROW_COLUMNS, job_from_row
 from .jobs import REJECTS_KEPT, TERMINAL, Job, Outcome, State, Submission
-from .migrations import upgrade
-from .tables import build_tables
+from .store.admission import Admission
+from .store.job_queries import ROW_COLUMNS, job_from_row
+from .store.migrations import upgrade
+from .store.tables import build_tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -13,11 +13,11 @@ from prometheus_client.registry import Collector
 from ingest.errors import CATALOGUE
 
 from . import __version__
-from .definitions import Definitions, counter, define, families, gauge, histogram
-from .histogram import Histogram
 from .jobs import TERMINAL, RowCounts
 from .submissions import UNMATCHED
-from .tally import Tally
+from .telemetry.definitions import Definitions, counter, define, families, gauge, histogram
+from .telemetry.histogram import Histogram
+from .telemetry.tally import Tally
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

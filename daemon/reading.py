@@ -13,7 +13,7 @@ from ingest.errors import ErrorRecord, FileRejectedError
 
 from .errors import TaskTimeoutError, WorkerCrashedError
 from .executors import Executors, Limits
-from .worktasks import infer_dataset, list_sheets, write_grid
+from .pools.worktasks import infer_dataset, list_sheets, write_grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from .auth import load_tokens
 from .config_layers import leaves
 from .dispatcher import RetryPolicy
 from .errors import HeadgateError
 from .logs import configure_logging
+from .pools.sizes import detect_machine, executor_limits
 from .retention import Limits
-from .sizes import detect_machine, executor_limits
-from .task_routes import registered_tasks
+from .web.auth import load_tokens
+from .web.task_routes import registered_tasks
 
 if TYPE_CHECKING:
     from ingest.spec import Dataset
 
-    from .auth import Authenticator
     from .check import CheckResult
     from .dispatcher import Dispatcher
     from .executors import Executors
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
     from .metrics import Metrics
     from .retention import Retention
     from .settings import Settings
-    from .task_routes import TaskRoutes
+    from .web.auth import Authenticator
+    from .web.task_routes import TaskRoutes
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import psutil
 
-from .cgroup_tree import CgroupTree, read
+from .telemetry.cgroup_tree import CgroupTree, read
 
 Scope = Literal["cgroup", "host"]
 

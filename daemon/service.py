@@ -9,47 +9,48 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import __version__, thrift
+from . import __version__
 from .api import Api
-from .auth import Authenticator, load_tokens
-from .collectors import Collectors
 from .components import Failures, running
 from .config import pool_sizes
 from .database import Database
-from .dataset_routes import DatasetRoutes
 from .dispatcher import Dispatcher, RetryPolicy
-from .event_feed import EventFeed
-from .event_routes import EventRoutes
 from .executors import Executors
 from .exporter import Exporter
-from .filing import Filing
+from .folders.filing import Filing
 from .handback import Handback
 from .heartbeat import Heartbeat
 from .intake import Intake, WatchedFolder
 from .interventions import Interventions
-from .job_queries import JobQueries
-from .job_routes import JobRoutes
 from .ledger import Ledger
-from .loopwatch import LoopWatch
 from .metrics import Metrics
-from .page.assets import Assets
-from .page.page_routes import PageRoutes
-from .page.sessions import Sessions
+from .pools import thrift
+from .pools.sizes import detect_machine, executor_limits
 from .pruning import Pruning
 from .reload import LiveParts, Reloader
-from .reload_routes import ReloadRoutes
 from .retention import Limits, Retention
 from .signals import StopRequest, captured_signals
-from .sizes import detect_machine, executor_limits
 from .spool import Spool
-from .submission_routes import SubmissionRoutes
+from .store.job_queries import JobQueries
 from .submissions import Submissions
-from .system_routes import SystemRoutes
-from .task_routes import TaskRoutes, registered_tasks
-from .telemetry import add_collectors
-from .tls import server_context
-from .uploads import Uploads
-from .usage import UsageMeter
+from .telemetry.catalogue import add_collectors
+from .telemetry.collectors import Collectors
+from .telemetry.loopwatch import LoopWatch
+from .telemetry.usage import UsageMeter
+from .web.auth import Authenticator, load_tokens
+from .web.dataset_routes import DatasetRoutes
+from .web.event_feed import EventFeed
+from .web.event_routes import EventRoutes
+from .web.job_routes import JobRoutes
+from .web.page.assets import Assets
+from .web.page.page_routes import PageRoutes
+from .web.page.sessions import Sessions
+from .web.reload_routes import ReloadRoutes
+from .web.submission_routes import SubmissionRoutes
+from .web.system_routes import SystemRoutes
+from .web.task_routes import TaskRoutes, registered_tasks
+from .web.tls import server_context
+from .web.uploads import Uploads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,9 +59,9 @@ if TYPE_CHECKING:
 
     from .check import CheckResult
     from .config import Settings
-    from .routes import Routes
-    from .server_watch import ServerWatch
-    from .web_guard import WebGuard
+    from .store.server_watch import ServerWatch
+    from .telemetry.web_guard import WebGuard
+    from .web.routes import Routes
 
 logger = logging.getLogger(__name__)
 
@@ -314,7 +315,7 @@ def _web_guard(path: Path | None) -> WebGuard | None:
     """Return the exporter's guard; `headgate check` has told of what is wrong in the file."""
     if path is None:
         return None
-    from .web_guard import WebGuard  # noqa: PLC0415  # few have such a file
+    from .telemetry.web_guard import WebGuard  # noqa: PLC0415  # few have such a file
 
     return WebGuard(path)
 

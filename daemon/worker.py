@@ -7,8 +7,8 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
-from . import confinement, frames, thrift
-from .footprint import Footprint
+from .pools import confinement, frames, thrift
+from .pools.footprint import Footprint
 
 if TYPE_CHECKING:
     import socket

@@ -30,7 +30,7 @@ from rich.table import Table
 from daemon.client import Client, DaemonError
 from daemon.config import Settings, load_settings
 from daemon.jobs import TERMINAL
-from ingest.document import DocumentError, read_yaml
+from ingest.formats.document import DocumentError, read_yaml
 
 EXAMPLES: Final = Path(__file__).resolve().parent
 CONFIG: Final = EXAMPLES / "headgate.yml"

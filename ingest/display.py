@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .cells import Column, Kind
-from .numbertext import doubles, exact_texts
-from .serials import DAY_MS, serial_parts, shown
+from .columns.numbertext import doubles, exact_texts
+from .columns.serials import DAY_MS, serial_parts, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, Literal, TextIO
 import pyarrow as pa
 
 from .cells import Kind, SheetCells
-from .container import sniff
+from .columns.numbertext import doubles, shortest_texts
 from .display import displayed
 from .errors import rejected
-from .numbertext import doubles, shortest_texts
+from .formats.container import sniff
 from .spec import Limits
 from .workbook import open_book
 

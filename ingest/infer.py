@@ -12,15 +12,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .cells import Column, Kind, SheetCells, column_letters, empty_column
-from .container import sniff
-from .converted import truth
+from .columns.converted import truth
+from .columns.numbertext import exact_texts
+from .columns.validate import convert
 from .display import displayed
 from .errors import FileRejectedError, rejected
+from .formats.container import sniff
 from .grid import LIMITS, choose_sheet
 from .header import find_header, normal
-from .numbertext import exact_texts
 from .spec import Dataset, Field
-from .validate import convert
 from .workbook import open_book
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .cells import Kind, column_letters
-from .converted import truth
+from .columns.converted import truth
 from .errors import CATALOGUE, ErrorRecord
 
 if TYPE_CHECKING:

@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from .container import sniff
+from .columns.keys import find_repeats
+from .columns.reconcile import reconcile
+from .columns.validate import Checked, check_columns
 from .drift import find_drift
 from .errors import ErrorRecord, FileRejectedError, rejected
-from .keys import find_repeats
+from .formats.container import sniff
 from .notes import cell_notes, fill_notes, row_notes
 from .parallel import each
-from .reconcile import reconcile
 from .records import cell_records, row_record
 from .report import ERRORS_REPORTED, ParsedRows, Report
 from .spool import copy_column, copy_lines, write_accepted, write_rejected
 from .table import Table, find_table
-from .validate import Checked, check_columns
 from .workbook import extension_mismatch, open_book
 
 if TYPE_CHECKING:

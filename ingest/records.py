@@ -14,7 +14,7 @@ from .errors import CATALOGUE, ErrorRecord
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from .converted import Fault
+    from .columns.converted import Fault
     from .spec import Dataset, Field
     from .table import Table
 

@@ -15,11 +15,11 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from .cells import Kind
-from .container import sniff
+from .columns.numbertext import doubles, lost_digits
 from .display import displayed
 from .errors import ErrorRecord, rejected
+from .formats.container import sniff
 from .header import REJECT_TITLES
-from .numbertext import doubles, lost_digits
 from .table import find_table
 from .workbook import open_book
 

@@ -13,8 +13,8 @@ from pydantic import Field as Key
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from .document import DocumentError, Problem, parse_yaml, problems_of
 from .fieldspec import Constraints, Field, FieldType, Kind, Model, Texts
+from .formats.document import DocumentError, Problem, parse_yaml, problems_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .converted import has_byte
+from .columns.converted import has_byte
 from .parallel import each
 from .report import ACCEPTED_FILE, REJECTED_FILE
 

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .cells import Column, Kind, SheetCells, concat_columns, empty_column, text_column
+from .columns.converted import truth
 from .constants import constant_text
-from .converted import truth
 from .display import displayed
 from .errors import FileRejectedError, rejected
 from .header import FoundHeader, Labels, find_header, normal

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from .constraints import check_constraints
-from .converted import faulty
+from .columns.constraints import check_constraints
+from .columns.converted import faulty
+from .columns.validate import Checked
 from .errors import FileRejectedError, rejected
-from .validate import Checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable

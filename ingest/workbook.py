@@ -5,23 +5,23 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-from .delimited import DelimitedBook
 from .errors import CATALOGUE, ErrorRecord, FileRejectedError
-from .foreign import ForeignBook
-from .htmltable import HtmlBook
-from .ods import OdsBook
-from .spreadsheetml import SpreadsheetMlBook
-from .unlock import is_ole, unlocked
-from .xls import XlsBook
-from .xlsb import XlsbBook
-from .xlsx import XlsxBook
+from .formats.delimited import DelimitedBook
+from .formats.foreign import ForeignBook
+from .formats.htmltable import HtmlBook
+from .formats.ods import OdsBook
+from .formats.spreadsheetml import SpreadsheetMlBook
+from .formats.unlock import is_ole, unlocked
+from .formats.xls import XlsBook
+from .formats.xlsb import XlsbBook
+from .formats.xlsx import XlsxBook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from .cells import SheetCells, Visibility
-    from .container import Format
+    from .formats.container import Format
     from .spec import Limits
 
 _EXTENSIONS: Final = {

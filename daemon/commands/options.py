@@ -39,7 +39,7 @@ def dataset_names(context: click.Context, _: click.Parameter, incomplete: str) -
     """Return the datasets of the configuration that begin so, for a shell to complete; none if it is wrong."""
     from click.shell_completion import CompletionItem
 
-    from ingest.document import DocumentError
+    from ingest.formats.document import DocumentError
     from ingest.spec import load_dataset
 
     from .invocation import settings_of

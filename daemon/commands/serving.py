@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from ingest.document import DocumentError
+from ingest.formats.document import DocumentError
 
 from .invocation import FINE, USAGE, config_path, show_json
 from .invocation import run as run_to_end

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,18 +125,28 @@ def fresh(content: bytes) -> bytes:
     return content[:-2] + len(comment).to_bytes(2, "little") + comment
 
 
-def side_by_side(rivals: Mapping[str, Headgate | Contender], rounds: int, console: Console) -> dict[str, Result]:
-    """Let each load once to warm up, then in turn, so that all see the same weather; last once more for its memory."""
+def side_by_side(
+    rivals: Mapping[str, Headgate | Contender], rounds: int, console: Console, slow_rounds: int = 0
+) -> dict[str, Result]:
+    """Let each load in turn, so that all see the same weather: once to warm up, then timed, then for its memory.
+
+    Those that take most of a minute are not warmed up, and their memory is looked at in their last timed round.
+    """
     results = {name: Result() for name in rivals}
     for number in range(rounds + 1):
         for name, rival in rivals.items():
-            with console.status(f"{name}, round {number} of {rounds}"):
+            if name in SLOW and not 1 <= number <= slow_rounds:
+                continue
+            watch = name in SLOW and number == slow_rounds
+            memory = peak_memory(rival.pid, results[name]) if watch else nullcontext()
+            with console.status(f"{name}, round {number} of {rounds}"), memory:
                 seconds = rival.load()
             if number:
                 results[name].seconds.append(seconds)
     for name, rival in rivals.items():
-        with console.status(f"{name}: memory"), peak_memory(rival.pid, results[name]):
-            rival.load()
+        if name not in SLOW:
+            with console.status(f"{name}: memory"), peak_memory(rival.pid, results[name]):
+                rival.load()
         rival.stop()
     return results
 
@@ -158,6 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmarks of ingestion")
     parser.add_argument("--rows", type=int, default=200_000, help="rows of the large workbook")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts")
+    parser.add_argument("--slow-rounds", type=int, help="rounds of those that take most of a minute; as --rounds")
     parser.add_argument("--fast", action="store_true", help="without the contenders that take minutes")
     given = parser.parse_args()
     console = Console()
@@ -188,7 +199,8 @@ def measure(daemon: Daemon, postgres: Postgres, given: argparse.Namespace, conso
         eight = [workbook(CACHE, given.rows // 4, 10**7 * number) for number in range(1, 9)]
         small = [workbook(CACHE, 100, 10**9 + 100 * number) for number in range(1000)]
     rivals = {"Headgate": Headgate(daemon, postgres, [large])} | {name: Contender(name, url, [large]) for name in names}
-    results = side_by_side(rivals, given.rounds, console)
+    slow_rounds = given.rounds if given.slow_rounds is None else min(given.rounds, given.slow_rounds)
+    results = side_by_side(rivals, given.rounds, console, slow_rounds)
     many = side_by_side(
         {"Headgate, at once": Headgate(daemon, postgres, eight), f"{RIVAL}, one by one": Contender(RIVAL, url, eight)},
         given.rounds,
@@ -206,6 +218,7 @@ def measure(daemon: Daemon, postgres: Postgres, given: argparse.Namespace, conso
         "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
         "rows": given.rows,
         "rounds": given.rounds,
+        "slow_rounds": slow_rounds,
         "one_workbook": {
             name: {
                 "seconds": result.median,

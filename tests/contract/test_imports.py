@@ -48,8 +48,8 @@ def top(name: str) -> str:
 
 def test_the_reader_of_imports_sees_them() -> None:
     assert "daemon.errors" in set(imports(ROOT / "daemon" / "ledger.py"))
-    assert "ingest.parse" in set(imports(ROOT / "daemon" / "worktasks.py"))
-    assert "ingest.parse" not in set(imports(ROOT / "daemon" / "worktasks.py", nested=False))
+    assert "ingest.parse" in set(imports(ROOT / "daemon" / "pools" / "worktasks.py"))
+    assert "ingest.parse" not in set(imports(ROOT / "daemon" / "pools" / "worktasks.py", nested=False))
 
 
 def test_ingest_knows_nothing_of_the_daemon() -> None:
@@ -66,13 +66,14 @@ def test_only_the_commands_compose_the_service() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("executors", "cpu_pool", "io_pool", "ledger", "dispatcher"),
-        *("database", "pool_watch", "server_watch", "loopwatch", "resources", "process_groups", "histogram"),
+        *("executors", "pools/cpu_pool", "pools/io_pool", "ledger", "dispatcher", "database", "store/pool_watch"),
+        *("store/server_watch", "telemetry/loopwatch", "resources", "telemetry/process_groups", "telemetry/histogram"),
     ],
 )
 def test_parts_do_not_know_how_they_are_measured(name: str) -> None:
     found = set(imports(ROOT / "daemon" / f"{name}.py", nested=False))
-    measuring = ("prometheus_client", "daemon.metrics", "daemon.collectors", "daemon.definitions", "daemon.telemetry")
+    parts = tuple(f"daemon.telemetry.{part}" for part in ("collectors", "definitions", "catalogue"))
+    measuring = ("prometheus_client", "daemon.metrics", *parts)
     assert not {one for one in found if one.startswith(measuring) or one.endswith("_metrics")}
 
 

@@ -11,18 +11,18 @@ import pytest
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.collectors import Collectors
 from daemon.database import Database
 from daemon.executors import Executors, Limits
-from daemon.job_queries import JobQueries
-from daemon.loopwatch import LoopWatch
 from daemon.metrics import Metrics
-from daemon.metrics_page import render
 from daemon.settings import Settings
-from daemon.telemetry import CATALOGUE, add_collectors
+from daemon.store.job_queries import JobQueries
+from daemon.telemetry.catalogue import CATALOGUE, add_collectors
+from daemon.telemetry.collectors import Collectors
+from daemon.telemetry.loopwatch import LoopWatch
+from daemon.telemetry.metrics_page import render
 
 if TYPE_CHECKING:
-    from daemon.definitions import Definition
+    from daemon.telemetry.definitions import Definition
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 DATASETS = [f"dataset_{number}" for number in range(20)]

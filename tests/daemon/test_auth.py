@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.auth import (
+from daemon.errors import StartupError
+from daemon.web.auth import (
     FAILURES_MAX,
     FAILURES_SECONDS,
     Authenticator,
@@ -15,8 +16,7 @@ from daemon.auth import (
     first_token,
     load_tokens,
 )
-from daemon.errors import StartupError
-from daemon.problems import ProblemError
+from daemon.web.problems import ProblemError
 
 SHOP = "shop-token-0123456789"
 HASHED = "office-token-0123456789"

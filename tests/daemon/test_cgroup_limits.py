@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon import resources
-from daemon.cgroup_tree import CgroupTree
+from daemon.telemetry.cgroup_tree import CgroupTree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

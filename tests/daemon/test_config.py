@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from daemon.config import load_configuration, load_settings, pool_sizes
 from daemon.config_layers import OLD_NAMES, leaves, variable_of
-from ingest.document import DocumentError
+from ingest.formats.document import DocumentError
 
 SECRET = "postgresql://headgate:hunter2@db.example/app"  # noqa: S105 - opens nothing
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.cgroup_tree import CgroupTree
-from daemon.cores import available_cores, cpu_workers, detect_cores, io_workers
+from daemon.pools.cores import available_cores, cpu_workers, detect_cores, io_workers
+from daemon.telemetry.cgroup_tree import CgroupTree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from daemon.cores import Cores
+    from daemon.pools.cores import Cores
 
 
 def _detect(tmp_path: Path, membership: str, files: dict[str, str], affinity: int = 8) -> Cores:

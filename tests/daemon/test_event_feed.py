@@ -10,8 +10,8 @@ from typing import Any, cast
 import pytest
 
 from daemon import event_feed
-from daemon.event_feed import EventFeed, ListenerBehindError
-from daemon.job_queries import JobEvent
+from daemon.store.job_queries import JobEvent
+from daemon.web.event_feed import EventFeed, ListenerBehindError
 
 
 class Ledger:

@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
-from daemon.collectors import Collectors
-from daemon.definitions import define, gauge
 from daemon.errors import StartupError
 from daemon.exporter import Exporter
-from daemon.loopwatch import LoopWatch
+from daemon.telemetry.collectors import Collectors
+from daemon.telemetry.definitions import define, gauge
+from daemon.telemetry.loopwatch import LoopWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from daemon.definitions import Measured
+    from daemon.telemetry.definitions import Measured
 
 
 def get(port: int, path: str, **headers: str) -> tuple[int, str, bytes]:

@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from daemon.collectors import Collectors
-from daemon.definitions import counter, define, histogram
-from daemon.exposition import Exposition
-from daemon.histogram import Histogram as Observed
+from daemon.telemetry.collectors import Collectors
+from daemon.telemetry.definitions import counter, define, histogram
+from daemon.telemetry.exposition import Exposition
+from daemon.telemetry.histogram import Histogram as Observed
 
 FORMS = [
     "",

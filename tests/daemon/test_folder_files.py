@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import FileUnstableError
-from daemon.folder_files import is_being_written, list_files, move, opened, write_beside
+from daemon.folders.folder_files import is_being_written, list_files, move, opened, write_beside
 
 
 def seen(folder: Path, *, recursive: bool = True, skip: tuple[str, ...] = ()) -> list[str]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 
-from daemon.job_queries import SCANNED, JobFilter, JobQueries
 from daemon.jobs import STATES
 from daemon.ledger import Ledger
+from daemon.store.job_queries import SCANNED, JobFilter, JobQueries
 
 if TYPE_CHECKING:
     from daemon.database import Database

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from daemon.errors import LeaseLostError
-from daemon.job_queries import JobFilter, JobQueries
 from daemon.jobs import Job, Outcome, RowCounts, Submission
 from daemon.ledger import Ledger
+from daemon.store.job_queries import JobFilter, JobQueries
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

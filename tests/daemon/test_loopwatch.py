@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
-from daemon.loopwatch import BEAT_SECONDS, SLOW_SECONDS, LoopStats, LoopWatch
+from daemon.telemetry.loopwatch import BEAT_SECONDS, SLOW_SECONDS, LoopStats, LoopWatch
 
 FACTORIES = [asyncio.new_event_loop, uvloop.new_event_loop]
 
@@ -93,7 +93,7 @@ def test_a_place_is_named_once_and_then_counted(
                 hold_up(0.4)
                 await asyncio.sleep(3 * BEAT_SECONDS)
             assert watch.stats().slow_callbacks_total >= before + 4
-            monkeypatch.setattr("daemon.stall_log.QUIET_SECONDS", 0.0)
+            monkeypatch.setattr("daemon.telemetry.stall_log.QUIET_SECONDS", 0.0)
             hold_up(0.4)
             await asyncio.sleep(3 * BEAT_SECONDS)
 

@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from daemon.ledger import Ledger
-from daemon.migrations import VERSIONS, newest
+from daemon.store.migrations import VERSIONS, newest
 
 if TYPE_CHECKING:
     from pathlib import Path

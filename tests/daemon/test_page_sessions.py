@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from daemon.auth import Principal
-from daemon.page import sessions as page_sessions
-from daemon.page.sessions import IDLE_SECONDS, LONGEST_SECONDS, Sessions
-from daemon.problems import ProblemError
+from daemon.web.auth import Principal
+from daemon.web.page import sessions as page_sessions
+from daemon.web.page.sessions import IDLE_SECONDS, LONGEST_SECONDS, Sessions
+from daemon.web.problems import ProblemError
 
 ANNA = Principal(name="anna", roles=frozenset({"submit", "read"}))
 

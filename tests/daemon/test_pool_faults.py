@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from postgres_server import Postgres
 
-    from daemon.pool_watch import DatabasePoolStats
+    from daemon.store.pool_watch import DatabasePoolStats
 
 ONE = sa.text("SELECT 1")
 PID = sa.text("SELECT pg_backend_pid()")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from daemon.process_groups import ProcessGroup, WatchedProcesses
+from daemon.telemetry.process_groups import ProcessGroup, WatchedProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from daemon.interventions import Interventions, NotPossibleError
-from daemon.job_queries import JobQueries
 from daemon.jobs import Job, Outcome, RowCounts, State, Submission
 from daemon.ledger import Ledger
 from daemon.pruning import Pruning
+from daemon.store.job_queries import JobQueries
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from daemon import resources
-from daemon.cgroup_tree import CgroupTree
+from daemon.telemetry.cgroup_tree import CgroupTree
 
 if TYPE_CHECKING:
     from pathlib import Path

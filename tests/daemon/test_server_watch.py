@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.database import Database
-from daemon.server_watch import OTHER, ServerNotSeenError, ServerWatch
+from daemon.store.server_watch import OTHER, ServerNotSeenError, ServerWatch
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from daemon.cgroup_tree import CgroupTree
+from daemon.pools.sizes import DAEMON_BYTES, MIB, DoesNotFitError, detect_machine, executor_limits, executor_sizes
 from daemon.settings import ExecutorSettings
-from daemon.sizes import DAEMON_BYTES, MIB, DoesNotFitError, detect_machine, executor_limits, executor_sizes
+from daemon.telemetry.cgroup_tree import CgroupTree
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from daemon.sizes import Machine
+    from daemon.pools.sizes import Machine
 
 
 def _machine(tmp_path: Path, files: dict[str, str], membership: str = "0::/\n", affinity: int = 8) -> Machine:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from daemon.definitions import counter
-from daemon.tally import Tally
+from daemon.telemetry.definitions import counter
+from daemon.telemetry.tally import Tally
 
 
 def test_known_series_are_there_at_0_and_others_when_they_are_made() -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 
 from daemon import usage
-from daemon.usage import UsageMeter
+from daemon.telemetry.usage import UsageMeter
 
 
 async def test_a_window_is_neither_too_short_nor_too_long() -> None:

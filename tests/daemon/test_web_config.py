@@ -10,8 +10,8 @@ import pytest
 from certificates import Authority
 
 from daemon.check import check
-from daemon.web_config import apply_tls, load_web_config
-from ingest.document import DocumentError
+from daemon.telemetry.web_config import apply_tls, load_web_config
+from ingest.formats.document import DocumentError
 
 BAD = Path(__file__).parent / "bad_webs"
 

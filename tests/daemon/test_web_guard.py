@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 from daemon import web_guard
 from daemon.exporter import Exporter
-from daemon.web_guard import WebGuard
+from daemon.telemetry.web_guard import WebGuard
 
 Serve = Callable[[str], AbstractAsyncContextManager["Client"]]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ingest.document import Document, DocumentError, Problem, key_path, parse_yaml, problems_of, read_yaml
+from ingest.formats.document import Document, DocumentError, Problem, key_path, parse_yaml, problems_of, read_yaml
 
 
 class Part(BaseModel):

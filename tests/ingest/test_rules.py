@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import xlsxwriter
 
-from ingest.document import DocumentError
+from ingest.formats.document import DocumentError
 from ingest.parse import parse
 from ingest.report import ACCEPTED_FILE
 

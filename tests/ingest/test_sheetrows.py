@@ -11,10 +11,10 @@ import pytest
 
 from ingest.cells import Kind, SheetCells, assemble, column_letters
 from ingest.errors import FileRejectedError
-from ingest.sheetcells import SheetContext
-from ingest.sheetchunk import parsed_block, read_chunk
-from ingest.sheetparser import parse_cells
-from ingest.sheetrows import find_rows
+from ingest.formats.sheetcells import SheetContext
+from ingest.formats.sheetchunk import parsed_block, read_chunk
+from ingest.formats.sheetparser import parse_cells
+from ingest.formats.sheetrows import find_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

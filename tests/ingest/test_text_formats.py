@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.container import sniff
 from ingest.errors import FileRejectedError
+from ingest.formats.container import sniff
 from ingest.grid import read_grid, read_sheets
 from ingest.spec import Limits
 

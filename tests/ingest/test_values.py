@@ -10,8 +10,8 @@ import openpyxl
 import pytest
 
 from ingest.cells import Kind
+from ingest.formats.numberformat import format_kind
 from ingest.grid import read_grid
-from ingest.numberformat import format_kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

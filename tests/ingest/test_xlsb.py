@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ingest.container import sniff
 from ingest.errors import FileRejectedError
+from ingest.formats.container import sniff
 from ingest.grid import read_grid, read_sheets
 from ingest.spec import Limits
 from ingest.workbook import open_book

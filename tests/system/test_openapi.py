@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from api_caller import Api
 
-from daemon.api_schemas import COMPONENTS
-from daemon.auth import ROLES
 from daemon.jobs import Job
+from daemon.web.api_schemas import COMPONENTS
+from daemon.web.auth import ROLES
 
 if TYPE_CHECKING:
     from conftest import Headgate

@@ -13,9 +13,9 @@ import aiohttp
 import pytest
 
 from daemon.api import Api
-from daemon.auth import Authenticator, Principal, Role, Token
 from daemon.database import Database
-from daemon.task_routes import RegisteredTask, TaskRoutes
+from daemon.web.auth import Authenticator, Principal, Role, Token
+from daemon.web.task_routes import RegisteredTask, TaskRoutes
 
 if TYPE_CHECKING:
     from pathlib import Path

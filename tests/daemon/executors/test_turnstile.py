@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.errors import PoolClosedError, QueueFullError
-from daemon.turnstile import Turnstile
+from daemon.pools.turnstile import Turnstile
 
 
 def _turnstile(places: int = 1, queue_limit: int = 100, queue_timeout_seconds: float = 30.0) -> Turnstile:

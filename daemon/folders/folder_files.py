@@ -1,0 +1,156 @@
+"""Files below a watched folder, reached without following a link: listed, opened, moved. Blocking; for I/O threads."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import stat
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final, NamedTuple
+
+from ..errors import FileUnstableError
+
+UNFINISHED_PREFIXES: Final = ("~$", ".")
+UNFINISHED_SUFFIXES: Final = (".part", ".tmp", ".crdownload")
+
+
+class Stamp(NamedTuple):
+    """What changes when somebody writes to a file or puts another in its place."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+    def __str__(self) -> str:
+        return f"{self.inode}:{self.size}:{self.mtime_ns}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """The regular files of a folder by their path below it, in order, and its folders, itself included."""
+
+    files: dict[str, Stamp]
+    folders: frozenset[Path]
+
+
+def list_files(folder: Path, *, recursive: bool, skip: Collection[str] = ()) -> Listing:
+    """Return what a folder holds but for unfinished files, hidden folders and those at its top named in `skip`."""
+    files: dict[str, Stamp] = {}
+    folders: set[Path] = set()
+    for root, names, entries, descriptor in os.fwalk(folder):
+        folders.add(Path(root))
+        top = Path(root) == folder
+        names[:] = sorted(name for name in names if recursive and not (_unfinished(name) or (top and name in skip)))
+        below = PurePosixPath(os.path.relpath(root, folder))
+        for name in sorted(entries):
+            if _unfinished(name):
+                continue
+            with contextlib.suppress(OSError):
+                facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
+                if stat.S_ISREG(facts.st_mode):
+                    files[str(below / name)] = stamp_of(facts)
+    return Listing(files=files, folders=frozenset(folders))
+
+
+def stamp_of(facts: os.stat_result) -> Stamp:
+    """Return the stamp in a file's facts."""
+    return Stamp(facts.st_ino, facts.st_size, facts.st_mtime_ns)
+
+
+@contextlib.contextmanager
+def opened(folder: Path, name: str) -> Iterator[int]:
+    """Open a file below the folder for reading, whatever it is; a link in any place of the way is an OSError."""
+    path = PurePosixPath(name)
+    with _opened_folder(folder, path.parent) as parent:
+        descriptor = os.open(path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _opened_folder(folder: Path, below: PurePosixPath, *, make: bool = False) -> Iterator[int]:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    descriptor = os.open(folder, flags)
+    try:
+        for part in below.parts:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, dir_fd=descriptor)
+            inner = os.open(part, flags | os.O_NOFOLLOW, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def is_being_written(descriptor: int) -> bool | None:
+    """Say whether any process has the file open for writing; None where the file system cannot tell.
+
+    A read lease (fcntl(2), F_SETLEASE) is refused with EAGAIN exactly then; it is given back at once. Should
+    somebody open the file in between, the kernel tells of it by a signal: SIGURG, which ends nobody.
+    """
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
+
+
+def move(folder: Path, name: str, stamp: Stamp, target: str, number: int) -> str | None:
+    """Move a file into `target`, a folder at the top, under its name, or with the number in it where that is taken.
+
+    Returns the new path below the folder; None if the file is not there any more or is another by now.
+    """
+    path = PurePosixPath(name)
+    with (
+        _opened_folder(folder, path.parent) as source,
+        _opened_folder(folder, PurePosixPath(target) / path.parent, make=True) as sink,
+    ):
+        if not _is(source, path.name, stamp):
+            return None
+        free = _reserve(sink, path, number)
+        os.rename(path.name, free, src_dir_fd=source, dst_dir_fd=sink)
+        if not _is(sink, free, stamp):  # replaced between the look and the move
+            os.rename(free, path.name, src_dir_fd=sink, dst_dir_fd=source)
+            return None
+    return str(PurePosixPath(target) / path.parent / free)
+
+
+def write_beside(folder: Path, name: str, suffix: str, content: bytes) -> None:
+    """Write a new file next to the one of that path below the folder; its name is that one's stem and the suffix."""
+    path = PurePosixPath(name)
+    with _opened_folder(folder, path.parent) as parent:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(f"{path.stem}{suffix}", flags, 0o640, dir_fd=parent), "wb") as file:
+            file.write(content)
+
+
+def _reserve(folder: int, path: PurePosixPath, number: int) -> str:
+    """Take a name that nobody has: a rename onto the empty file that then has it overwrites nothing."""
+    for name in (path.name, f"{path.stem}.{number}{path.suffix}"):
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder))
+            return name
+    raise FileUnstableError(f"{path.name} is there already, with and without the job's number")
+
+
+def _is(folder: int, name: str, stamp: Stamp) -> bool:
+    try:
+        return stamp_of(os.stat(name, dir_fd=folder, follow_symlinks=False)) == stamp
+    except FileNotFoundError:
+        return False
+
+
+def _unfinished(name: str) -> bool:
+    return name.startswith(UNFINISHED_PREFIXES) or name.endswith(UNFINISHED_SUFFIXES)

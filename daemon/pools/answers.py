@@ -1,0 +1,99 @@
+"""How a task is packed for a worker process and its answer unpacked, without importing what workers import."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..errors import TaskFailedError, TaskNotPicklableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .frames import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What a task returned and what it cost. CPU seconds are user and system time of all its threads."""
+
+    value: Any
+    wall_seconds: float
+    cpu_seconds: float
+    peak_rss_bytes: int
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Name a function in messages the way a person would look for it."""
+    name = getattr(function, "__qualname__", None) or type(function).__qualname__
+    return f"{getattr(function, '__module__', None)}.{name}"
+
+
+def pack_task(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+    """Pickle a call; TaskNotPicklableError says what is wrong before anything is queued."""
+    name = name_of(function)
+    if getattr(function, "__module__", None) == "__main__":
+        raise TaskNotPicklableError(f"{name} cannot be sent to a worker: move it from the script to a module")
+    try:
+        return pickle.dumps((function, args, dict(kwargs)), protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:
+        raise _not_picklable(function, name, error) from error
+
+
+def _not_picklable(function: Callable[..., Any], name: str, error: Exception) -> TaskNotPicklableError:
+    """Say whether it was the function or its arguments."""
+    try:
+        pickle.dumps(function, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as own:  # noqa: BLE001 - pickling may raise anything
+        advice = "use a function at the top level of a module"
+        return TaskNotPicklableError(f"{name} cannot be sent to a worker ({own}): {advice}")
+    return TaskNotPicklableError(f"the arguments of {name} cannot be sent to a worker: {error}")
+
+
+def unpack(answer: Frame, name: str) -> Envelope:
+    """Return the envelope, or raise the task's own error; TaskFailedError when that cannot be carried over."""
+    header = answer.header
+    if header["event"] != "ok":
+        raise _error(answer, name)
+    try:
+        value = _load(answer.body)
+    except Exception as error:
+        raise TaskFailedError(f"{name} returned what cannot be read back: {error}") from error
+    return Envelope(
+        value=value,
+        wall_seconds=header["wall_seconds"],
+        cpu_seconds=header["cpu_seconds"],
+        peak_rss_bytes=header["peak_rss_bytes"],
+    )
+
+
+def _error(answer: Frame, name: str) -> Exception:
+    error: Exception | None = None
+    if answer.body:
+        try:
+            loaded = _load(answer.body)
+        except Exception:  # noqa: BLE001 - an error that cannot be read back is told by its text
+            loaded = None
+        error = loaded if isinstance(loaded, Exception) else None
+    if error is None:
+        error = TaskFailedError(f"{name} failed: {answer.header['text']}")
+    if trace := answer.header.get("traceback"):
+        error.add_note(f"In the worker process:\n{trace}")
+    return error
+
+
+class _LightUnpickler(pickle.Unpickler):
+    """Reads answers without importing packages that the daemon must not carry, such as pyarrow."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        package = module.partition(".")[0]
+        if package not in sys.modules and package not in sys.stdlib_module_names:
+            raise pickle.UnpicklingError(f"it needs {module}, which only workers import")
+        return super().find_class(module, name)
+
+
+def _load(body: bytes) -> Any:
+    return _LightUnpickler(io.BytesIO(body)).load()

@@ -1,0 +1,1 @@
+"""The parts of what Prometheus is told: what is measured, how it is collected and written."""

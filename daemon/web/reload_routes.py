@@ -1,0 +1,51 @@
+"""POST /-/reload: the configuration is read again, for those who cannot send a signal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from .problems import ProblemError
+from .routes import Answer, Route
+
+if TYPE_CHECKING:
+    from ..reload import Reloader
+
+NAMES: Final = {"type": "array", "items": {"type": "string"}}
+RELOADED: Final = {
+    "type": "object",
+    "properties": {
+        "changed": {**NAMES, "description": "Settings and datasets that are in force now."},
+        "needs_restart": {**NAMES, "description": "Settings that differ from what runs, and wait for a restart."},
+    },
+}
+
+
+class ReloadRoutes:
+    """POST /-/reload."""
+
+    def __init__(self, reloader: Reloader) -> None:
+        self._reloader = reloader
+
+    def routes(self) -> Sequence[Route]:
+        """Return the route."""
+        return (
+            Route(
+                method="POST",
+                path="/-/reload",
+                handler=self._reload,
+                roles=("admin",),
+                summary="Read the configuration again and take it over if all of it is fine",
+                answers={200: Answer(description="What has changed.", content={"application/json": RELOADED})},
+                problems=(422,),
+            ),
+        )
+
+    async def _reload(self, _: web.Request) -> web.Response:
+        result = await self._reloader.reload()
+        if result.problems:
+            detail = "the configuration is wrong; the one before stays in force"
+            raise ProblemError(422, detail, problems=list(result.problems))
+        return web.json_response({"changed": list(result.changed), "needs_restart": list(result.needs_restart)})

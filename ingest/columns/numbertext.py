@@ -1,0 +1,149 @@
+"""The exact decimal text of numeric cells: owns what the 17 digits of a double mean, knows no fields."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..errors import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+EXCEL_DIGITS: Final = 15
+"""Significant digits that Excel keeps of a number; what a double holds beyond them is noise."""
+
+_EXACT_BELOW: Final = 1e15
+"""From here on a number in a cell may have lost digits of what was typed in."""
+
+_PRODUCT_ROUNDING: Final = 2.0**-53
+_SURELY_SAME: Final = 3.5e-16
+_PERHAPS_SAME: Final = 5e-15
+"""Half a unit of the 15th digit is between 5e-16 and 5e-15 of a number, as its first digits are 9.99 or 1.00."""
+_HALF_UNIT: Final = 0.49
+
+# Text that is already the shortest: no leading zero, no trailing zero after the point, at most 15 digits.
+_DIGITS: Final = re.compile(r"-?[1-9][0-9]{15,29}", re.ASCII)
+_SHORTEST: Final = r"^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,13}[1-9])?$"
+
+
+def exact_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return the decimal text of numbers, in plain notation, with the 15 digits that Excel keeps.
+
+    A number of 10^15 or more is given with all the digits that the file has: whether those are the ones that were
+    meant, `lost_digits` says.
+
+    Raises:
+        FileRejectedError: a text is no number.
+
+    """
+    return _rewrite(raw, _plain)
+
+
+def lost_digits(raw: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Say which numbers may lack digits of what was meant: those of 10^15 and more, unless the file has all digits.
+
+    Excel and most writers keep a number as a double, whose 16th digit on is a guess. But digits that no double
+    yields were never in one: they are the ones that were meant.
+
+    Raises:
+        FileRejectedError: a text is no number.
+
+    """
+    lost: NDArray[np.bool_] = np.abs(doubles(raw)) >= _EXACT_BELOW
+    for place in np.flatnonzero(lost).tolist():
+        lost[place] = not _has_all_digits(raw[place].as_py())
+    return lost
+
+
+def _has_all_digits(text: str) -> bool:
+    return bool(_DIGITS.fullmatch(text)) and int(text) != int(float(text))
+
+
+def scaled_integers(raw: pa.LargeStringArray, scale: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return numbers times 10^scale where, by Excel's 15 digits, that is certainly a whole number; and where it is.
+
+    A double stands for the decimal of 15 digits that it is nearest to: of the form w / 10^scale if it is off from that
+    by less than half a unit of the 15th digit. The product's own rounding (2^-53 of it) is left as a margin, so that
+    what is close to the limit is not decided here.
+
+    Raises:
+        FileRejectedError: a text is no number.
+
+    """
+    scaled = np.nan_to_num(doubles(raw), nan=np.inf) * 10.0**scale
+    size = np.abs(scaled)
+    inside = size < _EXACT_BELOW
+    whole = np.rint(np.where(inside, scaled, 0))
+    off = np.abs(scaled - whole, where=inside, out=np.full(len(scaled), np.inf))
+    certain = inside & (off <= size * _SURELY_SAME)
+    close = np.flatnonzero(inside & ~certain & (off <= size * _PERHAPS_SAME))
+    unit = 10.0 ** (np.floor(np.log10(size[close])) - (EXCEL_DIGITS - 1))
+    certain[close] = off[close] + size[close] * _PRODUCT_ROUNDING < unit * _HALF_UNIT
+    return whole.astype(np.int64), certain
+
+
+def shortest_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return the shortest text of numbers that reads back as the same double, or digits that no double has.
+
+    Raises:
+        FileRejectedError: a text is no number.
+
+    """
+    return _rewrite(raw, _shortest)
+
+
+def doubles(raw: pa.LargeStringArray) -> NDArray[np.float64]:
+    """Return numbers as doubles, NaN where null.
+
+    Raises:
+        FileRejectedError: a text is no number.
+
+    """
+    try:
+        numbers: NDArray[np.float64] = raw.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return np.array([np.nan if text is None else _number(text) for text in raw.to_pylist()])
+    return numbers
+
+
+def _rewrite(raw: pa.LargeStringArray, rewrite: Callable[[str], str]) -> pa.LargeStringArray:
+    short = pc.and_(pc.match_substring_regex(raw, _SHORTEST), pc.less_equal(pc.binary_length(raw), EXCEL_DIGITS + 1))
+    rest = pc.invert(short.fill_null(True))  # noqa: FBT003
+    if not pc.any(rest).as_py():
+        return raw
+    texts = [rewrite(text) for text in raw.filter(rest).to_pylist()]
+    return pc.replace_with_mask(raw, rest, pa.array(texts, pa.large_string()))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise rejected("file.corrupt_xml", f"a numeric cell holds {text[:40]!r}") from error
+
+
+def _plain(raw: str) -> str:
+    if _has_all_digits(raw):
+        return raw
+    number = _number(raw)
+    digits = f"{number:.15g}" if abs(number) < _EXACT_BELOW else repr(number)
+    text = f"{Decimal(digits):f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def _shortest(raw: str) -> str:
+    if _has_all_digits(raw):
+        return raw
+    number = _number(raw)
+    if number.is_integer() and abs(number) < _EXACT_BELOW:
+        return str(int(number))
+    return repr(number).removesuffix(".0")

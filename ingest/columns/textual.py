@@ -1,0 +1,79 @@
+"""Columns to strings and booleans: digits of identifiers are kept or refused, never bent; knows no constraints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..cells import Column, Kind
+from ..display import displayed
+from .converted import Converted, fault, has_byte, truth
+from .numbertext import lost_digits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..fieldspec import Field
+
+_CONTROL: Final = "[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]"
+_CONTROL_BYTES: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\r")
+_SCIENTIFIC: Final = r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}$"
+
+
+def convert_string(column: Column, live: NDArray[np.bool_], field: Field, *, date1904: bool) -> Converted:
+    """Convert to texts, as they are in the sheet; numbers without a needless `.0`, dates in ISO form."""
+    texts = displayed(column, date1904=date1904)
+    hidden = ~live & truth(pc.is_valid(texts))
+    if hidden.any():
+        texts = pc.if_else(pa.array(hidden), pa.scalar(None, pa.large_string()), texts)
+    lost = _lost(column, live)
+    nul, control = _unprintable(texts)
+    scientific = np.zeros(len(live), np.bool_)
+    if field.id:
+        scientific = truth(pc.match_substring_regex(texts, _SCIENTIFIC)) & (column.kinds == Kind.TEXT)
+    faults = (
+        *fault("cell.precision_lost", lost, "a number of 16 digits or more has lost some in the cell", "string"),
+        *fault("cell.scientific_id", scientific, "digits of the identifier are lost in this notation", "all digits"),
+        *fault("cell.nul_char", nul, "the text has a NUL character", "string"),
+        *fault("cell.control_char", control, "the text has a control character", "string"),
+    )
+    wrong = lost | nul | control | scientific
+    kept = pc.if_else(pa.array(~wrong), texts, pa.scalar(None, pa.large_string())) if wrong.any() else texts
+    return Converted(values=kept, faults=faults)
+
+
+def _unprintable(texts: pa.LargeStringArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which texts have a NUL character, and which of the others a control character."""
+    if not has_byte(texts, _CONTROL_BYTES):
+        none = np.zeros(len(texts), np.bool_)
+        return none, none
+    nul = truth(pc.match_substring(texts, "\0"))
+    return nul, truth(pc.match_substring_regex(texts, _CONTROL)) & ~nul
+
+
+def _lost(column: Column, live: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    numeric = live & (column.kinds == Kind.NUMBER)
+    lost = np.zeros(len(live), np.bool_)
+    if numeric.any():
+        lost[numeric] = lost_digits(column.texts.filter(pa.array(numeric)))
+    return lost
+
+
+def convert_boolean(column: Column, live: NDArray[np.bool_], field: Field) -> Converted:
+    """Convert to booleans: real ones, and the texts and numbers that the field names."""
+    texts = pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts, form="NFKC")))
+    real = live & (column.kinds == Kind.BOOLEAN)
+    named = live & column.has(Kind.TEXT, Kind.NUMBER)
+    yes = (named & _among(texts, field.true_values)) | (real & truth(pc.not_equal(texts, "0")))
+    no = (named & _among(texts, field.false_values)) | (real & truth(pc.equal(texts, "0")))
+    expected = " or ".join(("a boolean", *field.true_values, *field.false_values))
+    faults = fault("cell.type", live & ~yes & ~no, "not a value of type boolean", expected)
+    return Converted(values=pa.array(yes, mask=~(yes | no)), faults=faults)
+
+
+def _among(texts: pa.LargeStringArray, names: tuple[str, ...]) -> NDArray[np.bool_]:
+    known = pa.array([name.strip().lower() for name in names], pa.large_string())
+    return truth(pc.is_in(texts, value_set=known))

@@ -1,0 +1,114 @@
+"""Columns of a table to typed columns and faults: owns the order of the checks and what becomes of each row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..cells import Column, Kind
+from ..parallel import each
+from .constraints import check_constraints
+from .converted import Converted, Fault, fault, faulty, truth
+from .numeric import convert_decimal, convert_integer, convert_number
+from .temporal import convert_date, convert_datetime, convert_duration, convert_time
+from .textual import convert_boolean, convert_string
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from ..spec import Dataset, Field
+    from ..table import Table
+
+    Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The typed values of each field, its faults, and the data rows that must not be loaded because of them."""
+
+    columns: Mapping[str, pa.Array]
+    faults: Mapping[str, tuple[Fault, ...]]
+    rejected: Mask
+
+
+def check_columns(table: Table, dataset: Dataset) -> Checked:
+    """Type and check every field of a table, whole columns at a time."""
+    data = table.data
+    values: dict[str, pa.Array] = {}
+    faults: dict[str, tuple[Fault, ...]] = {}
+    bad = np.zeros(table.rows, np.bool_)
+    found = each(
+        lambda field: _check_field(table.columns[field.name], data, field, dataset, date1904=table.date1904),
+        dataset.fields,
+        table.rows,
+    )
+    for field, checked in zip(dataset.fields, found, strict=True):
+        values[field.name], faults[field.name] = checked.values, checked.faults
+        if not dataset.is_null_value(field):
+            bad |= faulty(checked.faults, table.rows)
+    return Checked(columns=values, faults=faults, rejected=bad)
+
+
+def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, date1904: bool) -> Converted:
+    broken = _broken_cells(column, data, dataset)
+    absent = _absent(column, dataset) | ~data | column.has(Kind.ERROR, Kind.UNCACHED)
+    converted = convert(column, ~absent, field, date1904=date1904)
+    wrong = faulty((*broken, *converted.faults), len(data)) | ~data
+    limits = check_constraints(converted.values, wrong, field)
+    keyed: tuple[Fault, ...] = ()
+    if field.name in dataset.primary_key and not field.constraints.required:
+        empty = truth(pc.is_null(converted.values)) & ~wrong
+        keyed = fault("row.key_null", empty, "a field of the key is empty", str(field.type))
+    faults = (*broken, *converted.faults, *limits, *keyed)
+    values = converted.values
+    if limits:
+        fine = pa.array(~faulty(limits, len(data)))
+        values = pc.if_else(fine, values, pa.scalar(None, values.type))
+    return Converted(values=values, faults=faults)
+
+
+def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, ...]:
+    uncached = data & (column.kinds == Kind.UNCACHED)
+    faults = fault("cell.formula_no_cache", uncached, "the formula has no stored result", "a value")
+    if dataset.error_cells == "null":
+        return faults
+    errors = data & (column.kinds == Kind.ERROR)
+    return (*faults, *fault("cell.excel_error", errors, "the cell shows an error", "a value"))
+
+
+def _absent(column: Column, dataset: Dataset) -> Mask:
+    """Say which cells hold nothing, or one of the texts that mean nothing."""
+    known = pa.array([text.strip() for text in dataset.missing_values], pa.large_string())
+    named = truth(pc.is_in(pc.utf8_trim_whitespace(column.texts), value_set=known))
+    meant = column.has(Kind.TEXT, Kind.NUMBER)
+    absent: Mask = (column.kinds == Kind.EMPTY) | (named & meant)
+    return absent
+
+
+def convert(column: Column, live: Mask, field: Field, *, date1904: bool) -> Converted:
+    """Convert the cells at `live` to the field's type, without looking at its constraints."""
+    match field.type.kind:
+        case "string":
+            return convert_string(column, live, field, date1904=date1904)
+        case "integer":
+            return convert_integer(column, live, field)
+        case "number":
+            return convert_number(column, live, field)
+        case "decimal":
+            return convert_decimal(column, live, field)
+        case "boolean":
+            return convert_boolean(column, live, field)
+        case "date":
+            return convert_date(column, live, field, date1904=date1904)
+        case "datetime":
+            return convert_datetime(column, live, field, date1904=date1904)
+        case "time":
+            return convert_time(column, live, field)
+        case "duration":
+            return convert_duration(column, live, field)

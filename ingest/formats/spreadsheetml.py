@@ -1,0 +1,159 @@
+"""Workbooks in the XML of Excel 2003 (SpreadsheetML), mostly named xls: each cell by its declared type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from lxml import etree
+
+from ..cells import MAX_COLUMNS, Kind, SheetCells
+from ..columns.serials import iso_kind_and_serial
+from ..errors import rejected
+from .collector import CellCollector
+from .numberformat import format_kind
+from .textencoding import read_text
+from .xmltext import refuse_doctype
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..cells import Visibility
+    from ..spec import Limits
+
+_SS: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
+_X: Final = "{urn:schemas-microsoft-com:office:excel}"
+_KINDS: Final = {"String": Kind.TEXT, "Number": Kind.NUMBER, "Boolean": Kind.BOOLEAN, "Error": Kind.ERROR}
+_VISIBILITY: Final[dict[str, Visibility]] = {"SheetHidden": "hidden", "SheetVeryHidden": "veryhidden"}
+_FORMATS: Final = {
+    **dict.fromkeys(("Long Date", "Medium Date", "Short Date"), Kind.DATE),
+    **dict.fromkeys(("Long Time", "Medium Time", "Short Time"), Kind.TIME),
+    "General Date": Kind.DATETIME,
+    **dict.fromkeys(("Fixed", "Standard", "Currency", "Euro Currency", "Percent", "Scientific"), Kind.NUMBER),
+    **dict.fromkeys(("General", "General Number", "Yes/No", "True/False", "On/Off"), Kind.NUMBER),
+}
+"""The formats that have a name instead of a code (XML Spreadsheet Reference, ss:NumberFormat)."""
+_DATED: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION)
+_TIME_ONLY: Final = "1899-12-31T"
+"""The day under which a time of day alone is written."""
+
+
+class SpreadsheetMlBook:
+    """An open workbook; the whole document is in memory."""
+
+    def __init__(self, path: Path, limits: Limits) -> None:
+        self._limits = limits
+        content = read_text(path).encode("utf-8", "replace")
+        refuse_doctype(content, path.name)
+        start = content.find(b"?>") + 2 if content.lstrip()[:5] == b"<?xml" else 0
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True)
+        try:
+            root = etree.fromstring(content[start:], parser)
+        except (etree.XMLSyntaxError, ValueError) as error:
+            raise rejected("file.corrupt_xml", f"the workbook is not well-formed XML: {error}") from error
+        self._sheets = root.findall(f"{_SS}Worksheet")
+        self._date1904 = root.find(f"{_X}ExcelWorkbook/{_X}Date1904") is not None
+        self._styles = _style_kinds(root)
+
+    def close(self) -> None:
+        """Do nothing: the file was read at once."""
+
+    @property
+    def sheets(self) -> tuple[tuple[str, Visibility], ...]:
+        """The name and visibility of each worksheet, in the order of the tabs."""
+        return tuple(
+            (
+                sheet.get(f"{_SS}Name", ""),
+                _VISIBILITY.get(sheet.findtext(f"{_X}WorksheetOptions/{_X}Visible", ""), "visible"),
+            )
+            for sheet in self._sheets
+        )
+
+    def read(self, index: int) -> SheetCells:
+        """Return the cells of a sheet.
+
+        Raises:
+            FileRejectedError: a cell is outside of any sheet, or the cells span more than the limit.
+
+        """
+        cells = CellCollector(self.sheets[index][0], self._limits.cells)
+        for table in self._sheets[index].iterfind(f"{_SS}Table"):
+            self._read_table(table, cells)
+        return cells.sheet(date1904=self._date1904)
+
+    def _read_table(self, table: Any, cells: CellCollector) -> None:
+        columns = _column_styles(table)
+        row = -1
+        for element in table.iterfind(f"{_SS}Row"):
+            row = _place(element, row + 1)
+            column = -1
+            for cell in element.iterfind(f"{_SS}Cell"):
+                column = _place(cell, column + 1)
+                style = cell.get(f"{_SS}StyleID") or element.get(f"{_SS}StyleID") or columns.get(column)
+                found = self._read_cell(cell, self._styles.get(style or "Default", Kind.NUMBER))
+                if found is not None:
+                    cells.add(row, column, *found)
+                across, down = _number(cell, "MergeAcross"), _number(cell, "MergeDown")
+                cells.merge(row, column, down=down + 1, across=across + 1)
+                column += across
+            row += _number(element, "Span")
+
+    def _read_cell(self, cell: Any, shown: Kind) -> tuple[Kind, str] | None:
+        data = cell.find(f"{_SS}Data")
+        text = "" if data is None else "".join(data.itertext())
+        formula = cell.get(f"{_SS}Formula") is not None
+        if data is None or (not text and data.get(f"{_SS}Type") != "String"):
+            return (Kind.UNCACHED, "") if formula else None
+        name = data.get(f"{_SS}Type", "String")
+        if name == "DateTime":
+            return _moment(text, shown, date1904=self._date1904)
+        if name == "Number":
+            return shown, text.strip()
+        if name not in _KINDS:
+            raise rejected("file.corrupt_xml", f"the workbook has a cell of the unknown type {name!r}")
+        return (_KINDS[name], text) if text or formula else None
+
+
+def _style_kinds(root: Any) -> dict[str, Kind]:
+    """Return for each style whether it shows a number as such or as a date; a style may be based on another one."""
+    kinds: dict[str, Kind] = {}
+    for style in root.iterfind(f"{_SS}Styles/{_SS}Style"):
+        number_format = style.find(f"{_SS}NumberFormat")
+        if number_format is None:
+            kind = kinds.get(style.get(f"{_SS}Parent", "Default"), Kind.NUMBER)
+        else:
+            code = number_format.get(f"{_SS}Format", "General")
+            kind = _FORMATS[code] if code in _FORMATS else format_kind(code)
+        kinds[style.get(f"{_SS}ID", "")] = kind
+    return kinds
+
+
+def _column_styles(table: Any) -> dict[int, str]:
+    """Return the style of each column that has one."""
+    styles: dict[int, str] = {}
+    column = -1
+    for element in table.iterfind(f"{_SS}Column"):
+        column, span = _place(element, column + 1), _number(element, "Span")
+        if style := element.get(f"{_SS}StyleID"):
+            styles.update(dict.fromkeys(range(column, column + min(span, MAX_COLUMNS) + 1), style))
+        column += span
+    return styles
+
+
+def _place(element: Any, following: int) -> int:
+    return _number(element, "Index") - 1 if element.get(f"{_SS}Index") is not None else following
+
+
+def _number(element: Any, name: str) -> int:
+    text = element.get(f"{_SS}{name}", "0")
+    if not (text.isascii() and text.isdigit()):
+        raise rejected("file.corrupt_xml", f"the workbook has the {name} {text[:20]!r}")
+    return int(text)
+
+
+def _moment(text: str, shown: Kind, *, date1904: bool) -> tuple[Kind, str]:
+    if text.startswith(_TIME_ONLY):
+        kind, serial = iso_kind_and_serial(text.removeprefix(_TIME_ONLY).removesuffix(".000"), date1904=date1904)
+    else:
+        whole = text.removesuffix(".000").removesuffix("T00:00:00")
+        kind, serial = iso_kind_and_serial(whole, date1904=date1904)
+    return (shown if shown in _DATED and kind != Kind.TEXT else kind), serial

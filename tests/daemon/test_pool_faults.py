@@ -175,6 +175,7 @@ async def test_all_connections_are_replaced_after_a_restart_of_the_server(own_po
             pass
         assert database.stats().idle == 3
         own_postgres.restart_immediate()
+        await asyncio.sleep(0.2)  # lets the loop hear that the connections are closed
         async with database.read(), database.read(), database.read():
             during = database.stats()
             assert (during.used, during.idle, during.overflow) == (3, 0, 0)

@@ -13,13 +13,14 @@ from ..cells import CellBlock, Column, Kind, RowBlock, column_index, overlaid
 from ..errors import rejected
 from .sheetbytes import find_cells
 from .sheetcells import TYPES, RawCells, SheetContext, check_places, typed
-from .sheetrows import RawColumn, find_rows
+from .sheetrows import find_rows
 from .xmltext import plain_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .sheetparser import RawCell
+    from .sheetrows import FoundRows
 
 # A cell as nearly every writer puts it, from behind "<c " to the next one. Whatever is not of this form is left
 # to the XML parser, so the pattern may be strict: it matches to the end and hides nothing.
@@ -45,26 +46,28 @@ def read_chunk(chunk: bytes, context: SheetContext) -> CellBlock | RowBlock | No
     left = _read_cells(rows.left, context) if rows.left else None
     if rows.left and (left is None or not np.isin(left.rows, rows.left_rows).all()):
         return None
-    columns = {place: _column(column, context) for place, column in rows.columns.items()}
-    block = RowBlock(first=rows.first, rows=rows.rows, columns=columns)
-    last = max(columns, default=0)
-    check_places(np.array([block.first, block.last], np.int32), np.array([0, last], np.int32), context)
+    block = RowBlock(first=rows.first, rows=rows.rows, columns=_columns(rows, context))
+    check_places(np.array([block.first, block.last], np.int32), np.array(rows.columns, np.int32), context)
     return block if left is None else overlaid(block, left)
 
 
-def _column(column: RawColumn, context: SheetContext) -> Column:
-    raw = RawCells(
-        codes=column.codes,
-        names=TYPES,
-        styles=column.styles,
-        formulas=column.formulas,
-        values=plain_texts(_utf8(column.values, context), column.preserve),
-    )
-    kinds, texts = typed(raw, context)
-    empty = kinds == Kind.EMPTY
-    if empty.any():
-        texts = pc.if_else(pa.array(empty), pa.scalar(None, pa.large_string()), texts)
-    return Column(kinds=kinds, texts=texts)
+def _columns(rows: FoundRows, context: SheetContext) -> dict[int, Column]:
+    texts = plain_texts(_utf8(rows.values, context), rows.preserve.ravel())
+    columns: dict[int, Column] = {}
+    for line, place in enumerate(rows.columns):
+        raw = RawCells(
+            codes=rows.codes[line],
+            names=TYPES,
+            styles=rows.styles[line],
+            formulas=rows.formulas[line],
+            values=texts[line * rows.rows : (line + 1) * rows.rows],
+        )
+        kinds, values = typed(raw, context)
+        empty = kinds == Kind.EMPTY
+        if empty.any():
+            values = pc.if_else(pa.array(empty), pa.scalar(None, pa.large_string()), values)
+        columns[place] = Column(kinds=kinds, texts=values)
+    return columns
 
 
 def _utf8(values: pa.LargeBinaryArray, context: SheetContext) -> pa.LargeStringArray:

@@ -18,6 +18,8 @@ from ..cells import column_index
 from .sheetcells import TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
@@ -29,6 +31,9 @@ _ROWS_OF_A_CHUNK: Final = 200
 """Of fewer rows, all cells at once are read faster than each column by itself."""
 _PADDING: Final = 4096
 """No stretch between two values may be longer: looking ahead must not leave the bytes."""
+_WORD: Final = 16
+_BATCH_BYTES: Final = 1 << 20
+"""What is compared at once should stay in a core's own cache."""
 _MOST_DIGITS: Final = 7
 _ROW_TAG: Final = b'<row r="'
 _CELL: Final = re.compile(
@@ -46,26 +51,22 @@ _CODES: Final = {name.encode(): code for code, name in enumerate(TYPES) if name 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RawColumn:
-    """One column of a chunk from its first row to its last: types (places in `TYPES`), styles, and the values as bytes.
+class FoundRows:
+    """What was read of a chunk, from the 0-based row `first` on, and the XML of the rows left over.
 
-    Where a row has no such cell, or was left to others, the value is empty.
+    `columns` are the 0-based sheet columns; types (places in `TYPES`), styles and marks have a line for each of them
+    and a place for each row, the values lie column after column. Where a row has no such cell, or was left to others,
+    the value is empty.
     """
 
+    first: int
+    rows: int
+    columns: tuple[int, ...]
     codes: NDArray[np.int8]
     styles: NDArray[np.int32]
     formulas: Mask
     preserve: Mask
     values: pa.LargeBinaryArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundRows:
-    """What was read of a chunk: dense columns from the 0-based row `first` on, and the XML of the rows left over."""
-
-    first: int
-    rows: int
-    columns: dict[int, RawColumn]
     left_rows: NDArray[np.int64]
     left: bytes
 
@@ -152,22 +153,25 @@ def find_rows(chunk: bytes) -> FoundRows | None:
     height = int(numbers[-1] - numbers[0]) + 1
     if height > 4 * len(numbers):
         return None
-    columns = _Columns(found, height)
+    parts: list[_Part] = []
     left = np.ones(len(numbers), np.bool_)
     _, groups, sizes = np.unique(found.tag_count * 10 + digits, return_inverse=True, return_counts=True)
     for group in np.flatnonzero(sizes >= _ROWS_OF_A_SHAPE).tolist():
         rows = np.flatnonzero(groups == group)
         shape = _shape_of(found, int(rows[0]), int(digits[rows[0]]))
         if shape is not None:
-            good, places = _places(found, shape, rows, int(digits[rows[0]]))
+            good, starts, ends = _places(found, shape, rows, int(digits[rows[0]]))
             left[rows[good]] = False
-            columns.add(shape, numbers[rows[good]] - numbers[0], places)
-    if left.all():
+            parts.append(_Part(shape=shape, rows=numbers[rows[good]] - numbers[0], starts=starts, ends=ends))
+    columns = tuple(sorted({cell.column for part in parts for cell in part.shape.cells}))
+    if not columns:
         return None
-    return FoundRows(
+    return _gathered(
+        found,
+        parts,
+        columns,
         first=int(numbers[0]) - 1,
-        rows=height,
-        columns=columns.finish(),
+        height=height,
         left_rows=numbers[left] - 1,
         left=b"".join(
             [chunk[start:end] for start, end in zip(found.start[left].tolist(), found.end[left].tolist(), strict=True)]
@@ -253,94 +257,118 @@ class _ShapeBuilder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """Where the values of the rows of a shape begin and end, for each of its stretches but the last."""
+class _Part:
+    """The rows of one shape (0-based in the chunk), and where their values begin and end: a line for each value."""
 
-    starts: list[Places]
-    ends: list[Places]
+    shape: _Shape
+    rows: NDArray[np.int64]
+    starts: Places
+    ends: Places
 
 
-def _places(chunk: _Chunk, shape: _Shape, rows: NDArray[np.int64], digits: int) -> tuple[Mask, _Found]:
-    """Return which of the rows really have the shape, and the places of the values of those."""
+def _places(chunk: _Chunk, shape: _Shape, rows: NDArray[np.int64], digits: int) -> tuple[Mask, Places, Places]:
+    """Return which of the rows really have the shape, and where the values of those begin and end."""
     good = np.ones(len(rows), np.bool_)
     if not shape.stretches:
-        return good, _Found(starts=[], ends=[])
-    first_tag = chunk.first_tag[rows]
-    number = chunk.texts(chunk.start[rows] + len(_ROW_TAG), digits).view(np.uint8).reshape(len(rows), digits)
-    begins = [chunk.tags[first_tag + stretch.tag] for stretch in shape.stretches]
+        return good, np.empty((0, len(rows)), np.int64), np.empty((0, len(rows)), np.int64)
+    tags = np.array([stretch.tag for stretch in shape.stretches])
+    begins = chunk.tags[chunk.first_tag[rows] + tags[:, np.newaxis]]
+    ends = begins + np.array([len(stretch.text) for stretch in shape.stretches])[:, np.newaxis]
     # The row's own tag may have any attributes, but must end where the first stretch begins.
-    good &= chunk.at[begins[0] - 1] == ord(">")
-    for begin, stretch in zip(begins, shape.stretches, strict=True):
-        _compare(chunk.texts(begin, len(stretch.text)), stretch, number, good)
-    ends = [begin + len(stretch.text) for begin, stretch in zip(begins, shape.stretches, strict=True)]
-    good &= ends[-1] == chunk.end[rows]
+    good &= (chunk.at[begins[0] - 1] == ord(">")) & (ends[-1] == chunk.end[rows])
+    number = chunk.texts(chunk.start[rows] + len(_ROW_TAG), digits).view(np.uint8).reshape(len(rows), digits)
+    for some, width in _batches(shape.stretches, len(rows)):
+        found = chunk.texts(begins[some], width).view(np.uint8).reshape(len(some), len(rows), width)
+        _compare(found, [shape.stretches[place] for place in some], number, good)
     if not good.all():
-        begins, ends = [begin[good] for begin in begins], [end[good] for end in ends]
-    return good, _Found(starts=ends[:-1], ends=begins[1:])
+        begins, ends = begins[:, good], ends[:, good]
+    return good, ends[:-1], begins[1:]
 
 
-def _compare(texts: NDArray[np.bytes_], stretch: _Stretch, number: NDArray[np.uint8], good: Mask) -> None:
-    """Clear `good` where another text stands than the stretch with the row's own number in its places."""
-    expected = np.empty((len(texts), len(stretch.text)), np.uint8)
-    expected[:] = np.frombuffer(stretch.text, np.uint8)
-    for place in stretch.numbers:
-        expected[:, place : place + number.shape[1]] = number
-    found = texts.view(np.uint8).reshape(expected.shape)
+def _batches(stretches: Sequence[_Stretch], rows: int) -> Iterator[tuple[list[int], int]]:
+    """Yield places of stretches of about the same length, and the bytes to compare: as many at once as caches hold."""
+    by_width: dict[int, list[int]] = {}
+    for place, stretch in enumerate(stretches):
+        by_width.setdefault(-(-len(stretch.text) // _WORD) * _WORD, []).append(place)
+    for width, places in by_width.items():
+        most = max(1, _BATCH_BYTES // (width * rows))
+        for start in range(0, len(places), most):
+            yield places[start : start + most], width
+
+
+def _compare(found: NDArray[np.uint8], stretches: Sequence[_Stretch], number: NDArray[np.uint8], good: Mask) -> None:
+    """Clear `good` for rows in which another text stands than the stretches, the row's own number in its places.
+
+    `found` has for each stretch and each row the bytes that begin where the stretch should; it is used up.
+    """
+    width = found.shape[2]
+    texts = np.zeros((len(stretches), width), np.uint8)
+    meant = np.zeros((len(stretches), width), np.uint8)
+    for line, stretch in enumerate(stretches):
+        texts[line, : len(stretch.text)] = np.frombuffer(stretch.text, np.uint8)
+        meant[line, : len(stretch.text)] = 255
+    expected = np.empty_like(found)
+    expected[:] = texts[:, np.newaxis]
+    for line, stretch in enumerate(stretches):
+        for place in stretch.numbers:
+            expected[line, :, place : place + number.shape[1]] = number
+    other = found.view(np.uint64)
+    other ^= expected.view(np.uint64)
+    other &= meant.view(np.uint64)[:, np.newaxis]
     # All at once first: as a rule they are the same, and then nobody has to ask which one is not.
-    if not np.array_equal(found, expected):
-        good &= (found == expected).all(axis=1)
+    if other.any():
+        good &= ~other.any(axis=(0, 2))
 
 
-class _Columns:
-    """Gathers where the values of each column lie, shape by shape, and cuts them out at the end."""
+def _gathered(
+    chunk: _Chunk,
+    parts: Sequence[_Part],
+    columns: tuple[int, ...],
+    *,
+    first: int,
+    height: int,
+    left_rows: NDArray[np.int64],
+    left: bytes,
+) -> FoundRows:
+    """Put the shapes' values into the columns of the chunk, and cut them all out at once."""
+    size = (len(columns), height)
+    starts, ends = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    codes, styles = np.zeros(size, np.int8), np.zeros(size, np.int32)
+    formulas, preserve = np.zeros(size, np.bool_), np.zeros(size, np.bool_)
+    line_of = {column: line for line, column in enumerate(columns)}
+    for part in parts:
+        cells = part.shape.cells
+        lines = np.array([line_of[cell.column] for cell in cells], np.int64)[:, np.newaxis]
+        codes[lines, part.rows] = np.array([cell.code for cell in cells], np.int8)[:, np.newaxis]
+        styles[lines, part.rows] = np.array([cell.style for cell in cells], np.int32)[:, np.newaxis]
+        formulas[lines, part.rows] = np.array([cell.formula for cell in cells], np.bool_)[:, np.newaxis]
+        preserve[lines, part.rows] = np.array([cell.preserve for cell in cells], np.bool_)[:, np.newaxis]
+        valued = np.array([cell.value is not None for cell in cells], np.bool_)
+        values = np.array([cell.value for cell in cells if cell.value is not None], np.int64)
+        starts[lines[valued], part.rows] = part.starts[values]
+        ends[lines[valued], part.rows] = part.ends[values]
+    return FoundRows(
+        first=first,
+        rows=height,
+        columns=columns,
+        codes=codes,
+        styles=styles,
+        formulas=formulas,
+        preserve=preserve,
+        values=_cut(chunk, starts.ravel(), ends.ravel()),
+        left_rows=left_rows,
+        left=left,
+    )
 
-    def __init__(self, chunk: _Chunk, height: int) -> None:
-        self._chunk, self._height = chunk, height
-        self._starts: dict[int, Places] = {}
-        self._ends: dict[int, Places] = {}
-        self._codes: dict[int, NDArray[np.int8]] = {}
-        self._styles: dict[int, NDArray[np.int32]] = {}
-        self._flags: dict[int, NDArray[np.int8]] = {}
 
-    def add(self, shape: _Shape, rows: NDArray[np.int64], found: _Found) -> None:
-        """Note the values of rows (0-based in the chunk) of a shape."""
-        for cell in shape.cells:
-            if cell.column not in self._starts:
-                self._starts[cell.column] = np.zeros(self._height, np.int64)
-                self._ends[cell.column] = np.zeros(self._height, np.int64)
-                self._codes[cell.column] = np.zeros(self._height, np.int8)
-                self._styles[cell.column] = np.zeros(self._height, np.int32)
-                self._flags[cell.column] = np.zeros(self._height, np.int8)
-            if cell.value is not None:
-                self._starts[cell.column][rows] = found.starts[cell.value]
-                self._ends[cell.column][rows] = found.ends[cell.value]
-            self._codes[cell.column][rows] = cell.code
-            self._styles[cell.column][rows] = cell.style
-            self._flags[cell.column][rows] = cell.formula + 2 * cell.preserve
-
-    def finish(self) -> dict[int, RawColumn]:
-        """Return the columns."""
-        return {
-            column: RawColumn(
-                codes=self._codes[column],
-                styles=self._styles[column],
-                formulas=(flags & 1).astype(np.bool_),
-                preserve=(flags & 2).astype(np.bool_),
-                values=self._cut(self._starts[column], self._ends[column]),
-            )
-            for column, flags in self._flags.items()
-        }
-
-    def _cut(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
-        """Return the bytes between places: every second element of the array that all the places together make."""
-        offsets = np.empty(2 * len(starts), np.int64)
-        offsets[::2], offsets[1::2] = starts, ends
-        if not ends[-1]:
-            # Arrow wants the last place to be behind the first one, although nobody takes this empty value from there.
-            offsets[-2:] = len(self._chunk.bytes)
-        pieces = pa.LargeBinaryArray.from_buffers(
-            pa.large_binary(),
-            len(offsets) - 1,
-            [None, pa.py_buffer(offsets), pa.py_buffer(self._chunk.bytes)],
-        )
-        return pieces.take(pa.array(np.arange(0, len(offsets), 2)))
+def _cut(chunk: _Chunk, starts: Places, ends: Places) -> pa.LargeBinaryArray:
+    """Return the bytes between places: every second element of the array that all the places together make."""
+    offsets = np.empty(2 * len(starts), np.int64)
+    offsets[::2], offsets[1::2] = starts, ends
+    if not ends[-1]:
+        # Arrow wants the last place to be behind the first one, although nobody takes this empty value from there.
+        offsets[-2:] = len(chunk.bytes)
+    pieces = pa.LargeBinaryArray.from_buffers(
+        pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(chunk.bytes)]
+    )
+    return pieces.take(pa.array(np.arange(0, len(offsets), 2)))

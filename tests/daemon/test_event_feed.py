@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from daemon import event_feed
 from daemon.store.job_queries import JobEvent
+from daemon.web import event_feed
 from daemon.web.event_feed import EventFeed, ListenerBehindError
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 
-from daemon import usage
+from daemon.telemetry import usage
 from daemon.telemetry.usage import UsageMeter
 
 

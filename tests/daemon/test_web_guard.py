@@ -19,8 +19,8 @@ import pytest
 from certificates import Authority, Pair
 from prometheus_client import CollectorRegistry, Gauge
 
-from daemon import web_guard
 from daemon.exporter import Exporter
+from daemon.telemetry import web_guard
 from daemon.telemetry.web_guard import WebGuard
 
 Serve = Callable[[str], AbstractAsyncContextManager["Client"]]

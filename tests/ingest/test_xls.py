@@ -11,8 +11,8 @@ import pytest
 import xlwt
 from msoffcrypto.format.ooxml import OOXMLFile
 
-from ingest import xls
 from ingest.errors import FileRejectedError
+from ingest.formats import xls
 from ingest.grid import read_grid, read_sheets
 
 if TYPE_CHECKING:

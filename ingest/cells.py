@@ -259,7 +259,16 @@ def _sparse(block: RowBlock) -> CellBlock:
 
 
 def _dense(cells: CellBlock) -> RowBlock:
-    return overlaid(RowBlock(first=cells.first, rows=0, columns={}), cells)
+    first, last = cells.first, cells.last
+    columns: dict[int, Column] = {}
+    for place, (rows, kinds, texts) in _by_column(cells).items():
+        column = Column(kinds=kinds, texts=texts)
+        if len(rows) != last - first + 1 or bool((np.diff(rows) != 1).any()):
+            index = np.full(last - first + 1, -1, np.int64)
+            index[rows - first] = np.arange(len(rows))
+            column = _taken(column, index)
+        columns[place] = column
+    return RowBlock(first=first, rows=last - first + 1, columns=columns)
 
 
 def _by_column(cells: CellBlock) -> dict[int, tuple[NDArray[Any], NDArray[np.uint8], pa.LargeStringArray]]:

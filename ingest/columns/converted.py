@@ -34,7 +34,7 @@ class Converted:
 
 def fault(code: str, where: NDArray[np.bool_], message: str, expected: str) -> tuple[Fault, ...]:
     """Return the fault of the cells at `where`; nothing if there is none."""
-    index = np.flatnonzero(where)
+    index = where.nonzero()[0]
     return (Fault(code=code, index=index, message=message, expected=expected),) if len(index) else ()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,6 +75,8 @@ def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, 
 
 
 def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, ...]:
+    if not column.has(Kind.ERROR, Kind.UNCACHED).any():
+        return ()
     uncached = data & (column.kinds == Kind.UNCACHED)
     faults = fault("cell.formula_no_cache", uncached, "the formula has no stored result", "a value")
     if dataset.error_cells == "null":
@@ -84,11 +87,16 @@ def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, 
 
 def _absent(column: Column, dataset: Dataset) -> Mask:
     """Say which cells hold nothing, or one of the texts that mean nothing."""
-    known = pa.array([text.strip() for text in dataset.missing_values], pa.large_string())
+    known = _trimmed(dataset.missing_values)
     named = truth(pc.is_in(pc.utf8_trim_whitespace(column.texts), value_set=known))
     meant = column.has(Kind.TEXT, Kind.NUMBER)
     absent: Mask = (column.kinds == Kind.EMPTY) | (named & meant)
     return absent
+
+
+@lru_cache(maxsize=16)
+def _trimmed(texts: tuple[str, ...]) -> pa.LargeStringArray:
+    return pa.array([text.strip() for text in texts], pa.large_string())
 
 
 def convert(column: Column, live: Mask, field: Field, *, date1904: bool) -> Converted:

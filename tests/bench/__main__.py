@@ -183,11 +183,17 @@ def main() -> None:
             report = measure(daemon, postgres, given, console)
         finally:
             daemon.stop()
+        keep(report)
+        show(report, console)
+        draw(report)
         report["executors"] = executors.measure(postgres, console, fast=given.fast)
-    show(report, console)
+    keep(report)
     executors.show(report["executors"], console)
+
+
+def keep(report: dict[str, Any]) -> None:
+    """Write the figures down; after each part, for the second one takes as long as the first."""
     (ROOT / "docs" / "bench.json").write_text(json.dumps(report, indent=2) + "\n")
-    draw(report)
 
 
 def measure(daemon: Daemon, postgres: Postgres, given: argparse.Namespace, console: Console) -> dict[str, Any]:

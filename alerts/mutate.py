@@ -37,6 +37,8 @@ COMPUTED: Final = re.compile(r"\s*(?:[\d.]+ \* )?scalar\(")
 """A limit that is itself computed: no ratio of rates meets it exactly, so nothing tells `>` from `>=` there."""
 JOINED: Final = {"and": "or", "or": "and"}
 DURATIONS: Final = ("for", "keep_firing_for")
+PROMTOOL_SECONDS: Final = 300
+"""A batch takes a few; nobody waits for one that hangs."""
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 EXEMPT: Final = {"HeadgateWatchdog"}
 """Fires whatever its number is."""
@@ -213,6 +215,7 @@ def noticed(path: Path) -> set[int]:
         capture_output=True,
         text=True,
         check=False,
+        timeout=PROMTOOL_SECONDS,
     )
     said = done.stdout + done.stderr
     if re.search(r"parse error|, err: ", said):

@@ -7,6 +7,7 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import aclosing
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -23,7 +24,6 @@ STREAM_SECONDS: Final = 45.0
 """How long the event stream may be silent; the daemon sends a comment more often than that."""
 RECONNECTIONS: Final = 10
 RECONNECT_SECONDS: Final = 1.0
-UNAUTHORIZED: Final = 401
 
 Progress = Callable[[int], None]
 
@@ -38,7 +38,8 @@ class DaemonError(HeadgateError):
     @property
     def refused(self) -> bool:
         """Whether the daemon looked at the request and would not have it: others may still be fine."""
-        return self.status is not None and 400 <= self.status < 500 and self.status != UNAUTHORIZED  # noqa: PLR2004
+        asked_wrongly = HTTPStatus.BAD_REQUEST <= (self.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
+        return asked_wrongly and self.status != HTTPStatus.UNAUTHORIZED
 
 
 class Client:
@@ -147,7 +148,7 @@ class Client:
             try:
                 return await self.job(job_id)
             except DaemonError as error:
-                if error.refused or error.status == UNAUTHORIZED:
+                if error.refused or error.status == HTTPStatus.UNAUTHORIZED:
                     raise
             await asyncio.sleep(RECONNECT_SECONDS)
         return await self.job(job_id)
@@ -204,7 +205,7 @@ class Client:
         )
 
     def _problem(self, body: Mapping[str, Any], response: aiohttp.ClientResponse) -> DaemonError:
-        if response.status == UNAUTHORIZED:
+        if response.status == HTTPStatus.UNAUTHORIZED:
             return DaemonError(
                 f"the daemon at {self._url} does not know the token of {self._token_file}; name the configuration "
                 "that it runs with by -c",

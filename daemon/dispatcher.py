@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from .executors import Envelope, Executors
     from .ledger import Ledger
     from .metrics import Metrics
-    from .settings import LedgerSettings
+    from .retry import RetryPolicy
     from .spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -53,33 +52,6 @@ LOADS_BESIDE_PARSES: Final = 2
 """Jobs in flight beyond the CPU workers: while one file is loaded, the worker is parsing the next."""
 LOADING_TOLD_SECONDS: Final = 0.1
 """After so long a parse it is told that the load begins: people watch, and a transaction more is nothing beside it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryPolicy:
-    """How often an attempt is repeated, and after what pause (exponential, full jitter)."""
-
-    max_attempts: int
-    max_crashes: int
-    max_lost_leases: int
-    backoff_seconds: float
-    backoff_max_seconds: float
-
-    @classmethod
-    def of(cls, ledger: LedgerSettings) -> Self:
-        """Return the policy that the settings ask for."""
-        return cls(
-            max_attempts=ledger.max_attempts,
-            max_crashes=ledger.max_crashes,
-            max_lost_leases=ledger.max_lost_leases,
-            backoff_seconds=ledger.backoff_seconds,
-            backoff_max_seconds=ledger.backoff_max_seconds,
-        )
-
-    def delay_seconds(self, attempt: int) -> float:
-        """Return a random pause up to the exponential bound: "full jitter" of the AWS Architecture Blog, 2015."""
-        bound = min(self.backoff_max_seconds, self.backoff_seconds * 2 ** max(0, attempt - 1))
-        return random.uniform(0, bound)  # noqa: S311  # spreads load, guards nothing
 
 
 class _RolledBackError(Exception):
@@ -285,7 +257,7 @@ class Dispatcher:
         assert job.lease_token is not None  # noqa: S101  # a claim sets it
         folder = self._spool.work_folder(job.spool_key, job.lease_token)
         try:
-            envelope = await self._parse(job, dataset, folder)
+            envelope = await self._parse(job, dataset, self._spool.source(job.spool_key), folder)
         except FileRejectedError as error:
             return await self._finish(job, refused_file(error.record))
         # A clean file has no records: no thread needs to look for them.
@@ -294,14 +266,13 @@ class Dispatcher:
             return await self._finish(job, refused_parse(envelope, envelope.value.rejection, records))
         return await self._load(job, dataset, envelope, records, folder / ACCEPTED_FILE)
 
-    async def _parse(self, job: Job, dataset: Dataset, folder: Path) -> Envelope:
-        assert job.spool_key is not None  # noqa: S101  # looked at by the caller
+    async def _parse(self, job: Job, dataset: Dataset, source: Path, folder: Path) -> Envelope:
         limits = dataset.limits
         memory = min(limits.worker_mb << 20, self._executors.limits.worker_memory_bytes)
         try:
             return await self._executors.submit_cpu(
                 parse_workbook,
-                self._spool.source(job.spool_key),
+                source,
                 dataset,
                 folder,
                 job.file,

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .config_layers import leaves
-from .dispatcher import RetryPolicy
 from .errors import HeadgateError
 from .logs import configure_logging
 from .pools.sizes import detect_machine, executor_limits
 from .retention import Limits
+from .retry import RetryPolicy
 from .web.auth import load_tokens
 from .web.task_routes import registered_tasks
 

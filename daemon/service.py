@@ -14,7 +14,7 @@ from .api import Api
 from .components import Failures, running
 from .config import pool_sizes
 from .database import Database
-from .dispatcher import Dispatcher, RetryPolicy
+from .dispatcher import Dispatcher
 from .executors import Executors
 from .exporter import Exporter
 from .folders.filing import Filing
@@ -29,6 +29,7 @@ from .pools.sizes import detect_machine, executor_limits
 from .pruning import Pruning
 from .reload import LiveParts, Reloader
 from .retention import Limits, Retention
+from .retry import RetryPolicy
 from .signals import StopRequest, captured_signals
 from .spool import Spool
 from .store.job_queries import JobQueries

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pickle
 import time
 import traceback
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from .pools import confinement, frames, thrift
+from .pools import answers, confinement, frames, thrift
 from .pools.footprint import Footprint
 
 if TYPE_CHECKING:
@@ -20,22 +20,22 @@ _KEPT_BYTES: Final = 64 << 20
 
 def serve(connection: socket.socket, memory_bytes: int) -> None:
     """Run tasks until the daemon closes the socket."""
-    confinement.limit_process(memory_bytes)
+    limits = confinement.limit_process(memory_bytes)
     footprint = Footprint()
     stream = connection.makefile("rb")
     resting_bytes = footprint.resident_bytes()
-    _send(connection, {"event": "ready"})
+    _send(connection, frames.Frame(frames.READY))
+    begun = b"".join(frames.pack(frames.Frame(frames.BEGUN)))
     while (task := frames.read(stream)) is not None:
-        # From here on the task counts as begun: the daemon gives it to nobody else.
-        connection.sendall(frames.SIGN)
-        _send(connection, *_run(task, footprint))
+        connection.sendall(begun)
+        _send(connection, _run(task, footprint, limits))
         # Only now, for nobody has to wait for it.
         if footprint.resident_bytes() - resting_bytes > _KEPT_BYTES:
             thrift.give_back()
 
 
-def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") -> None:
-    start, rest = frames.pack(header, body)
+def _send(connection: socket.socket, frame: frames.Frame) -> None:
+    start, rest = frames.pack(frame)
     if len(rest) <= _JOINED_BYTES:
         connection.sendall(start + rest)  # one call to the kernel, which is what a small answer costs
     else:
@@ -43,47 +43,50 @@ def _send(connection: socket.socket, header: dict[str, Any], body: bytes = b"") 
         connection.sendall(rest)
 
 
-def _run(task: frames.Frame, footprint: Footprint) -> tuple[dict[str, Any], bytes]:
+def _run(task: frames.Frame, footprint: Footprint, limits: confinement.TaskLimits) -> frames.Frame:
     footprint.reset_peak()
-    cpu_before, started = footprint.cpu_seconds(), time.perf_counter()
+    (cpu_before, _), started = footprint.used(), time.perf_counter()
+    memory_bytes, cpu_seconds, *_ = task.numbers
     try:
+        limits.lower(memory_bytes=int(memory_bytes), cpu_seconds=cpu_before + cpu_seconds)
         try:
-            confinement.limit_task(task.header["memory_bytes"], task.header["cpu_seconds"])
-            header, body = _call(task.body)
+            kind, body = frames.DONE, _call(task.body)
         finally:
-            confinement.unlimit_memory()
+            limits.raise_memory()
     except BaseException as error:  # noqa: BLE001 - whatever a task raises is for its caller
-        header, body = _failure(error)
-    header["wall_seconds"] = time.perf_counter() - started
-    header["cpu_seconds"] = footprint.cpu_seconds() - cpu_before
-    header["peak_rss_bytes"] = footprint.peak_resident_bytes()
-    header["rss_bytes"] = footprint.resident_bytes()
-    return header, body
+        kind, body = frames.FAILED, _failure(error)
+    seconds = time.perf_counter() - started
+    cpu_after, peak = footprint.used()
+    return frames.Frame(kind, body, (seconds, cpu_after - cpu_before, peak, footprint.resident_bytes()))
 
 
-def _call(body: bytes) -> tuple[dict[str, Any], bytes]:
+class _CannotBeSentError(Exception):
+    """The task's result cannot be pickled."""
+
+
+def _call(body: bytes) -> bytes:
     function, args, kwargs = pickle.loads(body)  # noqa: S301 - it comes from the daemon, over a private socket
     value = function(*args, **kwargs)
     try:
-        return {"event": "ok"}, pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - any __reduce__ may raise anything
+    except Exception as error:
         text = f"the task returned a {type(value).__name__} that cannot be sent back: {error}"
-        return {"event": "error", "text": text}, b""
+        raise _CannotBeSentError(text) from error
 
 
-def _failure(error: BaseException) -> tuple[dict[str, Any], bytes]:
-    """Send the error itself where that survives pickling both ways, its text in any case."""
-    header = {
-        "event": "error",
-        "text": "".join(traceback.format_exception_only(error)).strip(),
-        "traceback": "".join(traceback.format_exception(error)),
-        "memory": isinstance(error, MemoryError),
-    }
-    # SystemExit, KeyboardInterrupt and CancelledError would be taken by the daemon for its own.
-    body = _pickled(error) if isinstance(error, Exception) else b""
-    return header, body
+def _failure(error: BaseException) -> bytes:
+    """Return the text of an error, and the error itself where that survives pickling both ways."""
+    if isinstance(error, _CannotBeSentError):
+        return answers.pack_error(text=str(error))
+    return answers.pack_error(
+        text="".join(traceback.format_exception_only(error)).strip(),
+        trace="".join(traceback.format_exception(error)),
+        memory=isinstance(error, MemoryError),
+        # SystemExit, KeyboardInterrupt and CancelledError would be taken by the daemon for its own.
+        pickled=_pickled(error) if isinstance(error, Exception) else b"",
+    )
 
 
 def _pickled(error: Exception) -> bytes:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TaskFailedError, TaskNotPicklableError
+from . import frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,32 +57,40 @@ def _not_picklable(function: Callable[..., Any], name: str, error: Exception) ->
 
 def unpack(answer: Frame, name: str) -> Envelope:
     """Return the envelope, or raise the task's own error; TaskFailedError when that cannot be carried over."""
-    header = answer.header
-    if header["event"] != "ok":
-        raise _error(answer, name)
+    if answer.kind != frames.DONE:
+        raise _error(answer.body, name)
     try:
         value = _load(answer.body)
     except Exception as error:
         raise TaskFailedError(f"{name} returned what cannot be read back: {error}") from error
-    return Envelope(
-        value=value,
-        wall_seconds=header["wall_seconds"],
-        cpu_seconds=header["cpu_seconds"],
-        peak_rss_bytes=header["peak_rss_bytes"],
-    )
+    wall_seconds, cpu_seconds, peak_bytes, _ = answer.numbers
+    return Envelope(value=value, wall_seconds=wall_seconds, cpu_seconds=cpu_seconds, peak_rss_bytes=int(peak_bytes))
 
 
-def _error(answer: Frame, name: str) -> Exception:
+def pack_error(*, text: str, trace: str = "", memory: bool = False, pickled: bytes = b"") -> bytes:
+    """Return the body of a failed answer: what went wrong as a line of JSON, then the error itself, if it can be."""
+    told = json.dumps({"text": text, "traceback": trace, "memory": memory})
+    return told.encode() + b"\n" + pickled
+
+
+def out_of_memory(answer: Frame) -> bool:
+    """Say whether the task failed for want of memory."""
+    return answer.kind == frames.FAILED and bool(json.loads(answer.body.partition(b"\n")[0])["memory"])
+
+
+def _error(body: bytes, name: str) -> Exception:
+    line, _, pickled = body.partition(b"\n")
+    told = json.loads(line)
     error: Exception | None = None
-    if answer.body:
+    if pickled:
         try:
-            loaded = _load(answer.body)
+            loaded = _load(pickled)
         except Exception:  # noqa: BLE001 - an error that cannot be read back is told by its text
             loaded = None
         error = loaded if isinstance(loaded, Exception) else None
     if error is None:
-        error = TaskFailedError(f"{name} failed: {answer.header['text']}")
-    if trace := answer.header.get("traceback"):
+        error = TaskFailedError(f"{name} failed: {told['text']}")
+    if trace := told["traceback"]:
         error.add_note(f"In the worker process:\n{trace}")
     return error
 

@@ -60,33 +60,45 @@ def give_way() -> None:
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
-def limit_process(memory_bytes: int) -> None:
+class TaskLimits:
+    """What the next task may use: soft limits, below the hard ones that the process has for its whole life."""
+
+    def __init__(self) -> None:
+        # Asked once: every task passes here twice.
+        self._memory_bytes = resource.getrlimit(resource.RLIMIT_AS)[1]
+        self._cpu_seconds = resource.getrlimit(resource.RLIMIT_CPU)[1]
+
+    def lower(self, *, memory_bytes: int, cpu_seconds: float) -> None:
+        """Hold a task to so much address space, and the process to so much CPU time since it began."""
+        _set(resource.RLIMIT_CPU, _lower(math.ceil(cpu_seconds), self._cpu_seconds), self._cpu_seconds)
+        _set(resource.RLIMIT_AS, _lower(memory_bytes, self._memory_bytes), self._memory_bytes)
+
+    def raise_memory(self) -> None:
+        """Raise the limit of memory again, so that the answer can be built and the next task awaited."""
+        _set(resource.RLIMIT_AS, self._memory_bytes, self._memory_bytes)
+
+
+def limit_process(memory_bytes: int) -> TaskLimits:
     """Set the limits that hold for the worker's whole life."""
-    _limit(resource.RLIMIT_CORE, 0, 0)
-    _limit(resource.RLIMIT_FSIZE, _FILE_BYTES_MAX, _FILE_BYTES_MAX)
-    _limit(resource.RLIMIT_NOFILE, _OPEN_FILES_MAX, _OPEN_FILES_MAX)
     ceiling = memory_bytes + _REPORT_RESERVE_BYTES
-    _limit(resource.RLIMIT_AS, ceiling, ceiling)
+    for kind, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, _FILE_BYTES_MAX),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES_MAX),
+        (resource.RLIMIT_AS, ceiling),
+    ):
+        # Never beyond what the system already allows.
+        allowed = _lower(most, resource.getrlimit(kind)[1])
+        _set(kind, allowed, allowed)
+    return TaskLimits()
 
 
-def limit_task(memory_bytes: int, cpu_seconds: float) -> None:
-    """Set the soft limits for the next task; CPU time counts from now, for a worker runs many tasks."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _limit(resource.RLIMIT_CPU, math.ceil(used.ru_utime + used.ru_stime + cpu_seconds), None)
-    _limit(resource.RLIMIT_AS, memory_bytes, None)
-
-
-def unlimit_memory() -> None:
-    """Raise the soft limit of memory again, so that the answer can be built and the next task awaited."""
-    _limit(resource.RLIMIT_AS, resource.getrlimit(resource.RLIMIT_AS)[1], None)
-
-
-def _limit(kind: int, soft: int, hard: int | None) -> None:
-    """Lower a limit, never beyond what the system already allows; a system that refuses the limit goes without."""
-    ceiling = resource.getrlimit(kind)[1]
-    hard = ceiling if hard is None else _lower(hard, ceiling)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(kind, (_lower(soft, hard), hard))
+def _set(kind: int, soft: int, hard: int) -> None:
+    """Set a limit; a system that refuses it goes without."""
+    try:
+        resource.setrlimit(kind, (soft, hard))
+    except (OSError, ValueError):
+        return
 
 
 def _lower(first: int, second: int) -> int:

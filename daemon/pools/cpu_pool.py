@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import PoolClosedError, TaskTimeoutError, WorkerCrashedError, WorkerLostError, WorkerStartError
-from . import answers
+from . import answers, frames
 from .pool_stats import RESTART_REASONS
 from .worker_process import WorkerEndedError, WorkerProcess
 
 if TYPE_CHECKING:
     from .answers import Envelope
-    from .frames import Frame
     from .limits import Limits
     from .nursery import Nursery
     from .pool_stats import Recorder, Ticket
@@ -84,7 +83,7 @@ class CpuPool:
                 answer = await self._hand_over(task, ticket, stay)
             finally:
                 self._leave(stay)
-            self._recorder.peak_resident(answer.header["peak_rss_bytes"])
+            self._recorder.peak_resident(int(answer.numbers[2]))
             return answers.unpack(answer, task.name)
 
     def apply(self, limits: Limits) -> None:
@@ -134,13 +133,16 @@ class CpuPool:
         except TimeoutError:
             _log.warning("killed workers have not ended", extra={"workers": len(self._busy)})
 
-    async def _hand_over(self, task: CpuTask, ticket: Ticket, stay: _Stay) -> Frame:
+    async def _hand_over(self, task: CpuTask, ticket: Ticket, stay: _Stay) -> frames.Frame:
         """Find a worker that accepts the task; one that dies before it has accepted has not begun it."""
         for _ in range(_HANDOVERS):
             stay.worker = worker = await self._take_worker()
+            bounds = (task.memory_bytes, self._limits.worker_cpu_seconds, 0.0, 0.0)
+            worker.send(frames.Frame(frames.TASK, task.body, bounds))
             ticket.started()
             try:
-                answer = await self._converse(worker, task)
+                async with asyncio.timeout(task.timeout_seconds):
+                    answer = await worker.answer()
             except TimeoutError:
                 stay.doom = "timeout"
                 raise TaskTimeoutError(
@@ -154,22 +156,17 @@ class CpuPool:
                 return answer
         raise WorkerStartError("worker processes die before they accept a task")
 
-    async def _converse(self, worker: WorkerProcess, task: CpuTask) -> Frame:
-        header = {"memory_bytes": task.memory_bytes, "cpu_seconds": self._limits.worker_cpu_seconds}
-        async with asyncio.timeout(task.timeout_seconds):
-            return await worker.run(header, task.body)
-
     def _crash(self, task: CpuTask, worker: WorkerProcess, error: WorkerEndedError) -> Exception:
         if worker.out_of_cpu:
             return TaskTimeoutError(f"{task.name} used up its {self._limits.worker_cpu_seconds:g} s of CPU time")
         kind = WorkerLostError if worker.orphaned else WorkerCrashedError
         return kind(f"the worker died while it ran {task.name}: {error.how}")
 
-    def _reason_to_replace(self, worker: WorkerProcess, answer: Frame) -> str | None:
-        if answer.header.get("memory"):
+    def _reason_to_replace(self, worker: WorkerProcess, answer: frames.Frame) -> str | None:
+        if answers.out_of_memory(answer):
             return "memory"
         worn = worker.tasks_done >= self._limits.recycle_tasks
-        grown = answer.header["rss_bytes"] > self._limits.recycle_bytes
+        grown = answer.numbers[3] > self._limits.recycle_bytes
         if worn or grown or worker in self._outdated:
             return "recycle"
         if self._living() > self._limits.cpu_workers:

@@ -23,24 +23,21 @@ class Footprint:
         if self._clear_refs is not None:
             os.write(self._clear_refs, _RESET_PEAK)
 
-    def peak_resident_bytes(self) -> int:
-        """Return the most memory held since `reset_peak`.
+    def used(self) -> tuple[float, int]:
+        """Return the CPU seconds since the process began, and the most memory held since `reset_peak`.
 
-        In a process that was forked and never called exec, ru_maxrss is the high-water mark of its address space,
-        which is what clear_refs resets (Linux, `getrusage` in kernel/sys.c).
+        CPU time is user and system time of all threads. In a process that was forked and never called exec,
+        ru_maxrss is the high-water mark of its address space, which is what clear_refs resets (Linux, `getrusage`
+        in kernel/sys.c).
         """
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RU_MAXRSS_UNIT
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return used.ru_utime + used.ru_stime, used.ru_maxrss * _RU_MAXRSS_UNIT
 
     def resident_bytes(self) -> int:
         """Return the memory held now; 0 where there is no /proc to tell."""
         if self._statm is None:
             return 0
         return int(os.pread(self._statm, 128, 0).split()[1]) * resource.getpagesize()
-
-    def cpu_seconds(self) -> float:
-        """Return user and system time of all threads since the process began."""
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        return used.ru_utime + used.ru_stime
 
 
 def _open(path: str, flags: int) -> int | None:

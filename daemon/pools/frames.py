@@ -1,34 +1,42 @@
-"""How daemon and worker talk over their socket: one JSON header and one opaque body a frame; knows no meaning."""
+"""How daemon and worker talk over their socket: a kind, four numbers and one opaque body a frame; knows no meaning."""
 
 from __future__ import annotations
 
-import json
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PREFIX = struct.Struct("!IQ")  # bytes of header, bytes of body
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode  # `json.dumps` would build one anew for every frame
+Numbers = tuple[float, float, float, float]
 
-SIGN = _PREFIX.pack(0, 0)
-"""A frame without header and body: says that something has happened, at the least cost."""
+_PREFIX: Final = struct.Struct("!BQ4d")  # kind, bytes of body, numbers
+_NO_NUMBERS: Final[Numbers] = (0.0, 0.0, 0.0, 0.0)
+
+READY: Final = 1
+"""The worker can take tasks."""
+TASK: Final = 2
+"""Numbers: the most memory in bytes, the most CPU time in seconds."""
+BEGUN: Final = 3
+"""The worker has taken the task: it must be given to nobody else."""
+DONE: Final = 4
+"""Body: the result. Numbers: seconds, CPU seconds, most memory in bytes, memory now."""
+FAILED: Final = 5
+"""Body: what went wrong. Numbers as in DONE."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """One message: a small header of plain values and a body that only its receiver understands."""
+class Frame(NamedTuple):
+    """One message; what numbers and body mean depends on the kind."""
 
-    header: dict[str, Any]
+    kind: int
     body: bytes = b""
+    numbers: Numbers = _NO_NUMBERS
 
 
-def pack(header: dict[str, Any], body: bytes = b"") -> tuple[bytes, bytes]:
+def pack(frame: Frame) -> tuple[bytes, bytes]:
     """Return the two buffers to write, so that a large body is never copied to be joined."""
-    text = _ENCODE(header).encode()
-    return _PREFIX.pack(len(text), len(body)) + text, body
+    kind, body, numbers = frame
+    return _PREFIX.pack(kind, len(body), *numbers), body
 
 
 def read(stream: BinaryIO) -> Frame | None:
@@ -36,12 +44,9 @@ def read(stream: BinaryIO) -> Frame | None:
     prefix = stream.read(_PREFIX.size)
     if len(prefix) < _PREFIX.size:
         return None
-    header_size, body_size = _PREFIX.unpack(prefix)
-    header = stream.read(header_size)
-    body = stream.read(body_size)
-    if len(header) < header_size or len(body) < body_size:
-        return None
-    return Frame(header=json.loads(header) if header else {}, body=body)
+    kind, size, *numbers = _PREFIX.unpack(prefix)
+    body = stream.read(size)
+    return None if len(body) < size else Frame(kind, body, tuple(numbers))
 
 
 class FrameBuffer:
@@ -54,13 +59,11 @@ class FrameBuffer:
         """Add what has arrived and yield every frame that is whole by now."""
         self._received += data
         while len(self._received) >= _PREFIX.size:
-            header_size, body_size = _PREFIX.unpack_from(self._received)
-            body_at = _PREFIX.size + header_size
-            end = body_at + body_size
+            kind, size, *numbers = _PREFIX.unpack_from(self._received)
+            end = _PREFIX.size + size
             if len(self._received) < end:
                 return
             with memoryview(self._received) as view:
-                text = str(view[_PREFIX.size : body_at], "utf-8")
-                body = bytes(view[body_at:end])
+                body = bytes(view[_PREFIX.size : end])
             del self._received[:end]
-            yield Frame(header=json.loads(text) if text else {}, body=body)
+            yield Frame(kind, body, tuple(numbers))

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from . import frames
 
@@ -69,16 +69,21 @@ class WorkerProcess(asyncio.Protocol):
         """Wait until the worker can take a task; WorkerEndedError when it never will."""
         await self._ready
 
-    async def run(self, header: dict[str, Any], body: bytes) -> frames.Frame:
-        """Send one task and wait for its answer; WorkerEndedError when the worker ends first."""
-        if self.gone.done() or self._transport is None:
-            raise self._ended()
+    def send(self, task: frames.Frame) -> None:
+        """Send one task: it begins now, and whatever else there is to do can be done meanwhile."""
         self._answer = asyncio.get_running_loop().create_future()
         self._accepted = False
+        if self.gone.done() or self._transport is None:
+            self._answer.set_exception(self._ended())
+            return
+        # uvloop refuses to write to a socket that has ended, before it says so: the end fails the answer.
+        with contextlib.suppress(RuntimeError):
+            self._transport.writelines(frames.pack(task))
+
+    async def answer(self) -> frames.Frame:
+        """Wait for the answer to the task that was sent; WorkerEndedError when the worker ends first."""
+        assert self._answer is not None  # noqa: S101 - a task was sent before
         try:
-            # uvloop refuses to write to a socket that has ended, before it says so: the end fails the answer.
-            with contextlib.suppress(RuntimeError):
-                self._transport.writelines(frames.pack(header, body))
             answer = await self._answer
         finally:
             self._answer = None
@@ -124,11 +129,11 @@ class WorkerProcess(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Sort what the worker says (called by the event loop)."""
         for frame in self._frames.feed(data):
-            match frame.header.get("event"):
-                case "ready":
+            match frame.kind:
+                case frames.READY:
                     if not self._ready.done():
                         self._ready.set_result(None)
-                case None:  # the sign that it has accepted the task
+                case frames.BEGUN:
                     self._accepted = True
                 case _:
                     if self._answer is not None and not self._answer.done():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.registry import Collector
@@ -34,7 +34,6 @@ class Collectors:
 
     def __init__(self, registry: CollectorRegistry, *, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self._parts: dict[str, _Part] = {}
-        self._deadline_seconds = deadline_seconds
         registry.register(_Scrape(self._parts, deadline_seconds))
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
@@ -45,45 +44,77 @@ class Collectors:
 
 
 class _Part:
-    """One collector and the run of it that is under way, if any."""
+    """One collector; `asked_at` is when the run that is under way began (monotonic), if there is one."""
 
     def __init__(self, name: str, collect: Callable[[], list[Metric]]) -> None:
         self._name, self._collect = name, collect
-        self._running: _Run | None = None
-        self.seconds, self.succeeded = 0.0, True
+        self.asked_at: float | None = None
 
-    def collect(self, deadline_seconds: float) -> list[Metric]:
-        """Return the families, none when there are none in time."""
-        late = self._running
-        run = late or _Run(self._name, self._collect)
-        run.thread.join(0.0 if late else deadline_seconds)
-        self.seconds = time.monotonic() - run.started if run.thread.is_alive() else run.seconds
-        self._running = run if run.thread.is_alive() else None
-        if self._running is not None and late is None:
-            logger.warning("collector slow", extra={"collector": self._name, "deadline_seconds": deadline_seconds})
-        # What a late run found is of another time: the next scrape asks anew.
-        self.succeeded = late is None and self._running is None and run.found is not None
-        return run.found if self.succeeded and run.found is not None else []
-
-
-class _Run:
-    """A collector at work in a thread of its own: nothing else can be left behind."""
-
-    def __init__(self, name: str, collect: Callable[[], list[Metric]]) -> None:
-        self._name, self._collect = name, collect
-        self.found: list[Metric] | None = None
-        self.seconds = 0.0
-        self.started = time.monotonic()
-        self.thread = threading.Thread(target=self._work, name=f"collect {name}", daemon=True)
-        self.thread.start()
-
-    def _work(self) -> None:
-        started = time.perf_counter()
+    def ask(self) -> _Answer:
+        """Run it to its end, whatever that is."""
+        self.asked_at = time.monotonic()
         try:
-            self.found = self._collect()
+            found = self._collect()
         except Exception:
             logger.exception("collector failed", extra={"collector": self._name})
-        self.seconds = time.perf_counter() - started
+            found = None
+        seconds, self.asked_at = time.monotonic() - self.asked_at, None
+        return _Answer(found, seconds)
+
+    def late(self, deadline_seconds: float) -> _Answer:
+        """Answer in the place of a run that takes too long."""
+        logger.warning("collector slow", extra={"collector": self._name, "deadline_seconds": deadline_seconds})
+        return self.missing()
+
+    def missing(self) -> _Answer:
+        """Answer in the place of a run that has not ended or was not begun."""
+        return _Answer(None, 0.0 if self.asked_at is None else time.monotonic() - self.asked_at)
+
+
+class _Answer(NamedTuple):
+    """What a part has found, None when it failed or was late, and the seconds that it took until now."""
+
+    found: list[Metric] | None
+    seconds: float
+
+
+class _Round:
+    """Parts asked one after another in a thread of their own: nothing else can be left behind."""
+
+    def __init__(self, parts: Mapping[str, _Part]) -> None:
+        self.answers: dict[str, _Answer] = {}
+        self._parts = parts
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+        self._left = threading.Event()
+        self._asking: tuple[str, float] | None = None
+        threading.Thread(target=self._work, name="collect", daemon=True).start()
+
+    def _work(self) -> None:
+        for name, part in self._parts.items():
+            with self._lock:
+                if self._left.is_set():
+                    return
+                self._asking = name, time.monotonic()
+            answer = part.ask()
+            with self._lock:
+                # What a late run has found is of another time: the next scrape asks anew.
+                if self._left.is_set():
+                    return
+                self.answers[name] = answer
+        self._over.set()
+
+    def wait(self, deadline_seconds: float, end: float) -> str | None:
+        """Wait until all have answered, or leave the thread behind and return the name of the part that is late."""
+        patience = deadline_seconds
+        while not self._over.wait(max(0.0, patience)):
+            with self._lock:
+                name, begun = self._asking or (next(iter(self._parts)), time.monotonic())
+                patience = min(begun + deadline_seconds, end) - time.monotonic()
+                if patience <= 0 and name not in self.answers:
+                    self._left.set()
+                    return name
+        return None
 
 
 class _Scrape(Collector):
@@ -93,13 +124,27 @@ class _Scrape(Collector):
         self._parts, self._deadline_seconds = parts, deadline_seconds
 
     def collect(self) -> Iterator[Metric]:
-        end = time.monotonic() + SCRAPE_SECONDS
-        for part in self._parts.values():
-            yield from part.collect(max(0.0, min(self._deadline_seconds, end - time.monotonic())))
+        answers = self._ask()
+        for answer in answers.values():
+            yield from answer.found or ()
         yield from families(
             DEFINITIONS,
             {
-                "scrape_collector_duration_seconds": {(name,): part.seconds for name, part in self._parts.items()},
-                "scrape_collector_success": {(name,): part.succeeded for name, part in self._parts.items()},
+                "scrape_collector_duration_seconds": {(name,): answer.seconds for name, answer in answers.items()},
+                "scrape_collector_success": {(name,): answer.found is not None for name, answer in answers.items()},
             },
         )
+
+    def _ask(self) -> dict[str, _Answer]:
+        """Return an answer of every part; those behind one that is late get a thread anew."""
+        end = time.monotonic() + SCRAPE_SECONDS
+        waiting = {name: part for name, part in self._parts.items() if part.asked_at is None}
+        answers: dict[str, _Answer] = {}
+        while waiting and time.monotonic() < end:
+            asked = _Round(waiting)
+            late = asked.wait(self._deadline_seconds, end)
+            answers |= asked.answers
+            if late is not None:
+                answers[late] = waiting[late].late(self._deadline_seconds)
+            waiting = {name: part for name, part in waiting.items() if name not in answers}
+        return {name: answers.get(name) or part.missing() for name, part in self._parts.items()}

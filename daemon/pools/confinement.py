@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _OPEN_FILES_MAX = 256
 # What a worker may use beyond its tasks' memory, so that it can still report that memory ran out.
 _REPORT_RESERVE_BYTES = 64 * 1024**2
 _NICENESS = 5
+_AUTOGROUP = Path("/proc/self/autogroup")
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 # Ctrl-C, a closed terminal and a supervisor's SIGTERM reach the whole group: the daemon alone decides what ends.
@@ -58,6 +60,17 @@ def give_way() -> None:
     if hasattr(os, "SCHED_BATCH"):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def lead_own_session() -> None:
+    """Lead a session and a process group, so that what a task starts is killed with the worker.
+
+    Where no cgroup shares out the CPU, Linux shares it between sessions first, and niceness counts within a session
+    only ("The autogroup feature" in sched(7)): the session itself is made to give way.
+    """
+    os.setsid()
+    with contextlib.suppress(OSError):
+        _AUTOGROUP.write_text(str(_NICENESS), encoding="ascii")
 
 
 class TaskLimits:

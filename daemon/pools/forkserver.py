@@ -109,7 +109,7 @@ class ForkServer:
         code = 70
         try:
             confinement.die_with_parent(parent_pid, "headgate-worker")
-            os.setpgid(0, 0)  # what a task starts is killed with the worker
+            confinement.lead_own_session()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._selector.close()

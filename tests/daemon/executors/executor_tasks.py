@@ -145,8 +145,11 @@ def limits() -> dict[str, tuple[int, int]]:
     return {name: resource.getrlimit(getattr(resource, name)) for name in names}
 
 
-def scheduling() -> tuple[int, int]:
-    return os.sched_getscheduler(0), os.nice(0)
+def scheduling() -> tuple[int, int, int, str]:
+    group = Path("/proc/self/autogroup")
+    # Not every kernel has autogroups.
+    autogroup = group.read_text().strip().partition(" ")[2] if group.exists() else ""
+    return os.sched_getscheduler(0), os.nice(0), os.getsid(0), autogroup
 
 
 def ignored_signals() -> list[str]:

@@ -80,9 +80,11 @@ async def test_the_daemons_descriptors_do_not_leak_into_workers(
 
 @linux_only
 async def test_workers_let_the_daemon_run_first(executors: Executors, tasks: ModuleType) -> None:
-    policy, niceness = await executors.run_cpu(tasks.scheduling)
+    policy, niceness, session, autogroup = await executors.run_cpu(tasks.scheduling)
     assert policy == os.SCHED_BATCH
     assert niceness > os.nice(0) or niceness == 19
+    assert session != os.getsid(0), "niceness would count for nothing where the kernel shares the CPU by sessions"
+    assert autogroup in {"nice 5", ""}
 
 
 async def test_signals_to_the_group_are_left_to_the_daemon(executors: Executors, tasks: ModuleType) -> None:

@@ -36,6 +36,7 @@ from .pools.worktasks import parse_workbook
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ingest.report import Report
     from ingest.spec import Dataset
 
     from .database import Database
@@ -276,6 +277,7 @@ class Dispatcher:
                 dataset,
                 folder,
                 job.file,
+                job.id,
                 timeout=limits.parse_seconds,
                 kind="parse",
                 lane=f"dataset {job.dataset}",
@@ -299,15 +301,23 @@ class Dispatcher:
             raise FileRejectedError(record) from error
 
     async def _load(self, job: Job, dataset: Dataset, envelope: Envelope, records: Records, accepted: Path) -> Outcome:
+        report: Report = envelope.value
         started = time.perf_counter()
         loaded_at = started
         outcome: Outcome | None = None
         try:
-            if sum(envelope.value.seconds.values()) >= LOADING_TOLD_SECONDS:
+            if sum(report.seconds.values()) >= LOADING_TOLD_SECONDS:
                 await self._ledger.note(job, "loading")
             async with self._database.write("load") as connection:
                 await self._ledger.lock(connection, job)
-                loaded = await load(connection, dataset, accepted, job.id, self._targets)
+                loaded = await load(
+                    connection,
+                    dataset,
+                    accepted,
+                    rows=report.rows.accepted,
+                    key_range=report.key_range,
+                    targets=self._targets,
+                )
                 loaded_at = time.perf_counter()
                 outcome = loaded_rows(dataset, envelope, records, loaded, loaded_at - started)
                 if outcome.state == "rejected":

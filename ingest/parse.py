@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from .columns.keys import find_repeats
+from .columns.keys import find_repeats, key_range
 from .columns.reconcile import reconcile
 from .columns.validate import Checked, check_columns
 from .drift import find_drift
@@ -21,8 +21,8 @@ from .formats.container import sniff
 from .notes import cell_notes, fill_notes, row_notes
 from .parallel import each
 from .records import cell_records, row_record
-from .report import ERRORS_REPORTED, ParsedRows, Report
-from .spool import copy_column, copy_lines, write_accepted, write_rejected
+from .report import ERRORS_REPORTED, ParsedRows, Report, accepted_columns
+from .spool import copy_column, copy_lines, lineage_columns, write_accepted, write_rejected
 from .table import Table, find_table
 from .workbook import extension_mismatch, open_book
 
@@ -51,13 +51,14 @@ class _Sorted:
     records: tuple[ErrorRecord, ...]
 
 
-def parse(path: Path, dataset: Dataset, out_dir: Path, source: str | None = None) -> Report:
+def parse(path: Path, dataset: Dataset, out_dir: Path, source: str | None = None, job: int = 0) -> Report:
     """Parse a workbook by a dataset and leave `ACCEPTED_FILE` and `REJECTED_FILE` in `out_dir`.
 
-    `source` is the path under which the file was handed in, for constants that are cut out of it. Whatever is wrong
-    with the file is in the report's `rejection`; nothing may be loaded then.
+    `source` is the path under which the file was handed in, for constants that are cut out of it; `job` is what rows
+    with lineage are marked with. Whatever is wrong with the file is in the report's `rejection`; nothing may be loaded
+    then.
     """
-    run = _Run(path, dataset, out_dir, source or path.name)
+    run = _Run(path, dataset, out_dir, source or path.name, job)
     try:
         return run.report()
     except FileRejectedError as error:
@@ -67,8 +68,8 @@ def parse(path: Path, dataset: Dataset, out_dir: Path, source: str | None = None
 class _Run:
     """One parse: what is known so far, so that a refusal at any stage can tell it."""
 
-    def __init__(self, path: Path, dataset: Dataset, out_dir: Path, source: str) -> None:
-        self._path, self._dataset, self._out_dir, self._source = path, dataset, out_dir, source
+    def __init__(self, path: Path, dataset: Dataset, out_dir: Path, source: str, job: int) -> None:
+        self._path, self._dataset, self._out_dir, self._source, self._job = path, dataset, out_dir, source, job
         self._seconds = dict.fromkeys(("sniff", "read", "validate", "spool"), 0.0)
         self._format: str | None = None
         self._table: Table | None = None
@@ -76,6 +77,7 @@ class _Run:
         self._records: Iterable[ErrorRecord] = ()
         self._warnings: tuple[ErrorRecord, ...] = ()
         self._codes: Counter[str] = Counter()
+        self._key_range: tuple[str, str] | None = None
 
     def report(self) -> Report:
         table = self._read()
@@ -106,7 +108,9 @@ class _Run:
             columns = outcome.columns
             if len(keep) < table.rows:
                 columns = each(lambda column: column.take(pa.array(keep)), columns, table.rows)
-            write_accepted(self._out_dir, table.sheet_rows(keep), columns)
+            lineage = lineage_columns(table.sheet_rows(keep), self._job, accepted_columns(self._dataset))
+            write_accepted(self._out_dir, [*lineage, *columns])
+            self._key_range = self._range_of_keys(columns)
         return self._report(records[:ERRORS_REPORTED], None)
 
     def refused(self, rejection: ErrorRecord) -> Report:
@@ -115,7 +119,7 @@ class _Run:
         self._codes[rejection.code] += 1
         records = (rejection, *self._warnings, *self._records)
         with self._timed("spool"):
-            write_accepted(self._out_dir, np.array([], np.int64), ())
+            write_accepted(self._out_dir, ())
             write_rejected(self._out_dir, records)
         return self._report(records[:ERRORS_REPORTED], rejection)
 
@@ -177,6 +181,15 @@ class _Run:
         )
         return rejected("table.too_many_bad_rows", message, sheet=table.sheet)
 
+    def _range_of_keys(self, columns: Sequence[pa.LargeStringArray]) -> tuple[str, str] | None:
+        key = self._dataset.primary_key
+        found = [
+            key_range(column, field.type.kind)
+            for column, field in zip(columns, self._dataset.fields, strict=True)
+            if (field.name,) == key
+        ]
+        return found[0] if found else None
+
     def _report(self, errors: tuple[ErrorRecord, ...], rejection: ErrorRecord | None) -> Report:
         table = self._table
         return Report(
@@ -189,6 +202,7 @@ class _Run:
             format=self._format,
             sheet=None if table is None else table.sheet,
             header_row=None if table is None or table.parts[0].header.row < 0 else table.parts[0].header.row + 1,
+            key_range=self._key_range,
         )
 
 

@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from .columns.converted import has_byte
 from .parallel import each
 from .report import ACCEPTED_FILE, REJECTED_FILE
+from .spec import LINEAGE_JOB, LINEAGE_ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,17 +42,27 @@ def copy_lines(columns: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
     return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, _TAB)
 
 
-def write_accepted(folder: Path, rows: NDArray[np.int64], columns: Sequence[pa.LargeStringArray]) -> None:
-    """Write the accepted rows in COPY text form, `rows`, the sheet's row numbers, in front of the columns."""
+def lineage_columns(rows: NDArray[np.int64], job: int, names: Collection[str]) -> list[pa.LargeStringArray]:
+    """Return the columns among `names` that are no fields: the sheet's row numbers and the job, as COPY texts."""
+    found = []
+    if LINEAGE_ROW in names:
+        found.append(pa.array(rows).cast(pa.large_string()))
+    if LINEAGE_JOB in names:
+        found.append(pa.repeat(pa.scalar(str(job), pa.large_string()), len(rows)))
+    return found
+
+
+def write_accepted(folder: Path, columns: Sequence[pa.LargeStringArray]) -> None:
+    """Write the accepted rows in COPY text form; no columns, no rows."""
+    rows = len(columns[0]) if columns else 0
 
     def lines(start: int) -> pa.LargeStringArray:
         some = slice(start, start + ROWS_AT_ONCE)
-        numbers = pa.array(rows[some]).cast(pa.large_string())
         ended = pc.binary_join_element_wise(columns[-1][some], _EMPTY, _LINE_END)
-        return copy_lines([numbers, *(column[some] for column in columns[:-1]), ended])
+        return copy_lines([*(column[some] for column in columns[:-1]), ended])
 
     with (folder / ACCEPTED_FILE).open("wb") as file:
-        for part in each(lines, range(0, len(rows), ROWS_AT_ONCE), len(rows)):
+        for part in each(lines, range(0, rows, ROWS_AT_ONCE), rows):
             # The lines lie one after the other in the array's own buffer: that buffer is the file.
             first, last = _extent(part)
             file.write(memoryview(part.buffers()[2])[first:last])

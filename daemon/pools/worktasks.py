@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from ingest.spec import Dataset
 
 
-def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, source: str) -> Report:
+def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, source: str, job: int) -> Report:
     """Run `ingest.parse.parse`; the import happens in the worker, where it was preloaded."""
     from ingest.parse import parse
 
-    return parse(path, dataset, out_dir, source)
+    return parse(path, dataset, out_dir, source, job)
 
 
 def list_sheets(path: Path) -> tuple[SheetInfo, ...]:

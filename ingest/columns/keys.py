@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
@@ -52,3 +52,23 @@ def _judge(rows: Sequence[int], texts: Sequence[str], duplicate: Mask, conflicti
         duplicate[list(rows[:-1])] = True
     else:
         conflicting[list(rows)] = True
+
+
+def key_range(keys: pa.LargeStringArray, kind: str) -> tuple[str, str] | None:
+    """Return the smallest and the largest of keys in COPY text form, if any database finds the same ones.
+
+    That is so for whole numbers, for dates, and in every collation for texts of as many digits each.
+    """
+    if not len(keys):
+        return None
+    if kind == "integer":
+        numbers = pc.min_max(keys.cast(pa.int64()))
+        return str(numbers["min"].as_py()), str(numbers["max"].as_py())
+    if kind == "string":
+        lengths = pc.min_max(pc.binary_length(keys))
+        if lengths["min"] != lengths["max"] or not pc.all(pc.ascii_is_decimal(keys)).as_py():
+            return None
+    elif kind not in {"date", "datetime"}:
+        return None
+    found = pc.min_max(keys)
+    return found["min"].as_py(), found["max"].as_py()

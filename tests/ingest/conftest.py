@@ -135,14 +135,17 @@ def parsed(tmp_path: Path) -> Callable[[Path, Dataset], Parsed]:
     def run(path: Path, dataset: Dataset) -> Parsed:
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)
-        report = parse(path, dataset, out)
+        # With its number in the sheet in front of each row, and the job.
+        lineage = dataset.load.model_copy(update={"lineage": True})
+        report = parse(path, dataset.model_copy(update={"load": lineage}), out, job=7)
         rows = report.rows
         assert rows.read == rows.accepted + rows.duplicate + rows.rejected + rows.blank + rows.footer
         lines = (out / ACCEPTED_FILE).read_text(encoding="utf-8").split("\n")
         assert lines.pop() == ""
         accepted = []
         for line in lines:
-            number, *values = line.split("\t")
+            number, job, *values = line.split("\t")
+            assert job == "7"
             assert len(values) == len(dataset.fields)
             accepted.append((int(number), [unescape(value) for value in values]))
         assert len(accepted) == (0 if report.rejection else rows.accepted)

@@ -260,27 +260,28 @@ def _sparse(block: RowBlock) -> CellBlock:
 
 def _dense(cells: CellBlock) -> RowBlock:
     first, last = cells.first, cells.last
+    every = np.arange(first, last + 1)
     columns: dict[int, Column] = {}
     for place, (rows, kinds, texts) in _by_column(cells).items():
         column = Column(kinds=kinds, texts=texts)
-        if len(rows) != last - first + 1 or bool((np.diff(rows) != 1).any()):
-            index = np.full(last - first + 1, -1, np.int64)
+        if not np.array_equal(rows, every):
+            index = np.full(len(every), -1, np.int64)
             index[rows - first] = np.arange(len(rows))
             column = _taken(column, index)
         columns[place] = column
-    return RowBlock(first=first, rows=last - first + 1, columns=columns)
+    return RowBlock(first=first, rows=len(every), columns=columns)
 
 
 def _by_column(cells: CellBlock) -> dict[int, tuple[NDArray[Any], NDArray[np.uint8], pa.LargeStringArray]]:
     """Return the rows, kinds and texts of each column's cells."""
     order = np.argsort(cells.columns, kind="stable")
-    bounds = np.searchsorted(cells.columns[order], np.arange(cells.width + 1))
-    found = {}
-    for place, (start, stop) in enumerate(pairwise(bounds)):
-        if start < stop:
-            index = order[start:stop]
-            found[place] = cells.rows[index], cells.kinds[index], cells.texts.take(pa.array(index))
-    return found
+    bounds = np.searchsorted(cells.columns[order], np.arange(cells.width + 1)).tolist()
+    rows, kinds, texts = cells.rows[order], cells.kinds[order], cells.texts.take(pa.array(order))
+    return {
+        place: (rows[start:stop], kinds[start:stop], texts[start:stop])
+        for place, (start, stop) in enumerate(pairwise(bounds))
+        if start < stop
+    }
 
 
 class _Piece(NamedTuple):

@@ -110,8 +110,12 @@ def _scores(rows: Sequence[Labels], dataset: Dataset) -> list[int]:
 
 def _normal_rows(rows: Sequence[Labels]) -> Iterator[list[str]]:
     """Yield the texts of each row in the form in which titles are compared, all of them put into it at once."""
-    cells = (_SEPARATOR.join((label or "").replace(_SEPARATOR, "") for label in labels) for labels in rows)
-    whole = _ROW_END.join(text.replace(_ROW_END, "") for text in cells)
+    texts = [_SEPARATOR.join([label or "" for label in labels]) for labels in rows]
+    whole = _ROW_END.join(texts)
+    if whole.count(_SEPARATOR) + len(rows) != sum(map(len, rows)) or whole.count(_ROW_END) + 1 != len(rows):
+        # A cell has one of the characters that no title has.
+        clean = [[(label or "").replace(_SEPARATOR, "").replace(_ROW_END, "") for label in labels] for labels in rows]
+        whole = _ROW_END.join(map(_SEPARATOR.join, clean))
     for row in _folded(whole).split(_ROW_END) if rows else ():
         yield [text.strip() for text in row.split(_SEPARATOR)]
 

@@ -11,7 +11,7 @@ import asyncpg
 from sqlalchemy.exc import IntegrityError
 
 from .errors import ErrorRecord
-from .report import accepted_columns
+from .report import WORTH_LOOKING, accepted_columns
 from .spec import LINEAGE_JOB, LINEAGE_ROW
 from .target import Target, Targets, column_type
 
@@ -31,8 +31,6 @@ ROW: Final = LINEAGE_ROW
 LINEAGE_COLUMNS: Final = (LINEAGE_ROW, LINEAGE_JOB)
 CONFLICTS_NAMED: Final = 1000
 """How many rows refused by an existing key are named one by one."""
-WORTH_LOOKING: Final = 2_000
-"""Rows from which on it pays to ask first whether any of their keys is in the table."""
 UNIQUE_VIOLATION: Final = "23505"
 NOT_THIS_WAY: Final = frozenset({UNIQUE_VIOLATION, "0A000", "42809"})
 """What COPY into the table itself may fail of while INSERT works, as SQLSTATE: a key that somebody else has brought

@@ -21,8 +21,8 @@ from .formats.container import sniff
 from .notes import cell_notes, fill_notes, row_notes
 from .parallel import each
 from .records import cell_records, row_record
-from .report import ERRORS_REPORTED, ParsedRows, Report, accepted_columns
-from .spool import copy_column, copy_lines, lineage_columns, write_accepted, write_rejected
+from .report import ERRORS_REPORTED, WORTH_LOOKING, ParsedRows, Report, accepted_columns
+from .spool import copy_columns, copy_lines, lineage_columns, write_accepted, write_rejected
 from .table import Table, find_table
 from .workbook import extension_mismatch, open_book
 
@@ -110,7 +110,8 @@ class _Run:
                 columns = each(lambda column: column.take(pa.array(keep)), columns, table.rows)
             lineage = lineage_columns(table.sheet_rows(keep), self._job, accepted_columns(self._dataset))
             write_accepted(self._out_dir, [*lineage, *columns])
-            self._key_range = self._range_of_keys(columns)
+            if len(keep) >= WORTH_LOOKING:
+                self._key_range = self._range_of_keys(columns)
         return self._report(records[:ERRORS_REPORTED], None)
 
     def refused(self, rejection: ErrorRecord) -> Report:
@@ -208,7 +209,7 @@ class _Run:
 
 def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
     """Decide of every row below the header whether it is accepted, a duplicate or rejected."""
-    columns = dict(zip(checked.columns, each(copy_column, checked.columns.values(), table.rows), strict=True))
+    columns = dict(zip(checked.columns, copy_columns(list(checked.columns.values()), table.rows), strict=True))
     strange = table.data & table.undeclared & (dataset.contract.columns == "discard_row")
     candidates = table.data & ~checked.rejected & ~strange
     duplicate, conflicting = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)

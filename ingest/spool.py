@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .columns.converted import has_byte
+from .columns.tall import alike
 from .parallel import each
 from .report import ACCEPTED_FILE, REJECTED_FILE
 from .spec import LINEAGE_JOB, LINEAGE_ROW
@@ -32,9 +33,19 @@ _EXACT_TEXT_SCALE: Final = 6
 """Arrow writes decimals of more digits after the point in scientific notation when they are small."""
 
 
-def copy_column(values: pa.Array) -> pa.LargeStringArray:
-    r"""Return one column as the text that COPY reads, with `\\N` for null."""
-    return _text(values).fill_null(NULL)
+def copy_columns(columns: Sequence[pa.Array], rows: int) -> list[pa.LargeStringArray]:
+    r"""Return columns of so many rows as the texts that COPY reads, with `\\N` for null."""
+    groups = alike((column.type for column in columns), rows)
+
+    def copied(places: list[int]) -> pa.LargeStringArray:
+        found = [columns[place] for place in places]
+        return _text(found[0] if len(found) == 1 else pa.concat_arrays(found)).fill_null(NULL)
+
+    texts: list[pa.LargeStringArray] = [None] * len(columns)
+    for places, found in zip(groups, each(copied, groups, rows), strict=True):
+        for number, place in enumerate(places):
+            texts[place] = found[number * rows : (number + 1) * rows]
+    return texts
 
 
 def copy_lines(columns: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..cells import Column, Kind
+from ..cells import Column, Kind, concat_columns
 from ..parallel import each
 from .constraints import check_constraints
 from .converted import Converted, Fault, fault, faulty, truth
 from .numeric import convert_decimal, convert_integer, convert_number
+from .tall import alike, taken_apart
 from .temporal import convert_date, convert_datetime, convert_duration, convert_time
 from .textual import convert_boolean, convert_string
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Hashable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from ..table import Table
 
     Mask = NDArray[np.bool_]
+
+_WHICH_FIELD: Final = frozenset({"name", "header", "on_error"})
+"""Settings of a field that change nothing in how its cells are read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,20 +44,34 @@ class Checked:
 
 def check_columns(table: Table, dataset: Dataset) -> Checked:
     """Type and check every field of a table, whole columns at a time."""
-    data = table.data
-    values: dict[str, pa.Array] = {}
-    faults: dict[str, tuple[Fault, ...]] = {}
+    fields, data = dataset.fields, table.data
+    groups = alike((_treatment(field, dataset) for field in fields), table.rows)
+
+    def checked(places: list[int]) -> Iterable[Converted]:
+        column = concat_columns([table.columns[fields[place].name] for place in places])
+        lines = data if len(places) == 1 else np.tile(data, len(places))
+        found = _check_field(column, lines, fields[places[0]], dataset, date1904=table.date1904)
+        return (found,) if len(places) == 1 else taken_apart(found, len(places))
+
+    found: dict[int, Converted] = {}
+    for places, results in zip(groups, each(checked, groups, table.rows), strict=True):
+        found.update(zip(places, results, strict=True))
     bad = np.zeros(table.rows, np.bool_)
-    found = each(
-        lambda field: _check_field(table.columns[field.name], data, field, dataset, date1904=table.date1904),
-        dataset.fields,
-        table.rows,
+    for place, field in enumerate(fields):
+        if found[place].faults and not dataset.is_null_value(field):
+            bad |= faulty(found[place].faults, table.rows)
+    return Checked(
+        columns={field.name: found[place].values for place, field in enumerate(fields)},
+        faults={field.name: found[place].faults for place, field in enumerate(fields)},
+        rejected=bad,
     )
-    for field, checked in zip(dataset.fields, found, strict=True):
-        values[field.name], faults[field.name] = checked.values, checked.faults
-        if not dataset.is_null_value(field):
-            bad |= faulty(checked.faults, table.rows)
-    return Checked(columns=values, faults=faults, rejected=bad)
+
+
+def _treatment(field: Field, dataset: Dataset) -> Hashable:
+    """Return what is the same for fields whose cells are treated the same, each cell by itself."""
+    if field.constraints.unique or field.name in dataset.primary_key:
+        return field.name
+    return tuple(setting for name, setting in field if name not in _WHICH_FIELD)
 
 
 def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, date1904: bool) -> Converted:

@@ -85,13 +85,13 @@ def _read_cells(chunk: bytes, context: SheetContext) -> CellBlock | None:
     if b"<c" in cells.before or (b"<c" in chunk and not len(cells.found)):
         return None
     values = plain_texts(_utf8(cells.values, context), np.zeros(len(cells.values), np.bool_))
-    others = _match(_utf8(cells.texts, context))
-    if others is None:
-        return None
     rows, columns, styles, types = cells.rows, cells.columns, cells.styles, cells.types.astype(np.int32)
     formulas = np.zeros(len(rows), np.bool_)
     names = list(TYPES)
-    if len(others.rows):
+    if len(cells.texts):
+        others = _match(_utf8(cells.texts, context))
+        if others is None:
+            return None
         rest = ~cells.found
         rows[rest], columns[rest], styles[rest], formulas[rest] = (
             others.rows,

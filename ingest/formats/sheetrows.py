@@ -143,8 +143,10 @@ class _Chunk:
 
 def find_rows(chunk: bytes) -> FoundRows | None:
     """Read the rows of a chunk (whole rows, UTF-8) that share their shape; None if it has no rows of that kind."""
+    if chunk.count(_ROW_TAG) < _ROWS_OF_A_CHUNK:
+        return None
     found = _Chunk(chunk)
-    if found.declares or len(found.start) < _ROWS_OF_A_CHUNK or chunk[: int(found.start[0])].strip():
+    if found.declares or chunk[: int(found.start[0])].strip():
         return None
     numbered = found.row_numbers()
     if numbered is None:

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.database import Database
-from ingest.load import WORTH_LOOKING, Loaded, load
-from ingest.report import accepted_columns
+from ingest.load import Loaded, load
+from ingest.report import WORTH_LOOKING, accepted_columns
 from ingest.spec import Dataset, parse_dataset
 from ingest.target import TargetMismatchError
 

@@ -190,6 +190,16 @@ class Database:
             yield connection
 
     @contextlib.asynccontextmanager
+    async def single(self, operation: str) -> AsyncIterator[AsyncConnection]:
+        """Give a connection for one statement, which is a transaction by itself: no BEGIN and no COMMIT are sent."""
+        if self.dialect == "sqlite":
+            async with self.write(operation) as connection:
+                yield connection
+            return
+        async with self._connection(operation) as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextlib.asynccontextmanager
     async def _connection(self, operation: str) -> AsyncIterator[AsyncConnection]:
         """Give a connection of the pool; what fails at the database is counted."""
         connected = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -16,6 +16,7 @@ from .jobs import REJECTS_KEPT, TERMINAL, Job, Outcome, State, Submission
 from .store.admission import Admission
 from .store.job_queries import ROW_COLUMNS, job_from_row
 from .store.migrations import upgrade
+from .store.noting import NotedChange, given, parameters
 from .store.tables import build_tables
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from .database import Database
 
 logger = logging.getLogger(__name__)
+
+FINISHED: Final = (
+    *(f"rows_{name}" for name in ROW_COLUMNS),
+    *("state", "reason", "errors_total", "seconds", "cpu_seconds", "peak_rss_bytes", "crashes"),
+)
+"""What the end of a job says of it."""
 
 
 class Ledger:
@@ -45,16 +52,29 @@ class Ledger:
             self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
         # Built once: statements with all columns of a job take longer to put together than to run.
         self._note = self.tables.event.insert().values(at=self.now)
-        self._claims = {narrowed: self._claim(narrowed=narrowed) for narrowed in (False, True)}
         job = self.tables.job
+        self._claims = {narrowed: self.noted(self._claim(narrowed=narrowed), *job.c) for narrowed in (False, True)}
         held = (
             job.c.id == sa.bindparam("held_job"),
             job.c.lease_token == sa.bindparam("held_token"),
             job.c.state == "running",
         )
         self._lock = sa.select(job.c.id).where(*held).with_for_update()
-        self._finish = job.update().where(*held).values(finished_at=self.now)
+        kept = sa.case((sa.bindparam("keeps_file", type_=sa.Boolean), job.c.spool_key))
+        change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
+        self._finish = self.noted(change, job.c.id, job.c.attempt)
         self._admission = Admission(self, database)
+
+    def noted(self, change: sa.Insert | sa.Update, *returned: sa.ColumnElement[Any]) -> NotedChange:
+        """Return a change of a job together with the note of it; what it returns must name id and attempt."""
+        return NotedChange(
+            change,
+            *returned,
+            event=self.tables.event,
+            now=self.now,
+            daemon_id=self.daemon_id,
+            at_once=self._database.dialect == "postgresql",
+        )
 
     async def open(self) -> str:
         """Bring the tables up to date and return the ledger's own id, under which its spool lies."""
@@ -114,17 +134,14 @@ class Ledger:
 
         Only jobs whose file lies in this daemon's spool and whose dataset it knows; `only` narrows it to job ids.
         """
-        given: dict[str, Any] = {"spool": self.spool_id, "known": list(datasets), "token": uuid4().hex}
+        asked: dict[str, Any] = {"spool": self.spool_id, "known": list(datasets), "token": uuid4().hex}
         if only is not None:
-            given["chosen"] = list(only)
-        async with self._database.write("claim") as connection:
-            row = (await connection.execute(self._claims[only is not None], given)).mappings().one_or_none()
-            if row is None:
-                return None
-            await self.event(connection, row["id"], "running", row["attempt"], None)
-            return job_from_row(row)
+            asked["chosen"] = list(only)
+        async with self._database.single("claim") as connection:
+            row = await self._claims[only is not None].make(connection, asked, event="running")
+        return None if row is None else job_from_row(row)
 
-    def _claim(self, *, narrowed: bool) -> sa.sql.dml.ReturningUpdate[Any]:
+    def _claim(self, *, narrowed: bool) -> sa.Update:
         table = self.tables.job
         due = (
             sa.select(table.c.id)
@@ -152,7 +169,6 @@ class Ledger:
                 started_at=self.now,
                 reason=None,
             )
-            .returning(*table.c)
         )
 
     async def beat(self) -> None:
@@ -332,7 +348,6 @@ class Ledger:
 
         """
         values = {
-            **_holding(job),
             **{f"rows_{name}": getattr(outcome.rows, name) for name in ROW_COLUMNS},
             "state": outcome.state,
             "reason": outcome.reason,
@@ -342,10 +357,8 @@ class Ledger:
             "peak_rss_bytes": outcome.peak_rss_bytes,
             "crashes": job.crashes,
         }
-        if not outcome.keeps_file:
-            values["spool_key"] = None
-        result = await connection.execute(self._finish, values)
-        if result.rowcount != 1:
+        asked = {**_holding(job), **given(values), "keeps_file": outcome.keeps_file}
+        if await self._finish.make(connection, asked, event=outcome.state, detail=outcome.reason) is None:
             raise LeaseLostError
         records = [
             {"job_id": job.id, "number": number, "record": dict(record)}
@@ -353,7 +366,6 @@ class Ledger:
         ]
         if records:
             await connection.execute(self.tables.reject.insert(), records)
-        await self.event(connection, job.id, outcome.state, job.attempt, outcome.reason)
 
     async def finish_alone(self, job: Job, outcome: Outcome) -> None:
         """Write the terminal state of a job that loads nothing, in a transaction of its own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ..errors import KeyUsedError
 from ..jobs import Job, State, Submission
 from .job_queries import ROW_COLUMNS, job_from_row
+from .noting import given, parameters
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +22,15 @@ NOT_IDENTITY: tuple[State, ...] = ("duplicate", "dead", "cancelled")
 """States that let the same content in again; every other state holds the identity of a submission."""
 
 
+COUNTS: Final = {f"rows_{name}": 0 for name in ROW_COLUMNS}
+ENTERED: Final = (
+    *("dataset", "spec_version", "sha256", "size_bytes", "file", "source", "spool_id", "spool_key", "state"),
+    *("first_job", "fixes_job", "submitter", "idempotency_key", "origin", "origin_stamp", "reason", "attempt"),
+    *("crashes", "lost_leases", "errors_total", "seconds", *COUNTS),
+)
+"""What is known of a job when it is entered."""
+
+
 class Admission:
     """Enters submissions for the ledger, each in one transaction."""
 
@@ -29,14 +39,10 @@ class Admission:
         table = self.tables.job
         insert = postgresql.insert(table) if database.dialect == "postgresql" else sqlite.insert(table)
         # Built once: a statement with all columns of a job takes longer to put together than to run.
-        self._enter_queued = (
-            insert.values(run_at=ledger.now, created_at=ledger.now)
-            .on_conflict_do_nothing()
-            .returning(table.c.id, table.c.created_at)
-        )
-        self._enter_ended = insert.values(run_at=ledger.now, created_at=ledger.now, finished_at=ledger.now).returning(
-            table.c.id, table.c.created_at
-        )
+        insert = insert.values(**parameters(table, ENTERED), run_at=ledger.now, created_at=ledger.now)
+        returned = table.c.id, table.c.attempt, table.c.created_at
+        self._enter_queued = ledger.noted(insert.on_conflict_do_nothing(), *returned)
+        self._enter_ended = ledger.noted(insert.values(finished_at=ledger.now), *returned)
 
     async def submit(self, submission: Submission, *, adopt: bool = False) -> Job:
         """Enter a submission: `queued`, or `duplicate` naming the first job of the same content.
@@ -151,14 +157,12 @@ class Admission:
             "errors_total": 0,
             "seconds": {},
         }
-        statement = self._enter_queued if unique else self._enter_ended
-        counts = {f"rows_{name}": 0 for name in ROW_COLUMNS}
-        row = (await connection.execute(statement, {**columns, **counts})).one_or_none()
+        change = self._enter_queued if unique else self._enter_ended
+        row = await change.make(connection, given({**columns, **COUNTS}), event=state, detail=reason)
         if row is None:
             return None
-        await self._ledger.event(connection, row.id, state, 0, reason)
-        finished_at = None if unique else row.created_at
-        return Job(id=row.id, created_at=row.created_at, finished_at=finished_at, **columns)
+        finished_at = None if unique else row["created_at"]
+        return Job(id=row["id"], created_at=row["created_at"], finished_at=finished_at, **columns)
 
     async def _refuse_used_key(self, connection: AsyncConnection, submission: Submission) -> None:
         if submission.idempotency_key is None:

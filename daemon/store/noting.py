@@ -1,0 +1,71 @@
+"""A change of one job and the note of it for those who follow events, in one statement where the database can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+_GIVEN: Final = "given_"
+"""What distinguishes the parameters of a statement from the columns that they are for."""
+
+
+def parameters(table: sa.Table, names: Mapping[str, Any] | tuple[str, ...]) -> dict[str, Any]:
+    """Return a parameter for each of these columns of a table."""
+    return {name: sa.bindparam(_GIVEN + name, type_=table.c[name].type) for name in names}
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of `parameters`."""
+    return {_GIVEN + name: value for name, value in values.items()}
+
+
+class NotedChange:
+    """A statement that changes at most one job, made once. It must return the job's `id` and its `attempt`.
+
+    The number of the note is taken when the job is changed: those who read the events wait for numbers that are
+    missing, until the transaction is committed.
+    """
+
+    def __init__(
+        self,
+        change: sa.Insert | sa.Update,
+        *returned: sa.ColumnElement[Any],
+        event: sa.Table,
+        now: sa.ColumnElement[float],
+        daemon_id: str,
+        at_once: bool,
+    ) -> None:
+        self._note = event.insert().values(at=now, daemon=daemon_id)
+        self._at_once = at_once
+        self._change: sa.Executable = change.returning(*returned)
+        if at_once:
+            changed = change.returning(*returned).cte("changed")
+            noted = event.insert().from_select(
+                ["job_id", "attempt", "at", "daemon", "event", "detail"],
+                sa.select(
+                    changed.c.id,
+                    changed.c.attempt,
+                    now,
+                    sa.literal(daemon_id, sa.Text),
+                    sa.bindparam("note_event", type_=sa.Text),
+                    sa.bindparam("note_detail", type_=sa.Text),
+                ),
+                include_defaults=False,
+            )
+            self._change = sa.select(changed).add_cte(noted.cte("noted"))
+
+    async def make(
+        self, connection: AsyncConnection, values: Mapping[str, Any], *, event: str, detail: str | None = None
+    ) -> sa.RowMapping | None:
+        """Change the job and return what the statement says of it; None, and no note, if it has changed none."""
+        note = {"note_event": event, "note_detail": detail} if self._at_once else {}
+        row = (await connection.execute(self._change, {**values, **note})).mappings().one_or_none()
+        if row is not None and not self._at_once:
+            about = {"job_id": row["id"], "attempt": row["attempt"], "event": event, "detail": detail}
+            await connection.execute(self._note, about)
+        return row

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
 
 from ingest.errors import ErrorRecord, FileRejectedError
-from ingest.load import load
+from ingest.load import NotStraightError, load
 from ingest.report import ACCEPTED_FILE
 from ingest.target import TargetMismatchError, Targets
 
@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-LOADS_BESIDE_PARSES: Final = 2
-"""Jobs in flight beyond the CPU workers: while one file is loaded, the worker is parsing the next."""
+LOADS_BESIDE_PARSES: Final = 4
+"""Jobs in flight beyond the CPU workers: while files are loaded, the workers are parsing the next ones."""
 LOADING_TOLD_SECONDS: Final = 0.1
 """After so long a parse it is told that the load begins: people watch, and a transaction more is nothing beside it."""
 
@@ -302,36 +302,52 @@ class Dispatcher:
 
     async def _load(self, job: Job, dataset: Dataset, envelope: Envelope, records: Records, accepted: Path) -> Outcome:
         report: Report = envelope.value
-        started = time.perf_counter()
-        loaded_at = started
-        outcome: Outcome | None = None
+        loading = partial(self._load_once, job, dataset, envelope, records, accepted)
         try:
             if sum(report.seconds.values()) >= LOADING_TOLD_SECONDS:
                 await self._ledger.note(job, "loading")
-            async with self._database.write("load") as connection:
-                await self._ledger.lock(connection, job)
-                loaded = await load(
-                    connection,
-                    dataset,
-                    accepted,
-                    rows=report.rows.accepted,
-                    key_range=report.key_range,
-                    targets=self._targets,
-                )
-                loaded_at = time.perf_counter()
-                outcome = loaded_rows(dataset, envelope, records, loaded, loaded_at - started)
-                if outcome.state == "rejected":
-                    raise _RolledBackError(outcome)
-                self._flights[job.lease_token].outcome = outcome
-                await self._ledger.finish(connection, job, outcome)
-            seconds = {**outcome.seconds, "commit": time.perf_counter() - loaded_at}
-            return replace(outcome, seconds=seconds)
+            try:
+                return await loading(straight=True)
+            except NotStraightError:
+                return await loading(straight=False)
         except _RolledBackError as error:
             return await self._finish(job, error.outcome)
         except TargetMismatchError as error:
             return await self._give_up(job, "load.db_rejected", error)
         except Exception as error:  # noqa: BLE001  # sorted by kind there
-            return await self._after_database_error(job, outcome, error)
+            return await self._after_database_error(job, self._flights[job.lease_token].outcome, error)
+
+    async def _load_once(
+        self,
+        job: Job,
+        dataset: Dataset,
+        envelope: Envelope,
+        records: Records,
+        accepted: Path,
+        *,
+        straight: bool,
+    ) -> Outcome:
+        """Load and finish a job in one transaction."""
+        report: Report = envelope.value
+        started = time.perf_counter()
+        async with self._database.write("load") as connection:
+            await self._ledger.lock(connection, job)
+            loaded = await load(
+                connection,
+                dataset,
+                accepted,
+                rows=report.rows.accepted,
+                key_range=report.key_range,
+                targets=self._targets,
+                straight=straight,
+            )
+            loaded_at = time.perf_counter()
+            outcome = loaded_rows(dataset, envelope, records, loaded, loaded_at - started)
+            if outcome.state == "rejected":
+                raise _RolledBackError(outcome)
+            self._flights[job.lease_token].outcome = outcome
+            await self._ledger.finish(connection, job, outcome)
+        return replace(outcome, seconds={**outcome.seconds, "commit": time.perf_counter() - loaded_at})
 
     async def _after_database_error(self, job: Job, outcome: Outcome | None, error: Exception) -> Outcome:
         """Decide by the kind of error; a COMMIT without reply may have worked, so the row is read back first."""

@@ -221,10 +221,8 @@ class Spool:
         return self._jobs / key / "source"
 
     def work_folder(self, key: str, token: str) -> Path:
-        """Make a fresh folder for one attempt: a worker of an earlier one may still be writing into its own."""
-        folder = self._jobs / key / token
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return folder
+        """Return the folder of one attempt, which its worker makes: one of an earlier may still write into its own."""
+        return self._jobs / key / token
 
     def remove(self, key: str) -> None:
         """Remove a submission and all that was made of it."""

@@ -11,7 +11,7 @@ import asyncpg
 from sqlalchemy.exc import IntegrityError
 
 from .errors import ErrorRecord
-from .report import WORTH_LOOKING, accepted_columns
+from .report import accepted_columns
 from .spec import LINEAGE_JOB, LINEAGE_ROW
 from .target import Target, Targets, column_type
 
@@ -23,19 +23,23 @@ if TYPE_CHECKING:
 
     from .spec import Dataset
 
-PLAIN_KEY: Final = re.compile(r"-?[0-9][0-9 :.+-]*")
-"""A whole number or a date, as it may stand in a statement: what a worker says is not trusted."""
 STAGE: Final = "headgate_stage"
 STAGE_DIGITS: Final = 12
 ROW: Final = LINEAGE_ROW
 LINEAGE_COLUMNS: Final = (LINEAGE_ROW, LINEAGE_JOB)
 CONFLICTS_NAMED: Final = 1000
 """How many rows refused by an existing key are named one by one."""
+WORTH_LOOKING: Final = 2_000
+"""Rows from which on it pays to ask first whether any staged key is in the table."""
 UNIQUE_VIOLATION: Final = "23505"
 NOT_THIS_WAY: Final = frozenset({UNIQUE_VIOLATION, "0A000", "42809"})
 """What COPY into the table itself may fail of while INSERT works, as SQLSTATE: a key that somebody else has brought
 meanwhile, row security, and a view (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 """
+
+
+class NotStraightError(Exception):
+    """The rows could not be copied into the table itself; nothing of the transaction can be kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +61,17 @@ async def load(
     rows: int,
     key_range: tuple[str, str] | None = None,
     targets: Targets | None = None,
+    straight: bool = True,
 ) -> Loaded:
     """Load the accepted rows (COPY text, see `report.ACCEPTED_FILE`) into the dataset's table.
 
     Nothing is committed here. A row whose key is in the table already is updated or left alone (`upsert`), or, in
     mode `insert`, unchanged if it is the same and a conflict if it differs; mode `replace` empties the table first.
     `rows` is the number of accepted rows and `key_range` the parse report's; `targets` remembers the tables that were
-    verified by earlier loads.
+    verified by earlier loads. With `straight`, rows whose keys cannot be in the table are copied into it.
 
     Raises:
+        NotStraightError: they could not; the caller has to begin the transaction anew, without `straight`.
         TargetMismatchError: the table that is there cannot take the rows.
         sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: the database refused or failed.
 
@@ -74,11 +80,10 @@ async def load(
     if dataset.load.mode == "replace":
         await _empty(connection, target)
     if connection.dialect.name == "postgresql":
-        large = rows >= WORTH_LOOKING
-        if large and await _copy_fresh(connection, dataset, target, accepted, key_range):
+        if straight and await _copy_fresh(connection, dataset, target, accepted, key_range):
             return Loaded(inserted=rows, updated=0, unchanged=0)
         stage = await _stage_postgresql(connection, dataset, target, accepted)
-        if large and target.key and await _insert_fresh(connection, target, stage):
+        if rows >= WORTH_LOOKING and target.key and await _insert_fresh(connection, target, stage):
             return Loaded(inserted=rows, updated=0, unchanged=0)
         return await _merge_postgresql(connection, dataset, target, stage, rows)
     await _stage_sqlite(connection, dataset, target, accepted)
@@ -155,15 +160,15 @@ async def _copy_fresh(
     """
     if ROW in accepted_columns(dataset) and not target.lineage:
         return False
-    if await _may_hold(connection, target, key_range):
+    if await _may_hold(connection, dataset, target, key_range):
         return False
     try:
-        async with connection.begin_nested():
-            await _copy(connection, dataset, accepted, target.table, target.schema)
+        await _copy(connection, dataset, accepted, target.table, target.schema)
     except asyncpg.PostgresError as error:
         if error.sqlstate not in NOT_THIS_WAY:
             raise
-        return False
+        # Without a savepoint, which would cost every load: this is rare.
+        raise NotStraightError from error
     return True
 
 
@@ -185,20 +190,25 @@ async def _insert_fresh(connection: AsyncConnection, target: Target, stage: str)
     return True
 
 
-async def _may_hold(connection: AsyncConnection, target: Target, key_range: tuple[str, str] | None) -> bool:
+async def _may_hold(
+    connection: AsyncConnection, dataset: Dataset, target: Target, key_range: tuple[str, str] | None
+) -> bool:
     """Say whether any of the keys may be in the table: it has some from the range, or any row if there is no range."""
     if not target.key:
         return False
-    found = f"FROM {target.quoted}"
-    if key_range is not None and all(map(PLAIN_KEY.fullmatch, key_range)):
-        low, high = key_range
-        [key] = target.key
-        # The order makes sure that the key's index is used: a sequential scan would look at the whole table.
-        found = (
-            f"FROM (SELECT {key} AS key {found} WHERE {key} >= '{low}' ORDER BY {key} LIMIT 1) AS next "
-            f"WHERE key <= '{high}'"
-        )
-    return bool((await connection.exec_driver_sql(f"SELECT EXISTS (SELECT {found})")).scalar_one())
+    if key_range is None:
+        return bool((await connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {target.quoted})")).scalar_one())
+    [key] = target.key
+    [field] = [field for field in dataset.fields if field.name in dataset.primary_key]
+    kind = connection.dialect.type_compiler_instance.process(column_type(field, "postgresql"))
+    low, high = (f"CAST(CAST(${place} AS TEXT) AS {kind})" for place in (1, 2))
+    # The order makes sure that the key's index is used: a sequential scan would look at the whole table.
+    found = await connection.exec_driver_sql(
+        f"SELECT EXISTS (SELECT FROM (SELECT {key} AS key FROM {target.quoted} WHERE {key} >= {low} "
+        f"ORDER BY {key} LIMIT 1) AS next WHERE key <= {high})",
+        key_range,
+    )
+    return bool(found.scalar_one())
 
 
 async def _make_stage(connection: AsyncConnection, stage: str, columns: str) -> None:

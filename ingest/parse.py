@@ -21,7 +21,7 @@ from .formats.container import sniff
 from .notes import cell_notes, fill_notes, row_notes
 from .parallel import each
 from .records import cell_records, row_record
-from .report import ERRORS_REPORTED, WORTH_LOOKING, ParsedRows, Report, accepted_columns
+from .report import ERRORS_REPORTED, ParsedRows, Report, accepted_columns
 from .spool import copy_columns, copy_lines, lineage_columns, write_accepted, write_rejected
 from .table import Table, find_table
 from .workbook import extension_mismatch, open_book
@@ -52,7 +52,7 @@ class _Sorted:
 
 
 def parse(path: Path, dataset: Dataset, out_dir: Path, source: str | None = None, job: int = 0) -> Report:
-    """Parse a workbook by a dataset and leave `ACCEPTED_FILE` and `REJECTED_FILE` in `out_dir`.
+    """Parse a workbook by a dataset and leave `ACCEPTED_FILE` in `out_dir`, and `REJECTED_FILE` if it finds faults.
 
     `source` is the path under which the file was handed in, for constants that are cut out of it; `job` is what rows
     with lineage are marked with. Whatever is wrong with the file is in the report's `rejection`; nothing may be loaded
@@ -110,8 +110,7 @@ class _Run:
                 columns = each(lambda column: column.take(pa.array(keep)), columns, table.rows)
             lineage = lineage_columns(table.sheet_rows(keep), self._job, accepted_columns(self._dataset))
             write_accepted(self._out_dir, [*lineage, *columns])
-            if len(keep) >= WORTH_LOOKING:
-                self._key_range = self._range_of_keys(columns)
+            self._key_range = self._range_of_keys(columns)
         return self._report(records[:ERRORS_REPORTED], None)
 
     def refused(self, rejection: ErrorRecord) -> Report:

@@ -16,10 +16,7 @@ ACCEPTED_FILE = "accepted.copy"
 """PostgreSQL COPY text format, UTF-8, of the columns that `accepted_columns` names."""
 
 REJECTED_FILE = "rejected.jsonl"
-"""One `ErrorRecord` per line, JSON, ordered by sheet row then column."""
-
-WORTH_LOOKING = 2_000
-"""Rows from which on the load asks first whether any of their keys is in the table."""
+"""One `ErrorRecord` per line, JSON, ordered by sheet row then column; missing where there is none."""
 
 ERRORS_REPORTED = 100
 """How many error records travel in a report; the rest is only in the rejected file."""
@@ -58,8 +55,7 @@ class Report:
     `rejection` is set when the whole file is refused (then nothing may be loaded), by its code and place.
     `errors` are the first `ERRORS_REPORTED` records, `errors_total` counts all, `codes` counts all by code.
     `seconds` has the stages sniff, read, validate and spool. `key_range` holds the smallest and the largest key of the
-    accepted rows as COPY texts, where these are many and the key is one field whose order is the same in every
-    database.
+    accepted rows as COPY texts, where the key is one field whose order is the same in every database.
     """
 
     rows: ParsedRows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -85,9 +86,13 @@ def _extent(texts: pa.LargeStringArray) -> tuple[int, int]:
 
 
 def write_rejected(folder: Path, records: Iterable[ErrorRecord]) -> None:
-    """Write error records, one JSON object a line."""
+    """Write error records, one JSON object a line; none, no file."""
+    some = iter(records)
+    first = next(some, None)
+    if first is None:
+        return
     with (folder / REJECTED_FILE).open("w", encoding="utf-8") as file:
-        for record in records:
+        for record in chain((first,), some):
             file.write(json.dumps(record.as_dict(), ensure_ascii=False, separators=(",", ":")))
             file.write("\n")
 

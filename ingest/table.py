@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from .cells import Column, Kind, SheetCells, concat_columns, empty_column, text_column
 from .columns.converted import truth
+from .columns.tall import alike
 from .constants import constant_text
 from .display import displayed
 from .errors import FileRejectedError, rejected
@@ -22,7 +23,7 @@ from .merged import fill_merged
 from .sheets import candidate_sheets, choose_matches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -154,7 +155,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     below = {place: column.part(slice(start, None)) for place, column in cells.columns.items()}
     merged = {header.columns[field]: field for field in dataset.merged.fill if field in header.columns}
     filled_in = fill_merged(below, cells.merges, start, height, merged)
-    filled = {place: _filled(column) for place, column in below.items()}
+    filled = dict(zip(below, _filled_cells(list(below.values()), height), strict=True))
     blank = ~np.logical_or.reduce([np.zeros(height, np.bool_), *filled.values()])
     columns = {
         field.name: below.get(header.columns.get(field.name, -1), empty_column(height)) for field in dataset.cell_fields
@@ -201,6 +202,13 @@ def _stacked(tables: list[Table]) -> Table:
         },
         date1904=tables[0].date1904,
     )
+
+
+def _filled_cells(columns: Sequence[Column], height: int) -> Iterator[Mask]:
+    """Yield for each column which of its cells hold anything that can be seen."""
+    for places in alike(("" for _ in columns), height):
+        filled = _filled(concat_columns([columns[place] for place in places]))
+        yield from filled.reshape(len(places), height)
 
 
 def _filled(column: Column) -> Mask:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 
 def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, source: str, job: int) -> Report:
-    """Run `ingest.parse.parse`; the import happens in the worker, where it was preloaded."""
+    """Make the folder and run `ingest.parse.parse`; the import happens in the worker, where it was preloaded."""
     from ingest.parse import parse
 
+    out_dir.mkdir(mode=0o700, exist_ok=True)
     return parse(path, dataset, out_dir, source, job)
 
 

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
     Places = NDArray[np.int64]
 
-_CODE_OF_LETTER: Final = {ord(name): TYPES.index(name) for name in ("n", "s", "b", "e")}
+_LONGEST_TYPE: Final = max(map(len, TYPES))
+_CODES: Final = np.zeros((_LONGEST_TYPE + 2, 256), np.int8)
+"""The only type that a text of that length and first letter can be; 0 if there is none. Dates are too rare."""
+for _name in set(TYPES) - {"", "d"}:
+    _CODES[len(_name), ord(_name[0])] = TYPES.index(_name)
 _BEHIND: Final = r"^\s*(?:(?:</row>|<row(?: [^>]*)?>)\s*)*$"
 _PADDING: Final = 64
 _MOST_DIGITS: Final = 7
@@ -134,7 +138,7 @@ def _places(text: _Bytes, first: Places, last: Places) -> tuple[Places, Places, 
 
 def _attributes(text: _Bytes, quotes: Places, quote: Places) -> tuple[Places, NDArray[np.int8], Places, Mask]:
     """Return style, type and the place behind the last attribute; `quote` is the index of the one before them."""
-    styles, types = np.zeros(len(quote), np.int64), np.zeros(len(quote), np.int8)
+    styles = np.zeros(len(quote), np.int64)
     fine = np.ones(len(quote), np.bool_)
     here = text.equal(quotes[quote] + 1, b' s="')
     numbers, decimal = text.number(quotes[quote + 1] + 1, quotes[quote + 2], _MOST_DIGITS - 1)
@@ -143,17 +147,12 @@ def _attributes(text: _Bytes, quotes: Places, quote: Places) -> tuple[Places, ND
     quote = quote + 2 * here
     here = text.equal(quotes[quote] + 1, b' t="')
     start, lengths = quotes[quote + 1] + 1, quotes[quote + 2] - quotes[quote + 1] - 1
-    known = ~here
-    for letter, code in _CODE_OF_LETTER.items():
-        one = here & (lengths == 1) & (text.at[start] == letter)
-        types[one] = code
-        known |= one
+    types = np.where(here, _CODES[np.minimum(lengths, _LONGEST_TYPE + 1), text.at[start]], 0)
+    known = ~here | (types > 0)
     for code, name in enumerate(TYPES):
         if len(name) > 1:
-            one = here & (lengths == len(name))
-            one[one] = text.equal(start[one], name.encode())
-            types[one] = code
-            known |= one
+            one = np.flatnonzero(types == code)
+            known[one] = text.equal(start[one], name.encode())
     return styles, types, quotes[quote + 2 * here] + 1, fine & known
 
 

@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.database import Database
-from ingest.load import Loaded, load
-from ingest.report import WORTH_LOOKING, accepted_columns
+from ingest.load import WORTH_LOOKING, Loaded, NotStraightError, load
+from ingest.report import accepted_columns
 from ingest.spec import Dataset, parse_dataset
 from ingest.target import TargetMismatchError
 
@@ -81,8 +81,12 @@ async def loaded(
     key_range: tuple[str, str] | None = None,
 ) -> Loaded:
     path = spooled(folder, spec, rows, job)
-    async with database.write() as connection:
-        return await load(connection, spec, path, rows=len(rows), key_range=key_range)
+    try:
+        async with database.write() as connection:
+            return await load(connection, spec, path, rows=len(rows), key_range=key_range)
+    except NotStraightError:
+        async with database.write() as connection:
+            return await load(connection, spec, path, rows=len(rows), key_range=key_range, straight=False)
 
 
 async def table(database: Database, columns: str = "*") -> list[tuple[Any, ...]]:

@@ -135,6 +135,8 @@ def parsed(tmp_path: Path) -> Callable[[Path, Dataset], Parsed]:
     def run(path: Path, dataset: Dataset) -> Parsed:
         out = tmp_path / "out"
         out.mkdir(exist_ok=True)
+        rejected = out / REJECTED_FILE
+        rejected.unlink(missing_ok=True)
         # With its number in the sheet in front of each row, and the job.
         lineage = dataset.load.model_copy(update={"lineage": True})
         report = parse(path, dataset.model_copy(update={"load": lineage}), out, job=7)
@@ -149,8 +151,8 @@ def parsed(tmp_path: Path) -> Callable[[Path, Dataset], Parsed]:
             assert len(values) == len(dataset.fields)
             accepted.append((int(number), [unescape(value) for value in values]))
         assert len(accepted) == (0 if report.rejection else rows.accepted)
-        with (out / REJECTED_FILE).open(encoding="utf-8") as file:
-            records = [ErrorRecord(**json.loads(line)) for line in file]
+        lines = rejected.read_text(encoding="utf-8").splitlines() if rejected.exists() else []
+        records = [ErrorRecord(**json.loads(line)) for line in lines]
         assert tuple(records[:100]) == report.errors
         errors = [record for record in records if record.severity != "info"]
         return Parsed(report, accepted, errors, [record for record in records if record.severity == "info"])

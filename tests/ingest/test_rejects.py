@@ -59,8 +59,9 @@ def made(workbook: Callable[..., Path], dataset: Callable[..., Dataset], parsed:
         spec = dataset(NO, COUNT, ON, primaryKey=["no"], **keys)
         path = workbook(rows or ROWS, sheet="五月")
         parsed(path, spec)
-        out = tmp_path / f"rejects.{form}"
-        write_rejects(path, spec, tmp_path / "out" / REJECTED_FILE, path.name, out, "csv" if form == "csv" else "xlsx")
+        out, records = tmp_path / f"rejects.{form}", tmp_path / "out" / REJECTED_FILE
+        records.touch()
+        write_rejects(path, spec, records, path.name, out, "csv" if form == "csv" else "xlsx")
         return out
 
     return make

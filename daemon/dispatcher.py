@@ -1,4 +1,4 @@
-"""Claim, parse in a worker, load, finish: the only place that decides what becomes of a failed attempt."""
+"""Which jobs are claimed and how many at once, and what becomes of a failed attempt: decided nowhere else."""
 
 from __future__ import annotations
 
@@ -6,71 +6,47 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Self, cast
 
-from ingest.errors import ErrorRecord, FileRejectedError
-from ingest.load import NotStraightError, load
-from ingest.report import ACCEPTED_FILE
-from ingest.target import TargetMismatchError, Targets
-
+from .attempts import Attempt, Attempts, first_line
 from .errors import (
-    DatabaseUnavailableError,
     HeadgateError,
     LeaseLostError,
     PoolClosedError,
     QueueFullError,
-    RetryableError,
-    TaskTimeoutError,
     WorkerCrashedError,
     WorkerLostError,
     WorkerStartError,
 )
 from .jobs import Job, Outcome
-from .outcomes import Records, loaded_rows, read_records, refused_file, refused_parse
 from .pools.turnstile import Turnstile
-from .pools.worktasks import parse_workbook
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from ingest.report import Report
     from ingest.spec import Dataset
 
     from .database import Database
-    from .executors import Envelope, Executors
+    from .executors import Executors
     from .ledger import Ledger
     from .metrics import Metrics
     from .retry import RetryPolicy
     from .spool import Spool
 
 logger = logging.getLogger(__name__)
-T = TypeVar("T")
 
 LOADS_BESIDE_PARSES: Final = 4
 """Jobs in flight beyond the CPU workers: while files are loaded, the workers are parsing the next ones."""
-LOADING_TOLD_SECONDS: Final = 0.1
-"""After so long a parse it is told that the load begins: people watch, and a transaction more is nothing beside it."""
-
-
-class _RolledBackError(Exception):
-    """Carries the outcome of a load that must not be committed out of its transaction."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome.reason)
-        self.outcome = outcome
 
 
 @dataclass(slots=True, kw_only=True)
 class _Flight:
-    """A job on its way: its task, whether somebody wants it ended, and the outcome that a COMMIT may have made true."""
+    """A job on its way, its task, and whether somebody wants it ended."""
 
-    job_id: int
+    attempt: Attempt
     task: asyncio.Task[None]
     cancelled: bool = False
-    outcome: Outcome | None = None
 
 
 class Dispatcher:
@@ -92,12 +68,14 @@ class Dispatcher:
         force: asyncio.Event,
         only: Collection[int] | None = None,
     ) -> None:
-        self._ledger, self._database, self._executors, self._spool = ledger, database, executors, spool
+        self._ledger, self._executors, self._spool = ledger, executors, spool
         self._datasets, self._metrics, self._retry = datasets, metrics, retry
         self._poll_seconds, self._drain_seconds, self._only = poll_seconds, drain_seconds, only
         self._force = force
         self._settled: dict[int, asyncio.Event] = {}
-        self._targets = Targets()
+        self._attempts = Attempts(
+            ledger=ledger, database=database, executors=executors, spool=spool, datasets=datasets, retry=retry
+        )
         # Only `run` waits here, so the queue is never full.
         self._slots = Turnstile(places=parallel_parses + LOADS_BESIDE_PARSES, queue_limit=1, queue_timeout_seconds=1)
         self._wake = asyncio.Event()
@@ -114,7 +92,8 @@ class Dispatcher:
 
     def apply(self, *, retry: RetryPolicy, parallel_parses: int, poll_seconds: float, drain_seconds: float) -> None:
         """Go on under other settings; jobs in flight are not disturbed."""
-        self._retry, self._poll_seconds, self._drain_seconds = retry, poll_seconds, drain_seconds
+        self._retry = self._attempts.retry = retry
+        self._poll_seconds, self._drain_seconds = poll_seconds, drain_seconds
         self._slots.resize(places=parallel_parses + LOADS_BESIDE_PARSES, queue_limit=1, queue_timeout_seconds=1)
         self.wake()
 
@@ -136,9 +115,10 @@ class Dispatcher:
             job = None if self._closing.is_set() else await self._claim()
             if job is None:
                 return False
-            task = asyncio.create_task(self._run(job), name=f"job-{job.id}")
+            attempt = Attempt(job=job)
+            task = asyncio.create_task(self._run(attempt), name=f"job-{job.id}")
             self._running.add(task)
-            self._flights[job.lease_token] = _Flight(job_id=job.id, task=task)
+            self._flights[job.lease_token] = _Flight(attempt=attempt, task=task)
             task.add_done_callback(self._ended)
             task.add_done_callback(partial(self._landed, job.lease_token))
             return True
@@ -186,7 +166,7 @@ class Dispatcher:
     def cancel(self, job_id: int) -> None:
         """End a job that runs here, its worker too; does nothing for any other."""
         for flight in self._flights.values():
-            if flight.job_id == job_id and not flight.cancelled:
+            if flight.attempt.job.id == job_id and not flight.cancelled:
                 flight.cancelled = True
                 flight.task.cancel()
 
@@ -205,20 +185,17 @@ class Dispatcher:
         try:
             return await self._ledger.claim(datasets=self._datasets, only=self._only)
         except Exception as error:  # noqa: BLE001  # raised again unless it will pass
-            self._raise_unless_transient(error)
+            self._attempts.raise_unless_transient(error)
             logger.warning("claim failed", extra={"error": str(error)})
             return None
 
-    def _raise_unless_transient(self, error: Exception) -> None:
-        if not isinstance(error, RetryableError) and self._database.classify(error) != "transient":
-            raise error
-
     # -- one job -------------------------------------------------------------------------------------
 
-    async def _run(self, job: Job) -> None:
+    async def _run(self, attempt: Attempt) -> None:
+        job = attempt.job
         self._metrics.attempt(job.dataset, time.time())
         try:
-            outcome = await self._attempt(job)
+            outcome = await self._attempts.run(attempt)
             await self._tell(job, outcome)
         except LeaseLostError:
             logger.warning("lease lost", extra={"job": job.id, "attempt": job.attempt})
@@ -242,147 +219,20 @@ class Dispatcher:
         """Finish a job that somebody cancelled, unless its load was committed before the wish came."""
         outcome = Outcome(state="cancelled", reason="cancelled while it ran")
         try:
-            await self._finish(job, outcome)
+            await self._attempts.finish(job, outcome)
         except LeaseLostError:
-            loaded = self._flights[job.lease_token].outcome
-            if loaded is None or await self._persist(lambda: self._ledger.settle(job)) is None:
+            loaded = self._flights[job.lease_token].attempt.outcome
+            if loaded is None or await self._attempts.persist(lambda: self._ledger.settle(job)) is None:
                 logger.warning("lease lost", extra={"job": job.id, "attempt": job.attempt})
                 return
             outcome = loaded
         await self._tell(job, outcome)
 
-    async def _attempt(self, job: Job) -> Outcome:
-        """Take a job to its terminal state and return it; anything raised is a failed attempt."""
-        dataset = self._datasets[job.dataset]
-        assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
-        assert job.lease_token is not None  # noqa: S101  # a claim sets it
-        folder = self._spool.work_folder(job.spool_key, job.lease_token)
-        try:
-            envelope = await self._parse(job, dataset, self._spool.source(job.spool_key), folder)
-        except FileRejectedError as error:
-            return await self._finish(job, refused_file(error.record))
-        # A clean file has no records: no thread needs to look for them.
-        records = await self._executors.run_io(read_records, folder) if envelope.value.errors_total else ()
-        if envelope.value.rejection is not None:
-            return await self._finish(job, refused_parse(envelope, envelope.value.rejection, records))
-        return await self._load(job, dataset, envelope, records, folder / ACCEPTED_FILE)
-
-    async def _parse(self, job: Job, dataset: Dataset, source: Path, folder: Path) -> Envelope:
-        limits = dataset.limits
-        memory = min(limits.worker_mb << 20, self._executors.limits.worker_memory_bytes)
-        try:
-            return await self._executors.submit_cpu(
-                parse_workbook,
-                source,
-                dataset,
-                folder,
-                job.file,
-                job.id,
-                timeout=limits.parse_seconds,
-                kind="parse",
-                lane=f"dataset {job.dataset}",
-                memory_bytes=memory,
-            )
-        except TaskTimeoutError as error:
-            record = ErrorRecord(
-                code="file.timeout",
-                message=f"reading {job.file} took longer than {limits.parse_seconds} s",
-                hint="split the workbook, or raise limits.parse_seconds of the dataset",
-                spec_version=dataset.version,
-            )
-            raise FileRejectedError(record) from error
-        except MemoryError as error:
-            record = ErrorRecord(
-                code="file.memory_limit",
-                message=f"reading {job.file} needs more than {memory >> 20} MB",
-                hint="split the workbook, or raise limits.worker_mb of the dataset or executors.worker_memory_mb",
-                spec_version=dataset.version,
-            )
-            raise FileRejectedError(record) from error
-
-    async def _load(self, job: Job, dataset: Dataset, envelope: Envelope, records: Records, accepted: Path) -> Outcome:
-        report: Report = envelope.value
-        loading = partial(self._load_once, job, dataset, envelope, records, accepted)
-        try:
-            if sum(report.seconds.values()) >= LOADING_TOLD_SECONDS:
-                await self._ledger.note(job, "loading")
-            try:
-                return await loading(straight=True)
-            except NotStraightError:
-                return await loading(straight=False)
-        except _RolledBackError as error:
-            return await self._finish(job, error.outcome)
-        except TargetMismatchError as error:
-            return await self._give_up(job, "load.db_rejected", error)
-        except Exception as error:  # noqa: BLE001  # sorted by kind there
-            return await self._after_database_error(job, self._flights[job.lease_token].outcome, error)
-
-    async def _load_once(
-        self,
-        job: Job,
-        dataset: Dataset,
-        envelope: Envelope,
-        records: Records,
-        accepted: Path,
-        *,
-        straight: bool,
-    ) -> Outcome:
-        """Load and finish a job in one transaction."""
-        report: Report = envelope.value
-        started = time.perf_counter()
-        async with self._database.write("load") as connection:
-            await self._ledger.lock(connection, job)
-            loaded = await load(
-                connection,
-                dataset,
-                accepted,
-                rows=report.rows.accepted,
-                key_range=report.key_range,
-                targets=self._targets,
-                straight=straight,
-            )
-            loaded_at = time.perf_counter()
-            outcome = loaded_rows(dataset, envelope, records, loaded, loaded_at - started)
-            if outcome.state == "rejected":
-                raise _RolledBackError(outcome)
-            self._flights[job.lease_token].outcome = outcome
-            await self._ledger.finish(connection, job, outcome)
-        return replace(outcome, seconds={**outcome.seconds, "commit": time.perf_counter() - loaded_at})
-
-    async def _after_database_error(self, job: Job, outcome: Outcome | None, error: Exception) -> Outcome:
-        """Decide by the kind of error; a COMMIT without reply may have worked, so the row is read back first."""
-        kind = self._database.classify(error)
-        if kind == "data":
-            record = ErrorRecord(
-                code="load.db_rejected",
-                message=f"the database refused the rows: {_first_line(error)}",
-                hint="correct the rows or the dataset's constraints so that they match the table's",
-            )
-            return await self._finish(job, refused_file(record))
-        if kind == "configuration":
-            return await self._give_up(job, "load.db_rejected", error)
-        if kind != "transient":
-            raise error
-        settled = await self._persist(lambda: self._ledger.settle(job))
-        if settled is not None and outcome is not None:
-            return outcome
-        raise DatabaseUnavailableError(f"the database gave up: {_first_line(error)}") from error
-
     # -- what becomes of it --------------------------------------------------------------------------
-
-    async def _finish(self, job: Job, outcome: Outcome) -> Outcome:
-        await self._persist(lambda: self._ledger.finish_alone(job, outcome))
-        return outcome
-
-    async def _give_up(self, job: Job, code: str, error: Exception) -> Outcome:
-        record = ErrorRecord(
-            code=code, message=_first_line(error), hint="correct the cause, then submit the file again"
-        )
-        return await self._finish(job, replace(refused_file(record), state="dead"))
 
     async def _crashed(self, job: Job, error: WorkerCrashedError) -> None:
         with contextlib.suppress(LeaseLostError):
-            charged = await self._persist(lambda: self._ledger.charge_crash(job))
+            charged = await self._attempts.persist(lambda: self._ledger.charge_crash(job))
             await self._failed(charged, "file.worker_crash", error)
 
     async def _failed(self, job: Job, code: str, error: Exception) -> None:
@@ -393,7 +243,7 @@ class Dispatcher:
             await self._requeue(job, "worker_crash" if crashed else "transient", error)
             return
         with contextlib.suppress(LeaseLostError):
-            await self._tell(job, await self._give_up(job, code, error))
+            await self._tell(job, await self._attempts.give_up(job, code, error))
 
     async def _requeue(self, job: Job, reason: str, error: Exception, *, give_back: bool = False) -> None:
         delay = self._retry.delay_seconds(job.attempt)
@@ -402,30 +252,16 @@ class Dispatcher:
             extra={
                 "job": job.id,
                 "attempt": job.attempt,
-                "error": _first_line(error),
+                "error": first_line(error),
                 "retry_seconds": delay,
             },
             exc_info=None if isinstance(error, HeadgateError) else error,
         )
         with contextlib.suppress(LeaseLostError):
-            await self._persist(
-                lambda: self._ledger.requeue(job, delay_seconds=delay, reason=_first_line(error), give_back=give_back)
+            await self._attempts.persist(
+                lambda: self._ledger.requeue(job, delay_seconds=delay, reason=first_line(error), give_back=give_back)
             )
             self._metrics.job_retried(reason)
-
-    async def _persist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a ledger transaction until the database answers: a job must not stay `running` for want of it."""
-        attempt = 0
-        while True:
-            try:
-                return await write()
-            except Exception as error:  # raised again unless it will pass
-                if isinstance(error, LeaseLostError):
-                    raise
-                self._raise_unless_transient(error)
-                attempt += 1
-                logger.warning("ledger not reached", extra={"error": _first_line(error), "attempt": attempt})
-                await asyncio.sleep(max(0.05, self._retry.delay_seconds(attempt)))
 
     async def _tell(self, job: Job, outcome: Outcome) -> None:
         if job.spool_key:
@@ -470,8 +306,3 @@ class Dispatcher:
     def tell_given_up(self, job: Job) -> None:
         """Count and log a job that was given up because the daemons that held it died."""
         self.tell(job, Outcome(state="dead", reason=job.reason, codes={"load.retry_exhausted": 1}))
-
-
-def _first_line(error: BaseException) -> str:
-    cause = getattr(error, "orig", None) or error
-    return (str(cause).strip() or type(cause).__name__).splitlines()[0]

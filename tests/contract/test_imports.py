@@ -66,8 +66,9 @@ def test_only_the_commands_compose_the_service() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("executors", "pools/cpu_pool", "pools/io_pool", "ledger", "dispatcher", "database", "store/pool_watch"),
-        *("store/server_watch", "telemetry/loopwatch", "resources", "telemetry/process_groups", "telemetry/histogram"),
+        *("executors", "pools/cpu_pool", "pools/io_pool", "ledger", "dispatcher", "attempts", "database"),
+        *("store/pool_watch", "store/server_watch", "telemetry/loopwatch", "resources"),
+        *("telemetry/process_groups", "telemetry/histogram"),
     ],
 )
 def test_parts_do_not_know_how_they_are_measured(name: str) -> None:

@@ -1,0 +1,236 @@
+"""One attempt at a job: parse in a worker, load and finish in one transaction; decides no retries."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from ingest.errors import ErrorRecord, FileRejectedError
+from ingest.load import NotStraightError, load
+from ingest.report import ACCEPTED_FILE
+from ingest.target import TargetMismatchError, Targets
+
+from .errors import DatabaseUnavailableError, LeaseLostError, RetryableError, TaskTimeoutError
+from .outcomes import Records, loaded_rows, read_records, refused_file, refused_parse
+from .pools.worktasks import parse_workbook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ingest.report import Report
+    from ingest.spec import Dataset
+
+    from .database import Database
+    from .executors import Envelope, Executors
+    from .jobs import Job, Outcome
+    from .ledger import Ledger
+    from .retry import RetryPolicy
+    from .spool import Spool
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+LOADING_TOLD_SECONDS: Final = 0.1
+"""After so long a parse it is told that the load begins: people watch, and a transaction more is nothing beside it."""
+
+
+class _RolledBackError(Exception):
+    """Carries the outcome of a load that must not be committed out of its transaction."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """A job under way, and the outcome that a COMMIT may have made true: its reply may never have come."""
+
+    job: Job
+    outcome: Outcome | None = None
+
+
+class Attempts:
+    """Takes jobs that were claimed to their terminal states."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        database: Database,
+        executors: Executors,
+        spool: Spool,
+        datasets: Mapping[str, Dataset],
+        retry: RetryPolicy,
+    ) -> None:
+        self._ledger, self._database, self._executors, self._spool = ledger, database, executors, spool
+        self._datasets, self.retry = datasets, retry
+        self._targets = Targets()
+
+    async def run(self, attempt: Attempt) -> Outcome:
+        """Take a job to its terminal state and return it; anything raised is a failed attempt."""
+        job = attempt.job
+        dataset = self._datasets[job.dataset]
+        assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
+        assert job.lease_token is not None  # noqa: S101  # a claim sets it
+        folder = self._spool.work_folder(job.spool_key, job.lease_token)
+        try:
+            envelope = await self._parse(job, dataset, self._spool.source(job.spool_key), folder)
+        except FileRejectedError as error:
+            return await self.finish(job, refused_file(error.record))
+        # A clean file has no records: no thread needs to look for them.
+        records = await self._executors.run_io(read_records, folder) if envelope.value.errors_total else ()
+        if envelope.value.rejection is not None:
+            return await self.finish(job, refused_parse(envelope, envelope.value.rejection, records))
+        return await self._load(attempt, dataset, envelope, records, folder / ACCEPTED_FILE)
+
+    async def _parse(self, job: Job, dataset: Dataset, source: Path, folder: Path) -> Envelope:
+        limits = dataset.limits
+        memory = min(limits.worker_mb << 20, self._executors.limits.worker_memory_bytes)
+        try:
+            return await self._executors.submit_cpu(
+                parse_workbook,
+                source,
+                dataset,
+                folder,
+                job.file,
+                job.id,
+                timeout=limits.parse_seconds,
+                kind="parse",
+                lane=f"dataset {job.dataset}",
+                memory_bytes=memory,
+            )
+        except TaskTimeoutError as error:
+            record = ErrorRecord(
+                code="file.timeout",
+                message=f"reading {job.file} took longer than {limits.parse_seconds} s",
+                hint="split the workbook, or raise limits.parse_seconds of the dataset",
+                spec_version=dataset.version,
+            )
+            raise FileRejectedError(record) from error
+        except MemoryError as error:
+            record = ErrorRecord(
+                code="file.memory_limit",
+                message=f"reading {job.file} needs more than {memory >> 20} MB",
+                hint="split the workbook, or raise limits.worker_mb of the dataset or executors.worker_memory_mb",
+                spec_version=dataset.version,
+            )
+            raise FileRejectedError(record) from error
+
+    async def _load(
+        self, attempt: Attempt, dataset: Dataset, envelope: Envelope, records: Records, accepted: Path
+    ) -> Outcome:
+        job, report = attempt.job, envelope.value
+        loading = partial(self._load_once, attempt, dataset, envelope, records, accepted)
+        try:
+            if sum(report.seconds.values()) >= LOADING_TOLD_SECONDS:
+                await self._ledger.note(job, "loading")
+            try:
+                return await loading(straight=True)
+            except NotStraightError:
+                return await loading(straight=False)
+        except _RolledBackError as error:
+            return await self.finish(job, error.outcome)
+        except TargetMismatchError as error:
+            return await self.give_up(job, "load.db_rejected", error)
+        except Exception as error:  # noqa: BLE001  # sorted by kind there
+            return await self._after_database_error(attempt, error)
+
+    async def _load_once(
+        self,
+        attempt: Attempt,
+        dataset: Dataset,
+        envelope: Envelope,
+        records: Records,
+        accepted: Path,
+        *,
+        straight: bool,
+    ) -> Outcome:
+        """Load and finish a job in one transaction."""
+        report: Report = envelope.value
+        started = time.perf_counter()
+        async with self._database.write("load") as connection:
+            await self._ledger.lock(connection, attempt.job)
+            loaded = await load(
+                connection,
+                dataset,
+                accepted,
+                rows=report.rows.accepted,
+                key_range=report.key_range,
+                targets=self._targets,
+                straight=straight,
+            )
+            loaded_at = time.perf_counter()
+            outcome = loaded_rows(dataset, envelope, records, loaded, loaded_at - started)
+            if outcome.state == "rejected":
+                raise _RolledBackError(outcome)
+            attempt.outcome = outcome
+            await self._ledger.finish(connection, attempt.job, outcome)
+        return replace(outcome, seconds={**outcome.seconds, "commit": time.perf_counter() - loaded_at})
+
+    async def _after_database_error(self, attempt: Attempt, error: Exception) -> Outcome:
+        """Decide by the kind of error; a COMMIT without reply may have worked, so the row is read back first."""
+        job = attempt.job
+        kind = self._database.classify(error)
+        if kind == "data":
+            record = ErrorRecord(
+                code="load.db_rejected",
+                message=f"the database refused the rows: {first_line(error)}",
+                hint="correct the rows or the dataset's constraints so that they match the table's",
+            )
+            return await self.finish(job, refused_file(record))
+        if kind == "configuration":
+            return await self.give_up(job, "load.db_rejected", error)
+        if kind != "transient":
+            raise error
+        settled = await self.persist(lambda: self._ledger.settle(job))
+        if settled is not None and attempt.outcome is not None:
+            return attempt.outcome
+        raise DatabaseUnavailableError(f"the database gave up: {first_line(error)}") from error
+
+    # -- ends ----------------------------------------------------------------------------------------
+
+    async def finish(self, job: Job, outcome: Outcome) -> Outcome:
+        """Write the outcome of a job that loads nothing and return it.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        await self.persist(lambda: self._ledger.finish_alone(job, outcome))
+        return outcome
+
+    async def give_up(self, job: Job, code: str, error: Exception) -> Outcome:
+        """Write that a job is dead, and why, and return it; raises what `finish` raises."""
+        record = ErrorRecord(code=code, message=first_line(error), hint="correct the cause, then submit the file again")
+        return await self.finish(job, replace(refused_file(record), state="dead"))
+
+    async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Repeat a ledger transaction until the database answers: a job must not stay `running` for want of it."""
+        attempt = 0
+        while True:
+            try:
+                return await write()
+            except Exception as error:  # raised again unless it will pass
+                if isinstance(error, LeaseLostError):
+                    raise
+                self.raise_unless_transient(error)
+                attempt += 1
+                logger.warning("ledger not reached", extra={"error": first_line(error), "attempt": attempt})
+                await asyncio.sleep(max(0.05, self.retry.delay_seconds(attempt)))
+
+    def raise_unless_transient(self, error: Exception) -> None:
+        """Raise an error again unless it will pass."""
+        if not isinstance(error, RetryableError) and self._database.classify(error) != "transient":
+            raise error
+
+
+def first_line(error: BaseException) -> str:
+    """Return what a person reads of an error: of a database's own, the beginning."""
+    cause = getattr(error, "orig", None) or error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]

@@ -102,6 +102,18 @@ async def test_a_result_comes_back_as_json(serve: Callable[..., Any], name: str,
         assert pool.tasks["task", "ok"] == 1
 
 
+async def test_a_task_goes_on_when_its_client_hangs_up(serve: Callable[..., Any]) -> None:
+    async with serve() as (call, executors):
+        await call("add", [1])
+        with pytest.raises(TimeoutError):
+            await call("sleep", [1.0], timeout=aiohttp.ClientTimeout(total=0.3))
+        async with asyncio.timeout(30):
+            while executors.stats().cpu.workers_busy:  # noqa: ASYNC110  # the pool tells nobody
+                await asyncio.sleep(0.02)
+        assert executors.stats().cpu.tasks["task", "ok"] == 2
+        assert not executors.stats().cpu.tasks["task", "cancelled"]
+
+
 async def test_no_body_is_no_argument(serve: Callable[..., Any]) -> None:
     async with serve() as (call, _):
         assert (await call("odd"))[0] == 500

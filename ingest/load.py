@@ -11,6 +11,7 @@ import asyncpg
 from sqlalchemy.exc import IntegrityError
 
 from .errors import ErrorRecord
+from .fieldspec import bound_value
 from .report import accepted_columns
 from .spec import LINEAGE_JOB, LINEAGE_ROW
 from .target import Target, Targets, column_type
@@ -80,12 +81,13 @@ async def load(
     if dataset.load.mode == "replace":
         await _empty(connection, target)
     if connection.dialect.name == "postgresql":
-        if straight and await _copy_fresh(connection, dataset, target, accepted, key_range):
+        if straight and not await _may_hold(connection, dataset, target, key_range):
+            await _copy_straight(connection, dataset, target, accepted, rows)
             return Loaded(inserted=rows, updated=0, unchanged=0)
-        stage = await _stage_postgresql(connection, dataset, target, accepted)
-        if rows >= WORTH_LOOKING and target.key and await _insert_fresh(connection, target, stage):
-            return Loaded(inserted=rows, updated=0, unchanged=0)
-        return await _merge_postgresql(connection, dataset, target, stage, rows)
+        stage, staged = await _stage_postgresql(connection, dataset, target, accepted)
+        if staged >= WORTH_LOOKING and target.key and await _insert_fresh(connection, target, stage):
+            return Loaded(inserted=staged, updated=0, unchanged=0)
+        return await _merge_postgresql(connection, dataset, target, stage, staged)
     await _stage_sqlite(connection, dataset, target, accepted)
     loaded = await _merge_sqlite(connection, dataset, target)
     await connection.exec_driver_sql(f"DROP TABLE temp.{STAGE}")
@@ -129,8 +131,10 @@ def _stage_columns(connection: AsyncConnection, dataset: Dataset, target: Target
 # -- PostgreSQL ------------------------------------------------------------------------------------------
 
 
-async def _stage_postgresql(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> str:
-    """Copy the rows into a temporary table and return its name.
+async def _stage_postgresql(
+    connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path
+) -> tuple[str, int]:
+    """Copy the rows into a temporary table; return its name and their number.
 
     The table stays with the connection, empty, for later loads of the same columns: making one for each load costs more
     than a small load itself, and bloats the catalogue.
@@ -138,38 +142,38 @@ async def _stage_postgresql(connection: AsyncConnection, dataset: Dataset, targe
     columns = _stage_columns(connection, dataset, target)
     stage = f"{STAGE}_{hashlib.sha256(columns.encode()).hexdigest()[:STAGE_DIGITS]}"
     await _make_stage(connection, stage, columns)
-    await _copy(connection, dataset, accepted, stage)
-    return stage
+    return stage, await _copy(connection, dataset, accepted, stage)
 
 
 async def _copy(
     connection: AsyncConnection, dataset: Dataset, accepted: Path, table: str, schema: str | None = None
-) -> None:
-    """Copy the accepted rows into a table that has their columns."""
+) -> int:
+    """Copy the accepted rows into a table that has their columns; return how many are there."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
     columns = accepted_columns(dataset)
-    await driver.copy_to_table(table, schema_name=schema, source=accepted, columns=columns, format="text")
+    copied = await driver.copy_to_table(table, schema_name=schema, source=accepted, columns=columns, format="text")
+    return int(copied.removeprefix("COPY "))
 
 
-async def _copy_fresh(
-    connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path, key_range: tuple[str, str] | None
-) -> bool:
-    """Copy the rows into the table itself if none of their keys can be there: a quarter of the time is saved.
+async def _copy_straight(
+    connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path, rows: int
+) -> None:
+    """Copy the rows into the table itself, which saves a quarter of the time.
 
-    False, and nothing copied, if it has to be done the other way.
+    Raises:
+        NotStraightError: it could not be done, or a trigger of the table has kept some out: only staged rows can be
+            told apart.
+
     """
-    if ROW in accepted_columns(dataset) and not target.lineage:
-        return False
-    if await _may_hold(connection, dataset, target, key_range):
-        return False
     try:
-        await _copy(connection, dataset, accepted, target.table, target.schema)
+        copied = await _copy(connection, dataset, accepted, target.table, target.schema)
     except asyncpg.PostgresError as error:
         if error.sqlstate not in NOT_THIS_WAY:
             raise
         # Without a savepoint, which would cost every load: this is rare.
         raise NotStraightError from error
-    return True
+    if copied != rows:
+        raise NotStraightError
 
 
 async def _insert_fresh(connection: AsyncConnection, target: Target, stage: str) -> bool:
@@ -193,20 +197,23 @@ async def _insert_fresh(connection: AsyncConnection, target: Target, stage: str)
 async def _may_hold(
     connection: AsyncConnection, dataset: Dataset, target: Target, key_range: tuple[str, str] | None
 ) -> bool:
-    """Say whether any of the keys may be in the table: it has some from the range, or any row if there is no range."""
+    """Say whether the table may have rows of the same keys, or the rows themselves have to be staged.
+
+    It may if it has a key from the range, or any row if there is no range.
+    """
+    if ROW in accepted_columns(dataset) and not target.lineage:
+        return True
     if not target.key:
         return False
     if key_range is None:
         return bool((await connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {target.quoted})")).scalar_one())
     [key] = target.key
     [field] = [field for field in dataset.fields if field.name in dataset.primary_key]
-    kind = connection.dialect.type_compiler_instance.process(column_type(field, "postgresql"))
-    low, high = (f"CAST(CAST(${place} AS TEXT) AS {kind})" for place in (1, 2))
     # The order makes sure that the key's index is used: a sequential scan would look at the whole table.
     found = await connection.exec_driver_sql(
-        f"SELECT EXISTS (SELECT FROM (SELECT {key} AS key FROM {target.quoted} WHERE {key} >= {low} "
-        f"ORDER BY {key} LIMIT 1) AS next WHERE key <= {high})",
-        key_range,
+        f"SELECT EXISTS (SELECT FROM (SELECT {key} AS key FROM {target.quoted} WHERE {key} >= $1 "
+        f"ORDER BY {key} LIMIT 1) AS next WHERE key <= $2)",
+        tuple(bound_value(text, field.type) for text in key_range),
     )
     return bool(found.scalar_one())
 

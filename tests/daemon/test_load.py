@@ -281,6 +281,17 @@ async def test_times_of_a_zone_arrive_as_moments(database: Database, tmp_path: P
         assert seen_at == "2026-01-31 15:59:59+00:00"
 
 
+def opened(url: str) -> Database:
+    return Database(
+        url=url,
+        pool_size=3,
+        max_overflow=0,
+        pool_timeout_seconds=10,
+        leak_seconds=60,
+        connect_timeout_seconds=10,
+    )
+
+
 # -- many rows: the shortest way that is possible --------------------------------------------------------
 
 MANY = WORTH_LOOKING
@@ -361,6 +372,65 @@ async def test_many_rows_reach_a_table_that_cannot_be_copied_to(database: Databa
     assert len(await table(database)) == MANY
 
 
+@pytest.mark.parametrize(
+    ("column", "keys"),
+    [
+        ("bigint", [*range(-5, MANY - 5)]),
+        ("numeric(20,0)", [*range(MANY)]),
+        ("date", [str(dt.date(2020, 1, 1) + dt.timedelta(days=day)) for day in range(MANY)]),
+        (
+            "timestamp",
+            [f"2026-01-{1 + number // 1440:02} {number // 60 % 24:02}:{number % 60:02}:00" for number in range(MANY)],
+        ),
+        ("timestamptz", [f"2026-01-01 00:00:00.{number:06}+00:00" for number in range(1, MANY + 1)]),
+        ("char(9)", [str(10**8 + number) for number in range(MANY)]),
+        ("varchar(20)", [str(10**8 + number) for number in range(MANY)]),
+    ],
+)
+async def test_keys_of_every_ordered_type_are_looked_for(
+    postgres_database: str, tmp_path: Path, column: str, keys: list[Any]
+) -> None:
+    kinds = {"bigint": "integer", "numeric(20,0)": "integer", "date": "date", "timestamp": "datetime"}
+    zone = ", timezone: UTC" if column == "timestamptz" else ""
+    kind = kinds.get(column, "datetime" if zone else "string")
+    text = f"""
+dataset: goods
+fields:
+  - {{name: sku, type: {kind}, header: [SKU]{zone}}}
+  - {{name: size, type: integer, header: [Size]}}
+primaryKey: [sku]
+load: {{table: goods, mode: upsert}}
+"""
+    spec = parse_dataset(text, "goods.yml")
+    async with opened(postgres_database) as database:
+        async with database.write() as connection:
+            await connection.exec_driver_sql(f"CREATE TABLE goods (sku {column} PRIMARY KEY, size bigint)")
+        key_range = str(keys[0]), str(keys[-1])
+        rows = [[key, 1] for key in keys]
+        for expected in (Loaded(inserted=MANY, updated=0, unchanged=0), Loaded(inserted=0, updated=0, unchanged=MANY)):
+            assert await loaded(database, spec, tmp_path, rows, key_range=key_range) == expected
+
+
+async def test_rows_that_a_trigger_keeps_out_are_not_counted_as_inserted(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    spec = dataset(**SINGLE)
+    async with opened(postgres_database) as database:
+        async with database.write() as connection:
+            await connection.exec_driver_sql(f"CREATE TABLE goods ({COLUMNS}, PRIMARY KEY (size))")
+            await connection.exec_driver_sql(
+                "CREATE FUNCTION odd() RETURNS trigger LANGUAGE plpgsql AS "
+                "'BEGIN IF NEW.size % 2 = 0 THEN RETURN NULL; END IF; RETURN NEW; END'"
+            )
+            await connection.exec_driver_sql(
+                "CREATE TRIGGER odd BEFORE INSERT ON goods FOR EACH ROW EXECUTE FUNCTION odd()"
+            )
+        rows = numbered(0, 10)
+        result = await loaded(database, spec, tmp_path, rows, key_range=span(rows))
+        assert result == Loaded(inserted=5, updated=0, unchanged=5)
+        assert len(await table(database)) == 5
+
+
 async def test_what_the_table_refuses_is_an_error_in_whatever_way_it_comes(database: Database, tmp_path: Path) -> None:
     spec = dataset(**SINGLE)
     async with database.write() as connection:
@@ -377,14 +447,7 @@ async def test_a_key_that_another_transaction_brings_meanwhile_is_met(
     postgres_database: str, tmp_path: Path, first: list[list[Any]]
 ) -> None:
     """The load sees no such key, copies or inserts, waits for the other transaction, and then merges instead."""
-    async with Database(
-        url=postgres_database,
-        pool_size=3,
-        max_overflow=0,
-        pool_timeout_seconds=10,
-        leak_seconds=60,
-        connect_timeout_seconds=10,
-    ) as database:
+    async with opened(postgres_database) as database:
         await loaded(database, dataset(), tmp_path, first)
         async with database.write() as other:
             await other.exec_driver_sql("INSERT INTO goods (sku, size, price) VALUES ('A-1', 3, 1)")

@@ -15,6 +15,7 @@ from .errors import LeaseLostError
 from .jobs import REJECTS_KEPT, TERMINAL, Job, Outcome, State, Submission
 from .store.admission import Admission
 from .store.job_queries import ROW_COLUMNS, job_from_row
+from .store.leases import Leases
 from .store.migrations import upgrade
 from .store.noting import NotedChange, given, parameters
 from .store.tables import build_tables
@@ -42,8 +43,6 @@ class Ledger:
         self._database = database
         self._lease_seconds = lease_seconds
         self.tables = build_tables(database.dialect)
-        # One process owns an SQLite file, so whatever another daemon left there is over.
-        self._alone = database.dialect == "sqlite"
         self.daemon_id = uuid4().hex
         self.spool_id = ""
         if database.dialect == "postgresql":
@@ -64,6 +63,7 @@ class Ledger:
         change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
         self._finish = self.noted(change, job.c.id, job.c.attempt)
         self._admission = Admission(self, database)
+        self._leases = Leases(self, database, lease_seconds=lease_seconds)
 
     def noted(self, change: sa.Insert | sa.Update, *returned: sa.ColumnElement[Any]) -> NotedChange:
         """Return a change of a job together with the note of it; what it returns must name id and attempt."""
@@ -102,7 +102,7 @@ class Ledger:
         """Take this daemon's row away; leases still held are given back first."""
         daemon = self.tables.daemon
         async with self._database.write() as connection:
-            await self._give_back(connection, [self.daemon_id])
+            await self._leases.give_back(connection, [self.daemon_id])
             await connection.execute(daemon.delete().where(daemon.c.id == self.daemon_id))
 
     # -- submissions ---------------------------------------------------------------------------------
@@ -203,76 +203,8 @@ class Ledger:
         return ids, ended
 
     async def reap(self, *, known_dead: Sequence[str] = (), max_lost_leases: int) -> list[Job]:
-        """Give the jobs of dead daemons back and return those that this gave up for good.
-
-        Dead is a daemon whose heartbeat is older than the lease by the database's clock, one whose row is gone,
-        or one in `known_dead`. The attempt is given back: the death need not be the file's fault. A file that
-        was there at `max_lost_leases` deaths is given up, or it could take every daemon down for ever.
-        """
-        daemon, table = self.tables.daemon, self.tables.job
-        async with self._database.write("beat") as connection:
-            expired = await connection.execute(
-                sa.select(daemon.c.id).where(
-                    daemon.c.id != self.daemon_id,
-                    sa.or_(
-                        sa.literal(self._alone),
-                        daemon.c.beat_at < self.now - self._lease_seconds,
-                        daemon.c.id.in_(known_dead),
-                    ),
-                )
-            )
-            dead = list(expired.scalars())
-            vanished = await connection.execute(
-                sa.select(table.c.lease_daemon)
-                .distinct()
-                .where(
-                    table.c.state == "running",
-                    table.c.lease_daemon.not_in(sa.select(daemon.c.id)),
-                )
-            )
-            owners = [*dead, *vanished.scalars()]
-            if not owners:
-                return []
-            given_up = await self._give_up(connection, owners, max_lost_leases)
-            await self._give_back(connection, owners, lost=True)
-            await connection.execute(daemon.delete().where(daemon.c.id.in_(dead)))
-        return given_up
-
-    async def _give_up(self, connection: AsyncConnection, owners: Sequence[str], limit: int) -> list[Job]:
-        table = self.tables.job
-        rows = await connection.execute(
-            table.update()
-            .where(table.c.state == "running", table.c.lease_daemon.in_(owners), table.c.lost_leases + 1 >= limit)
-            .values(
-                state="dead",
-                lost_leases=table.c.lost_leases + 1,
-                finished_at=self.now,
-                reason=f"load.retry_exhausted: {limit} daemons died while they held this job",
-            )
-            .returning(*table.c)
-        )
-        jobs = [job_from_row(row) for row in rows.mappings()]
-        for job in jobs:
-            await self.event(connection, job.id, "dead", job.attempt, job.reason)
-        return jobs
-
-    async def _give_back(self, connection: AsyncConnection, owners: Sequence[str], *, lost: bool = False) -> None:
-        table = self.tables.job
-        rows = await connection.execute(
-            table.update()
-            .where(table.c.state == "running", table.c.lease_daemon.in_(owners))
-            .values(
-                state="queued",
-                attempt=table.c.attempt - 1,
-                lost_leases=table.c.lost_leases + int(lost),
-                lease_token=None,
-                lease_daemon=None,
-                run_at=self.now,
-            )
-            .returning(table.c.id, table.c.attempt)
-        )
-        for row in rows.all():
-            await self.event(connection, row.id, "lease_lost" if lost else "given_back", row.attempt, None)
+        """Give the jobs of dead daemons back and return those that this gave up for good; see `Leases.reap`."""
+        return await self._leases.reap(known_dead=known_dead, max_lost_leases=max_lost_leases)
 
     async def requeue(self, job: Job, *, delay_seconds: float, reason: str, give_back: bool = False) -> None:
         """Put a running job back in the queue, due in `delay_seconds`.

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
     from .conftest import Headgate
 
+ROOT = Path(__file__).resolve().parents[2]
 CONTAINED = """
 mount --bind "$1" /mnt
+mount --bind "$3" /media
 mount -t tmpfs -o mode=1777 tmpfs /tmp
+mkdir -p "$3" # it may lie below /tmp
+mount --bind /media "$3"
 mount -o remount,bind,ro /
 exec setpriv --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all "$2" run -c /mnt/headgate.yml
 """
@@ -32,7 +36,7 @@ def contained(sqlite_headgate: Headgate, namespaces: list[str]) -> Iterator[psut
     headgate.write_config()
     with headgate.log.open("ab") as log:
         process = subprocess.Popen(
-            [*namespaces, "sh", "-euc", CONTAINED, "sh", folder, headgate.binary], stdout=log, stderr=log
+            [*namespaces, "sh", "-euc", CONTAINED, "sh", folder, headgate.binary, ROOT], stdout=log, stderr=log
         )
     headgate.processes.append(process)
     headgate.until(headgate.ready, "the daemon is ready", process=process)

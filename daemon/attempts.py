@@ -17,6 +17,7 @@ from ingest.target import TargetMismatchError, Targets
 
 from .errors import DatabaseUnavailableError, LeaseLostError, RetryableError, TaskTimeoutError
 from .outcomes import Records, loaded_rows, read_records, refused_file, refused_parse
+from .pools.cores import available_cores
 from .pools.worktasks import parse_workbook
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Attempts:
     ) -> None:
         self._ledger, self._database, self._executors, self._spool = ledger, database, executors, spool
         self._datasets, self.retry = datasets, retry
-        self._targets = Targets()
+        self._targets, self._cores = Targets(), available_cores()
 
     async def run(self, attempt: Attempt) -> Outcome:
         """Take a job to its terminal state and return it; anything raised is a failed attempt."""
@@ -100,6 +101,8 @@ class Attempts:
                 folder,
                 job.file,
                 job.id,
+                # A parse takes a second core only while no other needs it.
+                int(self._cores) // (self._executors.busy_workers + 1),
                 timeout=limits.parse_seconds,
                 kind="parse",
                 lane=f"dataset {job.dataset}",

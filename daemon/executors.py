@@ -98,6 +98,11 @@ class Executors:
         """The pid of the process that forks the workers; None while it is being replaced."""
         return self._nursery.fork_server_pid
 
+    @property
+    def busy_workers(self) -> int:
+        """How many worker processes have a task now."""
+        return self._cpu.busy_workers
+
     async def run_cpu(
         self, function: Callable[..., Any], *args: Any, timeout: float | None = None, **kwargs: Any
     ) -> Any:

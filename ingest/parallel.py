@@ -11,15 +11,29 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
-THREADS: Final = 2
-"""One parse has a core of its own, and the second one while nobody else needs it."""
+_MOST_THREADS: Final = 2
+"""One parse has a core of its own, and a second one while nobody else needs it."""
 WORTH_ROWS: Final = 5_000
 """Below this, threads cost more than they save."""
 
 
+_allowed = _MOST_THREADS
+
+
+def allow_threads(most: int) -> None:
+    """Say how many threads the parses of this process may use from now on: more than cores only take from another."""
+    global _allowed  # noqa: PLW0603  # a worker process runs one parse at a time
+    _allowed = max(1, min(most, _MOST_THREADS))
+
+
+def threads() -> int:
+    """Return how many threads a parse should use."""
+    return _allowed
+
+
 def each(function: Callable[[T], R], parts: Iterable[T], rows: int) -> list[R]:
     """Return the function's results for parts of a table of so many rows, in their order; the first error is raised."""
-    if rows < WORTH_ROWS:
+    if rows < WORTH_ROWS or _allowed == 1:
         return list(map(function, parts))
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="columns") as pool:
+    with ThreadPoolExecutor(_allowed, thread_name_prefix="columns") as pool:
         return list(pool.map(function, parts))

@@ -70,6 +70,11 @@ class CpuPool:
         self._dooms: dict[WorkerProcess, str] = {}
         self._outdated: weakref.WeakSet[WorkerProcess] = weakref.WeakSet()
 
+    @property
+    def busy_workers(self) -> int:
+        """How many workers have a task now."""
+        return len(self._busy)
+
     async def open(self) -> None:
         """Make sure that workers can be started; WorkerStartError says why not."""
         await self._nursery.open()

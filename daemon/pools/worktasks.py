@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from ingest.spec import Dataset
 
 
-def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, source: str, job: int) -> Report:
+def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, source: str, job: int, threads: int) -> Report:
     """Make the folder and run `ingest.parse.parse`; the import happens in the worker, where it was preloaded."""
+    from ingest.parallel import allow_threads
     from ingest.parse import parse
 
+    allow_threads(threads)
     out_dir.mkdir(mode=0o700, exist_ok=True)
     return parse(path, dataset, out_dir, source, job)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..cells import Block, Merge, column_index
 from ..errors import rejected
-from ..parallel import THREADS
+from ..parallel import threads
 from .sheetchunk import parsed_block, read_chunk
 from .sheetparser import parse_cells
 from .xmltext import refuse_doctype
@@ -65,11 +65,11 @@ class SheetXml:
             # A small sheet needs no threads.
             yield first, read_chunk(first, self._context)
             return
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="sheet") as pool:
+        with ThreadPoolExecutor(threads(), thread_name_prefix="sheet") as pool:
             waiting: deque[tuple[bytes, Future[Block | None]]] = deque()
             for chunk in chain((first, second), chunks):
                 waiting.append((chunk, pool.submit(read_chunk, chunk, self._context)))
-                if len(waiting) > THREADS:
+                if len(waiting) > threads():
                     yield _done(*waiting.popleft())
             yield from (_done(*each) for each in waiting)
 
@@ -97,14 +97,15 @@ class SheetXml:
             return
         row_end, data_end = b"</" + prefix + b"row>", b"</" + prefix + b"sheetData"
         held, size, edge = [buffer], len(buffer), b""
-        # What ends the rows may be cut by the end of a piece.
-        while data_end not in buffer and data_end not in edge + buffer[: len(data_end)]:
-            if size >= CHUNK_BYTES:
-                text = b"".join(held)
-                cut = text.rfind(row_end) + len(row_end)
-                if cut >= len(row_end):
-                    yield _without(prefix, text[:cut])
-                    held, size = [text[cut:]], len(text) - cut
+        while True:
+            # What ends the rows stands behind the last one, and may be cut by the end of a piece.
+            whole_rows = buffer.rfind(row_end) + len(row_end)
+            behind = buffer[whole_rows:] if whole_rows >= len(row_end) else buffer
+            if data_end in behind or data_end in edge + buffer[: len(data_end)]:
+                break
+            if size >= CHUNK_BYTES and whole_rows >= len(row_end):
+                yield _without(prefix, b"".join([*held[:-1], memoryview(buffer)[:whole_rows]]))
+                held, size = [behind], len(behind)
             edge = (edge + buffer[-len(data_end) :])[-len(data_end) :]
             buffer = next(self._pieces, b"")
             if not buffer:

@@ -199,6 +199,9 @@ def _memory(daemon: Daemon) -> dict[str, float]:
     """Measure the daemon without a worker, then with one that is busy before it has a file."""
     _until(lambda: len(daemon.family()) == 1, 120)
     idle = daemon.megabytes()
+    started = time.perf_counter()
+    daemon.request("/tasks/hold", b"[0]", "application/json")
+    first = time.perf_counter() - started
     busy: Future[Any]
     with ThreadPoolExecutor(1) as caller:
         busy = caller.submit(daemon.request, "/tasks/hold", b"[6]", "application/json")
@@ -206,7 +209,7 @@ def _memory(daemon: Daemon) -> dict[str, float]:
         time.sleep(0.5)
         held = daemon.megabytes()
         busy.result()
-    return {"idle_megabytes": idle, "busy_worker_megabytes": held - idle}
+    return {"idle_megabytes": idle, "busy_worker_megabytes": held - idle, "first_task_seconds": first}
 
 
 def _scrape_cost(daemon: Daemon, scrapes: int = 60) -> float:
@@ -374,6 +377,7 @@ def show(report: dict[str, Any], console: Console) -> None:
     console.print(table)
     late = tuple(report["figures"][f"machine_{name}_milliseconds"] for name in ("p99", "max"))
     console.print(f"a process that only sleeps was late by {late[0]:.0f} ms meanwhile (p99), {late[1]:.0f} ms at most")
+    console.print(f"the first task after a rest took {report['figures']['first_task_seconds']:.2f} s: a worker started")
     costs = ", ".join(f"{name} {value:.0f} µs" for name, value in report["microseconds"].items())
     console.print(f"an empty task: {costs}; {report['rows']:,} rows in {report['figures']['seconds']:.1f} s")
 

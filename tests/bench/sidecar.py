@@ -42,7 +42,8 @@ class Daemon:
             "database": {"url": url},
             "api": {"port": 0},
             "exporter": {"port": self._exporter_port},
-            "executors": {"cpu_workers": 2},
+            # Workers stay, as the processes of the others do; what the first task after a rest costs is told apart.
+            "executors": {"cpu_workers": 2, "idle_seconds": 3600},
         }
         (folder / "headgate.yml").write_text(json.dumps(settings))
         self._log = folder / "daemon.log"

@@ -60,10 +60,8 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
     values, formulas = cells.values, cells.formulas
     filled = pc.binary_length(values).to_numpy() != 0
     kinds = np.full(len(filled), Kind.NUMBER, np.uint8)
-    for code, name in enumerate(cells.names):
-        here = cells.codes == code
-        if not here.any():
-            continue
+    for code in _present(cells.codes):
+        name, here = cells.names[code], cells.codes == code
         if name in ("", "n"):
             styles = cells.styles[here]
             kinds[here] = context.style_kinds[np.where(styles < len(context.style_kinds), styles, 0)]
@@ -85,6 +83,14 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
     kinds[~filled] = Kind.EMPTY
     kinds[formulas & ~filled] = Kind.UNCACHED
     return kinds, values
+
+
+def _present(codes: NDArray[np.int8] | NDArray[np.int32]) -> list[int]:
+    """Return the different codes; of a column, that is as a rule only one."""
+    if len(codes) and (codes == codes[0]).all():
+        return [int(codes[0])]
+    found: list[int] = np.unique(codes).tolist()
+    return found
 
 
 def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext) -> pa.LargeStringArray:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .sheetcells import SheetContext
 
 CHUNK_BYTES: Final = 4 << 20
+"""For each thread: one core's cache likes less at a time, several threads wait less for each other with more."""
 _PROLOGUE_BYTES: Final = 16 << 20
 
 _MERGE: Final = re.compile(
@@ -103,7 +104,7 @@ class SheetXml:
             behind = buffer[whole_rows:] if whole_rows >= len(row_end) else buffer
             if data_end in behind or data_end in edge + buffer[: len(data_end)]:
                 break
-            if size >= CHUNK_BYTES and whole_rows >= len(row_end):
+            if size >= CHUNK_BYTES * threads() and whole_rows >= len(row_end):
                 yield _without(prefix, b"".join([*held[:-1], memoryview(buffer)[:whole_rows]]))
                 held, size = [behind], len(behind)
             edge = (edge + buffer[-len(data_end) :])[-len(data_end) :]

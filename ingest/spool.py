@@ -109,10 +109,11 @@ def _text(values: pa.Array) -> pa.LargeStringArray:
         texts = [None if value is None else f"{value:f}" for value in values.to_pylist()]
         return pa.array(texts, pa.large_string())
     texts = values.cast(pa.large_string())
-    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+    zoned = pa.types.is_timestamp(kind) and kind.tz is not None
+    whole = ".000000Z" if zoned else ".000000"
+    if (pa.types.is_timestamp(kind) or pa.types.is_time(kind)) and pc.any(pc.ends_with(texts, whole)).as_py():
         texts = pc.replace_substring_regex(texts, r"\.000000(Z?)$", r"\1")
-        return pc.replace_substring_regex(texts, "Z$", "+00:00")
-    return texts
+    return pc.replace_substring_regex(texts, "Z$", "+00:00") if zoned else texts
 
 
 def _escaped(texts: pa.LargeStringArray) -> pa.LargeStringArray:

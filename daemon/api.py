@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
-from .errors import RetryableError, StartupError
+from .errors import StartupError
 from .web import openapi
 from .web.http_connection import Site
 from .web.problems import ProblemError, of_http
@@ -128,7 +128,7 @@ class Api:
             if request.transport is None or request.transport.is_closing():
                 logger.info("caller gone", extra={"path": _path(request), "address": request.remote})
                 return ProblemError(400, "the connection was lost").response()
-            if isinstance(error, RetryableError) or self._database.classify(error) == "transient":
+            if self._database.will_pass(error):
                 logger.warning("request failed", extra={"path": _path(request), "error": str(error)})
                 return ProblemError(
                     503, "the database or a pool does not answer; try again", headers={"Retry-After": "5"}

@@ -15,7 +15,7 @@ from ingest.load import NotStraightError, load
 from ingest.report import ACCEPTED_FILE
 from ingest.target import TargetMismatchError, Targets
 
-from .errors import DatabaseUnavailableError, LeaseLostError, RetryableError, TaskTimeoutError
+from .errors import DatabaseUnavailableError, LeaseLostError, TaskTimeoutError
 from .outcomes import Records, loaded_rows, read_records, refused_file, refused_parse
 from .pools.cores import available_cores
 from .pools.worktasks import parse_workbook
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .ledger import Ledger
     from .retry import RetryPolicy
     from .spool import Spool
+    from .store.database_errors import Classification
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -109,21 +110,13 @@ class Attempts:
                 memory_bytes=memory,
             )
         except TaskTimeoutError as error:
-            record = ErrorRecord(
-                code="file.timeout",
-                message=f"reading {job.file} took longer than {limits.parse_seconds} s",
-                hint="split the workbook, or raise limits.parse_seconds of the dataset",
-                spec_version=dataset.version,
-            )
-            raise FileRejectedError(record) from error
+            message = f"reading {job.file} took longer than {limits.parse_seconds} s"
+            hint = "split the workbook, or raise limits.parse_seconds of the dataset"
+            raise _refused(dataset, "file.timeout", message, hint) from error
         except MemoryError as error:
-            record = ErrorRecord(
-                code="file.memory_limit",
-                message=f"reading {job.file} needs more than {memory >> 20} MB",
-                hint="split the workbook, or raise limits.worker_mb of the dataset or executors.worker_memory_mb",
-                spec_version=dataset.version,
-            )
-            raise FileRejectedError(record) from error
+            message = f"reading {job.file} needs more than {memory >> 20} MB"
+            hint = "split the workbook, or raise limits.worker_mb of the dataset or executors.worker_memory_mb"
+            raise _refused(dataset, "file.memory_limit", message, hint) from error
 
     async def _load(
         self, attempt: Attempt, dataset: Dataset, envelope: Envelope, records: Records, accepted: Path
@@ -141,8 +134,11 @@ class Attempts:
             return await self.finish(job, error.outcome)
         except TargetMismatchError as error:
             return await self.give_up(job, "load.db_rejected", error)
-        except Exception as error:  # noqa: BLE001  # sorted by kind there
-            return await self._after_database_error(attempt, error)
+        except Exception as error:
+            kind = self._database.classify(error)
+            if kind == "other":
+                raise
+            return await self._after_database_error(attempt, kind, error)
 
     async def _load_once(
         self,
@@ -176,10 +172,9 @@ class Attempts:
             await self._ledger.finish(connection, attempt.job, outcome)
         return replace(outcome, seconds={**outcome.seconds, "commit": time.perf_counter() - loaded_at})
 
-    async def _after_database_error(self, attempt: Attempt, error: Exception) -> Outcome:
+    async def _after_database_error(self, attempt: Attempt, kind: Classification, error: Exception) -> Outcome:
         """Decide by the kind of error; a COMMIT without reply may have worked, so the row is read back first."""
         job = attempt.job
-        kind = self._database.classify(error)
         if kind == "data":
             record = ErrorRecord(
                 code="load.db_rejected",
@@ -189,8 +184,6 @@ class Attempts:
             return await self.finish(job, refused_file(record))
         if kind == "configuration":
             return await self.give_up(job, "load.db_rejected", error)
-        if kind != "transient":
-            raise error
         settled = await self.persist(lambda: self._ledger.settle(job))
         if settled is not None and attempt.outcome is not None:
             return attempt.outcome
@@ -220,17 +213,15 @@ class Attempts:
             try:
                 return await write()
             except Exception as error:  # raised again unless it will pass
-                if isinstance(error, LeaseLostError):
+                if isinstance(error, LeaseLostError) or not self._database.will_pass(error):
                     raise
-                self.raise_unless_transient(error)
                 attempt += 1
                 logger.warning("ledger not reached", extra={"error": first_line(error), "attempt": attempt})
                 await asyncio.sleep(max(0.05, self.retry.delay_seconds(attempt)))
 
-    def raise_unless_transient(self, error: Exception) -> None:
-        """Raise an error again unless it will pass."""
-        if not isinstance(error, RetryableError) and self._database.classify(error) != "transient":
-            raise error
+
+def _refused(dataset: Dataset, code: str, message: str, hint: str) -> FileRejectedError:
+    return FileRejectedError(ErrorRecord(code=code, message=message, hint=hint, spec_version=dataset.version))
 
 
 def first_line(error: BaseException) -> str:

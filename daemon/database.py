@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from .errors import DatabaseUnavailableError, StartupError
+from .errors import DatabaseUnavailableError, RetryableError, StartupError
 from .store.database_errors import Classification, classify, is_of_database, meaning, reason_of
 from .store.liveness import watch_liveness
 from .store.pool_watch import DatabasePoolStats, PoolWatch
@@ -215,6 +215,10 @@ class Database:
     def stats(self) -> DatabasePoolStats:
         """Return the pool's numbers at this moment; safe to call from any thread."""
         return self._watch.stats()
+
+    def will_pass(self, error: BaseException) -> bool:
+        """Say whether what failed may work later: by the database's error, or by one of Headgate's own."""
+        return isinstance(error, RetryableError) or self.classify(error) == "transient"
 
     def classify(self, error: BaseException) -> Classification:
         """Say whether a failed transaction may work later."""

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self, cast
 
-from .attempts import Attempt, Attempts, first_line
+from .attempts import Attempt, first_line
 from .errors import (
     HeadgateError,
     LeaseLostError,
@@ -27,6 +27,7 @@ from .pools.turnstile import Turnstile
 if TYPE_CHECKING:
     from ingest.spec import Dataset
 
+    from .attempts import Attempts
     from .database import Database
     from .executors import Executors
     from .ledger import Ledger
@@ -57,25 +58,22 @@ class Dispatcher:
         *,
         ledger: Ledger,
         database: Database,
+        attempts: Attempts,
         executors: Executors,
         spool: Spool,
         datasets: Mapping[str, Dataset],
         metrics: Metrics,
-        retry: RetryPolicy,
         parallel_parses: int,
         poll_seconds: float,
         drain_seconds: float,
         force: asyncio.Event,
         only: Collection[int] | None = None,
     ) -> None:
-        self._ledger, self._executors, self._spool = ledger, executors, spool
-        self._datasets, self._metrics, self._retry = datasets, metrics, retry
+        self._ledger, self._database, self._attempts = ledger, database, attempts
+        self._executors, self._spool, self._datasets, self._metrics = executors, spool, datasets, metrics
         self._poll_seconds, self._drain_seconds, self._only = poll_seconds, drain_seconds, only
         self._force = force
         self._settled: dict[int, asyncio.Event] = {}
-        self._attempts = Attempts(
-            ledger=ledger, database=database, executors=executors, spool=spool, datasets=datasets, retry=retry
-        )
         # Only `run` waits here, so the queue is never full.
         self._slots = Turnstile(places=parallel_parses + LOADS_BESIDE_PARSES, queue_limit=1, queue_timeout_seconds=1)
         self._wake = asyncio.Event()
@@ -92,7 +90,7 @@ class Dispatcher:
 
     def apply(self, *, retry: RetryPolicy, parallel_parses: int, poll_seconds: float, drain_seconds: float) -> None:
         """Go on under other settings; jobs in flight are not disturbed."""
-        self._retry = self._attempts.retry = retry
+        self._attempts.retry = retry
         self._poll_seconds, self._drain_seconds = poll_seconds, drain_seconds
         self._slots.resize(places=parallel_parses + LOADS_BESIDE_PARSES, queue_limit=1, queue_timeout_seconds=1)
         self.wake()
@@ -184,8 +182,9 @@ class Dispatcher:
     async def _claim(self) -> Job | None:
         try:
             return await self._ledger.claim(datasets=self._datasets, only=self._only)
-        except Exception as error:  # noqa: BLE001  # raised again unless it will pass
-            self._attempts.raise_unless_transient(error)
+        except Exception as error:
+            if not self._database.will_pass(error):
+                raise
             logger.warning("claim failed", extra={"error": str(error)})
             return None
 
@@ -238,7 +237,11 @@ class Dispatcher:
     async def _failed(self, job: Job, code: str, error: Exception) -> None:
         """Retry a failed attempt or give the job up when its attempts or crashes are used up."""
         crashed = code == "file.worker_crash"
-        exhausted = job.crashes >= self._retry.max_crashes if crashed else job.attempt >= self._retry.max_attempts
+        exhausted = (
+            job.crashes >= self._attempts.retry.max_crashes
+            if crashed
+            else job.attempt >= self._attempts.retry.max_attempts
+        )
         if not exhausted:
             await self._requeue(job, "worker_crash" if crashed else "transient", error)
             return
@@ -246,7 +249,7 @@ class Dispatcher:
             await self._tell(job, await self._attempts.give_up(job, code, error))
 
     async def _requeue(self, job: Job, reason: str, error: Exception, *, give_back: bool = False) -> None:
-        delay = self._retry.delay_seconds(job.attempt)
+        delay = self._attempts.retry.delay_seconds(job.attempt)
         logger.warning(
             "attempt failed",
             extra={

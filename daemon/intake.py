@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from ingest.errors import FileRejectedError
 
-from .errors import FileTooLargeError, FileUnstableError, RetryableError, SpoolFullError, StartupError
+from .errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
 from .folders.filing import PLACES
 from .folders.folder_files import Stamp, is_being_written, list_files, opened, stamp_of
 from .folders.folder_watch import FolderWatch
@@ -160,8 +160,9 @@ class Intake:
             await self._take_all(watched)
             if watched.folder.move:
                 await self._put_away(watched)
-        except Exception as error:  # noqa: BLE001  # raised again unless it will pass
-            self._raise_unless_passing(error)
+        except Exception as error:
+            if not self._will_pass(error):
+                raise
             logger.warning("folder not read", extra={"folder": str(watched.folder.path), "reason": _text(str(error))})
 
     def _stop(self, reason: str) -> None:
@@ -170,10 +171,8 @@ class Intake:
             self._full = True
             logger.warning("intake stopped", extra={"reason": reason})
 
-    def _raise_unless_passing(self, error: Exception) -> None:
-        passing = isinstance(error, (RetryableError, OSError)) or self._database.classify(error) == "transient"
-        if not passing:
-            raise error
+    def _will_pass(self, error: Exception) -> bool:
+        return isinstance(error, OSError) or self._database.will_pass(error)
 
     async def _scan(self, watched: _Watched) -> None:
         folder, now = watched.folder, time.monotonic()
@@ -238,8 +237,9 @@ class Intake:
             await self._refuse(watched, name, file, f"file.too_large: {error}; split it, or raise intake.max_file_mb")
         except SpoolFullError as error:
             self._stop(str(error))
-        except Exception as error:  # noqa: BLE001  # raised again unless it will pass
-            self._raise_unless_passing(error)
+        except Exception as error:
+            if not self._will_pass(error):
+                raise
             logger.warning("file not taken yet", extra={"file": _text(name), "reason": _text(str(error))})
 
     async def _refuse(self, watched: _Watched, name: str, file: _File, reason: str) -> None:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from ingest.errors import ErrorRecord, FileRejectedError
 
 from .components import Failures
+from .core import Core, open_core
 from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
 from .handback import NothingToHandBackError
 from .jobs import Job, RowCounts
-from .service import Core, open_core
 from .signals import StopRequest, captured_signals
 
 if TYPE_CHECKING:

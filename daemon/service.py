@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from . import __version__
 from .api import Api
 from .components import Failures, running
-from .config import pool_sizes
-from .database import Database
-from .dispatcher import Dispatcher
-from .executors import Executors
+from .core import Core, open_core
 from .exporter import Exporter
 from .folders.filing import Filing
-from .handback import Handback
-from .heartbeat import Heartbeat
 from .intake import Intake, WatchedFolder
 from .interventions import Interventions
-from .ledger import Ledger
-from .metrics import Metrics
 from .pools import thrift
-from .pools.sizes import detect_machine, executor_limits
-from .pruning import Pruning
 from .reload import LiveParts, Reloader
-from .retention import Limits, Retention
-from .retry import RetryPolicy
 from .signals import StopRequest, captured_signals
-from .spool import Spool
-from .store.job_queries import JobQueries
-from .submissions import Submissions
 from .telemetry.catalogue import add_collectors
 from .telemetry.collectors import Collectors
 from .telemetry.loopwatch import LoopWatch
@@ -67,24 +52,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Core:
-    """What the daemon and the one-shot command share: everything from the spool to the target table."""
-
-    executors: Executors
-    database: Database
-    ledger: Ledger
-    queries: JobQueries
-    spool: Spool
-    metrics: Metrics
-    submissions: Submissions
-    handback: Handback
-    dispatcher: Dispatcher
-    heartbeat: Heartbeat
-    retention: Retention
-    datasets: dict[str, Dataset]
-
-
 class Readiness:
     """Whether the daemon takes work now; asked from the exporter's thread."""
 
@@ -99,113 +66,6 @@ class Readiness:
         if self._stop.drain.is_set():
             return "stopping"
         return self._core.heartbeat.trouble
-
-
-@asynccontextmanager
-async def open_core(
-    settings: Settings,
-    datasets: Sequence[Dataset],
-    *,
-    stop: StopRequest,
-    failures: Failures,
-    environ: Mapping[str, str],
-    only: Collection[int] | None = None,
-) -> AsyncIterator[Core]:
-    """Open the parts that take a job from the spool to the target table, heartbeat and dispatcher running.
-
-    The executors come first: the forkserver must be started before anything starts a thread or opens a socket.
-
-    Raises:
-        StartupError, DatabaseUnavailableError: a part cannot start; the message says what to change.
-
-    """
-    machine = detect_machine()
-    cores = machine.cores.count
-    limits = executor_limits(settings.executors, machine)
-    known = {dataset.dataset: dataset for dataset in datasets}
-    async with AsyncExitStack() as stack:
-        executors = await stack.enter_async_context(Executors(limits, environ=environ))
-        database = await stack.enter_async_context(_database(settings, cores))
-        ledger = Ledger(database, lease_seconds=settings.ledger.lease_seconds)
-        queries = JobQueries(database)
-        ledger_id = await ledger.open()
-        spool = Spool(
-            settings.state_dir / "spool" / ledger_id,
-            ledger.daemon_id,
-            min_free_bytes=settings.intake.min_free_mb << 20,
-        ).open()
-        stack.callback(spool.close)
-        await ledger.register(spool.id)
-        await stack.enter_async_context(ledger)
-        metrics = Metrics()
-        metrics.set_datasets({name: dataset.freshness_seconds for name, dataset in known.items()})
-        metrics.configuration_taken()
-        metrics.set_thresholds(
-            cpu=settings.resources.cpu_threshold / 100,
-            memory=settings.resources.memory_threshold / 100,
-            disk=settings.resources.disk_threshold / 100,
-        )
-        dispatcher = Dispatcher(
-            ledger=ledger,
-            database=database,
-            executors=executors,
-            spool=spool,
-            datasets=known,
-            metrics=metrics,
-            retry=RetryPolicy.of(settings.ledger),
-            parallel_parses=limits.cpu_workers,
-            poll_seconds=settings.ledger.poll_seconds,
-            drain_seconds=settings.shutdown.drain_seconds,
-            force=stop.force,
-            only=only,
-        )
-        submissions = Submissions(
-            ledger=ledger,
-            spool=spool,
-            executors=executors,
-            datasets=known,
-            metrics=metrics,
-            wake=dispatcher.wake,
-        )
-        heartbeat = Heartbeat(
-            ledger=ledger,
-            queries=queries,
-            spool=spool,
-            executors=executors,
-            database=database,
-            beat_seconds=settings.ledger.beat_seconds,
-            max_lost_leases=settings.ledger.max_lost_leases,
-            datasets=known,
-            loaded=metrics.loaded_at,
-            given_up=dispatcher.tell_given_up,
-            kill=dispatcher.cancel,
-            tell=dispatcher.tell,
-            wake=dispatcher.wake,
-        )
-        retention = Retention(
-            pruning=Pruning(ledger, database),
-            spool=spool,
-            executors=executors,
-            database=database,
-            limits=Limits.of(settings),
-        )
-        await stack.enter_async_context(running(heartbeat, "heartbeat", failures))
-        await stack.enter_async_context(running(retention, "retention", failures))
-        await stack.enter_async_context(running(dispatcher, "dispatcher", failures))
-        yield Core(
-            executors=executors,
-            database=database,
-            ledger=ledger,
-            queries=queries,
-            spool=spool,
-            metrics=metrics,
-            submissions=submissions,
-            handback=Handback(spool=spool, executors=executors, datasets=known),
-            dispatcher=dispatcher,
-            heartbeat=heartbeat,
-            retention=retention,
-            datasets=known,
-        )
 
 
 async def serve(
@@ -267,20 +127,6 @@ async def serve(
 
 
 # -- the parts, from the settings --------------------------------------------------------------------
-
-
-def _database(settings: Settings, cores: float) -> Database:
-    database = settings.database
-    sizes = pool_sizes(settings, cores)
-    return Database(
-        url=database.url,
-        pool_size=sizes.size,
-        max_overflow=sizes.overflow,
-        pool_timeout_seconds=database.pool_timeout_seconds,
-        leak_seconds=database.leak_seconds,
-        connect_timeout_seconds=database.connect_timeout_seconds,
-        lock_timeout_seconds=database.lock_timeout_seconds,
-    )
 
 
 def _exporter(

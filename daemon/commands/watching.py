@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
+import click
 from rich.console import Console
 from rich.live import Live
 
@@ -68,8 +69,7 @@ async def _lines(client: Client, filters: Filters, *, as_json: bool) -> None:
             if as_json:
                 show_json(job)
             else:
-                print(job_line(job))  # noqa: T201  # a line is what was asked for
-            sys.stdout.flush()
+                click.echo(job_line(job))
 
 
 async def _changes(client: Client, filters: Filters) -> AsyncGenerator[dict[str, Any], None]:

@@ -42,9 +42,10 @@ class NotedChange:
     ) -> None:
         self._note = event.insert().values(at=now, daemon=daemon_id)
         self._at_once = at_once
-        self._change: sa.Executable = change.returning(*returned)
+        returning = change.returning(*returned)
+        self._change: sa.Executable = returning
         if at_once:
-            changed = change.returning(*returned).cte("changed")
+            changed = returning.cte("changed")
             noted = event.insert().from_select(
                 ["job_id", "attempt", "at", "daemon", "event", "detail"],
                 sa.select(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -17,23 +18,22 @@ WORTH_ROWS: Final = 5_000
 """Below this, threads cost more than they save."""
 
 
-_allowed = _MOST_THREADS
+_allowed: Final = ContextVar("allowed threads", default=_MOST_THREADS)
 
 
 def allow_threads(most: int) -> None:
-    """Say how many threads the parses of this process may use from now on: more than cores only take from another."""
-    global _allowed  # noqa: PLW0603  # a worker process runs one parse at a time
-    _allowed = max(1, min(most, _MOST_THREADS))
+    """Say how many threads the parses that follow may use: more than there are free cores only take from another."""
+    _allowed.set(max(1, min(most, _MOST_THREADS)))
 
 
 def threads() -> int:
     """Return how many threads a parse should use."""
-    return _allowed
+    return _allowed.get()
 
 
 def each(function: Callable[[T], R], parts: Iterable[T], rows: int) -> list[R]:
     """Return the function's results for parts of a table of so many rows, in their order; the first error is raised."""
-    if rows < WORTH_ROWS or _allowed == 1:
+    if rows < WORTH_ROWS or threads() == 1:
         return list(map(function, parts))
-    with ThreadPoolExecutor(_allowed, thread_name_prefix="columns") as pool:
+    with ThreadPoolExecutor(threads(), thread_name_prefix="columns") as pool:
         return list(pool.map(function, parts))

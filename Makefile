@@ -68,8 +68,8 @@ dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
 	$(BIN)/python grafana/build.py
 
 docs: .venv/.dev ## make the pages that are generated
-	$(BIN)/python -m daemon.settings_page > docs/configuration.md
-	$(BIN)/python -m daemon.telemetry.metrics_page > docs/metrics.md
+	$(BIN)/python -m daemon.config.page > docs/configuration.md
+	$(BIN)/python -m daemon.metrics.page > docs/metrics.md
 
 manifests: .venv/.dev ## build deploy/kubernetes/prometheusrule.yaml from alerts/rules
 	$(BIN)/python deploy/kubernetes/build_rule.py

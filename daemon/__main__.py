@@ -1,5 +1,5 @@
 """`python -m daemon` is the console script."""
 
-from .cli import main
+from .cli.main import main
 
 main()

@@ -80,3 +80,9 @@ class FileUnstableError(RetryableError):
 
 class SpoolFullError(RetryableError):
     """The spool's disk is full; make room, then submit the file again."""
+
+
+def first_line(error: BaseException) -> str:
+    """Return what a person reads of an error: of a database's own, the beginning."""
+    cause = getattr(error, "orig", None) or error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.errors import ErrorRecord, FileRejectedError
 
-from .components import Failures
-from .core import Core, open_core
+from .assembly import Core, open_core
 from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
-from .handback import NothingToHandBackError
-from .jobs import Job, RowCounts
-from .signals import StopRequest, captured_signals
+from .ledger.jobs import Job, RowCounts
+from .lifecycle.components import Failures
+from .lifecycle.signals import StopRequest, captured_signals
+from .pipeline.rejects import NoRejectsError
 
 if TYPE_CHECKING:
-    from ingest.spec import Dataset
+    from ingest.spec.dataset import Dataset
 
-    from .config import Settings
+    from .config.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -136,8 +136,8 @@ async def _fixed_job(core: Core, job_id: int, dataset: Dataset) -> Job:
 async def _hand_back(core: Core, job: Job, path: Path) -> None:
     """Write the rejected rows of a job, if it has any; a workbook that is there from before is replaced."""
     try:
-        content = await core.handback.rejects(job, "xlsx")
-    except (NothingToHandBackError, FileRejectedError):
+        content = await core.rejects.rejects(job, "xlsx")
+    except (NoRejectsError, FileRejectedError):
         return
     try:
         await core.executors.run_io(path.parent.mkdir, parents=True, exist_ok=True)

@@ -8,27 +8,28 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from .config_layers import leaves
+from .api.auth import load_tokens
+from .api.task_routes import registered_tasks
+from .config.layers import leaves
+from .config.reloaded import Reloaded
+from .config.sizing import detect_machine, executor_limits
 from .errors import HeadgateError
-from .logs import configure_logging
-from .pools.sizes import detect_machine, executor_limits
-from .retention import Limits
-from .retry import RetryPolicy
-from .web.auth import load_tokens
-from .web.task_routes import registered_tasks
+from .lifecycle.logs import configure_logging
+from .pipeline.retention import RetentionLimits
+from .pipeline.retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
-    from ingest.spec import Dataset
+    from ingest.spec.dataset import Dataset
 
-    from .check import CheckResult
-    from .dispatcher import Dispatcher
-    from .executors import Executors
-    from .heartbeat import Heartbeat
-    from .metrics import Metrics
-    from .retention import Retention
-    from .settings import Settings
-    from .web.auth import Authenticator
-    from .web.task_routes import TaskRoutes
+    from .api.auth import Authenticator
+    from .api.task_routes import TaskRoutes
+    from .config.check import CheckResult
+    from .config.settings import Settings
+    from .executors.executors import Executors
+    from .metrics.job_metrics import Metrics
+    from .pipeline.dispatcher import Dispatcher
+    from .pipeline.heartbeat import Heartbeat
+    from .pipeline.retention import Retention
 
 logger = logging.getLogger(__name__)
 
@@ -53,15 +54,6 @@ LIVE: Final[tuple[Location, ...]] = (
     ("tasks",),
 )
 """Settings and sections that are taken over; every other one is named as needing a restart."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reloaded:
-    """What a reload came to. With `problems` nothing has changed; `needs_restart` are settings still to be taken."""
-
-    changed: tuple[str, ...] = ()
-    needs_restart: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +82,7 @@ class LiveParts:
             drain_seconds=settings.shutdown.drain_seconds,
         )
         self.heartbeat.apply(max_lost_leases=ledger.max_lost_leases)
-        self.retention.apply(Limits.of(settings))
+        self.retention.apply(RetentionLimits.of(settings))
         # Everybody holds this one dictionary.
         self.datasets.clear()
         self.datasets.update({dataset.dataset: dataset for dataset in datasets})

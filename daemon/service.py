@@ -9,45 +9,45 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .api import Api
-from .components import Failures, running
-from .core import Core, open_core
-from .exporter import Exporter
-from .folders.filing import Filing
-from .intake import Intake, WatchedFolder
-from .interventions import Interventions
-from .pools import thrift
+from .api.auth import Authenticator, load_tokens
+from .api.dataset_routes import DatasetRoutes
+from .api.event_feed import EventFeed
+from .api.event_routes import EventRoutes
+from .api.job_routes import JobRoutes
+from .api.page.assets import Assets
+from .api.page.page_routes import PageRoutes
+from .api.page.sessions import Sessions
+from .api.reload_routes import ReloadRoutes
+from .api.server import Api
+from .api.submission_routes import SubmissionRoutes
+from .api.system_routes import SystemRoutes
+from .api.task_routes import TaskRoutes, registered_tasks
+from .api.tls import server_context
+from .api.uploads import Uploads
+from .assembly import Core, open_core
+from .executors import memory_release
+from .exporter.server import Exporter
+from .intake.folder_archive import Filing
+from .intake.folder_scanner import Intake, WatchedFolder
+from .ledger.retry_cancel import RetryCancel
+from .lifecycle.components import Failures, running
+from .lifecycle.loop_watch import LoopWatch
+from .lifecycle.signals import StopRequest, captured_signals
+from .machine.usage import UsageMeter
+from .metrics.catalogue import add_collectors
+from .metrics.collectors import Collectors
 from .reload import LiveParts, Reloader
-from .signals import StopRequest, captured_signals
-from .telemetry.catalogue import add_collectors
-from .telemetry.collectors import Collectors
-from .telemetry.loopwatch import LoopWatch
-from .telemetry.usage import UsageMeter
-from .web.auth import Authenticator, load_tokens
-from .web.dataset_routes import DatasetRoutes
-from .web.event_feed import EventFeed
-from .web.event_routes import EventRoutes
-from .web.job_routes import JobRoutes
-from .web.page.assets import Assets
-from .web.page.page_routes import PageRoutes
-from .web.page.sessions import Sessions
-from .web.reload_routes import ReloadRoutes
-from .web.submission_routes import SubmissionRoutes
-from .web.system_routes import SystemRoutes
-from .web.task_routes import TaskRoutes, registered_tasks
-from .web.tls import server_context
-from .web.uploads import Uploads
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ingest.spec import Dataset
+    from ingest.spec.dataset import Dataset
 
-    from .check import CheckResult
-    from .config import Settings
-    from .store.server_watch import ServerWatch
-    from .telemetry.web_guard import WebGuard
-    from .web.routes import Routes
+    from .api.routes import Routes
+    from .config.check import CheckResult
+    from .config.settings import Settings
+    from .database.server_stats import ServerWatch
+    from .exporter.web_guard import WebGuard
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +117,7 @@ async def serve(
             await _enter_api(stack, settings, core, failures, parts=parts, reloader=reloader)
         if settings.intake.folders:
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
-        thrift.settle()
+        memory_release.settle()
         readiness.started = True
         logger.info("headgate ready", extra={"version": __version__, "datasets": len(core.datasets)})
         await stop.drain.wait()
@@ -162,7 +162,7 @@ def _web_guard(path: Path | None) -> WebGuard | None:
     """Return the exporter's guard; `headgate check` has told of what is wrong in the file."""
     if path is None:
         return None
-    from .telemetry.web_guard import WebGuard  # noqa: PLC0415  # few have such a file
+    from .exporter.web_guard import WebGuard  # noqa: PLC0415  # few have such a file
 
     return WebGuard(path)
 
@@ -186,7 +186,7 @@ def _intake(settings: Settings, core: Core) -> Intake:
         spool=core.spool,
         executors=core.executors,
         database=core.database,
-        filing=Filing(executors=core.executors, handback=core.handback, queries=core.queries),
+        filing=Filing(executors=core.executors, rejects=core.rejects, queries=core.queries),
     )
 
 
@@ -246,11 +246,11 @@ def _submission_routes(settings: Settings, core: Core) -> SubmissionRoutes:
 
 def _job_routes(core: Core) -> JobRoutes:
     dispatcher = core.dispatcher
-    interventions = Interventions(
+    retry_cancel = RetryCancel(
         ledger=core.ledger,
         database=core.database,
         wake=dispatcher.wake,
         kill=dispatcher.cancel,
         tell=dispatcher.tell,
     )
-    return JobRoutes(queries=core.queries, handback=core.handback, interventions=interventions)
+    return JobRoutes(queries=core.queries, rejects=core.rejects, retry_cancel=retry_cancel)

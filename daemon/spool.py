@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
 
-from ingest.report import REJECTED_FILE
+from ingest.output.report import REJECTED_FILE
 
 from .errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
 

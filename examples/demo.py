@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import aiohttp
 from rich.box import SIMPLE
@@ -27,10 +27,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from rich.table import Table
 
-from daemon.client import Client, DaemonError
-from daemon.config import Settings, load_settings
-from daemon.jobs import TERMINAL
-from ingest.formats.document import DocumentError, read_yaml
+from daemon.cli.client import Client, DaemonError
+from daemon.config.load import load_settings
+from daemon.ledger.jobs import TERMINAL
+from ingest.spec.yaml_document import DocumentError, read_yaml
+
+if TYPE_CHECKING:
+    from daemon.config.settings import Settings
 
 EXAMPLES: Final = Path(__file__).resolve().parent
 CONFIG: Final = EXAMPLES / "headgate.yml"

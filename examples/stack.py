@@ -21,10 +21,12 @@ import aiohttp
 import yaml
 from demo import CONFIG, KILL_SECONDS, LOG_LINES, POLL_SECONDS, DemoError, demonstrate, outcome
 
-from daemon.config import Settings, load_settings
+from daemon.config.load import load_settings
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from daemon.config.settings import Settings
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 START_SECONDS: Final = 60.0

@@ -11,17 +11,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .cells import Column, Kind, SheetCells, column_letters, empty_column
-from .columns.converted import truth
-from .columns.numbertext import exact_texts
+from .cells.arrow_masks import truth
+from .cells.cells import Column, Kind, SheetCells, column_letters, empty_column
+from .cells.display import displayed
+from .cells.number_text import exact_texts
 from .columns.validate import convert
-from .display import displayed
 from .errors import FileRejectedError, rejected
-from .formats.container import sniff
-from .grid import LIMITS, choose_sheet
-from .header import find_header, normal
-from .spec import Dataset, Field
-from .workbook import open_book
+from .formats.open import open_book
+from .formats.zip.container import sniff
+from .output.grid import LIMITS, choose_sheet
+from .spec.dataset import Dataset
+from .spec.field import Field
+from .table.header import find_header, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from .columns.keys import find_repeats, key_range
+from .columns.duplicates import find_repeats, key_range
 from .columns.reconcile import reconcile
 from .columns.validate import Checked, check_columns
-from .drift import find_drift
 from .errors import ErrorRecord, FileRejectedError, rejected
-from .formats.container import sniff
-from .notes import cell_notes, fill_notes, row_notes
+from .formats.open import extension_mismatch, open_book
+from .formats.zip.container import sniff
+from .output.copy_file import copy_columns, copy_lines, lineage_columns, write_accepted, write_rejected
+from .output.error_records import cell_records, row_record
+from .output.info_records import cell_notes, fill_notes, row_notes
+from .output.report import ERRORS_REPORTED, ParsedRows, Report, accepted_columns
 from .parallel import each
-from .records import cell_records, row_record
-from .report import ERRORS_REPORTED, ParsedRows, Report, accepted_columns
-from .spool import copy_columns, copy_lines, lineage_columns, write_accepted, write_rejected
-from .table import Table, find_table
-from .workbook import extension_mismatch, open_book
+from .table.drift import find_drift
+from .table.table import Table, find_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .spec import Dataset
+    from .spec.dataset import Dataset
 
     Mask = NDArray[np.bool_]
 
@@ -86,7 +86,7 @@ class _Run:
             checked = check_columns(table, self._dataset)
             reconcile(table, checked.columns, self._dataset)
             if self._dataset.transform is not None:
-                from .transform import transformed  # noqa: PLC0415  # no other file needs pandas
+                from .columns.transform import transformed  # noqa: PLC0415  # no other file needs pandas
 
                 checked = transformed(table, checked, self._dataset, self._dataset.transform)
         with self._timed("spool"):

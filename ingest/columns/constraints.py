@@ -12,15 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..fieldspec import bound_value
-from .converted import Fault, fault, truth
+from ..cells.arrow_masks import truth
+from ..spec.field import bound_value
+from .converted import Fault, fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-    from ..fieldspec import Field
+    from ..spec.field import Field
 
 
 def check_constraints(values: pa.Array, wrong: NDArray[np.bool_], field: Field) -> tuple[Fault, ...]:

@@ -11,14 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..cells import Column, Kind
-from .converted import Converted, Fault, fault, spread, truth
-from .numbertext import EXCEL_DIGITS, doubles, exact_texts, lost_digits, scaled_integers
+from ..cells.arrow_masks import spread, truth
+from ..cells.cells import Column, Kind
+from ..cells.number_text import EXCEL_DIGITS, doubles, exact_texts, lost_digits, scaled_integers
+from .converted import Converted, Fault, fault
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..fieldspec import Field
+    from ..spec.field import Field
 
 _PLAIN: Final = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
 _FLOAT: Final = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"

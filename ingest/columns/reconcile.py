@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..cells import Kind, column_letters
+from ..cells.cells import Kind, column_letters
 from ..errors import rejected
 from .validate import convert
 
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..errors import FileRejectedError
-    from ..spec import Dataset, Field
-    from ..table import Part, Table
+    from ..spec.dataset import Dataset
+    from ..spec.field import Field
+    from ..table.table import Part, Table
 
 
 def reconcile(table: Table, values: Mapping[str, pa.Array], dataset: Dataset) -> None:

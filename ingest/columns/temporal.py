@@ -12,16 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..cells import Column, Kind
-from ..fieldspec import EXCEL_SERIAL
-from .converted import Converted, Fault, fault, truth
-from .numbertext import doubles
-from .serials import DAY_MS, serial_parts
+from ..cells.arrow_masks import truth
+from ..cells.cells import Column, Kind
+from ..cells.date_serials import DAY_MS, serial_parts
+from ..cells.number_text import doubles
+from ..spec.field import EXCEL_SERIAL
+from .converted import Converted, Fault, fault
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..fieldspec import Field
+    from ..spec.field import Field
 
     Mask = NDArray[np.bool_]
 

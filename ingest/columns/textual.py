@@ -8,15 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..cells import Column, Kind
-from ..display import displayed
-from .converted import Converted, fault, has_byte, truth
-from .numbertext import lost_digits
+from ..cells.arrow_masks import has_byte, truth
+from ..cells.cells import Column, Kind
+from ..cells.display import displayed
+from ..cells.number_text import lost_digits
+from .converted import Converted, fault
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..fieldspec import Field
+    from ..spec.field import Field
 
 _CONTROL: Final = "[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]"
 _CONTROL_BYTES: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\r")

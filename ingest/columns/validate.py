@@ -10,22 +10,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..cells import Column, Kind, concat_columns
+from ..cells.arrow_masks import truth
+from ..cells.batches import alike
+from ..cells.cells import Column, Kind, concat_columns
 from ..parallel import each
 from .constraints import check_constraints
-from .converted import Converted, Fault, fault, faulty, truth
+from .converted import Converted, Fault, fault, faulty
 from .numeric import convert_decimal, convert_integer, convert_number
-from .tall import alike, taken_apart
 from .temporal import convert_date, convert_datetime, convert_duration, convert_time
 from .textual import convert_boolean, convert_string
+from .unbatch import taken_apart
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
-    from ..spec import Dataset, Field
-    from ..table import Table
+    from ..spec.dataset import Dataset
+    from ..spec.field import Field
+    from ..table.table import Table
 
     Mask = NDArray[np.bool_]
 

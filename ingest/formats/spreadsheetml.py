@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
-from ..cells import MAX_COLUMNS, Kind, SheetCells
-from ..columns.serials import iso_kind_and_serial
+from ..cells.cells import MAX_COLUMNS, Kind, SheetCells
+from ..cells.collector import CellCollector
+from ..cells.date_serials import iso_kind_and_serial
+from ..cells.number_format import format_kind
 from ..errors import rejected
-from .collector import CellCollector
-from .numberformat import format_kind
-from .textencoding import read_text
-from .xmltext import refuse_doctype
+from .text.encoding import read_text
+from .zip.xml_text import refuse_doctype
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..cells import Visibility
-    from ..spec import Limits
+    from ..cells.cells import Visibility
+    from ..spec.dataset import FileLimits
 
 _SS: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _X: Final = "{urn:schemas-microsoft-com:office:excel}"
@@ -40,7 +40,7 @@ _TIME_ONLY: Final = "1899-12-31T"
 class SpreadsheetMlBook:
     """An open workbook; the whole document is in memory."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: FileLimits) -> None:
         self._limits = limits
         content = read_text(path).encode("utf-8", "replace")
         refuse_doctype(content, path.name)

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import xlrd
 
-from ..cells import CellBlock, Kind, Merge, SheetCells, among, assemble
+from ..cells.cells import CellBlock, Kind, Merge, SheetCells, among, assemble
+from ..cells.error_values import error_text
+from ..cells.number_format import format_kind
 from ..errors import FileRejectedError, rejected
-from .errorvalues import error_text
-from .numberformat import format_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..cells import Visibility
-    from ..spec import Limits
+    from ..cells.cells import Visibility
+    from ..spec.dataset import FileLimits
 
 _VISIBILITY: Final[tuple[Visibility, ...]] = ("visible", "hidden", "veryhidden")
 _KINDS: Final = {
@@ -46,7 +46,7 @@ class XlsBook:
 
     """
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: FileLimits) -> None:
         self._limits = limits
         try:
             self._book, self._formats = _opened(path, formats=True), True

@@ -5,21 +5,21 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Final
 
-from ..cells import Kind, SheetCells
+from ..cells.cells import Kind, SheetCells
+from ..cells.collector import CellCollector, number_text
+from ..cells.error_values import error_text
+from ..cells.number_format import builtin_kind, format_kind
 from ..errors import rejected
-from .collector import CellCollector, number_text
-from .container import Container
-from .errorvalues import error_text
-from .numberformat import builtin_kind, format_kind
-from .opc import main_part, part_of, relations, visibility_of, worksheets
+from .zip.container import Container
+from .zip.opc import main_part, part_of, relations, visibility_of, worksheets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..cells import Visibility
-    from ..spec import Limits
-    from .opc import SheetPart
+    from ..cells.cells import Visibility
+    from ..spec.dataset import FileLimits
+    from .zip.opc import SheetPart
 
 # Numbers of records, [MS-XLSB] 2.3.2.
 _ROW, _FIRST_CELL, _LAST_CELL, _RICH_CELL = 0, 1, 18, 62
@@ -44,7 +44,7 @@ _RANGE: Final = struct.Struct("<4I")
 class XlsbBook:
     """An open xlsb workbook. A sheet is inflated and read when it is asked for."""
 
-    def __init__(self, path: Path, limits: Limits) -> None:
+    def __init__(self, path: Path, limits: FileLimits) -> None:
         self._limits = limits
         self._container = Container(path, limits)
         self._strings: list[str] | None = None

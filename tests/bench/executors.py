@@ -35,7 +35,8 @@ from rich.console import Console
 from rich.table import Table
 from workbooks import specification, workbook
 
-from daemon.executors import Executors, Limits
+from daemon.config.executor_limits import ExecutorLimits
+from daemon.executors.executors import Executors
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = ROOT / ".cache" / "bench"
@@ -88,7 +89,7 @@ async def _round_trips(call: Callable[[], Any], rounds: int) -> float:
 
 async def _overhead(rounds: int) -> dict[str, float]:
     loop = asyncio.get_running_loop()
-    limits = Limits(
+    limits = ExecutorLimits(
         cpu_workers=1,
         io_workers=1,
         queue_limit=100,

@@ -37,7 +37,7 @@ import executor_tasks as tasks  # noqa: E402
 from daemon.errors import ExecutorError, TaskTimeoutError, WorkerCrashedError  # noqa: E402
 
 if TYPE_CHECKING:
-    from daemon.executors import Executors
+    from daemon.executors.executors import Executors
 
 CALLERS = 6
 MEGABYTE = 1 << 20

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from daemon.telemetry.catalogue import CATALOGUE
+from daemon.metrics.catalogue import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[2]
 ALERTS = ROOT / "alerts"

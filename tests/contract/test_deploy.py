@@ -17,7 +17,7 @@ import yaml
 from cloudcoil.models.prometheus_operator import v1 as operator
 from dashboards import ROOT, RULE_FILES
 
-from daemon.settings import Settings
+from daemon.config.settings import Settings
 
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"

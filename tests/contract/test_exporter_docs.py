@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from certificates import Authority
 
-from daemon.config import load_settings
-from daemon.telemetry.web_config import load_web_config
+from daemon.config.load import load_settings
+from daemon.config.web_yml import load_web_config
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "exporter.md").read_text(encoding="utf-8")
 WATCH, WEB, SCRAPE = re.findall(r"^```yaml\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)

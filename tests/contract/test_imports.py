@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 DAEMON, INGEST = sorted((ROOT / "daemon").rglob("*.py")), sorted((ROOT / "ingest").rglob("*.py"))
 HEAVY = {"pandas", "pyarrow", "openpyxl", "fastexcel", "numpy", "xlrd", "lxml"}
-WORKER_ONLY_ROOTS = {"ingest.parse", "ingest.grid"}
+WORKER_ONLY_ROOTS = {"ingest.parse", "ingest.output.grid"}
 """The modules of ingest that the daemon only names inside of functions that run in a worker."""
 
 
@@ -61,7 +61,7 @@ def test_ingest_knows_nothing_of_the_daemon() -> None:
 def test_only_the_commands_compose_the_service() -> None:
     users = {path.name for path in DAEMON if "daemon.service" in set(imports(path))}
     assert users <= {"serving.py"}, users
-    users = {path.name for path in DAEMON if "daemon.core" in set(imports(path))}
+    users = {path.name for path in DAEMON if "daemon.assembly" in set(imports(path))}
     assert users <= {"service.py", "oneshot.py"}, users
 
 
@@ -75,7 +75,7 @@ def test_only_the_commands_compose_the_service() -> None:
 )
 def test_parts_do_not_know_how_they_are_measured(name: str) -> None:
     found = set(imports(ROOT / "daemon" / f"{name}.py", nested=False))
-    parts = tuple(f"daemon.telemetry.{part}" for part in ("collectors", "definitions", "catalogue"))
+    parts = tuple(f"daemon.metrics.{part}" for part in ("collectors", "definitions", "catalogue"))
     measuring = ("prometheus_client", "daemon.metrics", *parts)
     assert not {one for one in found if one.startswith(measuring) or one.endswith("_metrics")}
 
@@ -109,5 +109,5 @@ def test_importing_the_daemon_imports_no_parsing_library() -> None:
         found = set(imports(by_name[name], nested=False))
         assert not {top(one) for one in found} & HEAVY, name
         waiting += found
-    assert "ingest.spec" in seen
+    assert "ingest.spec.dataset" in seen
     assert not WORKER_ONLY_ROOTS & seen

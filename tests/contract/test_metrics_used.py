@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from dashboards import ROOT, Selection, load, panels, rules, selections, targets
 
-from daemon.telemetry.catalogue import CATALOGUE
+from daemon.metrics.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
-    from daemon.telemetry.definitions import Definition
+    from daemon.metrics.definitions import Definition
 
 MADE_BY_PROMETHEUS = {"up", "ALERTS", "scrape_duration_seconds", "scrape_samples_scraped"}
 UNUSED = {

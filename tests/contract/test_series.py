@@ -11,18 +11,19 @@ import pytest
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.database import Database
-from daemon.executors import Executors, Limits
-from daemon.metrics import Metrics
-from daemon.settings import Settings
-from daemon.store.job_queries import JobQueries
-from daemon.telemetry.catalogue import CATALOGUE, add_collectors
-from daemon.telemetry.collectors import Collectors
-from daemon.telemetry.loopwatch import LoopWatch
-from daemon.telemetry.metrics_page import render
+from daemon.config.executor_limits import ExecutorLimits
+from daemon.config.settings import Settings
+from daemon.database.database import Database
+from daemon.executors.executors import Executors
+from daemon.ledger.queries import JobQueries
+from daemon.lifecycle.loop_watch import LoopWatch
+from daemon.metrics.catalogue import CATALOGUE, add_collectors
+from daemon.metrics.collectors import Collectors
+from daemon.metrics.job_metrics import Metrics
+from daemon.metrics.page import render
 
 if TYPE_CHECKING:
-    from daemon.telemetry.definitions import Definition
+    from daemon.metrics.definitions import Definition
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 DATASETS = [f"dataset_{number}" for number in range(20)]
@@ -44,7 +45,7 @@ async def exposition(tmp_path: Path, postgres_database: str) -> str:
     metrics.set_datasets(dict.fromkeys(DATASETS, 3600.0))
     metrics.set_thresholds(cpu=0.8, memory=0.85, disk=0.9)
     metrics.configuration_taken()
-    limits = Limits(
+    limits = ExecutorLimits(
         cpu_workers=1,
         io_workers=1,
         queue_limit=10,

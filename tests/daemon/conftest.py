@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.database import Database
+from daemon.database.database import Database
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -11,9 +11,9 @@ import pytest
 import xlsxwriter
 
 from ingest.errors import ErrorRecord
+from ingest.output.report import ACCEPTED_FILE, REJECTED_FILE, Report
 from ingest.parse import parse
-from ingest.report import ACCEPTED_FILE, REJECTED_FILE, Report
-from ingest.spec import Dataset, parse_dataset
+from ingest.spec.dataset import Dataset, parse_dataset
 
 UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 

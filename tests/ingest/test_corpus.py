@@ -15,7 +15,7 @@ import openpyxl
 import pytest
 import xlrd
 
-from ingest.grid import read_grid, read_sheets
+from ingest.output.grid import read_grid, read_sheets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

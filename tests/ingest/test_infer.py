@@ -10,7 +10,7 @@ import pytest
 from ingest.errors import FileRejectedError
 from ingest.infer import infer
 from ingest.parse import parse
-from ingest.spec import Dataset, parse_dataset
+from ingest.spec.dataset import Dataset, parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ingest.spec import Dataset
+    from ingest.spec.dataset import Dataset
 
     from .conftest import Parsed
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from daemon.database import Database
-from ingest.load import Loaded, NotStraightError, load
-from ingest.report import accepted_columns
-from ingest.spec import Dataset, parse_dataset
+from daemon.database.database import Database
+from ingest.load.load import Loaded, NotStraightError, load
+from ingest.output.report import accepted_columns
+from ingest.spec.dataset import Dataset, parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,7 +21,7 @@ import pytest
 from certificates import Authority
 from terminal import Terminal
 
-from daemon.cli import commands
+from daemon.cli.main import commands
 
 if TYPE_CHECKING:
     from .conftest import Headgate

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from api_caller import Api
 
-from daemon.jobs import Job
-from daemon.web.api_schemas import COMPONENTS
-from daemon.web.auth import ROLES
+from daemon.api.auth import ROLES
+from daemon.api.schemas import COMPONENTS
+from daemon.ledger.jobs import Job
 
 if TYPE_CHECKING:
     from conftest import Headgate

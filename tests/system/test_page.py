@@ -114,9 +114,9 @@ def test_rejected_rows_there_and_back(page: PageDriver, gate: Headgate, orders: 
     assert "cell.type" in first[3]
     assert first[4], "what to do is said"
     assert second[0].splitlines()[0] == "C9"
-    tally = page.text(".tally")
-    assert "38" in tally
-    assert "rejected" in tally
+    values = page.text(".values")
+    assert "38" in values
+    assert "rejected" in values
 
     page.link("Download the annotated workbook", "#job").click()
     back = page.downloaded("rejects-1.xlsx")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.assets import SHIPPED
+from daemon.cli.assets import SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,135 @@
+"""The ledger's events, in order and none left out, for all who listen; reads the ledger, writes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Final, Self
+
+from ..errors import HeadgateError
+
+if TYPE_CHECKING:
+    from ..database.database import Database
+    from ..ledger.queries import JobEvent, JobQueries
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 0.25
+IDLE_POLL_SECONDS: Final = 1.0
+PAGE: Final = 500
+GAP_SECONDS: Final = 2.0
+"""How long a missing number is waited for: its transaction commits later than one that began after it, or never."""
+QUEUE_EVENTS: Final = 2000
+"""Events that a slow listener may be behind; one that is further behind is let go and resumes by the last id."""
+
+
+class ListenerBehindError(HeadgateError):
+    """The listener reads more slowly than events come; it may resume after the last event it has got."""
+
+
+Queue = asyncio.Queue["JobEvent | None"]
+
+
+class EventFeed:
+    """Reads new events once for all listeners; `position` is the id of the last one it has told of."""
+
+    def __init__(self, *, queries: JobQueries, database: Database) -> None:
+        self._queries, self._database = queries, database
+        self.position = 0
+        self._gap: tuple[int, float] | None = None
+        self._queues: set[Queue] = set()
+        self._closing = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Begin behind the newest event."""
+        self.position = await self._queries.last_event_id()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let every listener go."""
+        self.close()
+
+    def close(self) -> None:
+        """Let every listener go, at once."""
+        self._closing.set()
+        for queue in self._queues:
+            _end(queue)
+
+    async def run(self) -> None:
+        """Read until closed; a database that does not answer is waited for."""
+        while not self._closing.is_set():
+            try:
+                await self._read()
+            except Exception as error:
+                if self._database.classify(error) != "transient":
+                    raise
+                logger.warning("events not read", extra={"error": str(error).partition("\n")[0]})
+            with contextlib.suppress(TimeoutError):
+                pause = POLL_SECONDS if self._queues else IDLE_POLL_SECONDS
+                await asyncio.wait_for(self._closing.wait(), pause)
+
+    async def _read(self) -> None:
+        while events := await self._queries.events_after(self.position, limit=PAGE):
+            for event in events:
+                if event.id != self.position + 1 and self._waits_for(self.position + 1):
+                    return
+                self.position = event.id
+                self._hand_out(event)
+            if len(events) < PAGE:
+                return
+
+    def _waits_for(self, missing: int) -> bool:
+        now = time.monotonic()
+        if self._gap is None or self._gap[0] != missing:
+            self._gap = (missing, now)
+        return now - self._gap[1] < GAP_SECONDS
+
+    def _hand_out(self, event: JobEvent) -> None:
+        for queue in list(self._queues):
+            try:
+                queue.put_nowait(event)
+            except asyncio.QueueFull:
+                self._queues.discard(queue)
+                _end(queue)
+
+    async def listen(self, after: int) -> AsyncGenerator[JobEvent, None]:
+        """Yield the events after the id `after`, those that are there and those that come; ends with the feed.
+
+        Raises:
+            ListenerBehindError: the listener is too slow.
+
+        """
+        queue: Queue = asyncio.Queue(QUEUE_EVENTS)
+        until = self.position
+        self._queues.add(queue)
+        try:
+            async for event in self._replay(after, until):
+                yield event
+            while not self._closing.is_set():
+                live = await queue.get()
+                if live is None:
+                    break
+                yield live
+            if not self._closing.is_set():
+                raise ListenerBehindError
+        finally:
+            self._queues.discard(queue)
+
+    async def _replay(self, after: int, until: int) -> AsyncGenerator[JobEvent, None]:
+        while after < until:
+            events = await self._queries.events_after(after, limit=PAGE, until=until)
+            for event in events:
+                yield event
+            if len(events) < PAGE:
+                return
+            after = events[-1].id
+
+
+def _end(queue: Queue) -> None:
+    """Wake the listener of a queue for the last time; what it has not read it will ask for again."""
+    while not queue.empty():
+        queue.get_nowait()
+    queue.put_nowait(None)

@@ -1,0 +1,129 @@
+"""Server-sent events of jobs: owns the form of the stream and who sees what; the feed owns order and completeness."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final, cast
+
+from aiohttp import web
+
+from .event_feed import ListenerBehindError
+from .problems import ProblemError
+from .routes import Answer, Parameter, Route
+from .schemas import EVENT_STREAM
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..ledger.queries import JobEvent
+    from .auth import Principal
+    from .event_feed import EventFeed
+
+STREAMS_MAX: Final = 200
+COMMENT_SECONDS: Final = 15.0
+"""Below the idle time-outs of proxies."""
+RETRY_MILLISECONDS: Final = 2000
+ID_DIGITS: Final = 18
+
+
+class EventRoutes:
+    """GET /api/v1/events."""
+
+    def __init__(self, feed: EventFeed) -> None:
+        self._feed = feed
+        self._streams = 0
+
+    def routes(self) -> Sequence[Route]:
+        """Return the route."""
+        return (
+            Route(
+                method="GET",
+                path="/api/v1/events",
+                handler=self._events,
+                roles=("read", "submit"),
+                summary="Follow what happens to jobs, as server-sent events",
+                parameters=(
+                    Parameter(
+                        name="Last-Event-ID",
+                        place="header",
+                        description="Go on after this event; without it the stream begins now.",
+                        schema={"type": "string", "pattern": f"^[0-9]{{1,{ID_DIGITS}}}$"},
+                    ),
+                ),
+                answers={
+                    200: Answer(
+                        description="An endless stream; each event's `data` is a JSON object.",
+                        content={"text/event-stream": EVENT_STREAM},
+                    )
+                },
+            ),
+        )
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        text = request.headers.get("Last-Event-ID", "")
+        if text and not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS):
+            raise ProblemError(400, "Last-Event-ID is the id of an event")
+        if self._streams >= STREAMS_MAX:
+            raise ProblemError(503, "too many event streams are open", headers={"Retry-After": "5"})
+        self._streams += 1
+        try:
+            return await self._stream(request, int(text) if text else None)
+        finally:
+            self._streams -= 1
+
+    async def _stream(self, request: web.Request, after: int | None) -> web.StreamResponse:
+        owner = cast("Principal", request["principal"]).owner
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-store",
+                "X-Accel-Buffering": "no",
+            }
+        )
+        await response.prepare(request)
+        # Told at once where it begins, a listener that is lost before its first event can resume too.
+        begin = self._feed.position if after is None else after
+        await response.write(f"retry: {RETRY_MILLISECONDS}\nid: {begin}\n\n".encode())
+        # A listener that is behind or gone comes back with its last id.
+        with suppress(ListenerBehindError, ConnectionError):
+            async with aclosing(_with_pauses(self._feed.listen(begin))) as events:
+                async for event in events:
+                    if event is None:
+                        await response.write(b": still here\n\n")
+                    elif owner is None or event.submitter == owner:
+                        await response.write(_encoded(event))
+        return response
+
+
+async def _with_pauses(events: AsyncGenerator[JobEvent, None]) -> AsyncGenerator[JobEvent | None, None]:
+    """Yield the events, and None whenever none has come for a while."""
+    pending: asyncio.Task[JobEvent] | None = None
+    try:
+        while True:
+            pending = pending or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait({pending}, timeout=COMMENT_SECONDS)
+            if not done:
+                yield None
+                continue
+            try:
+                event = pending.result()
+            except StopAsyncIteration:
+                return
+            finally:
+                pending = None
+            yield event
+    finally:
+        if pending is not None:
+            pending.cancel()
+            await asyncio.wait({pending})
+        await events.aclose()
+
+
+def _encoded(event: JobEvent) -> bytes:
+    fields = asdict(event)
+    number = fields.pop("id")
+    return f"id: {number}\nevent: job\ndata: {json.dumps(fields, ensure_ascii=False)}\n\n".encode()

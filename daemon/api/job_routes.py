@@ -1,0 +1,206 @@
+"""The jobs over HTTP: list, show, hand back, retry, cancel. What each of these is lies behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from ingest.errors import FileRejectedError
+
+from ..ledger.jobs import REJECTS_KEPT, STATES
+from ..ledger.queries import JobFilter
+from ..ledger.retry_cancel import NotPossibleError
+from ..pipeline.rejects import NoRejectsError
+from .problems import ProblemError, of_rejection
+from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
+from .routes import Answer, Parameter, Route
+from .schemas import BINARY, CSV, ERROR_PAGE, JOB, JOB_DETAIL, JOB_PAGE, XLSX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..ledger.jobs import Job
+    from ..ledger.queries import JobQueries
+    from ..ledger.retry_cancel import RetryCancel
+    from ..pipeline.rejects import Rejects
+    from .auth import Principal
+
+TEXT_LENGTH: Final = 200
+STATE: Final = Parameter(
+    name="state", description="Only jobs in this state.", schema={"type": "string", "enum": list(STATES)}
+)
+DATASET: Final = Parameter(
+    name="dataset", description="Only jobs of this dataset.", schema={"type": "string", "maxLength": TEXT_LENGTH}
+)
+TEXT: Final = Parameter(
+    name="text",
+    description="Only jobs whose file's name has this in it, in whichever case. A page may then be short, or "
+    "empty, and still have a `next_cursor`: go on with it.",
+    schema={"type": "string", "maxLength": TEXT_LENGTH},
+)
+FORMAT: Final = Parameter(
+    name="format",
+    description="`json` gives pages of error records; `limit` and `cursor` are for these only.",
+    schema={"type": "string", "enum": ["xlsx", "csv", "json"], "default": "xlsx"},
+)
+
+
+class JobRoutes:
+    """Routes below /api/v1/jobs. Who may only submit sees and changes only what it handed in itself."""
+
+    def __init__(
+        self,
+        *,
+        queries: JobQueries,
+        rejects: Rejects,
+        retry_cancel: RetryCancel,
+    ) -> None:
+        self._queries, self._rejects, self._retry_cancel = queries, rejects, retry_cancel
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes."""
+        shown = Answer(description="The job.", content={"application/json": JOB})
+        return (
+            Route(
+                method="GET",
+                path="/api/v1/jobs",
+                handler=self._list,
+                roles=("read", "submit"),
+                summary="List jobs, newest first",
+                parameters=(LIMIT, CURSOR, STATE, DATASET, TEXT),
+                answers={200: Answer(description="A page of jobs.", content={"application/json": JOB_PAGE})},
+            ),
+            Route(
+                method="GET",
+                path="/api/v1/jobs/{id}",
+                handler=self._show,
+                roles=("read", "submit"),
+                summary="Show a job with its first error records and its events",
+                parameters=(ID,),
+                answers={200: Answer(description="The job.", content={"application/json": JOB_DETAIL})},
+                problems=(404,),
+            ),
+            Route(
+                method="GET",
+                path="/api/v1/jobs/{id}/rejects",
+                handler=self._send_rejects,
+                roles=("read", "submit"),
+                summary="Get the rejected rows, to be corrected and handed in again",
+                parameters=(ID, FORMAT, LIMIT, CURSOR),
+                answers={
+                    200: Answer(
+                        description="The annotated workbook, the rows as CSV, or a page of error records.",
+                        content={XLSX: BINARY, CSV: {"type": "string"}, "application/json": ERROR_PAGE},
+                    )
+                },
+                problems=(404, 409),
+            ),
+            Route(
+                method="POST",
+                path="/api/v1/jobs/{id}/retry",
+                handler=self._retry,
+                roles=("submit",),
+                summary="Put a dead or cancelled job back in the queue",
+                parameters=(ID,),
+                answers={200: shown},
+                problems=(404, 409),
+            ),
+            Route(
+                method="POST",
+                path="/api/v1/jobs/{id}/cancel",
+                handler=self._cancel,
+                roles=("submit",),
+                summary="End a job that waits or runs; its worker is killed",
+                parameters=(ID,),
+                answers={
+                    200: shown,
+                    202: Answer(
+                        description="The job runs; it will be `cancelled` unless its load was committed by then.",
+                        content={"application/json": JOB},
+                    ),
+                },
+                problems=(404, 409),
+            ),
+        )
+
+    async def _list(self, request: web.Request) -> web.Response:
+        principal: Principal = request["principal"]
+        state = request.query.get("state")
+        if state is not None and state not in STATES:
+            raise ProblemError(400, f"state is one of: {', '.join(STATES)}")
+        where = JobFilter(
+            state=state,
+            dataset=_text(request, "dataset"),
+            text=_text(request, "text"),
+            submitter=principal.owner,
+        )
+        page = await self._queries.page(where, limit=limit_of(request), before=number_of(request, "cursor"))
+        cursor = None if page.next_before is None else str(page.next_before)
+        return web.json_response({"jobs": [job.as_dict() for job in page.jobs], "next_cursor": cursor})
+
+    async def _show(self, request: web.Request) -> web.Response:
+        job = await find_job(self._queries, request, request.match_info["id"])
+        return web.json_response({**job.as_dict(), "events": await self._queries.events(job.id)})
+
+    async def _send_rejects(self, request: web.Request) -> web.StreamResponse:
+        limit, cursor = limit_of(request), number_of(request, "cursor")
+        job = await find_job(self._queries, request, request.match_info["id"])
+        form = request.query.get("format", "xlsx")
+        if form == "json":
+            return await self._error_page(job, limit, cursor)
+        if form not in ("xlsx", "csv"):
+            raise ProblemError(400, "format is one of: xlsx, csv, json")
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": f"{CSV}; charset=utf-8" if form == "csv" else XLSX,
+                "Content-Disposition": f'attachment; filename="rejects-{job.id}.{form}"',
+            },
+        )
+        try:
+            async with self._rejects.written(job, "csv" if form == "csv" else "xlsx") as path:
+                await response.prepare(request)
+                async for chunk in self._rejects.chunks(path):
+                    await response.write(chunk)
+        except NoRejectsError as error:
+            raise ProblemError(409, str(error)) from error
+        except FileRejectedError as error:
+            raise of_rejection(409, error) from error
+        return response
+
+    async def _error_page(self, job: Job, limit: int, cursor: int | None) -> web.Response:
+        records = await self._queries.records(job.id, limit=limit + 1, after=cursor or 0)
+        following = str(records[limit - 1][0]) if len(records) > limit else None
+        return web.json_response(
+            {
+                "errors": [record for _, record in records[:limit]],
+                "errors_total": job.errors_total,
+                "errors_kept": min(job.errors_total, REJECTS_KEPT),
+                "next_cursor": following,
+            }
+        )
+
+    # -- change --------------------------------------------------------------------------------------
+
+    async def _retry(self, request: web.Request) -> web.Response:
+        job = await find_job(self._queries, request, request.match_info["id"])
+        try:
+            changed = await self._retry_cancel.retry(job, by=request["principal"].name)
+        except NotPossibleError as error:
+            raise ProblemError(409, str(error)) from error
+        return web.json_response(changed.as_dict())
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        job = await find_job(self._queries, request, request.match_info["id"])
+        try:
+            changed = await self._retry_cancel.cancel(job, by=request["principal"].name)
+        except NotPossibleError as error:
+            raise ProblemError(409, str(error)) from error
+        return web.json_response(changed.as_dict(), status=200 if changed.finished else 202)
+
+
+def _text(request: web.Request, key: str) -> str | None:
+    text = request.query.get(key)
+    if text is not None and (len(text) > TEXT_LENGTH or "\0" in text):
+        raise ProblemError(400, f"{key} has at most {TEXT_LENGTH} characters, none of them NUL")
+    return text or None

@@ -1,0 +1,62 @@
+"""How requests name jobs and pages of them: owns the parameters and who sees which job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from .problems import ProblemError
+from .routes import Parameter
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from ..ledger.jobs import Job
+    from ..ledger.queries import JobQueries
+    from .auth import Principal
+
+PAGE_MAX: Final = 500
+PAGE: Final = 50
+ID_DIGITS: Final = 18
+"""What fits a 64-bit key."""
+
+WHOLE: Final = {"type": "integer", "minimum": 1, "maximum": 10**ID_DIGITS - 1}
+ID: Final = Parameter(name="id", place="path", required=True, description="The job's number.", schema=WHOLE)
+LIMIT: Final = Parameter(
+    name="limit",
+    description=f"How many at most; more than {PAGE_MAX} are never sent.",
+    schema={**WHOLE, "default": PAGE},
+)
+CURSOR: Final = Parameter(name="cursor", description="`next_cursor` of the page before.", schema=WHOLE)
+
+
+async def find_job(queries: JobQueries, request: web.Request, text: str) -> Job:
+    """Return the job of that number if the principal may see it; one that it may not see is not there.
+
+    Raises:
+        ProblemError: 404.
+
+    """
+    owner = cast("Principal", request["principal"]).owner
+    job = await queries.job(int(text)) if _is_id(text) else None
+    if job is None or (owner is not None and job.submitter != owner):
+        raise ProblemError(404, f"there is no job {text}")
+    return job
+
+
+def limit_of(request: web.Request) -> int:
+    """Return how many a page is to have at most."""
+    return min(number_of(request, "limit") or PAGE, PAGE_MAX)
+
+
+def number_of(request: web.Request, key: str) -> int | None:
+    """Return a number of the query, None if it is not given; ProblemError 400 if it is none."""
+    text = request.query.get(key)
+    if text is None:
+        return None
+    if not _is_id(text) or int(text) < 1:
+        raise ProblemError(400, f"{key} is a whole number from 1")
+    return int(text)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= ID_DIGITS

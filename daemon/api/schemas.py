@@ -1,0 +1,149 @@
+"""The schemas of what the API sends, for its OpenAPI document; a test holds them to what is really sent."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..ledger.jobs import STATES, RowCounts
+
+Schema = dict[str, Any]
+
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CSV: Final = "text/csv"
+BINARY: Final = {"type": "string", "format": "binary"}
+
+
+def ref(name: str) -> Schema:
+    """Return a reference to one of `COMPONENTS`."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+TEXT: Final = {"type": "string"}
+OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
+COUNT: Final = {"type": "integer", "minimum": 0}
+OPTIONAL_COUNT: Final = {"type": ["integer", "null"]}
+TIME: Final = {"type": "number", "description": "Seconds since 1970-01-01 UTC."}
+OPTIONAL_TIME: Final = {"type": ["number", "null"], "description": "Seconds since 1970-01-01 UTC."}
+SECONDS: Final = {"type": "object", "additionalProperties": {"type": "number"}, "description": "Seconds by stage."}
+
+_JOB: Final[dict[str, Schema]] = {
+    "id": {"type": "integer"},
+    "dataset": TEXT,
+    "spec_version": {"type": "integer"},
+    "file": TEXT,
+    "sha256": TEXT,
+    "size_bytes": COUNT,
+    "source": TEXT,
+    "submitter": {**OPTIONAL_TEXT, "description": "The name of the token that handed it in."},
+    "state": {"enum": list(STATES)},
+    "reason": OPTIONAL_TEXT,
+    "attempt": {"type": "integer"},
+    "crashes": COUNT,
+    "first_job": {**OPTIONAL_COUNT, "description": "Of a duplicate: the job of the same content."},
+    "fixes_job": {**OPTIONAL_COUNT, "description": "The job whose rejected rows this one corrects."},
+    "rows": _object(**dict.fromkeys(RowCounts.__slots__, COUNT)),
+    "errors": _list(ref("ErrorRecord")),
+    "errors_total": COUNT,
+    "seconds": SECONDS,
+    "peak_rss_bytes": OPTIONAL_COUNT,
+    "created_at": TIME,
+    "started_at": OPTIONAL_TIME,
+    "finished_at": OPTIONAL_TIME,
+}
+_EXECUTOR: Final = _object(max_workers=COUNT, active_tasks=COUNT, idle_workers=COUNT, queued_tasks=COUNT)
+_EVENT: Final[dict[str, Schema]] = {
+    "at": TIME,
+    "event": TEXT,
+    "attempt": {"type": "integer"},
+    "detail": OPTIONAL_TEXT,
+}
+
+COMPONENTS: Final[dict[str, Schema]] = {
+    "Problem": {
+        "type": "object",
+        "description": "An answer other than success (RFC 9457).",
+        "properties": {
+            "type": TEXT,
+            "title": TEXT,
+            "status": {"type": "integer"},
+            "detail": TEXT,
+            "code": {**TEXT, "description": "Of a refused file: the code of docs/errors.md."},
+            "hint": {**TEXT, "description": "What to do."},
+        },
+        "required": ["type", "title", "status", "detail"],
+    },
+    "ErrorRecord": {
+        "type": "object",
+        "description": "One thing wrong with a file, a row or a cell; rows are the sheet's own, from 1.",
+        "properties": {
+            "code": TEXT,
+            "message": TEXT,
+            "hint": TEXT,
+            "severity": {"enum": ["error", "warning", "info"]},
+            **dict.fromkeys(("sheet", "cell", "field", "header", "raw", "expected"), OPTIONAL_TEXT),
+            **dict.fromkeys(("row", "column", "spec_version"), OPTIONAL_COUNT),
+        },
+        "required": ["code", "message", "hint", "severity"],
+    },
+    "Job": _object(**_JOB),
+    "JobDetail": _object(**_JOB, events=_list(_object(**_EVENT))),
+    "JobPage": _object(jobs=_list(ref("Job")), next_cursor=OPTIONAL_TEXT),
+    "ErrorPage": _object(
+        errors=_list(ref("ErrorRecord")),
+        errors_total={**COUNT, "description": "All that were found."},
+        errors_kept={**COUNT, "description": "Those that the pages go through; CSV and xlsx have all rows."},
+        next_cursor=OPTIONAL_TEXT,
+    ),
+    "JobEvent": _object(job_id={"type": "integer"}, dataset=TEXT, file=TEXT, submitter=OPTIONAL_TEXT, **_EVENT),
+    "ResourceUsage": _object(
+        cpu_usage={"type": "number", "description": "Percent of the CPUs that may be used, since `window_seconds`."},
+        memory_usage={"type": "number", "description": "Percent of the memory that may be used."},
+        process_count=COUNT,
+        thread_count=COUNT,
+        scope={"enum": ["cgroup", "host"], "description": "Whose CPU time it is."},
+        window_seconds={"type": "number"},
+    ),
+    "ExecutorStats": _object(cpu_executor=_EXECUTOR, io_executor=_EXECUTOR),
+    "PoolStats": _object(
+        size={**COUNT, "description": "Connections that are kept open."},
+        checked_out=COUNT,
+        overflow={**COUNT, "description": "Open connections beyond the size."},
+        checked_in=COUNT,
+        max_overflow=COUNT,
+        pending={**COUNT, "description": "Callers that wait for a connection."},
+    ),
+    "Health": _object(status={"enum": ["ok"]}, checks=_object(cpu_executor=TEXT, io_executor=TEXT, database=TEXT)),
+    "Datasets": _object(
+        datasets=_list(
+            _object(
+                name=TEXT,
+                version={"type": "integer"},
+                table=TEXT,
+                mode={"enum": ["insert", "upsert", "replace"]},
+                match={**_list(TEXT), "description": "Globs of file names that decide without a dataset's name."},
+                fields=_list(_object(name=TEXT, header=_list(TEXT), required={"type": "boolean"})),
+                last_success_at=OPTIONAL_TIME,
+                freshness_seconds={"type": ["number", "null"], "description": "How old the last load may be."},
+            )
+        )
+    ),
+}
+
+JOB: Final = ref("Job")
+JOB_DETAIL: Final = ref("JobDetail")
+JOB_PAGE: Final = ref("JobPage")
+ERROR_PAGE: Final = ref("ErrorPage")
+DATASETS: Final = ref("Datasets")
+RESOURCE_USAGE: Final = ref("ResourceUsage")
+EXECUTOR_STATS: Final = ref("ExecutorStats")
+POOL_STATS: Final = ref("PoolStats")
+HEALTH: Final = ref("Health")
+EVENT_STREAM: Final = {**TEXT, "description": "Events named `job`; their data is a JobEvent."}

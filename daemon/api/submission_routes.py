@@ -1,0 +1,174 @@
+"""POST /api/v1/jobs: a workbook is handed in, once for each idempotency key. What happens to it lies behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from ingest.errors import FileRejectedError
+
+from ..errors import KeyUsedError
+from .problems import ProblemError, of_rejection
+from .request_parameters import WHOLE, find_job
+from .routes import Answer, Parameter, Route
+from .schemas import BINARY, JOB
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ingest.spec.dataset import Dataset
+
+    from ..intake.submissions import Submissions
+    from ..ledger.jobs import Job
+    from ..ledger.queries import JobQueries
+    from .auth import Principal
+    from .uploads import Uploaded, Uploads
+
+NAME_LENGTH: Final = 255
+KEY_LENGTH: Final = 255
+
+CREATE_PARAMETERS: Final = (
+    Parameter(
+        name="name",
+        description="The file's name, a label only. Without a dataset it decides, by the datasets' `match`.",
+        schema={"type": "string"},
+    ),
+    Parameter(name="dataset", description="The dataset.", schema={"type": "string"}),
+    Parameter(name="fixes", description="The job whose rejected rows the file has in a corrected form.", schema=WHOLE),
+    Parameter(
+        name="Idempotency-Key",
+        place="header",
+        description="A request repeated under the same key and with the same bytes gets the same job again.",
+        schema={"type": "string", "minLength": 1, "maxLength": KEY_LENGTH, "pattern": "^[!-~]+$"},
+    ),
+)
+CREATE_BODY: Final[dict[str, dict[str, Any]]] = {
+    "application/octet-stream": BINARY,
+    "multipart/form-data": {
+        "type": "object",
+        "properties": {
+            "file": BINARY,
+            "name": {"type": "string"},
+            "dataset": {"type": "string"},
+            "fixes": {"type": "string"},
+        },
+        "required": ["file"],
+    },
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """What a workbook is handed in as."""
+
+    dataset: Dataset
+    file: str
+    fixes: Job | None
+
+
+class SubmissionRoutes:
+    """The way in over HTTP."""
+
+    def __init__(self, *, queries: JobQueries, submissions: Submissions, uploads: Uploads) -> None:
+        self._queries, self._submissions, self._uploads = queries, submissions, uploads
+        self._keys: set[tuple[str, str]] = set()
+
+    def routes(self) -> Sequence[Route]:
+        """Return the route."""
+        return (
+            Route(
+                method="POST",
+                path="/api/v1/jobs",
+                handler=self._create,
+                roles=("submit",),
+                summary="Hand a workbook in",
+                parameters=CREATE_PARAMETERS,
+                body=CREATE_BODY,
+                answers={
+                    200: Answer(
+                        description="The job that was made under this idempotency key before.",
+                        content={"application/json": JOB},
+                    ),
+                    201: Answer(
+                        description="The job: the workbook is safely stored, and reaches exactly one final state.",
+                        content={"application/json": JOB},
+                        headers={"Location": "Where the job is found."},
+                    ),
+                },
+                problems=(404, 408, 409, 413, 415, 422, 507),
+            ),
+        )
+
+    async def _create(self, request: web.Request) -> web.Response:
+        principal: Principal = request["principal"]
+        key = _idempotency_key(request)
+        if key is None:
+            return await self._receive(request, None)
+        if (principal.name, key) in self._keys:
+            raise ProblemError(409, "a request with this Idempotency-Key is under way")
+        self._keys.add((principal.name, key))
+        try:
+            return await self._receive(request, key)
+        finally:
+            self._keys.discard((principal.name, key))
+
+    async def _receive(self, request: web.Request, key: str | None) -> web.Response:
+        # A form names its dataset inside; anything else is refused before its body is read.
+        known = None if request.content_type == "multipart/form-data" else await self._entry(request, {}, None)
+        uploaded = await self._uploads.receive(request)
+        try:
+            before = key and await self._queries.by_key(request["principal"].name, key)
+            entry = known or await self._entry(request, uploaded.fields, uploaded.name)
+        except BaseException:
+            await self._submissions.drop(uploaded.received)
+            raise
+        if before:
+            await self._submissions.drop(uploaded.received)
+            return _replayed(before, uploaded)
+        try:
+            job = await self._submissions.enter(
+                uploaded.received,
+                dataset=entry.dataset,
+                file=entry.file,
+                source="http",
+                fixes=entry.fixes,
+                submitter=request["principal"].name,
+                idempotency_key=key,
+            )
+        except KeyUsedError as error:
+            raise ProblemError(409, "a request with this Idempotency-Key was taken a moment ago") from error
+        return web.json_response(job.as_dict(), status=201, headers={"Location": f"/api/v1/jobs/{job.id}"})
+
+    async def _entry(self, request: web.Request, fields: Mapping[str, str], name: str | None) -> _Entry:
+        given = {**fields, **request.query}
+        file = _file_name(given.get("name") or name)
+        fixes = await find_job(self._queries, request, given["fixes"]) if given.get("fixes") else None
+        try:
+            dataset = self._submissions.choose(fixes.dataset if fixes else given.get("dataset") or None, file)
+        except FileRejectedError as error:
+            raise of_rejection(422, error) from error
+        return _Entry(dataset=dataset, file=file, fixes=fixes)
+
+
+def _replayed(job: Job, uploaded: Uploaded) -> web.Response:
+    if job.sha256 != uploaded.received.sha256:
+        raise ProblemError(422, "this Idempotency-Key was used for other bytes; take a fresh key for each workbook")
+    return web.json_response(job.as_dict(), headers={"Location": f"/api/v1/jobs/{job.id}"})
+
+
+def _idempotency_key(request: web.Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= KEY_LENGTH or not all("!" <= character <= "~" for character in key):
+        raise ProblemError(400, f"an Idempotency-Key has 1 to {KEY_LENGTH} visible ASCII characters")
+    return key
+
+
+def _file_name(name: str | None) -> str:
+    """Return the last part of the name the client gave; it is a label, never a path."""
+    last = (name or "upload").replace("\\", "/").rsplit("/", 1)[-1]
+    cleaned = "".join(character for character in last if character.isprintable())[:NAME_LENGTH]
+    return cleaned or "upload"

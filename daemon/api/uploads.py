@@ -1,0 +1,208 @@
+"""Bodies of requests into the spool: owns limits of size, pace and number; knows nothing of jobs or datasets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import ClientError, web
+from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+
+from ..errors import FileTooLargeError, SpoolFullError
+from .problems import ProblemError
+
+if TYPE_CHECKING:
+    from ..executors.executors import Executors
+    from ..spool import Received, Spool, Upload
+
+BLOCK_BYTES: Final = 1 << 18
+"""What is collected before a thread writes it: a body up to this size costs one trip to a thread."""
+PACE_BYTES: Final = 16 << 10
+"""What must come within `idle_seconds`; a byte now and then does not hold a place for ever."""
+FIELD_BYTES: Final = 1024
+PARTS_MAX: Final = 16
+FRAMING_BYTES: Final = 64 << 10
+"""What a multipart body may have beyond its file."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uploaded:
+    """A body that lies in the spool, with the file name and the form fields that came with it."""
+
+    received: Received
+    name: str | None = None
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+class Uploads:
+    """Receives bodies, raw or multipart, in bounded memory: at most `BLOCK_BYTES` and aiohttp's buffer each."""
+
+    def __init__(
+        self, *, spool: Spool, executors: Executors, max_file_bytes: int, max_uploads: int, idle_seconds: float
+    ) -> None:
+        self._spool, self._executors = spool, executors
+        self._max_file_bytes, self._idle_seconds = max_file_bytes, idle_seconds
+        self._places = asyncio.Semaphore(max_uploads)
+
+    async def receive(self, request: web.Request) -> Uploaded:
+        """Take the body of a request into the spool; on any error nothing is left there.
+
+        Raises:
+            ProblemError: 400, 408, 413, 415, 503 or 507.
+
+        """
+        self._look_at_head(request)
+        async with self._place():
+            try:
+                if request.content_type == "multipart/form-data":
+                    return await self._multipart(request)
+                return Uploaded(received=await self._raw(request))
+            except FileTooLargeError as error:
+                raise self._too_large() from error
+            except SpoolFullError as error:
+                raise ProblemError(507, str(error)) from error
+            except MultipartError as error:
+                raise ProblemError(400, f"the multipart body is malformed: {error}") from error
+            except (web.RequestPayloadError, ClientError, ConnectionError) as error:
+                raise ProblemError(400, "the body ended early or is malformed") from error
+
+    def _look_at_head(self, request: web.Request) -> None:
+        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise ProblemError(415, "send the workbook as it is, without Content-Encoding")
+        if request.content_type.startswith("multipart/") and request.content_type != "multipart/form-data":
+            raise ProblemError(415, "send the workbook as the body, or as multipart/form-data")
+        framing = FRAMING_BYTES if request.content_type == "multipart/form-data" else 0
+        if (request.content_length or 0) > self._max_file_bytes + framing:
+            raise self._too_large()
+
+    def _too_large(self) -> ProblemError:
+        limit = f"{self._max_file_bytes >> 20} MB"
+        return ProblemError(413, f"at most {limit} are taken", code="file.too_large", hint="split the file")
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Hold one of the places; while all are taken the body stays in the client's hands."""
+        try:
+            async with asyncio.timeout(self._idle_seconds):
+                await self._places.acquire()
+        except TimeoutError:
+            raise ProblemError(503, "too many uploads are under way; try again", headers={"Retry-After": "5"}) from None
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def _blocks(self, request: web.Request) -> AsyncIterator[bytes]:
+        """Yield the body in blocks; each must bring `PACE_BYTES` in time, unless the body ends with it."""
+        ended = False
+        while not ended:
+            block = bytearray()
+            try:
+                while len(block) < BLOCK_BYTES and not ended:
+                    goal = len(block) + PACE_BYTES
+                    async with asyncio.timeout(self._idle_seconds):
+                        while len(block) < min(goal, BLOCK_BYTES) and not ended:
+                            chunk = await request.content.readany()
+                            block += chunk
+                            ended = not chunk
+            except TimeoutError:
+                raise ProblemError(
+                    408,
+                    f"less than {PACE_BYTES} bytes came within {self._idle_seconds:g} s",
+                    headers={"Connection": "close"},
+                ) from None
+            if block:
+                yield bytes(block)
+
+    async def _raw(self, request: web.Request) -> Received:
+        blocks = self._blocks(request)
+        first = await anext(blocks, b"")
+        if len(first) < BLOCK_BYTES:
+            received: Received = await self._executors.run_io(self._spool.receive, (first,), self._max_file_bytes)
+            return received
+        async with self._upload(request) as upload:
+            await self._executors.run_io(upload.write, first)
+            async for block in blocks:
+                await self._executors.run_io(upload.write, block)
+            kept: Received = await self._executors.run_io(upload.keep)
+            return kept
+
+    @asynccontextmanager
+    async def _upload(self, request: web.Request) -> AsyncIterator[Upload]:
+        run_io = self._executors.run_io
+        upload: Upload = await run_io(self._spool.upload, self._max_file_bytes, request.content_length or 0)
+        try:
+            yield upload
+        except BaseException:
+            await asyncio.shield(run_io(upload.discard))
+            raise
+
+    async def _multipart(self, request: web.Request) -> Uploaded:
+        """Take the one file of a form; its other fields are short texts."""
+        _, options = parse_options_header(request.headers.get("Content-Type", ""))
+        if not options.get("boundary"):
+            raise ProblemError(400, "the multipart body names no boundary")
+        async with self._upload(request) as upload:
+            form = _Form(options["boundary"], self._max_file_bytes)
+            total = 0
+            async for block in self._blocks(request):
+                total += len(block)
+                if total > self._max_file_bytes + FRAMING_BYTES:
+                    raise self._too_large()
+                if content := form.feed(block):
+                    await self._executors.run_io(upload.write, content)
+            form.end()
+            received: Received = await self._executors.run_io(upload.keep)
+        return Uploaded(received=received, name=form.name, fields=form.fields)
+
+
+class _Form:
+    """Splits a multipart body, block by block, into the bytes of its one file and short fields."""
+
+    def __init__(self, boundary: str, max_file_bytes: int) -> None:
+        self._parser = PushMultipartParser(
+            boundary, max_segment_size=max_file_bytes, max_segment_count=PARTS_MAX, strict=False
+        )
+        self._part: MultipartSegment | None = None
+        self._text = bytearray()
+        self._files = 0
+        self.name: str | None = None
+        self.fields: dict[str, str] = {}
+
+    def feed(self, block: bytes) -> bytes:
+        """Return the file's bytes of the next block."""
+        content = bytearray()
+        for found in self._parser.parse(block):
+            if isinstance(found, MultipartSegment):
+                self._begin(found)
+            elif found is None:
+                self._finish()
+            elif self._part is not None and self._part.filename is not None:
+                content += found
+            else:
+                self._text += found
+                if len(self._text) > FIELD_BYTES:
+                    raise ProblemError(413, f"a form field has at most {FIELD_BYTES} bytes")
+        return bytes(content)
+
+    def end(self) -> None:
+        """Check that the body was whole and had its one file."""
+        self._parser.close()
+        if not self._files:
+            raise ProblemError(400, "the form has no file; send the workbook as a part with a filename")
+
+    def _begin(self, part: MultipartSegment) -> None:
+        self._part = part
+        self._text.clear()
+        if part.filename is not None:
+            self._files += 1
+            self.name = part.filename
+            if self._files > 1:
+                raise ProblemError(400, "the form has several files; send one workbook a request")
+
+    def _finish(self) -> None:
+        if self._part is not None and self._part.filename is None and self._part.name:
+            self.fields[self._part.name] = self._text.decode("utf-8", "replace")

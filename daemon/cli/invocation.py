@@ -1,0 +1,97 @@
+"""What one call of a command has: its configuration, its event loop, its output files and its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
+    from .client import Client
+
+T = TypeVar("T")
+FINE, REJECTED, USAGE, FAILED = 0, 1, 2, 3
+DEFAULT_CONFIG: Final = Path("headgate.yml")
+EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where a daemon on all addresses is met
+BAD_STATES: Final = {"partial", "rejected", "cancelled"}
+
+
+def config_path(config: Path | None) -> Path | None:
+    """Return the configuration file: the one named, else the one in the working folder, else none."""
+    return config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+
+
+def settings_of(config: Path | None, *, database: str | None = None, one_shot: bool = False) -> Settings:
+    """Return the settings; `database` is a URL that wins over all.
+
+    Raises:
+        DocumentError: the configuration is wrong.
+
+    """
+    from ..config.load import load_settings
+
+    environ = dict(os.environ)
+    path = config_path(config)
+    if database:
+        environ["HEADGATE_DATABASE__URL"] = database
+    if one_shot and path is None:
+        # Without a configuration there is no folder of ours yet; what a killed run leaves must be found again.
+        base = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+        environ.setdefault("HEADGATE_STATE_DIR", str(Path(base) / "headgate"))
+    return load_settings(path, environ)
+
+
+def client_of(config: Path | None) -> Client:
+    """Return a client of the daemon that this configuration starts."""
+    from .client import Client
+
+    api = settings_of(config).api
+    host = EVERYWHERE.get(api.host, api.host)
+    address = f"[{host}]" if ":" in host else host
+    scheme = "https" if api.tls_certificate_file else "http"
+    return Client(f"{scheme}://{address}:{api.port}", api.token_file, certificate=api.tls_certificate_file)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on an event loop of its own."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run(work)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        click.UsageError: it is there, or cannot be written.
+
+    """
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise click.UsageError(f"{path} is there already; name another file, or delete it") from None
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def show_json(value: object) -> None:
+    """Print one JSON value on a line of its own."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def exit_code(states: Iterable[str]) -> int:
+    """Return what the ends of jobs come to: 3 if one is dead, 1 if input was rejected, else 0."""
+    found = set(states)
+    if "dead" in found:
+        return FAILED
+    return REJECTED if BAD_STATES & found else FINE

@@ -1,0 +1,111 @@
+"""`headgate jobs`, `job` and `rejects`: the running daemon's ledger, asked over its API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..ledger.jobs import STATES
+from .invocation import client_of, run, show_json, write_new
+from .options import config_option, dataset_names, job_argument, json_option
+
+
+@click.command()
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="How many.")
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--dataset", shell_complete=dataset_names, help="Only jobs of this dataset.")
+@click.option("--file", "text", metavar="TEXT", help="Only jobs whose file's name has this in it.")
+@click.option("--watch", is_flag=True, help="Stay, and show every change until Ctrl-C.")
+@config_option
+@json_option
+def jobs(
+    limit: int,
+    state: str | None,
+    dataset: str | None,
+    text: str | None,
+    watch: bool,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """List the running daemon's jobs, newest first.
+
+    With --watch a terminal shows the list as it is at each moment; elsewhere, and with --json, each change of a job
+    is a line.
+    """
+    filters = {"state": state, "dataset": dataset, "text": text}
+    if watch:
+        from .watch import watch as watch_jobs
+
+        with suppress(KeyboardInterrupt):  # it is how one leaves
+            run(watch_jobs(client_of(config), limit=limit, filters=filters, as_json=as_json))
+        return
+
+    async def listed() -> list[dict[str, Any]]:
+        async with client_of(config) as client:
+            return await client.jobs(limit=limit, **filters)
+
+    show_jobs(run(listed()), as_json=as_json)
+
+
+@click.command()
+@job_argument
+@config_option
+@json_option
+def job(job_id: int, config: Path | None, as_json: bool) -> None:
+    """Show one job: counts, errors, events."""
+
+    async def shown() -> dict[str, Any]:
+        async with client_of(config) as client:
+            return await client.job(job_id)
+
+    found = run(shown())
+    if as_json:
+        show_json(found)
+        return
+    from .console import print_errors, print_events, print_jobs
+
+    print_jobs([found])
+    print_errors(found)
+    print_events(found)
+
+
+@click.command()
+@job_argument
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="FILE.xlsx or .csv"
+)
+@config_option
+@json_option
+def rejects(job_id: int, output: Path, config: Path | None, as_json: bool) -> None:
+    """Fetch the rejected rows of job ID, with what is wrong with each.
+
+    Correct them and hand them in again with: headgate submit FILE --fixes ID
+    """
+    form = output.suffix.lower().lstrip(".")
+    if form not in ("xlsx", "csv"):
+        raise click.UsageError(f"{output}: name a file that ends in .xlsx or .csv")
+
+    async def fetched() -> bytes:
+        async with client_of(config) as client:
+            return await client.rejects(job_id, form)
+
+    content = run(fetched())
+    write_new(output, content)
+    if as_json:
+        show_json({"job": job_id, "file": str(output), "format": form, "bytes": len(content)})
+    click.echo(f"wrote {output}; correct it, then: headgate submit {output} --fixes {job_id}", err=True)
+
+
+def show_jobs(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:
+    """Print jobs as a table, or as one JSON object a line."""
+    if as_json:
+        for one in found:
+            show_json(one)
+        return
+    from .console import print_jobs
+
+    print_jobs(found)

@@ -1,0 +1,81 @@
+"""The command line: owns the list of commands and what an error comes to; each command is in `commands`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+
+import click
+
+from ingest.errors import FileRejectedError
+from ingest.spec.yaml_document import DocumentError
+
+from .. import __version__
+from ..errors import HeadgateError
+from . import assets_command, completion, ingest, jobs, read_infer, retry_cancel, run_check, submit
+from .invocation import FAILED, REJECTED, USAGE
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="headgate")
+def commands() -> None:
+    """Take workbooks in, load the good rows exactly once, tell Prometheus everything.
+
+    Commands, options and datasets complete by the Tab key after: headgate completion SHELL
+
+    Exit codes: 0 fine, 1 some input rejected, 2 usage or configuration, 3 could not run.
+    """
+
+
+for command in (
+    *(run_check.run, run_check.check),
+    ingest.ingest,
+    submit.submit,
+    *(jobs.jobs, jobs.job, jobs.rejects),
+    *(retry_cancel.retry, retry_cancel.cancel),
+    *(read_infer.read, read_infer.infer),
+    assets_command.assets,
+    completion.completion,
+):
+    commands.add_command(command)
+
+
+def main() -> None:
+    """Run a command and turn whatever goes wrong into one line and an exit code."""
+    from .console import complain
+
+    try:
+        _refuse_shadowing()
+        commands(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(FAILED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE)
+    except DocumentError as error:
+        for problem in error.problems:
+            complain(str(problem))
+        sys.exit(USAGE)
+    except FileRejectedError as error:
+        complain(str(error))
+        sys.exit(REJECTED)
+    except HeadgateError as error:
+        complain(str(error))
+        sys.exit(FAILED)
+    except BrokenPipeError:
+        # The reader of our output has gone; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+
+
+def _refuse_shadowing() -> None:
+    """Refuse to start beside python-daemon, which installs a package of the same name over ours."""
+    try:
+        distribution("python-daemon")
+    except PackageNotFoundError:
+        return
+    raise HeadgateError(
+        "the package python-daemon is installed here and overwrites Headgate's own `daemon`; "
+        "install Headgate in an environment of its own, or uninstall python-daemon"
+    )

@@ -1,0 +1,51 @@
+"""Arguments and options that several commands share: owns their names, types and help, and nothing of what they do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+config_option: Final = click.option(
+    "-c",
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file; without it ./headgate.yml if that is there, else the defaults.",
+)
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON, for machines.")
+fixes_option: Final = click.option(
+    "--fixes", metavar="ID", type=click.IntRange(min=1), help="FILES hold the corrected rejected rows of this job."
+)
+files_argument: Final = click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    # Links are resolved: one that the user names is theirs to name.
+    type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),
+)
+file_argument: Final = click.argument(
+    "file", type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True)
+)
+sheet_option: Final = click.option("--sheet", help="Sheet name or index from 0; without it the first visible sheet.")
+job_argument: Final = click.argument("job_id", metavar="ID", type=click.IntRange(min=1))
+jobs_argument: Final = click.argument("job_ids", metavar="IDS...", nargs=-1, required=True, type=click.IntRange(min=1))
+
+
+def dataset_names(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the datasets of the configuration that begin so, for a shell to complete; none if it is wrong."""
+    from click.shell_completion import CompletionItem
+
+    from ingest.spec.dataset import load_dataset
+    from ingest.spec.yaml_document import DocumentError
+
+    from .invocation import settings_of
+
+    try:
+        names = [load_dataset(path).dataset for path in settings_of(context.params.get("config")).dataset_files()]
+    except DocumentError:
+        return []
+    return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]

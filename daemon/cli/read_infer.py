@@ -1,0 +1,60 @@
+"""`headgate read` and `infer`: what is in a workbook, without a dataset and without a daemon."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from .invocation import run, show_json, write_new
+from .options import file_argument, json_option, sheet_option
+
+
+@click.command()
+@file_argument
+@sheet_option
+@click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.option("--list", "list_only", is_flag=True, help="List the sheets: index, name, visibility, size.")
+@json_option
+def read(file: Path, sheet: str | None, form: Literal["csv", "json"], list_only: bool, as_json: bool) -> None:
+    """Print the grid of FILE as Headgate sees it."""
+    from .sandboxed_read import print_grid, sheets_of
+
+    if not list_only:
+        run(print_grid(file, sheet=sheet, form="json" if as_json else form))
+        return
+    for found in run(sheets_of(file)):
+        if as_json:
+            show_json(asdict(found))
+        else:
+            size = f"{found.rows}x{found.columns}"
+            click.echo("\t".join((str(found.index), found.name, found.visibility, size)))
+
+
+@click.command()
+@file_argument
+@sheet_option
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write it there, not here."
+)
+@json_option
+def infer(file: Path, sheet: str | None, output: Path | None, as_json: bool) -> None:
+    """Draft a dataset from FILE, a sample: header, types from all rows, a key.
+
+    The draft is commented YAML by which every row of the sample loads. Read it before you use it.
+    """
+    from .sandboxed_read import draft_dataset
+
+    text = run(draft_dataset(file, sheet=sheet))
+    if as_json:
+        import yaml
+
+        show_json(yaml.safe_load(text))
+    elif output is None:
+        click.echo(text, nl=False)
+    if output is None:
+        return
+    write_new(output, text.encode())
+    click.echo(f"drafted {output}; read it, then: headgate ingest {file.name} --dataset {output}", err=True)

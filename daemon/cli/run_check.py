@@ -1,0 +1,70 @@
+"""`headgate run` and `check`: the daemon, and everything that can be known before it starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ingest.spec.yaml_document import DocumentError
+
+from .invocation import FINE, USAGE, config_path, show_json
+from .invocation import run as run_to_end
+from .options import config_option, json_option
+
+SWITCH_SECONDS: Final = 0.001
+"""How long a thread keeps the interpreter from the main loop: a fifth of Python's own figure, for threads here are
+brief and the loop must not wait for them.
+"""
+
+
+@click.command()
+@config_option
+def run(config: Path | None) -> None:
+    """Run the daemon.
+
+    SIGTERM or Ctrl-C drains it; a second one ends the drain at once.
+    """
+    from ..config.check import check as check_configuration
+    from ..lifecycle.logs import configure_logging
+    from ..service import serve
+
+    read = partial(check_configuration, config_path(config))
+    found = read()
+    if found.problems or found.settings is None:
+        raise DocumentError(found.problems)
+    configure_logging(found.settings.logging.level, found.settings.logging.format)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    run_to_end(serve(found.settings, found.datasets, environ=os.environ, read=read))
+
+
+@click.command()
+@config_option
+@json_option
+def check(config: Path | None, as_json: bool) -> None:
+    """Check configuration and datasets.
+
+    Every error is shown with its file and line; the exit code is then 2.
+    """
+    from ..config.check import check as check_configuration
+
+    result = check_configuration(config_path(config))
+    datasets = [
+        {"dataset": dataset.dataset, "version": dataset.version, "table": dataset.load.table}
+        for dataset in result.datasets
+    ]
+    if as_json:
+        problems = [str(problem) for problem in result.problems]
+        show_json({"fine": not problems, "problems": problems, "datasets": datasets, "resolved": result.lines})
+        sys.exit(USAGE if problems else FINE)
+    for line in result.lines:
+        click.echo(line)
+    for dataset in datasets:
+        click.echo("dataset {dataset}: version {version}, table {table}".format(**dataset))
+    if result.problems:
+        raise DocumentError(result.problems)
+    click.echo("configuration and datasets are fine")

@@ -1,0 +1,98 @@
+"""`headgate read` and `infer`: what a worker sees in a file, which is opened in a sandbox, never in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from ingest.errors import ErrorRecord, FileRejectedError
+
+from ..config.executor_limits import ExecutorLimits
+from ..errors import TaskTimeoutError, WorkerCrashedError
+from ..executors.executors import Executors
+from ..pipeline.worker_tasks import infer_dataset, list_sheets, write_grid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ingest.output.grid import SheetInfo
+
+READ_SECONDS: Final = 300.0
+WORKER_BYTES: Final = 2 << 30
+
+
+async def sheets_of(path: Path) -> tuple[SheetInfo, ...]:
+    """Return index, name, visibility and size of each sheet.
+
+    Raises:
+        FileRejectedError: the file cannot be read; its code says why.
+
+    """
+    sheets: tuple[SheetInfo, ...] = await _in_worker(path, list_sheets, path)
+    return sheets
+
+
+async def print_grid(path: Path, *, sheet: str | None, form: Literal["csv", "json"]) -> None:
+    """Print every physical row of a sheet.
+
+    Raises:
+        FileRejectedError: the file or the sheet cannot be read; its code says why.
+
+    """
+    with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
+        grid = Path(folder) / "grid"
+        await _in_worker(path, write_grid, path, sheet, form, grid)
+        await asyncio.to_thread(_copy_out, grid)
+
+
+async def draft_dataset(path: Path, *, sheet: str | None) -> str:
+    """Return a dataset drafted from a sample, as commented YAML.
+
+    Raises:
+        FileRejectedError: the file cannot be read, or has no table; its code says why.
+
+    """
+    return str(await _in_worker(path, infer_dataset, path, sheet))
+
+
+def _copy_out(grid: Path) -> None:
+    with grid.open("rb") as source:
+        shutil.copyfileobj(source, sys.stdout.buffer)
+    sys.stdout.buffer.flush()
+
+
+async def _in_worker(path: Path, function: Callable[..., Any], *arguments: object) -> Any:
+    limits = ExecutorLimits(
+        cpu_workers=1,
+        io_workers=1,
+        queue_limit=1,
+        queue_timeout_seconds=READ_SECONDS,
+        task_timeout_seconds=READ_SECONDS,
+        worker_memory_bytes=WORKER_BYTES,
+        worker_cpu_seconds=READ_SECONDS,
+        recycle_tasks=1,
+        recycle_bytes=WORKER_BYTES,
+        idle_seconds=READ_SECONDS,
+        start_timeout_seconds=30.0,
+    )
+    async with Executors(limits) as executors:
+        # Whatever becomes of the task, the pool ends in good order before it is told.
+        # Whatever becomes of the task, the pool ends in good order before it is told.
+        outcome = (await asyncio.gather(executors.run_cpu(function, *arguments), return_exceptions=True))[0]
+    if isinstance(outcome, WorkerCrashedError):
+        raise _refused("file.worker_crash", f"reading {path} killed the worker: {outcome}") from outcome
+    if isinstance(outcome, TaskTimeoutError):
+        raise _refused("file.timeout", f"reading {path} took longer than {READ_SECONDS:.0f} s") from outcome
+    if isinstance(outcome, MemoryError):
+        raise _refused("file.memory_limit", f"reading {path} needs more than 2 GiB") from outcome
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def _refused(code: str, message: str) -> FileRejectedError:
+    return FileRejectedError(ErrorRecord(code=code, message=message, hint="open and save the file anew, or split it"))

@@ -1,0 +1,93 @@
+"""`headgate submit`: files handed to the running daemon and followed to their ends."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .invocation import FAILED, FINE, REJECTED, client_of, exit_code, run
+from .jobs import show_jobs
+from .options import config_option, dataset_names, files_argument, fixes_option, json_option
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .progress import Stages
+
+
+@click.command()
+@files_argument
+@click.option("--dataset", shell_complete=dataset_names, help="Dataset name; without it the file's name decides.")
+@fixes_option
+@click.option("--wait", is_flag=True, help="Wait until each job has ended, and show what became of it.")
+@config_option
+@json_option
+def submit(
+    files: tuple[Path, ...], dataset: str | None, fixes: int | None, wait: bool, config: Path | None, as_json: bool
+) -> None:
+    """Hand FILES to the running daemon.
+
+    A file that the daemon does not take is named on standard error, and the others go on; the exit code is then 1.
+    """
+    from .progress import Stages
+
+    with Stages(files) as stages:
+        sending = Sending(stages)
+        run(sending.send(client_of(config), files, dataset=dataset, fixes=fixes, wait=wait))
+    jobs = sending.jobs.values()
+    show_jobs(jobs, as_json=as_json)
+    sys.exit(max(sending.worst, exit_code(job["state"] for job in jobs)))
+
+
+class Sending:
+    """What has been handed in so far, and the worst that has happened on the way, as an exit code."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._paths: dict[int, Path] = {}
+        self.jobs: dict[int, dict[str, Any]] = {}
+        self.worst = FINE
+
+    async def send(
+        self, daemon: Client, files: tuple[Path, ...], *, dataset: str | None, fixes: int | None, wait: bool
+    ) -> None:
+        """Hand in all files, then follow their jobs; when the daemon goes away, what it has taken is known here.
+
+        Raises:
+            DaemonError: no daemon answers, and none has taken anything.
+
+        """
+        from .client import DaemonError
+
+        async with daemon as client:
+            try:
+                for path in files:
+                    await self._hand_in(client, path, dataset=dataset, fixes=fixes)
+                if wait and self.jobs:
+                    async for job in client.follow(list(self.jobs)):
+                        self._know(self._paths[job["id"]], job)
+            except DaemonError as error:
+                if not self.jobs:
+                    raise
+                self._stages.complain(str(error))
+                self.worst = FAILED
+
+    async def _hand_in(self, client: Client, path: Path, *, dataset: str | None, fixes: int | None) -> None:
+        from .client import DaemonError
+
+        try:
+            job = await client.submit(path, dataset=dataset, fixes=fixes, progress=partial(self._stages.sent, path))
+        except DaemonError as error:
+            if not error.refused:
+                raise
+            self._stages.refused(path, str(error))
+            self.worst = REJECTED
+        else:
+            self._know(path, job)
+
+    def _know(self, path: Path, job: dict[str, Any]) -> None:
+        self.jobs[job["id"]], self._paths[job["id"]] = job, path
+        self._stages.taken(path, job)

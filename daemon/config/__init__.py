@@ -1,0 +1,1 @@
+"""Settings: read, checked and sized once, before anything starts."""

@@ -1,0 +1,184 @@
+"""Everything that can be known before the start: owns what is wrong between settings, folders and datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from ingest.spec.dataset import Dataset, load_dataset
+from ingest.spec.yaml_document import DocumentError, Problem, read_yaml, suggestion
+
+from .load import Configuration, Sources, load_configuration
+from .settings import Settings, WatchedFolder, dataset_files
+from .sizing import MIB, DoesNotFitError, detect_machine, executor_sizes, pool_sizes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """What a start would find. `lines` tell the resolved sizes and where each comes from."""
+
+    settings: Settings | None
+    datasets: tuple[Dataset, ...]
+    problems: tuple[Problem, ...]
+    lines: tuple[str, ...]
+
+
+def check(path: Path | None, environ: Mapping[str, str] | None = None) -> CheckResult:
+    """Check the configuration, its datasets and its folders; connects to nothing and changes nothing. Blocking."""
+    try:
+        configuration = load_configuration(path, environ)
+    except DocumentError as error:
+        return CheckResult(settings=None, datasets=(), problems=error.problems, lines=())
+    settings = configuration.settings
+    datasets: list[Dataset] = []
+    problems = list(configuration.problems)
+    for file in _dataset_files(configuration, problems):
+        _read_dataset(file, datasets, problems)
+    if settings is None:
+        return CheckResult(settings=None, datasets=tuple(datasets), problems=tuple(problems), lines=())
+    problems += _missing_token(configuration.sources, settings)
+    problems += _open_exporter(configuration.sources, settings)
+    problems += _bad_folders(configuration.sources, settings)
+    too_large = tuple(_too_large(configuration.sources, settings))
+    problems += too_large
+    if not problems:
+        problems += _unmatched_folders(configuration.sources, settings, datasets)
+    return CheckResult(
+        settings=settings,
+        datasets=tuple(datasets),
+        problems=tuple(problems),
+        lines=() if too_large else tuple(resolved(configuration, settings)),
+    )
+
+
+def resolved(configuration: Configuration, settings: Settings) -> Iterator[str]:
+    """Yield a line for each size and place that the settings come to, and where it comes from."""
+
+    def origin(source: str, *location: str) -> str:
+        return (configuration.sources.origin(location) or source) if source == "configured" else source
+
+    machine = detect_machine()
+    yield f"environment: {settings.environment} ({configuration.sources.origin(('environment',)) or 'default'})"
+    yield f"cores: {machine.cores.count:g} ({machine.cores.source})"
+    limit = machine.memory
+    yield f"memory limit: {limit.size_bytes // MIB} MiB ({limit.source})" if limit else "memory limit: none"
+    sizes = executor_sizes(settings.executors, machine)
+    memory, warning = sizes.memory, f"; {sizes.memory.warning}" if sizes.memory.warning else ""
+    yield f"cpu workers: {sizes.cpu.workers} ({origin(sizes.cpu.source, 'executors', 'cpu_workers')})"
+    from_where = origin(memory.source, "executors", "worker_memory_mb")
+    yield f"memory of a worker: {memory.size_bytes // MIB} MiB ({from_where}){warning}"
+    yield f"io threads: {sizes.io.workers} ({origin(sizes.io.source, 'executors', 'io_workers')})"
+    pool = pool_sizes(settings, machine.cores.count)
+    yield f"database connections: {pool.size} ({origin(pool.size_source, 'database', 'pool_size')})"
+    yield f"database overflow: {pool.overflow} ({origin(pool.overflow_source, 'database', 'max_overflow')})"
+    yield f"database: {configuration.shown_url}"
+    yield f"state folder: {settings.state_dir}"
+
+
+# -- datasets -----------------------------------------------------------------------------------------
+
+
+def _dataset_files(configuration: Configuration, problems: list[Problem]) -> Sequence[Path]:
+    """Return the dataset files, noting each pattern that finds none."""
+    found: dict[Path, None] = {}
+    for index, pattern in enumerate(configuration.dataset_patterns):
+        files = dataset_files([pattern])
+        if not files:
+            remedy = "correct the path; for all files of a folder write folder/*.yml"
+            problems.append(configuration.sources.problem(("datasets", index), "no such file", remedy))
+        found |= dict.fromkeys(files)
+    return list(found)
+
+
+def _read_dataset(file: Path, datasets: list[Dataset], problems: list[Problem]) -> None:
+    try:
+        dataset = load_dataset(file)
+    except DocumentError as error:
+        problems += error.problems
+        return
+    if any(dataset.dataset == other.dataset for other in datasets):
+        reason = f"another file has a dataset {dataset.dataset} too"
+        problems.append(read_yaml(file).problem(("dataset",), reason, "give each a name of its own"))
+        return
+    datasets.append(dataset)
+
+
+def _too_large(sources: Sources, settings: Settings) -> Iterator[Problem]:
+    try:
+        executor_sizes(settings.executors, detect_machine())
+    except DoesNotFitError as error:
+        reason, _, remedy = str(error).partition("; ")
+        yield sources.problem(("executors", "cpu_workers"), reason, remedy)
+
+
+# -- folders and addresses ----------------------------------------------------------------------------
+
+
+def _missing_token(sources: Sources, settings: Settings) -> Iterator[Problem]:
+    """Beyond loopback a token of the operator's own is needed: one that was just made is known to nobody."""
+    api = settings.api
+    if api.enabled and not _is_loopback(api.host) and not api.token_file.is_file():
+        reason = f"the API listens beyond loopback, but there is no token file {api.token_file}"
+        yield sources.problem(("api", "host"), reason, "write a token into that file (0600), or use host: 127.0.0.1")
+
+
+def _open_exporter(sources: Sources, settings: Settings) -> Iterator[Problem]:
+    """Beyond loopback nobody unknown may read the metrics; a web.yml that is wrong is told of with its lines."""
+    exporter = settings.exporter
+    authenticates = False
+    if exporter.web_config_file is not None:
+        from .web_yml import load_web_config  # noqa: PLC0415  # few have such a file
+
+        try:
+            authenticates = load_web_config(exporter.web_config_file).authenticates
+        except DocumentError as error:
+            yield from error.problems
+            return
+    if exporter.enabled and not _is_loopback(exporter.host) and not (authenticates or exporter.anonymous):
+        reason = "the exporter listens beyond loopback, but everybody may read it"
+        remedy = "name a web.yml with users or client certificates in web_config_file, or set exporter.anonymous"
+        yield sources.problem(("exporter", "host"), reason, remedy)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _bad_folders(sources: Sources, settings: Settings) -> Iterator[Problem]:
+    """Yield watched folders that are not there, or whose files would be taken twice or taken from Headgate itself."""
+    watched: list[WatchedFolder] = []
+    for index, folder in enumerate(settings.intake.folders):
+        place = ("intake", "folders", index, "path")
+        if not folder.path.is_dir():
+            yield sources.problem(place, f"there is no folder {folder.path}", "create it, or correct the path")
+        for other in watched:
+            if _reaches(folder, other.path) or _reaches(other, folder.path):
+                yield sources.problem(place, f"overlaps the watched folder {other.path}", "keep one of them")
+        if _reaches(folder, settings.state_dir):
+            reason = f"holds state_dir ({settings.state_dir}), where Headgate keeps files of its own"
+            yield sources.problem(place, reason, "keep them apart")
+        watched.append(folder)
+
+
+def _reaches(folder: WatchedFolder, path: Path) -> bool:
+    inside, outside = path.resolve(), folder.path.resolve()
+    return inside == outside or (folder.recursive and inside.is_relative_to(outside))
+
+
+def _unmatched_folders(sources: Sources, settings: Settings, datasets: Sequence[Dataset]) -> Iterator[Problem]:
+    """Yield watched folders whose files no dataset can ever take."""
+    names = [dataset.dataset for dataset in datasets]
+    matched = any(dataset.match.glob for dataset in datasets)
+    for index, folder in enumerate(settings.intake.folders):
+        if folder.dataset is not None and folder.dataset not in names:
+            place = ("intake", "folders", index, "dataset")
+            yield sources.problem(place, f"there is no dataset {folder.dataset}", suggestion(folder.dataset, names))
+        if folder.dataset is None and not matched:
+            reason = "no dataset takes files from here: none is named, and none has match.glob"
+            remedy = "name a dataset, or give one a match.glob"
+            yield sources.problem(("intake", "folders", index), reason, remedy)

@@ -1,0 +1,400 @@
+"""The tree of settings: owns every key, its type, its default and its meaning; knows not where values come from."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
+
+OWN_GROUPS: Final = ("daemon", "cpu_workers")
+"""What groups of Headgate's own processes are called in the metrics."""
+_TARGET: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_TASK_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_WORKER_MB_MIN: Final = 128
+_HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def _no_boolean(value: object) -> object:
+    """Refuse `true` where a number belongs, which pydantic would read as 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "{value} is not a number; write a number", {"value": str(value).lower()})
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def _folder(value: object) -> object:
+    return {"path": value} if isinstance(value, str) else value
+
+
+def _call(value: object) -> object:
+    return {"call": value} if isinstance(value, str) else value
+
+
+def _target(value: str) -> str:
+    if not _TARGET.fullmatch(value):
+        message = "{value} names no function; write module:function"
+        raise PydanticCustomError("target", message, {"value": repr(value)})
+    return value
+
+
+def _task_name(value: str) -> str:
+    if not _TASK_NAME.fullmatch(value):
+        message = "{value} cannot be a part of a URL; use up to 64 letters, digits, dots, dashes and underscores"
+        raise PydanticCustomError("task_name", message, {"value": repr(value)})
+    return value
+
+
+def _host(value: str) -> str:
+    if value == "localhost" or _HOST.fullmatch(value):
+        return value
+    try:
+        return str(ip_address(value.strip("[]")))
+    except ValueError:
+        message = "{value} is not a host; write a name or an address alone: the port has a key of its own"
+        raise PydanticCustomError("host", message, {"value": repr(value)}) from None
+
+
+def _enough_memory(value: int) -> int:
+    if 0 < value < _WORKER_MB_MIN:
+        message = "{value} MiB are too few for a worker; write at least {least}, or 0 for an automatic size"
+        raise PydanticCustomError("memory", message, {"value": value, "least": _WORKER_MB_MIN})
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_boolean)]
+Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
+Automatic = Annotated[Whole, Field(ge=0, le=1000)]
+"""A size; 0 lets Headgate choose it."""
+WorkerMemory = Annotated[Whole, Field(ge=0), AfterValidator(_enough_memory)]
+Count = Annotated[Whole, Field(ge=1)]
+Seconds = Annotated[Number, Field(gt=0)]
+Percent = Annotated[Number, Field(gt=0, le=100)]
+Port = Annotated[Whole, Field(ge=0, le=65535)]
+TaskName = Annotated[str, AfterValidator(_task_name)]
+Host = Annotated[str, AfterValidator(_host)]
+
+
+def dataset_files(patterns: Iterable[str]) -> list[Path]:
+    """Return the files that absolute globs name, each once, in the order of the globs."""
+    found = (Path(name) for pattern in patterns for name in sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    return list(dict.fromkeys(path for path in found if path.is_file()))
+
+
+class Section(BaseModel):
+    """A part of the settings: frozen, with no keys but the declared ones, and silent about its values in errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+
+class DatabaseSettings(Section):
+    """The database of the ledger and the target tables, and the pool of connections to it."""
+
+    url: str = Field(
+        default="",
+        repr=False,
+        description="`postgresql://user@host/name` or `sqlite:///path`. A password belongs in `url_file`.",
+        json_schema_extra={"shown": "SQLite in `<state_dir>/headgate.db`"},
+    )
+    url_file: Path | None = Field(
+        default=None, description="A file that only this user can read (0600), with the URL in it, password included."
+    )
+    pool_size: Automatic = Field(
+        default=0, description="Connections kept open. 0: 10 in development, min(30, cores * 10) in production."
+    )
+    max_overflow: Automatic = Field(
+        default=0, description="Connections beyond those. 0: 10 in development, min(20, cores * 5) in production."
+    )
+    pool_timeout_seconds: Seconds = Field(default=30, description="How long a caller waits for a connection.")
+    leak_seconds: Seconds = Field(default=300, description="A connection held for longer counts as leaked.")
+    connect_timeout_seconds: Seconds = Field(default=10, description="How long a connection may take to open.")
+    lock_timeout_seconds: Seconds = Field(
+        default=60,
+        description="How long a statement waits for a lock that somebody else holds; then it is tried again.",
+    )
+    watch_applications: Annotated[tuple[str, ...], BeforeValidator(_listed), Field(max_length=10)] = Field(
+        default=(),
+        description="Application names whose connections to the PostgreSQL server are counted apart, at most 10.",
+    )
+
+
+class ExecutorSettings(Section):
+    """The worker processes that parse, and the threads that wait for files."""
+
+    cpu_workers: Automatic = Field(default=0, description="Worker processes at most. 0: max(1, cores - 1).")
+    io_workers: Automatic = Field(default=0, description="Threads at most. 0: min(cores * 5, 20).")
+    queue_limit: Count = Field(default=1000, description="Tasks that may wait in each pool.")
+    queue_timeout_seconds: Seconds = Field(
+        default=60, description="How long a task waits for a place in a full queue before it is refused."
+    )
+    task_timeout_seconds: Seconds = Field(default=300, description="A task that takes longer is killed.")
+    worker_memory_mb: WorkerMemory = Field(
+        default=0,
+        description="Address space of a worker process in MiB (RLIMIT_AS), at least 128. 0: 2048, or less where the "
+        "memory limit of the control group, divided over the workers, leaves less.",
+    )
+    worker_cpu_seconds: Count = Field(default=300, description="CPU time of a worker process for one task.")
+    recycle_tasks: Count = Field(default=200, description="A worker is replaced after this many tasks.")
+    recycle_mb: Annotated[Whole, Field(ge=64)] = Field(
+        default=1024, description="A worker that holds more memory than this in MiB after a task is replaced."
+    )
+    idle_seconds: Seconds = Field(default=60, description="A worker that is idle for longer is ended.")
+    start_timeout_seconds: Seconds = Field(default=30, description="How long a worker may take to start.")
+
+
+class WatchedFolder(Section):
+    """A folder whose workbooks are taken in."""
+
+    path: Path = Field(description="The folder. It must exist.")
+    dataset: str | None = Field(
+        default=None, description="The dataset of every file in it. Without one, the datasets' `match.glob` decides."
+    )
+    recursive: bool = Field(default=True, description="Whether folders inside it are watched too.")
+    taken: Literal["stay", "move"] = Field(
+        default="stay",
+        description="Whether files stay, or go to `done/` or `rejected/` in the folder when their job has ended.",
+    )
+
+
+class IntakeSettings(Section):
+    """Where workbooks come from."""
+
+    folders: Annotated[tuple[Annotated[WatchedFolder, BeforeValidator(_folder)], ...], BeforeValidator(_listed)] = (
+        Field(default=(), description="Watched folders: a list of paths, or of the keys below.")
+    )
+    scan_seconds: Seconds = Field(
+        default=1.0, description="Time between two looks; a file is taken when two of them saw it unchanged."
+    )
+    rescan_seconds: Seconds = Field(
+        default=30, description="Time between two looks when no change is told of: notifications may be lost."
+    )
+    max_file_mb: Count = Field(default=200, description="Larger files are refused, in MiB.")
+    min_free_mb: Annotated[Whole, Field(ge=0)] = Field(
+        default=256, description="Nothing is taken in while less than this is free on the disk of the spool, in MiB."
+    )
+
+
+class WatchedProcess(Section):
+    """Processes of the application beside Headgate, with all their descendants; measured, never touched."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_.-]{0,39}$", description="What the metrics call them (label `group`): a-z, 0-9, `_.-`."
+    )
+    pidfile: Path | None = Field(default=None, description="A file with the number of the first of them in it.")
+    process: str | None = Field(
+        default=None, min_length=1, description="The name of their program, or of the script that it runs."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.pidfile is None) == (self.process is None):
+            raise PydanticCustomError("watch", "processes are found in one way; write either pidfile or process")
+        if self.name in OWN_GROUPS:
+            message = "{name} is what Headgate calls processes of its own; choose another name"
+            raise PydanticCustomError("watch", message, {"name": self.name})
+        return self
+
+
+class LedgerSettings(Section):
+    """The durable list of jobs, and when one is tried again."""
+
+    lease_seconds: Seconds = Field(default=30, description="A job whose daemon is silent for longer is taken over.")
+    beat_seconds: Seconds = Field(
+        default=5, description="How often the daemon says that it lives; less than half of `lease_seconds`."
+    )
+    max_attempts: Count = Field(default=5, description="JobRunner at a job before it is given up as dead.")
+    max_crashes: Count = Field(
+        default=2, description="Workers that the same content may crash before it is given up as dead."
+    )
+    max_lost_leases: Count = Field(
+        default=100, description="Times that a job's daemon may vanish before the job is given up as dead."
+    )
+    backoff_seconds: Seconds = Field(default=1.0, description="Wait before the second attempt; doubles with each.")
+    backoff_max_seconds: Seconds = Field(default=300, description="The longest wait between attempts.")
+    poll_seconds: Seconds = Field(default=1.0, description="How often jobs of other daemons are looked for.")
+    rejects_seconds: Seconds = Field(
+        default=604_800, description="How long the file of a job with rejected rows is kept for `headgate rejects`."
+    )
+
+
+class RetentionSettings(Section):
+    """What is kept of jobs that have ended; nothing goes that another job or a retry still needs."""
+
+    files_seconds: Seconds = Field(
+        default=2_592_000, description="How long the file of a dead or cancelled job is kept for `headgate retry`."
+    )
+    files_mb: Count = Field(
+        default=10_240, description="Kept files of ended jobs beyond this total go, the oldest first, in MiB."
+    )
+    jobs_seconds: Annotated[Number, Field(ge=0)] = Field(
+        default=0,
+        description="How long ended jobs are listed; 0 keeps them for ever. What was loaded is known as a duplicate "
+        "also after that.",
+    )
+
+
+class ApiSettings(Section):
+    """The HTTP API that takes workbooks in and tells of jobs; every request needs a token."""
+
+    enabled: bool = Field(default=True, description="Whether there is an API.")
+    host: Host = Field(
+        default="127.0.0.1", description="Address to listen on. Beyond loopback the token file must exist already."
+    )
+    port: Port = Field(default=8847, description="Port to listen on; 0 takes a free one.")
+    token_file: Path = Field(
+        default=Path("api.token"),
+        description="A file that only this user can read (0600), made when it is missing: a token, or a line "
+        "`NAME ROLE TOKEN` for each; see docs/security.md.",
+        json_schema_extra={"shown": "`<state_dir>/api.token`"},
+    )
+    tls_certificate_file: Path | None = Field(
+        default=None, description="PEM certificate chain; with it the API speaks TLS 1.2 or later only."
+    )
+    tls_key_file: Path | None = Field(
+        default=None, description="The certificate's key, PEM, in a file that only this user can read (0600)."
+    )
+    tls_client_ca_file: Path | None = Field(
+        default=None, description="PEM certificates; clients must then show a certificate that one of them signed."
+    )
+    max_uploads: Count = Field(
+        default=16, description="Uploads at once; more wait, and are refused with 503 after `body_idle_seconds`."
+    )
+    body_idle_seconds: Seconds = Field(
+        default=30, description="An upload that brings less than 16 KiB in this time is cut off."
+    )
+
+
+class ExporterSettings(Section):
+    """The metrics and health pages, on a thread of their own."""
+
+    enabled: bool = Field(default=True, description="Whether there is an exporter.")
+    host: Host = Field(
+        default="127.0.0.1",
+        description="Address to listen on. Beyond loopback `web_config_file` must authenticate, or `anonymous` be set.",
+    )
+    anonymous: bool = Field(
+        default=False,
+        description="Beyond loopback, let everybody read: for networks that keep others out, as a NetworkPolicy does.",
+    )
+    web_config_file: Path | None = Field(
+        default=None,
+        description="TLS, client certificates, users: a `web.yml` of Prometheus's exporter-toolkit, without "
+        "`curve_preferences` and `rate_limit`. It is followed as it changes; only TLS itself begins with a restart.",
+    )
+    port: Port = Field(default=9847, description="Port to listen on; 0 takes a free one.")
+    stall_seconds: Seconds = Field(default=10, description="`/-/healthy` fails when the main loop hangs for longer.")
+
+
+class ShutdownSettings(Section):
+    """What happens on SIGTERM; a second one ends the drain at once."""
+
+    drain_seconds: Annotated[Number, Field(ge=0)] = Field(
+        default=30, description="How long running jobs may go on; then they are given back, their attempt too."
+    )
+
+
+class ResourceSettings(Section):
+    """The watch over CPU and memory; the thresholds are exported, so that alerts compare with them."""
+
+    enabled: bool = Field(default=True, description="Whether resources are measured.")
+    cpu_threshold: Percent = Field(default=80, description="CPU use in percent above which an alert fires.")
+    memory_threshold: Percent = Field(default=85, description="Memory use in percent above which an alert fires.")
+    disk_threshold: Percent = Field(
+        default=90, description="Use of the spool's disk in percent above which an alert fires."
+    )
+    check_interval_seconds: Seconds = Field(
+        default=60,
+        description="Time between two looks at what costs more than reading a file: which processes are those of "
+        "`watch`, the database server's connections.",
+    )
+
+
+class LoggingSettings(Section):
+    """Log lines, on standard error."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+        default="info", description="The least serious lines that are written."
+    )
+    format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
+        default="text", description="Lines for people, or one JSON object a line."
+    )
+
+
+class TaskSettings(Section):
+    """A function of the application that may be called over HTTP."""
+
+    call: Annotated[str, AfterValidator(_target)] = Field(
+        description="`module:function`; the module is found on PYTHONPATH or among the installed packages."
+    )
+    pool: Literal["cpu", "io"] = Field(
+        default="cpu", description="A worker process that is killed at the deadline, or a thread of the daemon."
+    )
+    timeout_seconds: Seconds | None = Field(
+        default=None,
+        description="Its deadline.",
+        json_schema_extra={"shown": "`executors.task_timeout_seconds`"},
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, parsed once. Paths are absolute."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    environment: Annotated[Literal["development", "production"], BeforeValidator(_lower)] = Field(
+        default="development", description="Decides the automatic sizes of the database pool."
+    )
+    state_dir: Path = Field(
+        default=Path("var"), description="Folder of the spool, the token and, with SQLite, the database."
+    )
+    datasets: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="Files with dataset specifications, or globs of such files."
+    )
+    watch: Annotated[tuple[WatchedProcess, ...], Field(max_length=10)] = Field(
+        default=(), description="Processes of the application that are measured too: a list of the keys below."
+    )
+    database: DatabaseSettings = DatabaseSettings()
+    executors: ExecutorSettings = ExecutorSettings()
+    intake: IntakeSettings = IntakeSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    retention: RetentionSettings = RetentionSettings()
+    api: ApiSettings = ApiSettings()
+    exporter: ExporterSettings = ExporterSettings()
+    shutdown: ShutdownSettings = ShutdownSettings()
+    resources: ResourceSettings = ResourceSettings()
+    logging: LoggingSettings = LoggingSettings()
+    tasks: Mapping[TaskName, Annotated[TaskSettings, BeforeValidator(_call)]] = Field(
+        default_factory=dict,
+        description="Registered tasks by name: `module:function`, or the keys below.",
+        json_schema_extra={"shown": "none"},
+    )
+
+    @classmethod
+    def from_layers(cls, *layers: Mapping[str, Any]) -> Self:
+        """Build the settings from nested values, the ones that win first; the process environment is not read.
+
+        Raises:
+            ValidationError: a value or key is wrong.
+
+        """
+        sources = tuple(InitSettingsSource(cls, dict(layer)) for layer in layers)
+        # In a dictionary, for type checkers do not know this parameter of BaseSettings.
+        options: dict[str, Any] = {"_build_sources": (sources, {})}
+        return cls(**options)
+
+    def dataset_files(self) -> list[Path]:
+        """Return the files that `datasets` names, each once, in the order of the names."""
+        return dataset_files(self.datasets)

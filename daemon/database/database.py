@@ -1,0 +1,251 @@
+"""The database: owns the engine, what differs between PostgreSQL and SQLite, and every transaction's begin and end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Collection
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from ..errors import DatabaseUnavailableError, RetryableError, StartupError
+from .errors import Classification, classify, is_of_database, meaning, reason_of
+from .pool_stats import DatabasePoolStats, PoolWatch
+from .pre_ping import watch_liveness
+from .server_stats import ServerWatch
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from sqlalchemy.engine import URL
+
+Dialect = Literal["postgresql", "sqlite"]
+APPLICATION_NAME: Final = "headgate"
+"""What the server knows our connections by."""
+LOCK_TIMEOUT_SECONDS: Final = 60.0
+"""How long a statement waits for a lock that somebody else's tool holds. Ours never hold one for so long, and on
+SQLite our writers queue before they get there."""
+
+
+class Database:
+    """One engine and its pool; `read` and `write` are the only ways to a connection."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        pool_size: int,
+        max_overflow: int,
+        pool_timeout_seconds: float,
+        leak_seconds: float,
+        connect_timeout_seconds: float,
+        lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+    ) -> None:
+        self._url: URL = sa.make_url(url)
+        self.dialect: Dialect = "postgresql" if self._url.get_backend_name() == "postgresql" else "sqlite"
+        self._connect_timeout_seconds = connect_timeout_seconds
+        self._lock_descriptor: int | None = None
+        # SQLite has one writer; ours queue here in order instead of racing for its lock.
+        self._writer = asyncio.Lock() if self.dialect == "sqlite" else contextlib.nullcontext()
+        self._arguments: dict[str, Any] = (
+            {"timeout": connect_timeout_seconds, "server_settings": {"application_name": APPLICATION_NAME}}
+            if self.dialect == "postgresql"
+            else {"timeout": lock_timeout_seconds}
+        )
+        self.engine = self._engine(pool_size, max_overflow, pool_timeout_seconds)
+        if self.dialect == "sqlite":
+            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "invalidate", _undo_sqlite)
+        else:
+            event.listen(self.engine.sync_engine, "connect", partial(_prepare_postgresql, lock_timeout_seconds))
+        self._watch = PoolWatch(
+            self.engine,
+            size=pool_size,
+            max_overflow=max_overflow,
+            leak_seconds=leak_seconds,
+            timeout_seconds=pool_timeout_seconds,
+        )
+
+    async def __aenter__(self) -> Self:
+        """Own the SQLite file, or see that the server answers.
+
+        Raises:
+            StartupError: another process owns the SQLite file, or its folder cannot be written.
+            DatabaseUnavailableError: the server does not answer, or refuses; names host and port, no secret.
+
+        """
+        if self.dialect == "sqlite":
+            self._own_file()
+        try:
+            await self.ping(self._connect_timeout_seconds)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection and give the SQLite file up."""
+        await self.engine.dispose()
+        if self._lock_descriptor is not None:
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = None
+
+    def _engine(self, pool_size: int, max_overflow: int, pool_timeout_seconds: float) -> AsyncEngine:
+        engine = create_async_engine(
+            self._url,
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            pool_timeout=pool_timeout_seconds,
+            connect_args=self._arguments,
+        )
+        if self.dialect == "postgresql":
+            watch_liveness(engine.sync_engine)
+        return engine
+
+    def server_watch(self, applications: Collection[str], interval_seconds: float) -> ServerWatch | None:
+        """Return the watch over the server's connections, on one of its own; None for SQLite, which has no server."""
+        if self.dialect == "sqlite":
+            return None
+        engine = self._engine(1, 0, self._connect_timeout_seconds)
+        return ServerWatch(engine, applications=(APPLICATION_NAME, *applications), interval_seconds=interval_seconds)
+
+    def _own_file(self) -> None:
+        path = Path(self._url.database or "")
+        lock = path.with_name(path.name + ".lock")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StartupError(
+                f"database {path}: {error.strerror}; make its folder writable for this user or set database.url"
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(descriptor)
+            raise StartupError(
+                f"database {path} is in use by process {owner}: one process at a time owns an SQLite file; "
+                "stop that one (or use `headgate submit`), or use PostgreSQL"
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        self._lock_descriptor = descriptor
+
+    async def ping(self, timeout_seconds: float) -> None:
+        """Ask the database for a one.
+
+        Raises:
+            DatabaseUnavailableError: no answer within the timeout, or a refusal.
+
+        """
+        place = f"{self._url.host or 'localhost'}:{self._url.port or 5432}/{self._url.database}"
+        where = str(self._url.database) if self.dialect == "sqlite" else place
+        try:
+            async with asyncio.timeout(timeout_seconds), self._connection("read") as connection:
+                await connection.execute(sa.select(1))
+        except PoolTimeoutError as error:
+            raise DatabaseUnavailableError(
+                f"database {where}: no connection of the pool came free; raise database.pool_size"
+            ) from error
+        except (OSError, TimeoutError, DBAPIError) as error:
+            reason = "no answer in time" if isinstance(error, TimeoutError) else reason_of(error)
+            raise DatabaseUnavailableError(
+                f"database {where} cannot be reached: {reason}; start it or correct database.url"
+            ) from error
+        except Exception as error:
+            # asyncpg raises some refusals (unknown user, unknown database) as its own errors.
+            if not type(error).__module__.startswith("asyncpg"):
+                raise
+            raise DatabaseUnavailableError(
+                f"database {where} refuses: {reason_of(error)}; correct database.url or the server's rights"
+            ) from error
+
+    @contextlib.asynccontextmanager
+    async def read(self, operation: str = "read") -> AsyncIterator[AsyncConnection]:
+        """Give a connection in a transaction that only reads; on SQLite beside a writer, by its snapshot."""
+        async with self._connection(operation) as connection, connection.begin():
+            if self.dialect == "sqlite":
+                await connection.exec_driver_sql("BEGIN")
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def write(self, operation: str = "write") -> AsyncIterator[AsyncConnection]:
+        """Give a connection in a transaction that is committed at the end, or undone on any error."""
+        async with self._writer, self._connection(operation) as connection, connection.begin():
+            if self.dialect == "sqlite":
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def single(self, operation: str) -> AsyncIterator[AsyncConnection]:
+        """Give a connection for one statement, which is a transaction by itself: no BEGIN and no COMMIT are sent."""
+        if self.dialect == "sqlite":
+            async with self.write(operation) as connection:
+                yield connection
+            return
+        async with self._connection(operation) as connection:
+            yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextlib.asynccontextmanager
+    async def _connection(self, operation: str) -> AsyncIterator[AsyncConnection]:
+        """Give a connection of the pool; what fails at the database is counted."""
+        connected = False
+        try:
+            async with self._watch.checkout(operation) as connection:
+                connected = True
+                yield connection
+        except Exception as error:
+            if not connected or is_of_database(error):
+                self._watch.failed(meaning(error, sqlite=self.dialect == "sqlite").counted_as)
+            raise
+
+    def stats(self) -> DatabasePoolStats:
+        """Return the pool's numbers at this moment; safe to call from any thread."""
+        return self._watch.stats()
+
+    def will_pass(self, error: BaseException) -> bool:
+        """Say whether what failed may work later: by the database's error, or by one of Headgate's own."""
+        return isinstance(error, RetryableError) or self.classify(error) == "transient"
+
+    def classify(self, error: BaseException) -> Classification:
+        """Say whether a failed transaction may work later."""
+        return classify(error, sqlite=self.dialect == "sqlite")
+
+
+def _prepare_postgresql(lock_timeout_seconds: float, connection: Any, _record: object) -> None:
+    """Set a new connection up; by a statement, for poolers between us and the server refuse most startup parameters."""
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = {round(lock_timeout_seconds * 1000)}")
+    cursor.close()
+    connection.commit()
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """Set a new SQLite connection up: explicit transactions, WAL, and a COMMIT that survives a power cut."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _undo_sqlite(connection: Any, _record: object, _error: object) -> None:
+    """Undo what a cancelled user has left: SQLite keeps the locks of a closed connection while there is a cursor of it.
+
+    The cancelled statement itself cannot be stopped; this waits for its end.
+    """
+    with contextlib.suppress(sa.exc.MissingGreenlet, sa.exc.DBAPIError, sqlite3.Error):
+        connection.rollback()

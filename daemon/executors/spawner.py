@@ -1,0 +1,206 @@
+"""Where worker processes come from: keeps a fork server alive and turns requests into ready workers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+from ..errors import PoolClosedError, WorkerStartError
+from .forkserver_client import ForkServerProcess
+from .worker_process import WorkerEndedError, WorkerProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..config.executor_limits import ExecutorLimits
+
+# A start that fails by chance (a kill, a moment without memory) is tried again at once; when it fails for good,
+# tasks get the error without a new attempt until the pause is over, which doubles from round to round.
+_RETRY_SECONDS = (0.05, 0.25)
+_PAUSE_SECONDS = 0.5
+_PAUSE_MAX_SECONDS = 8.0
+# The fork server and its libraries take 40 MB; between two files of a busy hour it is not worth starting anew.
+_LINGER_SECONDS = 5.0
+_KEPT_VARIABLES = ("PATH", "LANG", "LANGUAGE", "TZ", "HOME", "TMPDIR")
+_KEPT_PREFIXES = ("LC_", "PYTHON")
+# The fork server must stay single-threaded, and thread arenas and reserved address space would eat up a worker's
+# memory limit. Arrow's private jemalloc starts its purging thread at import, even when it is not the pool in use.
+_SINGLE_THREADED = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "MALLOC_ARENA_MAX": "2",
+}
+
+_log = logging.getLogger(__name__)
+
+
+def worker_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """Choose what worker processes see of the environment: no credential is on the list."""
+    kept = {
+        name: value for name, value in environ.items() if name in _KEPT_VARIABLES or name.startswith(_KEPT_PREFIXES)
+    }
+    return kept | _SINGLE_THREADED
+
+
+class WorkerSpawner:
+    """Starts workers; a fork server that dies is replaced, one without workers ends, failing starts are spaced out."""
+
+    def __init__(
+        self,
+        *,
+        preload: Sequence[str],
+        limits: ExecutorLimits,
+        environ: Mapping[str, str],
+    ) -> None:
+        self._preload = tuple(preload)
+        self._limits = limits
+        self._environ = worker_environment(environ)
+        self._server: ForkServerProcess | None = None
+        self._starting = asyncio.Lock()
+        self._closed = asyncio.Event()
+        self._restart: asyncio.Task[None] | None = None
+        self._rest: asyncio.TimerHandle | None = None
+        self._resting: set[asyncio.Task[None]] = set()
+        self._failures = 0
+        self._paused_until = 0.0
+        self._problem = ""
+
+    @property
+    def fork_server_pid(self) -> int | None:
+        """The pid of the fork server that runs now; there is none when no worker was needed for a while."""
+        return self._server.pid if self._server is not None and self._server.alive else None
+
+    def apply(self, limits: ExecutorLimits) -> None:
+        """Start the next workers under these limits."""
+        self._limits = limits
+
+    async def open(self) -> None:
+        """Start the fork server; WorkerStartError when no worker could ever work."""
+        try:
+            async with asyncio.timeout(self._limits.start_timeout_seconds):
+                await self._living_server()
+        except TimeoutError:
+            raise self._too_slow() from None
+
+    async def start_worker(self) -> WorkerProcess:
+        """Return a new worker that is ready for a task; WorkerStartError after a few attempts or the timeout."""
+        if asyncio.get_running_loop().time() < self._paused_until:
+            raise WorkerStartError(self._problem)
+        try:
+            async with asyncio.timeout(self._limits.start_timeout_seconds):
+                worker = await self._attempt()
+        except TimeoutError:
+            error = self._too_slow()
+            self._pause(error)
+            raise error from None
+        except WorkerStartError as error:
+            self._pause(error)
+            raise
+        self._failures = 0
+        worker.gone.add_done_callback(lambda _: self._linger())
+        return worker
+
+    async def close(self) -> None:
+        """End every worker and the fork server."""
+        self._closed.set()
+        if self._rest is not None:
+            self._rest.cancel()
+        if self._resting:
+            await asyncio.wait(self._resting)
+        if self._restart is not None:
+            self._restart.cancel()
+            await asyncio.wait([self._restart])
+        async with self._starting:
+            if self._server is not None:
+                await self._server.close()
+
+    async def _attempt(self) -> WorkerProcess:
+        for delay in _RETRY_SECONDS:
+            try:
+                return await self._start_once()
+            except WorkerStartError:
+                await self._wait_unless_closed(delay)
+        return await self._start_once()
+
+    async def _start_once(self) -> WorkerProcess:
+        server = await self._living_server()
+        worker = await server.spawn(self._limits.worker_memory_bytes)
+        try:
+            await worker.ready()
+        except WorkerEndedError as error:
+            raise WorkerStartError(f"a worker process ended while it started: {error.how}") from error
+        except BaseException:
+            worker.kill()
+            raise
+        return worker
+
+    async def _living_server(self) -> ForkServerProcess:
+        async with self._starting:
+            if self._closed.is_set():
+                raise PoolClosedError
+            if self._server is None or not self._server.alive:
+                self._server = await self._new_server()
+            return self._server
+
+    async def _new_server(self) -> ForkServerProcess:
+        server = ForkServerProcess(on_death=self._replace)
+        try:
+            await server.start(preload=self._preload, environ=self._environ)
+        except BaseException:
+            server.terminate()
+            raise
+        if server.threads:
+            _log.warning("fork server has threads", extra={"threads": ", ".join(server.threads)})
+        self._linger()
+        return server
+
+    def _linger(self) -> None:
+        """Give the fork server a while to be needed again."""
+        if self._rest is not None:
+            self._rest.cancel()
+        seconds = min(self._limits.idle_seconds, _LINGER_SECONDS)
+        self._rest = asyncio.get_running_loop().call_later(seconds, self._rest_if_unused)
+
+    def _rest_if_unused(self) -> None:
+        """End a fork server without workers; the next task that needs one starts another."""
+        server = self._server
+        if server is not None and server.unused and not self._closed.is_set():
+            self._server = None
+            task = asyncio.get_running_loop().create_task(server.close())
+            self._resting.add(task)
+            task.add_done_callback(self._resting.discard)
+
+    def _replace(self) -> None:
+        """Have the next fork server ready before it is asked for; one that keeps dying less and less often."""
+        _log.warning("fork server died")
+        self._failures += 1
+        if not self._closed.is_set():
+            delay = _RETRY_SECONDS[0] if self._failures == 1 else self._pause_seconds()
+            self._restart = asyncio.get_running_loop().create_task(self._restart_server(delay))
+
+    async def _restart_server(self, delay: float) -> None:
+        await self._wait_unless_closed(delay)
+        # Whoever asks for a worker next meets the same error and has a caller to tell.
+        with contextlib.suppress(WorkerStartError, PoolClosedError):
+            await self._living_server()
+
+    async def _wait_unless_closed(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+
+    def _pause(self, error: WorkerStartError) -> None:
+        self._failures += 1
+        self._problem = str(error)
+        self._paused_until = asyncio.get_running_loop().time() + self._pause_seconds()
+
+    def _pause_seconds(self) -> float:
+        return min(_PAUSE_SECONDS * 2.0 ** (self._failures - 1), _PAUSE_MAX_SECONDS)
+
+    def _too_slow(self) -> WorkerStartError:
+        return WorkerStartError(f"no worker process was ready within {self._limits.start_timeout_seconds:g} s")

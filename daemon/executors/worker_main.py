@@ -1,0 +1,98 @@
+"""What runs inside a CPU worker process: take a task, run it under its limits, send back the answer and its cost."""
+
+from __future__ import annotations
+
+import pickle
+import time
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from . import framing, memory_release, sandbox, serialization
+from .rusage import ResourceUsage
+
+if TYPE_CHECKING:
+    import socket
+
+_JOINED_BYTES: Final = 1 << 16
+_KEPT_BYTES: Final = 64 << 20
+"""Memory that a worker may keep for its next task beyond what it began with."""
+
+
+def serve(connection: socket.socket, memory_bytes: int) -> None:
+    """Run tasks until the daemon closes the socket."""
+    limits = sandbox.limit_process(memory_bytes)
+    usage = ResourceUsage()
+    stream = connection.makefile("rb")
+    resting_bytes = usage.resident_bytes()
+    _send(connection, framing.Frame(framing.READY))
+    begun = b"".join(framing.pack(framing.Frame(framing.BEGUN)))
+    while (task := framing.read(stream)) is not None:
+        connection.sendall(begun)
+        _send(connection, _run(task, usage, limits))
+        # Only now, for nobody has to wait for it.
+        if usage.resident_bytes() - resting_bytes > _KEPT_BYTES:
+            memory_release.give_back()
+
+
+def _send(connection: socket.socket, frame: framing.Frame) -> None:
+    start, rest = framing.pack(frame)
+    if len(rest) <= _JOINED_BYTES:
+        connection.sendall(start + rest)  # one call to the kernel, which is what a small answer costs
+    else:
+        connection.sendall(start)
+        connection.sendall(rest)
+
+
+def _run(task: framing.Frame, usage: ResourceUsage, limits: sandbox.TaskLimits) -> framing.Frame:
+    usage.reset_peak()
+    (cpu_before, _), started = usage.used(), time.perf_counter()
+    memory_bytes, cpu_seconds, *_ = task.numbers
+    try:
+        limits.lower(memory_bytes=int(memory_bytes), cpu_seconds=cpu_before + cpu_seconds)
+        try:
+            kind, body = framing.DONE, _call(task.body)
+        finally:
+            limits.raise_memory()
+    except BaseException as error:  # noqa: BLE001 - whatever a task raises is for its caller
+        kind, body = framing.FAILED, _failure(error)
+    seconds = time.perf_counter() - started
+    cpu_after, peak = usage.used()
+    return framing.Frame(kind, body, (seconds, cpu_after - cpu_before, peak, usage.resident_bytes()))
+
+
+class _CannotBeSentError(Exception):
+    """The task's result cannot be pickled."""
+
+
+def _call(body: bytes) -> bytes:
+    function, args, kwargs = pickle.loads(body)  # noqa: S301 - it comes from the daemon, over a private socket
+    value = function(*args, **kwargs)
+    try:
+        return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
+    except MemoryError:
+        raise
+    except Exception as error:
+        text = f"the task returned a {type(value).__name__} that cannot be sent back: {error}"
+        raise _CannotBeSentError(text) from error
+
+
+def _failure(error: BaseException) -> bytes:
+    """Return the text of an error, and the error itself where that survives pickling both ways."""
+    if isinstance(error, _CannotBeSentError):
+        return serialization.pack_error(text=str(error))
+    return serialization.pack_error(
+        text="".join(traceback.format_exception_only(error)).strip(),
+        trace="".join(traceback.format_exception(error)),
+        memory=isinstance(error, MemoryError),
+        # SystemExit, KeyboardInterrupt and CancelledError would be taken by the daemon for its own.
+        pickled=_pickled(error) if isinstance(error, Exception) else b"",
+    )
+
+
+def _pickled(error: Exception) -> bytes:
+    try:
+        body = pickle.dumps(error, protocol=pickle.HIGHEST_PROTOCOL)
+        again = pickle.loads(body)  # noqa: S301 - our own bytes of a moment ago
+    except Exception:  # noqa: BLE001 - an error that cannot be pickled must not hide the error
+        return b""
+    return body if type(again) is type(error) else b""

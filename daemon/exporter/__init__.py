@@ -1,0 +1,1 @@
+"""/metrics and health, on a thread and a loop of their own."""

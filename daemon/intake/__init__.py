@@ -1,0 +1,1 @@
+"""How work comes in: submissions and watched folders."""

@@ -1,0 +1,81 @@
+"""Where a file of a watched folder goes when its job has ended: done/, or rejected/ with what is wrong beside it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from ingest.errors import FileRejectedError
+
+from ..pipeline.rejects import NoRejectsError
+from .folder_files import Stamp, move, write_beside
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..executors.executors import Executors
+    from ..ledger.jobs import Job
+    from ..ledger.queries import JobQueries
+    from ..pipeline.rejects import Rejects
+
+logger = logging.getLogger(__name__)
+
+DONE: Final = "done"
+REJECTED: Final = "rejected"
+PLACES: Final = (DONE, REJECTED)
+"""Folders at the top of a watched folder; what lies in them is not taken in again."""
+
+
+class Filing:
+    """Moves files whose jobs have ended."""
+
+    def __init__(self, *, executors: Executors, rejects: Rejects, queries: JobQueries) -> None:
+        self._executors, self._rejects, self._queries = executors, rejects, queries
+
+    async def put_away(self, folder: Path, name: str, stamp: Stamp, job: Job) -> bool:
+        """Move a file to where its job's end says; False as long as that is open.
+
+        A duplicate goes where the job of the same content went. Only a file that was loaded whole is done.
+
+        Raises:
+            OSError: it cannot be moved.
+
+        """
+        decisive: Job | None = job
+        if job.state == "duplicate" and job.first_job is not None:
+            decisive = await self._queries.job(job.first_job)
+        if decisive is not None and not decisive.finished:
+            return False
+        # The first job of a duplicate is only ever pruned after it was loaded.
+        done = decisive is None or decisive.state == "loaded"
+        moved = await self._executors.run_io(move, folder, name, stamp, DONE if done else REJECTED, job.id)
+        if moved is not None:
+            logger.info("file moved", extra={"job": job.id, "file": job.file, "to": DONE if done else REJECTED})
+            if not done:
+                await self._explain(folder, moved, job)
+        return True
+
+    async def refuse(self, folder: Path, name: str, stamp: Stamp, reason: str) -> None:
+        """Move a file that became no job to those that were rejected, with the reason beside it.
+
+        Raises:
+            OSError: it cannot be moved.
+
+        """
+        moved = await self._executors.run_io(move, folder, name, stamp, REJECTED, stamp.inode)
+        if moved is not None:
+            await self._write(folder, moved, f"{reason}\n".encode(), ".reason.txt", stamp.inode)
+
+    async def _explain(self, folder: Path, moved: str, job: Job) -> None:
+        try:
+            content, suffix = await self._rejects.rejects(job, "xlsx"), ".rejects.xlsx"
+        except (NoRejectsError, FileRejectedError):
+            text = f"{job.file}: {job.state} (job {job.id})\n{job.reason or ''}\n"
+            content, suffix = text.encode(), ".reason.txt"
+        await self._write(folder, moved, content, suffix, job.id)
+
+    async def _write(self, folder: Path, moved: str, content: bytes, suffix: str, number: int) -> None:
+        try:
+            await self._executors.run_io(write_beside, folder, moved, suffix, content)
+        except FileExistsError:
+            await self._executors.run_io(write_beside, folder, moved, f".{number}{suffix}", content)

@@ -1,0 +1,200 @@
+"""How a submission becomes a row of the ledger: one job of each content, and one of each idempotency key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..errors import KeyUsedError
+from .event_log import given, parameters
+from .jobs import Job, State, Submission
+from .queries import ROW_COLUMNS, job_from_row
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from ..database.database import Database
+    from .leases import Ledger
+
+NOT_IDENTITY: tuple[State, ...] = ("duplicate", "dead", "cancelled")
+"""States that let the same content in again; every other state holds the identity of a submission."""
+
+
+COUNTS: Final = {f"rows_{name}": 0 for name in ROW_COLUMNS}
+ENTERED: Final = (
+    *("dataset", "spec_version", "sha256", "size_bytes", "file", "source", "spool_id", "spool_key", "state"),
+    *("first_job", "fixes_job", "submitter", "idempotency_key", "origin", "origin_stamp", "reason", "attempt"),
+    *("crashes", "lost_leases", "errors_total", "seconds", *COUNTS),
+)
+"""What is known of a job when it is entered."""
+
+
+class Enqueue:
+    """Enters submissions for the ledger, each in one transaction."""
+
+    def __init__(self, ledger: Ledger, database: Database) -> None:
+        self._ledger, self._database, self.tables = ledger, database, ledger.tables
+        table = self.tables.job
+        insert = postgresql.insert(table) if database.dialect == "postgresql" else sqlite.insert(table)
+        # Built once: a statement with all columns of a job takes longer to put together than to run.
+        insert = insert.values(**parameters(table, ENTERED), run_at=ledger.now, created_at=ledger.now)
+        returned = table.c.id, table.c.attempt, table.c.created_at
+        self._enter_queued = ledger.noted(insert.on_conflict_do_nothing(), *returned)
+        self._enter_ended = ledger.noted(insert.values(finished_at=ledger.now), *returned)
+
+    async def submit(self, submission: Submission, *, adopt: bool = False) -> Job:
+        """Enter a submission: `queued`, or `duplicate` naming the first job of the same content.
+
+        A first job that is queued but whose file no living daemon has is adopted: it is pointed at this
+        submission's file, which has the same bytes. With `adopt` a job queued in this very spool is taken too.
+
+        Raises:
+            KeyUsedError: the submitter has used the idempotency key before.
+
+        """
+        async with self._database.write("enter") as connection:
+            queued = await self._insert(connection, submission, state="queued", unique=True)
+            if queued is not None:
+                return await self._unless_loaded_before(connection, queued)
+            await self._refuse_used_key(connection, submission)
+            first = await self._holder(connection, submission)
+            if first.state == "queued" and await self._orphaned(connection, first, adopt=adopt):
+                return await self._repoint(connection, first, submission)
+            duplicate = await self._insert(
+                connection,
+                submission,
+                state="duplicate",
+                first_job=first.id,
+                reason=f"the same content is job {first.id}",
+            )
+            assert duplicate is not None  # noqa: S101  # only an insert that may collide returns None
+            return duplicate
+
+    async def _unless_loaded_before(self, connection: AsyncConnection, job: Job) -> Job:
+        """Return a job just entered, as a `duplicate` if its content was loaded by one that is kept no longer.
+
+        Looked at after the insert, which waits for whoever removes that one in this moment.
+        """
+        before = await self.loaded_before(connection, job)
+        if before is None:
+            return job
+        table = self.tables.job
+        reason = f"the same content was job {before}, which is kept no longer"
+        values = {"state": "duplicate", "first_job": before, "reason": reason, "spool_id": None, "spool_key": None}
+        await connection.execute(
+            table.update().where(table.c.id == job.id).values({**values, "finished_at": self._ledger.now})
+        )
+        await self._ledger.event(connection, job.id, "duplicate", 0, reason)
+        return job.evolve(**values)
+
+    async def loaded_before(self, connection: AsyncConnection, job: Job) -> int | None:
+        """Return the number of a job that is kept no longer and has loaded the same content."""
+        memory = self.tables.loaded_content
+        found = await connection.execute(
+            sa.select(memory.c.job_id).where(
+                memory.c.dataset == job.dataset,
+                memory.c.sha256 == job.sha256,
+                memory.c.spec_version == job.spec_version,
+            )
+        )
+        return found.scalar_one_or_none()
+
+    async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
+        """Enter a submission that no dataset takes, as `rejected` at once."""
+        async with self._database.write("enter") as connection:
+            job = await self._insert(connection, submission, state="queued", unique=True)
+            if job is None:
+                await self._refuse_used_key(connection, submission)
+                first = await self._holder(connection, submission)
+                job = await self._insert(connection, submission, state="duplicate", first_job=first.id)
+                assert job is not None  # noqa: S101  # only an insert that may collide returns None
+                return job
+            table = self.tables.job
+            values = {
+                "state": "rejected",
+                "reason": record["message"],
+                "errors_total": 1,
+                "finished_at": self._ledger.now,
+            }
+            await connection.execute(table.update().where(table.c.id == job.id).values(values))
+            await connection.execute(self.tables.reject.insert().values(job_id=job.id, number=1, record=record))
+            await self._ledger.event(connection, job.id, "rejected", 0, record["code"])
+            return job.evolve(state="rejected", reason=record["message"], errors_total=1, errors=(record,))
+
+    async def _insert(
+        self,
+        connection: AsyncConnection,
+        submission: Submission,
+        *,
+        state: State,
+        unique: bool = False,
+        first_job: int | None = None,
+        reason: str | None = None,
+    ) -> Job | None:
+        kept = state == "queued"
+        columns: dict[str, Any] = {
+            "dataset": submission.dataset,
+            "spec_version": submission.spec_version,
+            "sha256": submission.sha256,
+            "size_bytes": submission.size_bytes,
+            "file": submission.file,
+            "source": submission.source,
+            "spool_id": self._ledger.spool_id if kept else None,
+            "spool_key": submission.spool_key if kept else None,
+            "state": state,
+            "first_job": first_job,
+            "fixes_job": submission.fixes_job,
+            "submitter": submission.submitter,
+            "idempotency_key": submission.idempotency_key,
+            "origin": submission.origin and submission.origin.path,
+            "origin_stamp": submission.origin and submission.origin.stamp,
+            "reason": reason,
+            "attempt": 0,
+            "crashes": 0,
+            "lost_leases": 0,
+            "errors_total": 0,
+            "seconds": {},
+        }
+        change = self._enter_queued if unique else self._enter_ended
+        row = await change.make(connection, given({**columns, **COUNTS}), event=state, detail=reason)
+        if row is None:
+            return None
+        finished_at = None if unique else row["created_at"]
+        return Job(id=row["id"], created_at=row["created_at"], finished_at=finished_at, **columns)
+
+    async def _refuse_used_key(self, connection: AsyncConnection, submission: Submission) -> None:
+        if submission.idempotency_key is None:
+            return
+        table = self.tables.job
+        same = sa.and_(table.c.submitter == submission.submitter, table.c.idempotency_key == submission.idempotency_key)
+        if (await connection.execute(sa.select(table.c.id).where(same))).one_or_none() is not None:
+            raise KeyUsedError
+
+    async def _holder(self, connection: AsyncConnection, submission: Submission) -> Job:
+        table = self.tables.job
+        row = await connection.execute(
+            sa.select(table).where(
+                table.c.dataset == submission.dataset,
+                table.c.sha256 == submission.sha256,
+                table.c.spec_version == submission.spec_version,
+                table.c.state.not_in(NOT_IDENTITY),
+            )
+        )
+        return job_from_row(row.mappings().one())
+
+    async def _orphaned(self, connection: AsyncConnection, job: Job, *, adopt: bool) -> bool:
+        if job.spool_id == self._ledger.spool_id:
+            return adopt
+        return not await self._ledger.spool_is_served(connection, job.spool_id)
+
+    async def _repoint(self, connection: AsyncConnection, job: Job, submission: Submission) -> Job:
+        table = self.tables.job
+        await connection.execute(
+            table.update()
+            .where(table.c.id == job.id, table.c.state == "queued")
+            .values(spool_id=self._ledger.spool_id, spool_key=submission.spool_key, run_at=self._ledger.now)
+        )
+        await self._ledger.event(connection, job.id, "adopted", job.attempt, None)
+        return job.evolve(spool_id=self._ledger.spool_id, spool_key=submission.spool_key)

@@ -1,0 +1,357 @@
+"""The durable job ledger: the only writer of job state. Knows nothing of workbooks, workers or metrics."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from typing import TYPE_CHECKING, Any, Final, Self
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from .. import __version__
+from ..errors import LeaseLostError
+from .enqueue import Enqueue
+from .event_log import NotedChange, given, parameters
+from .jobs import REJECTS_KEPT, TERMINAL, Job, Outcome, State, Submission
+from .migrations import upgrade
+from .queries import ROW_COLUMNS, job_from_row
+from .reaper import Reaper
+from .tables import build_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from ..database.database import Database
+
+logger = logging.getLogger(__name__)
+
+FINISHED: Final = (
+    *(f"rows_{name}" for name in ROW_COLUMNS),
+    *("state", "reason", "errors_total", "seconds", "cpu_seconds", "peak_rss_bytes", "crashes"),
+)
+"""What the end of a job says of it."""
+
+
+class Ledger:
+    """Jobs, leases and events in the database's tables; each method is one transaction unless it takes one."""
+
+    def __init__(self, database: Database, *, lease_seconds: float) -> None:
+        self._database = database
+        self._lease_seconds = lease_seconds
+        self.tables = build_tables(database.dialect)
+        self.daemon_id = uuid4().hex
+        self.spool_id = ""
+        if database.dialect == "postgresql":
+            self.now: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+        else:
+            self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
+        # Built once: statements with all columns of a job take longer to put together than to run.
+        self._note = self.tables.event.insert().values(at=self.now)
+        job = self.tables.job
+        self._claims = {narrowed: self.noted(self._claim(narrowed=narrowed), *job.c) for narrowed in (False, True)}
+        held = (
+            job.c.id == sa.bindparam("held_job"),
+            job.c.lease_token == sa.bindparam("held_token"),
+            job.c.state == "running",
+        )
+        self._lock = sa.select(job.c.id).where(*held).with_for_update()
+        kept = sa.case((sa.bindparam("keeps_file", type_=sa.Boolean), job.c.spool_key))
+        change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
+        self._finish = self.noted(change, job.c.id, job.c.attempt)
+        self._admission = Enqueue(self, database)
+        self._leases = Reaper(self, database, lease_seconds=lease_seconds)
+
+    def noted(self, change: sa.Insert | sa.Update, *returned: sa.ColumnElement[Any]) -> NotedChange:
+        """Return a change of a job together with the note of it; what it returns must name id and attempt."""
+        return NotedChange(
+            change,
+            *returned,
+            event=self.tables.event,
+            now=self.now,
+            daemon_id=self.daemon_id,
+            at_once=self._database.dialect == "postgresql",
+        )
+
+    async def open(self) -> str:
+        """Bring the tables up to date and return the ledger's own id, under which its spool lies."""
+        async with self._database.write() as connection:
+            await connection.run_sync(upgrade)
+            return str((await connection.execute(sa.select(self.tables.ledger.c.id))).scalar_one())
+
+    async def register(self, spool_id: str) -> None:
+        """Announce this daemon; its jobs' files lie in the spool of that id, and it claims only such jobs."""
+        self.spool_id = spool_id
+        async with self._database.write() as connection:
+            await connection.execute(
+                self.tables.daemon.insert().values(
+                    id=self.daemon_id,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    version=__version__,
+                    spool_id=spool_id,
+                    started_at=self.now,
+                    beat_at=self.now,
+                )
+            )
+
+    async def close(self) -> None:
+        """Take this daemon's row away; leases still held are given back first."""
+        daemon = self.tables.daemon
+        async with self._database.write() as connection:
+            await self._leases.give_back(connection, [self.daemon_id])
+            await connection.execute(daemon.delete().where(daemon.c.id == self.daemon_id))
+
+    # -- submissions ---------------------------------------------------------------------------------
+
+    async def submit(self, submission: Submission, *, adopt: bool = False) -> Job:
+        """Enter a submission; see `Enqueue.submit`."""
+        return await self._admission.submit(submission, adopt=adopt)
+
+    async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
+        """Enter a submission that no dataset takes; see `Enqueue.refuse`."""
+        return await self._admission.refuse(submission, record)
+
+    async def loaded_before(self, connection: AsyncConnection, job: Job) -> int | None:
+        """Return the number of a job that is kept no longer and has loaded the same content."""
+        return await self._admission.loaded_before(connection, job)
+
+    async def spool_is_served(self, connection: AsyncConnection, spool_id: str | None) -> bool:
+        """Say whether a living daemon claims the jobs of a spool."""
+        daemon = self.tables.daemon
+        alive = sa.select(sa.func.count()).where(
+            daemon.c.spool_id == spool_id, daemon.c.beat_at >= self.now - self._lease_seconds
+        )
+        return bool((await connection.execute(alive)).scalar_one())
+
+    # -- leases --------------------------------------------------------------------------------------
+
+    async def claim(self, *, datasets: Collection[str], only: Collection[int] | None = None) -> Job | None:
+        """Take the job that has waited longest, with a fresh lease token and one more attempt; None if none is due.
+
+        Only jobs whose file lies in this daemon's spool and whose dataset it knows; `only` narrows it to job ids.
+        """
+        asked: dict[str, Any] = {"spool": self.spool_id, "known": list(datasets), "token": uuid4().hex}
+        if only is not None:
+            asked["chosen"] = list(only)
+        async with self._database.single("claim") as connection:
+            row = await self._claims[only is not None].make(connection, asked, event="running")
+        return None if row is None else job_from_row(row)
+
+    def _claim(self, *, narrowed: bool) -> sa.Update:
+        table = self.tables.job
+        due = (
+            sa.select(table.c.id)
+            .where(
+                table.c.state == "queued",
+                table.c.run_at <= self.now,
+                table.c.spool_id == sa.bindparam("spool"),
+                table.c.dataset.in_(sa.bindparam("known", expanding=True)),
+                table.c.cancelled_by.is_(None),
+            )
+            .order_by(table.c.run_at, table.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        if narrowed:
+            due = due.where(table.c.id.in_(sa.bindparam("chosen", expanding=True)))
+        return (
+            table.update()
+            .where(table.c.id == due.scalar_subquery())
+            .values(
+                state="running",
+                lease_token=sa.bindparam("token"),
+                lease_daemon=self.daemon_id,
+                attempt=table.c.attempt + 1,
+                started_at=self.now,
+                reason=None,
+            )
+        )
+
+    async def beat(self) -> None:
+        """Tell the others that this daemon lives; a row that was reaped meanwhile is entered anew."""
+        daemon = self.tables.daemon
+        async with self._database.write("beat") as connection:
+            result = await connection.execute(
+                daemon.update().where(daemon.c.id == self.daemon_id).values(beat_at=self.now)
+            )
+        if result.rowcount == 0:
+            await self.register(self.spool_id)
+
+    async def cancellations(self) -> tuple[list[int], list[Job]]:
+        """Return the ids of this daemon's running jobs whose end is asked for, and end those that wait again.
+
+        A running job may have been put back in the queue between the wish and its fulfilment.
+        """
+        table = self.tables.job
+        asked = table.c.cancelled_by.is_not(None)
+        running = sa.select(table.c.id).where(table.c.state == "running", table.c.lease_daemon == self.daemon_id, asked)
+        async with self._database.write() as connection:
+            ids = list((await connection.execute(running)).scalars())
+            rows = await connection.execute(
+                table.update()
+                .where(table.c.state == "queued", asked)
+                .values(state="cancelled", reason="cancelled by " + table.c.cancelled_by, finished_at=self.now)
+                .returning(*table.c)
+            )
+            ended = [job_from_row(row) for row in rows.mappings()]
+            for job in ended:
+                await self.event(connection, job.id, "cancelled", job.attempt, job.reason)
+        return ids, ended
+
+    async def reap(self, *, known_dead: Sequence[str] = (), max_lost_leases: int) -> list[Job]:
+        """Give the jobs of dead daemons back and return those that this gave up for good; see `Reaper.reap`."""
+        return await self._leases.reap(known_dead=known_dead, max_lost_leases=max_lost_leases)
+
+    async def requeue(self, job: Job, *, delay_seconds: float, reason: str, give_back: bool = False) -> None:
+        """Put a running job back in the queue, due in `delay_seconds`.
+
+        `give_back` returns the attempt.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        table = self.tables.job
+        async with self._database.write() as connection:
+            result = await connection.execute(
+                self._held(job).values(
+                    state="queued",
+                    run_at=self.now + delay_seconds,
+                    reason=reason,
+                    attempt=table.c.attempt - int(give_back),
+                    lease_token=None,
+                    lease_daemon=None,
+                )
+            )
+            if result.rowcount != 1:
+                raise LeaseLostError
+            await self.event(connection, job.id, "queued", job.attempt, reason)
+
+    async def charge_crash(self, job: Job) -> Job:
+        """Charge the job's content with a worker that it has killed, and return the job with all its crashes.
+
+        The same content in another submission goes on counting: a file that kills workers gets no fresh account by
+        being handed in again, only one more try. What was loaded or judged in the end is not held against it.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        table = self.tables.job
+        same = sa.select(sa.func.max(table.c.crashes)).where(
+            table.c.sha256 == job.sha256, table.c.state.in_(("queued", "running", "dead"))
+        )
+        async with self._database.write() as connection:
+            crashes = int((await connection.execute(same)).scalar_one() or 0) + 1
+            result = await connection.execute(self._held(job).values(crashes=crashes))
+            if result.rowcount != 1:
+                raise LeaseLostError
+        return job.evolve(crashes=crashes)
+
+    # -- completion ----------------------------------------------------------------------------------
+
+    def _held(self, job: Job) -> sa.Update:
+        table = self.tables.job
+        return table.update().where(
+            table.c.id == job.id, table.c.lease_token == job.lease_token, table.c.state == "running"
+        )
+
+    async def lock(self, connection: AsyncConnection, job: Job) -> None:
+        """Lock the job's row for the rest of the transaction, before anything is loaded.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        if (await connection.execute(self._lock, _holding(job))).one_or_none() is None:
+            raise LeaseLostError
+
+    async def finish(self, connection: AsyncConnection, job: Job, outcome: Outcome) -> None:
+        """Write the one terminal state of a job, its counts and its error records, in the caller's transaction.
+
+        The lease token stays on the row: it shows whose completion this was when the reply to COMMIT is lost.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        values = {
+            **{f"rows_{name}": getattr(outcome.rows, name) for name in ROW_COLUMNS},
+            "state": outcome.state,
+            "reason": outcome.reason,
+            "errors_total": outcome.errors_total,
+            "seconds": dict(outcome.seconds),
+            "cpu_seconds": outcome.cpu_seconds,
+            "peak_rss_bytes": outcome.peak_rss_bytes,
+            "crashes": job.crashes,
+        }
+        asked = {**_holding(job), **given(values), "keeps_file": outcome.keeps_file}
+        if await self._finish.make(connection, asked, event=outcome.state, detail=outcome.reason) is None:
+            raise LeaseLostError
+        records = [
+            {"job_id": job.id, "number": number, "record": dict(record)}
+            for number, record in enumerate(outcome.records[:REJECTS_KEPT], start=1)
+        ]
+        if records:
+            await connection.execute(self.tables.reject.insert(), records)
+
+    async def finish_alone(self, job: Job, outcome: Outcome) -> None:
+        """Write the terminal state of a job that loads nothing, in a transaction of its own."""
+        async with self._database.write() as connection:
+            await self.finish(connection, job, outcome)
+
+    async def settle(self, job: Job) -> State | None:
+        """Say what became of a completion whose COMMIT got no reply: its terminal state, or None if it was undone.
+
+        Waits for a transaction that still holds the row, so the answer is final.
+        """
+        table = self.tables.job
+        async with self._database.write() as connection:
+            row = await connection.execute(
+                sa.select(table.c.state, table.c.lease_token).where(table.c.id == job.id).with_for_update()
+            )
+            state, token = row.one()
+        return state if token == job.lease_token and state in TERMINAL else None
+
+    async def note(self, job: Job, event: str) -> None:
+        """Tell how far a job has come, in a transaction of its own.
+
+        Raises:
+            LeaseLostError: the lease is not this daemon's any more.
+
+        """
+        async with self._database.write() as connection:
+            await self.lock(connection, job)
+            await self.event(connection, job.id, event, job.attempt, None)
+
+    async def event(
+        self, connection: AsyncConnection, job_id: int, event: str, attempt: int, detail: str | None
+    ) -> None:
+        """Note what happened to a job, in the transaction in which it happens and as late in it as possible.
+
+        Readers of the events wait for numbers that are missing: the time from here to the COMMIT is theirs.
+        """
+        await connection.execute(self._note, self._noted(job_id, event, attempt, detail))
+
+    def _noted(self, job_id: int, event: str, attempt: int, detail: str | None) -> dict[str, Any]:
+        return {"job_id": job_id, "event": event, "attempt": attempt, "daemon": self.daemon_id, "detail": detail}
+
+    async def __aenter__(self) -> Self:
+        """Return itself; `open` and `register` are called by the composition, which needs their results."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Give leases back and take the daemon's row away; if that fails, the lease runs out by itself."""
+        try:
+            await self.close()
+        except Exception as error:  # noqa: BLE001  # nothing may hide the reason of the shutdown
+            logger.warning("leases not given back", extra={"error": str(error).partition("\n")[0]})
+
+
+def _holding(job: Job) -> dict[str, Any]:
+    """Return the parameters by which a statement finds the row only while its lease is this daemon's."""
+    return {"held_job": job.id, "held_token": job.lease_token}

@@ -1,0 +1,99 @@
+"""The ledger lets go: of files that are kept no longer, and of jobs. Owns what is still referenced; removes no file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from ..database.database import Database
+    from .leases import Ledger
+
+BATCH: Final = 1000
+"""Jobs that one transaction lets go of: the others wait no longer than for that."""
+
+
+class Pruning:
+    """Each method is one transaction and returns what it let go of."""
+
+    def __init__(self, ledger: Ledger, database: Database) -> None:
+        self._ledger, self._database = ledger, database
+        self._job = ledger.tables.job
+
+    def _kept(self) -> sa.ColumnElement[bool]:
+        """Return the condition for jobs that have ended and whose file lies in this daemon's spool."""
+        job = self._job.c
+        return sa.and_(job.spool_id == self._ledger.spool_id, job.spool_key.is_not(None), job.finished_at.is_not(None))
+
+    async def forget_old_files(self, *, rejects_seconds: float, files_seconds: float) -> tuple[str, ...]:
+        """Let go of the files of jobs that ended so long ago, with rejected rows or given up; return their keys."""
+        job, now = self._job.c, self._ledger.now
+        with_rejects = job.state.in_(("partial", "rejected")) & (job.finished_at < now - rejects_seconds)
+        given_up = job.state.in_(("dead", "cancelled")) & (job.finished_at < now - files_seconds)
+        return await self._forget(sa.and_(self._kept(), with_rejects | given_up))
+
+    async def forget_files_beyond(self, max_bytes: int) -> tuple[str, ...]:
+        """Let go of the files that ended first, until the workbooks kept have at most so many bytes together."""
+        job = self._job.c
+        newer = sa.func.sum(job.size_bytes).over(order_by=(job.finished_at.desc(), job.id.desc()))
+        sums = sa.select(job.id, newer.label("bytes")).where(self._kept()).subquery()
+        return await self._forget(job.id.in_(sa.select(sums.c.id).where(sums.c.bytes > max_bytes)))
+
+    async def _forget(self, which: sa.ColumnElement[bool]) -> tuple[str, ...]:
+        job = self._job.c
+        async with self._database.write() as connection:
+            rows = (await connection.execute(sa.select(job.id, job.spool_key).where(which))).all()
+            for start in range(0, len(rows), BATCH):
+                ids = [row.id for row in rows[start : start + BATCH]]
+                # A job that was put back in the queue since it was looked at needs its file.
+                still = sa.and_(job.id.in_(ids), self._kept())
+                await connection.execute(self._job.update().where(still).values(spool_key=None))
+            forgotten = await self._without_file(connection, [row.id for row in rows])
+        return tuple(row.spool_key for row in rows if row.id in forgotten)
+
+    async def _without_file(self, connection: AsyncConnection, ids: list[int]) -> set[int]:
+        job = self._job.c
+        found: set[int] = set()
+        for start in range(0, len(ids), BATCH):
+            part = sa.select(job.id).where(job.id.in_(ids[start : start + BATCH]), job.spool_key.is_(None))
+            found |= set((await connection.execute(part)).scalars())
+        return found
+
+    async def forget_jobs(self, older_than_seconds: float) -> int:
+        """Remove up to `BATCH` jobs that ended so long ago, with their events and error records; return how many.
+
+        A job stays while its file is kept, and while another names it as the first of its content or as the one
+        whose rows it corrects. That a content was loaded is remembered: handed in again it is a duplicate still.
+        """
+        job = self._job.c
+        other = self._job.alias("other")
+        named = sa.exists().where(sa.or_(other.c.first_job == job.id, other.c.fixes_job == job.id))
+        old = (
+            sa.select(job.id)
+            .where(job.finished_at < self._ledger.now - older_than_seconds, job.spool_key.is_(None), ~named)
+            .order_by(job.finished_at)
+            .limit(BATCH)
+            .with_for_update(skip_locked=True)
+        )
+        async with self._database.write() as connection:
+            ids = list((await connection.execute(old)).scalars())
+            if ids:
+                await self._remember(connection, ids)
+                await connection.execute(self._job.delete().where(job.id.in_(ids)))
+        return len(ids)
+
+    async def _remember(self, connection: AsyncConnection, ids: list[int]) -> None:
+        job, memory = self._job.c, self._ledger.tables.loaded_content
+        loaded = sa.select(job.dataset, job.sha256, job.spec_version, job.id).where(
+            job.id.in_(ids), job.state.in_(("loaded", "partial"))
+        )
+        rows = [dict(row) | {"job_id": row["id"]} for row in (await connection.execute(loaded)).mappings()]
+        for row in rows:
+            del row["id"]
+        if rows:
+            insert = postgresql.insert(memory) if self._database.dialect == "postgresql" else sqlite.insert(memory)
+            await connection.execute(insert.on_conflict_do_nothing(), rows)

@@ -1,0 +1,258 @@
+"""Reading the job ledger: lists, single jobs and counts. Writes nothing; the ledger does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from .jobs import ERRORS_SHOWN, TERMINAL, Job, RowCounts, State
+from .tables import build_tables
+
+if TYPE_CHECKING:
+    from ..database.database import Database
+
+ROW_COLUMNS = tuple(RowCounts.__slots__)
+
+SCANNED: Final = 5_000
+"""Jobs looked through for one page of a filter that no index answers."""
+
+Condition = Callable[[Any], sa.ColumnElement[bool]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFilter:
+    """Which jobs to list; `text` is a part of the file's name, in whichever case."""
+
+    state: State | None = None
+    dataset: str | None = None
+    submitter: str | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPage:
+    """Some jobs, newest first, and the id below which the next page begins; None if there is no other."""
+
+    jobs: tuple[Job, ...]
+    next_before: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacklogSnapshot:
+    """What waits or runs, and what was given up."""
+
+    jobs: int = 0
+    bytes: int = 0
+    oldest_at: float | None = None
+    dead_jobs: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """Something that happened to a job, with what a listener wants to know of the job."""
+
+    id: int
+    job_id: int
+    at: float
+    event: str
+    attempt: int
+    detail: str | None
+    dataset: str
+    file: str
+    submitter: str | None
+
+
+class JobQueries:
+    """Questions to the ledger, each one read transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.tables = build_tables(database.dialect)
+        self._backlog = BacklogSnapshot()
+
+    async def job(self, job_id: int) -> Job | None:
+        """Return one job with its first error records, None if there is none of that number."""
+        table, reject = self.tables.job, self.tables.reject
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(table).where(table.c.id == job_id))).mappings().one_or_none()
+            if row is None:
+                return None
+            records = await connection.execute(
+                sa.select(reject.c.record)
+                .where(reject.c.job_id == job_id)
+                .order_by(reject.c.number)
+                .limit(ERRORS_SHOWN)
+            )
+            return job_from_row(row).evolve(errors=tuple(records.scalars()))
+
+    async def page(self, where: JobFilter, *, limit: int, before: int | None = None) -> JobPage:
+        """Return up to `limit` jobs that pass the filter, newest first, those below the id `before` only.
+
+        What no index answers is looked for among the `SCANNED` newest jobs that the index gives, so that a page
+        costs the same however rare the matches are: it may be short, even empty, and still have a successor.
+        """
+        table = self.tables.job
+        indexed, scanned = self._conditions(where)
+        if before is not None:
+            indexed.append(table.c.id < before)
+        window = sa.select(table).where(*indexed).order_by(table.c.id.desc())
+        async with self._database.read() as connection:
+            if not scanned:
+                rows = (await connection.execute(window.limit(limit + 1))).mappings().all()
+                return _page(rows, limit, None)
+            seen = window.limit(SCANNED).subquery()
+            statement = sa.select(seen).where(*(condition(seen.c) for condition in scanned))
+            rows = (await connection.execute(statement.order_by(seen.c.id.desc()).limit(limit + 1))).mappings().all()
+            if len(rows) > limit:
+                return _page(rows, limit, None)
+            ids = window.with_only_columns(table.c.id).limit(SCANNED).subquery()
+            last, count = (await connection.execute(sa.select(sa.func.min(ids.c.id), sa.func.count()))).one()
+            return _page(rows, limit, last if count == SCANNED else None)
+
+    def _conditions(self, where: JobFilter) -> tuple[list[sa.ColumnElement[bool]], list[Condition]]:
+        """Split a filter into what an index answers together with the order by id, and what is looked for by row."""
+        job = self.tables.job.c
+        equal = {
+            name: value
+            for name, value in (("submitter", where.submitter), ("dataset", where.dataset), ("state", where.state))
+            if value is not None
+        }
+        # There are indexes on (submitter, id), (state, id), (dataset, id) and (dataset, state, id).
+        in_index = ("submitter",) if "submitter" in equal else ("dataset", "state")
+        indexed = [job[name] == value for name, value in equal.items() if name in in_index]
+        scanned: list[Condition] = [
+            partial(_equals, name, value) for name, value in equal.items() if name not in in_index
+        ]
+        if where.text:
+            scanned.append(partial(_contains, where.text))
+        return indexed, scanned
+
+    async def by_origin(self, paths: Sequence[str]) -> list[Job]:
+        """Return the jobs that files of watched folders became, in the order of their numbers."""
+        table = self.tables.job
+        statement = sa.select(table).where(table.c.origin.in_(paths)).order_by(table.c.id)
+        async with self._database.read() as connection:
+            return [job_from_row(row) for row in (await connection.execute(statement)).mappings()]
+
+    async def ended(self, ids: Sequence[int]) -> list[Job]:
+        """Return those of the jobs that have reached their terminal state."""
+        table = self.tables.job
+        statement = sa.select(table).where(table.c.id.in_(ids), table.c.state.in_(TERMINAL))
+        async with self._database.read() as connection:
+            return [job_from_row(row) for row in (await connection.execute(statement)).mappings()]
+
+    async def records(self, job_id: int, *, limit: int, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
+        """Return up to `limit` error records of a job with their numbers, those above the number `after` only."""
+        reject = self.tables.reject
+        statement = sa.select(reject.c.number, reject.c.record).where(
+            reject.c.job_id == job_id, reject.c.number > after
+        )
+        async with self._database.read() as connection:
+            rows = await connection.execute(statement.order_by(reject.c.number).limit(limit))
+            return [(row.number, row.record) for row in rows]
+
+    async def by_key(self, submitter: str, key: str) -> Job | None:
+        """Return the job that was handed in under an idempotency key."""
+        table = self.tables.job
+        statement = sa.select(table).where(table.c.submitter == submitter, table.c.idempotency_key == key)
+        async with self._database.read() as connection:
+            row = (await connection.execute(statement)).mappings().one_or_none()
+            return None if row is None else job_from_row(row)
+
+    async def events(self, job_id: int) -> list[dict[str, Any]]:
+        """Return what happened to a job, oldest first."""
+        event = self.tables.event
+        statement = sa.select(event.c.at, event.c.event, event.c.attempt, event.c.detail)
+        async with self._database.read() as connection:
+            rows = await connection.execute(statement.where(event.c.job_id == job_id).order_by(event.c.id))
+            return [dict(row) for row in rows.mappings()]
+
+    async def last_event_id(self) -> int:
+        """Return the number of the newest event, 0 if there is none."""
+        async with self._database.read() as connection:
+            found = await connection.execute(sa.select(sa.func.max(self.tables.event.c.id)))
+            return int(found.scalar_one() or 0)
+
+    async def events_after(self, after: int, *, limit: int, until: int | None = None) -> list[JobEvent]:
+        """Return up to `limit` events of all jobs above the number `after`, in order, up to `until` with it."""
+        event, job = self.tables.event.c, self.tables.job.c
+        names = (event.id, event.job_id, event.at, event.event, event.attempt, event.detail)
+        statement = (
+            sa.select(*names, job.dataset, job.file, job.submitter)
+            .join_from(self.tables.event, self.tables.job, event.job_id == job.id)
+            .where(event.id > after)
+            .order_by(event.id)
+            .limit(limit)
+        )
+        if until is not None:
+            statement = statement.where(event.id <= until)
+        async with self._database.read() as connection:
+            return [JobEvent(**row) for row in (await connection.execute(statement)).mappings()]
+
+    async def last_successes(self, datasets: Iterable[str]) -> dict[str, float]:
+        """Return when each of the datasets last loaded, in seconds since the epoch: freshness survives a restart."""
+        table = self.tables.job
+        # Literals, by which PostgreSQL sees that the index of successes has what is asked for.
+        success = table.c.state.in_([sa.literal_column("'loaded'"), sa.literal_column("'partial'")])
+        found: dict[str, float] = {}
+        async with self._database.read() as connection:
+            for dataset in datasets:
+                statement = sa.select(sa.func.max(table.c.finished_at)).where(table.c.dataset == dataset, success)
+                at = (await connection.execute(statement)).scalar_one()
+                if at is not None:
+                    found[dataset] = at
+        return found
+
+    async def spool_keys(self, spool_id: str) -> set[str]:
+        """Return the keys of a spool's folders that are still needed.
+
+        Unfinished jobs need theirs, dead ones for a retry, and those with rejected rows for handing these back.
+        """
+        table = self.tables.job
+        statement = sa.select(table.c.spool_key).where(table.c.spool_id == spool_id, table.c.spool_key.is_not(None))
+        async with self._database.read() as connection:
+            return set((await connection.execute(statement)).scalars())
+
+    async def refresh_backlog(self) -> None:
+        """Count what waits, for `backlog()`."""
+        table = self.tables.job
+        waiting = table.c.state.in_(("queued", "running"))
+        statement = sa.select(
+            sa.func.count().filter(waiting),
+            sa.func.coalesce(sa.func.sum(table.c.size_bytes).filter(waiting), 0),
+            sa.func.min(table.c.created_at).filter(waiting),
+            sa.func.count().filter(table.c.state == "dead"),
+        ).where(table.c.state.in_(("queued", "running", "dead")))
+        async with self._database.read() as connection:
+            jobs, size, oldest_at, dead = (await connection.execute(statement)).one()
+        self._backlog = BacklogSnapshot(jobs=jobs, bytes=int(size), oldest_at=oldest_at, dead_jobs=dead)
+
+    def backlog(self) -> BacklogSnapshot:
+        """Return the counts of the last refresh; safe to call from any thread."""
+        return self._backlog
+
+
+def _page(rows: Sequence[Any], limit: int, last_seen: int | None) -> JobPage:
+    jobs = tuple(job_from_row(row) for row in rows[:limit])
+    return JobPage(jobs=jobs, next_before=jobs[-1].id if len(rows) > limit else last_seen)
+
+
+def _equals(name: str, value: str, columns: Any) -> sa.ColumnElement[bool]:
+    condition: sa.ColumnElement[bool] = columns[name] == value
+    return condition
+
+
+def _contains(text: str, columns: Any) -> sa.ColumnElement[bool]:
+    return sa.func.lower(columns.file).contains(text.lower(), autoescape=True)
+
+
+def job_from_row(row: Any) -> Job:
+    """Return the job of one row of the job table, without its error records."""
+    names = set(Job.__slots__) & set(row.keys())
+    fields = {name: row[name] for name in names}
+    rows = RowCounts(**{name: row[f"rows_{name}"] for name in ROW_COLUMNS})
+    return Job(**fields, rows=rows)

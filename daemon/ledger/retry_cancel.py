@@ -1,0 +1,118 @@
+"""What people do to a job: retry and cancel. Owns which states allow it; the ledger's tables keep it fenced."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import IntegrityError
+
+from ..errors import HeadgateError
+from .jobs import Job, Outcome, State
+from .queries import job_from_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from ..database.database import Database
+    from .leases import Ledger
+
+RETRIED: tuple[State, ...] = ("dead", "cancelled")
+"""States after which the same file may be tried again; the others are final by what is in the file."""
+
+
+class NotPossibleError(HeadgateError):
+    """The job's state does not allow it; the message says what does."""
+
+
+class RetryCancel:
+    """Retries and cancels jobs, each in one transaction.
+
+    `wake` is called when there may be a job to claim, `kill` with a job whose run here must end, `tell` with the
+    outcome of one that is over.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        database: Database,
+        wake: Callable[[], None],
+        kill: Callable[[int], None],
+        tell: Callable[[Job, Outcome], None],
+    ) -> None:
+        self._ledger, self._database = ledger, database
+        self._wake, self._kill, self._tell = wake, kill, tell
+        self._table = ledger.tables.job
+
+    async def retry(self, job: Job, *, by: str) -> Job:
+        """Put a job that was given up or cancelled back in the queue, with all its attempts.
+
+        Raises:
+            NotPossibleError: another state, the file is kept no longer, or its content has another job by now.
+
+        """
+        if job.state not in RETRIED:
+            raise NotPossibleError(f"job {job.id} is {job.state}; only {' and '.join(RETRIED)} jobs are retried")
+        ledger = self._ledger
+        values = {
+            "state": "queued",
+            "reason": None,
+            "attempt": 0,
+            "crashes": 0,
+            "lost_leases": 0,
+            "lease_token": None,
+            "lease_daemon": None,
+            "cancelled_by": None,
+            "errors_total": 0,
+            "run_at": ledger.now,
+            "started_at": None,
+            "finished_at": None,
+        }
+        try:
+            async with self._database.write() as connection:
+                if job.spool_key is None or not await ledger.spool_is_served(connection, job.spool_id):
+                    raise NotPossibleError(f"the file of job {job.id} is not kept any more; submit it again")
+                if await ledger.loaded_before(connection, job) is not None:
+                    raise NotPossibleError(f"the content of job {job.id} was loaded by another job")
+                row = await self._update(connection, job, RETRIED, values)
+                if row is None:
+                    raise NotPossibleError(f"job {job.id} has changed meanwhile; look at it again")
+                reject = ledger.tables.reject
+                await connection.execute(reject.delete().where(reject.c.job_id == job.id))
+                await ledger.event(connection, job.id, "retried", 0, f"by {by}")
+        except IntegrityError as error:
+            raise NotPossibleError(f"the content of job {job.id} has another job by now") from error
+        self._wake()
+        return row
+
+    async def cancel(self, job: Job, *, by: str) -> Job:
+        """End a waiting job at once; ask the daemon that runs it to end a running one.
+
+        Raises:
+            NotPossibleError: the job has ended.
+
+        """
+        ledger = self._ledger
+        over = {"state": "cancelled", "reason": f"cancelled by {by}", "cancelled_by": by, "finished_at": ledger.now}
+        async with self._database.write() as connection:
+            found = await self._update(connection, job, ("queued",), over)
+            found = found or await self._update(connection, job, ("running",), {"cancelled_by": by})
+            if found is None:
+                raise NotPossibleError(f"job {job.id} has ended; nothing is left to cancel")
+            event = "cancelled" if found.finished else "cancel_requested"
+            await ledger.event(connection, job.id, event, found.attempt, f"by {by}")
+        if found.finished:
+            self._tell(found, Outcome(state="cancelled", reason=found.reason))
+        else:
+            self._kill(found.id)
+        return found
+
+    async def _update(
+        self, connection: AsyncConnection, job: Job, states: Collection[str], values: Mapping[str, object]
+    ) -> Job | None:
+        table = self._table
+        statement = table.update().where(table.c.id == job.id, table.c.state.in_(states)).values(values)
+        row = (await connection.execute(statement.returning(*table.c))).mappings().one_or_none()
+        return None if row is None else job_from_row(row)

@@ -1,0 +1,1 @@
+"""Components, signals, logs and the watch over the loop."""

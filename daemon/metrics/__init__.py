@@ -1,0 +1,1 @@
+"""Every metric: definitions, values, collectors, the catalogue."""

@@ -1,0 +1,64 @@
+"""The metrics of the executors: what each is called, and its numbers from a frozen snapshot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..executors.stats import OUTCOMES, RESIDENT_BYTES, RESTART_REASONS, SECONDS
+from .definitions import Definitions, Measured, counter, define, gauge, histogram
+
+if TYPE_CHECKING:
+    from ..executors.executors import ExecutorStats
+
+POOLS: Final = ("cpu", "io")
+KINDS: Final = "what the task is for, at most 8"
+
+DEFINITIONS: Final[Definitions] = define(
+    gauge("executor_workers", "Workers by state.", pool=POOLS, state=("busy", "idle")),
+    gauge("executor_workers_max", "Workers at most.", pool=POOLS),
+    gauge("executor_queued", "Tasks that wait.", pool=POOLS),
+    gauge("executor_queue_limit", "Tasks that may wait.", pool=POOLS),
+    gauge(
+        "executor_oldest_queued_timestamp_seconds",
+        "Since when the task that waits longest has waited; 0 if none waits.",
+        pool=POOLS,
+    ),
+    counter("executor_busy_seconds_total", "Worker seconds spent on tasks, those in flight included.", pool=POOLS),
+    counter("executor_tasks_total", "Tasks ended, by outcome.", pool=POOLS, kind=KINDS, outcome=OUTCOMES),
+    counter(
+        "executor_worker_restarts_total",
+        "Workers that were ended or lost, by reason; threads are not.",
+        pool=("cpu",),
+        reason=RESTART_REASONS,
+    ),
+    histogram("executor_queue_wait_seconds", "Time tasks waited for a worker.", SECONDS, pool=POOLS),
+    histogram("executor_task_duration_seconds", "Time tasks ran.", SECONDS, pool=POOLS, kind=KINDS),
+    histogram(
+        "executor_worker_peak_resident_bytes",
+        "The most memory a worker held during a task.",
+        RESIDENT_BYTES,
+        pool=("cpu",),
+    ),
+)
+
+
+def executor_metrics(stats: ExecutorStats) -> Measured:
+    """Return the numbers of both pools."""
+    pools = (stats.cpu, stats.io)
+    busy = {(pool.pool, "busy"): pool.workers_busy for pool in pools}
+    idle = {(pool.pool, "idle"): pool.workers_idle for pool in pools}
+    return {
+        "executor_workers": {**busy, **idle},
+        "executor_workers_max": {(pool.pool,): pool.workers_max for pool in pools},
+        "executor_queued": {(pool.pool,): pool.queued for pool in pools},
+        "executor_queue_limit": {(pool.pool,): pool.queue_limit for pool in pools},
+        "executor_oldest_queued_timestamp_seconds": {(pool.pool,): pool.oldest_queued_at or 0.0 for pool in pools},
+        "executor_busy_seconds_total": {(pool.pool,): pool.busy_seconds_total for pool in pools},
+        "executor_tasks_total": {(pool.pool, *key): count for pool in pools for key, count in pool.tasks.items()},
+        "executor_worker_restarts_total": {("cpu", reason): count for reason, count in stats.cpu.restarts.items()},
+        "executor_queue_wait_seconds": {(pool.pool,): pool.queue_wait for pool in pools},
+        "executor_task_duration_seconds": {
+            (pool.pool, kind): snapshot for pool in pools for kind, snapshot in pool.task_duration.items()
+        },
+        "executor_worker_peak_resident_bytes": {("cpu",): stats.cpu.peak_resident},
+    }

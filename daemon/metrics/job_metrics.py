@@ -1,0 +1,202 @@
+"""Every metric that an event changes, one definition each; what can be read at scrape is in collectors."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.registry import Collector
+
+from ingest.errors import CATALOGUE
+
+from .. import __version__
+from ..histogram import Histogram
+from ..ledger.jobs import TERMINAL, UNMATCHED, RowCounts
+from .definitions import Definitions, counter, define, families, gauge, histogram
+from .values import MetricValues
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+OTHER: Final = "_other"
+DATASETS_MAX: Final = 50
+"""Names that get series of their own; a mistake in a configuration must not make thousands."""
+
+RESULTS: Final = tuple(RowCounts.__slots__)
+STAGES: Final = ("receive", "sniff", "read", "validate", "spool", "load", "commit")
+STAGE: Final = "ingest_stage_seconds"
+STAGE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+RETRY_REASONS: Final = ("transient", "worker_crash", "pool_busy")
+RARE_CODES: Final = frozenset(
+    {
+        "file.unstable",
+        "file.corrupt_xml",
+        "file.encoding_ambiguous",
+        "file.spec_ambiguous",
+        "sheet.ambiguous",
+        "sheet.hidden_only",
+        "table.reconcile_mismatch",
+        "table.transform_failed",
+        "row.extra_cells",
+    }
+)
+"""Codes counted as `_other`, so that the label keeps to 40 values; the job itself names each."""
+REJECT_CODES: Final = tuple(
+    code for code, entry in CATALOGUE.items() if entry.severity == "error" and code not in RARE_CODES
+)
+
+
+DATASET: Final = "a configured dataset (the first 50), _unmatched, _other"
+
+DEFINITIONS: Final[Definitions] = define(
+    counter("ingest_jobs_total", "Jobs ended, by outcome.", dataset=DATASET, outcome=TERMINAL),
+    counter(
+        "ingest_rows_total",
+        "Physical data rows by what became of them; read is the sum of the others.",
+        dataset=DATASET,
+        result=RESULTS,
+    ),
+    counter("ingest_rejects_total", "Errors found in workbooks, by code.", code=(*REJECT_CODES, OTHER)),
+    counter("ingest_bytes_total", "Bytes of workbooks whose jobs ended.", dataset=DATASET),
+    counter("ingest_retries_total", "JobRunner that failed and are repeated.", reason=RETRY_REASONS),
+    histogram(STAGE, "Time a job spent in each stage.", STAGE_SECONDS, stage=STAGES),
+    gauge("dataset_last_success_timestamp_seconds", "When the dataset was last loaded; 0 if never.", dataset=DATASET),
+    gauge(
+        "dataset_last_attempt_timestamp_seconds",
+        "When a job of the dataset was last begun; 0 if never.",
+        dataset=DATASET,
+    ),
+    gauge(
+        "dataset_freshness_target_seconds",
+        "How old the last load of the dataset may be; 0 if it may be of any age.",
+        dataset=DATASET,
+    ),
+    counter(
+        "label_overflow_total", "Label values beyond the allowed number, counted under _other.", label=("dataset",)
+    ),
+    gauge(
+        "threshold_ratio", "Use of a resource from which on operators want to know.", resource=("cpu", "memory", "disk")
+    ),
+    gauge("build_info", "Always 1; the labels say what runs.", version="Headgate's", python="the interpreter's"),
+    gauge("config_last_reload_successful", "1 if the last configuration was taken."),
+    gauge("config_last_reload_success_timestamp_seconds", "When a configuration was last taken."),
+)
+
+
+class Metrics(Collector):
+    """Counters and gauges in a registry of their own; every label combination is there at 0 from the start."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._datasets: set[str] = set()
+        self._loaded_at: dict[str, float] = {}
+        self._values = {name: MetricValues(definition) for name, definition in DEFINITIONS.items() if name != STAGE}
+        self._jobs = self._values["ingest_jobs_total"]
+        self._rows = self._values["ingest_rows_total"]
+        self._rejects = self._values["ingest_rejects_total"]
+        self._bytes = self._values["ingest_bytes_total"]
+        self._retries = self._values["ingest_retries_total"]
+        self._stages = {stage: Histogram(STAGE_SECONDS) for stage in STAGES}
+        self._last_success = self._values["dataset_last_success_timestamp_seconds"]
+        self._last_attempt = self._values["dataset_last_attempt_timestamp_seconds"]
+        self._target = self._values["dataset_freshness_target_seconds"]
+        self._overflow = self._values["label_overflow_total"]
+        self._threshold = self._values["threshold_ratio"]
+        self._reload_ok = self._values["config_last_reload_successful"]
+        self._reload_at = self._values["config_last_reload_success_timestamp_seconds"]
+        self._values["build_info"].set(1, __version__, platform.python_version())
+        self.set_datasets({})
+        self.registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what has been counted until now; called by the exporter's thread."""
+        stages = {(stage,): histogram.snapshot() for stage, histogram in self._stages.items()}
+        all_values = {name: values.snapshot() for name, values in self._values.items()}
+        return families(DEFINITIONS, {**all_values, STAGE: stages})
+
+    # -- what happened -------------------------------------------------------------------------------
+
+    def set_datasets(self, targets: Mapping[str, float | None]) -> None:
+        """Make the series of the configured datasets, at 0; beyond `DATASETS_MAX` they share `_other`.
+
+        `targets` says for each dataset how old its last load may be, in seconds; None for any age.
+        """
+        self._datasets |= {*list(targets)[:DATASETS_MAX], UNMATCHED}
+        for name in [*sorted(self._datasets), OTHER]:
+            self._target.set(targets.get(name) or 0.0, name)
+            for outcome in TERMINAL:
+                self._jobs.prepare(name, outcome)
+            for result in RESULTS:
+                self._rows.prepare(name, result)
+            for values in (self._bytes, self._last_success, self._last_attempt):
+                values.prepare(name)
+
+    def _dataset(self, name: str) -> str:
+        if name in self._datasets:
+            return name
+        self._overflow.add(1, "dataset")
+        return OTHER
+
+    def job_finished(
+        self,
+        *,
+        dataset: str,
+        outcome: str,
+        rows: Mapping[str, int],
+        codes: Mapping[str, int],
+        size_bytes: int,
+        stage_seconds: Mapping[str, float],
+    ) -> None:
+        """Count the one outcome of a job."""
+        name = self._dataset(dataset)
+        self._jobs.add(1, name, outcome)
+        self._bytes.add(size_bytes, name)
+        for result, count in rows.items():
+            self._rows.add(count, name, result)
+        for code, count in codes.items():
+            self._count_code(code, count)
+        for stage, seconds in stage_seconds.items():
+            self.stage(stage, seconds)
+        if outcome in {"loaded", "partial"}:
+            self.loaded_at(name, time.time())
+
+    def _count_code(self, code: str, count: int) -> None:
+        if code in CATALOGUE and CATALOGUE[code].severity != "error":
+            return
+        self._rejects.add(count, code if code in REJECT_CODES else OTHER)
+
+    def stage(self, stage: str, seconds: float) -> None:
+        """Observe a stage, one of `STAGES`; some come before there is a job, such as `receive`."""
+        self._stages[stage].observe(seconds)
+
+    def job_retried(self, reason: str) -> None:
+        """Count a failed attempt that is repeated; `reason` is one of `RETRY_REASONS`."""
+        self._retries.add(1, reason)
+
+    def attempt(self, dataset: str, at: float) -> None:
+        """Note when a job of a dataset was begun, in seconds since the epoch."""
+        self._last_attempt.set(at, self._dataset(dataset))
+
+    def loaded_at(self, dataset: str, at: float) -> None:
+        """Note a success, also of an earlier process or another daemon; one older than is known changes nothing."""
+        if dataset in {*self._datasets, OTHER} and at > self._loaded_at.get(dataset, 0.0):
+            self._loaded_at[dataset] = at
+            self._last_success.set(at, dataset)
+
+    def set_thresholds(self, *, cpu: float, memory: float, disk: float) -> None:
+        """Export the operators' thresholds as ratios, so that rules copy no configuration."""
+        self._threshold.set(cpu, "cpu")
+        self._threshold.set(memory, "memory")
+        self._threshold.set(disk, "disk")
+
+    def configuration_taken(self) -> None:
+        """Note that a configuration was read and is in force."""
+        self._reload_ok.set(1)
+        self._reload_at.set(time.time())
+
+    def configuration_refused(self) -> None:
+        """Note that a configuration could not be taken; the one before stays in force."""
+        self._reload_ok.set(0)

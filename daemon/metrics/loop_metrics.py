@@ -1,0 +1,47 @@
+"""The metrics of the main loop and of what waits in the ledger and the spool, from frozen snapshots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..lifecycle.loop_watch import LAG_SECONDS
+from .definitions import Definitions, Measured, counter, define, gauge, histogram
+
+if TYPE_CHECKING:
+    from ..ledger.queries import BacklogSnapshot
+    from ..lifecycle.loop_watch import LoopStats
+
+DEFINITIONS: Final[Definitions] = define(
+    histogram("loop_lag_seconds", "How late the main loop woke up.", LAG_SECONDS),
+    gauge("loop_tasks", "Tasks on the main loop."),
+    gauge("loop_heartbeat_timestamp_seconds", "When the main loop last woke up."),
+    gauge("loop_stall_limit_seconds", "How long the main loop may hang before /-/healthy fails."),
+    counter("loop_slow_callbacks_total", "Times the main loop was held up noticeably."),
+)
+BACKLOG_DEFINITIONS: Final[Definitions] = define(
+    gauge("backlog_jobs", "Jobs queued or running."),
+    gauge("backlog_bytes", "Bytes of their workbooks."),
+    gauge("backlog_oldest_timestamp_seconds", "When the oldest of them came; 0 if none waits."),
+    gauge("dead_jobs", "Jobs given up, waiting for a person."),
+)
+
+
+def loop_metrics(stats: LoopStats, stall_limit_seconds: float) -> Measured:
+    """Return the main loop's pulse."""
+    return {
+        "loop_lag_seconds": {(): stats.lag},
+        "loop_tasks": {(): stats.tasks},
+        "loop_heartbeat_timestamp_seconds": {(): stats.heartbeat_at},
+        "loop_stall_limit_seconds": {(): stall_limit_seconds},
+        "loop_slow_callbacks_total": {(): stats.slow_callbacks_total},
+    }
+
+
+def backlog_metrics(backlog: BacklogSnapshot) -> Measured:
+    """Return what waits in the ledger."""
+    return {
+        "backlog_jobs": {(): backlog.jobs},
+        "backlog_bytes": {(): backlog.bytes},
+        "backlog_oldest_timestamp_seconds": {(): backlog.oldest_at or 0.0},
+        "dead_jobs": {(): backlog.dead_jobs},
+    }

@@ -1,0 +1,1 @@
+"""A job's way: claimed, parsed, loaded, told."""

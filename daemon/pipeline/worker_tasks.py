@@ -1,0 +1,53 @@
+"""What the daemon asks of its worker processes, by name only: importing this module imports no parsing library."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ingest.output.grid import SheetInfo
+    from ingest.output.report import Report
+    from ingest.spec.dataset import Dataset
+
+
+def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, source: str, job: int, threads: int) -> Report:
+    """Make the folder and run `ingest.parse.parse`; the import happens in the worker, where it was preloaded."""
+    from ingest.parallel import allow_threads
+    from ingest.parse import parse
+
+    allow_threads(threads)
+    out_dir.mkdir(mode=0o700, exist_ok=True)
+    return parse(path, dataset, out_dir, source, job)
+
+
+def list_sheets(path: Path) -> tuple[SheetInfo, ...]:
+    """Run `ingest.output.grid.read_sheets` in a worker."""
+    from ingest.output.grid import read_sheets
+
+    return read_sheets(path)
+
+
+def write_grid(path: Path, sheet: str | None, form: Literal["csv", "json"], out: Path) -> None:
+    """Run `ingest.output.grid.read_grid` in a worker and leave its text in the file `out`, UTF-8."""
+    from ingest.output.grid import read_grid
+
+    with out.open("w", encoding="utf-8", newline="") as text:
+        read_grid(path, sheet, text, form)
+
+
+def infer_dataset(path: Path, sheet: str | None) -> str:
+    """Run `ingest.infer.infer` in a worker."""
+    from ingest.infer import infer
+
+    return infer(path, sheet)
+
+
+def write_rejected_rows(
+    path: Path, dataset: Dataset, records: Path, source: str, out: Path, form: Literal["xlsx", "csv"]
+) -> int:
+    """Run `ingest.output.rejects_workbook.write_rejects` in a worker."""
+    from ingest.output.rejects_workbook import write_rejects
+
+    return write_rejects(path, dataset, records, source, out, form)

@@ -1,1 +1,0 @@
-"""The parts below the ledger and the pool of connections: tables, migrations, queries, watches."""

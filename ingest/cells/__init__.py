@@ -1,0 +1,1 @@
+"""What a cell can be: serials, number formats, display, error values."""

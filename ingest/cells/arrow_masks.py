@@ -1,0 +1,37 @@
+"""Masks over Arrow columns, as numpy arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def spread(values: pa.Array, where: NDArray[np.bool_]) -> pa.Array:
+    """Return an array as long as `where` that has the values, in order, at its true places and nulls elsewhere."""
+    if where.all():
+        return values
+    place = np.cumsum(where) - 1
+    return values.take(pa.array(place, mask=~where))
+
+
+def truth(mask: pa.BooleanArray) -> NDArray[np.bool_]:
+    """Return an Arrow mask as a NumPy one; null is false."""
+    known = mask.fill_null(False) if mask.null_count else mask  # noqa: FBT003
+    found: NDArray[np.bool_] = known.to_numpy(zero_copy_only=False)
+    return found
+
+
+def has_byte(texts: pa.LargeStringArray, wanted: bytes) -> bool:
+    """Say whether any of the bytes may be in any of the texts: a look at all of them at once, before a closer one."""
+    content = texts.buffers()[2]
+    if not len(texts) or content is None:
+        return False
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    found = np.zeros(256, np.bool_)
+    found[np.frombuffer(wanted, np.uint8)] = True
+    return bool(found[np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]].any())

@@ -1,0 +1,90 @@
+"""Excel's date serial numbers: owns the two epochs, the leap day that never was, and the rounding to milliseconds."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from .cells import Kind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+DAY_MS: Final = 86_400_000
+_EPOCH_1900: Final = -25_569
+"""1899-12-30 in days since 1970-01-01: right from serial 61 on."""
+_EPOCH_1904: Final = -24_107
+_FALSE_LEAP_DAY: Final = 60
+"""Serial of 1900-02-29, kept by Excel for Lotus 1-2-3; there was no such day."""
+MAX_SERIAL_1900: Final = 2_958_466
+"""The first serial beyond 9999-12-31."""
+_ISO_TIME: Final = re.compile(r"T?\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?")
+
+
+def serial_parts(
+    serials: NDArray[np.float64], *, date1904: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return of each serial the day (since 1970-01-01), the milliseconds of the day, and whether it is a date.
+
+    Excel shows no date for serials below 0 (below 1 in the 1900 system), for the false leap day, and from
+    year 10000 on.
+    """
+    limit = MAX_SERIAL_1900 - (1462 if date1904 else 0)
+    first = 0 if date1904 else 1
+    valid = (serials >= first) & (serials < limit)
+    milliseconds = np.rint(np.where(valid, serials, 1) * DAY_MS).astype(np.int64)
+    whole, rest = np.divmod(milliseconds, DAY_MS)
+    if date1904:
+        return whole + _EPOCH_1904, rest, valid & (whole < limit)
+    valid &= (whole != _FALSE_LEAP_DAY) & (whole < limit)
+    return whole + _EPOCH_1900 + (whole < _FALSE_LEAP_DAY), rest, valid
+
+
+def iso_kind_and_serial(text: str, *, date1904: bool) -> tuple[Kind, str]:
+    """Return the kind and the serial of an ISO 8601 date cell; a text that is none stays a text."""
+    try:
+        if _ISO_TIME.fullmatch(text):
+            return Kind.TIME, repr(_day_fraction(time.fromisoformat(text.lstrip("T").rstrip("Z"))))
+        moment = datetime.fromisoformat(text.rstrip("Z"))
+    except ValueError:
+        return Kind.TEXT, text
+    days = moment.toordinal() - date(1970, 1, 1).toordinal() - (_EPOCH_1904 if date1904 else _EPOCH_1900)
+    if not date1904 and days <= _FALSE_LEAP_DAY:
+        days -= 1
+    fraction = _day_fraction(moment.time())
+    return (Kind.DATETIME if "T" in text or " " in text else Kind.DATE), repr(days + fraction)
+
+
+def _day_fraction(moment: time) -> float:
+    seconds = moment.hour * 3600 + moment.minute * 60 + moment.second + moment.microsecond / 1e6
+    return seconds / 86_400
+
+
+def shown(kind: Kind, serial: float, *, date1904: bool) -> str:
+    """Return a date, a time or a duration in ISO form as its cell's format means it; a number that is none as such.
+
+    Durations are in the form `[h]:mm:ss`, as Excel shows them.
+    """
+    if kind == Kind.DURATION:
+        return _clock(round(serial * DAY_MS))
+    if 0 <= serial < 1 and (kind == Kind.TIME or not date1904):
+        return _clock(round(serial * DAY_MS) % DAY_MS, pad=2)
+    days, milliseconds, valid = serial_parts(np.array([serial]), date1904=date1904)
+    if valid[0]:
+        day = date.fromordinal(date(1970, 1, 1).toordinal() + int(days[0])).isoformat()
+        rest = int(milliseconds[0])
+    elif _FALSE_LEAP_DAY <= serial < _FALSE_LEAP_DAY + 1 and not date1904:
+        day, rest = "1900-02-29", round((serial - _FALSE_LEAP_DAY) * DAY_MS)
+    else:
+        return repr(float(serial)).removesuffix(".0")
+    return day if kind == Kind.DATE and not rest else f"{day}T{_clock(rest, pad=2)}"
+
+
+def _clock(milliseconds: int, *, pad: int = 1) -> str:
+    sign = "-" if milliseconds < 0 else ""
+    seconds, rest = divmod(abs(milliseconds), 1000)
+    text = f"{sign}{seconds // 3600:0{pad}d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{text}.{rest:03d}".rstrip("0") if rest else text

@@ -1,0 +1,128 @@
+"""The dataset's own function between check and load: a pandas DataFrame in, the same rows out."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from ..errors import FileRejectedError, rejected
+from .constraints import check_constraints
+from .converted import faulty
+from .validate import Checked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from ..spec.dataset import Dataset
+    from ..table.table import Table
+
+    Function = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def transformed(table: Table, checked: Checked, dataset: Dataset, name: str) -> Checked:
+    """Return the values as the function `name` ("module:function") makes them of the rows that are fine.
+
+    It gets a DataFrame of Arrow-backed columns, one for each field, indexed by sheet row, and returns one with the
+    same rows and fields; the values are held to the fields' types and constraints again.
+
+    Raises:
+        FileRejectedError: `table.transform_failed`, with the dataset, the function, and the row where it can be told.
+
+    """
+    call = _Call(dataset, name, table.sheet)
+    fine = np.flatnonzero(table.data & ~checked.rejected)
+    types = {field: values.type for field, values in checked.columns.items()}
+    arrow = pa.table({field: values.take(pa.array(fine)) for field, values in checked.columns.items()})
+    frame = arrow.to_pandas(types_mapper=pd.ArrowDtype)
+    frame.index = pd.Index(table.sheet_rows(fine), name="row")
+    result = call.run(frame)
+    place = np.full(table.rows, -1, np.int64)
+    place[fine] = np.arange(len(fine))
+    index = pa.array(place, mask=place < 0)
+    values = {field: call.column(result, field, kind).take(index) for field, kind in types.items()}
+    _check_again(call, table, dataset, values, fine)
+    return Checked(columns=values, faults=checked.faults, rejected=checked.rejected)
+
+
+def _check_again(
+    call: _Call, table: Table, dataset: Dataset, values: dict[str, pa.Array], fine: NDArray[np.int64]
+) -> None:
+    other = np.ones(table.rows, np.bool_)
+    other[fine] = False
+    for field in dataset.fields:
+        wrong = faulty(check_constraints(values[field.name], other, field), table.rows)
+        if field.name in dataset.primary_key:
+            wrong |= values[field.name].is_null().to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(wrong & ~other)
+        if len(rows):
+            row = int(table.sheet_rows(rows[:1])[0])
+            raise call.failed(f"it made a value of field {field.name} that the dataset does not allow", row)
+
+
+class _Call:
+    """One function of one dataset, and how its failures are told."""
+
+    def __init__(self, dataset: Dataset, name: str, sheet: str | None) -> None:
+        self._dataset, self._name, self._sheet = dataset, name, sheet
+        module, _, function = name.partition(":")
+        try:
+            self._function: Function = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError) as error:
+            raise self.failed(f"it cannot be imported: {error}; put its module on PYTHONPATH") from error
+
+    def run(self, frame: pd.DataFrame) -> pd.DataFrame:
+        try:
+            result = self._function(frame.copy())
+        except MemoryError:
+            raise
+        except Exception as error:
+            row = None if frame.empty else self._failing_row(frame)
+            raise self.failed(f"it raised {type(error).__name__}: {error}", row) from error
+        if not isinstance(result, pd.DataFrame):
+            raise self.failed(f"it returned a {type(result).__name__}, not a DataFrame")
+        if not result.index.equals(frame.index):
+            raise self.failed(f"it returned {len(result)} rows with another index than the {len(frame)} rows it got")
+        if missing := [name for name in frame.columns if name not in result.columns]:
+            raise self.failed(f"it returned no column {', '.join(missing)}")
+        return result
+
+    def _failing_row(self, frame: pd.DataFrame) -> int | None:
+        """Halve the rows as long as one half fails alone; a failure that needs several rows has no row."""
+        while len(frame) > 1:
+            middle = len(frame) // 2
+            halves = (frame.iloc[:middle], frame.iloc[middle:])
+            failing = next((half for half in halves if self._fails(half)), None)
+            if failing is None:
+                return None
+            frame = failing
+        return int(frame.index[0])
+
+    def _fails(self, frame: pd.DataFrame) -> bool:
+        try:
+            self._function(frame.copy())
+        except Exception:  # noqa: BLE001  # any failure tells that it lies in these rows
+            return True
+        return False
+
+    def column(self, frame: pd.DataFrame, field: str, kind: pa.DataType) -> pa.Array:
+        series: Any = frame[field]
+        try:
+            found = pa.Array.from_pandas(series, type=kind)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+            found = None
+        try:
+            found = pa.Array.from_pandas(series).cast(kind) if found is None else found
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            raise self.failed(f"its values of field {field} are not of the field's type: {error}") from error
+        return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+
+    def failed(self, reason: str, row: int | None = None) -> FileRejectedError:
+        where = "" if row is None else f", row {row}"
+        message = f"transform {self._name} of dataset {self._dataset.dataset}{where}: {reason}"
+        return rejected("table.transform_failed", message, sheet=self._sheet)

@@ -1,0 +1,104 @@
+"""Any workbook as sheets of cells: owns the choice of the reader by content; knows no headers and no datasets."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ..errors import CATALOGUE, ErrorRecord, FileRejectedError
+from .ods.book import OdsBook
+from .spreadsheetml import SpreadsheetMlBook
+from .text.delimited import DelimitedBook
+from .text.html import HtmlBook
+from .xls import XlsBook
+from .xls_damaged import ForeignBook
+from .xlsb import XlsbBook
+from .xlsx.book import XlsxBook
+from .zip.unlock import is_ole, unlocked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from ..cells.cells import SheetCells, Visibility
+    from ..spec.dataset import FileLimits
+    from .zip.container import Format
+
+_EXTENSIONS: Final = {
+    **dict.fromkeys(("xlsx", "xlsm", "xltx", "xltm"), "xlsx"),
+    "xlsb": "xlsb",
+    **dict.fromkeys(("xls", "xlt"), "xls"),
+    **dict.fromkeys(("ods", "ots", "fods"), "ods"),
+    **dict.fromkeys(("csv", "tsv", "txt"), "csv"),
+    **dict.fromkeys(("html", "htm", "mht", "mhtml"), "html"),
+    "xml": "xml2003",
+}
+_BOOKS: Final[dict[Format, Callable[[Path, FileLimits], Book]]] = {
+    "xlsx": XlsxBook,
+    "xlsb": XlsbBook,
+    "ods": OdsBook,
+    "csv": DelimitedBook,
+    "html": HtmlBook,
+    "xml2003": SpreadsheetMlBook,
+}
+
+
+class Book(Protocol):
+    """An open workbook of any format."""
+
+    @property
+    def sheets(self) -> tuple[tuple[str, Visibility], ...]:
+        """The name and visibility of each worksheet, in the order of the tabs."""
+
+    def read(self, index: int) -> SheetCells:
+        """Return the cells of a sheet; raises `FileRejectedError`."""
+
+    def close(self) -> None:
+        """Close the file."""
+
+
+@contextmanager
+def open_book(path: Path, found: Format, limits: FileLimits) -> Iterator[Book]:
+    """Open a file of a recognised format; its sheets are read when they are asked for.
+
+    Raises:
+        FileRejectedError: it cannot be read, or is beyond the limits.
+
+    """
+    with ExitStack() as stack:
+        if found != "xls" and is_ole(path):
+            path = stack.enter_context(unlocked(path))
+        try:
+            book = _open(path, found, limits)
+        except FileRejectedError as error:
+            if found != "xls" or error.record.code != "file.encrypted":
+                raise
+            book = _open(stack.enter_context(unlocked(path)), found, limits)
+        stack.callback(book.close)
+        yield book
+
+
+def _open(path: Path, found: Format, limits: FileLimits) -> Book:
+    if found != "xls":
+        return _BOOKS[found](path, limits)
+    try:
+        return XlsBook(path, limits)
+    except FileRejectedError as error:
+        if error.record.code == "file.encrypted":
+            raise
+        # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more.
+        return ForeignBook(path, limits)
+
+
+def extension_mismatch(path: Path, found: Format) -> ErrorRecord | None:
+    """Return the warning about a file whose known extension says something else than its content."""
+    suffix = path.suffix.lower().lstrip(".")
+    if _EXTENSIONS.get(suffix, found) == found:
+        return None
+    entry = CATALOGUE["file.format_mismatch"]
+    return ErrorRecord(
+        code="file.format_mismatch",
+        severity=entry.severity,
+        message=f"the file is named .{suffix} but its content is {found}",
+        hint=entry.hint,
+    )

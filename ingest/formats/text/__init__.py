@@ -1,0 +1,1 @@
+"""Delimited text, HTML tables and web archives."""

@@ -1,0 +1,123 @@
+"""Tables of a web page, as programs save them under the name of an xls workbook: each is a sheet of texts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import lxml.html
+import numpy as np
+import pyarrow as pa
+from lxml import etree
+
+from ...cells.cells import MAX_COLUMNS, CellBlock, Kind, Merge, SheetCells, assemble
+from ...errors import rejected
+from .mhtml import pages
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ...cells.cells import Visibility
+    from ...spec.dataset import FileLimits
+
+_SPACE: Final = re.compile(r"[ \t\r\n\f]+")
+_BREAK: Final = "\ue000"
+"""Stands for a line break while white space is collapsed; a private character that no page means."""
+_SPAN_MAX: Final = 65_534
+"""Rows that a cell may span (HTML standard, 4.9.11)."""
+
+
+class HtmlBook:
+    """An open page, or an archive of pages; its tables are numbered in the order in which they begin."""
+
+    def __init__(self, path: Path, limits: FileLimits) -> None:
+        self._limits = limits
+        self._tables = [table for text in pages(path.read_bytes()) for table in _tables(text)]
+
+    def close(self) -> None:
+        """Do nothing: the file was read at once."""
+
+    @property
+    def sheets(self) -> tuple[tuple[str, Visibility], ...]:
+        """The tables that have rows."""
+        return tuple((f"Table {number}", "visible") for number in range(1, len(self._tables) + 1))
+
+    def read(self, index: int) -> SheetCells:
+        """Return the cells of a table; one that spans several has its text in the first of them.
+
+        Raises:
+            FileRejectedError: `file.cell_limit`.
+
+        """
+        places: list[tuple[int, int]] = []
+        texts: list[str] = []
+        merges: list[Merge] = []
+        taken: dict[int, int] = {}
+        for row, element in enumerate(_rows(self._tables[index])):
+            column = 0
+            for cell in element:
+                if cell.tag not in ("td", "th"):
+                    continue
+                while taken.get(column, 0) > row:
+                    column += 1
+                across, down = _span(cell, "colspan", MAX_COLUMNS), _span(cell, "rowspan", _SPAN_MAX)
+                if column + across > MAX_COLUMNS or (row + 1) * (column + across) > self._limits.cells:
+                    raise rejected("file.cell_limit", f"table {index + 1} spans more cells than a sheet may have")
+                if text := _text(cell):
+                    places.append((row, column))
+                    texts.append(text)
+                if across > 1 or down > 1:
+                    merges.append(Merge(top=row, bottom=row + down - 1, left=column, right=column + across - 1))
+                taken.update(dict.fromkeys(range(column, column + across), row + down))
+                column += across
+        block = CellBlock(
+            rows=np.array([row for row, _ in places], np.int32),
+            columns=np.array([column for _, column in places], np.int32),
+            kinds=np.full(len(places), Kind.TEXT, np.uint8),
+            texts=pa.array(texts, pa.large_string()),
+        )
+        return assemble([block], date1904=False, merges=merges)
+
+
+def _tables(text: str) -> list[Any]:
+    """Return the tables of a page that have rows."""
+    parser = lxml.html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True)
+    try:
+        page = lxml.html.document_fromstring(_without_declaration(text).encode("utf-8", "replace"), parser=parser)
+    except (etree.ParserError, etree.LxmlError, ValueError) as error:
+        raise rejected("file.corrupt_xml", f"the page cannot be read: {error}") from error
+    return [table for table in page.iter("table") if next(_rows(table), None) is not None]
+
+
+def _without_declaration(text: str) -> str:
+    """Take off an XML declaration: it names the encoding that the file had."""
+    return re.sub(r"^\s*<\?xml[^>]*\?>", "", text)
+
+
+def _rows(table: Any) -> Iterator[Any]:
+    """Yield the rows of a table, not those of tables within its cells."""
+    for row in table.iter("tr"):
+        if next(row.iterancestors("table")) is table:
+            yield row
+
+
+def _span(cell: Any, name: str, most: int) -> int:
+    text = str(cell.get(name, "1")).strip()
+    return max(1, min(int(text), most)) if text.isascii() and text.isdigit() else 1
+
+
+def _text(cell: Any) -> str:
+    """Return the text of a cell as it is shown: white space collapsed, `<br>` and blocks on lines of their own."""
+    pieces: list[str] = []
+    for event, element in etree.iterwalk(cell, events=("start", "end")):
+        if element.tag in ("script", "style"):
+            continue
+        if event == "start":
+            pieces += [_BREAK] if element.tag == "br" else []
+            pieces += [element.text or ""]
+        elif element is not cell:
+            pieces += [_BREAK] if element.tag in ("p", "div", "li") and element.getnext() is not None else []
+            pieces += [element.tail or ""]
+    lines = _SPACE.sub(" ", "".join(pieces)).split(_BREAK)
+    return "\n".join(line.strip(" ") for line in lines).strip("\n")

@@ -1,0 +1,32 @@
+"""Web pages that were saved with all that belongs to them in one file (MHTML): the pages in it; knows no tables."""
+
+from __future__ import annotations
+
+import re
+from email import message_from_bytes
+from typing import TYPE_CHECKING, Final
+
+from .encoding import decode_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_START: Final = re.compile(rb"\s*MIME-Version:", re.IGNORECASE)
+_TABS: Final = re.compile(r"tabstrip\.html?$", re.IGNORECASE)
+"""The page on which Excel shows the names of the sheets."""
+
+
+def pages(content: bytes) -> Iterator[str]:
+    """Yield the pages of an archive, in order; of any other file the one that it is.
+
+    Raises:
+        FileRejectedError: `file.encoding_ambiguous`.
+
+    """
+    if not _START.match(content):
+        yield decode_text(content)
+        return
+    for part in message_from_bytes(content).walk():
+        if part.get_content_type() == "text/html" and not _TABS.search(part.get("Content-Location", "")):
+            page = part.get_payload(decode=True)
+            yield decode_text(page if isinstance(page, bytes) else b"")

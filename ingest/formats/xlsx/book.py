@@ -1,0 +1,132 @@
+"""The parts of an xlsx workbook: its sheets, styles and strings, and one sheet's cells; knows no datasets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+
+from ...cells.cells import Kind, SheetCells, assemble
+from ...cells.number_format import builtin_kind, format_kind
+from ...errors import rejected
+from ..zip.container import Container
+from ..zip.opc import SheetPart, main_part, part_of, relations, visibility_of, worksheets
+from ..zip.xml_text import local_name, parse_xml, utf8_pieces
+from .cell_values import SheetContext
+from .shared_strings import shared_strings
+from .sheet import SheetXml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from xml.etree.ElementTree import Element
+
+    from numpy.typing import NDArray
+
+    from ...cells.cells import Visibility
+    from ...spec.dataset import FileLimits
+
+_TRUE: Final = frozenset({"1", "true", "on"})
+
+
+class XlsxBook:
+    """An open xlsx workbook. A sheet is inflated and read when it is asked for."""
+
+    def __init__(self, path: Path, limits: FileLimits) -> None:
+        self._limits = limits
+        self._container = Container(path, limits)
+        try:
+            part = main_part(self._container, "xl/workbook.xml")
+            self._root = parse_xml(self._container.read(part), part)
+            if local_name(self._root.tag) != "workbook":
+                raise rejected("file.format_unknown", f"the file is a {local_name(self._root.tag)}, not a workbook")
+            self._targets = relations(self._container, part)
+            self._sheets = self._find_sheets()
+            self.date1904 = self._is_1904()
+        except BaseException:
+            self._container.close()
+            raise
+        self._strings: pa.LargeStringArray | None = None
+        self._styles: NDArray[np.uint8] | None = None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    @property
+    def sheets(self) -> tuple[tuple[str, Visibility], ...]:
+        """The name and visibility of each worksheet, in the order of the tabs."""
+        return tuple((sheet.name, sheet.visibility) for sheet in self._sheets)
+
+    def read(self, index: int) -> SheetCells:
+        """Return the cells of a sheet.
+
+        Raises:
+            FileRejectedError: a part of the workbook is missing, damaged or beyond a limit.
+
+        """
+        sheet = self._sheets[index]
+        context = SheetContext(
+            name=sheet.part,
+            strings=self._shared_strings(),
+            style_kinds=self._style_kinds(),
+            date1904=self.date1904,
+            max_cells=self._limits.cells,
+        )
+        xml = SheetXml(utf8_pieces(self._container.stream(sheet.part, ratio=True)), context)
+        cells = assemble(xml.blocks(), date1904=self.date1904)
+        # They stand behind the rows.
+        return replace(cells, merges=tuple(xml.merges()))
+
+    def _find_sheets(self) -> tuple[SheetPart, ...]:
+        listed = [
+            (
+                element.get("name", ""),
+                next((value for key, value in element.items() if local_name(key) == "id"), ""),
+                visibility_of(element.get("state", "")),
+            )
+            for element in _children(self._root, "sheets")
+        ]
+        return worksheets(listed, self._targets)
+
+    def _is_1904(self) -> bool:
+        properties = next((item for item in self._root if local_name(item.tag) == "workbookPr"), None)
+        return properties is not None and properties.get("date1904", "0").lower() in _TRUE
+
+    def _shared_strings(self) -> pa.LargeStringArray:
+        if self._strings is None:
+            part = part_of(self._container, self._targets, "sharedStrings")
+            content = b"" if part is None else b"".join(utf8_pieces(self._container.stream(part)))
+            empty = pa.array([], pa.large_string())
+            self._strings = empty if part is None else shared_strings(content, part)
+        return self._strings
+
+    def _style_kinds(self) -> NDArray[np.uint8]:
+        if self._styles is None:
+            part = part_of(self._container, self._targets, "styles")
+            self._styles = (
+                np.array([Kind.NUMBER], np.uint8)
+                if part is None
+                else _style_kinds(parse_xml(self._container.read(part), part))
+            )
+        return self._styles
+
+
+def _children(root: Element, name: str) -> list[Element]:
+    """Return the children of the first child of that name."""
+    return next((list(child) for child in root if local_name(child.tag) == name), [])
+
+
+def _style_kinds(root: Element) -> NDArray[np.uint8]:
+    """Return for each cell style whether it shows a number as such or as a date."""
+    codes = {
+        _number(item.get("numFmtId")): format_kind(item.get("formatCode", "")) for item in _children(root, "numFmts")
+    }
+    ids = [_number(item.get("numFmtId")) for item in _children(root, "cellXfs")]
+    kinds = [codes[number] if number in codes else builtin_kind(number) for number in ids]
+    return np.array(kinds or [Kind.NUMBER], np.uint8)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdigit() else 0

@@ -1,0 +1,131 @@
+"""What the raw cells of an xlsx sheet mean: kind and text of each by its type, its style and the shared strings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...cells.cells import MAX_COLUMNS, MAX_ROWS, Kind
+from ...cells.date_serials import iso_kind_and_serial
+from ...errors import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+
+TYPES: Final = ("", "n", "s", "b", "e", "str", "inlineStr", "d")
+"""The types of a cell, ECMA-376 part 1, 18.18.11; the first two are numbers."""
+_WORDS: Final = pa.array(["true", "false"], pa.large_string())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetContext:
+    """What the cells of a sheet refer to: shared strings, the kind of number of each style, the limit."""
+
+    name: str
+    strings: pa.LargeStringArray
+    style_kinds: NDArray[np.uint8]
+    date1904: bool
+    max_cells: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawCells:
+    """Cells as they stand in the XML, references and white space of their texts resolved.
+
+    `codes` are places in `names`, the types. A cell that does not exist looks like one without a value.
+    """
+
+    codes: NDArray[np.int8] | NDArray[np.int32]
+    names: Sequence[str]
+    styles: NDArray[np.int32]
+    formulas: Mask
+    values: pa.LargeStringArray
+
+
+def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa.LargeStringArray]:
+    """Return the kind and the text of every cell; of one that holds nothing, `EMPTY` and any text.
+
+    Raises:
+        FileRejectedError: a type is unknown, a shared string is not there, a date is none.
+
+    """
+    values, formulas = cells.values, cells.formulas
+    filled = pc.binary_length(values).to_numpy() != 0
+    kinds = np.full(len(filled), Kind.NUMBER, np.uint8)
+    for code in _present(cells.codes):
+        name, here = cells.names[code], cells.codes == code
+        if name in ("", "n"):
+            styles = cells.styles[here]
+            kinds[here] = context.style_kinds[np.where(styles < len(context.style_kinds), styles, 0)]
+        elif name == "s":
+            kinds[here] = Kind.TEXT
+            values = _shared(values, here & filled, context)
+        elif name in ("str", "inlineStr"):
+            kinds[here] = Kind.TEXT
+        elif name == "b":
+            kinds[here] = Kind.BOOLEAN
+            values = _booleans(values, here)
+        elif name == "e":
+            kinds[here] = Kind.ERROR
+        elif name == "d":
+            values = _iso_dates(values, here & filled, kinds, date1904=context.date1904)
+        else:
+            raise rejected("file.corrupt_xml", f"{context.name} has a cell of the unknown type {name!r}")
+    filled |= (kinds == Kind.TEXT) & formulas
+    kinds[~filled] = Kind.EMPTY
+    kinds[formulas & ~filled] = Kind.UNCACHED
+    return kinds, values
+
+
+def _present(codes: NDArray[np.int8] | NDArray[np.int32]) -> list[int]:
+    """Return the different codes; of a column, that is as a rule only one."""
+    if len(codes) and (codes == codes[0]).all():
+        return [int(codes[0])]
+    found: list[int] = np.unique(codes).tolist()
+    return found
+
+
+def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext) -> pa.LargeStringArray:
+    mask = pa.array(where)
+    try:
+        texts = context.strings.take((values if where.all() else values.filter(mask)).cast(pa.int32()))
+    except (pa.ArrowInvalid, pa.ArrowIndexError) as error:
+        raise rejected("file.corrupt_xml", f"{context.name} refers to a shared string that is not there") from error
+    return texts if len(texts) == len(values) else pc.replace_with_mask(values, mask, texts)
+
+
+def _booleans(values: pa.LargeStringArray, where: NDArray[np.bool_]) -> pa.LargeStringArray:
+    """Write the words that some writers put down as the digits that all others do."""
+    words = pa.array(where & pc.is_in(values, _WORDS).to_numpy(zero_copy_only=False))
+    return pc.replace_with_mask(
+        values, words, pc.if_else(pc.equal(values.filter(words), "true"), "1", "0").cast(values.type)
+    )
+
+
+def _iso_dates(
+    values: pa.LargeStringArray, where: Mask, kinds: NDArray[np.uint8], *, date1904: bool
+) -> pa.LargeStringArray:
+    """Turn the rare cells that hold an ISO date into the serial number that all others hold."""
+    mask = pa.array(where)
+    read = [iso_kind_and_serial(text, date1904=date1904) for text in values.filter(mask).to_pylist()]
+    kinds[where] = [kind for kind, _ in read]
+    return pc.replace_with_mask(values, mask, pa.array([text for _, text in read], pa.large_string()))
+
+
+def check_places(rows: NDArray[np.int32], columns: NDArray[np.int32], context: SheetContext) -> None:
+    """Refuse cells that lie outside of any sheet.
+
+    Raises:
+        FileRejectedError: one does.
+
+    """
+    if len(rows) and (rows.min() < 0 or columns.min() < 0 or rows.max() >= MAX_ROWS or columns.max() >= MAX_COLUMNS):
+        raise rejected("file.corrupt_xml", f"{context.name} has a cell outside of any sheet")

@@ -1,0 +1,113 @@
+"""Rows of sheet XML in any form, read cell by cell with an XML parser: slow, exact, and rarely needed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from xml.parsers import expat
+
+from ...cells.cells import column_index
+from ...errors import rejected
+from ..zip.xml_text import excel_text
+
+_REFERENCE: Final = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
+
+
+@dataclass(slots=True, kw_only=True)
+class RawCell:
+    """One cell as the XML has it, at its 0-based place. `value` is that of `<v>`, or an inline string's text."""
+
+    row: int
+    column: int
+    type: str = ""
+    style: int = 0
+    formula: bool = False
+    value: str = ""
+
+
+def parse_cells(chunk: bytes, row: int, name: str) -> tuple[list[RawCell], int]:
+    """Return the cells of whole rows, and the 0-based number of the row that would follow.
+
+    `row` is the one that a first row without a number has.
+
+    Raises:
+        FileRejectedError: the XML is damaged.
+
+    """
+    reader = _Reader(row, name)
+    parser = expat.ParserCreate("utf-8")
+    parser.buffer_text = True
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.data
+    try:
+        parser.Parse(b"<rows>", False)  # noqa: FBT003
+        parser.Parse(chunk, False)  # noqa: FBT003
+        parser.Parse(b"</rows>", True)  # noqa: FBT003
+    except (expat.ExpatError, ValueError) as error:
+        raise rejected("file.corrupt_xml", f"{name} is not well-formed XML: {error}") from error
+    return reader.cells, reader.row + 1
+
+
+class _Reader:
+    def __init__(self, row: int, name: str) -> None:
+        self.cells: list[RawCell] = []
+        self.row = row - 1
+        self._name = name
+        self._column = -1
+        self._cell: RawCell | None = None
+        self._pieces: list[str] | None = None
+        self._preserve = False
+        self._phonetic = 0
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition(":")[2]
+        if name == "row":
+            self.row = int(attributes["r"]) - 1 if "r" in attributes else self.row + 1
+            self._column = -1
+        elif name == "c":
+            self._open(attributes)
+        elif name == "f" and self._cell is not None:
+            self._cell.formula = True
+        elif name == "rPh":
+            self._phonetic += 1
+        elif name in ("v", "t") and not self._phonetic:
+            self._pieces = []
+            self._preserve = attributes.get("xml:space") == "preserve"
+
+    def _open(self, attributes: dict[str, str]) -> None:
+        row, column = self.row, self._column + 1
+        if "r" in attributes:
+            match = _REFERENCE.fullmatch(attributes["r"])
+            if match is None:
+                raise rejected("file.corrupt_xml", f"{self._name} has a cell at {attributes['r'][:40]!r}")
+            row, column = int(match[2]) - 1, column_index(match[1].upper())
+        self._column = column
+        style = attributes.get("s", "") or "0"
+        self._cell = RawCell(row=row, column=column, type=attributes.get("t", ""), style=max(0, int(style)))
+
+    def data(self, text: str) -> None:
+        if self._pieces is not None:
+            self._pieces.append(text)
+
+    def end(self, tag: str) -> None:
+        name = tag.rpartition(":")[2]
+        if name in ("v", "t") and self._pieces is not None:
+            self._close_text(name)
+        elif name == "rPh":
+            self._phonetic -= 1
+        elif name == "c" and self._cell is not None:
+            self.cells.append(self._cell)
+            self._cell = None
+
+    def _close_text(self, name: str) -> None:
+        text = excel_text("".join(self._pieces or ()), preserve=self._preserve)
+        self._pieces = None
+        if self._cell is None:
+            return
+        inline = self._cell.type == "inlineStr"
+        if name == "t" and inline:
+            self._cell.value += text
+        elif name == "v" and not inline:
+            self._cell.value = text

@@ -1,0 +1,167 @@
+"""The XML of an xlsx sheet to blocks of cells, chunk by chunk: the common forms by several threads, any by a parser."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from ...cells.cells import Block, Merge, column_index
+from ...errors import rejected
+from ...parallel import threads
+from ..zip.xml_text import refuse_doctype
+from .chunk import parsed_block, read_chunk
+from .expat_cells import parse_cells
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .cell_values import SheetContext
+
+CHUNK_BYTES: Final = 4 << 20
+"""For each thread: one core's cache likes less at a time, several threads wait less for each other with more."""
+_PROLOGUE_BYTES: Final = 16 << 20
+
+_MERGE: Final = re.compile(
+    rb"""<(?:[\w.-]+:)?mergeCell\s[^>]*?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
+)
+_SHEET_DATA: Final = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData\b[^>]*?(/?)>")
+
+
+class SheetXml:
+    """Reads a sheet's XML in UTF-8: the cells that hold anything, then what follows them."""
+
+    def __init__(self, pieces: Iterable[bytes], context: SheetContext) -> None:
+        self._pieces, self._context = iter(pieces), context
+        self._rest = b""
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the cells.
+
+        Raises:
+            FileRejectedError: the XML is damaged, or the cells span more than the limit.
+
+        """
+        box = _Box(self._context)
+        row = 0
+        for chunk, read in self._ahead():
+            block = read
+            if block is None:
+                cells, row = parse_cells(chunk, row, self._context.name)
+                block = parsed_block(cells, self._context)
+            if not block.empty:
+                box.add(block)
+                row = max(row, block.last + 1)
+                yield block
+
+    def _ahead(self) -> Iterator[tuple[bytes, Block | None]]:
+        """Yield the chunks in order, a few of them being read meanwhile: inflating and reading share the cores."""
+        chunks = self._row_chunks()
+        first, second = next(chunks, None), next(chunks, None)
+        if first is None:
+            return
+        if second is None:
+            # A small sheet needs no threads.
+            yield first, read_chunk(first, self._context)
+            return
+        with ThreadPoolExecutor(threads(), thread_name_prefix="sheet") as pool:
+            waiting: deque[tuple[bytes, Future[Block | None]]] = deque()
+            for chunk in chain((first, second), chunks):
+                waiting.append((chunk, pool.submit(read_chunk, chunk, self._context)))
+                if len(waiting) > threads():
+                    yield _done(*waiting.popleft())
+            yield from (_done(*each) for each in waiting)
+
+    def merges(self) -> list[Merge]:
+        """Return the merged ranges, once all blocks were read.
+
+        Raises:
+            FileRejectedError: the end of the XML is damaged.
+
+        """
+        found: list[Merge] = []
+        for piece in self._pieces:
+            text = self._rest + piece
+            found += map(_merge, _MERGE.findall(text))
+            # The last element may be cut by the end of the piece.
+            last = text[text.rfind(b"<") :]
+            self._rest = b"" if b">" in last else last
+        return found + list(map(_merge, _MERGE.findall(self._rest)))
+
+    def _row_chunks(self) -> Iterator[bytes]:
+        """Yield the content of sheetData in chunks of whole rows, the namespace prefix of its elements taken off."""
+        name = self._context.name
+        buffer, prefix = _to_sheet_data(self._pieces, name)
+        if buffer is None:
+            return
+        row_end, data_end = b"</" + prefix + b"row>", b"</" + prefix + b"sheetData"
+        held, size, edge = [buffer], len(buffer), b""
+        while True:
+            # What ends the rows stands behind the last one, and may be cut by the end of a piece.
+            whole_rows = buffer.rfind(row_end) + len(row_end)
+            behind = buffer[whole_rows:] if whole_rows >= len(row_end) else buffer
+            if data_end in behind or data_end in edge + buffer[: len(data_end)]:
+                break
+            if size >= CHUNK_BYTES * threads() and whole_rows >= len(row_end):
+                yield _without(prefix, b"".join([*held[:-1], memoryview(buffer)[:whole_rows]]))
+                held, size = [behind], len(behind)
+            edge = (edge + buffer[-len(data_end) :])[-len(data_end) :]
+            buffer = next(self._pieces, b"")
+            if not buffer:
+                raise rejected("file.corrupt_xml", f"{name} ends in the middle of its rows")
+            held.append(buffer)
+            size += len(buffer)
+        text = b"".join(held)
+        end = text.rfind(data_end)
+        self._rest = text[end:]
+        yield _without(prefix, text[:end])
+
+
+def _done(chunk: bytes, reading: Future[Block | None]) -> tuple[bytes, Block | None]:
+    return chunk, reading.result()
+
+
+def _without(prefix: bytes, rows: bytes) -> bytes:
+    """Take the namespace prefix off all elements."""
+    return rows.replace(b"</" + prefix, b"</").replace(b"<" + prefix, b"<") if prefix else rows
+
+
+def _merge(reference: tuple[bytes, ...]) -> Merge:
+    left, top, right, bottom = (part.decode("ascii") for part in reference)
+    return Merge(top=int(top) - 1, bottom=int(bottom) - 1, left=column_index(left), right=column_index(right))
+
+
+class _Box:
+    """The bounding box of all cells so far; a sheet beyond its limit is refused before it is built."""
+
+    def __init__(self, context: SheetContext) -> None:
+        self._context = context
+        self._rows = self._columns = 0
+
+    def add(self, block: Block) -> None:
+        self._rows = max(self._rows, block.last + 1)
+        self._columns = max(self._columns, block.width)
+        if self._rows * self._columns > self._context.max_cells:
+            raise rejected(
+                "file.cell_limit",
+                f"the cells of {self._context.name} span {self._rows} rows x {self._columns} columns, "
+                f"more than {self._context.max_cells} cells",
+            )
+
+
+def _to_sheet_data(stream: Iterator[bytes], name: str) -> tuple[bytes | None, bytes]:
+    """Read up to the rows: return what follows `<sheetData>` (None if there are none) and the prefix."""
+    buffer = b""
+    for piece in stream:
+        buffer += piece
+        found = _SHEET_DATA.search(buffer)
+        refuse_doctype(buffer if found is None else buffer[: found.start()], name)
+        if found is not None:
+            return (None if found[2] else buffer[found.end() :]), found[1]
+        if len(buffer) > _PROLOGUE_BYTES:
+            break
+    if b"</" not in buffer[-200:]:
+        raise rejected("file.corrupt_xml", f"{name} has no rows and no end")
+    return None, b""

@@ -1,0 +1,1 @@
+"""Containers: zip, OPC parts, encryption, bounded inflation."""

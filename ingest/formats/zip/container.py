@@ -1,0 +1,189 @@
+"""The file as a container: what its content says it is, and its parts inflated under limits; knows no cells."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
+
+from ...errors import rejected
+from ..text.encoding import read_text
+from ..text.sniff import text_format
+from .inflate import INFLATE_ERRORS, inflated
+from .unlock import unlocked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ...spec.dataset import FileLimits
+
+Format = Literal["xlsx", "xlsb", "ods", "xls", "csv", "html", "xml2003"]
+
+MEGABYTE: Final = 1 << 20
+MAX_ENTRIES: Final = 1000
+RATIO_FREE_BYTES: Final = 1 << 20
+"""Below this size a sheet may compress as well as it likes."""
+
+_ZIP: Final = b"PK\x03\x04"
+_ZIP_EMPTY: Final = b"PK\x05\x06"
+_OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
+_BIFF: Final = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08")
+_BOOK_STREAM: Final = re.compile("book".encode("utf-16-le"), re.IGNORECASE)
+"""The stream of an xls file is named Book or Workbook, in UTF-16 and in any case."""
+
+
+def sniff(path: Path, limits: FileLimits) -> Format:
+    """Say what the file is by its content, never by its name.
+
+    Raises:
+        FileRejectedError: it is empty, too large, encrypted, damaged or of no known format.
+
+    """
+    size = path.stat().st_size
+    if not size:
+        raise rejected("file.empty", "the file is empty")
+    if size > limits.file_mb * MEGABYTE:
+        raise rejected("file.too_large", f"the file has {size} bytes, more than {limits.file_mb} MB")
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith((_ZIP, _ZIP_EMPTY)):
+        with Container(path, limits) as container:
+            return container.format()
+    if start == _OLE:
+        return _sniff_ole(path, limits)
+    if start.startswith(_BIFF):
+        return "xls"
+    return text_format(read_text(path), path)
+
+
+def _sniff_ole(path: Path, limits: FileLimits) -> Format:
+    content = path.read_bytes()
+    if "EncryptedPackage".encode("utf-16-le") in content:
+        with unlocked(path) as plain, Container(plain, limits) as container:
+            return container.format()
+    if _BOOK_STREAM.search(content):
+        return "xls"
+    raise rejected("file.format_unknown", "the file is an OLE document without a workbook in it")
+
+
+class Container:
+    """A zip of parts, each inflated piece by piece and counted by the bytes that really come out."""
+
+    def __init__(self, path: Path, limits: FileLimits) -> None:
+        self._limits = limits
+        self._inflated = 0
+        self._file = path.open("rb")
+        try:
+            self._zip = _open_zip(self._file)
+        except BaseException:
+            self._file.close()
+            raise
+        entries = self._zip.infolist()
+        if len(entries) > MAX_ENTRIES:
+            self.close()
+            raise rejected("file.bomb", f"the container has {len(entries)} entries, more than {MAX_ENTRIES}")
+        # Names are compared without case, as Excel does; some writers use backslashes.
+        self._entries = {entry.filename.replace("\\", "/").lstrip("/").lower(): entry for entry in entries}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._zip.close()
+        self._file.close()
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._entries
+
+    def format(self) -> Format:
+        """Say which kind of workbook the parts make.
+
+        Raises:
+            FileRejectedError: none that is known, or an encrypted one.
+
+        """
+        if any(entry.flag_bits & 1 for entry in self._entries.values()):
+            raise rejected("file.encrypted", "the parts of the file are encrypted with a password")
+        if "mimetype" in self:
+            return self._open_document()
+        names = set(self._entries)
+        if {"content.xml", "meta-inf/manifest.xml"} <= names:
+            self._refuse_encrypted()
+            return "ods"
+        if any(name.endswith("workbook.bin") for name in names):
+            return "xlsb"
+        if "[content_types].xml" in names or any(name.endswith("workbook.xml") for name in names):
+            return "xlsx"
+        raise rejected("file.format_unknown", "the file is a zip archive without a workbook in it")
+
+    def _open_document(self) -> Format:
+        kind = self.read("mimetype").strip()
+        if not kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
+            raise rejected("file.format_unknown", f"the file is a document of type {kind[:80]!r}")
+        self._refuse_encrypted()
+        return "ods"
+
+    def _refuse_encrypted(self) -> None:
+        if "meta-inf/manifest.xml" in self and b"encryption-data" in self.read("META-INF/manifest.xml"):
+            raise rejected("file.encrypted", "the document is encrypted with a password")
+
+    def read(self, name: str) -> bytes:
+        """Return a whole part.
+
+        Raises:
+            FileRejectedError: it is missing, damaged, or beyond a limit.
+
+        """
+        return b"".join(self.stream(name))
+
+    def stream(self, name: str, *, ratio: bool = False) -> Iterator[bytes]:
+        """Yield a part in pieces; with `ratio`, refuse one that inflates suspiciously well.
+
+        Raises:
+            FileRejectedError: it is missing, damaged, or beyond a limit.
+
+        """
+        entry = self._entries.get(name.lower())
+        if entry is None:
+            raise rejected("file.corrupt_container", f"the workbook has no part {name}")
+        size = 0
+        try:
+            for piece in inflated(self._file, self._zip, entry):
+                size += len(piece)
+                self._count(name, size, len(piece), entry.compress_size if ratio else None)
+                yield piece
+        except INFLATE_ERRORS as error:
+            raise rejected("file.corrupt_container", f"the part {name} cannot be inflated: {error}") from error
+        except RuntimeError as error:
+            raise rejected("file.encrypted", f"the part {name} cannot be read: {error}") from error
+
+    def _count(self, name: str, size: int, piece: int, compressed: int | None) -> None:
+        self._inflated += piece
+        entry_limit = self._limits.expanded_mb * MEGABYTE
+        if size > entry_limit or self._inflated > 2 * entry_limit:
+            raise rejected("file.bomb", f"the part {name} expands beyond {self._limits.expanded_mb} MB")
+        if compressed is None or size <= RATIO_FREE_BYTES:
+            return
+        if size > self._limits.ratio * compressed:
+            raise rejected("file.bomb", f"the part {name} expands more than {self._limits.ratio} to 1")
+
+
+def _open_zip(file: BinaryIO) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except INFLATE_ERRORS as error:
+        if not _has_zip_end(file):
+            raise rejected("file.truncated", "the end of the zip container is missing") from error
+        raise rejected("file.corrupt_container", f"the zip container is damaged: {error}") from error
+
+
+def _has_zip_end(file: BinaryIO) -> bool:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - (1 << 16) - 22))
+    return _ZIP_EMPTY in file.read()

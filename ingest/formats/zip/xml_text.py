@@ -1,0 +1,158 @@
+"""Text out of XML, as Excel reads it: references, line ends, white space, escapes, encodings; knows no cells."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from typing import TYPE_CHECKING, Final
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...errors import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+WHITE_SPACE: Final = " \t\r\n"
+_REFERENCE: Final = re.compile(r"&(?:#x([0-9A-Fa-f]+);|#([0-9]+);|(lt|gt|amp|quot|apos);)?")
+_NAMED: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+_ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_RARE: Final = r"[&\r]|_x[0-9A-Fa-f]{4}_"
+_RARE_TEXTS: Final = (b"&", b"\r", b"_x")
+"""What a text must hold for the pattern to be worth trying."""
+_IS_WHITE: Final = np.isin(np.arange(256), np.frombuffer(WHITE_SPACE.encode(), np.uint8))
+_LAST_CHARACTER: Final = 0x10FFFF
+_SURROGATES: Final = range(0xD800, 0xE000)
+_DECLARATION: Final = re.compile(rb"^\s*<\?xml[^>]*\?>\s*")
+_DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9_.:-]+)["']""")
+
+
+def plain_texts(raw: pa.LargeStringArray, preserve: NDArray[np.bool_]) -> pa.LargeStringArray:
+    r"""Return the character data of XML text nodes (no nulls) as Excel reads it.
+
+    References are resolved, line ends are `\n`, `_x000D_` stands for that character, and white space around the
+    text goes except where `preserve` is true: Excel strips it from a text without xml:space="preserve".
+    """
+    offsets = np.frombuffer(raw.buffers()[1], np.int64)[raw.offset : raw.offset + len(raw) + 1]
+    content = raw.buffers()[2]
+    if not len(raw) or content is None or offsets[0] == offsets[-1]:
+        return raw
+    texts = raw
+    if (_white_edges(offsets, np.frombuffer(content, np.uint8)) & ~preserve).any():
+        texts = pc.if_else(pa.array(preserve), raw, pc.utf8_trim(raw, WHITE_SPACE))
+    whole = content.slice(int(offsets[0]), int(offsets[-1] - offsets[0])).to_pybytes()
+    if not any(text in whole for text in _RARE_TEXTS):
+        return texts
+    rare = pc.match_substring_regex(raw, _RARE)
+    if not pc.any(rare).as_py():
+        return texts
+    index = np.flatnonzero(rare.to_numpy(zero_copy_only=False))
+    pairs = zip(raw.take(pa.array(index)).to_pylist(), preserve[index].tolist(), strict=True)
+    plain = [plain_text(text, preserve=keep) for text, keep in pairs]
+    return pc.replace_with_mask(texts, rare, pa.array(plain, pa.large_string()))
+
+
+def _white_edges(offsets: NDArray[np.int64], content: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say which texts begin or end with white space."""
+    filled = offsets[1:] > offsets[:-1]
+    last = len(content) - 1
+    edges = _IS_WHITE[content[np.minimum(offsets[:-1], last)]] | _IS_WHITE[content[np.maximum(offsets[1:] - 1, 0)]]
+    white: NDArray[np.bool_] = edges & filled
+    return white
+
+
+def plain_text(raw: str, *, preserve: bool) -> str:
+    """Return one raw text node as Excel reads it."""
+    return excel_text(_resolve(raw), preserve=preserve)
+
+
+def excel_text(text: str, *, preserve: bool) -> str:
+    """Return the text of an XML node, its references resolved already, as Excel reads it."""
+    return _ESCAPE.sub(_escaped, text if preserve else text.strip(WHITE_SPACE))
+
+
+def _resolve(raw: str) -> str:
+    return _REFERENCE.sub(_character, raw.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _character(match: re.Match[str]) -> str:
+    hexadecimal, number, name = match.groups()
+    if name:
+        return _NAMED[name]
+    if match[0] == "&":
+        raise rejected("file.corrupt_xml", "a text has an ampersand that begins no known reference")
+    code = int(hexadecimal, 16) if hexadecimal else int(number)
+    if code > _LAST_CHARACTER or code in _SURROGATES:
+        raise rejected("file.corrupt_xml", f"there is no character {match[0]}")
+    return chr(code)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = int(match[1], 16)
+    return match[0] if code in _SURROGATES else chr(code)
+
+
+def utf8_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield an XML part as UTF-8 without a byte order mark, whatever its encoding.
+
+    Raises:
+        FileRejectedError: the encoding is unknown or the bytes are not of it.
+
+    """
+    decoder: codecs.IncrementalDecoder | None = None
+    first = True
+    try:
+        for piece in pieces:
+            if first:
+                decoder, first = _decoder(piece), False
+            yield piece.removeprefix(codecs.BOM_UTF8) if decoder is None else decoder.decode(piece).encode()
+    except (LookupError, UnicodeError) as error:
+        raise rejected("file.corrupt_xml", f"the encoding of a part is wrong: {error}") from error
+
+
+def _decoder(start: bytes) -> codecs.IncrementalDecoder | None:
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return codecs.getincrementaldecoder("utf-16")()
+    if start.startswith((b"<\0?\0", b"\0<\0?")):
+        return codecs.getincrementaldecoder("utf-16-le" if start[1] == 0 else "utf-16-be")()
+    declared = _DECLARED.match(start)
+    if declared is None or declared[1].lower() in (b"utf-8", b"utf8", b"us-ascii", b"ascii"):
+        return None
+    return codecs.getincrementaldecoder(declared[1].decode("ascii"))()
+
+
+def parse_xml(content: bytes, name: str) -> ET.Element:
+    """Return the root element of a small part.
+
+    Raises:
+        FileRejectedError: it is not well-formed, or declares a document type.
+
+    """
+    content = b"".join(utf8_pieces([content]))
+    refuse_doctype(content, name)
+    try:
+        # Entities can only be declared in a document type, which is refused above: nothing can expand.
+        return ET.fromstring(_DECLARATION.sub(b"", content))  # noqa: S314
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise rejected("file.corrupt_xml", f"the part {name} is not well-formed XML: {error}") from error
+
+
+def refuse_doctype(content: bytes, name: str) -> None:
+    """Refuse a part that declares a document type, the only place where entities can be made to expand.
+
+    Raises:
+        FileRejectedError: it does.
+
+    """
+    if b"<!DOCTYPE" in content:
+        raise rejected("file.bomb", f"the part {name} has a document type declaration")
+
+
+def local_name(tag: str) -> str:
+    """Return the name of an element or attribute without its namespace."""
+    return tag.rpartition("}")[2]

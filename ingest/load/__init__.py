@@ -1,0 +1,1 @@
+"""From the spool to the target table, inside the caller's transaction."""

@@ -1,0 +1,1 @@
+"""What a parse leaves behind: copy file, report, error records, rejects workbook."""

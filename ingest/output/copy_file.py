@@ -1,0 +1,137 @@
+"""Accepted rows in COPY text form and error records as JSON lines: owns the two files that a parse leaves behind."""
+
+from __future__ import annotations
+
+import json
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..cells.arrow_masks import has_byte
+from ..cells.batches import alike
+from ..parallel import each
+from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
+from .report import ACCEPTED_FILE, REJECTED_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ..errors import ErrorRecord
+
+NULL: Final = "\\N"
+ROWS_AT_ONCE: Final = 50_000
+_EMPTY: Final = pa.scalar("", pa.large_string())
+_LINE_END: Final = pa.scalar("\n", pa.large_string())
+_TAB: Final = pa.scalar("\t", pa.large_string())
+_ESCAPES: Final = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
+_EXACT_TEXT_SCALE: Final = 6
+"""Arrow writes decimals of more digits after the point in scientific notation when they are small."""
+
+
+def copy_columns(columns: Sequence[pa.Array], rows: int) -> list[pa.LargeStringArray]:
+    r"""Return columns of so many rows as the texts that COPY reads, with `\\N` for null."""
+    groups = alike((column.type for column in columns), rows)
+
+    def copied(places: list[int]) -> pa.LargeStringArray:
+        found = [columns[place] for place in places]
+        return _text(found[0] if len(found) == 1 else pa.concat_arrays(found)).fill_null(NULL)
+
+    texts: list[pa.LargeStringArray] = [None] * len(columns)
+    for places, found in zip(groups, each(copied, groups, rows), strict=True):
+        for number, place in enumerate(places):
+            texts[place] = found[number * rows : (number + 1) * rows]
+    return texts
+
+
+def copy_lines(columns: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
+    """Return the rows of columns in COPY text form, each without its line end."""
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, _TAB)
+
+
+def lineage_columns(rows: NDArray[np.int64], job: int, names: Collection[str]) -> list[pa.LargeStringArray]:
+    """Return the columns among `names` that are no fields: the sheet's row numbers and the job, as COPY texts."""
+    found = []
+    if LINEAGE_ROW in names:
+        found.append(pa.array(rows).cast(pa.large_string()))
+    if LINEAGE_JOB in names:
+        found.append(pa.repeat(pa.scalar(str(job), pa.large_string()), len(rows)))
+    return found
+
+
+def write_accepted(folder: Path, columns: Sequence[pa.LargeStringArray]) -> None:
+    """Write the accepted rows in COPY text form; no columns, no rows."""
+    rows = len(columns[0]) if columns else 0
+
+    def lines(start: int) -> pa.LargeStringArray:
+        some = slice(start, start + ROWS_AT_ONCE)
+        ended = pc.binary_join_element_wise(columns[-1][some], _EMPTY, _LINE_END)
+        return copy_lines([*(column[some] for column in columns[:-1]), ended])
+
+    with (folder / ACCEPTED_FILE).open("wb") as file:
+        for part in each(lines, range(0, rows, ROWS_AT_ONCE), rows):
+            # The lines lie one after the other in the array's own buffer: that buffer is the file.
+            first, last = _extent(part)
+            file.write(memoryview(part.buffers()[2])[first:last])
+
+
+def _extent(texts: pa.LargeStringArray) -> tuple[int, int]:
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)
+    return int(offsets[texts.offset]), int(offsets[texts.offset + len(texts)])
+
+
+def write_rejected(folder: Path, records: Iterable[ErrorRecord]) -> None:
+    """Write error records, one JSON object a line; none, no file."""
+    some = iter(records)
+    first = next(some, None)
+    if first is None:
+        return
+    with (folder / REJECTED_FILE).open("w", encoding="utf-8") as file:
+        for record in chain((first,), some):
+            file.write(json.dumps(record.as_dict(), ensure_ascii=False, separators=(",", ":")))
+            file.write("\n")
+
+
+def _text(values: pa.Array) -> pa.LargeStringArray:
+    kind = values.type
+    if pa.types.is_large_string(kind):
+        return _escaped(values)
+    if pa.types.is_boolean(kind):
+        return pc.if_else(values, "t", "f").cast(pa.large_string())
+    if pa.types.is_duration(kind):
+        return _seconds(values)
+    if pa.types.is_decimal(kind) and kind.scale > _EXACT_TEXT_SCALE:
+        texts = [None if value is None else f"{value:f}" for value in values.to_pylist()]
+        return pa.array(texts, pa.large_string())
+    texts = values.cast(pa.large_string())
+    zoned = pa.types.is_timestamp(kind) and kind.tz is not None
+    whole = ".000000Z" if zoned else ".000000"
+    if (pa.types.is_timestamp(kind) or pa.types.is_time(kind)) and pc.any(pc.ends_with(texts, whole)).as_py():
+        texts = pc.replace_substring_regex(texts, r"\.000000(Z?)$", r"\1")
+    return pc.replace_substring_regex(texts, "Z$", "+00:00") if zoned else texts
+
+
+def _escaped(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    if not has_byte(texts, b"\\\t\n\r"):
+        return texts
+    for character, escape in _ESCAPES:
+        texts = pc.replace_substring(texts, character, escape)
+    return texts
+
+
+def _seconds(values: pa.Array) -> pa.LargeStringArray:
+    """Return durations as PostgreSQL intervals in seconds."""
+    texts = [None if micros is None else _interval(micros) for micros in values.cast(pa.int64()).to_pylist()]
+    return pa.array(texts, pa.large_string())
+
+
+def _interval(micros: int) -> str:
+    sign = "-" if micros < 0 else ""
+    seconds, rest = divmod(abs(micros), 1_000_000)
+    fraction = f".{rest:06d}".rstrip("0") if rest else ""
+    return f"{sign}{seconds}{fraction} seconds"

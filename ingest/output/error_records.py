@@ -1,0 +1,94 @@
+"""Faults of columns to error records: owns the place, the raw value and the hint that each of them names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..cells.cells import column_letters
+from ..cells.display import displayed
+from ..errors import CATALOGUE, ErrorRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..columns.converted import Fault
+    from ..spec.dataset import Dataset
+    from ..spec.field import Field
+    from ..table.table import Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultyField:
+    """A fault and the field whose column has it."""
+
+    field: Field
+    fault: Fault
+
+
+def cell_records(
+    table: Table, dataset: Dataset, faults: Mapping[str, tuple[Fault, ...]], limit: int | None
+) -> Iterator[ErrorRecord]:
+    """Yield a record for every faulty cell, by row and then by column; at most `limit`."""
+    found = [FaultyField(field=field, fault=fault) for field in dataset.fields for fault in faults.get(field.name, ())]
+    places = _places(table, found)
+    yield from (_record(table, dataset, found[number], row) for row, _, number in places[:limit])
+
+
+def _places(table: Table, found: Iterable[FaultyField]) -> list[tuple[int, int, int]]:
+    """Return 0-based data row, column and number of each fault's cells, in the order of the sheet."""
+    places: list[tuple[int, int, int]] = []
+    for part in table.parts:
+        stop = part.start + part.rows
+        for number, item in enumerate(found):
+            column = part.header.columns.get(item.field.name, -1)
+            rows = item.fault.index[(item.fault.index >= part.start) & (item.fault.index < stop)]
+            places.extend((row, column, number) for row in rows.tolist())
+    return sorted(places)
+
+
+def _record(table: Table, dataset: Dataset, item: FaultyField, row: int) -> ErrorRecord:
+    part = table.part_of(row)
+    column = part.header.columns.get(item.field.name)
+    labels = part.header.labels
+    sheet_row = part.first_row + row - part.start
+    entry = CATALOGUE[item.fault.code]
+    return ErrorRecord(
+        code=item.fault.code,
+        message=item.fault.message,
+        hint=entry.hint,
+        severity="warning" if dataset.is_null_value(item.field) and entry.severity == "error" else entry.severity,
+        sheet=part.sheet,
+        row=sheet_row,
+        column=None if column is None else column + 1,
+        cell=None if column is None else f"{column_letters(column)}{sheet_row}",
+        field=item.field.name,
+        header=labels[column] if column is not None and column < len(labels) else None,
+        raw=_raw(table, item.field, row),
+        expected=item.fault.expected,
+        spec_version=dataset.version,
+    )
+
+
+def _raw(table: Table, field: Field, row: int) -> str | None:
+    cell = table.columns[field.name].at(np.array([row]))
+    text: str | None = displayed(cell, date1904=table.date1904)[0].as_py()
+    return text
+
+
+def row_record(table: Table, dataset: Dataset, code: str, row: int, message: str, raw: str | None) -> ErrorRecord:
+    """Return the record of a whole row; `row` is the 0-based data row."""
+    entry = CATALOGUE[code]
+    part = table.part_of(row)
+    return ErrorRecord(
+        code=code,
+        message=message,
+        hint=entry.hint,
+        severity=entry.severity,
+        sheet=part.sheet,
+        row=part.first_row + row - part.start,
+        raw=raw,
+        spec_version=dataset.version,
+    )

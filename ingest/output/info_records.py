@@ -1,0 +1,80 @@
+"""What was done with rows and cells that nobody has to correct: one record each, with the first place and the count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..cells.arrow_masks import truth
+from ..cells.cells import Kind, column_letters
+from ..errors import CATALOGUE, ErrorRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from ..spec.dataset import Dataset
+    from ..spec.field import Field
+    from ..table.table import Table
+
+_NUMERIC = ("integer", "number", "decimal")
+
+
+def row_notes(table: Table, dataset: Dataset, duplicate: NDArray[np.bool_]) -> Iterator[ErrorRecord]:
+    """Tell of rows that are empty, that end the table, or that repeat an earlier one."""
+    for code, rows, what in (
+        ("row.blank", table.blank, "empty"),
+        ("row.footer", table.footer, "the end of the table"),
+        ("row.duplicate_exact", duplicate, "the same as an earlier one"),
+    ):
+        if rows.any():
+            count = int(rows.sum())
+            message = f"1 row is {what}" if count == 1 else f"{count} rows are {what}; the first of them is named"
+            yield _note(code, message, table, dataset, rows, None)
+
+
+def cell_notes(table: Table, dataset: Dataset, values: Mapping[str, pa.Array]) -> Iterator[ErrorRecord]:
+    """Tell of the fields of which numbers were read from texts."""
+    for field in dataset.fields:
+        if field.type.kind not in _NUMERIC or field.name not in table.columns:
+            continue
+        rows = table.data & table.columns[field.name].has(Kind.TEXT) & truth(values[field.name].is_valid())
+        if rows.any():
+            message = f"{int(rows.sum())} numbers of field {field.name} were read from texts"
+            yield _note("cell.number_as_text", message, table, dataset, rows, field)
+
+
+def fill_notes(table: Table, dataset: Dataset) -> Iterator[ErrorRecord]:
+    """Tell of the fields of which cells were filled from merged ranges."""
+    for field in dataset.fields:
+        if field.name in table.filled:
+            rows = table.filled[field.name]
+            message = (
+                f"{int(rows.sum())} cells of field {field.name} took the value of the merged range that they lie in"
+            )
+            yield _note("cell.merged_fill", message, table, dataset, rows, field)
+
+
+def _note(
+    code: str, message: str, table: Table, dataset: Dataset, rows: NDArray[np.bool_], field: Field | None
+) -> ErrorRecord:
+    first = np.flatnonzero(rows)[:1]
+    part, row = table.part_of(int(first[0])), int(table.sheet_rows(first)[0])
+    column = None if field is None else part.header.columns.get(field.name)
+    labels = part.header.labels
+    return ErrorRecord(
+        code=code,
+        message=message,
+        hint=CATALOGUE[code].hint,
+        severity=CATALOGUE[code].severity,
+        sheet=part.sheet,
+        row=row,
+        column=None if column is None else column + 1,
+        cell=None if column is None else f"{column_letters(column)}{row}",
+        field=None if field is None else field.name,
+        header=labels[column] if column is not None and column < len(labels) else None,
+        spec_version=dataset.version,
+    )

@@ -1,0 +1,1 @@
+"""The dataset: YAML to frozen objects, and the wording of its problems."""

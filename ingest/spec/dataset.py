@@ -1,0 +1,326 @@
+"""Dataset specifications: owns their keys, defaults and rules; knows nothing of workbooks, Arrow or the daemon."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+
+from pydantic import Field as Key
+from pydantic import ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from .field import Constraints, Field, FieldType, Kind, Model, Texts
+from .yaml_document import DocumentError, Problem, parse_yaml, problems_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Constraints", "Dataset", "Field", "FieldType", "Kind", "load_dataset", "parse_dataset"]
+
+
+LINEAGE_JOB: Final = "headgate_job"
+LINEAGE_ROW: Final = "headgate_row"
+"""The columns that `load.lineage` adds to the target table."""
+
+
+class Match(Model):
+    """Which files of the watched folders belong to the dataset."""
+
+    glob: Texts = ()
+
+
+class Sheets(Model):
+    """Which sheet holds the table; without name and index, the one visible sheet that has the header.
+
+    `index` is a 0-based place, `all` for every sheet with the header, one below the other, or `largest_matching` for
+    the one of them with the most rows.
+    """
+
+    name: Texts = ()
+    index: Annotated[int, Key(ge=0)] | Literal["all", "largest_matching"] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.name and isinstance(self.index, int):
+            raise PydanticCustomError("sheets", "a name and a place are two ways to say the same: keep one")
+        return self
+
+
+class Workbook(Model):
+    """Where in the workbook to look."""
+
+    sheets: Sheets = Sheets()
+    hidden_sheets: Literal["skip", "include"] = "skip"
+    hidden_rows: Literal["include"] = "include"
+
+
+class Header(Model):
+    """Where the titles are: found by the declared names, in sheet row `row` (1-based), or nowhere.
+
+    A header of several rows is read as one: what stands in a column, from above, joined by `join`.
+    """
+
+    mode: Literal["detect", "row", "none"] = "detect"
+    row: int | None = Key(default=None, ge=1)
+    search_rows: int = Key(default=50, ge=1, le=10_000)
+    rows: int = Key(default=1, ge=1, le=10)
+    join: str = " / "
+    on_ambiguous: Literal["reject_file"] = "reject_file"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _forms(cls, value: object) -> object:
+        """Read `{row: 3}` and `{mode: {row: 3}}` as `{mode: row, row: 3}`."""
+        if not isinstance(value, dict):
+            return value
+        mode = value.get("mode")
+        if isinstance(mode, dict) and set(mode) == {"row"}:
+            return {**value, "mode": "row", "row": mode["row"]}
+        return {"mode": "row", **value} if "row" in value else value
+
+    @model_validator(mode="after")
+    def _row_with_mode(self) -> Self:
+        if (self.mode == "row") != (self.row is not None):
+            raise PydanticCustomError("header_row", "mode: row needs a row, and only that mode has one")
+        return self
+
+
+class TableEnd(Model):
+    """What ends the table: this many blank rows on end, or a row whose first filled cell matches a footer glob."""
+
+    blank_rows: int = Key(default=100, ge=1)
+    footers: Texts = ()
+
+
+class Duplicates(Model):
+    """What becomes of rows with the same key in one file: `exact` ones are equal in every field."""
+
+    in_file: Literal["reject", "last_wins"] = "reject"
+    exact: Literal["collapse"] = "collapse"
+
+
+class Contract(Model):
+    """What may change in the sheet, in dlt's words.
+
+    Columns of titles that nobody declared: `freeze` refuses the file (and one that lacks a declared column),
+    `discard_row` rejects the rows that fill them, `discard_value` leaves them out and says so; without a word they are
+    left out. Values of another type than the declared: `freeze` and `discard_row` reject their row, `discard_value`
+    loads null. Nothing evolves: a new column is declared, so that it gets the type that somebody meant.
+    """
+
+    columns: Literal["freeze", "discard_row", "discard_value"] | None = None
+    types: Literal["freeze", "discard_row", "discard_value"] | None = None
+
+    @field_validator("columns", "types", mode="before")
+    @classmethod
+    def _declared(cls, value: object) -> object:
+        if value == "evolve":
+            raise PydanticCustomError("evolve", "nothing evolves by itself; declare the new column as a field")
+        return value
+
+
+class Load(Model):
+    """The target table, as `table` or `schema.table`, and how rows whose key is there already are treated.
+
+    `replace` empties the table first, in the same transaction. `lineage` adds the job and the sheet row of each row,
+    in the columns `headgate_job` and `headgate_row`.
+    """
+
+    table: str = Key(pattern=r"^[^.]{1,63}(\.[^.]{1,63})?$")
+    mode: Literal["insert", "upsert", "replace"] = "insert"
+    unchanged: Literal["skip", "update"] = "skip"
+    lineage: bool = False
+
+
+class Quarantine(Model):
+    """How many bad rows a file may have; beyond, nothing of it is loaded."""
+
+    max_rows: int = Key(default=1000, ge=0)
+    max_percent: float = Key(default=5, ge=0, le=100)
+
+    def exceeded(self, rejected: int, rows: int) -> bool:
+        """Say whether `rejected` of `rows` rows that hold data are more than the file may have."""
+        return rejected > self.max_rows or rejected * 100 > self.max_percent * rows
+
+
+class Merged(Model):
+    """Fields whose value, written once in a merged range, counts for every row of that range."""
+
+    fill: Texts = ()
+
+
+class Constant(Model):
+    """A value that stands in no cell: in the file's path, in the sheet's name, or here; `regex` cuts it out.
+
+    The first group of `regex` is the value, the whole match if it has none.
+    """
+
+    from_: Literal["path", "sheet"] | None = Key(default=None, alias="from")
+    regex: str | None = None
+    value: str | None = None
+
+    @field_validator("regex")
+    @classmethod
+    def _compiles(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise PydanticCustomError("pattern", "not a regular expression: {error}", {"error": str(error)}) from error
+        return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.from_ is None) == (self.value is None) or (self.value is not None and self.regex is not None):
+            raise PydanticCustomError("constant", "a constant has either a value, or from with an optional regex")
+        return self
+
+
+class Expect(Model):
+    """What a whole file must hold: rows with data, and columns whose sum stands in the footer."""
+
+    min_rows: int = Key(default=1, ge=1)
+    reconcile: dict[str, Literal["footer"]] = Key(default_factory=dict)
+
+
+class FileLimits(Model):
+    """What a file may cost: sizes in MiB, `ratio` inflated to stored bytes, `cells` a sheet's bounding box."""
+
+    file_mb: int = Key(default=200, ge=1)
+    expanded_mb: int = Key(default=1024, ge=1)
+    ratio: int = Key(default=200, ge=1)
+    cells: int = Key(default=50_000_000, ge=1)
+    parse_seconds: float = Key(default=300, gt=0)
+    worker_mb: int = Key(default=2048, ge=64)
+
+
+class Dataset(Model):
+    """How a workbook becomes rows of a table."""
+
+    dataset: str = Key(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")
+    version: int = Key(default=1, ge=1)
+    match: Match = Match()
+    workbook: Workbook = Workbook()
+    header: Header = Header()
+    table_end: TableEnd = TableEnd()
+    fields: tuple[Field, ...] = Key(min_length=1)
+    missing_values: Texts = Key(default=("",), alias="missingValues")
+    error_cells: Literal["reject_row", "null"] = Key(default="reject_row", alias="errorCells")
+    primary_key: Texts = Key(default=(), alias="primaryKey")
+    duplicates: Duplicates = Duplicates()
+    contract: Contract = Contract()
+    load: Load
+    quarantine: Quarantine = Quarantine()
+    limits: FileLimits = FileLimits()
+    merged: Merged = Merged()
+    constants: dict[str, Constant] = Key(default_factory=dict)
+    expect: Expect = Expect()
+    transform: str | None = Key(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+    freshness_seconds: Annotated[float, Key(gt=0, allow_inf_nan=False)] | None = None
+
+    @cached_property
+    def digest(self) -> str:
+        """The sha256 of the specification's content, whatever the order of keys, comments and written defaults.
+
+        How often workbooks should come changes nothing in what becomes of their rows.
+        """
+        content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"freshness_seconds"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @field_validator("error_cells", mode="before")
+    @classmethod
+    def _null_is_a_word(cls, value: object) -> object:
+        """Take YAML's own null, which is what the word without quotes is, for the choice of that name."""
+        return "null" if value is None else value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _constants_are_fields(cls, value: object) -> object:
+        """Declare constants that are no fields yet as fields of type string."""
+        if not isinstance(value, dict):
+            return value
+        fields, constants = value.get("fields"), value.get("constants")
+        if not isinstance(fields, (list, tuple)) or not isinstance(constants, dict):
+            return value
+        known = {field.get("name") for field in fields if isinstance(field, dict)}
+        extra = [{"name": name, "type": "string"} for name in constants if name not in known]
+        return {**value, "fields": [*fields, *extra]}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        names = [field.name for field in self.fields]
+        if repeated := [name for name, count in Counter(names).items() if count > 1]:
+            raise _problem("fields", "field names are repeated: {names}", repeated)
+        if unknown := [name for name in self.primary_key if name not in names]:
+            raise _problem("primary_key", "primaryKey names undeclared fields: {names}", unknown)
+        if len(set(self.primary_key)) < len(self.primary_key):
+            raise PydanticCustomError("primary_key", "primaryKey repeats a field")
+        if self.load.mode == "upsert" and not self.primary_key:
+            raise PydanticCustomError("primary_key", "load.mode: upsert needs a primaryKey")
+        self._check_rules(names)
+        return self
+
+    def _check_rules(self, names: list[str]) -> None:
+        if unknown := [name for name in self.merged.fill if name not in names]:
+            raise _problem("merged", "merged.fill names undeclared fields: {names}", unknown)
+        sums = {field.name for field in self.fields if field.type.kind in ("integer", "decimal")}
+        if unknown := [name for name in self.expect.reconcile if name not in sums]:
+            raise _problem("expect", "expect.reconcile names what is no integer or decimal field: {names}", unknown)
+        if self.expect.reconcile and not self.table_end.footers:
+            raise PydanticCustomError("expect", "expect.reconcile needs table_end.footers to know the footer by")
+        if self.load.lineage and (taken := sorted({LINEAGE_JOB, LINEAGE_ROW} & set(names))):
+            raise _problem("lineage", "load.lineage fills columns that are declared as fields: {names}", taken)
+
+    @property
+    def cell_fields(self) -> tuple[Field, ...]:
+        """The fields whose values stand in cells: all but the constants."""
+        return tuple(field for field in self.fields if field.name not in self.constants)
+
+    def is_needed(self, field: Field) -> bool:
+        """Say whether every row must have a value of the field."""
+        return field.constraints.required or field.name in self.primary_key
+
+    def is_null_value(self, field: Field) -> bool:
+        """Say whether a bad cell of the field is loaded as null instead of rejecting its row."""
+        if self.is_needed(field):
+            return False
+        return field.on_error == "null_value" or self.contract.types == "discard_value"
+
+
+def _problem(kind: str, message: str, names: list[str]) -> PydanticCustomError:
+    return PydanticCustomError(kind, message, {"names": ", ".join(names)})
+
+
+def load_dataset(path: Path) -> Dataset:
+    """Read a specification from a YAML file.
+
+    Raises:
+        DocumentError: the file cannot be read or is wrong, with every problem.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a UTF-8 text"
+        problem = Problem(
+            file=str(path), line=None, key="", reason=reason, remedy="name a readable YAML file with a dataset"
+        )
+        raise DocumentError([problem]) from error
+    return parse_dataset(text, str(path))
+
+
+def parse_dataset(text: str, source: str) -> Dataset:
+    """Read a specification from YAML text; `source` names it in problems.
+
+    Raises:
+        DocumentError: the text is wrong, with every problem.
+
+    """
+    document = parse_yaml(text, source)
+    try:
+        return Dataset.model_validate(document.data)
+    except ValidationError as error:
+        raise DocumentError(problems_of(error, document)) from error

@@ -1,0 +1,1 @@
+"""Where the table is: sheets, header, merged ranges, drift, constants."""

@@ -1,0 +1,180 @@
+"""The header row: found by the declared titles, never guessed; knows rows of text, not sheets or formats."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ..errors import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ..spec.dataset import Dataset
+    from ..spec.field import Field
+
+NAMED: Final = 20
+"""How many titles a message lists."""
+
+REJECT_TITLES: Final = ("Headgate row", "Headgate code", "Headgate reason", "Headgate remedy")
+"""Titles of the columns that a workbook of rejected rows has in addition; when it comes back, they are passed over."""
+
+# No title has these characters, and nothing around them changes them or is changed by them.
+_SEPARATOR: Final = "\0"
+_ROW_END: Final = "\1"
+
+Labels = tuple[str | None, ...]
+"""The texts of one row, from column A on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundHeader:
+    """Where the titles are: the 0-based first row (-1 for none), and the 0-based column of each field that is there."""
+
+    row: int
+    columns: Mapping[str, int]
+    labels: Labels = ()
+    height: int = 1
+
+    @property
+    def end(self) -> int:
+        """The 0-based row below the header."""
+        return self.row + self.height
+
+    @property
+    def extra(self) -> tuple[int, ...]:
+        """The columns that have a title but belong to no field."""
+        known = set(self.columns.values())
+        return tuple(
+            column
+            for column, label in enumerate(self.labels)
+            if label and label.strip() and column not in known and label not in REJECT_TITLES
+        )
+
+
+def normal(label: str) -> str:
+    """Return a title in the form in which titles are compared: NFKC, trimmed, without case."""
+    return _folded(label).strip()
+
+
+def _folded(text: str) -> str:
+    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
+
+
+def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHeader:
+    """Return the header among the first rows of a sheet, as the dataset says where to look.
+
+    Raises:
+        FileRejectedError: `header.not_found`, `.ambiguous`, `.missing_required` or `.duplicate_label`.
+
+    """
+    if dataset.header.mode == "none":
+        return FoundHeader(row=-1, columns={field.name: place for place, field in enumerate(dataset.cell_fields)})
+    if dataset.header.rows > 1:
+        rows = _joined(rows, dataset)
+    if dataset.header.row is not None:
+        row = dataset.header.row - 1
+        return _checked(rows[row] if row < len(rows) else (), row, dataset, sheet)
+    scores = _scores(rows, dataset)
+    best = max(scores, default=0)
+    if best < _needed(dataset):
+        raise _not_found(rows, dataset, sheet)
+    candidates = [row for row, score in enumerate(scores) if score == best]
+    if len(candidates) > 1:
+        places = ", ".join(str(row + 1) for row in candidates[:NAMED])
+        raise rejected("header.ambiguous", f"rows {places} look equally like the header", sheet=sheet)
+    return _checked(rows[candidates[0]], candidates[0], dataset, sheet)
+
+
+def _joined(rows: Sequence[Labels], dataset: Dataset) -> list[Labels]:
+    """Return for each row what it and the ones below it say of each column, as one title."""
+    height, join = dataset.header.rows, dataset.header.join
+    joined: list[Labels] = []
+    for top in range(len(rows) - height + 1):
+        columns = zip(*rows[top : top + height], strict=True)
+        texts = (join.join(label.strip() for label in column if label and label.strip()) for column in columns)
+        joined.append(tuple(text or None for text in texts))
+    return joined
+
+
+def _scores(rows: Sequence[Labels], dataset: Dataset) -> list[int]:
+    """Return for each row how many fields have one of their titles in it."""
+    fields: dict[str, set[str]] = {}
+    for field in dataset.cell_fields:
+        for label in field.labels:
+            fields.setdefault(normal(label), set()).add(field.name)
+    return [len(set().union(*(fields[text] for text in texts if text in fields))) for texts in _normal_rows(rows)]
+
+
+def _normal_rows(rows: Sequence[Labels]) -> Iterator[list[str]]:
+    """Yield the texts of each row in the form in which titles are compared, all of them put into it at once."""
+    texts = [_SEPARATOR.join([label or "" for label in labels]) for labels in rows]
+    whole = _ROW_END.join(texts)
+    if whole.count(_SEPARATOR) + len(rows) != sum(map(len, rows)) or whole.count(_ROW_END) + 1 != len(rows):
+        # A cell has one of the characters that no title has.
+        clean = [[(label or "").replace(_SEPARATOR, "").replace(_ROW_END, "") for label in labels] for labels in rows]
+        whole = _ROW_END.join(map(_SEPARATOR.join, clean))
+    for row in _folded(whole).split(_ROW_END) if rows else ():
+        yield [text.strip() for text in row.split(_SEPARATOR)]
+
+
+def _needed(dataset: Dataset) -> int:
+    """Return how many fields a row must name to be a header with gaps rather than a row that shares a word.
+
+    Half of them: a row that names fewer says too little to be blamed for what it does not name.
+    """
+    return (len(dataset.cell_fields) + 1) // 2
+
+
+def _checked(labels: Labels, row: int, dataset: Dataset, sheet: str) -> FoundHeader:
+    """Return the header at a row that has been chosen, or say what it lacks."""
+    places: dict[str, list[int]] = {}
+    for column, label in enumerate(labels):
+        if label:
+            places.setdefault(normal(label), []).append(column)
+    columns: dict[str, int] = {}
+    for field in dataset.cell_fields:
+        found = [column for label in field.labels for column in places.get(normal(label), ())]
+        if len(found) > 1:
+            titles = ", ".join(f"{labels[column]!r}" for column in found[:NAMED])
+            message = f"field {field.name} has more than one column in row {row + 1}: {titles}"
+            raise rejected("header.duplicate_label", message, sheet=sheet)
+        if found:
+            columns[field.name] = found[0]
+    missing = [field for field in dataset.cell_fields if field.name not in columns and dataset.is_needed(field)]
+    if not columns:
+        raise _not_found((labels,), dataset, sheet, first=row)
+    if missing:
+        raise _missing(missing, labels, row, sheet)
+    return FoundHeader(row=row, columns=columns, labels=labels, height=dataset.header.rows)
+
+
+def _missing(missing: list[Field], labels: Labels, row: int, sheet: str) -> Exception:
+    wanted = "; ".join(f"{field.name} ({_titles(field.labels)})" for field in missing[:NAMED])
+    near = _nearest([label for field in missing for label in field.labels], labels)
+    message = f"the header in row {row + 1} has no column for {wanted}{near}"
+    return rejected("header.missing_required", message, sheet=sheet)
+
+
+def _not_found(rows: Sequence[Labels], dataset: Dataset, sheet: str, first: int = 0) -> Exception:
+    names = [label for field in dataset.cell_fields for label in field.labels]
+    where = f"row {first + 1}" if len(rows) == 1 else f"rows {first + 1} to {first + len(rows)}"
+    texts = [label for labels in rows for label in labels]
+    message = f"no header in {where} of sheet {sheet!r}: looked for {_titles(names)}{_nearest(names, texts)}"
+    return rejected("header.not_found", message, sheet=sheet)
+
+
+def _titles(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(repr(name) for name in names[:NAMED]) + more
+
+
+def _nearest(names: Sequence[str], texts: Sequence[str | None]) -> str:
+    """Return the part of a message that names the titles of the sheet which are nearest to the wanted ones."""
+    there = Counter(text.strip() for text in texts if text and text.strip())
+    by_form = {normal(text): text for text in there}
+    near = {by_form[match] for name in names[:NAMED] for match in difflib.get_close_matches(normal(name), by_form, n=1)}
+    return f"; the nearest found: {_titles(sorted(near))}" if near else "; nothing like them is there"

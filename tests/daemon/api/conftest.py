@@ -1,0 +1,7 @@
+"""Executors behind the routes."""
+
+from __future__ import annotations
+
+from executor_fixtures import eventually, executors, make_executors, task_folder, tasks
+
+__all__ = ["eventually", "executors", "make_executors", "task_folder", "tasks"]

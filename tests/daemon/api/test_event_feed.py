@@ -1,0 +1,123 @@
+"""The feed hands events out in order and leaves none out, however their transactions end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, cast
+
+import pytest
+
+from daemon.api import event_feed
+from daemon.api.event_feed import EventFeed, ListenerBehindError
+from daemon.ledger.queries import JobEvent
+
+
+class Ledger:
+    """Events as a reader sees them; what is not committed is not there."""
+
+    def __init__(self) -> None:
+        self.events: list[JobEvent] = []
+
+    def commit(self, *numbers: int) -> None:
+        self.events += [
+            JobEvent(
+                id=number,
+                job_id=1,
+                at=0.0,
+                event="queued",
+                attempt=0,
+                detail=None,
+                dataset="orders",
+                file="o.xlsx",
+                submitter=None,
+            )
+            for number in numbers
+        ]
+        self.events.sort(key=lambda event: event.id)
+
+    async def last_event_id(self) -> int:
+        return max((event.id for event in self.events), default=0)
+
+    async def events_after(self, after: int, *, limit: int, until: int | None = None) -> list[JobEvent]:
+        last = until or 10**9
+        return [event for event in self.events if after < event.id <= last][:limit]
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+@asynccontextmanager
+async def running(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EventFeed]:
+    monkeypatch.setattr(event_feed, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(event_feed, "IDLE_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(event_feed, "GAP_SECONDS", 0.3)
+    feed = EventFeed(queries=cast("Any", ledger), database=cast("Any", None))
+    async with feed:
+        task = asyncio.create_task(feed.run())
+        try:
+            yield feed
+        finally:
+            feed.close()
+            await asyncio.wait_for(task, 5)
+
+
+async def take(feed: EventFeed, count: int, after: int = 0) -> list[int]:
+    async with aclosing(feed.listen(after)) as events, asyncio.timeout(5):
+        return [(await anext(events)).id for _ in range(count)]
+
+
+async def test_an_event_that_commits_late_is_waited_for(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(ledger, monkeypatch) as feed:
+        listening = asyncio.create_task(take(feed, 4))
+        await asyncio.sleep(0.05)
+        ledger.commit(1, 3, 4)
+        await asyncio.sleep(0.1)
+        assert not listening.done()
+        ledger.commit(2)
+        assert await listening == [1, 2, 3, 4]
+
+
+async def test_a_number_that_was_rolled_back_is_passed_over(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(ledger, monkeypatch) as feed:
+        listening = asyncio.create_task(take(feed, 2))
+        await asyncio.sleep(0.05)
+        ledger.commit(2, 3)
+        assert await listening == [2, 3]
+
+
+async def test_a_listener_resumes_and_goes_on_live(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.commit(*range(1, 1201))  # more than a page
+    async with running(ledger, monkeypatch) as feed:
+        listening = asyncio.create_task(take(feed, 702, after=500))
+        await asyncio.sleep(0.05)
+        ledger.commit(1201, 1202)
+        assert await listening == list(range(501, 1203))
+
+
+async def test_a_listener_that_is_too_slow_is_let_go_without_a_gap(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_feed, "QUEUE_EVENTS", 10)
+    async with running(ledger, monkeypatch) as feed:
+        slow = feed.listen(0)
+        first = asyncio.ensure_future(anext(slow))
+        await asyncio.sleep(0.05)
+        ledger.commit(1)
+        assert (await first).id == 1
+        ledger.commit(*range(2, 40))
+        await asyncio.sleep(0.2)
+        with pytest.raises(ListenerBehindError):
+            await anext(slow)
+        assert await take(feed, 38, after=1) == list(range(2, 40))
+
+
+async def test_the_end_of_the_feed_ends_its_listeners(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(ledger, monkeypatch) as feed:
+        listening = asyncio.create_task(take(feed, 1))
+        await asyncio.sleep(0.05)
+    with pytest.raises(StopAsyncIteration):
+        await listening

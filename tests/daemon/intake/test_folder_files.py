@@ -1,0 +1,129 @@
+"""What a scan of a watched folder sees, what is opened and moved below it, and that no link leads out of it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import FileUnstableError
+from daemon.intake.folder_files import is_being_written, list_files, move, opened, write_beside
+
+
+def seen(folder: Path, *, recursive: bool = True, skip: tuple[str, ...] = ()) -> list[str]:
+    return list(list_files(folder, recursive=recursive, skip=skip).files)
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Path:
+    folder = tmp_path / "outside"
+    folder.mkdir()
+    (folder / "secret.xlsx").write_bytes(b"secret")
+    return folder
+
+
+def test_a_scan_sees_regular_files_and_leaves_unfinished_ones_alone(inbox: Path, outside: Path) -> None:
+    (inbox / "2026" / "11").mkdir(parents=True)
+    (inbox / ".sync").mkdir()
+    names = (
+        "a.xlsx",
+        "~$a.xlsx",
+        "b.xlsx.part",
+        "c.tmp",
+        ".hidden.xlsx",
+        "2026/d.xlsx",
+        "2026/11/e.xls",
+        ".sync/f.xls",
+    )
+    for name in names:
+        (inbox / name).write_bytes(b"x")
+    (inbox / "link.xlsx").symlink_to(outside / "secret.xlsx")
+    (inbox / "linked").symlink_to(outside)
+    os.mkfifo(inbox / "pipe.xlsx")
+    assert seen(inbox) == ["a.xlsx", "2026/d.xlsx", "2026/11/e.xls"]
+    assert seen(inbox, recursive=False) == ["a.xlsx"]
+    assert list_files(inbox, recursive=True).folders == {inbox, inbox / "2026", inbox / "2026" / "11"}
+
+
+def test_folders_are_skipped_at_the_top_only(inbox: Path) -> None:
+    for folder in ("done", "x/done"):
+        (inbox / folder).mkdir(parents=True)
+        (inbox / folder / "a.xlsx").write_bytes(b"x")
+    assert seen(inbox, skip=("done",)) == ["x/done/a.xlsx"]
+
+
+def test_a_change_of_content_or_of_the_file_itself_changes_the_stamp(inbox: Path) -> None:
+    book = inbox / "a.xlsx"
+    book.write_bytes(b"one")
+    first = list_files(inbox, recursive=True).files["a.xlsx"]
+    assert list_files(inbox, recursive=True).files["a.xlsx"] == first
+    os.utime(book, ns=(1, 1))
+    second = list_files(inbox, recursive=True).files["a.xlsx"]
+    assert second != first
+    other = inbox / "other.part"
+    other.write_bytes(b"one")
+    os.utime(other, ns=(1, 1))
+    other.rename(book)
+    assert list_files(inbox, recursive=True).files["a.xlsx"] != second
+
+
+def test_a_folder_that_is_gone_is_empty(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        list_files(tmp_path / "gone", recursive=True)
+
+
+@pytest.mark.parametrize("name", ["link.xlsx", "linked/secret.xlsx", "../outside/secret.xlsx"])
+def test_nothing_outside_is_opened(inbox: Path, outside: Path, name: str) -> None:
+    (inbox / "link.xlsx").symlink_to(outside / "secret.xlsx")
+    (inbox / "linked").symlink_to(outside)
+    if name.startswith(".."):
+        assert name not in seen(inbox)  # names come from listings, and those never go up
+        return
+    with pytest.raises(OSError, match=r"symbolic|directory"), opened(inbox, name):
+        pass
+
+
+def test_a_writer_is_noticed(inbox: Path) -> None:
+    book = inbox / "a.xlsx"
+    with book.open("wb") as writer:
+        writer.write(b"half")
+        with opened(inbox, "a.xlsx") as descriptor:
+            assert is_being_written(descriptor)
+    with opened(inbox, "a.xlsx") as descriptor:
+        assert is_being_written(descriptor) is False
+
+
+def test_a_move_overwrites_nothing_and_moves_nothing_else(inbox: Path) -> None:
+    (inbox / "sub").mkdir()
+    for number in (1, 2):
+        (inbox / "sub" / "a.xlsx").write_bytes(b"%d" % number)
+        stamp = list_files(inbox, recursive=True, skip=("done",)).files["sub/a.xlsx"]
+        assert move(inbox, "sub/a.xlsx", stamp, "done", number) == ("done/sub/a.xlsx", "done/sub/a.2.xlsx")[number - 1]
+    assert (inbox / "done/sub/a.xlsx").read_bytes() == b"1"
+    (inbox / "sub" / "a.xlsx").write_bytes(b"three")
+    assert move(inbox, "sub/a.xlsx", stamp, "done", 3) is None  # it is another file by now
+    assert (inbox / "sub" / "a.xlsx").read_bytes() == b"three"
+    for name in ("a.xlsx", "a.4.xlsx"):
+        (inbox / "done" / "sub" / name).touch()
+    stamp = list_files(inbox, recursive=True, skip=("done",)).files["sub/a.xlsx"]
+    with pytest.raises(FileUnstableError):
+        move(inbox, "sub/a.xlsx", stamp, "done", 4)
+    write_beside(inbox, "done/sub/a.2.xlsx", ".rejects.xlsx", b"rows")
+    assert (inbox / "done/sub/a.2.rejects.xlsx").read_bytes() == b"rows"
+
+
+def test_a_target_that_is_a_link_is_not_followed(inbox: Path, outside: Path) -> None:
+    (inbox / "a.xlsx").write_bytes(b"x")
+    (inbox / "done").symlink_to(outside)
+    stamp = list_files(inbox, recursive=True).files["a.xlsx"]
+    with pytest.raises(OSError, match=r"symbolic|directory"):
+        move(inbox, "a.xlsx", stamp, "done", 1)
+    assert [path.name for path in outside.iterdir()] == ["secret.xlsx"]

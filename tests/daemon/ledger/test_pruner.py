@@ -1,0 +1,145 @@
+"""What the ledger lets go of, on both databases: files by age and size, jobs by age, and never what is needed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from daemon.ledger.jobs import Job, Outcome, RowCounts, State, Submission
+from daemon.ledger.leases import Ledger
+from daemon.ledger.pruner import Pruning
+from daemon.ledger.queries import JobQueries
+from daemon.ledger.retry_cancel import NotPossibleError, RetryCancel
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from daemon.database.database import Database
+
+BAD = RowCounts(read=2, inserted=1, rejected=1)
+
+
+@pytest.fixture
+async def ledger(database: Database) -> AsyncIterator[Ledger]:
+    async with Ledger(database, lease_seconds=30) as made:
+        await made.open()
+        await made.register("spool-1")
+        yield made
+
+
+@pytest.fixture
+def queries(database: Database) -> JobQueries:
+    return JobQueries(database)
+
+
+@pytest.fixture
+def pruning(ledger: Ledger, database: Database) -> Pruning:
+    return Pruning(ledger, database)
+
+
+def submission(content: str, **changes: Any) -> Submission:
+    values: dict[str, Any] = {
+        "dataset": "orders",
+        "spec_version": 1,
+        "sha256": content * 64,
+        "size_bytes": 100,
+        "file": f"{content}.xlsx",
+        "source": "test",
+        "spool_key": f"key-{content}",
+    }
+    return Submission(**values | changes)
+
+
+async def ended(ledger: Ledger, content: str, state: State, rows: RowCounts | None = None) -> Job:
+    """Take a job to its end."""
+    await ledger.submit(submission(content))
+    job = await ledger.claim(datasets=["orders"])
+    assert job is not None
+    await ledger.finish_alone(job, Outcome(state=state, rows=rows or RowCounts(), records=({"code": "cell.type"},)))
+    return job
+
+
+async def test_a_loaded_job_keeps_no_file(ledger: Ledger, queries: JobQueries) -> None:
+    await ended(ledger, "a", "loaded")
+    await ended(ledger, "b", "partial", BAD)
+    await ended(ledger, "c", "dead")
+    await ended(ledger, "d", "rejected")
+    assert await queries.spool_keys("spool-1") == {"key-b", "key-c"}
+
+
+async def test_files_go_by_age(ledger: Ledger, queries: JobQueries, pruning: Pruning) -> None:
+    await ended(ledger, "b", "partial", BAD)
+    await ended(ledger, "c", "dead")
+    await ledger.submit(submission("w"))
+    assert await pruning.forget_old_files(rejects_seconds=60, files_seconds=60) == ()
+    await asyncio.sleep(0.05)
+    assert await pruning.forget_old_files(rejects_seconds=0.01, files_seconds=60) == ("key-b",)
+    assert await pruning.forget_old_files(rejects_seconds=0.01, files_seconds=0.01) == ("key-c",)
+    assert await queries.spool_keys("spool-1") == {"key-w"}, "a job that waits needs its file"
+
+
+async def test_files_go_by_size_the_oldest_first(ledger: Ledger, queries: JobQueries, pruning: Pruning) -> None:
+    for content in "abcd":
+        await ended(ledger, content, "dead")
+        await asyncio.sleep(0.01)
+    await ledger.submit(submission("w", size_bytes=10**9))
+    assert await pruning.forget_files_beyond(400) == ()
+    assert set(await pruning.forget_files_beyond(250)) == {"key-a", "key-b"}
+    assert await queries.spool_keys("spool-1") == {"key-c", "key-d", "key-w"}
+
+
+async def test_jobs_go_and_what_was_loaded_is_remembered(ledger: Ledger, queries: JobQueries, pruning: Pruning) -> None:
+    loaded = await ended(ledger, "a", "loaded")
+    rejected = await ended(ledger, "r", "rejected")
+    kept = await ended(ledger, "k", "dead")
+    await ledger.submit(submission("w"))
+    await asyncio.sleep(0.05)
+    assert await pruning.forget_jobs(60) == 0
+    assert await pruning.forget_jobs(0.01) == 2
+    assert await queries.job(loaded.id) is None
+    assert await queries.job(rejected.id) is None
+    assert await queries.events(loaded.id) == []
+    assert await queries.records(loaded.id, limit=5) == []
+    assert await queries.job(kept.id) is not None
+
+    again = await ledger.submit(submission("a", spool_key="key-again"))
+    assert (again.state, again.first_job, again.spool_key) == ("duplicate", loaded.id, None)
+    assert await ledger.claim(datasets=["orders"]) is not None, "w waits"
+    assert await ledger.claim(datasets=["orders"]) is None, "the duplicate does not"
+    assert (await ledger.submit(submission("r"))).state == "queued", "nothing of it was loaded"
+    assert (await ledger.submit(submission("a", spec_version=2))).state == "queued"
+    shown = await queries.job(again.id)
+    assert shown is not None
+    assert (shown.state, shown.finished_at is not None) == ("duplicate", True)
+
+
+async def test_jobs_that_others_name_stay(ledger: Ledger, queries: JobQueries, pruning: Pruning) -> None:
+    first = await ended(ledger, "a", "loaded")
+    duplicate = await ledger.submit(submission("a"))
+    fixed = await ended(ledger, "f", "rejected")
+    fixing = await ledger.submit(submission("g", fixes_job=fixed.id))
+    await asyncio.sleep(0.05)
+    assert await pruning.forget_jobs(0.01) == 1
+    assert await queries.job(duplicate.id) is None
+    assert await pruning.forget_jobs(0.01) == 1, "now nothing names the first one"
+    assert await queries.job(first.id) is None
+    assert await queries.job(fixed.id) is not None, "a job that waits corrects it"
+    assert await queries.job(fixing.id) is not None
+
+
+async def test_a_dead_job_whose_content_was_loaded_meanwhile_is_not_retried(
+    database: Database, ledger: Ledger, queries: JobQueries, pruning: Pruning
+) -> None:
+    dead = await ended(ledger, "a", "dead")
+    await ended(ledger, "a", "loaded")
+    await asyncio.sleep(0.05)
+    tools = RetryCancel(ledger=ledger, database=database, wake=lambda: None, kill=lambda _: None, tell=lambda *_: None)
+    shown = await queries.job(dead.id)
+    assert shown is not None
+    with pytest.raises(NotPossibleError, match="another job by now"):
+        await tools.retry(shown, by="me")
+    assert await pruning.forget_jobs(0.01) == 1
+    with pytest.raises(NotPossibleError, match="loaded by another job"):
+        await tools.retry(shown, by="me")

@@ -1,0 +1,94 @@
+"""The registry: everything is there at 0 from the start, counts what happened, and stays small."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daemon.metrics.job_metrics import DATASETS_MAX, OTHER, REJECT_CODES, Metrics
+
+if TYPE_CHECKING:
+    from prometheus_client.samples import Sample
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+def samples(metrics: Metrics) -> list[Sample]:
+    return [sample for family in metrics.registry.collect() for sample in family.samples]
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    made = Metrics()
+    made.set_datasets({"orders": 3600.0, "stock": None})
+    return made
+
+
+def finish(metrics: Metrics, dataset: str = "orders", outcome: str = "partial") -> None:
+    metrics.job_finished(
+        dataset=dataset,
+        outcome=outcome,
+        rows={"read": 10, "inserted": 8, "rejected": 2},
+        codes={"cell.type": 2, "file.format_mismatch": 1, "sheet.ambiguous": 1, "made.up": 1},
+        size_bytes=1000,
+        stage_seconds={"read": 0.5, "load": 0.1},
+    )
+
+
+def test_every_combination_is_there_before_anything_happens(metrics: Metrics) -> None:
+    for outcome in ("loaded", "partial", "rejected", "duplicate", "dead", "cancelled"):
+        assert value(metrics, "headgate_ingest_jobs_total", dataset="orders", outcome=outcome) == 0
+    for result in ("read", "inserted", "updated", "unchanged", "duplicate", "rejected", "blank", "footer"):
+        assert value(metrics, "headgate_ingest_rows_total", dataset="stock", result=result) == 0
+    assert value(metrics, "headgate_ingest_rejects_total", code="cell.type") == 0
+    assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="stock") == 0
+    assert value(metrics, "headgate_ingest_stage_seconds_count", stage="commit") == 0
+    assert value(metrics, "headgate_dataset_freshness_target_seconds", dataset="orders") == 3600
+    assert value(metrics, "headgate_dataset_freshness_target_seconds", dataset="stock") == 0
+
+
+def test_a_job_that_ended_is_counted_once_in_each(metrics: Metrics) -> None:
+    before = samples(metrics)
+    finish(metrics)
+    assert value(metrics, "headgate_ingest_jobs_total", dataset="orders", outcome="partial") == 1
+    assert value(metrics, "headgate_ingest_rows_total", dataset="orders", result="read") == 10
+    assert value(metrics, "headgate_ingest_bytes_total", dataset="orders") == 1000
+    assert value(metrics, "headgate_ingest_stage_seconds_sum", stage="read") == 0.5
+    assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="orders") > 1e9  # type: ignore[operator]
+    assert {(one.name, *one.labels.items()) for one in samples(metrics)} == {
+        (one.name, *one.labels.items()) for one in before
+    }, "a job made a new series"
+
+
+def test_warnings_are_no_rejects_and_unusual_codes_share_one_label(metrics: Metrics) -> None:
+    finish(metrics)
+    assert value(metrics, "headgate_ingest_rejects_total", code="cell.type") == 2
+    assert value(metrics, "headgate_ingest_rejects_total", code=OTHER) == 2
+    assert value(metrics, "headgate_ingest_rejects_total", code="file.format_mismatch") is None
+    assert len(REJECT_CODES) + 1 <= 40
+
+
+def test_a_dataset_that_nobody_configured_is_counted_as_other(metrics: Metrics) -> None:
+    finish(metrics, dataset="surprise")
+    assert value(metrics, "headgate_ingest_jobs_total", dataset=OTHER, outcome="partial") == 1
+    assert value(metrics, "headgate_label_overflow_total", label="dataset") == 1
+    assert value(metrics, "headgate_ingest_jobs_total", dataset="surprise", outcome="partial") is None
+
+
+def test_datasets_beyond_the_limit_share_a_label() -> None:
+    metrics = Metrics()
+    metrics.set_datasets({f"d{number}": None for number in range(DATASETS_MAX + 5)})
+    assert value(metrics, "headgate_ingest_bytes_total", dataset=f"d{DATASETS_MAX - 1}") == 0
+    assert value(metrics, "headgate_ingest_bytes_total", dataset=f"d{DATASETS_MAX}") is None
+
+
+def test_freshness_is_restored(metrics: Metrics) -> None:
+    metrics.loaded_at("orders", 1_700_000_000.0)
+    metrics.loaded_at("orders", 1_600_000_000.0)
+    metrics.loaded_at("unheard-of", 1_700_000_000.0)
+    assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="orders") == 1_700_000_000.0
+    finish(metrics, outcome="rejected")
+    assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="orders") == 1_700_000_000.0

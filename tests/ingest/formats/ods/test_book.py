@@ -1,0 +1,214 @@
+"""OpenDocument spreadsheets: every type of value, repetition, texts, hidden sheets, flat files, and damage."""
+
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ingest.errors import FileRejectedError
+from ingest.formats.open import open_book
+from ingest.formats.zip.container import sniff
+from ingest.output.grid import read_grid, read_sheets
+from ingest.spec.dataset import FileLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Ods = Callable[..., Path]
+
+MIME = "application/vnd.oasis.opendocument.spreadsheet"
+NAMES = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{urn}:1.0"'
+    for name, urn in {
+        **dict.fromkeys(("office", "table", "text", "style")),
+        "number": "datastyle",
+        "draw": "drawing",
+    }.items()
+    for urn in (urn or name,)
+)
+CALC = 'xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"'
+STYLES = """
+<number:time-style style:name="N1" number:truncate-on-overflow="false"><number:hours/></number:time-style>
+<number:time-style style:name="N2"><number:hours/></number:time-style>
+<style:style style:name="elapsed" style:family="table-cell" style:data-style-name="N1"/>
+<style:style style:name="below" style:family="table-cell" style:parent-style-name="elapsed"/>
+<style:style style:name="clock" style:family="table-cell" style:data-style-name="N2"/>
+<style:style style:name="gone" style:family="table"><style:table-properties table:display="false"/></style:style>
+"""
+
+
+def sheet(rows: str, attributes: str = 'table:name="S"') -> str:
+    return f"<table:table {attributes}><table:table-column/>{rows}</table:table>"
+
+
+def document(sheets: str, root: str = "document-content") -> str:
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?><office:{root} {NAMES} {CALC} office:mimetype="{MIME}">'
+        f"<office:automatic-styles>{STYLES}</office:automatic-styles>"
+        f"<office:body><office:spreadsheet>{sheets}</office:spreadsheet></office:body></office:{root}>"
+    )
+
+
+@pytest.fixture
+def ods(tmp_path: Path) -> Ods:
+    def write(*sheets: str, content: str | None = None, mimetype: bool = True) -> Path:
+        path = tmp_path / "x.ods"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            if mimetype:
+                archive.writestr("mimetype", MIME)
+            archive.writestr("content.xml", document("".join(sheets)) if content is None else content)
+            archive.writestr("META-INF/manifest.xml", "<manifest/>")
+        return path
+
+    return write
+
+
+def grid(path: Path) -> list[list[str]]:
+    out = io.StringIO(newline="")
+    read_grid(path, 0, out, "csv")
+    return list(csv.reader(io.StringIO(out.getvalue(), newline="")))
+
+
+def row(cells: str, attributes: str = "") -> str:
+    return f"<table:table-row {attributes}>{cells}</table:table-row>"
+
+
+def cell(attributes: str, content: str = "<text:p>shown</text:p>", name: str = "table-cell") -> str:
+    return f"<table:{name} {attributes}>{content}</table:{name}>"
+
+
+def typed(kind: str, value: str, more: str = "") -> str:
+    name = {"float": "value", "percentage": "value", "currency": "value"}.get(kind, f"{kind}-value")
+    return cell(f'office:value-type="{kind}" office:{name}="{value}" {more}')
+
+
+VALUES = [
+    (typed("float", "1.50"), "1.5"),
+    (typed("float", "123456789012345678"), "123456789012345678"),
+    (typed("percentage", "0.12"), "0.12"),
+    (typed("currency", "9.99", 'office:currency="EUR"'), "9.99"),
+    (typed("boolean", "true"), "TRUE"),
+    (typed("boolean", "false"), "FALSE"),
+    (typed("date", "2024-02-29"), "2024-02-29"),
+    (typed("date", "2024-02-29T12:30:15.5"), "2024-02-29T12:30:15.5"),
+    (typed("date", "1900-01-01"), "1900-01-01"),
+    (typed("date", "1899-12-30T08:30:00"), "08:30:00"),
+    (typed("date", "1899-12-30"), "1899-12-30"),
+    (typed("date", "1850-07-01"), "1850-07-01"),
+    (typed("time", "PT08H05M09S"), "08:05:09"),
+    (typed("time", "PT08H05M09S", 'table:style-name="clock"'), "08:05:09"),
+    (typed("time", "PT08H05M09S", 'table:style-name="elapsed"'), "8:05:09"),
+    (typed("time", "PT08H05M09S", 'table:style-name="below"'), "8:05:09"),
+    (typed("time", "PT36H00M00.5S"), "36:00:00.5"),
+    (typed("time", "-PT1H"), "-1:00:00"),
+    (typed("time", "P1DT2H"), "26:00:00"),
+    (typed("string", "said"), "said"),
+    (cell('office:value-type="string"'), "shown"),
+    (cell('table:formula="of:=1/0" office:value-type="string" calcext:value-type="error"', "<text:p>#DIV/0!</text:p>"),
+     "#DIV/0!"),
+    (cell('table:formula="of:=NA()" office:value-type="float" office:value="0"', "<text:p>#N/A</text:p>"), "#N/A"),
+    (cell('table:formula="of:=X" office:value-type="string" calcext:value-type="error"', "<text:p>Err:502</text:p>"),
+     "Err:502"),
+    (cell('office:value-type="string"', "<text:p>#N/A</text:p>"), "#N/A"),
+    (cell("", "<text:p>untyped</text:p>"), "untyped"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "shown"), VALUES)
+def test_every_type_of_value(ods: Ods, content: str, shown: str) -> None:
+    assert grid(ods(sheet(row("\n" + content + "\n" + typed("float", "1"))))) == [[shown, "1"]]
+
+
+TEXTS = [
+    ("<text:p>a</text:p><text:p>b</text:p>", "a\nb"),
+    ("<text:p>a</text:p><text:p/><text:p>b</text:p>", "a\n\nb"),
+    ("<text:p>  a \n  b  </text:p>", "a b "),
+    ('<text:p><text:s text:c="2"/>a<text:s/> b<text:tab/>c<text:line-break/>d<text:s/></text:p>', "  a  b\tc\nd "),
+    ("<text:p>one <text:span> two</text:span><text:a> three</text:a></text:p>", "one two three"),
+    ("<text:p>x<text:span>y</text:span>&amp;z</text:p>", "xy&z"),
+    ("<office:annotation><text:p>note</text:p></office:annotation><text:p>text</text:p>", "text"),
+    ("<text:p>a<office:annotation><text:p>note</text:p></office:annotation>b</text:p>", "ab"),
+    ("<draw:frame><draw:text-box><text:p>box</text:p></draw:text-box></draw:frame><text:p>text</text:p>", "text"),
+    ("<text:p>漢<text:ruby-text>kan</text:ruby-text>字</text:p>", "漢字"),
+]
+
+
+@pytest.mark.parametrize(("content", "shown"), TEXTS)
+def test_texts_as_they_are_shown(ods: Ods, content: str, shown: str) -> None:
+    assert grid(ods(sheet(row(cell('office:value-type="string"', content))))) == [[shown]]
+
+
+def test_repetition_merged_and_grouped_cells(ods: Ods) -> None:
+    twice = typed("float", "1", 'table:number-columns-repeated="2"')
+    rows = (
+        f"<table:table-header-rows>{row(twice)}"
+        "</table:table-header-rows>"
+        + row(cell('table:number-columns-repeated="3"', "") + typed("float", "2"), 'table:number-rows-repeated="2"')
+        + "<table:table-row-group><table:table-rows>"
+        + row(
+            cell('table:number-columns-spanned="2" table:number-rows-spanned="2" office:value-type="string"')
+            + cell("", "", "covered-table-cell")
+            + typed("float", "3")
+        )
+        + "</table:table-rows></table:table-row-group>"
+        + row(cell('table:number-columns-repeated="16384"', ""), 'table:number-rows-repeated="1048572"')
+    )
+    path = ods(sheet(rows))
+    assert grid(path) == [["1", "1", "", ""], ["", "", "", "2"], ["", "", "", "2"], ["shown", "", "3", ""]]
+    with open_book(path, sniff(path, FileLimits()), FileLimits()) as book:
+        [merge] = book.read(0).merges
+    assert (merge.top, merge.bottom, merge.left, merge.right) == (3, 4, 0, 1)
+
+
+def test_sheets_are_those_of_the_tabs(ods: Ods) -> None:
+    inner = sheet(row(typed("float", "9")), 'table:name="inner"')
+    path = ods(
+        sheet(row(cell('office:value-type="string"', f"<draw:frame>{inner}</draw:frame><text:p>x</text:p>"))),
+        sheet("", 'table:name="Gone" table:style-name="gone"'),
+        sheet(row(typed("float", "1")), "table:name=\"'file:///a.ods'#$S\""),
+    )
+    assert [(found.name, found.visibility, found.rows) for found in read_sheets(path)] == [
+        ("S", "visible", 1),
+        ("Gone", "hidden", 0),
+    ]
+    assert grid(path) == [["x"]]
+
+
+def test_a_flat_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.fods"
+    path.write_text(document(sheet(row(typed("float", "1")) + row(cell('office:value-type="string"'))), "document"))
+    assert grid(path) == [["1"], ["shown"]]
+
+
+def test_a_document_without_its_type_is_known_by_its_content(ods: Ods) -> None:
+    assert grid(ods(sheet(row(typed("float", "1"))), mimetype=False)) == [["1"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("<a><b></a>", "file.corrupt_xml"),
+        ("<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", "file.bomb"),
+        (f"<office:document-content {NAMES}/>", "file.format_unknown"),
+        (document(sheet(row(typed("float", "1"), 'table:number-rows-repeated="1048577"'))), "file.corrupt_xml"),
+        (
+            document(
+                sheet(
+                    row(
+                        typed("float", "1", 'table:number-columns-repeated="99"'), 'table:number-rows-repeated="999999"'
+                    )
+                )
+            ),
+            "file.cell_limit",
+        ),
+    ],
+)
+def test_damaged_and_hostile_documents(ods: Ods, content: str, expected: str) -> None:
+    with pytest.raises(FileRejectedError) as caught:
+        read_sheets(ods(content=content))
+    assert caught.value.record.code == expected

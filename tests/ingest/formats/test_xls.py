@@ -1,0 +1,101 @@
+"""xls workbooks: dates by their formats, other kinds of values, and the password that Excel tries by itself."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import xlwt
+from msoffcrypto.format.ooxml import OOXMLFile
+
+from ingest.errors import FileRejectedError
+from ingest.formats import xls
+from ingest.output.grid import read_grid, read_sheets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def grid(path: Path) -> list[list[str]]:
+    out = io.StringIO(newline="")
+    read_grid(path, 0, out, "csv")
+    return list(csv.reader(io.StringIO(out.getvalue(), newline="")))
+
+
+def written(path: Path, cells: list[tuple[Any, str]], *, date1904: bool = False) -> Path:
+    """Write values with their formats, one below the other."""
+    book = xlwt.Workbook()
+    book.dates_1904 = date1904
+    page = book.add_sheet("S")
+    for row, (value, form) in enumerate(cells):
+        page.write(row, 0, value, xlwt.easyxf(num_format_str=form))
+    book.save(path)
+    return path
+
+
+VALUES = [
+    (45351, "yyyy-mm-dd", "2024-02-29"),
+    (45351.5, "d/m/yy h:mm", "2024-02-29T12:00:00"),
+    (0.25, "h:mm", "06:00:00"),
+    (1.5, "[h]:mm", "36:00:00"),
+    (1.5, "[h]", "36:00:00"),
+    (60, "d/m/yy", "1900-02-29"),
+    (1.5, '0.0 "days"', "1.5"),
+    (1.5, "[Red]0.00", "1.5"),
+    (1.5, "General", "1.5"),
+    (-12, '_(* #,##0_);_(* (#,##0);_(* "-"_)', "-12"),
+    (45351, 'yyyy"年"m"月"d"日"', "2024-02-29"),
+    (True, "General", "TRUE"),
+    (" text ", "@", " text "),
+    ("中文\nzwei", "General", "中文\nzwei"),
+]
+
+
+def test_values_by_their_formats(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.xls", [(value, form) for value, form, _ in VALUES])
+    assert grid(path) == [[shown] for _, _, shown in VALUES]
+
+
+def test_the_1904_system(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.xls", [(dt.date(2024, 2, 29), "d/m/yy"), (0, "d/m/yy")], date1904=True)
+    assert grid(path) == [["2024-02-29"], ["1904-01-01"]]
+
+
+def test_damaged_formats_cost_no_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "x.xls", [(45351, "yyyy-mm-dd"), (0.25, "h:mm"), (45351.5, "d/m/yy h:mm"), (7, "0")])
+    opened = xls._opened
+
+    def refuse_formats(path: Path, *, formats: bool) -> Any:
+        if formats:
+            raise xls.rejected("file.corrupt_container", "a format is damaged")
+        return opened(path, formats=formats)
+
+    monkeypatch.setattr(xls, "_opened", refuse_formats)
+    assert grid(path) == [["2024-02-29"], ["06:00:00"], ["2024-02-29T12:00:00"], ["7"]]
+
+
+def encrypted(path: Path, password: str) -> Path:
+    target = path.with_name(f"encrypted-{path.name}")
+    with path.open("rb") as plain, target.open("wb") as out:
+        OOXMLFile(plain).encrypt(password, out)
+    return target
+
+
+def test_excels_own_password_opens_a_workbook(workbook: Callable[..., Path]) -> None:
+    path = encrypted(workbook([["no", "x"], ["A1", 1]]), "VelvetSweatshop")
+    assert grid(path) == [["no", "x"], ["A1", "1"]]
+
+
+def test_any_other_password_does_not(workbook: Callable[..., Path]) -> None:
+    path = encrypted(workbook([["no"]]), "secret")
+    with pytest.raises(FileRejectedError) as caught:
+        read_sheets(path)
+    assert caught.value.record.code == "file.encrypted"
+
+
+def test_an_xls_protected_from_changes_only(corpus: Path) -> None:
+    assert [sheet.name for sheet in read_sheets(corpus / "calamine" / "issue_385.xls")]

@@ -1,0 +1,339 @@
+"""Delimited text, web pages and the XML of Excel 2003: found by content, in any encoding they come in."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ingest.errors import FileRejectedError
+from ingest.formats.zip.container import sniff
+from ingest.output.grid import read_grid, read_sheets
+from ingest.spec.dataset import FileLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ORDERS = "订单号,数量,备注\nA1,1,加急\nA2,2,\n"
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def written(content: bytes | str, name: str = "x.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return written
+
+
+def rows(path: Path, sheet: str | int | None = None) -> list[list[Any]]:
+    out = io.StringIO()
+    read_grid(path, sheet, out, "json")
+    return [json.loads(line) for line in out.getvalue().splitlines()]
+
+
+def code(path: Path) -> str:
+    with pytest.raises(FileRejectedError) as caught:
+        read_sheets(path)
+    return caught.value.record.code
+
+
+# -- delimited text --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "gb2312"]
+)
+def test_delimited_text_in_any_encoding(write: Callable[..., Path], encoding: str) -> None:
+    text = ORDERS if encoding not in {"utf-16-le", "utf-16-be"} else "order,quantity,note\nA1,1,加\nA2,2,\n"
+    path = write(text.encode(encoding))
+    assert sniff(path, FileLimits()) == "csv"
+    assert rows(path)[1:] == [["A1", "1", "加急" if text is ORDERS else "加"], ["A2", "2", None]]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("name", ["x.csv", "x.xlsx"])
+def test_the_delimiter_is_found(write: Callable[..., Path], delimiter: str, name: str) -> None:
+    """Amounts with a comma do not make it the delimiter of a text whose fields are between semicolons."""
+    texts = [["no", "amount"], *([f"A{number}", f"{number},50" if delimiter != "," else "1"] for number in range(9))]
+    path = write("".join(delimiter.join(row) + "\r\n" for row in texts), name)
+    assert rows(path) == texts
+
+
+def test_quotes_lines_within_quotes_ragged_and_blank_records(write: Callable[..., Path]) -> None:
+    path = write('title\n\nno,note\nA1,"two\nlines, and ""quotes"""\nA2\nA3,x,more\n')
+    assert rows(path) == [
+        ["title", None, None],
+        [None, None, None],
+        ["no", "note", None],
+        ["A1", 'two\nlines, and "quotes"', None],
+        ["A2", None, None],
+        ["A3", "x", "more"],
+    ]
+
+
+def test_the_delimiter_may_be_declared(write: Callable[..., Path]) -> None:
+    assert rows(write("sep=;\na,x;b\n1,5;2\n")) == [[None, None], ["a,x", "b"], ["1,5", "2"]]
+
+
+def test_a_single_column_counts_under_a_name_of_delimited_text_only(write: Callable[..., Path]) -> None:
+    assert rows(write("no\nA1\nA2\n")) == [["no"], ["A1"], ["A2"]]
+    assert code(write("no\nA1\nA2\n", "x.xlsx")) == "file.format_unknown"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("Dear team, please find\nthe orders, as agreed, below.\nBest, A\n", "file.format_unknown"),
+        ('{"no": 1, "x": 2}\n{"no": 2, "x": 3}\n', "file.format_unknown"),
+        ("<html><body><p>Your session has ended, a new one is needed.</p></body></html>", "file.format_unknown"),
+        (b"no\0t,te\0xt\n" * 20, "file.format_unknown"),
+        ("no,größe\n1,ändern\n".encode("cp1252"), "file.encoding_ambiguous"),
+        (b"\xff\xfea\x00b", "file.encoding_ambiguous"),
+        (b"\xef\xbb\xbf\r\n", "file.empty"),
+        ('ID;PWXL;N;E\nP;PGeneral\nC;Y1;X1;K"no"\nC;Y1;X2;K"x"\nE\n', "file.format_unknown"),
+        ('TABLE\n0,1\n"EXCEL"\nVECTORS\n0,2\n""\nTUPLES\n0,3\n""\n', "file.format_unknown"),
+        ("{\\rtf1\\ansi no, x\n}\n", "file.format_unknown"),
+        (b"a,b\n1,\xff\xff\n", "file.encoding_ambiguous"),
+    ],
+)
+def test_other_text_is_refused(write: Callable[..., Path], content: bytes | str, expected: str) -> None:
+    assert code(write(content, "x.xlsx")) == expected
+
+
+def test_dates_and_numbers_in_delimited_text_are_read_by_their_fields(
+    write: Callable[..., Path], dataset: Callable[..., Any], parsed: Callable[..., Any]
+) -> None:
+    spec = dataset(
+        {"name": "no", "type": "string", "id": True},
+        {"name": "on", "type": "date", "format": ["%d.%m.%Y"]},
+        {"name": "amount", "type": "decimal(9,2)", "decimalChar": ",", "groupChar": "."},
+    )
+    path = write("no;on;amount\n000123456789012345678;01.02.2024;1.234,50\nA2;2024-02-01;x\n")
+    outcome = parsed(path, spec)
+    assert outcome.accepted == {2: ["000123456789012345678", "2024-02-01", "1234.50"]}
+    assert outcome.faults == [("B3", "cell.type"), ("C3", "cell.type")]
+
+
+CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t"), max_size=8)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.lists(CELLS, min_size=3, max_size=3), min_size=1, max_size=6),
+    st.sampled_from([",", ";", "\t", "|"]),
+    st.sampled_from(["utf-8-sig", "utf-16"]),
+)
+def test_what_csv_writes_is_read_back(records: list[list[str]], delimiter: str, encoding: str) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, delimiter=delimiter)
+    text.write(f"sep={delimiter}\r\n")
+    writer.writerow(["first", "second", "third"])
+    writer.writerows(records)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.csv"
+        path.write_bytes(text.getvalue().encode(encoding))
+        found = rows(path)[2:]
+    while records and not any(records[-1]):
+        records.pop()
+    assert [[value or "" for value in row] for row in found] == records
+
+
+# -- web pages -------------------------------------------------------------------------------------------
+
+PAGE = """<html xmlns:x="urn:schemas-microsoft-com:office:excel"><head>{meta}</head><body>
+<table><tr><th rowspan=2>订单号</th><th colspan=2>金额</th></tr><tr><th>含税</th><th>不含税</th></tr>
+<tr><td>A&amp;1 <b>bold</b></td><td> 113\n 元 </td><td>one<br>two</td></tr>
+<tr><td>A2</td><td colspan="x"><table><tr><td>inner</td></tr></table></td><td><!-- no -->&nbsp;</td></tr></table>
+<table></table><table><tr><td>second</td></tr></table></body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("meta", "encoding"),
+    [
+        ("", "utf-8"),
+        ("", "gb18030"),
+        ('<meta http-equiv="Content-Type" content="text/html; charset=gb2312">', "gb18030"),
+        ('<meta charset="utf-8">', "utf-8"),
+        ("", "utf-16"),
+    ],
+)
+def test_the_tables_of_a_web_page(write: Callable[..., Path], meta: str, encoding: str) -> None:
+    path = write(PAGE.replace("{meta}", meta).encode(encoding), "x.xls")
+    assert [(sheet.name, sheet.rows, sheet.columns) for sheet in read_sheets(path)] == [
+        ("Table 1", 4, 3),
+        ("Table 2", 1, 1),
+        ("Table 3", 1, 1),
+    ]
+    assert rows(path, 0) == [
+        ["订单号", "金额", None],
+        [None, "含税", "不含税"],
+        ["A&1 bold", "113 元", "one\ntwo"],
+        ["A2", "inner", "\xa0"],
+    ]
+    assert rows(path, "Table 3") == [["second"]]
+
+
+def test_a_page_as_a_dataset(write: Callable[..., Path], dataset: Callable[..., Any], parsed: Any) -> None:
+    spec = dataset(
+        {"name": "no", "type": "string", "header": ["订单号"]},
+        {"name": "gross", "type": "integer", "header": ["金额 / 含税"]},
+        header={"rows": 2},
+    )
+    text = "<table><tr><td rowspan=2>订单号<td colspan=2>金额<tr><td>含税<td>不含税<tr><td>A1<td>113<td>100</table>"
+    outcome = parsed(write(text, "x.xls"), spec)
+    assert outcome.accepted == {3: ["A1", "113"]}
+    assert outcome.faults == [(None, "file.format_mismatch")]
+
+
+# -- the XML of Excel 2003 -------------------------------------------------------------------------------
+
+XML = """<?xml version="1.0" encoding="{encoding}"?><?mso-application progid="Excel.Sheet"?>
+<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet"
+ xmlns:x="urn:schemas-microsoft-com:office:excel" xmlns:html="http://www.w3.org/TR/REC-html40">
+<Worksheet ss:Name="数据"><Table>
+<Row><Cell><Data ss:Type="String">订单号</Data></Cell>
+<Cell ss:Index="3"><Data ss:Type="String">数量</Data></Cell></Row>
+<Row ss:Index="4"><Cell ss:MergeAcross="1"><Data ss:Type="String">A<html:B>1</html:B></Data></Cell>
+<Cell><Data ss:Type="Number">1.50</Data></Cell>
+<Cell><Data ss:Type="DateTime">2024-02-29T00:00:00.000</Data></Cell></Row>
+<Row><Cell><Data ss:Type="Boolean">1</Data></Cell><Cell ss:Formula="=NA()"><Data ss:Type="Error">#N/A</Data></Cell>
+<Cell><Data ss:Type="DateTime">2024-02-29T12:30:00.000</Data></Cell>
+<Cell><Data ss:Type="DateTime">1899-12-31T08:15:00.000</Data></Cell></Row>
+</Table></Worksheet>
+<Worksheet ss:Name="hidden"><Table/>
+<x:WorksheetOptions><x:Visible>SheetHidden</x:Visible></x:WorksheetOptions></Worksheet>
+</Workbook>"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb2312"])
+def test_the_xml_of_excel_2003(write: Callable[..., Path], encoding: str) -> None:
+    path = write(XML.replace("{encoding}", encoding).encode("gb18030" if encoding == "gb2312" else encoding), "x.xls")
+    assert sniff(path, FileLimits()) == "xml2003"
+    assert [(sheet.name, sheet.visibility) for sheet in read_sheets(path)] == [
+        ("数据", "visible"),
+        ("hidden", "hidden"),
+    ]
+    assert rows(path) == [
+        ["订单号", None, "数量", None],
+        [None] * 4,
+        [None] * 4,
+        ["A1", None, 1.5, "2024-02-29"],
+        [True, "#N/A", "2024-02-29T12:30:00", "08:15:00"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("</Workbook>", ""), "file.corrupt_xml"),
+        (('ss:Index="4"', 'ss:Index="2000000"'), "file.corrupt_xml"),
+        (('ss:Index="4"', 'ss:Index="-4"'), "file.corrupt_xml"),
+        (('ss:Type="Boolean"', 'ss:Type="Guess"'), "file.corrupt_xml"),
+        (("<Workbook ", '<!DOCTYPE a [<!ENTITY b "c">]><Workbook '), "file.bomb"),
+    ],
+)
+def test_a_damaged_one_is_refused(write: Callable[..., Path], change: tuple[str, str], expected: str) -> None:
+    path = write(XML.replace("{encoding}", "utf-8").replace(*change), "x.xls")
+    assert code(path) == expected
+
+
+def test_a_title_that_begins_like_sylk(write: Callable[..., Path]) -> None:
+    assert rows(write("ID;Price\nA1;2\n")) == [["ID", "Price"], ["A1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding", "text"),
+    [
+        ("iso-8859-1", "cp1252", "10 € – größer"),
+        ("shift_jis", "cp932", "①注文"),
+        ("gb2312", "gb18030", "订单㐀"),
+        ("unicode", "utf-8", "größer"),
+        ("ks_c_5601-1987", "cp949", "주문"),
+    ],
+)
+def test_pages_declare_their_encodings_loosely(
+    write: Callable[..., Path], declared: str, encoding: str, text: str
+) -> None:
+    page = (
+        f'<html><meta http-equiv="Content-Type" content="text/html; charset={declared}"><table><tr><td>{text}</table>'
+    )
+    assert rows(write(page.encode(encoding), "x.xls")) == [[text]]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("quote", [False, True])
+def test_records_of_one_length_are_those_of_any_length(write: Callable[..., Path], end: str, quote: bool) -> None:  # noqa: FBT001
+    texts = [["no", "note", "x"], *([f"A{row}", f"{row}, no" if quote else f"{row}", ""] for row in range(2000))]
+    lines = [",".join(f'"{text}"' if quote else text for text in record) for record in texts]
+    expected = [[text or None for text in record] for record in texts]
+    assert rows(write(end.join(lines) + end)) == expected
+    assert rows(write(end.join([*lines, "ragged"]) + end)) == [*expected, ["ragged", None, None]]
+
+
+ARCHIVE = """MIME-Version: 1.0
+X-Document-Type: Workbook
+Content-Type: multipart/related; boundary="next"
+
+--next
+Content-Location: file:///C:/book.htm
+Content-Transfer-Encoding: quoted-printable
+Content-Type: text/html; charset="us-ascii"
+
+<html><frameset><frame src=3D"book/tabstrip.htm"></frameset></html>
+
+--next
+Content-Location: file:///C:/book/tabstrip.htm
+Content-Type: text/html; charset="us-ascii"
+
+<html><table><tr><td>Sheet1</td></tr></table></html>
+
+--next
+Content-Location: file:///C:/book/sheet001.htm
+Content-Transfer-Encoding: quoted-printable
+Content-Type: text/html; charset="utf-8"
+
+<html><meta charset=3D"utf-8"><table><tr><td>no</td><td>=E8=AE=A2=E5=
+=8D=95</td></tr><tr><td>A1</td><td>2</td></tr></table></html>
+
+--next--
+"""
+
+
+def test_the_pages_of_an_archive(write: Callable[..., Path]) -> None:
+    path = write(ARCHIVE.replace("\n", "\r\n"), "x.xls")
+    assert [(sheet.name, sheet.rows, sheet.columns) for sheet in read_sheets(path)] == [("Table 1", 2, 2)]
+    assert rows(path) == [["no", "订单"], ["A1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("номер;товар;количество\nА1;чайник;5\nА2;чашка синяя;7\n", "cp1251"),
+        ("주문번호,상품,수량\nA1,주전자 파란색 대형,5\nA2,컵 빨간색 소형 특가 할인 상품,7\n", "euc-kr"),
+        ("no,größe,menge\n1,für Übergrößen,äöü\n", "cp1252"),
+        ("注文番号,商品,数量\nA1,やかん　大,5\nA2,カップ,7\n", "cp932"),
+    ],
+)
+def test_other_old_encodings_are_not_taken_for_chinese(write: Callable[..., Path], text: str, encoding: str) -> None:
+    assert code(write(text.encode(encoding))) == "file.encoding_ambiguous"
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("订单号,数量,备注\nA1,1,加急\n", ["订单号", "数量", "备注"]),
+        ("姓名,地址\n张三,北京市海淀区中关村大街一号\n李四,上海市浦东新区世纪大道\n", ["姓名", "地址"]),
+        ("商品;价格\n蓝色茶壶（大号）;￥12.50\n", ["商品", "价格"]),
+    ],
+)
+def test_chinese_text_in_its_national_encoding(write: Callable[..., Path], text: str, first: list[str]) -> None:
+    assert rows(write(text.encode("gb18030")))[0] == first

@@ -1,32 +1,7 @@
+"""A database of each kind that Headgate loads into."""
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from database_fixtures import database, database_url
 
-import pytest
-
-from daemon.database.database import Database
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh, empty database of each kind that Headgate loads into."""
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'headgate.db'}"
-    return str(request.getfixturevalue("postgres_database"))
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with Database(
-        url=database_url,
-        pool_size=5,
-        max_overflow=5,
-        pool_timeout_seconds=10,
-        leak_seconds=60,
-        connect_timeout_seconds=10,
-    ) as opened:
-        yield opened
+__all__ = ["database", "database_url"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from daemon.database.database import Database
-from ingest.load.load import Loaded, NotStraightError, load
+from ingest.load.load import load
+from ingest.load.statements import Loaded, NotStraightError
 from ingest.output.report import accepted_columns
 from ingest.spec.dataset import Dataset, parse_dataset
 

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword, Session, TaskResult
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 PASSWORD = "for the mail server"  # noqa: S105  # of a server on loopback, for a test
 TOKEN = "for the webhook"  # noqa: S105
@@ -75,14 +75,16 @@ class _Mailbox:
     def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, result: TaskResult) -> str:  # noqa: N802  # aiosmtpd's
-        content = result.content
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's
+        content = envelope.content
         assert isinstance(content, bytes)
         message = email.message_from_bytes(content, policy=default)
         assert isinstance(message, EmailMessage)
         parts = {kind: message.get_body((kind,)) for kind in ("html", "plain")}
         html, text = (part.get_content() if part else "" for part in (parts["html"], parts["plain"]))
-        self._sinks.mails.append(Mail(to=tuple(result.rcpt_tos), subject=str(message["Subject"]), html=html, text=text))
+        self._sinks.mails.append(
+            Mail(to=tuple(envelope.rcpt_tos), subject=str(message["Subject"]), html=html, text=text)
+        )
         return "250 kept"
 
 

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 from goods import COLUMNS, ROW, changed, dataset, loaded, spooled, table
 
-from ingest.load.load import Loaded, load
+from ingest.load.load import load
+from ingest.load.statements import Loaded
 from ingest.load.target import TargetMismatchError
 from ingest.spec.dataset import parse_dataset
 

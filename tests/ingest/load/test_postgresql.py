@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 from goods import COLUMNS, changed, dataset, loaded, opened, table
 
-from ingest.load.load import WORTH_LOOKING, Loaded
+from ingest.load.postgresql import WORTH_LOOKING
+from ingest.load.statements import Loaded
 from ingest.spec.dataset import parse_dataset
 
 if TYPE_CHECKING:

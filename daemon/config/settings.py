@@ -215,7 +215,7 @@ class LedgerSettings(Section):
     beat_seconds: Seconds = Field(
         default=5, description="How often the daemon says that it lives; less than half of `lease_seconds`."
     )
-    max_attempts: Count = Field(default=5, description="JobRunner at a job before it is given up as dead.")
+    max_attempts: Count = Field(default=5, description="Attempts at a job before it is given up as dead.")
     max_crashes: Count = Field(
         default=2, description="Workers that the same content may crash before it is given up as dead."
     )

@@ -61,7 +61,7 @@ DEFINITIONS: Final[Definitions] = define(
     ),
     counter("ingest_rejects_total", "Errors found in workbooks, by code.", code=(*REJECT_CODES, OTHER)),
     counter("ingest_bytes_total", "Bytes of workbooks whose jobs ended.", dataset=DATASET),
-    counter("ingest_retries_total", "JobRunner that failed and are repeated.", reason=RETRY_REASONS),
+    counter("ingest_retries_total", "Attempts that failed and are repeated.", reason=RETRY_REASONS),
     histogram(STAGE, "Time a job spent in each stage.", STAGE_SECONDS, stage=STAGES),
     gauge("dataset_last_success_timestamp_seconds", "When the dataset was last loaded; 0 if never.", dataset=DATASET),
     gauge(

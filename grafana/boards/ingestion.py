@@ -82,7 +82,7 @@ JOBS: Final = Row(
             nothing="no file came",
         ),
         Panel(
-            title="JobRunner that were repeated",
+            title="Attempts that were repeated",
             description="transient: the database was away for a moment. worker_crash: a file kills its worker. "
             "pool_busy: more workers are needed.",
             unit="none",

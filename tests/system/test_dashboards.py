@@ -32,7 +32,7 @@ JOBS: Final = 12
 PAUSE_SECONDS: Final = 0.5
 
 EMPTY: Final = {
-    "JobRunner that were repeated": "no attempt fails under the demo load",
+    "Attempts that were repeated": "no attempt fails under the demo load",
     "Tasks that failed, by kind": "no task fails under the demo load",
     "Workers ended, by reason": "no worker is idle or old enough within a minute",
     "Time to open a connection": "connections are opened at the start and kept",

@@ -12,7 +12,7 @@ from .database.database import Database
 from .executors.executors import Executors
 from .intake.submissions import Submissions
 from .ledger.leases import Ledger
-from .ledger.pruner import Pruning
+from .ledger.pruner import Pruner
 from .ledger.queries import JobQueries
 from .lifecycle.components import Failures, running
 from .metrics.job_metrics import Metrics
@@ -139,7 +139,7 @@ async def open_core(
             wake=dispatcher.wake,
         )
         retention = Retention(
-            pruning=Pruning(ledger, database),
+            pruner=Pruner(ledger.context),
             spool=spool,
             executors=executors,
             database=database,

@@ -247,8 +247,7 @@ def _submission_routes(settings: Settings, core: Core) -> SubmissionRoutes:
 def _job_routes(core: Core) -> JobRoutes:
     dispatcher = core.dispatcher
     retry_cancel = RetryCancel(
-        ledger=core.ledger,
-        database=core.database,
+        context=core.ledger.context,
         wake=dispatcher.wake,
         kill=dispatcher.cancel,
         tell=dispatcher.tell,

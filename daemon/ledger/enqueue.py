@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -15,34 +16,35 @@ from .queries import ROW_COLUMNS, job_from_row
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from ..database.database import Database
-    from .leases import Ledger
+    from .context import LedgerContext
 
 NOT_IDENTITY: tuple[State, ...] = ("duplicate", "dead", "cancelled")
 """States that let the same content in again; every other state holds the identity of a submission."""
 
 
-COUNTS: Final = {f"rows_{name}": 0 for name in ROW_COLUMNS}
-ENTERED: Final = (
-    *("dataset", "spec_version", "sha256", "size_bytes", "file", "source", "spool_id", "spool_key", "state"),
-    *("first_job", "fixes_job", "submitter", "idempotency_key", "origin", "origin_stamp", "reason", "attempt"),
-    *("crashes", "lost_leases", "errors_total", "seconds", *COUNTS),
-)
+GIVEN: Final = tuple(one.name for one in fields(Submission) if one.name != "origin")
+STARTS: Final[dict[str, Any]] = {
+    **dict.fromkeys(("attempt", "crashes", "lost_leases", "errors_total"), 0),
+    "seconds": {},
+    **{f"rows_{name}": 0 for name in ROW_COLUMNS},
+}
+"""What every job begins with."""
+ENTERED: Final = (*GIVEN, *STARTS, "spool_id", "state", "first_job", "origin", "origin_stamp", "reason")
 """What is known of a job when it is entered."""
 
 
 class Enqueue:
     """Enters submissions for the ledger, each in one transaction."""
 
-    def __init__(self, ledger: Ledger, database: Database) -> None:
-        self._ledger, self._database, self.tables = ledger, database, ledger.tables
-        table = self.tables.job
-        insert = postgresql.insert(table) if database.dialect == "postgresql" else sqlite.insert(table)
+    def __init__(self, context: LedgerContext) -> None:
+        self._context, self._database, self._tables = context, context.database, context.tables
+        table = self._tables.job
+        insert = postgresql.insert(table) if self._database.dialect == "postgresql" else sqlite.insert(table)
         # Built once: a statement with all columns of a job takes longer to put together than to run.
-        insert = insert.values(**parameters(table, ENTERED), run_at=ledger.now, created_at=ledger.now)
+        insert = insert.values(**parameters(table, ENTERED), run_at=context.now, created_at=context.now)
         returned = table.c.id, table.c.attempt, table.c.created_at
-        self._enter_queued = ledger.noted(insert.on_conflict_do_nothing(), *returned)
-        self._enter_ended = ledger.noted(insert.values(finished_at=ledger.now), *returned)
+        self._enter_queued = context.noted(insert.on_conflict_do_nothing(), *returned)
+        self._enter_ended = context.noted(insert.values(finished_at=context.now), *returned)
 
     async def submit(self, submission: Submission, *, adopt: bool = False) -> Job:
         """Enter a submission: `queued`, or `duplicate` naming the first job of the same content.
@@ -77,29 +79,17 @@ class Enqueue:
 
         Looked at after the insert, which waits for whoever removes that one in this moment.
         """
-        before = await self.loaded_before(connection, job)
+        before = await self._context.loaded_before(connection, job)
         if before is None:
             return job
-        table = self.tables.job
+        table = self._tables.job
         reason = f"the same content was job {before}, which is kept no longer"
         values = {"state": "duplicate", "first_job": before, "reason": reason, "spool_id": None, "spool_key": None}
         await connection.execute(
-            table.update().where(table.c.id == job.id).values({**values, "finished_at": self._ledger.now})
+            table.update().where(table.c.id == job.id).values({**values, "finished_at": self._context.now})
         )
-        await self._ledger.event(connection, job.id, "duplicate", 0, reason)
+        await self._context.event(connection, job.id, "duplicate", 0, reason)
         return job.evolve(**values)
-
-    async def loaded_before(self, connection: AsyncConnection, job: Job) -> int | None:
-        """Return the number of a job that is kept no longer and has loaded the same content."""
-        memory = self.tables.loaded_content
-        found = await connection.execute(
-            sa.select(memory.c.job_id).where(
-                memory.c.dataset == job.dataset,
-                memory.c.sha256 == job.sha256,
-                memory.c.spec_version == job.spec_version,
-            )
-        )
-        return found.scalar_one_or_none()
 
     async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
         """Enter a submission that no dataset takes, as `rejected` at once."""
@@ -111,16 +101,16 @@ class Enqueue:
                 job = await self._insert(connection, submission, state="duplicate", first_job=first.id)
                 assert job is not None  # noqa: S101  # only an insert that may collide returns None
                 return job
-            table = self.tables.job
+            table = self._tables.job
             values = {
                 "state": "rejected",
                 "reason": record["message"],
                 "errors_total": 1,
-                "finished_at": self._ledger.now,
+                "finished_at": self._context.now,
             }
             await connection.execute(table.update().where(table.c.id == job.id).values(values))
-            await connection.execute(self.tables.reject.insert().values(job_id=job.id, number=1, record=record))
-            await self._ledger.event(connection, job.id, "rejected", 0, record["code"])
+            await connection.execute(self._tables.reject.insert().values(job_id=job.id, number=1, record=record))
+            await self._context.event(connection, job.id, "rejected", 0, record["code"])
             return job.evolve(state="rejected", reason=record["message"], errors_total=1, errors=(record,))
 
     async def _insert(
@@ -133,32 +123,19 @@ class Enqueue:
         first_job: int | None = None,
         reason: str | None = None,
     ) -> Job | None:
-        kept = state == "queued"
+        kept, origin = state == "queued", submission.origin
         columns: dict[str, Any] = {
-            "dataset": submission.dataset,
-            "spec_version": submission.spec_version,
-            "sha256": submission.sha256,
-            "size_bytes": submission.size_bytes,
-            "file": submission.file,
-            "source": submission.source,
-            "spool_id": self._ledger.spool_id if kept else None,
+            **{name: getattr(submission, name) for name in GIVEN},
+            "spool_id": self._context.spool_id if kept else None,
             "spool_key": submission.spool_key if kept else None,
             "state": state,
             "first_job": first_job,
-            "fixes_job": submission.fixes_job,
-            "submitter": submission.submitter,
-            "idempotency_key": submission.idempotency_key,
-            "origin": submission.origin and submission.origin.path,
-            "origin_stamp": submission.origin and submission.origin.stamp,
+            "origin": origin and origin.path,
+            "origin_stamp": origin and origin.stamp,
             "reason": reason,
-            "attempt": 0,
-            "crashes": 0,
-            "lost_leases": 0,
-            "errors_total": 0,
-            "seconds": {},
         }
         change = self._enter_queued if unique else self._enter_ended
-        row = await change.make(connection, given({**columns, **COUNTS}), event=state, detail=reason)
+        row = await change.make(connection, given({**columns, **STARTS}), event=state, detail=reason)
         if row is None:
             return None
         finished_at = None if unique else row["created_at"]
@@ -167,13 +144,13 @@ class Enqueue:
     async def _refuse_used_key(self, connection: AsyncConnection, submission: Submission) -> None:
         if submission.idempotency_key is None:
             return
-        table = self.tables.job
+        table = self._tables.job
         same = sa.and_(table.c.submitter == submission.submitter, table.c.idempotency_key == submission.idempotency_key)
         if (await connection.execute(sa.select(table.c.id).where(same))).one_or_none() is not None:
             raise KeyUsedError
 
     async def _holder(self, connection: AsyncConnection, submission: Submission) -> Job:
-        table = self.tables.job
+        table = self._tables.job
         row = await connection.execute(
             sa.select(table).where(
                 table.c.dataset == submission.dataset,
@@ -185,16 +162,16 @@ class Enqueue:
         return job_from_row(row.mappings().one())
 
     async def _orphaned(self, connection: AsyncConnection, job: Job, *, adopt: bool) -> bool:
-        if job.spool_id == self._ledger.spool_id:
+        if job.spool_id == self._context.spool_id:
             return adopt
-        return not await self._ledger.spool_is_served(connection, job.spool_id)
+        return not await self._context.spool_is_served(connection, job.spool_id)
 
     async def _repoint(self, connection: AsyncConnection, job: Job, submission: Submission) -> Job:
-        table = self.tables.job
+        table = self._tables.job
         await connection.execute(
             table.update()
             .where(table.c.id == job.id, table.c.state == "queued")
-            .values(spool_id=self._ledger.spool_id, spool_key=submission.spool_key, run_at=self._ledger.now)
+            .values(spool_id=self._context.spool_id, spool_key=submission.spool_key, run_at=self._context.now)
         )
-        await self._ledger.event(connection, job.id, "adopted", job.attempt, None)
-        return job.evolve(spool_id=self._ledger.spool_id, spool_key=submission.spool_key)
+        await self._context.event(connection, job.id, "adopted", job.attempt, None)
+        return job.evolve(spool_id=self._context.spool_id, spool_key=submission.spool_key)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Final, Literal
 
 State = Literal["queued", "running", "loaded", "partial", "rejected", "duplicate", "dead", "cancelled"]
 TERMINAL: Final[tuple[State, ...]] = ("loaded", "partial", "rejected", "duplicate", "dead", "cancelled")
 STATES: Final[tuple[State, ...]] = ("queued", "running", *TERMINAL)
+
+UNMATCHED: Final = "_unmatched"
+"""The dataset of a job whose file no dataset takes."""
 
 REJECTS_KEPT: Final = 1000
 """Error records kept in the ledger for one job; the default tolerance of a dataset is as many rows."""
@@ -62,41 +65,48 @@ class Submission:
     origin: Origin | None = None
 
 
+INTERNAL: Final = {"internal": True}
+"""Metadata of a field that is the ledger's own affair: no API, command or page shows it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One row of the ledger. Times are seconds since the epoch by the database's clock."""
+    """One row of the ledger, and the one list of what a job has. Times are seconds since the epoch, the database's.
+
+    The columns of the table, the API's schema and what commands and page show are held to these fields by a test.
+    """
 
     id: int
     dataset: str
     spec_version: int
+    file: str
     sha256: str
     size_bytes: int
-    file: str
     source: str
-    spool_id: str | None
-    spool_key: str | None
+    submitter: str | None = None
     state: State
     reason: str | None = None
     attempt: int = 0
     crashes: int = 0
-    lost_leases: int = 0
-    lease_token: str | None = None
     first_job: int | None = None
     fixes_job: int | None = None
-    submitter: str | None = None
-    idempotency_key: str | None = None
-    cancelled_by: str | None = None
-    origin: str | None = None
-    origin_stamp: str | None = None
     rows: RowCounts = field(default_factory=RowCounts)
+    errors: tuple[Mapping[str, Any], ...] = ()
     errors_total: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
-    cpu_seconds: float | None = None
     peak_rss_bytes: int | None = None
     created_at: float = 0.0
     started_at: float | None = None
     finished_at: float | None = None
-    errors: tuple[Mapping[str, Any], ...] = ()
+    spool_id: str | None = field(metadata=INTERNAL)
+    spool_key: str | None = field(metadata=INTERNAL)
+    lost_leases: int = field(default=0, metadata=INTERNAL)
+    lease_token: str | None = field(default=None, metadata=INTERNAL)
+    idempotency_key: str | None = field(default=None, metadata=INTERNAL)
+    cancelled_by: str | None = field(default=None, metadata=INTERNAL)
+    origin: str | None = field(default=None, metadata=INTERNAL)
+    origin_stamp: str | None = field(default=None, metadata=INTERNAL)
+    cpu_seconds: float | None = field(default=None, metadata=INTERNAL)
 
     @property
     def finished(self) -> bool:
@@ -108,31 +118,16 @@ class Job:
         return replace(self, **changes)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the job as the API and the command line show it."""
-        return {
-            "id": self.id,
-            "dataset": self.dataset,
-            "spec_version": self.spec_version,
-            "file": self.file,
-            "sha256": self.sha256,
-            "size_bytes": self.size_bytes,
-            "source": self.source,
-            "submitter": self.submitter,
-            "state": self.state,
-            "reason": self.reason,
-            "attempt": self.attempt,
-            "crashes": self.crashes,
-            "first_job": self.first_job,
-            "fixes_job": self.fixes_job,
-            "rows": asdict(self.rows),
-            "errors": [dict(record) for record in self.errors],
-            "errors_total": self.errors_total,
-            "seconds": dict(self.seconds),
-            "peak_rss_bytes": self.peak_rss_bytes,
-            "created_at": self.created_at,
-            "started_at": self.started_at,
-            "finished_at": self.finished_at,
-        }
+        """Return the job as the API and the command line show it: every field that is not internal, in order."""
+        return {one.name: _plain(getattr(self, one.name)) for one in fields(self) if one.metadata != INTERNAL}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, RowCounts):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return [dict(record) for record in value] if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +148,3 @@ class Outcome:
     def keeps_file(self) -> bool:
         """Whether the workbook is still needed: for a retry, or to hand rejected rows back."""
         return self.state in {"dead", "cancelled"} or self.rows.rejected > 0
-
-
-UNMATCHED: Final = "_unmatched"
-"""The dataset of a job whose file no dataset takes."""

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from .. import __version__
 from ..errors import LeaseLostError
+from .context import LedgerContext
 from .enqueue import Enqueue
-from .event_log import NotedChange, given, parameters
+from .event_log import given, parameters
 from .jobs import REJECTS_KEPT, TERMINAL, Job, Outcome, State, Submission
 from .migrations import upgrade
 from .queries import ROW_COLUMNS, job_from_row
 from .reaper import Reaper
-from .tables import build_tables
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -41,18 +41,16 @@ class Ledger:
 
     def __init__(self, database: Database, *, lease_seconds: float) -> None:
         self._database = database
-        self._lease_seconds = lease_seconds
-        self.tables = build_tables(database.dialect)
-        self.daemon_id = uuid4().hex
-        self.spool_id = ""
-        if database.dialect == "postgresql":
-            self.now: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
-        else:
-            self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
+        self.context = context = LedgerContext(database, lease_seconds=lease_seconds)
+        self.tables, self.now, self.daemon_id, self.event = (
+            context.tables,
+            context.now,
+            context.daemon_id,
+            context.event,
+        )
         # Built once: statements with all columns of a job take longer to put together than to run.
-        self._note = self.tables.event.insert().values(at=self.now)
         job = self.tables.job
-        self._claims = {narrowed: self.noted(self._claim(narrowed=narrowed), *job.c) for narrowed in (False, True)}
+        self._claims = {narrowed: context.noted(self._claim(narrowed=narrowed), *job.c) for narrowed in (False, True)}
         held = (
             job.c.id == sa.bindparam("held_job"),
             job.c.lease_token == sa.bindparam("held_token"),
@@ -61,20 +59,13 @@ class Ledger:
         self._lock = sa.select(job.c.id).where(*held).with_for_update()
         kept = sa.case((sa.bindparam("keeps_file", type_=sa.Boolean), job.c.spool_key))
         change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
-        self._finish = self.noted(change, job.c.id, job.c.attempt)
-        self._admission = Enqueue(self, database)
-        self._leases = Reaper(self, database, lease_seconds=lease_seconds)
+        self._finish = context.noted(change, job.c.id, job.c.attempt)
+        self._enqueue, self._reaper = Enqueue(context), Reaper(context)
 
-    def noted(self, change: sa.Insert | sa.Update, *returned: sa.ColumnElement[Any]) -> NotedChange:
-        """Return a change of a job together with the note of it; what it returns must name id and attempt."""
-        return NotedChange(
-            change,
-            *returned,
-            event=self.tables.event,
-            now=self.now,
-            daemon_id=self.daemon_id,
-            at_once=self._database.dialect == "postgresql",
-        )
+    @property
+    def spool_id(self) -> str:
+        """The spool whose jobs this daemon claims."""
+        return self.context.spool_id
 
     async def open(self) -> str:
         """Bring the tables up to date and return the ledger's own id, under which its spool lies."""
@@ -84,7 +75,7 @@ class Ledger:
 
     async def register(self, spool_id: str) -> None:
         """Announce this daemon; its jobs' files lie in the spool of that id, and it claims only such jobs."""
-        self.spool_id = spool_id
+        self.context.spool_id = spool_id
         async with self._database.write() as connection:
             await connection.execute(
                 self.tables.daemon.insert().values(
@@ -102,30 +93,18 @@ class Ledger:
         """Take this daemon's row away; leases still held are given back first."""
         daemon = self.tables.daemon
         async with self._database.write() as connection:
-            await self._leases.give_back(connection, [self.daemon_id])
+            await self._reaper.give_back(connection, [self.daemon_id])
             await connection.execute(daemon.delete().where(daemon.c.id == self.daemon_id))
 
     # -- submissions ---------------------------------------------------------------------------------
 
     async def submit(self, submission: Submission, *, adopt: bool = False) -> Job:
         """Enter a submission; see `Enqueue.submit`."""
-        return await self._admission.submit(submission, adopt=adopt)
+        return await self._enqueue.submit(submission, adopt=adopt)
 
     async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
         """Enter a submission that no dataset takes; see `Enqueue.refuse`."""
-        return await self._admission.refuse(submission, record)
-
-    async def loaded_before(self, connection: AsyncConnection, job: Job) -> int | None:
-        """Return the number of a job that is kept no longer and has loaded the same content."""
-        return await self._admission.loaded_before(connection, job)
-
-    async def spool_is_served(self, connection: AsyncConnection, spool_id: str | None) -> bool:
-        """Say whether a living daemon claims the jobs of a spool."""
-        daemon = self.tables.daemon
-        alive = sa.select(sa.func.count()).where(
-            daemon.c.spool_id == spool_id, daemon.c.beat_at >= self.now - self._lease_seconds
-        )
-        return bool((await connection.execute(alive)).scalar_one())
+        return await self._enqueue.refuse(submission, record)
 
     # -- leases --------------------------------------------------------------------------------------
 
@@ -204,7 +183,7 @@ class Ledger:
 
     async def reap(self, *, known_dead: Sequence[str] = (), max_lost_leases: int) -> list[Job]:
         """Give the jobs of dead daemons back and return those that this gave up for good; see `Reaper.reap`."""
-        return await self._leases.reap(known_dead=known_dead, max_lost_leases=max_lost_leases)
+        return await self._reaper.reap(known_dead=known_dead, max_lost_leases=max_lost_leases)
 
     async def requeue(self, job: Job, *, delay_seconds: float, reason: str, give_back: bool = False) -> None:
         """Put a running job back in the queue, due in `delay_seconds`.
@@ -327,18 +306,6 @@ class Ledger:
         async with self._database.write() as connection:
             await self.lock(connection, job)
             await self.event(connection, job.id, event, job.attempt, None)
-
-    async def event(
-        self, connection: AsyncConnection, job_id: int, event: str, attempt: int, detail: str | None
-    ) -> None:
-        """Note what happened to a job, in the transaction in which it happens and as late in it as possible.
-
-        Readers of the events wait for numbers that are missing: the time from here to the COMMIT is theirs.
-        """
-        await connection.execute(self._note, self._noted(job_id, event, attempt, detail))
-
-    def _noted(self, job_id: int, event: str, attempt: int, detail: str | None) -> dict[str, Any]:
-        return {"job_id": job_id, "event": event, "attempt": attempt, "daemon": self.daemon_id, "detail": detail}
 
     async def __aenter__(self) -> Self:
         """Return itself; `open` and `register` are called by the composition, which needs their results."""

@@ -10,28 +10,27 @@ from sqlalchemy.dialects import postgresql, sqlite
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from ..database.database import Database
-    from .leases import Ledger
+    from .context import LedgerContext
 
 BATCH: Final = 1000
 """Jobs that one transaction lets go of: the others wait no longer than for that."""
 
 
-class Pruning:
+class Pruner:
     """Each method is one transaction and returns what it let go of."""
 
-    def __init__(self, ledger: Ledger, database: Database) -> None:
-        self._ledger, self._database = ledger, database
-        self._job = ledger.tables.job
+    def __init__(self, context: LedgerContext) -> None:
+        self._context, self._database = context, context.database
+        self._job = context.tables.job
 
     def _kept(self) -> sa.ColumnElement[bool]:
         """Return the condition for jobs that have ended and whose file lies in this daemon's spool."""
         job = self._job.c
-        return sa.and_(job.spool_id == self._ledger.spool_id, job.spool_key.is_not(None), job.finished_at.is_not(None))
+        return sa.and_(job.spool_id == self._context.spool_id, job.spool_key.is_not(None), job.finished_at.is_not(None))
 
     async def forget_old_files(self, *, rejects_seconds: float, files_seconds: float) -> tuple[str, ...]:
         """Let go of the files of jobs that ended so long ago, with rejected rows or given up; return their keys."""
-        job, now = self._job.c, self._ledger.now
+        job, now = self._job.c, self._context.now
         with_rejects = job.state.in_(("partial", "rejected")) & (job.finished_at < now - rejects_seconds)
         given_up = job.state.in_(("dead", "cancelled")) & (job.finished_at < now - files_seconds)
         return await self._forget(sa.and_(self._kept(), with_rejects | given_up))
@@ -74,7 +73,7 @@ class Pruning:
         named = sa.exists().where(sa.or_(other.c.first_job == job.id, other.c.fixes_job == job.id))
         old = (
             sa.select(job.id)
-            .where(job.finished_at < self._ledger.now - older_than_seconds, job.spool_key.is_(None), ~named)
+            .where(job.finished_at < self._context.now - older_than_seconds, job.spool_key.is_(None), ~named)
             .order_by(job.finished_at)
             .limit(BATCH)
             .with_for_update(skip_locked=True)
@@ -87,7 +86,7 @@ class Pruning:
         return len(ids)
 
     async def _remember(self, connection: AsyncConnection, ids: list[int]) -> None:
-        job, memory = self._job.c, self._ledger.tables.loaded_content
+        job, memory = self._job.c, self._context.tables.loaded_content
         loaded = sa.select(job.dataset, job.sha256, job.spec_version, job.id).where(
             job.id.in_(ids), job.state.in_(("loaded", "partial"))
         )

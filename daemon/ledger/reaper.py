@@ -13,18 +13,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from ..database.database import Database
+    from .context import LedgerContext
     from .jobs import Job
-    from .leases import Ledger
 
 
 class Reaper:
     """Ends the leases of daemons for the ledger."""
 
-    def __init__(self, ledger: Ledger, database: Database, *, lease_seconds: float) -> None:
-        self._ledger, self._database, self._lease_seconds = ledger, database, lease_seconds
+    def __init__(self, context: LedgerContext) -> None:
+        self._context, self._database = context, context.database
         # One process owns an SQLite file, so whatever another daemon left there is over.
-        self._alone = database.dialect == "sqlite"
+        self._alone = self._database.dialect == "sqlite"
 
     async def reap(self, *, known_dead: Sequence[str] = (), max_lost_leases: int) -> list[Job]:
         """Give the jobs of dead daemons back and return those that this gave up for good.
@@ -33,14 +32,14 @@ class Reaper:
         or one in `known_dead`. The attempt is given back: the death need not be the file's fault. A file that
         was there at `max_lost_leases` deaths is given up, or it could take every daemon down for ever.
         """
-        daemon, table = self._ledger.tables.daemon, self._ledger.tables.job
+        daemon, table = self._context.tables.daemon, self._context.tables.job
         async with self._database.write("beat") as connection:
             expired = await connection.execute(
                 sa.select(daemon.c.id).where(
-                    daemon.c.id != self._ledger.daemon_id,
+                    daemon.c.id != self._context.daemon_id,
                     sa.or_(
                         sa.literal(self._alone),
-                        daemon.c.beat_at < self._ledger.now - self._lease_seconds,
+                        daemon.c.beat_at < self._context.now - self._context.lease_seconds,
                         daemon.c.id.in_(known_dead),
                     ),
                 )
@@ -63,26 +62,26 @@ class Reaper:
         return given_up
 
     async def _give_up(self, connection: AsyncConnection, owners: Sequence[str], limit: int) -> list[Job]:
-        table = self._ledger.tables.job
+        table = self._context.tables.job
         rows = await connection.execute(
             table.update()
             .where(table.c.state == "running", table.c.lease_daemon.in_(owners), table.c.lost_leases + 1 >= limit)
             .values(
                 state="dead",
                 lost_leases=table.c.lost_leases + 1,
-                finished_at=self._ledger.now,
+                finished_at=self._context.now,
                 reason=f"load.retry_exhausted: {limit} daemons died while they held this job",
             )
             .returning(*table.c)
         )
         jobs = [job_from_row(row) for row in rows.mappings()]
         for job in jobs:
-            await self._ledger.event(connection, job.id, "dead", job.attempt, job.reason)
+            await self._context.event(connection, job.id, "dead", job.attempt, job.reason)
         return jobs
 
     async def give_back(self, connection: AsyncConnection, owners: Sequence[str], *, lost: bool = False) -> None:
         """Put the running jobs of these daemons back in the queue, and return their attempts."""
-        table = self._ledger.tables.job
+        table = self._context.tables.job
         rows = await connection.execute(
             table.update()
             .where(table.c.state == "running", table.c.lease_daemon.in_(owners))
@@ -92,9 +91,9 @@ class Reaper:
                 lost_leases=table.c.lost_leases + int(lost),
                 lease_token=None,
                 lease_daemon=None,
-                run_at=self._ledger.now,
+                run_at=self._context.now,
             )
             .returning(table.c.id, table.c.attempt)
         )
         for row in rows.all():
-            await self._ledger.event(connection, row.id, "lease_lost" if lost else "given_back", row.attempt, None)
+            await self._context.event(connection, row.id, "lease_lost" if lost else "given_back", row.attempt, None)

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from ..database.database import Database
-    from .leases import Ledger
+    from .context import LedgerContext
 
 RETRIED: tuple[State, ...] = ("dead", "cancelled")
 """States after which the same file may be tried again; the others are final by what is in the file."""
@@ -36,15 +35,14 @@ class RetryCancel:
     def __init__(
         self,
         *,
-        ledger: Ledger,
-        database: Database,
+        context: LedgerContext,
         wake: Callable[[], None],
         kill: Callable[[int], None],
         tell: Callable[[Job, Outcome], None],
     ) -> None:
-        self._ledger, self._database = ledger, database
+        self._context, self._database = context, context.database
         self._wake, self._kill, self._tell = wake, kill, tell
-        self._table = ledger.tables.job
+        self._table = context.tables.job
 
     async def retry(self, job: Job, *, by: str) -> Job:
         """Put a job that was given up or cancelled back in the queue, with all its attempts.
@@ -55,7 +53,7 @@ class RetryCancel:
         """
         if job.state not in RETRIED:
             raise NotPossibleError(f"job {job.id} is {job.state}; only {' and '.join(RETRIED)} jobs are retried")
-        ledger = self._ledger
+        context = self._context
         values = {
             "state": "queued",
             "reason": None,
@@ -66,22 +64,22 @@ class RetryCancel:
             "lease_daemon": None,
             "cancelled_by": None,
             "errors_total": 0,
-            "run_at": ledger.now,
+            "run_at": context.now,
             "started_at": None,
             "finished_at": None,
         }
         try:
             async with self._database.write() as connection:
-                if job.spool_key is None or not await ledger.spool_is_served(connection, job.spool_id):
+                if job.spool_key is None or not await context.spool_is_served(connection, job.spool_id):
                     raise NotPossibleError(f"the file of job {job.id} is not kept any more; submit it again")
-                if await ledger.loaded_before(connection, job) is not None:
+                if await context.loaded_before(connection, job) is not None:
                     raise NotPossibleError(f"the content of job {job.id} was loaded by another job")
                 row = await self._update(connection, job, RETRIED, values)
                 if row is None:
                     raise NotPossibleError(f"job {job.id} has changed meanwhile; look at it again")
-                reject = ledger.tables.reject
+                reject = context.tables.reject
                 await connection.execute(reject.delete().where(reject.c.job_id == job.id))
-                await ledger.event(connection, job.id, "retried", 0, f"by {by}")
+                await context.event(connection, job.id, "retried", 0, f"by {by}")
         except IntegrityError as error:
             raise NotPossibleError(f"the content of job {job.id} has another job by now") from error
         self._wake()
@@ -94,15 +92,15 @@ class RetryCancel:
             NotPossibleError: the job has ended.
 
         """
-        ledger = self._ledger
-        over = {"state": "cancelled", "reason": f"cancelled by {by}", "cancelled_by": by, "finished_at": ledger.now}
+        context = self._context
+        over = {"state": "cancelled", "reason": f"cancelled by {by}", "cancelled_by": by, "finished_at": context.now}
         async with self._database.write() as connection:
             found = await self._update(connection, job, ("queued",), over)
             found = found or await self._update(connection, job, ("running",), {"cancelled_by": by})
             if found is None:
                 raise NotPossibleError(f"job {job.id} has ended; nothing is left to cancel")
             event = "cancelled" if found.finished else "cancel_requested"
-            await ledger.event(connection, job.id, event, found.attempt, f"by {by}")
+            await context.event(connection, job.id, event, found.attempt, f"by {by}")
         if found.finished:
             self._tell(found, Outcome(state="cancelled", reason=found.reason))
         else:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from .jobs import RowCounts
+
 SCHEMA = "headgate"
 """PostgreSQL schema; SQLite has none, so there the same name is a prefix."""
 
@@ -57,19 +59,7 @@ def build_tables(dialect: str) -> Tables:
         sa.Column("cancelled_by", sa.Text),
         sa.Column("origin", sa.Text),
         sa.Column("origin_stamp", sa.Text),
-        *(
-            sa.Column(f"rows_{name}", sa.BigInteger, nullable=False, default=0)
-            for name in (
-                "read",
-                "inserted",
-                "updated",
-                "unchanged",
-                "duplicate",
-                "rejected",
-                "blank",
-                "footer",
-            )
-        ),
+        *(sa.Column(f"rows_{name}", sa.BigInteger, nullable=False, default=0) for name in RowCounts.__slots__),
         sa.Column("errors_total", sa.BigInteger, nullable=False, default=0),
         sa.Column("seconds", sa.JSON, nullable=False, default=dict),
         sa.Column("cpu_seconds", sa.Double),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..config.settings import Settings
     from ..database.database import Database
     from ..executors.executors import Executors
-    from ..ledger.pruner import Pruning
+    from ..ledger.pruner import Pruner
     from ..spool import Spool
 
 logger = logging.getLogger(__name__)
@@ -53,9 +53,9 @@ class Retention:
     """Lets go of what is over, now and then."""
 
     def __init__(
-        self, *, pruning: Pruning, spool: Spool, executors: Executors, database: Database, limits: RetentionLimits
+        self, *, pruner: Pruner, spool: Spool, executors: Executors, database: Database, limits: RetentionLimits
     ) -> None:
-        self._pruning, self._spool, self._executors, self._database = pruning, spool, executors, database
+        self._pruner, self._spool, self._executors, self._database = pruner, spool, executors, database
         self._limits = limits
         self._closing = asyncio.Event()
 
@@ -84,10 +84,10 @@ class Retention:
                 await asyncio.wait_for(self._closing.wait(), self._limits.look_seconds)
 
     async def _look(self) -> None:
-        limits, pruning = self._limits, self._pruning
+        limits, pruner = self._limits, self._pruner
         keys = (
-            *await pruning.forget_old_files(rejects_seconds=limits.rejects_seconds, files_seconds=limits.files_seconds),
-            *await pruning.forget_files_beyond(limits.files_bytes),
+            *await pruner.forget_old_files(rejects_seconds=limits.rejects_seconds, files_seconds=limits.files_seconds),
+            *await pruner.forget_files_beyond(limits.files_bytes),
         )
         for key in keys:
             await self._executors.run_io(self._spool.remove, key)
@@ -95,7 +95,7 @@ class Retention:
             logger.info("files let go", extra={"files": len(keys)})
         removed = 0
         while limits.jobs_seconds and not self._closing.is_set():
-            count = await pruning.forget_jobs(limits.jobs_seconds)
+            count = await pruner.forget_jobs(limits.jobs_seconds)
             removed += count
             if count < BATCH:
                 break

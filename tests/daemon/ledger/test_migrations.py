@@ -35,8 +35,8 @@ def test_a_start_without_anything_to_migrate_does_without_alembic(tmp_path: Path
     script = textwrap.dedent(
         f"""
         import asyncio, sys
-        from daemon.database import Database
-        from daemon.ledger import Ledger
+        from daemon.database.database import Database
+        from daemon.ledger.leases import Ledger
 
         async def main():
             url = "sqlite+aiosqlite:///{tmp_path / "ledger.db"}"

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.ledger.jobs import Job, Outcome, RowCounts, State, Submission
 from daemon.ledger.leases import Ledger
-from daemon.ledger.pruner import Pruning
+from daemon.ledger.pruner import Pruner
 from daemon.ledger.queries import JobQueries
 from daemon.ledger.retry_cancel import NotPossibleError, RetryCancel
 
@@ -35,8 +35,8 @@ def queries(database: Database) -> JobQueries:
 
 
 @pytest.fixture
-def pruning(ledger: Ledger, database: Database) -> Pruning:
-    return Pruning(ledger, database)
+def pruner(ledger: Ledger) -> Pruner:
+    return Pruner(ledger.context)
 
 
 def submission(content: str, **changes: Any) -> Submission:
@@ -69,35 +69,35 @@ async def test_a_loaded_job_keeps_no_file(ledger: Ledger, queries: JobQueries) -
     assert await queries.spool_keys("spool-1") == {"key-b", "key-c"}
 
 
-async def test_files_go_by_age(ledger: Ledger, queries: JobQueries, pruning: Pruning) -> None:
+async def test_files_go_by_age(ledger: Ledger, queries: JobQueries, pruner: Pruner) -> None:
     await ended(ledger, "b", "partial", BAD)
     await ended(ledger, "c", "dead")
     await ledger.submit(submission("w"))
-    assert await pruning.forget_old_files(rejects_seconds=60, files_seconds=60) == ()
+    assert await pruner.forget_old_files(rejects_seconds=60, files_seconds=60) == ()
     await asyncio.sleep(0.05)
-    assert await pruning.forget_old_files(rejects_seconds=0.01, files_seconds=60) == ("key-b",)
-    assert await pruning.forget_old_files(rejects_seconds=0.01, files_seconds=0.01) == ("key-c",)
+    assert await pruner.forget_old_files(rejects_seconds=0.01, files_seconds=60) == ("key-b",)
+    assert await pruner.forget_old_files(rejects_seconds=0.01, files_seconds=0.01) == ("key-c",)
     assert await queries.spool_keys("spool-1") == {"key-w"}, "a job that waits needs its file"
 
 
-async def test_files_go_by_size_the_oldest_first(ledger: Ledger, queries: JobQueries, pruning: Pruning) -> None:
+async def test_files_go_by_size_the_oldest_first(ledger: Ledger, queries: JobQueries, pruner: Pruner) -> None:
     for content in "abcd":
         await ended(ledger, content, "dead")
         await asyncio.sleep(0.01)
     await ledger.submit(submission("w", size_bytes=10**9))
-    assert await pruning.forget_files_beyond(400) == ()
-    assert set(await pruning.forget_files_beyond(250)) == {"key-a", "key-b"}
+    assert await pruner.forget_files_beyond(400) == ()
+    assert set(await pruner.forget_files_beyond(250)) == {"key-a", "key-b"}
     assert await queries.spool_keys("spool-1") == {"key-c", "key-d", "key-w"}
 
 
-async def test_jobs_go_and_what_was_loaded_is_remembered(ledger: Ledger, queries: JobQueries, pruning: Pruning) -> None:
+async def test_jobs_go_and_what_was_loaded_is_remembered(ledger: Ledger, queries: JobQueries, pruner: Pruner) -> None:
     loaded = await ended(ledger, "a", "loaded")
     rejected = await ended(ledger, "r", "rejected")
     kept = await ended(ledger, "k", "dead")
     await ledger.submit(submission("w"))
     await asyncio.sleep(0.05)
-    assert await pruning.forget_jobs(60) == 0
-    assert await pruning.forget_jobs(0.01) == 2
+    assert await pruner.forget_jobs(60) == 0
+    assert await pruner.forget_jobs(0.01) == 2
     assert await queries.job(loaded.id) is None
     assert await queries.job(rejected.id) is None
     assert await queries.events(loaded.id) == []
@@ -115,31 +115,31 @@ async def test_jobs_go_and_what_was_loaded_is_remembered(ledger: Ledger, queries
     assert (shown.state, shown.finished_at is not None) == ("duplicate", True)
 
 
-async def test_jobs_that_others_name_stay(ledger: Ledger, queries: JobQueries, pruning: Pruning) -> None:
+async def test_jobs_that_others_name_stay(ledger: Ledger, queries: JobQueries, pruner: Pruner) -> None:
     first = await ended(ledger, "a", "loaded")
     duplicate = await ledger.submit(submission("a"))
     fixed = await ended(ledger, "f", "rejected")
     fixing = await ledger.submit(submission("g", fixes_job=fixed.id))
     await asyncio.sleep(0.05)
-    assert await pruning.forget_jobs(0.01) == 1
+    assert await pruner.forget_jobs(0.01) == 1
     assert await queries.job(duplicate.id) is None
-    assert await pruning.forget_jobs(0.01) == 1, "now nothing names the first one"
+    assert await pruner.forget_jobs(0.01) == 1, "now nothing names the first one"
     assert await queries.job(first.id) is None
     assert await queries.job(fixed.id) is not None, "a job that waits corrects it"
     assert await queries.job(fixing.id) is not None
 
 
 async def test_a_dead_job_whose_content_was_loaded_meanwhile_is_not_retried(
-    database: Database, ledger: Ledger, queries: JobQueries, pruning: Pruning
+    ledger: Ledger, queries: JobQueries, pruner: Pruner
 ) -> None:
     dead = await ended(ledger, "a", "dead")
     await ended(ledger, "a", "loaded")
     await asyncio.sleep(0.05)
-    tools = RetryCancel(ledger=ledger, database=database, wake=lambda: None, kill=lambda _: None, tell=lambda *_: None)
+    tools = RetryCancel(context=ledger.context, wake=lambda: None, kill=lambda _: None, tell=lambda *_: None)
     shown = await queries.job(dead.id)
     assert shown is not None
     with pytest.raises(NotPossibleError, match="another job by now"):
         await tools.retry(shown, by="me")
-    assert await pruning.forget_jobs(0.01) == 1
+    assert await pruner.forget_jobs(0.01) == 1
     with pytest.raises(NotPossibleError, match="loaded by another job"):
         await tools.retry(shown, by="me")

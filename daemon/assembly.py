@@ -18,15 +18,18 @@ from .lifecycle.components import Failures, running
 from .metrics.job_metrics import Metrics
 from .pipeline.dispatcher import Dispatcher
 from .pipeline.heartbeat import Heartbeat
+from .pipeline.job_ends import JobEnds
 from .pipeline.job_runner import JobRunner
+from .pipeline.parts import PipelineParts
 from .pipeline.rejects import Rejects
-from .pipeline.retention import Retention, RetentionLimits
-from .pipeline.retry_policy import RetryPolicy
+from .pipeline.retention import Retention
+from .pipeline.settings import PipelineSettings
 from .spool import Spool
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
+    from .config.executor_limits import ExecutorLimits
     from .config.settings import Settings
     from .lifecycle.signals import StopRequest
 
@@ -35,18 +38,38 @@ if TYPE_CHECKING:
 class Core:
     """The parts that take a job from the spool to the target table."""
 
-    executors: Executors
-    database: Database
-    ledger: Ledger
-    queries: JobQueries
-    spool: Spool
-    metrics: Metrics
-    submissions: Submissions
-    rejects: Rejects
+    parts: PipelineParts
+    datasets: dict[str, Dataset]
+    """The mapping that everybody holds."""
+    ends: JobEnds
+    runner: JobRunner
     dispatcher: Dispatcher
     heartbeat: Heartbeat
     retention: Retention
-    datasets: dict[str, Dataset]
+    submissions: Submissions
+    rejects: Rejects
+
+    def apply(self, settings: Settings, datasets: Sequence[Dataset]) -> None:
+        """Go on under these settings and datasets, in one go: nothing else runs on the loop meanwhile.
+
+        Raises:
+            DoesNotFitError: the executors do not fit into the memory that there is; nothing has changed.
+
+        """
+        limits = executor_limits(settings.executors, detect_machine())
+        pipeline = PipelineSettings.of(settings, limits)
+        self.parts.executors.apply(limits)
+        for part in (self.runner, self.dispatcher, self.heartbeat, self.retention):
+            part.apply(pipeline)
+        self.datasets.clear()
+        self.datasets.update({dataset.dataset: dataset for dataset in datasets})
+        metrics, resources = self.parts.metrics, settings.resources
+        metrics.set_datasets({name: dataset.freshness_seconds for name, dataset in self.datasets.items()})
+        metrics.set_thresholds(
+            cpu=resources.cpu_threshold / 100,
+            memory=resources.memory_threshold / 100,
+            disk=resources.disk_threshold / 100,
+        )
 
 
 @asynccontextmanager
@@ -61,112 +84,84 @@ async def open_core(
 ) -> AsyncIterator[Core]:
     """Open the parts that take a job from the spool to the target table, heartbeat and dispatcher running.
 
-    The executors come first: the forkserver must be started before anything starts a thread or opens a socket.
-
     Raises:
         StartupError, DatabaseUnavailableError: a part cannot start; the message says what to change.
 
     """
-    machine = detect_machine()
-    cores = machine.cores.count
-    limits = executor_limits(settings.executors, machine)
-    known = {dataset.dataset: dataset for dataset in datasets}
+    limits = executor_limits(settings.executors, detect_machine())
+    known: dict[str, Dataset] = {}
     async with AsyncExitStack() as stack:
-        executors = await stack.enter_async_context(Executors(limits, environ=environ))
-        database = await stack.enter_async_context(_database(settings, cores))
-        ledger = Ledger(database, lease_seconds=settings.ledger.lease_seconds)
-        queries = JobQueries(database)
-        ledger_id = await ledger.open()
-        spool = Spool(
-            settings.state_dir / "spool" / ledger_id,
-            ledger.daemon_id,
-            min_free_bytes=settings.intake.min_free_mb << 20,
-        ).open()
-        stack.callback(spool.close)
-        await ledger.register(spool.id)
-        await stack.enter_async_context(ledger)
-        metrics = Metrics()
-        metrics.set_datasets({name: dataset.freshness_seconds for name, dataset in known.items()})
-        metrics.configuration_taken()
-        metrics.set_thresholds(
-            cpu=settings.resources.cpu_threshold / 100,
-            memory=settings.resources.memory_threshold / 100,
-            disk=settings.resources.disk_threshold / 100,
-        )
-        attempts = JobRunner(
-            ledger=ledger,
-            database=database,
-            executors=executors,
-            spool=spool,
-            datasets=known,
-            retry=RetryPolicy.of(settings.ledger),
-        )
-        dispatcher = Dispatcher(
-            ledger=ledger,
-            database=database,
-            attempts=attempts,
-            executors=executors,
-            spool=spool,
-            datasets=known,
-            metrics=metrics,
-            parallel_parses=limits.cpu_workers,
-            poll_seconds=settings.ledger.poll_seconds,
-            drain_seconds=settings.shutdown.drain_seconds,
-            force=stop.force,
-            only=only,
-        )
-        submissions = Submissions(
-            ledger=ledger,
-            spool=spool,
-            executors=executors,
-            datasets=known,
-            metrics=metrics,
-            wake=dispatcher.wake,
-        )
-        heartbeat = Heartbeat(
-            ledger=ledger,
-            queries=queries,
-            spool=spool,
-            executors=executors,
-            database=database,
-            beat_seconds=settings.ledger.beat_seconds,
-            max_lost_leases=settings.ledger.max_lost_leases,
-            datasets=known,
-            loaded=metrics.loaded_at,
-            given_up=dispatcher.tell_given_up,
-            kill=dispatcher.cancel,
-            tell=dispatcher.tell,
-            wake=dispatcher.wake,
-        )
-        retention = Retention(
-            pruner=Pruner(ledger.context),
-            spool=spool,
-            executors=executors,
-            database=database,
-            limits=RetentionLimits.of(settings),
-        )
-        await stack.enter_async_context(running(heartbeat, "heartbeat", failures))
-        await stack.enter_async_context(running(retention, "retention", failures))
-        await stack.enter_async_context(running(dispatcher, "dispatcher", failures))
-        yield Core(
-            executors=executors,
-            database=database,
-            ledger=ledger,
-            queries=queries,
-            spool=spool,
-            metrics=metrics,
-            submissions=submissions,
-            rejects=Rejects(spool=spool, executors=executors, datasets=known),
-            dispatcher=dispatcher,
-            heartbeat=heartbeat,
-            retention=retention,
-            datasets=known,
-        )
+        parts = await _open_parts(stack, settings, limits, known, environ)
+        core = _compose(parts, known, PipelineSettings.of(settings, limits), stop=stop, only=only)
+        core.apply(settings, datasets)
+        parts.metrics.configuration_taken()
+        await stack.enter_async_context(running(core.heartbeat, "heartbeat", failures))
+        await stack.enter_async_context(running(core.retention, "retention", failures))
+        await stack.enter_async_context(running(core.dispatcher, "dispatcher", failures))
+        yield core
 
 
-def _database(settings: Settings, cores: float) -> Database:
+async def _open_parts(
+    stack: AsyncExitStack,
+    settings: Settings,
+    limits: ExecutorLimits,
+    known: dict[str, Dataset],
+    environ: Mapping[str, str],
+) -> PipelineParts:
+    """Open executors, database, ledger and spool.
+
+    The executors come first: the forkserver must be started before anything starts a thread or opens a socket.
+    """
+    executors = await stack.enter_async_context(Executors(limits, environ=environ))
+    database = await stack.enter_async_context(_database(settings))
+    ledger = Ledger(database, lease_seconds=settings.ledger.lease_seconds)
+    ledger_id = await ledger.open()
+    spool = Spool(
+        settings.state_dir / "spool" / ledger_id,
+        ledger.daemon_id,
+        min_free_bytes=settings.intake.min_free_mb << 20,
+    ).open()
+    stack.callback(spool.close)
+    await ledger.register(spool.id)
+    await stack.enter_async_context(ledger)
+    return PipelineParts(
+        executors=executors,
+        database=database,
+        ledger=ledger,
+        queries=JobQueries(database),
+        spool=spool,
+        metrics=Metrics(),
+        datasets=known,
+    )
+
+
+def _compose(
+    parts: PipelineParts,
+    known: dict[str, Dataset],
+    settings: PipelineSettings,
+    *,
+    stop: StopRequest,
+    only: Collection[int] | None,
+) -> Core:
+    ends = JobEnds(parts.metrics)
+    runner = JobRunner(parts, ends, settings)
+    dispatcher = Dispatcher(parts, runner, settings, force=stop.force, only=only)
+    return Core(
+        parts=parts,
+        datasets=known,
+        ends=ends,
+        runner=runner,
+        dispatcher=dispatcher,
+        heartbeat=Heartbeat(parts, dispatcher, ends, settings),
+        retention=Retention(parts, Pruner(parts.ledger.context), settings),
+        submissions=Submissions(parts, ends, wake=dispatcher.wake),
+        rejects=Rejects(spool=parts.spool, executors=parts.executors, datasets=known),
+    )
+
+
+def _database(settings: Settings) -> Database:
     database = settings.database
-    sizes = pool_sizes(settings, cores)
+    sizes = pool_sizes(settings, detect_machine().cores.count)
     return Database(
         url=database.url,
         pool_size=sizes.size,

@@ -91,7 +91,7 @@ async def _result(core: Core, work: asyncio.Task[None], stop: StopRequest) -> No
         await work
     except Exception as error:
         stop.force.set()
-        if core.database.classify(error) != "transient":
+        if not core.parts.database.will_pass(error):
             raise
         raise DatabaseUnavailableError(
             f"the database went away ({error}); run the same command again when it is back: nothing is loaded twice"
@@ -126,7 +126,7 @@ async def _ingest_all(
 
 
 async def _fixed_job(core: Core, job_id: int, dataset: Dataset) -> Job:
-    job = await core.queries.job(job_id)
+    job = await core.parts.queries.job(job_id)
     if job is None or job.dataset != dataset.dataset:
         known = "there is no such job" if job is None else f"it is of dataset {job.dataset}"
         raise HeadgateError(f"--fixes {job_id}: {known}; name a job of dataset {dataset.dataset}")
@@ -140,15 +140,15 @@ async def _hand_back(core: Core, job: Job, path: Path) -> None:
     except (NoRejectsError, FileRejectedError):
         return
     try:
-        await core.executors.run_io(path.parent.mkdir, parents=True, exist_ok=True)
-        await core.executors.run_io(path.write_bytes, content)
+        await core.parts.executors.run_io(path.parent.mkdir, parents=True, exist_ok=True)
+        await core.parts.executors.run_io(path.write_bytes, content)
     except OSError as error:
         raise HeadgateError(f"{path} cannot be written: {error.strerror}; name another folder") from error
 
 
 async def _submit(core: Core, dataset: Dataset, path: Path, limit: int, fixes: Job | None) -> Job | ErrorRecord:
     try:
-        received = await core.executors.run_io(core.spool.receive_file, path, limit)
+        received = await core.parts.executors.run_io(core.parts.spool.receive_file, path, limit)
     except FileTooLargeError as error:
         return ErrorRecord(
             code="file.too_large", message=str(error), hint="split the file, or raise intake.max_file_mb"
@@ -160,8 +160,8 @@ async def _submit(core: Core, dataset: Dataset, path: Path, limit: int, fixes: J
 
 async def _finished(core: Core, job_id: int) -> Job:
     while True:
-        told = core.dispatcher.expect(job_id)
-        job = await core.queries.job(job_id)
+        told = core.ends.expect(job_id)
+        job = await core.parts.queries.job(job_id)
         if job is None:
             raise HeadgateError(f"job {job_id} has vanished from the ledger")
         if job.finished:

@@ -5,31 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from .api.auth import load_tokens
 from .api.task_routes import registered_tasks
 from .config.layers import leaves
 from .config.reloaded import Reloaded
-from .config.sizing import detect_machine, executor_limits
 from .errors import HeadgateError
 from .lifecycle.logs import configure_logging
-from .pipeline.retention import RetentionLimits
-from .pipeline.retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
     from .api.auth import Authenticator
     from .api.task_routes import TaskRoutes
+    from .assembly import Core
     from .config.check import CheckResult
     from .config.settings import Settings
-    from .executors.executors import Executors
-    from .metrics.job_metrics import Metrics
-    from .pipeline.dispatcher import Dispatcher
-    from .pipeline.heartbeat import Heartbeat
-    from .pipeline.retention import Retention
 
 logger = logging.getLogger(__name__)
 
@@ -56,56 +48,22 @@ LIVE: Final[tuple[Location, ...]] = (
 """Settings and sections that are taken over; every other one is named as needing a restart."""
 
 
-@dataclass(slots=True, kw_only=True)
-class LiveParts:
-    """The parts that go on under other settings; those of the API are there when it is."""
-
-    executors: Executors
-    dispatcher: Dispatcher
-    heartbeat: Heartbeat
-    retention: Retention
-    metrics: Metrics
-    datasets: dict[str, Dataset]
-    tasks: TaskRoutes | None = None
-    authenticator: Authenticator | None = None
-
-    def apply(self, settings: Settings, datasets: Sequence[Dataset]) -> None:
-        """Hand the settings over, in one go: nothing else runs on the loop meanwhile."""
-        limits = executor_limits(settings.executors, detect_machine())
-        ledger, resources = settings.ledger, settings.resources
-        configure_logging(settings.logging.level, settings.logging.format)
-        self.executors.apply(limits)
-        self.dispatcher.apply(
-            retry=RetryPolicy.of(ledger),
-            parallel_parses=limits.cpu_workers,
-            poll_seconds=ledger.poll_seconds,
-            drain_seconds=settings.shutdown.drain_seconds,
-        )
-        self.heartbeat.apply(max_lost_leases=ledger.max_lost_leases)
-        self.retention.apply(RetentionLimits.of(settings))
-        # Everybody holds this one dictionary.
-        self.datasets.clear()
-        self.datasets.update({dataset.dataset: dataset for dataset in datasets})
-        self.metrics.set_datasets({name: dataset.freshness_seconds for name, dataset in self.datasets.items()})
-        self.metrics.set_thresholds(
-            cpu=resources.cpu_threshold / 100,
-            memory=resources.memory_threshold / 100,
-            disk=resources.disk_threshold / 100,
-        )
-        if self.tasks is not None:
-            self.tasks.register(registered_tasks(settings))
-
-
 class Reloader:
     """Reads the configuration again when it is asked to; a component whose task waits for the signal."""
 
     def __init__(
-        self, parts: LiveParts, *, settings: Settings, read: Callable[[], CheckResult], asked: asyncio.Event
+        self, core: Core, *, settings: Settings, read: Callable[[], CheckResult], asked: asyncio.Event
     ) -> None:
-        self._parts, self._settings, self._read = parts, settings, read
+        self._core, self._settings, self._read = core, settings, read
         self._asked = asked
+        self._authenticator: Authenticator | None = None
+        self._tasks: TaskRoutes | None = None
         self._closing = False
         self._one_at_a_time = asyncio.Lock()
+
+    def serve_api(self, authenticator: Authenticator, tasks: TaskRoutes) -> None:
+        """Take tokens and registered tasks over, too: there is an API."""
+        self._authenticator, self._tasks = authenticator, tasks
 
     async def __aenter__(self) -> Self:
         """Return itself; `run` is started by the composition, which watches it."""
@@ -133,31 +91,33 @@ class Reloader:
             except HeadgateError as error:
                 result = Reloaded(problems=(str(error),))
         if result.problems:
-            self._parts.metrics.configuration_refused()
+            self._core.parts.metrics.configuration_refused()
             for problem in result.problems:
                 logger.error("configuration refused", extra={"problem": problem})
         else:
-            self._parts.metrics.configuration_taken()
+            self._core.parts.metrics.configuration_taken()
             changed, waiting = ", ".join(result.changed) or "nothing", ", ".join(result.needs_restart) or None
             logger.info("configuration taken", extra={"changed": changed, "needs_restart": waiting})
         return result
 
     async def _try(self) -> Reloaded:
-        run_io = self._parts.executors.run_io
+        run_io = self._core.parts.executors.run_io
         found: CheckResult = await run_io(self._read)
         if found.problems or found.settings is None:
             return Reloaded(problems=tuple(str(problem) for problem in found.problems))
-        authenticator = self._parts.authenticator
-        if authenticator is not None:
-            authenticator.use_tokens(await run_io(load_tokens, self._settings.api.token_file))
+        if self._authenticator is not None:
+            self._authenticator.use_tokens(await run_io(load_tokens, self._settings.api.token_file))
         changed = list(_changed(self._settings, found.settings))
         live = [location for location in changed if is_live(location)]
         held_back = [location for location in changed if not is_live(location)]
         settings = found.settings
         for location in held_back:
             settings = _put(settings, location, _get(self._settings, location))
-        named = [*map(_name, live), *_changed_datasets(self._parts.datasets, found.datasets)]
-        self._parts.apply(settings, found.datasets)
+        named = [*map(_name, live), *_changed_datasets(self._core.datasets, found.datasets)]
+        self._core.apply(settings, found.datasets)
+        configure_logging(settings.logging.level, settings.logging.format)
+        if self._tasks is not None:
+            self._tasks.register(registered_tasks(settings))
         self._settings = settings
         return Reloaded(changed=tuple(named), needs_restart=tuple(map(_name, held_back)))
 

@@ -28,7 +28,7 @@ from .assembly import Core, open_core
 from .executors import memory_release
 from .exporter.server import Exporter
 from .intake.folder_archive import Filing
-from .intake.folder_scanner import Intake, WatchedFolder
+from .intake.folder_scanner import Intake, IntakeSettings, WatchedFolder
 from .ledger.retry_cancel import RetryCancel
 from .lifecycle.components import Failures, running
 from .lifecycle.loop_watch import LoopWatch
@@ -36,7 +36,7 @@ from .lifecycle.signals import StopRequest, captured_signals
 from .machine.usage import UsageMeter
 from .metrics.catalogue import add_collectors
 from .metrics.collectors import Collectors
-from .reload import LiveParts, Reloader
+from .reload import Reloader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,7 +95,7 @@ async def serve(
         await stack.enter_async_context(running(loop_watch, "loop watch", failures))
         readiness = Readiness(core, stop)
         if settings.exporter.enabled:
-            server_watch = core.database.server_watch(
+            server_watch = core.parts.database.server_watch(
                 settings.database.watch_applications, settings.resources.check_interval_seconds
             )
             if server_watch is not None:
@@ -103,18 +103,10 @@ async def serve(
             await stack.enter_async_context(_exporter(settings, core, loop_watch, server_watch, readiness))
             # The drain comes before the exporter's end: the last jobs are counted, and seen to be.
             stack.push_async_callback(core.dispatcher.close)
-        parts = LiveParts(
-            executors=core.executors,
-            dispatcher=core.dispatcher,
-            heartbeat=core.heartbeat,
-            retention=core.retention,
-            metrics=core.metrics,
-            datasets=core.datasets,
-        )
-        reloader = Reloader(parts, settings=settings, read=read, asked=hangup)
+        reloader = Reloader(core, settings=settings, read=read, asked=hangup)
         await stack.enter_async_context(running(reloader, "reloader", failures))
         if settings.api.enabled:
-            await _enter_api(stack, settings, core, failures, parts=parts, reloader=reloader)
+            await _enter_api(stack, settings, core, failures, reloader=reloader)
         if settings.intake.folders:
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
         memory_release.settle()
@@ -133,12 +125,12 @@ def _exporter(
     settings: Settings, core: Core, loop_watch: LoopWatch, server_watch: ServerWatch | None, readiness: Readiness
 ) -> Exporter:
     add_collectors(
-        Collectors(core.metrics.registry),
+        Collectors(core.parts.metrics.registry),
         settings,
-        executors=core.executors,
-        database=core.database,
+        executors=core.parts.executors,
+        database=core.parts.database,
         server=server_watch,
-        queries=core.queries,
+        queries=core.parts.queries,
         loop=loop_watch,
         spool=settings.state_dir,
     )
@@ -149,7 +141,7 @@ def _exporter(
         return f"the main loop has not moved for {silent:.1f} s" if silent > limit else None
 
     return Exporter(
-        core.metrics.registry,
+        core.parts.metrics.registry,
         host=settings.exporter.host,
         port=settings.exporter.port,
         healthy=healthy,
@@ -168,8 +160,8 @@ def _web_guard(path: Path | None) -> WebGuard | None:
 
 
 def _intake(settings: Settings, core: Core) -> Intake:
-    return Intake(
-        folders=[
+    intake = IntakeSettings(
+        folders=tuple(
             WatchedFolder(
                 path=folder.path.resolve(),
                 dataset=folder.dataset,
@@ -177,17 +169,14 @@ def _intake(settings: Settings, core: Core) -> Intake:
                 move=folder.taken == "move",
             )
             for folder in settings.intake.folders
-        ],
+        ),
         scan_seconds=settings.intake.scan_seconds,
         rescan_seconds=settings.intake.rescan_seconds,
         max_file_bytes=settings.intake.max_file_mb << 20,
-        submissions=core.submissions,
-        queries=core.queries,
-        spool=core.spool,
-        executors=core.executors,
-        database=core.database,
-        filing=Filing(executors=core.executors, rejects=core.rejects, queries=core.queries),
     )
+    parts = core.parts
+    filing = Filing(executors=parts.executors, rejects=core.rejects, queries=parts.queries)
+    return Intake(intake, parts, core.submissions, filing)
 
 
 async def _enter_api(
@@ -196,36 +185,36 @@ async def _enter_api(
     core: Core,
     failures: Failures,
     *,
-    parts: LiveParts,
     reloader: Reloader,
 ) -> None:
     api = settings.api
-    parts.tasks = TaskRoutes(executors=core.executors, tasks=registered_tasks(settings))
-    parts.authenticator = authenticator = Authenticator(await core.executors.run_io(load_tokens, api.token_file))
+    tasks = TaskRoutes(executors=core.parts.executors, tasks=registered_tasks(settings))
+    authenticator = Authenticator(await core.parts.executors.run_io(load_tokens, api.token_file))
     tls = None
     if api.tls_certificate_file is not None and api.tls_key_file is not None:
-        tls = await core.executors.run_io(
+        tls = await core.parts.executors.run_io(
             server_context, api.tls_certificate_file, api.tls_key_file, api.tls_client_ca_file
         )
-    feed = EventFeed(queries=core.queries, database=core.database)
+    reloader.serve_api(authenticator, tasks)
+    feed = EventFeed(queries=core.parts.queries, database=core.parts.database)
     # Each group of routes is one line here; the OpenAPI document is made from them.
     groups: list[Routes] = [
         _submission_routes(settings, core),
         _job_routes(core),
         EventRoutes(feed),
-        DatasetRoutes(datasets=core.datasets, queries=core.queries),
-        parts.tasks,
-        ReloadRoutes(reloader),
-        SystemRoutes(executors=core.executors, database=core.database, usage=UsageMeter()),
+        DatasetRoutes(datasets=core.datasets, queries=core.parts.queries),
+        tasks,
+        ReloadRoutes(reloader.reload),
+        SystemRoutes(executors=core.parts.executors, database=core.parts.database, usage=UsageMeter()),
         PageRoutes(
-            assets=await core.executors.run_io(Assets.load),
+            assets=await core.parts.executors.run_io(Assets.load),
             authenticator=authenticator,
             sessions=Sessions(f"headgate-{api.port}", authenticator.knows),
             max_file_bytes=settings.intake.max_file_mb << 20,
         ),
     ]
     server = Api(
-        host=api.host, port=api.port, groups=groups, authenticator=authenticator, database=core.database, tls=tls
+        host=api.host, port=api.port, groups=groups, authenticator=authenticator, database=core.parts.database, tls=tls
     )
     await stack.enter_async_context(server)
     # Left before the server: the streams end, and nothing holds the server up.
@@ -235,21 +224,21 @@ async def _enter_api(
 
 def _submission_routes(settings: Settings, core: Core) -> SubmissionRoutes:
     uploads = Uploads(
-        spool=core.spool,
-        executors=core.executors,
+        spool=core.parts.spool,
+        executors=core.parts.executors,
         max_file_bytes=settings.intake.max_file_mb << 20,
         max_uploads=settings.api.max_uploads,
         idle_seconds=settings.api.body_idle_seconds,
     )
-    return SubmissionRoutes(queries=core.queries, submissions=core.submissions, uploads=uploads)
+    return SubmissionRoutes(queries=core.parts.queries, submissions=core.submissions, uploads=uploads)
 
 
 def _job_routes(core: Core) -> JobRoutes:
     dispatcher = core.dispatcher
     retry_cancel = RetryCancel(
-        context=core.ledger.context,
+        context=core.parts.ledger.context,
         wake=dispatcher.wake,
         kill=dispatcher.cancel,
-        tell=dispatcher.tell,
+        tell=core.ends.tell,
     )
-    return JobRoutes(queries=core.queries, rejects=core.rejects, retry_cancel=retry_cancel)
+    return JobRoutes(queries=core.parts.queries, rejects=core.rejects, retry_cancel=retry_cancel)

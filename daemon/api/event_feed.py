@@ -64,7 +64,7 @@ class EventFeed:
             try:
                 await self._read()
             except Exception as error:
-                if self._database.classify(error) != "transient":
+                if not self._database.will_pass(error):
                     raise
                 logger.warning("events not read", extra={"error": str(error).partition("\n")[0]})
             with contextlib.suppress(TimeoutError):

@@ -60,7 +60,6 @@ class JobRoutes:
 
     def routes(self) -> Sequence[Route]:
         """Return the routes."""
-        shown = Answer(description="The job.", content={"application/json": JOB})
         return (
             Route(
                 method="GET",
@@ -96,6 +95,12 @@ class JobRoutes:
                 },
                 problems=(404, 409),
             ),
+            *self._changing(),
+        )
+
+    def _changing(self) -> Sequence[Route]:
+        shown = Answer(description="The job.", content={"application/json": JOB})
+        return (
             Route(
                 method="POST",
                 path="/api/v1/jobs/{id}/retry",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -11,7 +11,7 @@ from .problems import ProblemError
 from .routes import Answer, Route
 
 if TYPE_CHECKING:
-    from ..reload import Reloader
+    from ..config.reloaded import Reloaded
 
 NAMES: Final = {"type": "array", "items": {"type": "string"}}
 RELOADED: Final = {
@@ -26,8 +26,8 @@ RELOADED: Final = {
 class ReloadRoutes:
     """POST /-/reload."""
 
-    def __init__(self, reloader: Reloader) -> None:
-        self._reloader = reloader
+    def __init__(self, reload: Callable[[], Awaitable[Reloaded]]) -> None:
+        self._reload_all = reload
 
     def routes(self) -> Sequence[Route]:
         """Return the route."""
@@ -44,7 +44,7 @@ class ReloadRoutes:
         )
 
     async def _reload(self, _: web.Request) -> web.Response:
-        result = await self._reloader.reload()
+        result = await self._reload_all()
         if result.problems:
             detail = "the configuration is wrong; the one before stays in force"
             raise ProblemError(422, detail, problems=list(result.problems))

@@ -9,11 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from ingest.errors import ErrorRecord, FileRejectedError
+from ingest.errors import FileRejectedError
 
 from ..config.executor_limits import ExecutorLimits
-from ..errors import TaskTimeoutError, WorkerCrashedError
 from ..executors.executors import Executors
+from ..pipeline.worker_failures import FILE_ERRORS, ReadingBounds, refusal
 from ..pipeline.worker_tasks import infer_dataset, list_sheets, write_grid
 
 if TYPE_CHECKING:
@@ -81,18 +81,16 @@ async def _in_worker(path: Path, function: Callable[..., Any], *arguments: objec
     )
     async with Executors(limits) as executors:
         # Whatever becomes of the task, the pool ends in good order before it is told.
-        # Whatever becomes of the task, the pool ends in good order before it is told.
         outcome = (await asyncio.gather(executors.run_cpu(function, *arguments), return_exceptions=True))[0]
-    if isinstance(outcome, WorkerCrashedError):
-        raise _refused("file.worker_crash", f"reading {path} killed the worker: {outcome}") from outcome
-    if isinstance(outcome, TaskTimeoutError):
-        raise _refused("file.timeout", f"reading {path} took longer than {READ_SECONDS:.0f} s") from outcome
-    if isinstance(outcome, MemoryError):
-        raise _refused("file.memory_limit", f"reading {path} needs more than 2 GiB") from outcome
+    if isinstance(outcome, FILE_ERRORS):
+        bounds = ReadingBounds(
+            file=str(path),
+            seconds=READ_SECONDS,
+            memory_bytes=WORKER_BYTES,
+            more_time="open and save the file anew, or split it",
+            more_memory="open and save the file anew, or split it",
+        )
+        raise FileRejectedError(refusal(outcome, bounds)) from outcome
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome
-
-
-def _refused(code: str, message: str) -> FileRejectedError:
-    return FileRejectedError(ErrorRecord(code=code, message=message, hint="open and save the file anew, or split it"))

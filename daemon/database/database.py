@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from ..errors import DatabaseUnavailableError, RetryableError, StartupError
+from ..errors import DatabaseUnavailableError, StartupError
 from .errors import Classification, classify, is_of_database, meaning, reason_of
 from .pool_stats import DatabasePoolStats, PoolWatch
 from .pre_ping import watch_liveness
@@ -217,8 +217,8 @@ class Database:
         return self._watch.stats()
 
     def will_pass(self, error: BaseException) -> bool:
-        """Say whether what failed may work later: by the database's error, or by one of Headgate's own."""
-        return isinstance(error, RetryableError) or self.classify(error) == "transient"
+        """Say whether what failed may work later: the one question whose answer is that of `classify`."""
+        return self.classify(error) == "transient"
 
     def classify(self, error: BaseException) -> Classification:
         """Say whether a failed transaction may work later."""

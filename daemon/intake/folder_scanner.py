@@ -22,11 +22,9 @@ from .folder_files import Stamp, is_being_written, list_files, opened, stamp_of
 from .folder_notify import FolderWatch
 
 if TYPE_CHECKING:
-    from ..database.database import Database
-    from ..executors.executors import Executors
     from ..ledger.jobs import Job
-    from ..ledger.queries import JobQueries
-    from ..spool import Received, Spool
+    from ..pipeline.parts import PipelineParts
+    from ..spool import Received
     from .folder_archive import Filing
     from .submissions import Submissions
 
@@ -85,28 +83,26 @@ class _Watched:
         return _text(str(self.folder.path / name))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeSettings:
+    """Which folders are watched, how often they are looked through, and how large a file may be."""
+
+    folders: tuple[WatchedFolder, ...]
+    scan_seconds: float
+    rescan_seconds: float
+    max_file_bytes: int
+
+
 class Intake:
     """Scans the folders after every notification and now and then, and submits each file once per change."""
 
     def __init__(
-        self,
-        *,
-        folders: Sequence[WatchedFolder],
-        scan_seconds: float,
-        rescan_seconds: float,
-        max_file_bytes: int,
-        submissions: Submissions,
-        queries: JobQueries,
-        spool: Spool,
-        executors: Executors,
-        database: Database,
-        filing: Filing,
+        self, settings: IntakeSettings, parts: PipelineParts, submissions: Submissions, filing: Filing
     ) -> None:
-        self._watched = [_Watched(folder=folder) for folder in folders]
-        self._scan_seconds, self._rescan_seconds = scan_seconds, rescan_seconds
-        self._max_file_bytes = max_file_bytes
-        self._submissions, self._queries, self._spool = submissions, queries, spool
-        self._executors, self._database, self._filing = executors, database, filing
+        self._watched = [_Watched(folder=folder) for folder in settings.folders]
+        self._settings, self._submissions, self._filing = settings, submissions, filing
+        self._queries, self._spool = parts.queries, parts.spool
+        self._executors, self._database = parts.executors, parts.database
         self._watch = FolderWatch()
         self._closing = asyncio.Event()
         self._full = False
@@ -149,10 +145,10 @@ class Intake:
         """Wait for a change, or until it is time to look again; never less than the time between two looks."""
         soon = any(watched.unsettled for watched in self._watched) and not self._full
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._closing.wait(), self._scan_seconds)
+            await asyncio.wait_for(self._closing.wait(), self._settings.scan_seconds)
         if not soon and self._watch.works:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._watch.changed.wait(), self._rescan_seconds)
+                await asyncio.wait_for(self._watch.changed.wait(), self._settings.rescan_seconds)
 
     async def _look_through(self, watched: _Watched) -> None:
         try:
@@ -258,17 +254,17 @@ class Intake:
             facts = os.fstat(descriptor)
             if stamp_of(facts) != stamp or not self._is_whole(descriptor, facts, settled_seconds):
                 raise FileUnstableError
-            return self._spool.receive_open(descriptor, self._max_file_bytes)
+            return self._spool.receive_open(descriptor, self._settings.max_file_bytes)
 
     def _is_whole(self, descriptor: int, facts: os.stat_result, settled_seconds: float) -> bool:
         """Say whether a file may be taken: nobody writes to it, and it is old enough or two scans saw it alike."""
         written = is_being_written(descriptor)
         if written:
             return settled_seconds >= WRITER_SECONDS
-        if settled_seconds >= self._scan_seconds:
+        if settled_seconds >= self._settings.scan_seconds:
             return True
         # It came whole, by a rename: its content is older than the last look.
-        return written is False and time.time() - facts.st_mtime >= max(self._scan_seconds, 1.0)
+        return written is False and time.time() - facts.st_mtime >= max(self._settings.scan_seconds, 1.0)
 
     async def _submit(self, watched: _Watched, name: str, file: _File, received: Received) -> Job:
         origin = Origin(path=watched.origin(name), stamp=str(file.stamp))

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ingest.errors import ErrorRecord, FileRejectedError
-from ingest.spec.matching import dataset_takes
+from ingest.spec.matching import choose_dataset
 
-from ..ledger.jobs import UNMATCHED, Submission
+from ..ledger.jobs import UNMATCHED, Outcome, Submission
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ingest.errors import ErrorRecord
     from ingest.spec.dataset import Dataset
 
-    from ..executors.executors import Executors
     from ..ledger.jobs import Job, Origin
-    from ..ledger.leases import Ledger
-    from ..metrics.job_metrics import Metrics
-    from ..spool import Received, Spool
+    from ..pipeline.job_ends import JobEnds
+    from ..pipeline.parts import PipelineParts
+    from ..spool import Received
 
 logger = logging.getLogger(__name__)
 
@@ -27,46 +27,13 @@ logger = logging.getLogger(__name__)
 class Submissions:
     """Enters received files into the ledger and tells of duplicates."""
 
-    def __init__(
-        self,
-        *,
-        ledger: Ledger,
-        spool: Spool,
-        executors: Executors,
-        datasets: Mapping[str, Dataset],
-        metrics: Metrics,
-        wake: Callable[[], None],
-    ) -> None:
-        self._ledger, self._spool, self._executors = ledger, spool, executors
-        self._datasets, self._metrics, self._wake = datasets, metrics, wake
+    def __init__(self, parts: PipelineParts, ends: JobEnds, *, wake: Callable[[], None]) -> None:
+        self._parts, self._ends, self._wake = parts, ends, wake
+        self._ledger, self._spool = parts.ledger, parts.spool
 
     def choose(self, name: str | None, *paths: str) -> Dataset:
-        """Return the dataset of that name, or without a name the one whose `match` takes one of the paths.
-
-        Raises:
-            FileRejectedError: `file.no_spec` (unknown name, no match) or `file.spec_ambiguous`.
-
-        """
-        known = ", ".join(sorted(self._datasets)) or "none"
-        if name is not None:
-            if name in self._datasets:
-                return self._datasets[name]
-            raise _no_spec(f"there is no dataset {name!r}", f"the datasets are: {known}")
-        found = [dataset for dataset in self._datasets.values() if dataset_takes(dataset, paths)]
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            raise _no_spec(
-                f"no dataset's match takes {paths[0]!r}",
-                f"name the dataset (one of: {known}) or widen a match",
-            )
-        raise FileRejectedError(
-            ErrorRecord(
-                code="file.spec_ambiguous",
-                message=f"several datasets take {paths[0]!r}: {', '.join(sorted(d.dataset for d in found))}",
-                hint="name the dataset, or make their match patterns exclusive",
-            )
-        )
+        """Return the dataset of a file; see `choose_dataset`."""
+        return choose_dataset(self._parts.datasets, name, *paths)
 
     async def enter(
         self,
@@ -101,9 +68,10 @@ class Submissions:
         except BaseException:
             await self.drop(received)
             raise
-        self._metrics.stage("receive", received.seconds)
+        self._parts.metrics.stage("receive", received.seconds)
         if job.state == "duplicate":
-            await self._ended(job, received)
+            await self.drop(received)
+            self._tell(job, "file.duplicate_content")
         else:
             logger.info("job queued", extra={"job": job.id, "dataset": job.dataset, "file": file, "source": source})
             self._wake()
@@ -111,7 +79,7 @@ class Submissions:
 
     async def drop(self, received: Received) -> None:
         """Remove a received file that is not entered after all."""
-        await self._executors.run_io(self._spool.remove, received.key)
+        await self._parts.executors.run_io(self._spool.remove, received.key)
 
     async def refuse(
         self, received: Received, *, record: ErrorRecord, file: str, source: str, origin: Origin | None = None
@@ -122,33 +90,11 @@ class Submissions:
             job = await self._ledger.refuse(submission, record.as_dict())
         finally:
             await self.drop(received)
-        self._tell(job, {record.code: 1} if job.state == "rejected" else {})
+        self._tell(job, record.code if job.state == "rejected" else "file.duplicate_content")
         return job
 
-    async def _ended(self, job: Job, received: Received) -> None:
-        await self.drop(received)
-        self._tell(job, {"file.duplicate_content": 1})
-
-    def _tell(self, job: Job, codes: Mapping[str, int]) -> None:
-        self._metrics.job_finished(
-            dataset=job.dataset,
-            outcome=job.state,
-            rows={},
-            codes=codes,
-            size_bytes=job.size_bytes,
-            stage_seconds={},
-        )
-        logger.info(
-            "job finished",
-            extra={
-                "job": job.id,
-                "state": job.state,
-                "dataset": job.dataset,
-                "file": job.file,
-                "first_job": job.first_job,
-                "reason": job.reason,
-            },
-        )
+    def _tell(self, job: Job, code: str) -> None:
+        self._ends.tell(job, Outcome(state=job.state, reason=job.reason, codes={code: 1}))
 
 
 def _submission(received: Received, dataset: str, version: int, file: str, source: str) -> Submission:
@@ -161,7 +107,3 @@ def _submission(received: Received, dataset: str, version: int, file: str, sourc
         source=source,
         spool_key=received.key,
     )
-
-
-def _no_spec(message: str, hint: str) -> FileRejectedError:
-    return FileRejectedError(ErrorRecord(code="file.no_spec", message=message, hint=hint))

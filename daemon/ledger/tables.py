@@ -32,7 +32,51 @@ def build_tables(dialect: str) -> Tables:
     schema = SCHEMA if dialect == "postgresql" else None
     prefix = "" if schema else f"{SCHEMA}_"
     metadata = sa.MetaData(schema=schema)
-    job = sa.Table(
+    return Tables(
+        ledger=sa.Table(f"{prefix}ledger", metadata, sa.Column("id", sa.Text, primary_key=True)),
+        daemon=sa.Table(
+            f"{prefix}daemon",
+            metadata,
+            sa.Column("id", sa.Text, primary_key=True),
+            sa.Column("host", sa.Text, nullable=False),
+            sa.Column("pid", sa.Integer, nullable=False),
+            sa.Column("version", sa.Text, nullable=False),
+            sa.Column("spool_id", sa.Text, nullable=False),
+            sa.Column("started_at", sa.Double, nullable=False),
+            sa.Column("beat_at", sa.Double, nullable=False),
+        ),
+        job=_job(prefix, metadata),
+        event=sa.Table(
+            f"{prefix}event",
+            metadata,
+            sa.Column("id", Key, primary_key=True),
+            sa.Column("job_id", Key, nullable=False),
+            sa.Column("at", sa.Double, nullable=False),
+            sa.Column("event", sa.Text, nullable=False),
+            sa.Column("attempt", sa.Integer, nullable=False),
+            sa.Column("daemon", sa.Text),
+            sa.Column("detail", sa.Text),
+        ),
+        reject=sa.Table(
+            f"{prefix}reject",
+            metadata,
+            sa.Column("job_id", Key, primary_key=True, autoincrement=False),
+            sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("record", sa.JSON, nullable=False),
+        ),
+        loaded_content=sa.Table(
+            f"{prefix}loaded_content",
+            metadata,
+            sa.Column("dataset", sa.Text, primary_key=True),
+            sa.Column("sha256", sa.Text, primary_key=True),
+            sa.Column("spec_version", sa.Integer, primary_key=True, autoincrement=False),
+            sa.Column("job_id", sa.BigInteger, nullable=False),
+        ),
+    )
+
+
+def _job(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
         f"{prefix}job",
         metadata,
         sa.Column("id", Key, primary_key=True),
@@ -67,45 +111,4 @@ def build_tables(dialect: str) -> Tables:
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("started_at", sa.Double),
         sa.Column("finished_at", sa.Double),
-    )
-    return Tables(
-        ledger=sa.Table(f"{prefix}ledger", metadata, sa.Column("id", sa.Text, primary_key=True)),
-        daemon=sa.Table(
-            f"{prefix}daemon",
-            metadata,
-            sa.Column("id", sa.Text, primary_key=True),
-            sa.Column("host", sa.Text, nullable=False),
-            sa.Column("pid", sa.Integer, nullable=False),
-            sa.Column("version", sa.Text, nullable=False),
-            sa.Column("spool_id", sa.Text, nullable=False),
-            sa.Column("started_at", sa.Double, nullable=False),
-            sa.Column("beat_at", sa.Double, nullable=False),
-        ),
-        job=job,
-        event=sa.Table(
-            f"{prefix}event",
-            metadata,
-            sa.Column("id", Key, primary_key=True),
-            sa.Column("job_id", Key, nullable=False),
-            sa.Column("at", sa.Double, nullable=False),
-            sa.Column("event", sa.Text, nullable=False),
-            sa.Column("attempt", sa.Integer, nullable=False),
-            sa.Column("daemon", sa.Text),
-            sa.Column("detail", sa.Text),
-        ),
-        reject=sa.Table(
-            f"{prefix}reject",
-            metadata,
-            sa.Column("job_id", Key, primary_key=True, autoincrement=False),
-            sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
-            sa.Column("record", sa.JSON, nullable=False),
-        ),
-        loaded_content=sa.Table(
-            f"{prefix}loaded_content",
-            metadata,
-            sa.Column("dataset", sa.Text, primary_key=True),
-            sa.Column("sha256", sa.Text, primary_key=True),
-            sa.Column("spec_version", sa.Integer, primary_key=True, autoincrement=False),
-            sa.Column("job_id", sa.BigInteger, nullable=False),
-        ),
     )

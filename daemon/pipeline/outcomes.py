@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ from ingest.errors import ErrorRecord
 from ingest.load.load import key_conflict
 from ingest.output.report import REJECTED_FILE
 
-from ..errors import RowsUnaccountedError
+from ..errors import RowsUnaccountedError, first_line
 from ..ledger.jobs import REJECTS_KEPT, Outcome, RowCounts
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ def refused_file(record: ErrorRecord) -> Outcome:
         errors_total=1,
         codes={record.code: 1},
     )
+
+
+def given_up(code: str, error: Exception) -> Outcome:
+    """Return the outcome of a job that is dead for another reason than what is in its file."""
+    record = ErrorRecord(code=code, message=first_line(error), hint="correct the cause, then submit the file again")
+    return replace(refused_file(record), state="dead")
 
 
 def refused_parse(result: TaskResult, rejection: ErrorRecord, records: Records) -> Outcome:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 from uuid import uuid4
 
-from ..errors import HeadgateError, TaskTimeoutError, WorkerCrashedError
+from ..errors import HeadgateError
+from .worker_failures import FILE_ERRORS
 from .worker_tasks import write_rejected_rows
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Rejects:
                 memory_bytes=dataset.limits.worker_mb << 20,
             )
             yield out
-        except (TaskTimeoutError, WorkerCrashedError, MemoryError, FileNotFoundError) as error:
+        except (*FILE_ERRORS, FileNotFoundError) as error:
             raise NoRejectsError(
                 f"the rejected rows of job {job.id} cannot be written as {form}; ask for its error records"
             ) from error

@@ -5,63 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Self
 
 from ..ledger.pruner import BATCH
 
 if TYPE_CHECKING:
-    from ..config.settings import Settings
-    from ..database.database import Database
-    from ..executors.executors import Executors
     from ..ledger.pruner import Pruner
-    from ..spool import Spool
+    from .parts import PipelineParts
+    from .settings import PipelineSettings
 
 logger = logging.getLogger(__name__)
-
-LOOK_SECONDS: Final = 600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetentionLimits:
-    """How long and how much is kept; `jobs_seconds` 0 keeps jobs for ever."""
-
-    rejects_seconds: float
-    files_seconds: float
-    files_bytes: int
-    jobs_seconds: float
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Return the limits of a configuration."""
-        retention = settings.retention
-        return cls(
-            rejects_seconds=settings.ledger.rejects_seconds,
-            files_seconds=retention.files_seconds,
-            files_bytes=retention.files_mb << 20,
-            jobs_seconds=retention.jobs_seconds,
-        )
-
-    @property
-    def look_seconds(self) -> float:
-        """How often it is looked: as often as the shortest time passes, but every ten minutes at least."""
-        times = [self.rejects_seconds, self.files_seconds, *([self.jobs_seconds] if self.jobs_seconds else [])]
-        return min(LOOK_SECONDS, *times)
 
 
 class Retention:
     """Lets go of what is over, now and then."""
 
-    def __init__(
-        self, *, pruner: Pruner, spool: Spool, executors: Executors, database: Database, limits: RetentionLimits
-    ) -> None:
-        self._pruner, self._spool, self._executors, self._database = pruner, spool, executors, database
-        self._limits = limits
+    def __init__(self, parts: PipelineParts, pruner: Pruner, settings: PipelineSettings) -> None:
+        self._parts, self._pruner = parts, pruner
+        self._limits = settings.retention
         self._closing = asyncio.Event()
 
-    def apply(self, limits: RetentionLimits) -> None:
+    def apply(self, settings: PipelineSettings) -> None:
         """Go on under other limits from the next look."""
-        self._limits = limits
+        self._limits = settings.retention
 
     async def __aenter__(self) -> Self:
         """Return itself; `run` is started by the composition, which watches it."""
@@ -77,7 +43,7 @@ class Retention:
             try:
                 await self._look()
             except Exception as error:
-                if self._database.classify(error) != "transient":
+                if not self._parts.database.will_pass(error):
                     raise
                 logger.warning("nothing let go", extra={"error": str(error).partition("\n")[0]})
             with contextlib.suppress(TimeoutError):
@@ -90,7 +56,7 @@ class Retention:
             *await pruner.forget_files_beyond(limits.files_bytes),
         )
         for key in keys:
-            await self._executors.run_io(self._spool.remove, key)
+            await self._parts.executors.run_io(self._parts.spool.remove, key)
         if keys:
             logger.info("files let go", extra={"files": len(keys)})
         removed = 0

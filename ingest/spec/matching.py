@@ -6,12 +6,48 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from ..errors import ErrorRecord, FileRejectedError
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .dataset import Dataset
 
 
-def dataset_takes(dataset: Dataset, paths: tuple[str, ...]) -> bool:
-    """Say whether one of the dataset's patterns takes one of a file's paths."""
+def choose_dataset(datasets: Mapping[str, Dataset], name: str | None, *paths: str) -> Dataset:
+    """Return the dataset of that name, or without a name the one whose `match` takes one of the paths.
+
+    Raises:
+        FileRejectedError: `file.no_spec` (unknown name, no match) or `file.spec_ambiguous`.
+
+    """
+    known = ", ".join(sorted(datasets)) or "none"
+    if name is not None:
+        if name in datasets:
+            return datasets[name]
+        raise _no_spec(f"there is no dataset {name!r}", f"the datasets are: {known}")
+    found = [dataset for dataset in datasets.values() if _takes(dataset, paths)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise _no_spec(
+            f"no dataset's match takes {paths[0]!r}",
+            f"name the dataset (one of: {known}) or widen a match",
+        )
+    raise FileRejectedError(
+        ErrorRecord(
+            code="file.spec_ambiguous",
+            message=f"several datasets take {paths[0]!r}: {', '.join(sorted(d.dataset for d in found))}",
+            hint="name the dataset, or make their match patterns exclusive",
+        )
+    )
+
+
+def _no_spec(message: str, hint: str) -> FileRejectedError:
+    return FileRejectedError(ErrorRecord(code="file.no_spec", message=message, hint=hint))
+
+
+def _takes(dataset: Dataset, paths: tuple[str, ...]) -> bool:
     globs = dataset.match.glob if dataset.match else ()
     return any(_glob_takes(pattern, path) for pattern in globs for path in paths)
 

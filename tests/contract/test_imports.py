@@ -1,4 +1,4 @@
-"""Who may import whom, read from the source tree."""
+"""Who may import whom, package by package, read from the source tree; and how much one function may be."""
 
 from __future__ import annotations
 
@@ -14,18 +14,68 @@ HEAVY = {"pandas", "pyarrow", "openpyxl", "fastexcel", "numpy", "xlrd", "lxml"}
 WORKER_ONLY_ROOTS = {"ingest.parse", "ingest.output.grid"}
 """The modules of ingest that the daemon only names inside of functions that run in a worker."""
 
+FLOORS = {
+    "daemon": (
+        ("__main__",),
+        ("cli",),
+        ("oneshot", "service"),
+        ("reload",),
+        ("assembly",),
+        ("api", "exporter"),
+        ("intake",),
+        ("pipeline",),
+        ("metrics",),
+        ("ledger", "executors", "spool"),
+        ("database", "lifecycle"),
+        ("config",),
+        ("machine",),
+        ("errors", "histogram", "__init__"),
+    ),
+    "ingest": (
+        ("infer", "load", "parse", "preload"),
+        ("output",),
+        ("columns",),
+        ("table",),
+        ("formats",),
+        ("cells", "spec", "parallel"),
+        ("errors", "__init__"),
+    ),
+}
+"""The packages and the modules beside them, from the top floor down: imports lead to a lower floor only."""
 
-def imports(path: Path, *, nested: bool = True) -> Iterator[str]:
-    """Yield the full names of what a module imports; without `nested`, only what importing it imports."""
-    package = ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1])
+TAKEN_FROM_INGEST = {
+    "assembly": {"spec"},
+    "api": {"errors", "spec"},
+    "cli": {"errors", "output", "spec"},
+    "config": {"spec"},
+    "exporter": {"spec"},
+    "intake": {"errors", "spec"},
+    "ledger": {"preload"},
+    "metrics": {"errors"},
+    "oneshot": {"errors", "spec"},
+    "pipeline": {"errors", "infer", "load", "output", "parallel", "parse", "spec"},
+    "reload": {"spec"},
+    "service": {"spec"},
+    "spool": {"output"},
+}
+"""What each package of the daemon knows of ingest; `load` is the pipeline's alone."""
+
+LINES_MAX, PARAMETERS_MAX = 60, 7
+FROZEN = {"upgrade"}
+"""Migrations are history and stay as they were written."""
+
+
+def imports(path: Path, *, nested: bool = True) -> Iterator[tuple[int, str]]:
+    """Yield line and full name of what a module imports; without `nested`, only what importing it imports."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
     for node in _statements(ast.parse(path.read_text(encoding="utf-8")), nested=nested):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1]]) if node.level else ""
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
             module = ".".join(part for part in (base, node.module) if part)
-            yield module
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+            yield node.lineno, module
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
 
 
 def _statements(tree: ast.AST, *, nested: bool) -> Iterator[ast.AST]:
@@ -37,6 +87,10 @@ def _statements(tree: ast.AST, *, nested: bool) -> Iterator[ast.AST]:
             yield from _statements(node, nested=nested)
 
 
+def names(path: Path, *, nested: bool = True) -> set[str]:
+    return {name for _, name in imports(path, nested=nested)}
+
+
 def module_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
@@ -46,38 +100,87 @@ def top(name: str) -> str:
     return name.partition(".")[0]
 
 
+def room(name: str) -> str:
+    """Return the package below daemon or ingest that a module lies in, or the module beside the packages itself."""
+    return ([*name.split("."), "__init__"])[1]
+
+
+def arrows() -> Iterator[tuple[str, str, str]]:
+    """Yield the place of each import between our own modules, the importing module and the imported one."""
+    known = {module_of(path) for path in [*DAEMON, *INGEST]}
+    for path in [*DAEMON, *INGEST]:
+        found: dict[str, int] = {}
+        for line, name in imports(path):
+            if name in known:
+                found.setdefault(name, line)
+        for name, line in found.items():
+            # `from .a import b` names the package too; that is no arrow to it where b is a module.
+            if any(other.startswith(name + ".") and found[other] == line for other in found):
+                continue
+            yield f"{path.relative_to(ROOT)}:{line}", module_of(path), name
+
+
 def test_the_reader_of_imports_sees_them() -> None:
-    assert "daemon.errors" in set(imports(ROOT / "daemon" / "ledger.py"))
-    assert "ingest.parse" in set(imports(ROOT / "daemon" / "pools" / "worktasks.py"))
-    assert "ingest.parse" not in set(imports(ROOT / "daemon" / "pools" / "worktasks.py", nested=False))
+    tasks = ROOT / "daemon" / "pipeline" / "worker_tasks.py"
+    assert "daemon.errors" in names(ROOT / "daemon" / "ledger" / "leases.py")
+    assert "ingest.parse" in names(tasks)
+    assert "ingest.parse" not in names(tasks, nested=False)
+    assert len(list(arrows())) > len(DAEMON)
 
 
-def test_ingest_knows_nothing_of_the_daemon() -> None:
+def test_every_room_has_its_floor() -> None:
+    for package, floors in FLOORS.items():
+        listed = [name for floor in floors for name in floor]
+        here = {
+            path.stem for path in (ROOT / package).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+        }
+        assert sorted(listed) == sorted(here)
+
+
+def test_imports_lead_down() -> None:
+    """Lazy imports and those for types alone included; rooms of one floor know nothing of each other."""
+    upwards = []
+    for place, importing, imported in arrows():
+        package = top(importing)
+        if package != top(imported) or room(importing) == room(imported):
+            continue
+        level = {name: number for number, floor in enumerate(FLOORS[package]) for name in floor}
+        if level[room(importing)] >= level[room(imported)]:
+            upwards.append(f"{place}: {importing} imports {imported}")
+    assert not upwards, "\n".join(upwards)
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    """Inside of a package, too: a circle of files is one file too many or a cut in the wrong place."""
+    graph: dict[str, set[str]] = {}
+    for _, importing, imported in arrows():
+        graph.setdefault(importing, set()).add(imported)
+    done: set[str] = set()
+
+    def visit(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way[way.index(name) :], name))
+        if name not in done:
+            for following in sorted(graph.get(name, ())):
+                visit(following, (*way, name))
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+
+
+def test_ingest_knows_nothing_of_the_daemon_and_the_daemon_little_of_it() -> None:
     for path in INGEST:
-        found = {top(name) for name in imports(path)}
-        assert not found & {"daemon", "asyncio", "prometheus_client", "aiohttp"}, path
+        assert not {top(name) for name in names(path)} & {"daemon", "asyncio", "prometheus_client", "aiohttp"}, path
+    for place, importing, imported in arrows():
+        if top(importing) == "daemon" and top(imported) == "ingest":
+            assert room(imported) in TAKEN_FROM_INGEST.get(room(importing), set()), f"{place}: {imported}"
 
 
-def test_only_the_commands_compose_the_service() -> None:
-    users = {path.name for path in DAEMON if "daemon.service" in set(imports(path))}
-    assert users <= {"serving.py"}, users
-    users = {path.name for path in DAEMON if "daemon.assembly" in set(imports(path))}
-    assert users <= {"service.py", "oneshot.py"}, users
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("executors", "pools/cpu_pool", "pools/io_pool", "ledger", "dispatcher", "attempts", "database"),
-        *("store/pool_watch", "store/server_watch", "telemetry/loopwatch", "resources"),
-        *("telemetry/process_groups", "telemetry/histogram"),
-    ],
-)
-def test_parts_do_not_know_how_they_are_measured(name: str) -> None:
-    found = set(imports(ROOT / "daemon" / f"{name}.py", nested=False))
-    parts = tuple(f"daemon.metrics.{part}" for part in ("collectors", "definitions", "catalogue"))
-    measuring = ("prometheus_client", "daemon.metrics", *parts)
-    assert not {one for one in found if one.startswith(measuring) or one.endswith("_metrics")}
+@pytest.mark.parametrize("package", ["executors", "ledger", "database", "machine", "lifecycle", "pipeline", "intake"])
+def test_parts_do_not_know_how_they_are_exported(package: str) -> None:
+    """Who is measured hands out numbers; only the metrics and their exporter know Prometheus."""
+    for path in sorted((ROOT / "daemon" / package).rglob("*.py")):
+        assert "prometheus_client" not in {top(name) for name in names(path)}, path
 
 
 def test_only_configuration_and_commands_read_the_environment() -> None:
@@ -85,14 +188,14 @@ def test_only_configuration_and_commands_read_the_environment() -> None:
     for path in [*DAEMON, *INGEST]:
         text = path.read_text(encoding="utf-8")
         if "os.environ" in text or "getenv" in text:
-            readers.add(path.name)
+            readers.add(str(path.relative_to(ROOT / "daemon")))
     assert readers <= {
-        "config.py",
-        "invocation.py",
-        "serving.py",
-        "loading.py",
-        "worker_process.py",
-        "forks.py",
+        "config/load.py",
+        "cli/invocation.py",
+        "cli/run_check.py",
+        "cli/ingest.py",
+        "executors/worker_process.py",
+        "executors/forkserver_client.py",
         "oneshot.py",
     }, readers
 
@@ -106,8 +209,23 @@ def test_importing_the_daemon_imports_no_parsing_library() -> None:
         if name in seen or name not in by_name:
             continue
         seen.add(name)
-        found = set(imports(by_name[name], nested=False))
+        found = names(by_name[name], nested=False)
         assert not {top(one) for one in found} & HEAVY, name
         waiting += found
     assert "ingest.spec.dataset" in seen
     assert not WORKER_ONLY_ROOTS & seen
+
+
+def test_functions_and_constructors_stay_small() -> None:
+    large = []
+    for path in [*DAEMON, *INGEST]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) or node.name in FROZEN:
+                continue
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            parameters = len([*node.args.args, *node.args.kwonlyargs]) - 1
+            if lines > LINES_MAX or (node.name == "__init__" and parameters > PARAMETERS_MAX):
+                large.append(
+                    f"{path.relative_to(ROOT)}:{node.lineno}: {node.name}, {lines} lines, {parameters} parameters"
+                )
+    assert not large, "\n".join(large)

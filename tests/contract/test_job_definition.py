@@ -1,4 +1,4 @@
-"""One definition of a job: whatever lists a job's fields is held to `Job`, and whatever lists row counts to `RowCounts`."""
+"""One definition of a job: whatever lists its fields is held to `Job`, whatever lists row counts to `RowCounts`."""
 
 from __future__ import annotations
 

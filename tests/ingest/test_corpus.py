@@ -65,7 +65,7 @@ READ_ALL = """
 import io, json, sys
 from pathlib import Path
 from ingest.errors import FileRejectedError
-from ingest.grid import read_grid, read_sheets
+from ingest.output.grid import read_grid, read_sheets
 for line in sys.stdin:
     path = Path(line.rstrip("\\n"))
     print(json.dumps([path.name, "reading"]), flush=True)

@@ -25,7 +25,7 @@ import io, json, resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
 from ingest.errors import FileRejectedError
-from ingest.grid import read_grid, read_sheets
+from ingest.output.grid import read_grid, read_sheets
 for line in sys.stdin:
     path = Path(line.rstrip("\\n"))
     try:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from daemon.intake.submissions import Submissions
 from ingest.errors import FileRejectedError
 from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.matching import choose_dataset
 
 
 def dataset(name: str, *globs: str) -> Dataset:
@@ -20,16 +18,8 @@ def dataset(name: str, *globs: str) -> Dataset:
     )
 
 
-def submissions(*datasets: Dataset) -> Submissions:
-    unused: Any = None
-    return Submissions(
-        ledger=unused,
-        spool=unused,
-        executors=unused,
-        datasets={one.dataset: one for one in datasets},
-        metrics=unused,
-        wake=lambda: None,
-    )
+def chosen(paths: tuple[str, ...], *datasets: Dataset, name: str | None = None) -> str:
+    return choose_dataset({one.dataset: one for one in datasets}, name, *paths).dataset
 
 
 @pytest.mark.parametrize(
@@ -49,26 +39,25 @@ def submissions(*datasets: Dataset) -> Submissions:
     ],
 )
 def test_patterns(glob: str, path: str, taken: bool) -> None:  # noqa: FBT001  # a table of cases
-    choose = submissions(dataset("one", glob)).choose
     if taken:
-        assert choose(None, path).dataset == "one"
+        assert chosen((path,), dataset("one", glob)) == "one"
     else:
         with pytest.raises(FileRejectedError) as caught:
-            choose(None, path)
+            chosen((path,), dataset("one", glob))
         assert caught.value.record.code == "file.no_spec"
 
 
 def test_a_name_decides_over_patterns_and_an_unknown_one_lists_the_known() -> None:
-    chooser = submissions(dataset("one", "**"), dataset("two"))
-    assert chooser.choose("two", "x.xlsx").dataset == "two"
+    known = dataset("one", "**"), dataset("two")
+    assert chosen(("x.xlsx",), *known, name="two") == "two"
     with pytest.raises(FileRejectedError) as caught:
-        chooser.choose("three", "x.xlsx")
+        chosen(("x.xlsx",), *known, name="three")
     assert caught.value.record.code == "file.no_spec"
     assert "one, two" in caught.value.record.hint
 
 
 def test_two_patterns_that_fit_are_ambiguous() -> None:
     with pytest.raises(FileRejectedError) as caught:
-        submissions(dataset("one", "**"), dataset("two", "orders*")).choose(None, "orders.xlsx")
+        chosen(("orders.xlsx",), dataset("one", "**"), dataset("two", "orders*"))
     assert caught.value.record.code == "file.spec_ambiguous"
     assert "one, two" in caught.value.record.message

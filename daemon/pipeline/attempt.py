@@ -1,0 +1,194 @@
+"""One attempt at a job: parse in a worker, load and finish in one transaction. Decides no retries, tells nobody."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+from ingest.errors import ErrorRecord, FileRejectedError
+from ingest.load.load import load
+from ingest.load.statements import NotStraightError
+from ingest.load.target import TargetMismatchError, Targets
+from ingest.output.report import ACCEPTED_FILE
+
+from ..errors import DatabaseUnavailableError, TaskTimeoutError, first_line
+from ..machine.cores import available_cores
+from .outcomes import given_up, loaded_rows, read_records, refused_file, refused_parse
+from .worker_failures import ReadingBounds, refusal
+from .worker_tasks import parse_workbook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ingest.output.report import Report
+    from ingest.spec.dataset import Dataset
+
+    from ..database.errors import Classification
+    from ..executors.serialization import TaskResult
+    from ..ledger.jobs import Job, Outcome
+    from .outcomes import Records
+    from .parts import PipelineParts
+
+T = TypeVar("T")
+
+LOADING_TOLD_SECONDS: Final = 0.1
+"""After so long a parse it is told that the load begins: people watch, and a transaction more is nothing beside it."""
+
+
+class Persist(Protocol):
+    """Repeats a ledger transaction until the database answers."""
+
+    async def __call__(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Return what the transaction returned."""
+
+
+class _RolledBackError(Exception):
+    """Carries the outcome of a load that must not be committed out of its transaction."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.reason)
+        self.outcome = outcome
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """A job under way.
+
+    `outcome` is what a COMMIT may have made true, its reply may never have come; `committed` says that it did.
+    `cancelled` says that somebody wants the job ended.
+    """
+
+    job: Job
+    outcome: Outcome | None = None
+    committed: bool = False
+    cancelled: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parsed:
+    """What a worker left: its result, the first error records, and the file of accepted rows."""
+
+    dataset: Dataset
+    result: TaskResult
+    records: Records
+    accepted: Path
+
+    @property
+    def report(self) -> Report:
+        report: Report = self.result.value
+        return report
+
+
+class Attempts:
+    """Takes the steps of an attempt; the outcome is committed already if the attempt says so, else still to write."""
+
+    def __init__(self, parts: PipelineParts, persist: Persist) -> None:
+        self._parts, self._persist = parts, persist
+        self._targets, self._cores = Targets(), available_cores()
+
+    async def make(self, attempt: Attempt) -> Outcome:
+        """Parse and load; anything raised is a failed attempt."""
+        job, spool = attempt.job, self._parts.spool
+        dataset = self._parts.datasets[job.dataset]
+        assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
+        assert job.lease_token is not None  # noqa: S101  # a claim sets it
+        folder = spool.work_folder(job.spool_key, job.lease_token)
+        try:
+            result = await self._parse(job, dataset, spool.source(job.spool_key), folder)
+        except FileRejectedError as error:
+            return refused_file(error.record)
+        # A clean file has no records: no thread needs to look for them.
+        records = await self._parts.executors.run_io(read_records, folder) if result.value.errors_total else ()
+        if result.value.rejection is not None:
+            return refused_parse(result, result.value.rejection, records)
+        parsed = _Parsed(dataset=dataset, result=result, records=records, accepted=folder / ACCEPTED_FILE)
+        return await self._load(attempt, parsed)
+
+    async def _parse(self, job: Job, dataset: Dataset, source: Path, folder: Path) -> TaskResult:
+        limits, executors = dataset.limits, self._parts.executors
+        memory = min(limits.worker_mb << 20, executors.limits.worker_memory_bytes)
+        try:
+            return await executors.submit_cpu(
+                parse_workbook,
+                source,
+                dataset,
+                folder,
+                job.file,
+                job.id,
+                # A parse takes a second core only while no other needs it.
+                int(self._cores) // (executors.busy_workers + 1),
+                timeout=limits.parse_seconds,
+                kind="parse",
+                lane=f"dataset {job.dataset}",
+                memory_bytes=memory,
+            )
+        except (TaskTimeoutError, MemoryError) as error:
+            bounds = ReadingBounds(
+                file=job.file,
+                seconds=limits.parse_seconds,
+                memory_bytes=memory,
+                more_time="split the workbook, or raise limits.parse_seconds of the dataset",
+                more_memory="split the workbook, or raise limits.worker_mb of the dataset "
+                "or executors.worker_memory_mb",
+            )
+            raise FileRejectedError(replace(refusal(error, bounds), spec_version=dataset.version)) from error
+
+    async def _load(self, attempt: Attempt, parsed: _Parsed) -> Outcome:
+        try:
+            if sum(parsed.report.seconds.values()) >= LOADING_TOLD_SECONDS:
+                await self._parts.ledger.note(attempt.job, "loading")
+            try:
+                return await self._load_once(attempt, parsed, straight=True)
+            except NotStraightError:
+                return await self._load_once(attempt, parsed, straight=False)
+        except _RolledBackError as error:
+            return error.outcome
+        except TargetMismatchError as error:
+            return given_up("load.db_rejected", error)
+        except Exception as error:
+            kind = self._parts.database.classify(error)
+            if kind == "other":
+                raise
+            return await self._after_database_error(attempt, kind, error)
+
+    async def _load_once(self, attempt: Attempt, parsed: _Parsed, *, straight: bool) -> Outcome:
+        """Load and finish a job in one transaction."""
+        report, started = parsed.report, time.perf_counter()
+        async with self._parts.database.write("load") as connection:
+            await self._parts.ledger.lock(connection, attempt.job)
+            loaded = await load(
+                connection,
+                parsed.dataset,
+                parsed.accepted,
+                rows=report.rows.accepted,
+                key_range=report.key_range,
+                targets=self._targets,
+                straight=straight,
+            )
+            loaded_at = time.perf_counter()
+            outcome = loaded_rows(parsed.dataset, parsed.result, parsed.records, loaded, loaded_at - started)
+            if outcome.state == "rejected":
+                raise _RolledBackError(outcome)
+            attempt.outcome = outcome
+            await self._parts.ledger.finish(connection, attempt.job, outcome)
+        attempt.committed = True
+        return replace(outcome, seconds={**outcome.seconds, "commit": time.perf_counter() - loaded_at})
+
+    async def _after_database_error(self, attempt: Attempt, kind: Classification, error: Exception) -> Outcome:
+        """Decide by the kind of error; a COMMIT without reply may have worked, so the row is read back first."""
+        if kind == "data":
+            record = ErrorRecord(
+                code="load.db_rejected",
+                message=f"the database refused the rows: {first_line(error)}",
+                hint="correct the rows or the dataset's constraints so that they match the table's",
+            )
+            return refused_file(record)
+        if kind == "configuration":
+            return given_up("load.db_rejected", error)
+        settled = await self._persist(lambda: self._parts.ledger.settle(attempt.job))
+        if settled is not None and attempt.outcome is not None:
+            attempt.committed = True
+            return attempt.outcome
+        raise DatabaseUnavailableError(f"the database gave up: {first_line(error)}") from error

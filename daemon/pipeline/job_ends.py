@@ -1,0 +1,59 @@
+"""The end of a job is told here and nowhere else: counted, logged, and to whoever waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ..ledger.jobs import Outcome
+
+if TYPE_CHECKING:
+    from ..ledger.jobs import Job
+    from ..metrics.job_metrics import Metrics
+
+logger = logging.getLogger(__name__)
+
+
+class JobEnds:
+    """Tells the one outcome of each job, whoever brought it about: a run, a duplicate's entry, a person, a reaper."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._expected: dict[int, asyncio.Event] = {}
+
+    def expect(self, job_id: int) -> asyncio.Event:
+        """Return an event that is set when the end of this job is told here."""
+        return self._expected.setdefault(job_id, asyncio.Event())
+
+    def tell(self, job: Job, outcome: Outcome) -> None:
+        """Count and log the one outcome of a job."""
+        if (expected := self._expected.pop(job.id, None)) is not None:
+            expected.set()
+        rows = asdict(outcome.rows)
+        self._metrics.job_finished(
+            dataset=job.dataset,
+            outcome=outcome.state,
+            rows=rows,
+            codes=outcome.codes,
+            size_bytes=job.size_bytes,
+            stage_seconds=outcome.seconds,
+        )
+        logger.info(
+            "job finished",
+            extra={
+                "job": job.id,
+                "state": outcome.state,
+                "dataset": job.dataset,
+                "file": job.file,
+                "attempt": job.attempt,
+                "first_job": job.first_job,
+                "reason": outcome.reason,
+                **{f"rows_{name}": count for name, count in rows.items()},
+            },
+        )
+
+    def tell_given_up(self, job: Job) -> None:
+        """Tell of a job that was given up because the daemons that held it died."""
+        self.tell(job, Outcome(state="dead", reason=job.reason, codes={"load.retry_exhausted": 1}))

@@ -1,0 +1,45 @@
+"""What it means for a file that a worker failed on it: the one mapping from the executors' errors to a code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from ingest.errors import ErrorRecord
+
+from ..errors import (
+    PoolClosedError,
+    QueueFullError,
+    TaskTimeoutError,
+    WorkerCrashedError,
+    WorkerLostError,
+    WorkerStartError,
+)
+
+POOL_ERRORS: Final = (QueueFullError, PoolClosedError, WorkerStartError, WorkerLostError)
+"""The executors could not run the task: nobody's file has done that."""
+FILE_ERRORS: Final = (TaskTimeoutError, WorkerCrashedError, MemoryError)
+"""The task ran, and its worker was killed or gave up; `POOL_ERRORS` come first, for a lost worker is a crashed one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingBounds:
+    """What reading a file was held to, and what to do about each bound; `file` is what messages call it."""
+
+    file: str
+    seconds: float
+    memory_bytes: int
+    more_time: str
+    more_memory: str
+
+
+def refusal(error: BaseException, bounds: ReadingBounds) -> ErrorRecord:
+    """Return the record of a file on which a worker failed with one of `FILE_ERRORS`."""
+    if isinstance(error, TaskTimeoutError):
+        message = f"reading {bounds.file} took longer than {bounds.seconds:g} s"
+        return ErrorRecord(code="file.timeout", message=message, hint=bounds.more_time)
+    if isinstance(error, MemoryError):
+        message = f"reading {bounds.file} needs more than {bounds.memory_bytes >> 20} MB"
+        return ErrorRecord(code="file.memory_limit", message=message, hint=bounds.more_memory)
+    message = f"reading {bounds.file} killed the worker: {error}"
+    return ErrorRecord(code="file.worker_crash", message=message, hint="open and save the file anew, or split it")

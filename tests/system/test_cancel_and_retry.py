@@ -93,7 +93,8 @@ def test_a_running_job_is_cancelled_with_its_worker_and_retried(
         again = api(f"/jobs/{job}/retry", method="POST")
         assert (again.status, again.json["state"], again.json["attempt"]) == (200, "queued", 0)
     assert [api.wait(job)["state"] for job in (running, *waiting)] == ["loaded"] * 6
-    events = [event["event"] for event in api(f"/jobs/{running}").json["events"]]
+    told = [event["event"] for event in api(f"/jobs/{running}").json["events"]]
+    events = [event for event in told if event != "loading"]  # told only of a parse that took its time
     assert events == ["queued", "running", "cancel_requested", "cancelled", "retried", "running", "loaded"]
     assert headgate.scalar("SELECT count(*) FROM orders") == "30"
     assert (counted(headgate, "cancelled"), counted(headgate, "loaded")) == (2.0, 6.0)

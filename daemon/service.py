@@ -28,7 +28,8 @@ from .assembly import Core, open_core
 from .executors import memory_release
 from .exporter.server import Exporter
 from .intake.folder_archive import Filing
-from .intake.folder_scanner import Intake, IntakeSettings, WatchedFolder
+from .intake.folder_scanner import Intake
+from .intake.settings import IntakeSettings
 from .ledger.retry_cancel import RetryCancel
 from .lifecycle.components import Failures, running
 from .lifecycle.loop_watch import LoopWatch
@@ -160,23 +161,9 @@ def _web_guard(path: Path | None) -> WebGuard | None:
 
 
 def _intake(settings: Settings, core: Core) -> Intake:
-    intake = IntakeSettings(
-        folders=tuple(
-            WatchedFolder(
-                path=folder.path.resolve(),
-                dataset=folder.dataset,
-                recursive=folder.recursive,
-                move=folder.taken == "move",
-            )
-            for folder in settings.intake.folders
-        ),
-        scan_seconds=settings.intake.scan_seconds,
-        rescan_seconds=settings.intake.rescan_seconds,
-        max_file_bytes=settings.intake.max_file_mb << 20,
-    )
     parts = core.parts
     filing = Filing(executors=parts.executors, rejects=core.rejects, queries=parts.queries)
-    return Intake(intake, parts, core.submissions, filing)
+    return Intake(IntakeSettings.of(settings.intake), parts, core.submissions, filing)
 
 
 async def _enter_api(

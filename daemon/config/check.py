@@ -10,6 +10,7 @@ from pathlib import Path
 from ingest.spec.dataset import Dataset, load_dataset
 from ingest.spec.yaml_document import DocumentError, Problem, read_yaml, suggestion
 
+from ..machine.writers import blind_spot
 from .load import Configuration, Sources, load_configuration
 from .settings import Settings, WatchedFolder, dataset_files
 from .sizing import MIB, DoesNotFitError, detect_machine, executor_sizes, pool_sizes
@@ -75,6 +76,9 @@ def resolved(configuration: Configuration, settings: Settings) -> Iterator[str]:
     yield f"database overflow: {pool.overflow} ({origin(pool.overflow_source, 'database', 'max_overflow')})"
     yield f"database: {configuration.shown_url}"
     yield f"state folder: {settings.state_dir}"
+    for folder in settings.intake.folders:
+        if folder.path.is_dir() and (unseen := blind_spot(folder.path)) is not None:
+            yield f"watched folder {folder.path}: cannot see writers here: {unseen}"
 
 
 # -- datasets -----------------------------------------------------------------------------------------

@@ -19,6 +19,12 @@ _TARGET: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _TASK_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WORKER_MB_MIN: Final = 128
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
+IGNORED: Final = (
+    *(".*", "~$*", "*~", "#*#", "Thumbs.db", "desktop.ini"),
+    *("*.part", "*.partial", "*.filepart", "*.tmp", "*.temp", "*.upload", "*.uploading", "*.incomplete"),
+    *("*.crdownload", "*.download", "*.opdownload", "*.aria2", "*.swp", "*.swo", "*.swx", "*.lock", "*.lck"),
+)
+"""Names that browsers, transfer programs, editors and desktops give to what is unfinished or nobody's data."""
 
 
 def _no_boolean(value: object) -> object:
@@ -167,6 +173,22 @@ class WatchedFolder(Section):
         default="stay",
         description="Whether files stay, or go to `done/` or `rejected/` in the folder when their job has ended.",
     )
+    settle_seconds: Seconds = Field(
+        default=10,
+        description="How long a file must be unchanged whose end cannot be proven: a text, or one whose writer cannot "
+        "be seen. A file that is renamed into the folder, or whose format shows its end, is taken after "
+        "`scan_seconds`; see docs/reliability.md.",
+    )
+    unfinished_seconds: Seconds = Field(
+        default=300,
+        description="How long a file must be unchanged that a process holds open for writing, or that its format "
+        "shows to be unfinished; then it is taken as it is.",
+    )
+    done_marker: Annotated[str, Field(pattern=r"^\.[^/*?\[\]]+$")] | None = Field(
+        default=None,
+        description="With `.done`, `orders.xlsx` is taken when a file `orders.xlsx.done` is beside it, and not before.",
+        json_schema_extra={"shown": "none"},
+    )
 
 
 class IntakeSettings(Section):
@@ -176,10 +198,17 @@ class IntakeSettings(Section):
         Field(default=(), description="Watched folders: a list of paths, or of the keys below.")
     )
     scan_seconds: Seconds = Field(
-        default=1.0, description="Time between two looks; a file is taken when two of them saw it unchanged."
+        default=1.0,
+        description="Time between two looks; a file that is certain to be whole is taken when two of them saw it "
+        "unchanged.",
     )
     rescan_seconds: Seconds = Field(
         default=30, description="Time between two looks when no change is told of: notifications may be lost."
+    )
+    ignore: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+        default=IGNORED,
+        description="Names of files and folders that are left alone: patterns with `*` and `?`, in any case. A list "
+        "of your own takes the place of this one.",
     )
     max_file_mb: Count = Field(default=200, description="Larger files are refused, in MiB.")
     min_free_mb: Annotated[Whole, Field(ge=0)] = Field(

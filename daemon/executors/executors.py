@@ -117,12 +117,14 @@ class Executors:
         kind: str = "task",
         lane: str | None = None,
         memory_bytes: int | None = None,
+        own: bool | None = None,
         **kwargs: Any,
     ) -> TaskResult:
         """Run a picklable function in a worker process and return its result with what it cost.
 
         `timeout` is in seconds from the moment a worker has the task; `memory_bytes` can only lower the
-        workers' own limit. Lanes take turns when tasks wait; without one the kind is the lane.
+        workers' own limit. Lanes take turns when tasks wait; without one the kind is the lane. Functions that are
+        Headgate's `own`, which those of any kind but "task" are, and the application's never share a worker.
 
         Raises the task's own error; TaskNotPicklableError, QueueFullError, PoolClosedError, WorkerStartError
         before it has begun; TaskTimeoutError, WorkerCrashedError, PoolClosedError when it was cut short;
@@ -131,6 +133,7 @@ class Executors:
         task = CpuTask(
             name=serialization.name_of(function),
             kind=kind,
+            foreign=kind == "task" if own is None else not own,
             lane=lane or kind,
             body=serialization.pack_task(function, args, kwargs),
             timeout_seconds=self._limits.task_timeout_seconds if timeout is None else timeout,

@@ -23,6 +23,10 @@ DONE: Final = 4
 """Body: the result. Numbers: seconds, CPU seconds, most memory in bytes, memory now."""
 FAILED: Final = 5
 """Body: what went wrong. Numbers as in DONE."""
+FOREIGN_TASK: Final = 6
+"""A task whose code is not Headgate's own. Numbers as in TASK."""
+CHANGED: Final = 7
+"""Comes before an answer. Body: what of its process the task has left changed."""
 
 
 class Frame(NamedTuple):

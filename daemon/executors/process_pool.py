@@ -35,6 +35,8 @@ class CpuTask:
 
     name: str
     kind: str
+    foreign: bool
+    """Whether its code is the application's: no worker that has run such a task runs one of Headgate's own."""
     lane: str
     body: bytes
     timeout_seconds: float
@@ -141,9 +143,9 @@ class CpuPool:
     async def _hand_over(self, task: CpuTask, ticket: Ticket, stay: _Assignment) -> framing.Frame:
         """Find a worker that accepts the task; one that dies before it has accepted has not begun it."""
         for _ in range(_HANDOVERS):
-            stay.worker = worker = await self._take_worker()
+            stay.worker = worker = await self._take_worker(foreign=task.foreign)
             bounds = (task.memory_bytes, self._limits.worker_cpu_seconds, 0.0, 0.0)
-            worker.send(framing.Frame(framing.TASK, task.body, bounds))
+            worker.send(framing.Frame(framing.FOREIGN_TASK if task.foreign else framing.TASK, task.body, bounds))
             ticket.started()
             try:
                 async with asyncio.timeout(task.timeout_seconds):
@@ -157,6 +159,8 @@ class CpuPool:
                 if error.accepted:
                     raise self._crash(task, worker, error) from None
             else:
+                if worker.changed:
+                    _log.info("worker changed by its task", extra={"task": task.name, "changed": worker.changed})
                 stay.kill_reason = self._reason_to_replace(worker, answer)
                 return answer
         raise WorkerStartError("worker processes die before they accept a task")
@@ -172,7 +176,7 @@ class CpuPool:
             return "memory"
         worn = worker.tasks_done >= self._limits.recycle_tasks
         grown = answer.numbers[3] > self._limits.recycle_bytes
-        if worn or grown or worker in self._outdated:
+        if worn or grown or worker.changed or worker in self._outdated:
             return "recycle"
         if self._living() > self._limits.cpu_workers:
             return "idle"
@@ -182,18 +186,27 @@ class CpuPool:
         """Count the workers that nobody has ended."""
         return len(self._idle) + sum(worker not in self._kill_reasons for worker in self._busy)
 
-    async def _take_worker(self) -> WorkerProcess:
-        """Take the worker that was last at work, whose memory is warm, or start one."""
-        if self._idle:
-            worker, retirement = self._idle.popitem()
-            retirement.cancel()
+    async def _take_worker(self, *, foreign: bool) -> WorkerProcess:
+        """Take the worker of the kind that was last at work, whose memory is warm, or start one."""
+        worker = next((idle for idle in reversed(self._idle) if idle.foreign is foreign), None)
+        if worker is not None:
+            self._idle.pop(worker).cancel()
             self._recorder.idle(len(self._idle))
         else:
+            await self._make_room()
             worker = await self._spawner.start_worker()
             self._recorder.worker_started(worker.pid)
             worker.gone.add_done_callback(functools.partial(self._worker_gone, worker))
+            worker.foreign = foreign
         self._busy.add(worker)
         return worker
+
+    async def _make_room(self) -> None:
+        """End an idle worker of the other kind where there are as many workers as there may be."""
+        if self._idle and self._living() >= self._limits.cpu_workers:
+            oldest = next(iter(self._idle))
+            self._retire(oldest)
+            await asyncio.wait({oldest.gone})
 
     def _leave(self, stay: _Assignment) -> None:
         """Free the place, but not before a worker that has to go is gone: its memory counts until then."""

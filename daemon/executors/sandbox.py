@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import math
 import os
 import resource
@@ -24,7 +25,7 @@ _AUTOGROUP = Path("/proc/self/autogroup")
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 # Ctrl-C, a closed terminal and a supervisor's SIGTERM reach the whole group: the daemon alone decides what ends.
-_IGNORED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _find_prctl() -> Callable[..., int] | None:
@@ -49,9 +50,32 @@ def die_with_parent(parent_pid: int, name: str) -> None:
 
 
 def ignore_group_signals() -> None:
-    """Leave it to the daemon to end this process."""
-    for number in _IGNORED_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+    """Leave it to the daemon to end this process.
+
+    By a function that does nothing: a signal that is ignored stays ignored in every program that is started from
+    here, and nobody could end that with SIGTERM.
+    """
+    for number in _GROUP_SIGNALS:
+        signal.signal(number, _do_nothing)
+        signal.siginterrupt(number, False)  # noqa: FBT003 - it has no keyword
+
+
+def heed_signals_in_children() -> None:
+    """Let what a task forks without starting a program be ended by signals, too, from its first moment on."""
+    block = functools.partial(signal.pthread_sigmask, signal.SIG_BLOCK, _GROUP_SIGNALS)
+    unblock = functools.partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _GROUP_SIGNALS)
+
+    def heed() -> None:
+        for number in _GROUP_SIGNALS:
+            if signal.getsignal(number) is _do_nothing:
+                signal.signal(number, signal.SIG_DFL)
+        unblock()
+
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=heed)
+
+
+def _do_nothing(*_: object) -> None:
+    """Let a signal pass."""
 
 
 def give_way() -> None:

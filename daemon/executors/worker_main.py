@@ -8,6 +8,7 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from . import framing, memory_release, sandbox, serialization
+from .process_state import changes, process_state
 from .rusage import ResourceUsage
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _KEPT_BYTES: Final = 64 << 20
 
 def serve(connection: socket.socket, memory_bytes: int) -> None:
     """Run tasks until the daemon closes the socket."""
+    sandbox.heed_signals_in_children()
     limits = sandbox.limit_process(memory_bytes)
     usage = ResourceUsage()
     stream = connection.makefile("rb")
@@ -28,7 +30,11 @@ def serve(connection: socket.socket, memory_bytes: int) -> None:
     begun = b"".join(framing.pack(framing.Frame(framing.BEGUN)))
     while (task := framing.read(stream)) is not None:
         connection.sendall(begun)
-        _send(connection, _run(task, usage, limits))
+        before = process_state() if task.kind == framing.FOREIGN_TASK else {}
+        answer = _run(task, usage, limits)
+        if changed := changes(before):
+            _send(connection, framing.Frame(framing.CHANGED, changed.encode()))
+        _send(connection, answer)
         # Only now, for nobody has to wait for it.
         if usage.resident_bytes() - resting_bytes > _KEPT_BYTES:
             memory_release.give_back()

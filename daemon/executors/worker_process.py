@@ -35,6 +35,9 @@ class WorkerProcess(asyncio.Protocol):
 
     def __init__(self, *, release: Callable[[int], None]) -> None:
         self._pid: int | None = None
+        self.foreign: bool | None = None
+        """Whether it runs code that is not Headgate's own; decided by its first task."""
+        self.changed = ""
         self.tasks_done = 0
         self.out_of_cpu = False
         self.orphaned = False
@@ -135,6 +138,8 @@ class WorkerProcess(asyncio.Protocol):
                         self._ready.set_result(None)
                 case framing.BEGUN:
                     self._accepted = True
+                case framing.CHANGED:
+                    self.changed = frame.body.decode()
                 case _:
                     if self._answer is not None and not self._answer.done():
                         self._answer.set_result(frame)

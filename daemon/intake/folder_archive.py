@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.errors import FileRejectedError
 
 from ..pipeline.rejects import NoRejectsError
-from .folder_files import Stamp, move, write_beside
+from .folder_files import Stamp, move, remove, write_beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..ledger.jobs import Job
     from ..ledger.queries import JobQueries
     from ..pipeline.rejects import Rejects
+    from .watched_folder import WatchedFolder
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Filing:
     def __init__(self, *, executors: Executors, rejects: Rejects, queries: JobQueries) -> None:
         self._executors, self._rejects, self._queries = executors, rejects, queries
 
-    async def put_away(self, folder: Path, name: str, stamp: Stamp, job: Job) -> bool:
+    async def put_away(self, folder: WatchedFolder, name: str, stamp: Stamp, job: Job) -> bool:
         """Move a file to where its job's end says; False as long as that is open.
 
         A duplicate goes where the job of the same content went. Only a file that was loaded whole is done.
@@ -48,23 +49,30 @@ class Filing:
             return False
         # The first job of a duplicate is only ever pruned after it was loaded.
         done = decisive is None or decisive.state == "loaded"
-        moved = await self._executors.run_io(move, folder, name, stamp, DONE if done else REJECTED, job.id)
+        moved = await self._move(folder, name, stamp, DONE if done else REJECTED, job.id)
         if moved is not None:
             logger.info("file moved", extra={"job": job.id, "file": job.file, "to": DONE if done else REJECTED})
             if not done:
-                await self._explain(folder, moved, job)
+                await self._explain(folder.path, moved, job)
         return True
 
-    async def refuse(self, folder: Path, name: str, stamp: Stamp, reason: str) -> None:
+    async def refuse(self, folder: WatchedFolder, name: str, stamp: Stamp, reason: str) -> None:
         """Move a file that became no job to those that were rejected, with the reason beside it.
 
         Raises:
             OSError: it cannot be moved.
 
         """
-        moved = await self._executors.run_io(move, folder, name, stamp, REJECTED, stamp.inode)
+        moved = await self._move(folder, name, stamp, REJECTED, stamp.inode)
         if moved is not None:
-            await self._write(folder, moved, f"{reason}\n".encode(), ".reason.txt", stamp.inode)
+            await self._write(folder.path, moved, f"{reason}\n".encode(), ".reason.txt", stamp.inode)
+
+    async def _move(self, folder: WatchedFolder, name: str, stamp: Stamp, target: str, number: int) -> str | None:
+        """Move a file and do away with its marker, which would take the next of its name for whole."""
+        moved: str | None = await self._executors.run_io(move, folder.path, name, stamp, target, number)
+        if moved is not None and folder.done_marker is not None:
+            await self._executors.run_io(remove, folder.path, name + folder.done_marker)
+        return moved
 
     async def _explain(self, folder: Path, moved: str, job: Job) -> None:
         try:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import fnmatch
 import os
+import re
 import signal
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from ..errors import FileUnstableError
-
-UNFINISHED_PREFIXES: Final = ("~$", ".")
-UNFINISHED_SUFFIXES: Final = (".part", ".tmp", ".crdownload")
 
 
 class Stamp(NamedTuple):
@@ -37,17 +36,28 @@ class Listing:
     folders: frozenset[Path]
 
 
-def list_files(folder: Path, *, recursive: bool, skip: Collection[str] = ()) -> Listing:
-    """Return what a folder holds but for unfinished files, hidden folders and those at its top named in `skip`."""
+class Ignored:
+    """The names that are left alone, files and folders, by patterns as a shell has them; case does not matter."""
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        whole = "|".join(f"(?:{fnmatch.translate(pattern)})" for pattern in patterns)
+        self._found = re.compile(whole or r"(?!)", re.IGNORECASE | re.DOTALL)
+
+    def __contains__(self, name: str) -> bool:
+        return self._found.match(name) is not None
+
+
+def list_files(folder: Path, *, recursive: bool, ignored: Ignored, skip: Collection[str] = ()) -> Listing:
+    """Return what a folder holds but for ignored names and the folders at its top named in `skip`."""
     files: dict[str, Stamp] = {}
     folders: set[Path] = set()
     for root, names, entries, descriptor in os.fwalk(folder):
         folders.add(Path(root))
         top = Path(root) == folder
-        names[:] = sorted(name for name in names if recursive and not (_unfinished(name) or (top and name in skip)))
+        names[:] = sorted(name for name in names if recursive and not (name in ignored or (top and name in skip)))
         below = PurePosixPath(os.path.relpath(root, folder))
         for name in sorted(entries):
-            if _unfinished(name):
+            if name in ignored:
                 continue
             with contextlib.suppress(OSError):
                 facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
@@ -136,6 +146,13 @@ def write_beside(folder: Path, name: str, suffix: str, content: bytes) -> None:
             file.write(content)
 
 
+def remove(folder: Path, name: str) -> None:
+    """Remove a file below the folder, if it is there."""
+    path = PurePosixPath(name)
+    with _opened_folder(folder, path.parent) as parent, contextlib.suppress(FileNotFoundError):
+        os.unlink(path.name, dir_fd=parent)
+
+
 def _reserve(folder: int, path: PurePosixPath, number: int) -> str:
     """Take a name that nobody has: a rename onto the empty file that then has it overwrites nothing."""
     for name in (path.name, f"{path.stem}.{number}{path.suffix}"):
@@ -150,7 +167,3 @@ def _is(folder: int, name: str, stamp: Stamp) -> bool:
         return stamp_of(os.stat(name, dir_fd=folder, follow_symlinks=False)) == stamp
     except FileNotFoundError:
         return False
-
-
-def _unfinished(name: str) -> bool:
-    return name.startswith(UNFINISHED_PREFIXES) or name.endswith(UNFINISHED_SUFFIXES)

@@ -1,54 +1,150 @@
-"""Notifications of change in folders: owns the watch and says only that something happened; scans find out what."""
+"""What the kernel tells of watched folders: that something changed, and whether a file's writer has closed it."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import enum
 import logging
 from pathlib import Path
+from typing import Final
+
+from . import inotify
+from .inotify import Event, Inotify
 
 logger = logging.getLogger(__name__)
 
+_WAKING: Final = (
+    inotify.CREATE | inotify.MOVED_TO | inotify.MOVED_FROM | inotify.CLOSE_WRITE | inotify.DELETE | inotify.IS_FOLDER
+)
+"""What is worth a look. A write is not: a file that somebody writes to is looked at again anyway."""
+
+
+class Seen(enum.Enum):
+    """What was seen of the writer of a file, whoever that is."""
+
+    NOTHING = enum.auto()
+    """Nothing: it came before the watch, or over a network."""
+    LINKED = enum.auto()
+    """The name is new, and nobody has opened it."""
+    WRITING = enum.auto()
+    """It was made or written to, and not closed since."""
+    CLOSED = enum.auto()
+    RENAMED = enum.auto()
+    """It got this name when nobody was seen writing to it."""
+
 
 class FolderWatch:
-    """Sets `changed` soon after something changes in one of the folders; without it a scan comes a little later."""
+    """Sets `changed` when something happens in one of the folders; without it a scan comes a little later."""
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()
-        self._folders: frozenset[Path] = frozenset()
-        self._task: asyncio.Task[None] | None = None
-        self._stop = asyncio.Event()
+        self._kernel: Inotify | None = None
+        self._watches: dict[int, Path] = {}
+        self._folders: dict[Path, int] = {}
+        self._seen: dict[tuple[Path, str], Seen] = {}
+        self._moving: dict[int, Seen] = {}
+        self._failed = False
 
     @property
     def works(self) -> bool:
-        """Whether changes are told of at all."""
-        return self._task is not None and not self._task.done()
+        """Whether changes are told of in every folder."""
+        return self._kernel is not None and not self._failed
 
-    async def use(self, folders: frozenset[Path]) -> None:
-        """Watch these folders from now on, each without what is below it: the watch would follow links there."""
-        if folders == self._folders and self.works:
+    def use(self, folders: frozenset[Path]) -> None:
+        """Watch these folders from now on, each without what is below it."""
+        if self._kernel is None and not self._open():
             return
-        await self.close()
-        self._folders, self._stop = folders, asyncio.Event()
-        self._task = asyncio.create_task(self._watch(folders, self._stop), name="folder watch")
-        # What happened between the scan and the start of the watch has no notification.
-        self.changed.set()
+        assert self._kernel is not None  # noqa: S101  # opened a line before
+        for folder in self._folders.keys() - folders:
+            self._kernel.remove(self._folders[folder])
+            self._forget(self._folders[folder])
+        missing = folders - self._folders.keys()
+        failed = [folder for folder in missing if not self._add(folder)]
+        self._failed = bool(failed)
+        if len(failed) < len(missing):
+            # What happened between the scan and the start of a watch has no notification.
+            self.changed.set()
 
-    async def close(self) -> None:
+    def seen(self, folder: Path, name: str) -> Seen:
+        """Say what was seen of a file's writer until this moment."""
+        self._read()
+        return self._seen.get((folder, name), Seen.NOTHING)
+
+    def close(self) -> None:
         """End the watch."""
-        if self._task is not None:
-            self._stop.set()
-            await asyncio.wait({self._task})
-            self._task = None
+        if self._kernel is not None:
+            asyncio.get_running_loop().remove_reader(self._kernel.descriptor)
+            self._kernel.close()
+            self._kernel = None
 
-    async def _watch(self, folders: frozenset[Path], stop: asyncio.Event) -> None:
-        from watchfiles import awatch  # noqa: PLC0415  # a daemon without watched folders does without it
-
-        changes = awatch(*folders, watch_filter=None, stop_event=stop, recursive=False, ignore_permission_denied=True)
+    def _open(self) -> bool:
         try:
-            async with contextlib.aclosing(changes):
-                async for _ in changes:
-                    self.changed.set()
-        except (OSError, RuntimeError) as error:
-            # A folder that is gone by now, or the limit of fs.inotify.
-            logger.warning("folders not watched; scanning only", extra={"reason": str(error)})
+            self._kernel = Inotify()
+        except OSError as error:
+            self._tell(str(error))
+            return False
+        asyncio.get_running_loop().add_reader(self._kernel.descriptor, self._read)
+        return True
+
+    def _add(self, folder: Path) -> bool:
+        assert self._kernel is not None  # noqa: S101  # only `use` calls this
+        try:
+            watch = self._kernel.add(folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return True  # the next scan does not see it any more
+        except OSError as error:
+            self._tell(f"{folder}: {error.strerror}")
+            return False
+        self._watches[watch], self._folders[folder] = folder, watch
+        return True
+
+    def _tell(self, reason: str) -> None:
+        """Say once that a scan must do, until a watch works again."""
+        if not self._failed:
+            self._failed = True
+            logger.warning("folders not watched; scanning only", extra={"reason": reason})
+
+    def _forget(self, watch: int) -> None:
+        folder = self._watches.pop(watch, None)
+        if folder is not None:
+            self._folders.pop(folder, None)
+            self._seen = {key: seen for key, seen in self._seen.items() if key[0] != folder}
+
+    def _read(self) -> None:
+        if self._kernel is not None:
+            for event in self._kernel.read():
+                self._note(event)
+
+    def _note(self, event: Event) -> None:
+        if event.what & inotify.OVERFLOW:
+            self._seen.clear()
+            self.changed.set()
+        elif event.what & (inotify.IGNORED | inotify.DELETE_SELF | inotify.MOVE_SELF):
+            self._forget(event.watch)
+            self.changed.set()
+        elif event.watch in self._watches:
+            if event.what & _WAKING:
+                self.changed.set()
+            if not event.what & inotify.IS_FOLDER:
+                self._note_file((self._watches[event.watch], event.name), event)
+
+    def _note_file(self, key: tuple[Path, str], event: Event) -> None:
+        before = self._seen.pop(key, Seen.NOTHING)
+        if event.what & inotify.DELETE:
+            return
+        if event.what & inotify.MOVED_FROM:
+            self._moving = {event.cookie: before}  # its other half comes at once, or never
+            return
+        self._seen[key] = self._after(before, event)
+        if self._seen[key] is Seen.NOTHING:
+            del self._seen[key]
+
+    def _after(self, before: Seen, event: Event) -> Seen:
+        what = event.what
+        if what & inotify.MOVED_TO:
+            return Seen.WRITING if self._moving.get(event.cookie) is Seen.WRITING else Seen.RENAMED
+        if what & inotify.CREATE:
+            return Seen.LINKED  # an open follows, unless it is a hard link to a file that is there
+        if what & inotify.MODIFY or (what & inotify.OPEN and before is Seen.LINKED):
+            return Seen.WRITING
+        return Seen.CLOSED if what & inotify.CLOSE_WRITE else before

@@ -80,6 +80,7 @@ DEFINITIONS: Final[Definitions] = define(
     gauge(
         "threshold_ratio", "Use of a resource from which on operators want to know.", resource=("cpu", "memory", "disk")
     ),
+    gauge("intake_blind_folders", "Watched folders in which not every writer can be seen; see docs/reliability.md."),
     gauge("build_info", "Always 1; the labels say what runs.", version="Headgate's", python="the interpreter's"),
     gauge("config_last_reload_successful", "1 if the last configuration was taken."),
     gauge("config_last_reload_success_timestamp_seconds", "When a configuration was last taken."),
@@ -191,6 +192,10 @@ class Metrics(Collector):
         self._threshold.set(cpu, "cpu")
         self._threshold.set(memory, "memory")
         self._threshold.set(disk, "disk")
+
+    def set_blind_folders(self, count: int) -> None:
+        """Export in how many watched folders not every writer can be seen."""
+        self._values["intake_blind_folders"].set(count)
 
     def configuration_taken(self) -> None:
         """Note that a configuration was read and is in force."""

@@ -62,6 +62,7 @@ class Rejects:
                 out,
                 form,
                 timeout=dataset.limits.parse_seconds,
+                own=True,
                 memory_bytes=dataset.limits.worker_mb << 20,
             )
             yield out

@@ -91,6 +91,14 @@ JOBS: Final = Row(
             queries=(happened("headgate_ingest_retries_total", by="reason"),),
             nothing="none repeated",
         ),
+        Panel(
+            title="Folders with writers that cannot be seen",
+            description="There a file is taken when it is quiet for settle_seconds. Better: let senders rename files "
+            "into the folder, or give the daemon CAP_LEASE; docs/reliability.md.",
+            unit="none",
+            span=6,
+            queries=(Query(expr="max by (instance) (headgate_intake_blind_folders{$sel})", legend="{{instance}}"),),
+        ),
     ),
 )
 

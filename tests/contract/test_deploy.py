@@ -216,6 +216,7 @@ def test_the_unit_says_what_was_promised(unit: Path) -> None:
     lines = set(unit.read_text(encoding="utf-8").splitlines())
     assert {
         *("User=headgate", "NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "CapabilityBoundingSet="),
+        *("CapabilityBoundingSet=CAP_LEASE", "AmbientCapabilities=CAP_LEASE"),
         "KillMode=mixed",
     } <= lines
     assert any(line.startswith("MemoryMax=") for line in lines)

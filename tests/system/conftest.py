@@ -55,6 +55,8 @@ class Headgate:
     database_url: str
     settings: dict[str, Any]
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    prefix: list[str] = field(default_factory=list)
+    """Words before the daemon's command, such as those that make it another user's."""
 
     @property
     def config(self) -> Path:
@@ -79,7 +81,7 @@ class Headgate:
         """Start a daemon in a session of its own, so that what it leaves behind can be found."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [self.binary, "run", "-c", self.config],
+                [*self.prefix, self.binary, "run", "-c", self.config],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -244,7 +246,7 @@ def make_headgate(folder: Path, binary: Path, url: str, ports: tuple[int, int]) 
     settings = {
         "datasets": ["datasets/*.yml"],
         "database": {"url": url},
-        "intake": {"folders": [{"path": "inbox"}], "scan_seconds": 0.1},
+        "intake": {"folders": [{"path": "inbox", "settle_seconds": 0.3}], "scan_seconds": 0.1},
         "ledger": {"poll_seconds": 0.2, "backoff_seconds": 0.2, "backoff_max_seconds": 1.0},
         "api": {"port": ports[0]},
         "exporter": {"port": ports[1]},

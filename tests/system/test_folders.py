@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def moving(headgate: Headgate, **intake: object) -> Headgate:
-    headgate.settings["intake"] = {"folders": [{"path": "inbox", "taken": "move"}], "scan_seconds": 0.1, **intake}
+    folder = {"path": "inbox", "taken": "move", "settle_seconds": 0.3}
+    headgate.settings["intake"] = {"folders": [folder], "scan_seconds": 0.1, **intake}
     headgate.write_config()
     return headgate
 

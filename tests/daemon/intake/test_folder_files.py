@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.settings import IGNORED
 from daemon.errors import FileUnstableError
-from daemon.intake.folder_files import is_being_written, list_files, move, opened, write_beside
+from daemon.intake.folder_files import Ignored, Listing, is_being_written, move, opened, write_beside
+from daemon.intake.folder_files import list_files as list_folder
+
+
+def list_files(folder: Path, *, recursive: bool = True, skip: tuple[str, ...] = ()) -> Listing:
+    return list_folder(folder, recursive=recursive, ignored=Ignored(IGNORED), skip=skip)
 
 
 def seen(folder: Path, *, recursive: bool = True, skip: tuple[str, ...] = ()) -> list[str]:
@@ -51,6 +57,30 @@ def test_a_scan_sees_regular_files_and_leaves_unfinished_ones_alone(inbox: Path,
     assert seen(inbox) == ["a.xlsx", "2026/d.xlsx", "2026/11/e.xls"]
     assert seen(inbox, recursive=False) == ["a.xlsx"]
     assert list_files(inbox, recursive=True).folders == {inbox, inbox / "2026", inbox / "2026" / "11"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a.xlsx.filepart", "a.xlsx.PARTIAL", "a.xlsx.Tmp", "a.xlsx.crdownload", "a.xlsx.download", "a.opdownload"),
+        *("a.xlsx.part", ".a.xlsx.swp", "a.swp", "~$a.xlsx", "Thumbs.db", "THUMBS.DB", "Desktop.ini", ".DS_Store"),
+        *(".~lock.a.xlsx#", "a.lock", "a.xlsx~", "#a.csv#"),
+    ],
+)
+def test_unfinished_and_foreign_names_are_left_alone_in_any_case(inbox: Path, name: str) -> None:
+    (inbox / name).write_bytes(b"x")
+    (inbox / "partial.tmp.xlsx").write_bytes(b"x")
+    (inbox / "a.xlsx.download.d").mkdir()
+    (inbox / "a.xlsx.d.download").mkdir()
+    (inbox / "a.xlsx.d.download" / "a.xlsx").write_bytes(b"x")
+    assert seen(inbox) == ["partial.tmp.xlsx"]
+
+
+def test_the_list_of_ignored_names_can_be_another(inbox: Path) -> None:
+    for name in ("a.NEW", "b.tmp", "new"):
+        (inbox / name).write_bytes(b"x")
+    assert list(list_folder(inbox, recursive=True, ignored=Ignored(["*.new"])).files) == ["b.tmp", "new"]
+    assert len(list_folder(inbox, recursive=True, ignored=Ignored([])).files) == 3
 
 
 def test_folders_are_skipped_at_the_top_only(inbox: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import os
 import resource
 import signal
@@ -224,4 +225,40 @@ def scatter(pieces: int) -> int:
     return len(held)
 
 
-KEPT: list[bytes] = []
+KEPT: list[Any] = []
+
+
+def leave_changed(what: str) -> int:
+    """Leave something in the process as no task found it."""
+    changes = {
+        "decimal context": lambda: setattr(decimal.getcontext(), "prec", 4),
+        "descriptors": lambda: os.open(os.devnull, os.O_RDONLY),
+        "environment": lambda: os.environ.update(LEFT_BEHIND="yes"),
+        "folder": lambda: os.chdir("/"),
+        "limits": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 256)),
+        "file mode mask": lambda: os.umask(0o777),
+        "processes": lambda: KEPT.append(subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)),
+    }
+    changes[what]()
+    return os.getpid()
+
+
+def precision() -> int:
+    return decimal.getcontext().prec
+
+
+def terminate_what_it_starts() -> int:
+    """Start a program, end it as everybody does, and return how it ended."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as started:
+        started.terminate()
+        return started.wait(60)
+
+
+def terminate_a_fork() -> int:
+    """Fork without starting a program, and end that."""
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(600)
+        os._exit(0)
+    os.kill(pid, signal.SIGTERM)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

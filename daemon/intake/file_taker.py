@@ -1,0 +1,110 @@
+"""One file of a watched folder to a submission: owns the look at whether it is whole, and the copy into the spool."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from ingest.errors import FileRejectedError
+
+from ..errors import FileUnstableError
+from ..ledger.jobs import Origin
+from .folder_files import is_being_written, opened, stamp_of
+from .folder_notify import Seen
+from .watched_folder import spelt
+from .wholeness import End, end_of, ends_within
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..ledger.jobs import Job
+    from ..pipeline.parts import PipelineParts
+    from ..spool import Received
+    from .folder_notify import FolderWatch
+    from .submissions import Submissions
+    from .watched_folder import KnownFile, KnownFolder, WatchedFolder
+
+logger = logging.getLogger(__name__)
+
+
+class FileTaker:
+    """Receives files that are whole and enters them."""
+
+    def __init__(self, parts: PipelineParts, submissions: Submissions, watch: FolderWatch, max_file_bytes: int) -> None:
+        self._submissions, self._watch, self._max_file_bytes = submissions, watch, max_file_bytes
+        self._spool, self._executors = parts.spool, parts.executors
+
+    async def take(self, known: KnownFolder, name: str, file: KnownFile) -> Job:
+        """Enter a file.
+
+        Raises:
+            FileUnstableError: it is not whole, or was changed meanwhile.
+            FileTooLargeError, SpoolFullError, OSError: it is too large, there is no room, it cannot be read.
+
+        """
+        seen = self._seen(known.folder.path, name)
+        received = await self._executors.run_io(self._receive, known.folder, name, file, seen)
+        if seen is not Seen.WRITING and self._seen(known.folder.path, name) is Seen.WRITING:
+            await self._submissions.drop(received)
+            raise FileUnstableError
+        origin = Origin(path=known.origin(name), stamp=str(file.stamp))
+        label = spelt(name)
+        try:
+            dataset = self._submissions.choose(known.folder.dataset, name, f"{known.folder.path.name}/{name}")
+        except FileRejectedError as error:
+            return await self._submissions.refuse(
+                received, record=error.record, file=label, source="folder", origin=origin
+            )
+        return await self._submissions.enter(received, dataset=dataset, file=label, source="folder", origin=origin)
+
+    def may_have_lost(self, job: Job) -> bool:
+        """Say whether a job waits for a file in another spool; handed in again, the ledger decides whose it is."""
+        return job.state == "queued" and job.spool_id != self._spool.id
+
+    def _seen(self, folder: Path, name: str) -> Seen:
+        path = PurePosixPath(name)
+        return self._watch.seen(folder / path.parent, path.name)
+
+    def _receive(self, folder: WatchedFolder, name: str, file: KnownFile, seen: Seen) -> Received:
+        """Copy a file into the spool if it is whole. Blocking; for an I/O thread."""
+        with opened(folder.path, name) as descriptor:
+            facts = os.fstat(descriptor)
+            if stamp_of(facts) != file.stamp:
+                raise FileUnstableError
+            self._wait_until_whole(folder, descriptor, file, seen)
+            return self._spool.receive_open(descriptor, self._max_file_bytes)
+
+    def _wait_until_whole(self, folder: WatchedFolder, descriptor: int, file: KnownFile, seen: Seen) -> None:
+        """Let a file be taken only after it was quiet for as long as its kind needs."""
+        patience, leased = folder.patience, is_being_written(descriptor)
+        quiet = _quiet_seconds(descriptor, file, seen, leased=leased)
+        if folder.done_marker is not None:
+            needed = patience.scan
+        elif file.stamp.size > self._max_file_bytes:
+            needed = patience.needed(seen=seen, leased=leased, end=End.OPEN)
+        else:
+            end = end_of(descriptor, file.stamp.size)
+            needed = patience.needed(seen=seen, leased=leased, end=end)
+            if end is End.OPEN and quiet >= needed and ends_within(descriptor):
+                needed = patience.needed(seen=seen, leased=leased, end=End.DOUBTED)
+        if quiet < needed:
+            if quiet >= patience.settle and not file.told:
+                file.told = True
+                logger.info("file waited for", extra={"file": file.label, "seconds": round(needed - quiet)})
+            raise FileUnstableError
+        if needed > patience.settle:
+            logger.warning("unfinished file taken", extra={"file": file.label, "quiet_seconds": round(quiet)})
+
+
+def _quiet_seconds(descriptor: int, file: KnownFile, seen: Seen, *, leased: bool | None) -> float:
+    """Return for how long nothing has changed in a file, as far as that is certain."""
+    watched = time.monotonic() - file.since
+    facts = os.fstat(descriptor)
+    if seen is Seen.RENAMED:
+        return max(watched, time.time() - facts.st_mtime)
+    if leased is False:  # a file system of this machine, whose clock is ours
+        return max(watched, time.time() - max(facts.st_mtime, facts.st_ctime))
+    return watched

@@ -1,0 +1,71 @@
+"""A watched folder and what is known of its files: the values that scanning, taking and filing share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .folder_files import Stamp
+    from .wholeness import Patience
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedFolder:
+    """A folder whose files are submitted; without a dataset each file's path decides by the datasets' `match`.
+
+    With `move` a file goes to done/ or rejected/ when its job has ended. With a `done_marker` a file is taken when
+    one of its name and the marker is there too.
+    """
+
+    path: Path
+    dataset: str | None = None
+    recursive: bool = True
+    move: bool = False
+    done_marker: str | None = None
+    patience: Patience
+
+    def is_marked(self, name: str, names: dict[str, Stamp]) -> bool:
+        """Say whether a file may be taken by its name and those of the others."""
+        if self.done_marker is None:
+            return True
+        return not name.endswith(self.done_marker) and name + self.done_marker in names
+
+
+@dataclass(slots=True, kw_only=True)
+class KnownFile:
+    """A file as the last scan saw it: its name for people, since when it is as it is, the job that it became."""
+
+    label: str
+    stamp: Stamp
+    since: float
+    job_id: int | None = None
+    over: bool = False
+    """Nothing is left to do with it."""
+    told: bool = False
+    """That it is waited for was said."""
+
+
+@dataclass(slots=True, kw_only=True)
+class KnownFolder:
+    """A folder and what is known of its files, by their path below it."""
+
+    folder: WatchedFolder
+    files: dict[str, KnownFile] = field(default_factory=dict)
+    folders: frozenset[Path] = frozenset()
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether there is a file to be looked at again soon."""
+        return any(not file.over for file in self.files.values())
+
+    def origin(self, name: str) -> str:
+        """Return the ledger's name of a file; a path need not be a text, so what is not UTF-8 is spelt out."""
+        return spelt(str(self.folder.path / name))
+
+
+def spelt(path: str) -> str:
+    """Return a path as a text of one line: what is not UTF-8 or cannot be printed is spelt out."""
+    whole = path.encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)

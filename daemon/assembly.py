@@ -148,7 +148,7 @@ def _compose(
 ) -> Core:
     ends = JobEnds(parts.metrics)
     runner = JobRunner(parts, ends, settings)
-    dispatcher = Dispatcher(parts, runner, settings, force=stop.force, only=only)
+    dispatcher = Dispatcher(parts, runner, settings, stop=stop, only=only)
     return Core(
         parts=parts,
         datasets=known,

@@ -64,6 +64,10 @@ class Connector:
         finally:
             driver.terminate()
 
+    def hurry(self, timeout_seconds: float) -> None:
+        """Wait no longer than that for connections from now on."""
+        self._timeout_seconds = min(self._timeout_seconds, timeout_seconds)
+
     def choose(self, options: dict[str, Any]) -> None:
         """Decide, before each new connection, what SQLAlchemy keeps of it."""
         await_only(self.find_out())

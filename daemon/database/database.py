@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from ..errors import DatabaseUnavailableError, NotConnectedError, StartupError
 from .connector import APPLICATION_NAME, Access, Connector
-from .deadlines import Deadlines
+from .deadlines import UNDO_SECONDS, Deadlines
 from .errors import Classification, Meaning, is_of_database, meaning, reason_of
 from .pool_stats import DatabasePoolStats, PoolWatch
 from .pre_ping import watch_liveness
@@ -62,7 +62,7 @@ class Database:
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else contextlib.nullcontext()
         self._connector = Connector(url, access, timeout_seconds=connect_timeout_seconds)
         self.engine = self._engine(pool_size, max_overflow, pool_timeout_seconds)
-        self._deadlines = Deadlines(self.engine) if self.dialect == "postgresql" else None
+        self._deadlines = Deadlines(self.engine, access.patience) if self.dialect == "postgresql" else None
         if self._deadlines is None:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "invalidate", _undo_sqlite)
@@ -121,6 +121,12 @@ class Database:
         if not sqlite:
             watch_liveness(engine.sync_engine, silent=self._silent)
         return engine
+
+    def hurry(self) -> None:
+        """Wait for a silent database no longer than a daemon that ends can: loads that run may go on."""
+        if self._deadlines is not None:
+            self._deadlines.hurry()
+            self._connector.hurry(UNDO_SECONDS)
 
     def _silent(self) -> None:
         if self._deadlines is not None:
@@ -257,7 +263,7 @@ class Database:
                 if self._deadlines is None:
                     yield connection, contextlib.nullcontext()
                 else:
-                    async with self._deadlines.over(connection, self._patience.of(operation)) as watch:
+                    async with self._deadlines.over(connection, operation) as watch:
                         yield connection, watch.undoing()
         except Exception as error:
             if not connected or is_of_database(error):
@@ -267,6 +273,10 @@ class Database:
     def stats(self) -> DatabasePoolStats:
         """Return the pool's numbers at this moment; safe to call from any thread."""
         return self._watch.stats()
+
+    def will_pass(self, error: BaseException) -> bool:
+        """Say whether an error is the database's and may go away, if only when an operator has been there."""
+        return self.supervisor.will_pass(error)
 
     def classify(self, error: BaseException) -> Classification:
         """Say whether a failed transaction may work later."""

@@ -10,7 +10,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import event
@@ -51,7 +51,8 @@ class Patience:
 class Deadlines:
     """Watches over the connections of an engine of asyncpg that are in use."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, patience: Patience) -> None:
+        self._patience = patience
         self._open: set[asyncpg.Connection[Any]] = set()
         self._watches: dict[object, Watch] = {}
         sync = engine.sync_engine
@@ -62,8 +63,8 @@ class Deadlines:
             event.listen(sync, moved, self._moved, named=True)
 
     @contextlib.asynccontextmanager
-    async def over(self, connection: AsyncConnection, seconds: float) -> AsyncIterator[Watch]:
-        """Let the database be silent for at most so many seconds while inside.
+    async def over(self, connection: AsyncConnection, operation: str) -> AsyncIterator[Watch]:
+        """Let the database be silent for as long as an operation may take it, while inside.
 
         Raises:
             DatabaseSilentError: it was silent for longer, or its connection has ended unnoticed.
@@ -71,7 +72,8 @@ class Deadlines:
         """
         driver: Any = (await connection.get_raw_connection()).driver_connection
         key = connection.sync_connection
-        watch = self._watches[key] = Watch(driver, seconds, silent=self.throw_idle_away)
+        watch = Watch(driver, operation, self._patience.of(operation), silent=self.throw_idle_away)
+        self._watches[key] = watch
         try:
             yield watch
         except BaseException as error:
@@ -88,6 +90,12 @@ class Deadlines:
         used = {watch.driver for watch in self._watches.values()}
         for driver in self._open - used:
             driver.terminate()
+
+    def hurry(self) -> None:
+        """Let nothing but a load be waited for any longer than undoing is: the daemon ends."""
+        self._patience = replace(self._patience, statement_seconds=min(self._patience.statement_seconds, UNDO_SECONDS))
+        for watch in self._watches.values():
+            watch.shorten(self._patience.of(watch.operation))
 
     def terminate(self) -> None:
         """End every connection, used or not."""
@@ -109,10 +117,12 @@ class Deadlines:
 class Watch:
     """One connection in use by one task, and when it was last heard or spoken to."""
 
-    def __init__(self, driver: asyncpg.Connection[Any], seconds: float, *, silent: Callable[[], None]) -> None:
+    def __init__(
+        self, driver: asyncpg.Connection[Any], operation: str, seconds: float, *, silent: Callable[[], None]
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  # connections are used by tasks alone
-        self.driver = driver
+        self.driver, self.operation = driver, operation
         self._task, self._cancelling = task, task.cancelling()
         self._loop = asyncio.get_running_loop()
         self._seconds, self._silent = seconds, silent
@@ -135,10 +145,14 @@ class Watch:
             yield
         except BaseException as error:
             self._failure = error
-            self._seconds = min(self._seconds, UNDO_SECONDS)
-            self.moved()
-            self._plan(self._seconds / LOOKS)
+            self.shorten(UNDO_SECONDS)
             raise
+
+    def shorten(self, seconds: float) -> None:
+        """Wait no longer than that from now on."""
+        self._seconds = min(self._seconds, seconds)
+        self.moved()
+        self._plan(self._seconds / LOOKS)
 
     def close(self) -> None:
         """Stop watching."""

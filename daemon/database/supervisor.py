@@ -1,10 +1,9 @@
-"""What background work does when the database fails it: waits, and says so once; knows no work by more than its name."""
+"""What background work does when the database fails it: waits, and says so once; knows work by its name only."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from .errors import is_of_database, reason_of
@@ -33,24 +32,21 @@ class Supervisor:
         self._meaning = meaning
         self._troubles: dict[str, str] = {}
 
-    @contextmanager
-    def waiting(self, work: str) -> Iterator[None]:
-        """Do a step of some work: if the database fails it, that is told at its begin and its end, and not raised.
+    def waiting(self, work: str) -> Step:
+        """Return what to do a step of some work in: what the database fails of it is told, and not raised."""
+        return Step(self, work)
 
-        What the database may take back, an operator too, is waited out; whatever else goes wrong is raised.
-        """
-        try:
-            yield
-        except Exception as error:
-            if not self.will_pass(error):
-                raise
-            reason = self.reason(error)
-            if reason != self._troubles.get(work):
-                logger.warning("database fails", extra={"work": work, "error": reason})
-            self._troubles[work] = reason
-        else:
-            if self._troubles.pop(work, None) is not None:
-                logger.info("database works again", extra={"work": work})
+    def failed(self, work: str, error: BaseException) -> None:
+        """Take note that some work waits; told when it begins to, and when the reason is another."""
+        reason = self.reason(error)
+        if reason != self._troubles.get(work):
+            logger.warning("database fails", extra={"work": work, "error": reason})
+        self._troubles[work] = reason
+
+    def done(self, work: str) -> None:
+        """Take note that some work goes on."""
+        if self._troubles.pop(work, None) is not None:
+            logger.info("database works again", extra={"work": work})
 
     def will_pass(self, error: BaseException) -> bool:
         """Say whether an error is the database's and may go away, if only when an operator has been there."""
@@ -59,9 +55,33 @@ class Supervisor:
 
     def reason(self, error: BaseException) -> str:
         """Return what a person reads of an error."""
+        if not is_of_database(error):
+            return reason_of(error)
         words = WORDS.get(self._meaning(error).counted_as, "the database refuses")
         return f"{words}: {reason_of(error)}"
 
     def trouble(self, work: str) -> str | None:
         """Return why a piece of work waits now, None if it does not; safe to call from any thread."""
         return self._troubles.get(work)
+
+
+class Step:
+    """A step of background work.
+
+    What the database may take back, an operator too, is waited out; whatever else goes wrong is raised.
+    """
+
+    def __init__(self, supervisor: Supervisor, work: str) -> None:
+        self._supervisor, self._work = supervisor, work
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        """Say whether what was raised is waited out."""
+        if error is None:
+            self._supervisor.done(self._work)
+        elif isinstance(error, Exception) and self._supervisor.will_pass(error):
+            self._supervisor.failed(self._work, error)
+            return True
+        return False

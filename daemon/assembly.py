@@ -7,8 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .config.database_url import url_reader
 from .config.sizing import detect_machine, executor_limits, pool_sizes
+from .database.connector import Access
 from .database.database import Database
+from .database.deadlines import Patience
 from .executors.executors import Executors
 from .intake.submissions import Submissions
 from .ledger.leases import Ledger
@@ -145,7 +148,7 @@ def _compose(
 ) -> Core:
     ends = JobEnds(parts.metrics)
     runner = JobRunner(parts, ends, settings)
-    dispatcher = Dispatcher(parts, runner, settings, force=stop.force, only=only)
+    dispatcher = Dispatcher(parts, runner, settings, stop=stop, only=only)
     return Core(
         parts=parts,
         datasets=known,
@@ -169,5 +172,13 @@ def _database(settings: Settings) -> Database:
         pool_timeout_seconds=database.pool_timeout_seconds,
         leak_seconds=database.leak_seconds,
         connect_timeout_seconds=database.connect_timeout_seconds,
-        lock_timeout_seconds=database.lock_timeout_seconds,
+        access=Access(
+            current_url=url_reader(database),
+            pooler=database.pooler,
+            patience=Patience(
+                lock_seconds=database.lock_timeout_seconds,
+                statement_seconds=database.statement_timeout_seconds,
+                load_seconds=database.load_timeout_seconds,
+            ),
+        ),
     )

@@ -70,6 +70,14 @@ class DatabaseUnavailableError(RetryableError):
     """The database cannot be reached or had to give up; it may work later."""
 
 
+class NotConnectedError(DatabaseUnavailableError):
+    """No connection to the database can be made."""
+
+
+class DatabaseSilentError(DatabaseUnavailableError):
+    """The database was asked and said nothing, or its connection ended without a word."""
+
+
 class FileTooLargeError(HeadgateError):
     """The file is larger than is taken in."""
 

@@ -35,6 +35,7 @@ from .lifecycle.components import Failures, running
 from .lifecycle.loop_watch import LoopWatch
 from .lifecycle.signals import StopRequest, captured_signals
 from .machine.usage import UsageMeter
+from .metrics import health_metrics
 from .metrics.catalogue import add_collectors
 from .metrics.collectors import Collectors
 from .reload import Reloader
@@ -114,6 +115,7 @@ async def serve(
         readiness.started = True
         logger.info("headgate ready", extra={"version": __version__, "datasets": len(core.datasets)})
         await stop.drain.wait()
+        core.parts.database.hurry()
         logger.info("headgate stopping", extra={"reason": str(failures.first or "signal")})
     if failures.first is not None:
         raise failures.first
@@ -125,8 +127,14 @@ async def serve(
 def _exporter(
     settings: Settings, core: Core, loop_watch: LoopWatch, server_watch: ServerWatch | None, readiness: Readiness
 ) -> Exporter:
+    collectors = Collectors(core.parts.metrics.registry)
+    collectors.add(
+        "health",
+        health_metrics.DEFINITIONS,
+        lambda: health_metrics.health_metrics(readiness(), core.heartbeat.database_trouble),
+    )
     add_collectors(
-        Collectors(core.parts.metrics.registry),
+        collectors,
         settings,
         executors=core.parts.executors,
         database=core.parts.database,

@@ -123,6 +123,15 @@ class Spool:
             os.close(self._lock)
             self._lock = None
 
+    def trouble(self) -> str | None:
+        """Return why nothing can be taken into the spool, None if it can, as far as its folders say. Blocking."""
+        for folder in (self._jobs, self._daemons):
+            if not folder.is_dir():
+                return f"the spool folder {folder} is gone"
+            if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+                return f"the spool folder {folder} cannot be read and written"
+        return None
+
     @property
     def _jobs(self) -> Path:
         return self.root / "jobs"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Final, Self
@@ -14,8 +13,6 @@ from ..errors import HeadgateError
 if TYPE_CHECKING:
     from ..database.database import Database
     from ..ledger.queries import JobEvent, JobQueries
-
-logger = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.25
 IDLE_POLL_SECONDS: Final = 1.0
@@ -61,12 +58,8 @@ class EventFeed:
     async def run(self) -> None:
         """Read until closed; a database that does not answer is waited for."""
         while not self._closing.is_set():
-            try:
+            with self._database.supervisor.waiting("events"):
                 await self._read()
-            except Exception as error:
-                if not self._database.will_pass(error):
-                    raise
-                logger.warning("events not read", extra={"error": str(error).partition("\n")[0]})
             with contextlib.suppress(TimeoutError):
                 pause = POLL_SECONDS if self._queues else IDLE_POLL_SECONDS
                 await asyncio.wait_for(self._closing.wait(), pause)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 audit = logging.getLogger("daemon.audit")
 
 CLOSE_SECONDS: Final = 5.0
+LIMITS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
@@ -128,13 +130,19 @@ class Api:
             if request.transport is None or request.transport.is_closing():
                 logger.info("caller gone", extra={"path": _path(request), "address": request.remote})
                 return ProblemError(400, "the connection was lost").response()
-            if self._database.will_pass(error):
-                logger.warning("request failed", extra={"path": _path(request), "error": str(error)})
+            if (reason := self._passing(error)) is not None:
+                logger.warning("request failed", extra={"path": _path(request), "error": reason})
                 return ProblemError(
                     503, "the database or a pool does not answer; try again", headers={"Retry-After": "5"}
                 ).response()
             logger.exception("request failed", extra={"path": _path(request)})
             return ProblemError(500, "see the daemon's log").response()
+
+    def _passing(self, error: Exception) -> str | None:
+        """Return the reason of an error that will pass, None if it is none."""
+        if isinstance(error, OSError) and error.errno in LIMITS:
+            return error.strerror or str(error)
+        return self._database.supervisor.reason(error) if self._database.will_pass(error) else None
 
 
 def _audited(call: Handler) -> Handler:

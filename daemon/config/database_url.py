@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from .secret_file import read_secret
+
+if TYPE_CHECKING:
+    from .settings import DatabaseSettings
 
 SQLITE: Final = "sqlite+aiosqlite"
 POSTGRESQL: Final = "postgresql+asyncpg"
@@ -50,6 +56,17 @@ def parse_url(text: str, base: Path) -> DatabaseUrl:
     if _DRIVERS[scheme] == SQLITE:
         return _sqlite(text, base)
     return _postgresql(text)
+
+
+def url_reader(database: DatabaseSettings) -> Callable[[], str] | None:
+    """Return what reads `url_file` anew, if there is one: a password is rotated while the daemon runs.
+
+    It raises StartupError or DatabaseUrlError while the file cannot be used.
+    """
+    file = database.url_file
+    if file is None:
+        return None
+    return lambda: parse_url(read_secret(file), file.parent).text
 
 
 def _sqlite(text: str, base: Path) -> DatabaseUrl:

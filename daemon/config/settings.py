@@ -129,7 +129,22 @@ class DatabaseSettings(Section):
     connect_timeout_seconds: Seconds = Field(default=10, description="How long a connection may take to open.")
     lock_timeout_seconds: Seconds = Field(
         default=60,
-        description="How long a statement waits for a lock that somebody else holds; then it is tried again.",
+        description="How long a statement of a load waits for a lock that somebody else holds; then it is tried "
+        "again. The ledger's own wait for half of `statement_timeout_seconds` at most.",
+    )
+    statement_timeout_seconds: Seconds = Field(
+        default=30,
+        description="How long PostgreSQL may be silent to a statement of the ledger; then the connection is ended, "
+        "the other idle ones with it, and all is tried again on new ones.",
+    )
+    load_timeout_seconds: Seconds = Field(
+        default=600,
+        description="The same for a statement of a load, as long as no bytes pass between Headgate and the server.",
+    )
+    pooler: Annotated[Literal["auto", "none", "transaction"], BeforeValidator(_lower)] = Field(
+        default="auto",
+        description="`transaction` behind a pooler such as pgbouncer, in transaction or session mode: nothing is left "
+        "on its connections. `auto` finds out; `none` never looks.",
     )
     watch_applications: Annotated[tuple[str, ...], BeforeValidator(_listed), Field(max_length=10)] = Field(
         default=(),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Collection
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -18,23 +18,25 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from ..errors import DatabaseUnavailableError, StartupError
-from .errors import Classification, classify, is_of_database, meaning, reason_of
+from ..errors import DatabaseUnavailableError, NotConnectedError, StartupError
+from .connector import APPLICATION_NAME, Access, Connector
+from .deadlines import UNDO_SECONDS, Deadlines
+from .errors import Classification, Meaning, is_of_database, meaning, reason_of
 from .pool_stats import DatabasePoolStats, PoolWatch
 from .pre_ping import watch_liveness
 from .server_stats import ServerWatch
+from .supervisor import Supervisor
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from sqlalchemy.engine import URL
 
+logger = logging.getLogger(__name__)
+
 Dialect = Literal["postgresql", "sqlite"]
-APPLICATION_NAME: Final = "headgate"
-"""What the server knows our connections by."""
-LOCK_TIMEOUT_SECONDS: Final = 60.0
-"""How long a statement waits for a lock that somebody else's tool holds. Ours never hold one for so long, and on
-SQLite our writers queue before they get there."""
+CLOSE_SECONDS: Final = 2.0
+"""How long connections may take to end as they should; then they are ended."""
 
 
 class Database:
@@ -49,31 +51,29 @@ class Database:
         pool_timeout_seconds: float,
         leak_seconds: float,
         connect_timeout_seconds: float,
-        lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+        access: Access | None = None,
     ) -> None:
         self._url: URL = sa.make_url(url)
         self.dialect: Dialect = "postgresql" if self._url.get_backend_name() == "postgresql" else "sqlite"
-        self._connect_timeout_seconds = connect_timeout_seconds
+        access = access or Access()
+        self._connect_timeout_seconds, self._patience = connect_timeout_seconds, access.patience
         self._lock_descriptor: int | None = None
         # SQLite has one writer; ours queue here in order instead of racing for its lock.
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else contextlib.nullcontext()
-        self._arguments: dict[str, Any] = (
-            {"timeout": connect_timeout_seconds, "server_settings": {"application_name": APPLICATION_NAME}}
-            if self.dialect == "postgresql"
-            else {"timeout": lock_timeout_seconds}
-        )
+        self._connector = Connector(url, access, timeout_seconds=connect_timeout_seconds)
         self.engine = self._engine(pool_size, max_overflow, pool_timeout_seconds)
-        if self.dialect == "sqlite":
+        self._deadlines = Deadlines(self.engine, access.patience) if self.dialect == "postgresql" else None
+        if self._deadlines is None:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "invalidate", _undo_sqlite)
-        else:
-            event.listen(self.engine.sync_engine, "connect", partial(_prepare_postgresql, lock_timeout_seconds))
+        self.supervisor = Supervisor(self.meaning)
         self._watch = PoolWatch(
             self.engine,
             size=pool_size,
             max_overflow=max_overflow,
             leak_seconds=leak_seconds,
             timeout_seconds=pool_timeout_seconds,
+            choose=self._connector.choose if self._deadlines is not None else lambda _: None,
         )
 
     async def __aenter__(self) -> Self:
@@ -97,28 +97,47 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every connection and give the SQLite file up."""
-        await self.engine.dispose()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS if self._deadlines is not None else None):
+                await self.engine.dispose()
+        except TimeoutError:
+            logger.warning("database connections ended, they do not answer")
+        finally:
+            if self._deadlines is not None:
+                self._deadlines.terminate()
         if self._lock_descriptor is not None:
             os.close(self._lock_descriptor)
             self._lock_descriptor = None
 
     def _engine(self, pool_size: int, max_overflow: int, pool_timeout_seconds: float) -> AsyncEngine:
+        sqlite = self.dialect == "sqlite"
         engine = create_async_engine(
             self._url,
             pool_size=pool_size,
             max_overflow=max_overflow,
             pool_timeout=pool_timeout_seconds,
-            connect_args=self._arguments,
+            connect_args={"timeout": self._patience.lock_seconds} if sqlite else {"async_creator_fn": self._connector},
         )
-        if self.dialect == "postgresql":
-            watch_liveness(engine.sync_engine)
+        if not sqlite:
+            watch_liveness(engine.sync_engine, silent=self._silent)
         return engine
+
+    def hurry(self) -> None:
+        """Wait for a silent database no longer than a daemon that ends can: loads that run may go on."""
+        if self._deadlines is not None:
+            self._deadlines.hurry()
+            self._connector.hurry(UNDO_SECONDS)
+
+    def _silent(self) -> None:
+        if self._deadlines is not None:
+            self._deadlines.throw_idle_away()
 
     def server_watch(self, applications: Collection[str], interval_seconds: float) -> ServerWatch | None:
         """Return the watch over the server's connections, on one of its own; None for SQLite, which has no server."""
         if self.dialect == "sqlite":
             return None
         engine = self._engine(1, 0, self._connect_timeout_seconds)
+        event.listen(engine.sync_engine, "do_connect", lambda *given: self._connector.choose(given[-1]))
         return ServerWatch(engine, applications=(APPLICATION_NAME, *applications), interval_seconds=interval_seconds)
 
     def _own_file(self) -> None:
@@ -160,7 +179,7 @@ class Database:
             raise DatabaseUnavailableError(
                 f"database {where}: no connection of the pool came free; raise database.pool_size"
             ) from error
-        except (OSError, TimeoutError, DBAPIError) as error:
+        except (OSError, TimeoutError, DBAPIError, NotConnectedError) as error:
             reason = "no answer in time" if isinstance(error, TimeoutError) else reason_of(error)
             raise DatabaseUnavailableError(
                 f"database {where} cannot be reached: {reason}; start it or correct database.url"
@@ -175,18 +194,34 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def read(self, operation: str = "read") -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction that only reads; on SQLite beside a writer, by its snapshot."""
-        async with self._connection(operation) as connection, connection.begin():
+        """Give a connection in a transaction that only reads; on SQLite beside a writer, by its snapshot.
+
+        Raises:
+            DatabaseSilentError: the database has not answered in time.
+            NotConnectedError, sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: see `meaning`.
+
+        """
+        async with self._transaction(operation) as connection:
             if self.dialect == "sqlite":
                 await connection.exec_driver_sql("BEGIN")
             yield connection
 
     @contextlib.asynccontextmanager
     async def write(self, operation: str = "write") -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a transaction that is committed at the end, or undone on any error."""
-        async with self._writer, self._connection(operation) as connection, connection.begin():
+        """Give a connection in a transaction that is committed at the end, or undone on any error.
+
+        Raises:
+            DatabaseSilentError: the database has not answered in time.
+            NotConnectedError, sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: see `meaning`.
+
+        """
+        async with self._writer, self._transaction(operation) as connection:
             if self.dialect == "sqlite":
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
+            elif self._connector.pooled or operation == "load":
+                # For this transaction alone: behind a pooler the connection is everybody's.
+                limit = round(self._patience.lock_of(operation) * 1000)
+                await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {limit}")
             yield connection
 
     @contextlib.asynccontextmanager
@@ -199,17 +234,40 @@ class Database:
         async with self._connection(operation) as connection:
             yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
+    @property
+    def keeps_sessions(self) -> bool:
+        """Whether what a transaction leaves with its connection is there in the next one, and nobody else's."""
+        return not self._connector.pooled
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, operation: str) -> AsyncIterator[AsyncConnection]:
+        async with self._watched(operation) as (connection, undoing), connection.begin():
+            with undoing:
+                yield connection
+
     @contextlib.asynccontextmanager
     async def _connection(self, operation: str) -> AsyncIterator[AsyncConnection]:
-        """Give a connection of the pool; what fails at the database is counted."""
+        async with self._watched(operation) as (connection, undoing):
+            with undoing:
+                yield connection
+
+    @contextlib.asynccontextmanager
+    async def _watched(
+        self, operation: str
+    ) -> AsyncIterator[tuple[AsyncConnection, contextlib.AbstractContextManager[None]]]:
+        """Give a connection of the pool whose silence is bounded; what fails at the database is counted."""
         connected = False
         try:
             async with self._watch.checkout(operation) as connection:
                 connected = True
-                yield connection
+                if self._deadlines is None:
+                    yield connection, contextlib.nullcontext()
+                else:
+                    async with self._deadlines.over(connection, operation) as watch:
+                        yield connection, watch.undoing()
         except Exception as error:
             if not connected or is_of_database(error):
-                self._watch.failed(meaning(error, sqlite=self.dialect == "sqlite").counted_as)
+                self._watch.failed(self.meaning(error).counted_as)
             raise
 
     def stats(self) -> DatabasePoolStats:
@@ -217,20 +275,16 @@ class Database:
         return self._watch.stats()
 
     def will_pass(self, error: BaseException) -> bool:
-        """Say whether what failed may work later: the one question whose answer is that of `classify`."""
-        return self.classify(error) == "transient"
+        """Say whether an error is the database's and may go away, if only when an operator has been there."""
+        return self.supervisor.will_pass(error)
 
     def classify(self, error: BaseException) -> Classification:
         """Say whether a failed transaction may work later."""
-        return classify(error, sqlite=self.dialect == "sqlite")
+        return self.meaning(error).classification
 
-
-def _prepare_postgresql(lock_timeout_seconds: float, connection: Any, _record: object) -> None:
-    """Set a new connection up; by a statement, for poolers between us and the server refuse most startup parameters."""
-    cursor = connection.cursor()
-    cursor.execute(f"SET lock_timeout = {round(lock_timeout_seconds * 1000)}")
-    cursor.close()
-    connection.commit()
+    def meaning(self, error: BaseException) -> Meaning:
+        """Say what an error means; see `errors.meaning`."""
+        return meaning(error, sqlite=self.dialect == "sqlite")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

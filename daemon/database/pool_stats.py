@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -100,9 +100,16 @@ class PoolWatch:
     """Measures around the engine's pool: no pool event fires before acquisition, so waits are taken out here."""
 
     def __init__(
-        self, engine: AsyncEngine, *, size: int, max_overflow: int, leak_seconds: float, timeout_seconds: float
+        self,
+        engine: AsyncEngine,
+        *,
+        size: int,
+        max_overflow: int,
+        leak_seconds: float,
+        timeout_seconds: float,
+        choose: Callable[[dict[str, Any]], None],
     ) -> None:
-        self._engine = engine
+        self._engine, self._choose = engine, choose
         self._size, self._max = size, size + max_overflow
         self._leak_seconds, self._timeout_seconds = leak_seconds, timeout_seconds
         self._lock = threading.Lock()
@@ -232,6 +239,7 @@ class PoolWatch:
         """Connect in the engine's place: only so is an attempt that fails timed too."""
         started = time.monotonic()
         try:
+            self._choose(options)
             return dialect.connect(*arguments, **options)
         finally:
             seconds = time.monotonic() - started

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import event
@@ -16,28 +17,35 @@ if TYPE_CHECKING:
 RETURNED: Final = "headgate_returned"
 FRESH_SECONDS: Final = 1.0
 """A connection that was at work so recently is not asked whether it lives."""
+PING_SECONDS: Final = 5.0
 
 
-def watch_liveness(engine: Engine) -> None:
+def watch_liveness(engine: Engine, *, silent: Callable[[], None]) -> None:
     """Do for an asyncpg engine what SQLAlchemy's `pool_pre_ping` does, without asking the server each time.
 
     Asking is a tenth of what a small job costs. A connection that the server has closed is known without it, and one
-    that dies within its first second in the pool fails its user, who repeats what failed in passing.
+    that dies within its first second in the pool fails its user, who repeats what failed in passing. One that does not
+    answer is ended, and `silent` is called: others will be as silent.
     """
+
+    def refuse_dead(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+        driver = connection.driver_connection
+        if driver.is_closed():
+            raise InvalidatePoolError("the server has closed the connection")
+        if time.monotonic() - record.info.get(RETURNED, math.inf) <= FRESH_SECONDS:
+            return
+        try:
+            # Not as SQLAlchemy asks: this is one message instead of three, and bounded.
+            connection.run_async(lambda driver: driver.execute("SELECT 1", timeout=PING_SECONDS))
+        except Exception as error:
+            driver.terminate()
+            if isinstance(error, TimeoutError):
+                silent()
+            raise InvalidatePoolError("the connection does not answer") from error
+
     event.listen(engine, "checkin", _note_return)
-    event.listen(engine, "checkout", _refuse_dead)
+    event.listen(engine, "checkout", refuse_dead)
 
 
 def _note_return(_connection: Any, record: ConnectionPoolEntry) -> None:
     record.info[RETURNED] = time.monotonic()
-
-
-def _refuse_dead(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
-    idle_seconds = time.monotonic() - record.info.get(RETURNED, math.inf)
-    if connection.driver_connection.is_closed():
-        raise InvalidatePoolError("the server has closed the connection")
-    if idle_seconds > FRESH_SECONDS:
-        try:
-            connection.ping()
-        except Exception as error:
-            raise InvalidatePoolError("the connection does not answer") from error

@@ -13,6 +13,8 @@ STATES: Final[tuple[State, ...]] = ("queued", "running", *TERMINAL)
 UNMATCHED: Final = "_unmatched"
 """The dataset of a job whose file no dataset takes."""
 
+WAITS: Final = "waits:"
+"""How the reason of a job begins that was put back for want of what the database or the machine lacks."""
 REJECTS_KEPT: Final = 1000
 """Error records kept in the ledger for one job; the default tolerance of a dataset is as many rows."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from .jobs import ERRORS_SHOWN, TERMINAL, Job, RowCounts, State
+from .jobs import ERRORS_SHOWN, TERMINAL, WAITS, Job, RowCounts, State
 from .tables import build_tables
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class BacklogSnapshot:
     bytes: int = 0
     oldest_at: float | None = None
     dead_jobs: int = 0
+    waiting_jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,10 +227,13 @@ class JobQueries:
             sa.func.coalesce(sa.func.sum(table.c.size_bytes).filter(waiting), 0),
             sa.func.min(table.c.created_at).filter(waiting),
             sa.func.count().filter(table.c.state == "dead"),
+            sa.func.count().filter(table.c.state == "queued", table.c.reason.startswith(WAITS)),
         ).where(table.c.state.in_(("queued", "running", "dead")))
         async with self._database.read() as connection:
-            jobs, size, oldest_at, dead = (await connection.execute(statement)).one()
-        self._backlog = BacklogSnapshot(jobs=jobs, bytes=int(size), oldest_at=oldest_at, dead_jobs=dead)
+            jobs, size, oldest_at, dead, held = (await connection.execute(statement)).one()
+        self._backlog = BacklogSnapshot(
+            jobs=jobs, bytes=int(size), oldest_at=oldest_at, dead_jobs=dead, waiting_jobs=held
+        )
 
     def backlog(self) -> BacklogSnapshot:
         """Return the counts of the last refresh; safe to call from any thread."""

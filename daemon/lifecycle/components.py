@@ -55,7 +55,7 @@ class Failures:
         if self.first is None:
             self.first = ComponentFailedError(f"{task.get_name()} failed: {type(error).__name__}: {error}")
             self.first.__cause__ = error
-        self._stop.drain.set()
+        self._stop.begin()
 
 
 @asynccontextmanager

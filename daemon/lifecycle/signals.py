@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,16 +13,32 @@ from typing import Final
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class StopRequest:
     """What has been asked for so far."""
 
     drain: asyncio.Event = field(default_factory=asyncio.Event)
     force: asyncio.Event = field(default_factory=asyncio.Event)
+    asked_at: float | None = None
+    """When a drain was asked for (monotonic)."""
+
+    def begin(self) -> None:
+        """Ask for a drain."""
+        if not self.drain.is_set():
+            self.asked_at = time.monotonic()
+            self.drain.set()
 
     def escalate(self) -> None:
         """Ask for a drain, or, when one is under way, for an end at once."""
-        (self.force if self.drain.is_set() else self.drain).set()
+        if self.drain.is_set():
+            self.force.set()
+        else:
+            self.begin()
+
+    @property
+    def asked_since_seconds(self) -> float:
+        """How long ago a drain was asked for; 0 if none was."""
+        return 0.0 if self.asked_at is None else time.monotonic() - self.asked_at
 
 
 @contextmanager

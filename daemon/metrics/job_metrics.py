@@ -29,7 +29,16 @@ RESULTS: Final = tuple(RowCounts.__slots__)
 STAGES: Final = ("receive", "sniff", "read", "validate", "spool", "load", "commit")
 STAGE: Final = "ingest_stage_seconds"
 STAGE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
-RETRY_REASONS: Final = ("transient", "worker_crash", "pool_busy")
+WAIT_REASONS: Final = (
+    "database_access",
+    "database_away",
+    "database_full",
+    "database_read_only",
+    "disk_full",
+    "machine",
+)
+"""What the database or the machine lacks; waiting for it spends no attempt."""
+RETRY_REASONS: Final = ("transient", "worker_crash", "pool_busy", *WAIT_REASONS)
 RARE_CODES: Final = frozenset(
     {
         "file.unstable",

@@ -23,6 +23,7 @@ BACKLOG_DEFINITIONS: Final[Definitions] = define(
     gauge("backlog_bytes", "Bytes of their workbooks."),
     gauge("backlog_oldest_timestamp_seconds", "When the oldest of them came; 0 if none waits."),
     gauge("dead_jobs", "Jobs given up, waiting for a person."),
+    gauge("waiting_jobs", "Jobs put back for what the database or a machine lacks; each says for what."),
 )
 
 
@@ -44,4 +45,5 @@ def backlog_metrics(backlog: BacklogSnapshot) -> Measured:
         "backlog_bytes": {(): backlog.bytes},
         "backlog_oldest_timestamp_seconds": {(): backlog.oldest_at or 0.0},
         "dead_jobs": {(): backlog.dead_jobs},
+        "waiting_jobs": {(): backlog.waiting_jobs},
     }

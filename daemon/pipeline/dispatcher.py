@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..ledger.jobs import Job
+    from ..lifecycle.signals import StopRequest
     from .job_runner import JobRunner
     from .parts import PipelineParts
     from .settings import PipelineSettings
@@ -43,11 +44,11 @@ class Dispatcher:
         runner: JobRunner,
         settings: PipelineSettings,
         *,
-        force: asyncio.Event,
+        stop: StopRequest,
         only: Collection[int] | None = None,
     ) -> None:
         self._parts, self._runner, self._settings = parts, runner, settings
-        self._force, self._only = force, only
+        self._stop, self._only = stop, only
         # Only `run` waits here, so the queue is never full.
         self._slots = FairLimiter(places=self._places, queue_limit=1, queue_timeout_seconds=1)
         self._wake = asyncio.Event()
@@ -117,14 +118,17 @@ class Dispatcher:
             await self._drain()
         await self.terminate()
 
+    @property
+    def drain_left_seconds(self) -> float:
+        """How much of the drain's time is left since the stop was asked for, by whichever part takes its time first."""
+        return max(0.0, self._settings.drain_seconds - self._stop.asked_since_seconds)
+
     async def _drain(self) -> None:
         """Wait for the running jobs, for the grace, or for a second stop signal, whichever comes first."""
         drained = asyncio.create_task(asyncio.wait(set(self._running)))
-        forced = asyncio.create_task(self._force.wait())
+        forced = asyncio.create_task(self._stop.force.wait())
         try:
-            await asyncio.wait(
-                {drained, forced}, timeout=self._settings.drain_seconds, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({drained, forced}, timeout=self.drain_left_seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             drained.cancel()
             forced.cancel()
@@ -157,10 +161,7 @@ class Dispatcher:
             self._wake.set()
 
     async def _claim(self) -> Job | None:
-        try:
-            return await self._parts.ledger.claim(datasets=self._parts.datasets, only=self._only)
-        except Exception as error:
-            if not self._parts.database.will_pass(error):
-                raise
-            logger.warning("claim failed", extra={"error": str(error)})
-            return None
+        datasets = self._runner.waits.claimable(self._parts.datasets)
+        with self._parts.database.supervisor.waiting("claim"):
+            return await self._parts.ledger.claim(datasets=datasets, only=self._only)
+        return None

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 FRESHNESS_SECONDS: Final = 30.0
 """How often it is looked what other daemons on this ledger have loaded."""
 
+BEAT: Final = "beat"
 BEATS_MISSED: Final = 4
 """A beat that takes so many of its intervals stands still: a held lock, a server that has stopped answering."""
 
@@ -33,16 +34,21 @@ class Heartbeat:
         self._ledger, self._queries, self._spool = parts.ledger, parts.queries, parts.spool
         self._looked_at = -FRESHNESS_SECONDS
         self._closing = asyncio.Event()
-        self._trouble: str | None = None
         self._beaten_at = time.monotonic()
+        self._spool_trouble: str | None = None
 
     @property
     def trouble(self) -> str | None:
+        """Why no work can be taken now: what fails the ledger, or the spool."""
+        return self.database_trouble or self._spool_trouble
+
+    @property
+    def database_trouble(self) -> str | None:
         """Why the ledger cannot be worked with now; also when nothing fails, but nothing comes back either."""
-        silent = time.monotonic() - self._beaten_at
-        if self._trouble is None and silent > self._settings.beat_seconds * BEATS_MISSED:
+        silent, told = time.monotonic() - self._beaten_at, self._parts.database.supervisor.trouble(BEAT)
+        if told is None and silent > self._settings.beat_seconds * BEATS_MISSED:
             return f"the database has not answered for {silent:.0f} s"
-        return self._trouble
+        return told
 
     def apply(self, settings: PipelineSettings) -> None:
         """Go on under other settings from the next beat."""
@@ -69,18 +75,14 @@ class Heartbeat:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._settings.beat_seconds)
                 return
-            try:
+            self._look_at_spool(await self._parts.executors.run_io(self._spool.trouble))
+            with self._parts.database.supervisor.waiting(BEAT):
                 await self._beat()
-            except Exception as error:
-                if not self._parts.database.will_pass(error):
-                    raise
-                if self._trouble is None:
-                    logger.warning("database not reached", extra={"error": str(error)})
-                self._trouble = "the database does not answer"
-            else:
-                if self._trouble is not None:
-                    logger.info("database reached again")
-                self._trouble = None
+
+    def _look_at_spool(self, trouble: str | None) -> None:
+        if trouble != self._spool_trouble:
+            logger.warning("spool", extra={"trouble": trouble or "none any more"})
+        self._spool_trouble = trouble
 
     async def _beat(self) -> None:
         await self._ledger.beat()

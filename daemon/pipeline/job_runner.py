@@ -13,6 +13,7 @@ from ..errors import HeadgateError, LeaseLostError, WorkerCrashedError, first_li
 from ..ledger.jobs import Outcome
 from .attempt import Attempts
 from .outcomes import given_up
+from .waits import Waits
 from .worker_failures import POOL_ERRORS
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .job_ends import JobEnds
     from .parts import PipelineParts
     from .settings import PipelineSettings
+    from .waits import Wait
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -35,6 +37,7 @@ class JobRunner:
     def __init__(self, parts: PipelineParts, ends: JobEnds, settings: PipelineSettings) -> None:
         self._parts, self._ledger, self._ends = parts, parts.ledger, ends
         self._retry = settings.retry
+        self.waits = Waits(parts.database)
         self._attempts = Attempts(parts, self.persist)
 
     def apply(self, settings: PipelineSettings) -> None:
@@ -50,6 +53,7 @@ class JobRunner:
             if not attempt.committed:
                 await self._finish(job, outcome)
             await self._tell(job, outcome)
+            self.waits.over(job.dataset)
         except LeaseLostError:
             logger.warning("lease lost", extra={"job": job.id, "attempt": job.attempt})
         except asyncio.CancelledError:
@@ -63,6 +67,9 @@ class JobRunner:
         except WorkerCrashedError as error:
             await self._crashed(job, error)
         except Exception as error:  # noqa: BLE001  # whatever it was, the job must reach a state
+            if (wait := self.waits.of(error)) is not None:
+                await self._wait(job, wait)
+                return
             exhausted = job.attempt >= self._retry.max_attempts
             await self._failed(job, "load.retry_exhausted", error, "transient", exhausted=exhausted)
         finally:
@@ -83,6 +90,12 @@ class JobRunner:
                 await asyncio.sleep(max(PERSIST_PAUSE_SECONDS, self._retry.delay_seconds(attempt)))
 
     # -- failures ------------------------------------------------------------------------------------
+
+    async def _wait(self, job: Job, wait: Wait) -> None:
+        """Put a job back whose failure was none of its own: it spends no attempt, and goes on by itself."""
+        delay = self.waits.hold(job.dataset, self._retry.delay_seconds)
+        logger.warning("job waits", extra={"job": job.id, "reason": wait.words, "retry_seconds": delay})
+        await self._put_back(job, delay, wait.words, wait.reason, give_back=True)
 
     async def _crashed(self, job: Job, error: WorkerCrashedError) -> None:
         """Charge the file's content with the worker that it has killed."""
@@ -113,9 +126,12 @@ class JobRunner:
             },
             exc_info=None if isinstance(error, HeadgateError) else error,
         )
+        await self._put_back(job, delay, first_line(error), reason, give_back=give_back)
+
+    async def _put_back(self, job: Job, delay: float, words: str, reason: str, *, give_back: bool) -> None:
         with contextlib.suppress(LeaseLostError):
             await self.persist(
-                lambda: self._ledger.requeue(job, delay_seconds=delay, reason=first_line(error), give_back=give_back)
+                lambda: self._ledger.requeue(job, delay_seconds=delay, reason=words, give_back=give_back)
             )
             self._parts.metrics.job_retried(reason)
 

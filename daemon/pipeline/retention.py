@@ -40,12 +40,8 @@ class Retention:
     async def run(self) -> None:
         """Look until closed; a database that does not answer is waited for."""
         while not self._closing.is_set():
-            try:
+            with self._parts.database.supervisor.waiting("retention"):
                 await self._look()
-            except Exception as error:
-                if not self._parts.database.will_pass(error):
-                    raise
-                logger.warning("nothing let go", extra={"error": str(error).partition("\n")[0]})
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._limits.look_seconds)
 

@@ -53,6 +53,12 @@ class Postgres:
         while (self._data / "postmaster.pid").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
 
+    def require_passwords(self, role: str) -> None:
+        """Let a role in by its password only."""
+        rules = self._data / "pg_hba.conf"
+        rules.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
+        self.execute("SELECT pg_reload_conf()")
+
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+asyncpg://headgate@127.0.0.1:{self.port}/{database}"
 

@@ -84,7 +84,7 @@ async def test_a_connection_held_too_long_is_a_leak_until_it_comes_back(
         assert small.stats().leaked == 1
     assert small.stats().leaked == 0
     [record] = [record for record in caplog.records if "held too long" in record.message]
-    assert "test_pool_watch" in record.taken_at  # type: ignore[attr-defined]
+    assert "test_pool_stats" in record.taken_at  # type: ignore[attr-defined]
 
 
 async def test_numbers_survive_a_disposed_pool(small: Database) -> None:

@@ -1,0 +1,87 @@
+"""What background work does when the database fails it: waits, and says so once; knows work by its name only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from .errors import is_of_database, reason_of
+
+if TYPE_CHECKING:
+    from .errors import Meaning
+
+logger = logging.getLogger(__name__)
+
+WORDS: Final = {
+    "access": "the database lets nobody in",
+    "read_only": "the database is read-only",
+    "resources": "the database has no room",
+    "silent": "the database does not answer",
+    "connection": "the database cannot be reached",
+    "stopped": "the database is stopping or starting",
+    "pool_timeout": "no database connection came free",
+    "locked": "the ledger is locked",
+}
+
+
+class Supervisor:
+    """Keeps the troubles of background work by the work's name, each as long as it lasts."""
+
+    def __init__(self, meaning: Callable[[BaseException], Meaning]) -> None:
+        self._meaning = meaning
+        self._troubles: dict[str, str] = {}
+
+    def waiting(self, work: str) -> Step:
+        """Return what to do a step of some work in: what the database fails of it is told, and not raised."""
+        return Step(self, work)
+
+    def failed(self, work: str, error: BaseException) -> None:
+        """Take note that some work waits; told when it begins to, and when the reason is another."""
+        reason = self.reason(error)
+        if reason != self._troubles.get(work):
+            logger.warning("database fails", extra={"work": work, "error": reason})
+        self._troubles[work] = reason
+
+    def done(self, work: str) -> None:
+        """Take note that some work goes on."""
+        if self._troubles.pop(work, None) is not None:
+            logger.info("database works again", extra={"work": work})
+
+    def will_pass(self, error: BaseException) -> bool:
+        """Say whether an error is the database's and may go away, if only when an operator has been there."""
+        classification = self._meaning(error).classification
+        return classification == "transient" or (classification != "data" and is_of_database(error))
+
+    def reason(self, error: BaseException) -> str:
+        """Return what a person reads of an error."""
+        if not is_of_database(error):
+            return reason_of(error)
+        words = WORDS.get(self._meaning(error).counted_as, "the database refuses")
+        return f"{words}: {reason_of(error)}"
+
+    def trouble(self, work: str) -> str | None:
+        """Return why a piece of work waits now, None if it does not; safe to call from any thread."""
+        return self._troubles.get(work)
+
+
+class Step:
+    """A step of background work.
+
+    What the database may take back, an operator too, is waited out; whatever else goes wrong is raised.
+    """
+
+    def __init__(self, supervisor: Supervisor, work: str) -> None:
+        self._supervisor, self._work = supervisor, work
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> bool:
+        """Say whether what was raised is waited out."""
+        if error is None:
+            self._supervisor.done(self._work)
+        elif isinstance(error, Exception) and self._supervisor.will_pass(error):
+            self._supervisor.failed(self._work, error)
+            return True
+        return False

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,6 +38,12 @@ class Kind(IntEnum):
     DURATION = 8
     UNCACHED = 9
     """A formula without the result that Excel keeps beside it."""
+    MOMENT = 10
+    """A date and time with its offset from UTC, in ISO form: no serial number can say that."""
+    PADDED = 11
+    """A whole number whose format shows it with zeros in front, as it is shown: `01067`, `001-067`."""
+    MALFORMED = 12
+    """What the file calls a number, a boolean or a date but is none, as it stands there."""
 
 
 def among(kinds: NDArray[np.uint8], *wanted: Kind) -> NDArray[np.bool_]:
@@ -177,134 +182,6 @@ def concat_columns(columns: Sequence[Column]) -> Column:
 def text_column(text: str, rows: int) -> Column:
     """Return a column that holds the same text in every row."""
     return Column(kinds=np.full(rows, Kind.TEXT, np.uint8), texts=pa.repeat(pa.scalar(text, pa.large_string()), rows))
-
-
-def assemble(blocks: Iterable[Block], *, date1904: bool, merges: Sequence[Merge] = ()) -> SheetCells:
-    """Put cells into dense columns; of two cells at one place the later one counts.
-
-    Nobody else should hold the blocks: each column's are let go when it is whole, so that a sheet is never there twice.
-    """
-    filled = [block for block in blocks if not block.empty]
-    if any(upper.last >= lower.first for upper, lower in pairwise(filled)):
-        filled = [_one_block(filled)]
-    pieces: list[_Piece] = []
-    while filled:
-        block = filled.pop(0)
-        rows = block if isinstance(block, RowBlock) else _dense(block)
-        pieces.append(_Piece(rows.first, rows.last + 1, dict(rows.columns)))
-    height = pieces[-1].end if pieces else 0
-    places = sorted({place for piece in pieces for place in piece.columns})
-    columns = {place: _stacked(pieces, place, height) for place in places}
-    ends = {place: _filled_rows(column.kinds) for place, column in columns.items()}
-    height = max(ends.values(), default=0)
-    filled_columns = {place: columns[place].part(slice(0, height)) for place, end in ends.items() if end}
-    return SheetCells(rows=height, columns=filled_columns, date1904=date1904, merges=tuple(merges))
-
-
-def _filled_rows(kinds: NDArray[np.uint8]) -> int:
-    """Return the number of rows down to the last one that holds anything: writers format cells far below the table."""
-    if not len(kinds) or kinds[-1]:
-        return len(kinds)
-    filled = np.flatnonzero(kinds)
-    return int(filled[-1]) + 1 if len(filled) else 0
-
-
-def overlaid(block: RowBlock, cells: CellBlock) -> RowBlock:
-    """Return the block with more cells, at places where it has none."""
-    first, last = min(block.first, cells.first), max(block.last, cells.last)
-    columns = dict(block.columns)
-    for place, (rows, kinds, texts) in _by_column(cells).items():
-        below = columns.get(place, empty_column(block.rows))
-        both = concat_columns([below, Column(kinds=kinds, texts=texts)])
-        index = np.full(last - first + 1, -1, np.int64)
-        index[block.first - first : block.last - first + 1] = np.arange(block.rows)
-        index[rows - first] = block.rows + np.arange(len(rows))
-        columns[place] = _taken(both, index)
-    grown = block.rows != last - first + 1
-    if grown:
-        index = np.arange(first, last + 1) - block.first
-        index[index >= block.rows] = -1
-        columns = {
-            place: column if len(column.kinds) == len(index) else _taken(column, np.maximum(index, -1))
-            for place, column in columns.items()
-        }
-    return RowBlock(first=first, rows=last - first + 1, columns=columns)
-
-
-def _taken(column: Column, index: NDArray[np.int64]) -> Column:
-    """Return the cells at the given places, an empty one where the place is negative."""
-    kinds = np.append(column.kinds, np.uint8(Kind.EMPTY))[index]
-    return Column(kinds=kinds, texts=column.texts.take(pa.array(index, mask=index < 0)))
-
-
-def _one_block(blocks: Sequence[Block]) -> CellBlock:
-    """Return blocks whose rows overlap as cells in the order of the blocks."""
-    cells = [block if isinstance(block, CellBlock) else _sparse(block) for block in blocks]
-    return CellBlock(
-        rows=np.concatenate([block.rows for block in cells]),
-        columns=np.concatenate([block.columns for block in cells]),
-        kinds=np.concatenate([block.kinds for block in cells]),
-        texts=pa.concat_arrays([block.texts for block in cells]),
-    )
-
-
-def _sparse(block: RowBlock) -> CellBlock:
-    filled = {place: np.flatnonzero(column.kinds) for place, column in block.columns.items()}
-    return CellBlock(
-        rows=np.concatenate([index + block.first for index in filled.values()]).astype(np.int32),
-        columns=np.concatenate([np.full(len(index), place, np.int32) for place, index in filled.items()]),
-        kinds=np.concatenate([block.columns[place].kinds[index] for place, index in filled.items()]),
-        texts=pa.concat_arrays([block.columns[place].texts.take(pa.array(index)) for place, index in filled.items()]),
-    )
-
-
-def _dense(cells: CellBlock) -> RowBlock:
-    first, last = cells.first, cells.last
-    every = np.arange(first, last + 1)
-    columns: dict[int, Column] = {}
-    for place, (rows, kinds, texts) in _by_column(cells).items():
-        column = Column(kinds=kinds, texts=texts)
-        if not np.array_equal(rows, every):
-            index = np.full(len(every), -1, np.int64)
-            index[rows - first] = np.arange(len(rows))
-            column = _taken(column, index)
-        columns[place] = column
-    return RowBlock(first=first, rows=len(every), columns=columns)
-
-
-def _by_column(cells: CellBlock) -> dict[int, tuple[NDArray[Any], NDArray[np.uint8], pa.LargeStringArray]]:
-    """Return the rows, kinds and texts of each column's cells."""
-    order = np.argsort(cells.columns, kind="stable")
-    bounds = np.searchsorted(cells.columns[order], np.arange(cells.width + 1)).tolist()
-    rows, kinds, texts = cells.rows[order], cells.kinds[order], cells.texts.take(pa.array(order))
-    return {
-        place: (rows[start:stop], kinds[start:stop], texts[start:stop])
-        for place, (start, stop) in enumerate(pairwise(bounds))
-        if start < stop
-    }
-
-
-class _Piece(NamedTuple):
-    """Columns that cover the rows from `start` to `end`, and can be taken out one by one."""
-
-    start: int
-    end: int
-    columns: dict[int, Column]
-
-
-def _stacked(pieces: list[_Piece], place: int, height: int) -> Column:
-    """Take one column out of pieces that lie below each other, and return it from row 0 to the last one."""
-    parts, row = [], 0
-    for piece in pieces:
-        column = piece.columns.pop(place, None)
-        if column is not None:
-            if piece.start > row:
-                parts.append(empty_column(piece.start - row))
-            parts.append(column)
-            row = piece.end
-    if row < height:
-        parts.append(empty_column(height - row))
-    return concat_columns(parts)
 
 
 def column_letters(column: int) -> str:

@@ -6,7 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import rejected
-from .cells import MAX_COLUMNS, MAX_ROWS, CellBlock, Kind, Merge, SheetCells, assemble
+from .assembly import assemble
+from .cells import MAX_COLUMNS, MAX_ROWS, CellBlock, Kind, Merge, SheetCells
 
 
 class CellCollector:

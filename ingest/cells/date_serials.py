@@ -21,7 +21,7 @@ _FALSE_LEAP_DAY: Final = 60
 """Serial of 1900-02-29, kept by Excel for Lotus 1-2-3; there was no such day."""
 MAX_SERIAL_1900: Final = 2_958_466
 """The first serial beyond 9999-12-31."""
-_ISO_TIME: Final = re.compile(r"T?\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?")
+_ISO_TIME: Final = re.compile(r"T?\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|(?P<offset>[+-]\d{2}:?\d{2}))?", re.ASCII)
 
 
 def serial_parts(
@@ -43,19 +43,36 @@ def serial_parts(
     return whole + _EPOCH_1900 + (whole < _FALSE_LEAP_DAY), rest, valid
 
 
-def iso_kind_and_serial(text: str, *, date1904: bool) -> tuple[Kind, str]:
-    """Return the kind and the serial of an ISO 8601 date cell; a text that is none stays a text."""
+def iso_cell(text: str, *, date1904: bool) -> tuple[Kind, str]:
+    """Return the kind of a cell that holds a date or a time in ISO 8601, and its serial number, as others have it.
+
+    A date before the first one that Excel has stays a text in ISO form, one with an offset from UTC is a `MOMENT`
+    in that form, and what is no date is `MALFORMED`.
+    """
+    plain = text.strip()
     try:
-        if _ISO_TIME.fullmatch(text):
-            return Kind.TIME, repr(_day_fraction(time.fromisoformat(text.lstrip("T").rstrip("Z"))))
-        moment = datetime.fromisoformat(text.rstrip("Z"))
+        if match := _ISO_TIME.fullmatch(plain):
+            clock = time.fromisoformat(plain.removeprefix("T"))
+            return (Kind.MOMENT, plain) if match["offset"] else (Kind.TIME, repr(_day_fraction(clock)))
+        moment = datetime.fromisoformat(plain)
     except ValueError:
-        return Kind.TEXT, text
+        return Kind.MALFORMED, text
+    if moment.tzinfo is not None:
+        return Kind.MOMENT, moment.isoformat().replace("+00:00", "Z")
     days = moment.toordinal() - date(1970, 1, 1).toordinal() - (_EPOCH_1904 if date1904 else _EPOCH_1900)
     if not date1904 and days <= _FALSE_LEAP_DAY:
         days -= 1
+    if days < (0 if date1904 else 1):
+        return Kind.TEXT, plain
     fraction = _day_fraction(moment.time())
-    return (Kind.DATETIME if "T" in text or " " in text else Kind.DATE), repr(days + fraction)
+    return (Kind.DATETIME if "T" in plain or " " in plain else Kind.DATE), repr(days + fraction)
+
+
+def kind_of_serial(number: float) -> Kind:
+    """Tell a day, a time of day and both apart by the number alone, where no format says which of them it is."""
+    if 0 <= number < 1:
+        return Kind.TIME
+    return Kind.DATE if number.is_integer() else Kind.DATETIME
 
 
 def _day_fraction(moment: time) -> float:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from .cells import Column, Kind
 from .date_serials import DAY_MS, serial_parts, shown
 from .number_text import doubles, exact_texts
+from .styles import without_zeros
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,12 +23,16 @@ if TYPE_CHECKING:
 _DATED: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION)
 
 
-def displayed(column: Column, *, date1904: bool, numbers: Rewrite = exact_texts) -> pa.LargeStringArray:
+def displayed(
+    column: Column, *, date1904: bool, numbers: Rewrite = exact_texts, zeros: bool = False
+) -> pa.LargeStringArray:
     """Return the text of each cell, null where there is none.
 
-    Numbers as `numbers` writes them (in plain notation with Excel's 15 digits), `TRUE` and `FALSE`, dates and
-    times in ISO form, errors as Excel shows them.
+    Numbers as `numbers` writes them (in plain notation with Excel's 15 digits), with `zeros` those in front that
+    their format shows, `TRUE` and `FALSE`, dates and times in ISO form, errors as Excel shows them, and what is
+    malformed as it stands in the file.
     """
+    column = column if zeros else without_zeros(column)
     texts = column.texts
     if (column.kinds <= Kind.TEXT).all():
         return texts

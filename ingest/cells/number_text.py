@@ -10,8 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..errors import rejected
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -39,10 +37,6 @@ def exact_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:
 
     A number of 10^15 or more is given with all the digits that the file has: whether those are the ones that were
     meant, `lost_digits` says.
-
-    Raises:
-        FileRejectedError: a text is no number.
-
     """
     return _rewrite(raw, _plain)
 
@@ -52,10 +46,6 @@ def lost_digits(raw: pa.LargeStringArray) -> NDArray[np.bool_]:
 
     Excel and most writers keep a number as a double, whose 16th digit on is a guess. But digits that no double
     yields were never in one: they are the ones that were meant.
-
-    Raises:
-        FileRejectedError: a text is no number.
-
     """
     lost: NDArray[np.bool_] = np.abs(doubles(raw)) >= _EXACT_BELOW
     for place in np.flatnonzero(lost).tolist():
@@ -73,10 +63,6 @@ def scaled_integers(raw: pa.LargeStringArray, scale: int) -> tuple[NDArray[np.in
     A double stands for the decimal of 15 digits that it is nearest to: of the form w / 10^scale if it is off from that
     by less than half a unit of the 15th digit. The product's own rounding (2^-53 of it) is left as a margin, so that
     what is close to the limit is not decided here.
-
-    Raises:
-        FileRejectedError: a text is no number.
-
     """
     scaled = np.nan_to_num(doubles(raw), nan=np.inf) * 10.0**scale
     size = np.abs(scaled)
@@ -91,26 +77,13 @@ def scaled_integers(raw: pa.LargeStringArray, scale: int) -> tuple[NDArray[np.in
 
 
 def shortest_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Return the shortest text of numbers that reads back as the same double, or digits that no double has.
-
-    Raises:
-        FileRejectedError: a text is no number.
-
-    """
+    """Return the shortest text of numbers that reads back as the same double, or digits that no double has."""
     return _rewrite(raw, _shortest)
 
 
 def doubles(raw: pa.LargeStringArray) -> NDArray[np.float64]:
-    """Return numbers as doubles, NaN where null.
-
-    Raises:
-        FileRejectedError: a text is no number.
-
-    """
-    try:
-        numbers: NDArray[np.float64] = raw.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:
-        return np.array([np.nan if text is None else _number(text) for text in raw.to_pylist()])
+    """Return numbers, which `settled` has seen to be such, as doubles; NaN where null."""
+    numbers: NDArray[np.float64] = raw.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
     return numbers
 
 
@@ -123,17 +96,10 @@ def _rewrite(raw: pa.LargeStringArray, rewrite: Callable[[str], str]) -> pa.Larg
     return pc.replace_with_mask(raw, rest, pa.array(texts, pa.large_string()))
 
 
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError as error:
-        raise rejected("file.corrupt_xml", f"a numeric cell holds {text[:40]!r}") from error
-
-
 def _plain(raw: str) -> str:
     if _has_all_digits(raw):
         return raw
-    number = _number(raw)
+    number = float(raw)
     digits = f"{number:.15g}" if abs(number) < _EXACT_BELOW else repr(number)
     text = f"{Decimal(digits):f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
@@ -143,7 +109,7 @@ def _plain(raw: str) -> str:
 def _shortest(raw: str) -> str:
     if _has_all_digits(raw):
         return raw
-    number = _number(raw)
+    number = float(raw)
     if number.is_integer() and abs(number) < _EXACT_BELOW:
         return str(int(number))
     return repr(number).removesuffix(".0")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -15,6 +14,7 @@ from ..cells.arrow_masks import spread, truth
 from ..cells.cells import Column, Kind
 from ..cells.number_text import EXCEL_DIGITS, doubles, exact_texts, lost_digits, scaled_integers
 from .converted import Converted, Fault, fault
+from .notation import plain_notation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
 _FLOAT: Final = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
-_CURRENCY: Final = r"^([+-]?)\s*(?:\p{Sc}|RMB|CNY|USD|EUR|GBP|JPY|HKD|TWD|SGD)\s*|\s*(?:\p{Sc}|元|RMB|CNY|USD|EUR)$"
 _INT64: Final = 2**63
+_SIGNIFICANT: Final = re.compile(r"(?<![0-9])0+(?=[0-9])")
+"""Zeros in front: Python reads no number of more than a few thousand digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +96,9 @@ def _integers(column: Column, live: NDArray[np.bool_], field: Field) -> Converte
     given = truth(pc.is_valid(texts))
     short = truth(pc.match_substring_regex(texts, r"^[+-]?0*[0-9]{0,18}$"))
     fits = whole & short
-    long = np.flatnonzero(whole & ~short)
-    for index in long:
-        fits[index] = -_INT64 <= int(texts[int(index)].as_py()) < _INT64
+    perhaps = whole & ~short & truth(pc.match_substring_regex(texts, r"^[+-]?0*[0-9]{19}$"))
+    for index in np.flatnonzero(perhaps).tolist():
+        fits[index] = -_INT64 <= int(_SIGNIFICANT.sub("", texts[index].as_py())) < _INT64
     values = spread(pc.replace_substring_regex(texts.filter(pa.array(fits)), r"^\+", "").cast(pa.int64()), fits)
     faults = (
         *exact.faults,
@@ -150,42 +151,9 @@ def _from_text(column: Column, where: NDArray[np.bool_], field: Field, form: str
     if not textual.any():
         wrong = fault("cell.type", where, f"not a value of type {expected}", expected)
         return _Texts(texts=pa.nulls(len(where), pa.large_string()), faults=wrong)
-    texts = _plain_notation(column.texts.filter(pa.array(textual)), field)
+    texts = plain_notation(column.texts.filter(pa.array(textual)), field)
     good = truth(pc.match_substring_regex(texts, form))
     fine = np.zeros(len(where), np.bool_)
     fine[textual] = good
     numbers = spread(texts.filter(pa.array(good)), fine)
     return _Texts(texts=numbers, faults=fault("cell.type", where & ~fine, f"not a value of type {expected}", expected))
-
-
-def _plain_notation(texts: pa.LargeStringArray, field: Field) -> pa.LargeStringArray:
-    """Rewrite numbers as people type them into digits with a point; what is no number stays none."""
-    texts = pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC"))
-    if field.currency:
-        texts = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _CURRENCY, r"\1"))
-    if field.group_char:
-        texts = _without_groups(texts, field.group_char, field.decimal_char)
-    if field.decimal_char != ".":
-        # A point in such a text is no decimal one: put something there that no number has.
-        texts = pc.replace_substring(texts, ".", "?")
-        texts = pc.replace_substring(texts, field.decimal_char, ".")
-    return _without_percent(texts) if field.percent else texts
-
-
-def _without_groups(texts: pa.LargeStringArray, group: str, point: str) -> pa.LargeStringArray:
-    """Take out group characters, but only where every group has three digits."""
-    form = rf"^[+-]?[0-9]{{1,3}}(?:{re.escape(group)}[0-9]{{3}})+(?:{re.escape(point)}[0-9]*)?%?$"
-    grouped = pc.match_substring_regex(texts, form)
-    return pc.if_else(grouped, pc.replace_substring(texts, group, ""), texts)
-
-
-def _without_percent(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    percent = pc.match_substring_regex(texts, r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*%$")
-    if not pc.any(percent).as_py():
-        return texts
-    fractions = [_hundredth(text) for text in texts.filter(percent).to_pylist()]
-    return pc.replace_with_mask(texts, percent, pa.array(fractions, pa.large_string()))
-
-
-def _hundredth(text: str) -> str:
-    return f"{Decimal(text.rstrip('% ')).scaleb(-2):f}"

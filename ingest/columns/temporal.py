@@ -1,11 +1,8 @@
-"""Columns to dates, date-times, times and durations: real ones by their serial, texts only by declared formats."""
+"""Columns to dates, date-times, times and durations: real ones by their serial, texts as `moment_text` reads them."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,6 +15,7 @@ from ..cells.date_serials import DAY_MS, serial_parts
 from ..cells.number_text import doubles
 from ..spec.field import EXCEL_SERIAL
 from .converted import Converted, Fault, fault
+from .moment_text import VAGUE, Moment, read_moment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,27 +25,19 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 DAY_US: Final = DAY_MS * 1000
-_VAGUE: Final = object()
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DATED: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION)
-_ISO: Final = {
-    "date": re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII),
-    "datetime": re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?", re.ASCII),
-    "time": re.compile(r"\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?", re.ASCII),
-}
-_CLOCK: Final = re.compile(r"(-?)(\d{1,7}):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,6}))?)?", re.ASCII)
-_ISO_DURATION: Final = re.compile(
-    r"(-?)P(?:(\d{1,6})D)?(?:T(?:(\d{1,7})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:\.(\d{1,6}))?S)?)?", re.ASCII
-)
-_AMBIGUOUS: Final = re.compile(r"\d{1,2}[-/. ]\d{1,2}[-/. ](?:\d{4}|\d{2})(?:\D.*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """Microseconds of the cells that are `given`, and what is wrong with the others that were looked at."""
+    """Microseconds of the cells that are `given`, and what is wrong with the others that were looked at.
+
+    Those of `absolute` cells are of UTC, because the cell says how far from it its clock is.
+    """
 
     micros: NDArray[np.int64]
     given: Mask
+    absolute: Mask
     faults: tuple[Fault, ...]
 
 
@@ -61,12 +51,18 @@ def convert_date(column: Column, live: Mask, field: Field, *, date1904: bool) ->
 
 
 def convert_datetime(column: Column, live: Mask, field: Field, *, date1904: bool) -> Converted:
-    """Convert to microseconds since 1970, without a time zone; serials are exact to the millisecond."""
+    """Convert to microseconds since 1970; serials are exact to the millisecond.
+
+    A cell with an offset from UTC means that moment, in whatever format it is written: with the field's `timezone` it
+    is loaded as such, without one as the clock of UTC shows it.
+    """
     read = _moments(column, live, field, date1904=date1904)
     values = pa.array(read.micros, pa.timestamp("us"), mask=~read.given)
     if field.timezone is None:
         return Converted(values=values, faults=read.faults)
     there = _in_zone(values, field.timezone)
+    if read.absolute.any():
+        there = pc.if_else(pa.array(read.absolute), values.cast(pa.timestamp("us", tz="UTC")), there)
     twice = read.given & truth(pc.is_null(there))
     message = f"a time that {field.timezone} has twice, or never, at a change of the clock"
     faults = (*read.faults, *fault("cell.date_ambiguous", twice, message, "a time outside of the change"))
@@ -88,9 +84,11 @@ def convert_time(column: Column, live: Mask, field: Field) -> Converted:
     dated = live & column.has(*_serial_kinds(field))
     days = doubles(column.texts.filter(pa.array(dated)))
     micros, given = np.zeros(len(live), np.int64), dated.copy()
-    fits = (days >= 0) & (np.rint(days * DAY_MS) < DAY_MS)
+    milliseconds = np.rint(days * DAY_MS)
+    fits = (milliseconds >= 0) & (days < 1)
     given[dated] = fits
-    micros[given] = np.rint(days[fits] * DAY_MS).astype(np.int64) * 1000
+    # A hair below midnight is midnight, as Excel shows it.
+    micros[given] = milliseconds[fits].astype(np.int64) % DAY_MS * 1000
     wrong = fault("cell.type", dated & ~given, "a date, not a time of day alone", "time")
     texts = _texts(column, live & ~dated, field)
     micros, given = _merged(micros, given, texts)
@@ -118,7 +116,7 @@ def _moments(column: Column, live: Mask, field: Field, *, date1904: bool) -> _Re
     outside = fault("cell.date_out_of_range", serial & ~given, "a number that is no date", expected)
     texts = _texts(column, live & ~serial, field)
     micros, given = _merged(micros, given, texts)
-    return _Read(micros=micros, given=given, faults=(*outside, *texts.faults))
+    return _Read(micros=micros, given=given, absolute=texts.absolute, faults=(*outside, *texts.faults))
 
 
 def _serial_kinds(field: Field) -> tuple[Kind, ...]:
@@ -131,69 +129,31 @@ def _merged(micros: NDArray[np.int64], given: Mask, other: _Read) -> tuple[NDArr
 
 
 def _texts(column: Column, where: Mask, field: Field) -> _Read:
-    """Read the texts among cells that hold no date: only in the declared formats, ISO 8601 without any."""
-    textual = where & (column.kinds == Kind.TEXT)
-    micros, given, vague = np.zeros(len(where), np.int64), np.zeros(len(where), np.bool_), where & False
+    """Read the texts among cells that hold no serial number, each different one once."""
+    textual = where & column.has(Kind.TEXT, Kind.MOMENT)
+    micros, given, absolute, vague = np.zeros(len(where), np.int64), *np.zeros((3, len(where)), np.bool_)
     if textual.any():
         encoded = column.texts.filter(pa.array(textual)).dictionary_encode()
-        parsed = [_parse(unicodedata.normalize("NFKC", text).strip(), field) for text in encoded.dictionary.to_pylist()]
+        iso = _are_moments(column, textual, encoded)
+        pairs = zip(encoded.dictionary.to_pylist(), iso.tolist(), strict=True)
+        parsed = [read_moment(text, field, iso=is_iso) for text, is_iso in pairs]
         codes = encoded.indices.to_numpy()
-        given[textual] = np.array([isinstance(value, int) for value in parsed])[codes]
-        vague[textual] = np.array([value is _VAGUE for value in parsed])[codes]
-        micros[textual] = np.array([value if isinstance(value, int) else 0 for value in parsed], np.int64)[codes]
+        given[textual] = np.array([isinstance(value, Moment) for value in parsed])[codes]
+        absolute[textual] = np.array([isinstance(value, Moment) and value.absolute for value in parsed])[codes]
+        vague[textual] = np.array([value is VAGUE for value in parsed])[codes]
+        found = [value.micros if isinstance(value, Moment) else 0 for value in parsed]
+        micros[textual] = np.array(found, np.int64)[codes]
     form = " or ".join(field.format) or f"{field.type.kind} (ISO 8601 if it is a text)"
     faults = (
         *fault("cell.date_ambiguous", vague, "a text that can be read as more than one date", form),
         *fault("cell.type", where & ~given & ~vague, f"not a value of type {field.type.kind}", form),
     )
-    return _Read(micros=micros, given=given, faults=faults)
+    return _Read(micros=micros, given=given, absolute=absolute, faults=faults)
 
 
-def _parse(text: str, field: Field) -> int | object | None:
-    """Return microseconds, None for no value of the type, or `_VAGUE` for one that would have to be guessed."""
-    kind = field.type.kind
-    if kind == "duration":
-        return _duration(text)
-    formats = [form for form in field.format if form != EXCEL_SERIAL]
-    if not formats:
-        read = _iso(text, kind)
-        return _VAGUE if read is None and kind != "time" and _AMBIGUOUS.fullmatch(text) else read
-    found = {read for form in formats if (read := _formatted(text, form)) is not None}
-    return _VAGUE if len(found) > 1 else next(iter(found), None)
-
-
-def _iso(text: str, kind: str) -> int | None:
-    if not _ISO[kind].fullmatch(text):
-        return None
-    try:
-        return _micros(datetime.fromisoformat(text if kind != "time" else f"1970-01-01T{text}"))
-    except ValueError:
-        return None
-
-
-def _formatted(text: str, form: str) -> int | None:
-    try:
-        moment = datetime.strptime(text, form)  # noqa: DTZ007  # the sheet has no time zone either
-    except ValueError:
-        return None
-    if "%Y" not in form and "%y" not in form:
-        moment = moment.replace(year=1970, month=1, day=1)
-    return _micros(moment.replace(tzinfo=None))
-
-
-def _micros(moment: datetime) -> int:
-    span = moment.replace(tzinfo=UTC) - _EPOCH
-    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
-
-
-def _duration(text: str) -> int | None:
-    if match := _CLOCK.fullmatch(text):
-        sign, hours, minutes, seconds, fraction = match.groups()
-        days = "0"
-    elif (match := _ISO_DURATION.fullmatch(text)) and any(match.groups()[1:]):
-        sign, days, hours, minutes, seconds, fraction = match.groups()
-    else:
-        return None
-    whole = int(days or 0) * 86_400 + int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0)
-    micros = whole * 1_000_000 + int((fraction or "").ljust(6, "0"))
-    return -micros if sign else micros
+def _are_moments(column: Column, textual: Mask, encoded: pa.DictionaryArray) -> Mask:
+    """Say which of the different texts are those of date cells: they are in ISO form, whatever is declared."""
+    moments = column.kinds[textual] == Kind.MOMENT
+    found = np.zeros(len(encoded.dictionary), np.bool_)
+    found[encoded.indices.to_numpy()[moments]] = True
+    return found

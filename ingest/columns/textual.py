@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import has_byte, truth
 from ..cells.cells import Column, Kind
+from ..cells.characters import plain_character_text, plain_characters
 from ..cells.display import displayed
 from ..cells.number_text import lost_digits
 from .converted import Converted, fault
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
 
 _CONTROL: Final = "[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]"
 _CONTROL_BYTES: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\r")
-_SCIENTIFIC: Final = r"^[+-]?[0-9](?:\.[0-9]+)?[eE]\+?[0-9]{1,3}$"
+_SCIENTIFIC: Final = r"^[+-]?[0-9](?:\.[0-9]+[eE]\+?[0-9]{1,3}|[eE]\+[0-9]{2,3})$"
+"""As Excel shows a number of many digits: `1.23457E+17`, `1E+05`. `5E2` is what somebody calls a thing."""
 
 
 def convert_string(column: Column, live: NDArray[np.bool_], field: Field, *, date1904: bool) -> Converted:
-    """Convert to texts, as they are in the sheet; numbers without a needless `.0`, dates in ISO form."""
-    texts = displayed(column, date1904=date1904)
+    """Convert to texts, as they are in the sheet; numbers without a needless `.0`, dates in ISO form.
+
+    Identifiers are without the white space around them, and with the zeros that their number format shows.
+    """
+    texts = displayed(column, date1904=date1904, zeros=field.id)
+    if field.id:
+        texts = pc.utf8_trim_whitespace(texts)
     hidden = ~live & truth(pc.is_valid(texts))
     if hidden.any():
         texts = pc.if_else(pa.array(hidden), pa.scalar(None, pa.large_string()), texts)
@@ -63,18 +70,19 @@ def _lost(column: Column, live: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return lost
 
 
-def convert_boolean(column: Column, live: NDArray[np.bool_], field: Field) -> Converted:
+def convert_boolean(column: Column, live: NDArray[np.bool_], field: Field, *, date1904: bool) -> Converted:
     """Convert to booleans: real ones, and the texts and numbers that the field names."""
-    texts = pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts, form="NFKC")))
+    # A number is compared as it is shown, whatever zeros the file has behind its point.
+    texts = pc.utf8_lower(plain_characters(displayed(column, date1904=date1904)))
     real = live & (column.kinds == Kind.BOOLEAN)
     named = live & column.has(Kind.TEXT, Kind.NUMBER)
-    yes = (named & _among(texts, field.true_values)) | (real & truth(pc.not_equal(texts, "0")))
-    no = (named & _among(texts, field.false_values)) | (real & truth(pc.equal(texts, "0")))
+    yes = (named & _among(texts, field.true_values)) | (real & truth(pc.equal(texts, "true")))
+    no = (named & _among(texts, field.false_values)) | (real & truth(pc.equal(texts, "false")))
     expected = " or ".join(("a boolean", *field.true_values, *field.false_values))
     faults = fault("cell.type", live & ~yes & ~no, "not a value of type boolean", expected)
     return Converted(values=pa.array(yes, mask=~(yes | no)), faults=faults)
 
 
 def _among(texts: pa.LargeStringArray, names: tuple[str, ...]) -> NDArray[np.bool_]:
-    known = pa.array([name.strip().lower() for name in names], pa.large_string())
+    known = pa.array([plain_character_text(name).lower() for name in names], pa.large_string())
     return truth(pc.is_in(texts, value_set=known))

@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from ..cells.arrow_masks import truth
 from ..cells.batches import alike
 from ..cells.cells import Column, Kind, concat_columns
+from ..cells.display import displayed
+from ..cells.styles import without_zeros
 from ..parallel import each
 from .constraints import check_constraints
 from .converted import Converted, Fault, fault, faulty
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
+_BROKEN: Final = (Kind.ERROR, Kind.UNCACHED, Kind.MALFORMED)
 _WHICH_FIELD: Final = frozenset({"name", "header", "on_error"})
 """Settings of a field that change nothing in how its cells are read."""
 
@@ -78,9 +81,12 @@ def _treatment(field: Field, dataset: Dataset) -> Hashable:
 
 
 def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, date1904: bool) -> Converted:
-    broken = _broken_cells(column, data, dataset)
-    absent = _absent(column, dataset) | ~data | column.has(Kind.ERROR, Kind.UNCACHED)
-    converted = convert(column, ~absent, field, date1904=date1904)
+    # The zeros that a format shows in front are digits of an identifier, and of nothing else.
+    plain = without_zeros(column)
+    missing = _absent(plain, dataset)
+    broken = _broken_cells(column, data & ~missing, dataset)
+    absent = missing | ~data | column.has(*_BROKEN)
+    converted = convert(column if field.id else plain, ~absent, field, date1904=date1904)
     wrong = faulty((*broken, *converted.faults), len(data)) | ~data
     limits = check_constraints(converted.values, wrong, field)
     keyed: tuple[Fault, ...] = ()
@@ -96,10 +102,16 @@ def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, 
 
 
 def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, ...]:
-    if not column.has(Kind.ERROR, Kind.UNCACHED).any():
+    if not column.has(*_BROKEN).any():
         return ()
     uncached = data & (column.kinds == Kind.UNCACHED)
-    faults = fault("cell.formula_no_cache", uncached, "the formula has no stored result", "a value")
+    malformed = data & (column.kinds == Kind.MALFORMED)
+    faults = (
+        *fault("cell.formula_no_cache", uncached, "the formula has no stored result", "a value"),
+        *fault(
+            "cell.malformed", malformed, "the file calls it a number, a boolean or a date, but it is none", "a value"
+        ),
+    )
     if dataset.error_cells == "null":
         return faults
     errors = data & (column.kinds == Kind.ERROR)
@@ -109,8 +121,12 @@ def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, 
 def _absent(column: Column, dataset: Dataset) -> Mask:
     """Say which cells hold nothing, or one of the texts that mean nothing."""
     known = _trimmed(dataset.missing_values)
-    named = truth(pc.is_in(pc.utf8_trim_whitespace(column.texts), value_set=known))
-    meant = column.has(Kind.TEXT, Kind.NUMBER)
+    texts = column.texts
+    if any(text[-1:].isdecimal() for text in dataset.missing_values):
+        # A number that means nothing does so however many zeros the file has behind its point.
+        texts = displayed(column, date1904=False)
+    named = truth(pc.is_in(pc.utf8_trim_whitespace(texts), value_set=known))
+    meant = column.has(Kind.TEXT, Kind.NUMBER, Kind.MALFORMED)
     absent: Mask = (column.kinds == Kind.EMPTY) | (named & meant)
     return absent
 
@@ -132,7 +148,7 @@ def convert(column: Column, live: Mask, field: Field, *, date1904: bool) -> Conv
         case "decimal":
             return convert_decimal(column, live, field)
         case "boolean":
-            return convert_boolean(column, live, field)
+            return convert_boolean(column, live, field, date1904=date1904)
         case "date":
             return convert_date(column, live, field, date1904=date1904)
         case "datetime":

@@ -8,8 +8,8 @@ from lxml import etree
 
 from ..cells.cells import MAX_COLUMNS, Kind, SheetCells
 from ..cells.collector import CellCollector
-from ..cells.date_serials import iso_kind_and_serial
-from ..cells.number_format import format_kind
+from ..cells.date_serials import iso_cell
+from ..cells.number_format import GENERAL, NumberFormat, number_format
 from ..errors import rejected
 from .text.encoding import read_text
 from .zip.xml_text import refuse_doctype
@@ -24,14 +24,14 @@ _SS: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _X: Final = "{urn:schemas-microsoft-com:office:excel}"
 _KINDS: Final = {"String": Kind.TEXT, "Number": Kind.NUMBER, "Boolean": Kind.BOOLEAN, "Error": Kind.ERROR}
 _VISIBILITY: Final[dict[str, Visibility]] = {"SheetHidden": "hidden", "SheetVeryHidden": "veryhidden"}
-_FORMATS: Final = {
-    **dict.fromkeys(("Long Date", "Medium Date", "Short Date"), Kind.DATE),
-    **dict.fromkeys(("Long Time", "Medium Time", "Short Time"), Kind.TIME),
-    "General Date": Kind.DATETIME,
-    **dict.fromkeys(("Fixed", "Standard", "Currency", "Euro Currency", "Percent", "Scientific"), Kind.NUMBER),
-    **dict.fromkeys(("General", "General Number", "Yes/No", "True/False", "On/Off"), Kind.NUMBER),
+_NAMED: Final = {
+    **dict.fromkeys(("Long Date", "Medium Date", "Short Date"), "yyyy-mm-dd"),
+    **dict.fromkeys(("Long Time", "Medium Time", "Short Time"), "h:mm:ss"),
+    "General Date": "yyyy-mm-dd h:mm",
+    **dict.fromkeys(("Fixed", "Standard", "Currency", "Euro Currency", "Percent", "Scientific"), "General"),
+    **dict.fromkeys(("General", "General Number", "Yes/No", "True/False", "On/Off"), "General"),
 }
-"""The formats that have a name instead of a code (XML Spreadsheet Reference, ss:NumberFormat)."""
+"""The formats that have a name instead of a code, as codes (XML Spreadsheet Reference, ss:NumberFormat)."""
 _DATED: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION)
 _TIME_ONLY: Final = "1899-12-31T"
 """The day under which a time of day alone is written."""
@@ -52,7 +52,7 @@ class SpreadsheetMlBook:
             raise rejected("file.corrupt_xml", f"the workbook is not well-formed XML: {error}") from error
         self._sheets = root.findall(f"{_SS}Worksheet")
         self._date1904 = root.find(f"{_X}ExcelWorkbook/{_X}Date1904") is not None
-        self._styles = _style_kinds(root)
+        self._styles = _style_formats(root)
 
     def close(self) -> None:
         """Do nothing: the file was read at once."""
@@ -89,7 +89,7 @@ class SpreadsheetMlBook:
             for cell in element.iterfind(f"{_SS}Cell"):
                 column = _place(cell, column + 1)
                 style = cell.get(f"{_SS}StyleID") or element.get(f"{_SS}StyleID") or columns.get(column)
-                found = self._read_cell(cell, self._styles.get(style or "Default", Kind.NUMBER))
+                found = self._read_cell(cell, self._styles.get(style or "Default", GENERAL))
                 if found is not None:
                     cells.add(row, column, *found)
                 across, down = _number(cell, "MergeAcross"), _number(cell, "MergeDown")
@@ -97,7 +97,7 @@ class SpreadsheetMlBook:
                 column += across
             row += _number(element, "Span")
 
-    def _read_cell(self, cell: Any, shown: Kind) -> tuple[Kind, str] | None:
+    def _read_cell(self, cell: Any, shown: NumberFormat) -> tuple[Kind, str] | None:
         data = cell.find(f"{_SS}Data")
         text = "" if data is None else "".join(data.itertext())
         formula = cell.get(f"{_SS}Formula") is not None
@@ -105,26 +105,26 @@ class SpreadsheetMlBook:
             return (Kind.UNCACHED, "") if formula else None
         name = data.get(f"{_SS}Type", "String")
         if name == "DateTime":
-            return _moment(text, shown, date1904=self._date1904)
+            return _moment(text, shown.kind, date1904=self._date1904)
         if name == "Number":
-            return shown, text.strip()
+            return shown.cell(text.strip())
         if name not in _KINDS:
             raise rejected("file.corrupt_xml", f"the workbook has a cell of the unknown type {name!r}")
         return (_KINDS[name], text) if text or formula else None
 
 
-def _style_kinds(root: Any) -> dict[str, Kind]:
-    """Return for each style whether it shows a number as such or as a date; a style may be based on another one."""
-    kinds: dict[str, Kind] = {}
+def _style_formats(root: Any) -> dict[str, NumberFormat]:
+    """Return the number format of each style; a style may be based on another one."""
+    formats: dict[str, NumberFormat] = {}
     for style in root.iterfind(f"{_SS}Styles/{_SS}Style"):
-        number_format = style.find(f"{_SS}NumberFormat")
-        if number_format is None:
-            kind = kinds.get(style.get(f"{_SS}Parent", "Default"), Kind.NUMBER)
+        declared = style.find(f"{_SS}NumberFormat")
+        if declared is None:
+            form = formats.get(style.get(f"{_SS}Parent", "Default"), GENERAL)
         else:
-            code = number_format.get(f"{_SS}Format", "General")
-            kind = _FORMATS[code] if code in _FORMATS else format_kind(code)
-        kinds[style.get(f"{_SS}ID", "")] = kind
-    return kinds
+            code = declared.get(f"{_SS}Format", "General")
+            form = number_format(_NAMED.get(code, code))
+        formats[style.get(f"{_SS}ID", "")] = form
+    return formats
 
 
 def _column_styles(table: Any) -> dict[int, str]:
@@ -150,10 +150,10 @@ def _number(element: Any, name: str) -> int:
     return int(text)
 
 
-def _moment(text: str, shown: Kind, *, date1904: bool) -> tuple[Kind, str]:
+def _moment(text: str, shown: Kind | None, *, date1904: bool) -> tuple[Kind, str]:
     if text.startswith(_TIME_ONLY):
-        kind, serial = iso_kind_and_serial(text.removeprefix(_TIME_ONLY).removesuffix(".000"), date1904=date1904)
+        kind, serial = iso_cell(text.removeprefix(_TIME_ONLY).removesuffix(".000"), date1904=date1904)
     else:
         whole = text.removesuffix(".000").removesuffix("T00:00:00")
-        kind, serial = iso_kind_and_serial(whole, date1904=date1904)
-    return (shown if shown in _DATED and kind != Kind.TEXT else kind), serial
+        kind, serial = iso_cell(whole, date1904=date1904)
+    return (shown if shown in _DATED and kind in _DATED else kind), serial

@@ -11,9 +11,12 @@ import numpy as np
 import pyarrow as pa
 import xlrd
 
-from ..cells.cells import CellBlock, Kind, Merge, SheetCells, among, assemble
+from ..cells.assembly import assemble
+from ..cells.cells import CellBlock, Kind, Merge, SheetCells
+from ..cells.date_serials import kind_of_serial
 from ..cells.error_values import error_text
-from ..cells.number_format import format_kind
+from ..cells.number_format import NumberFormat, builtin_format, number_format
+from ..cells.styles import CellStyles
 from ..errors import FileRejectedError, rejected
 
 if TYPE_CHECKING:
@@ -55,7 +58,7 @@ class XlsBook:
                 raise
             # Damaged formats are no reason to give the cells up: which of them are dates is known all the same.
             self._book, self._formats = _opened(path, formats=False), False
-        self._kinds: dict[int, Kind] = {}
+        self._styles = CellStyles([_format_of(self._book, style) for style in self._book.xf_list])
 
     def close(self) -> None:
         """Close the file."""
@@ -84,27 +87,27 @@ class XlsBook:
         first = np.repeat(np.cumsum(lengths) - lengths, lengths)
         columns = (np.arange(len(rows)) - first).astype(np.int32)
         kinds = _KIND_OF_TYPE[np.array(types, np.int64)] if types else np.zeros(0, np.uint8)
-        for place in np.flatnonzero((kinds == Kind.DATE) | (kinds == Kind.NUMBER)).tolist():
-            kinds[place] = (
-                self._kind_of_style(sheet.cell_xf_index(int(rows[place]), int(columns[place])), Kind(kinds[place]))
-                if self._formats
-                else _kind_of_value(Kind(kinds[place]), values[place])
-            )
+        # A number whose format xlrd does not know is a text to it, and a float all the same.
+        numeric = np.array([isinstance(value, float) for value in values], np.bool_) & (kinds != Kind.EMPTY)
+        texts = _texts(kinds, values)
+        if self._formats:
+            styles = np.zeros(len(rows), np.int32)
+            styles[numeric] = [
+                sheet.cell_xf_index(row, column)
+                for row, column in zip(rows[numeric].tolist(), columns[numeric].tolist(), strict=True)
+            ]
+            texts = self._styles.apply(styles, numeric, kinds, texts)
+        else:
+            for place in np.flatnonzero(kinds == Kind.DATE).tolist():
+                kinds[place] = kind_of_serial(values[place])
         keep = np.flatnonzero(kinds != Kind.EMPTY)
-        texts = _texts(kinds[keep], [values[place] for place in keep.tolist()])
+        texts = texts.take(pa.array(keep))
         block = CellBlock(rows=rows[keep], columns=columns[keep], kinds=kinds[keep], texts=texts)
         merges = [
             Merge(top=top, bottom=bottom - 1, left=left, right=right - 1)
             for top, bottom, left, right in sheet.merged_cells
         ]
         return assemble([block], date1904=self._book.datemode == 1, merges=merges)
-
-    def _kind_of_style(self, style: int, found: Kind) -> Kind:
-        """Return what a cell style shows a number as; `found` is what xlrd takes it for."""
-        if style not in self._kinds:
-            form = self._book.format_map.get(self._book.xf_list[style].format_key)
-            self._kinds[style] = found if form is None else format_kind(form.format_str)
-        return self._kinds[style]
 
 
 def _opened(path: Path, *, formats: bool) -> Any:
@@ -113,20 +116,17 @@ def _opened(path: Path, *, formats: bool) -> Any:
         return xlrd.open_workbook(path, logfile=io.StringIO(), formatting_info=formats, ragged_rows=True)
 
 
-def _kind_of_value(found: Kind, value: float) -> Kind:
-    """Tell a day from a time of day by the number alone."""
-    if found != Kind.DATE:
-        return found
-    if 0 <= value < 1:
-        return Kind.TIME
-    return Kind.DATE if value.is_integer() else Kind.DATETIME
+def _format_of(book: Any, style: Any) -> NumberFormat:
+    """Return the number format of a cell style: the file's own code, or what the id means without one."""
+    form = book.format_map.get(style.format_key)
+    return builtin_format(style.format_key) if form is None or not form.format_str else number_format(form.format_str)
 
 
 def _texts(kinds: NDArray[np.uint8], values: list[Any]) -> pa.LargeStringArray:
     """Return the text of each value: of numbers the shortest one that reads back the same."""
-    numeric = ~among(kinds, Kind.TEXT, Kind.ERROR)
-    numbers = [value for value, is_number in zip(values, numeric.tolist(), strict=True) if is_number]
     texts = np.empty(len(values), object)
+    numeric = np.array([isinstance(value, (int, float)) for value in values], np.bool_) & (kinds != Kind.ERROR)
+    numbers = [value for value, is_number in zip(values, numeric.tolist(), strict=True) if is_number]
     texts[numeric] = pa.array(numbers, pa.float64()).cast(pa.large_string()).to_numpy(zero_copy_only=False)
     texts[~numeric] = [
         error_text(value) if kind == Kind.ERROR else value

@@ -17,7 +17,9 @@ import fastexcel
 import numpy as np
 import pyarrow as pa
 
-from ..cells.cells import CellBlock, Kind, SheetCells, assemble
+from ..cells.assembly import assemble
+from ..cells.cells import CellBlock, Kind, SheetCells
+from ..cells.date_serials import kind_of_serial
 from ..errors import FileRejectedError, rejected
 
 if TYPE_CHECKING:
@@ -126,10 +128,7 @@ class _Reading:
         self.date1904 |= epoch == "true"
         if form == "TimeDelta":
             return Kind.DURATION, serial
-        number = float(serial)
-        if 0 <= number < 1:
-            return Kind.TIME, serial
-        return (Kind.DATE if number.is_integer() else Kind.DATETIME), serial
+        return kind_of_serial(float(serial)), serial
 
 
 def _unknown(detail: str) -> FileRejectedError:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from ..cells.cells import Kind, SheetCells
 from ..cells.collector import CellCollector, number_text
 from ..cells.error_values import error_text
-from ..cells.number_format import builtin_kind, format_kind
+from ..cells.number_format import NumberFormat, builtin_format, number_format
+from ..cells.styles import CellStyles
 from ..errors import rejected
 from .zip.container import Container
 from .zip.opc import main_part, part_of, relations, visibility_of, worksheets
@@ -48,7 +49,7 @@ class XlsbBook:
         self._limits = limits
         self._container = Container(path, limits)
         self._strings: list[str] | None = None
-        self._styles: list[Kind] | None = None
+        self._styles: CellStyles | None = None
         try:
             part = main_part(self._container, "xl/workbook.bin")
             self._targets = relations(self._container, part)
@@ -83,7 +84,7 @@ class XlsbBook:
         return cells.sheet(date1904=self._date1904)
 
     def _read_cells(self, content: bytes, cells: CellCollector) -> None:
-        strings, styles = self._shared_strings(), self._style_kinds()
+        strings, styles = self._shared_strings(), self._cell_styles()
         row = column = -1
         for record, start, end in _records(content):
             if _FIRST_CELL <= record <= _LAST_CELL or record == _RICH_CELL:
@@ -98,7 +99,7 @@ class XlsbBook:
                 kind, text = _value(record, content, value, strings)
                 if kind == Kind.NUMBER:
                     style = int.from_bytes(content[value - 4 : value - 1], "little")
-                    kind = styles[style] if style < len(styles) else kind
+                    kind, text = styles.cell(style, text)
                 cells.add(row, column, kind, text)
             elif record == _ROW:
                 (row,) = _INT.unpack_from(content, start)
@@ -134,27 +135,27 @@ class XlsbBook:
             ]
         return self._strings
 
-    def _style_kinds(self) -> list[Kind]:
+    def _cell_styles(self) -> CellStyles:
         if self._styles is None:
             part = part_of(self._container, self._targets, "styles")
-            self._styles = _styles(b"" if part is None else self._container.read(part))
+            self._styles = CellStyles(_formats(b"" if part is None else self._container.read(part)))
         return self._styles
 
 
-def _styles(content: bytes) -> list[Kind]:
-    """Return for each cell style whether it shows a number as such or as a date."""
-    formats: dict[int, Kind] = {}
-    kinds: list[Kind] = []
+def _formats(content: bytes) -> list[NumberFormat]:
+    """Return the number format of each cell style."""
+    formats: dict[int, NumberFormat] = {}
+    found: list[NumberFormat] = []
     within = False
     for record, start, _ in _records(content):
         if record == _FORMAT:
-            formats[int.from_bytes(content[start : start + 2], "little")] = format_kind(_text(content, start + 2)[0])
+            formats[int.from_bytes(content[start : start + 2], "little")] = number_format(_text(content, start + 2)[0])
         elif record in (_BEGIN_STYLES, _END_STYLES):
             within = record == _BEGIN_STYLES
         elif record == _STYLE and within:
             number = int.from_bytes(content[start + 2 : start + 4], "little")
-            kinds.append(formats[number] if number in formats else builtin_kind(number))
-    return kinds
+            found.append(formats[number] if number in formats else builtin_format(number))
+    return found
 
 
 def _value(record: int, content: bytes, place: int, strings: list[str]) -> tuple[Kind, str]:
@@ -166,7 +167,7 @@ def _value(record: int, content: bytes, place: int, strings: list[str]) -> tuple
     if record in _PACKED:
         return Kind.NUMBER, number_text(_packed(_INT.unpack_from(content, place)[0]))
     if record in _BOOLEANS:
-        return Kind.BOOLEAN, "1" if content[place] else "0"
+        return Kind.BOOLEAN, str(content[place])
     if record in _ERRORS:
         return Kind.ERROR, error_text(content[place])
     return Kind.TEXT, _text(content, place + 1 if record == _RICH_CELL else place)[0]

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ..cells.cells import Kind, SheetCells
 from ..cells.display import displayed
 from ..cells.number_text import doubles, shortest_texts
+from ..cells.styles import without_zeros
 from ..errors import rejected
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
@@ -130,7 +131,7 @@ def _values(cells: SheetCells, column: int, rows: slice) -> list[object]:
     values: list[object] = list(_texts(cells, column, rows))
     if column not in cells.columns:
         return values
-    part = cells.columns[column].part(rows)
+    part = without_zeros(cells.columns[column].part(rows))
     for index in part.has(Kind.BOOLEAN).nonzero()[0]:
         values[index] = values[index] == "TRUE"
     numeric = part.has(Kind.NUMBER).nonzero()[0]

@@ -13,7 +13,7 @@ from pydantic import Field as Key
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from .field import Constraints, Field, FieldType, Kind, Model, Texts
+from .field import NUMERIC, Constraints, Field, FieldType, Kind, Model, Negatives, Texts
 from .yaml_document import DocumentError, Problem, parse_yaml, problems_of
 
 if TYPE_CHECKING:
@@ -208,6 +208,7 @@ class Dataset(Model):
     table_end: TableEnd = TableEnd()
     fields: tuple[Field, ...] = Key(min_length=1)
     missing_values: Texts = Key(default=("",), alias="missingValues")
+    negative: Negatives = ("minus",)
     error_cells: Literal["reject_row", "null"] = Key(default="reject_row", alias="errorCells")
     primary_key: Texts = Key(default=(), alias="primaryKey")
     duplicates: Duplicates = Duplicates()
@@ -248,6 +249,21 @@ class Dataset(Model):
         known = {field.get("name") for field in fields if isinstance(field, dict)}
         extra = [{"name": name, "type": "string"} for name in constants if name not in known]
         return {**value, "fields": [*fields, *extra]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _negative_is_for_fields(cls, value: object) -> object:
+        """Give fields of numbers the dataset's own forms of negative ones, unless they name theirs."""
+        if not isinstance(value, dict) or "negative" not in value or not isinstance(value.get("fields"), (list, tuple)):
+            return value
+        given = {"negative": value["negative"]}
+        fields = [
+            {**given, **field}
+            if isinstance(field, dict) and str(field.get("type")).partition("(")[0] in NUMERIC
+            else field
+            for field in value["fields"]
+        ]
+        return {**value, "fields": fields}
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable  # named in an annotation that is read at run time
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_PREC, Context, Decimal, InvalidOperation
 from typing import Annotated, Final, Literal, Self, get_args
 from zoneinfo import available_timezones
 
@@ -21,10 +21,12 @@ EXCEL_SERIAL: Final = "excel_serial"
 MAX_PRECISION: Final = 38
 """Digits that a decimal may have: the width of Arrow's decimal128."""
 
+_EXACT: Final = Context(prec=MAX_PREC)
+"""Of its own, so that no value depends on what others have set."""
 _DECIMAL: Final = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
-_NUMERIC: Final = frozenset({"integer", "number", "decimal"})
+NUMERIC: Final = frozenset({"integer", "number", "decimal"})
 _DATED: Final = frozenset({"date", "datetime", "time"})
-_ORDERED: Final = _NUMERIC | _DATED | {"duration"}
+_ORDERED: Final = NUMERIC | _DATED | {"duration"}
 
 
 def _listed(value: object) -> object:
@@ -42,6 +44,12 @@ def _as_texts(value: object) -> object:
 def _bound(value: object) -> object:
     return None if value is None else str(value)
 
+
+Negative = Literal["minus", "trailing", "parentheses"]
+"""How a text says that a number is below zero: `-5`, `5-`, `(5)`."""
+
+Negatives = Annotated[tuple[Negative, ...], BeforeValidator(_listed), Key(min_length=1)]
+"""One of these forms, or a list of them."""
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 """One string, or a list of them."""
@@ -160,6 +168,7 @@ class Field(Model):
     group_char: str | None = Key(default=None, min_length=1, max_length=1, alias="groupChar")
     currency: Literal["strip"] | None = None
     percent: Literal["fraction"] | None = None
+    negative: Negatives = ("minus",)
     format: Texts = ()
     true_values: Texts = Key(default=("true", "1"), alias="trueValues")
     false_values: Texts = Key(default=("false", "0"), alias="falseValues")
@@ -185,7 +194,8 @@ class Field(Model):
         kind = self.type.kind
         limits = self.constraints
         numeric = self.decimal_char != "." or self.group_char or self.currency or self.percent
-        self._only(_NUMERIC, "decimalChar, groupChar, currency and percent", used=bool(numeric))
+        used = bool(numeric) or self.negative != ("minus",)
+        self._only(NUMERIC, "decimalChar, groupChar, currency, percent and negative", used=used)
         self._only(_DATED, "format", used=bool(self.format))
         self._only({"string", "integer"}, "id", used=self.id)
         bounded = limits.minimum is not None or limits.maximum is not None
@@ -218,8 +228,8 @@ class Field(Model):
 
     def _holds(self, value: Decimal) -> bool:
         precision, scale = self.type.precision or 0, self.type.scale or 0
-        exponent = value.normalize().as_tuple().exponent
-        return isinstance(exponent, int) and -exponent <= scale and abs(value) < 10 ** (precision - scale)
+        exponent = _EXACT.normalize(value).as_tuple().exponent
+        return isinstance(exponent, int) and -exponent <= scale and value.copy_abs() < 10 ** (precision - scale)
 
     def _only(self, kinds: frozenset[str] | set[str], keys: str, *, used: bool) -> None:
         if used and self.type.kind not in kinds:

@@ -10,7 +10,7 @@ from lxml import etree
 
 from ...cells.cells import Kind, SheetCells
 from ...cells.collector import CellCollector
-from ...cells.date_serials import iso_kind_and_serial
+from ...cells.date_serials import iso_cell
 from ...cells.error_values import ERROR_TEXTS
 from ...errors import FileRejectedError, rejected
 from ..text.encoding import read_text
@@ -42,13 +42,15 @@ _FORMULA: Final = f"{_TABLE}formula"
 _VALUE_TYPE: Final = f"{_OFFICE}value-type"
 _CALC_TYPE: Final = f"{_CALC}value-type"
 _STRING: Final = f"{_OFFICE}string-value"
-_NUMBERS: Final = frozenset({"float", "percentage", "currency"})
+_VALUES: Final = {
+    **dict.fromkeys(("float", "percentage", "currency"), f"{_OFFICE}value"),
+    **{name: f"{_OFFICE}{name}-value" for name in ("boolean", "date", "time")},
+}
+"""The attribute that has the value of each type but text."""
 _DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 _DURATION: Final = re.compile(r"(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:[.,]\d+)?)S)?)?")
 _NO_DAY: Final = "1899-12-30T"
 """Day 0: what is shown as a date has only a time of day."""
-_FIRST_DATE: Final = "1900-01-01"
-"""Excel has no earlier ones; they are kept as texts in ISO form."""
 _ERROR_NUMBER: Final = re.compile(r"Err:\d{3}")
 
 
@@ -166,16 +168,23 @@ class OdsBook:
             text = cell_text(cell)
             if text in ERROR_TEXTS or _ERROR_NUMBER.fullmatch(text):
                 return Kind.ERROR, text
-        if kind in _NUMBERS:
-            return Kind.NUMBER, attributes.get(f"{_OFFICE}value", "")
+        if kind not in _VALUES:
+            text = attributes.get(_STRING) or cell_text(cell)
+            return (Kind.TEXT, text) if text or formula else None
+        value = attributes.get(_VALUES[kind]) or cell_text(cell)
+        if not value:
+            return (Kind.UNCACHED, "") if formula else None
+        return self._value(kind, value, attributes.get(f"{_TABLE}style-name", ""))
+
+    def _value(self, kind: str, value: str, style: str) -> tuple[Kind, str]:
+        """Return what a cell of a type other than text holds."""
         if kind == "boolean":
-            return Kind.BOOLEAN, "1" if attributes.get(f"{_OFFICE}boolean-value") == "true" else "0"
+            return Kind.BOOLEAN, value
         if kind == "date":
-            return _date(attributes.get(f"{_OFFICE}date-value", ""))
+            return _date(value)
         if kind == "time":
-            return _time(attributes.get(f"{_OFFICE}time-value", ""), elapsed=self._styles.shows_elapsed(cell))
-        text = attributes.get(_STRING) or cell_text(cell)
-        return (Kind.TEXT, text) if text or formula else None
+            return _time(value, elapsed=self._styles.format_of(style).kind == Kind.DURATION)
+        return self._styles.format_of(style).cell(value) if kind == "float" else (Kind.NUMBER, value)
 
 
 def _contents(path: Path, limits: FileLimits) -> Iterator[Iterator[bytes]]:
@@ -231,14 +240,14 @@ def _count(attributes: Mapping[str, str], name: str) -> int:
 
 def _date(text: str) -> tuple[Kind, str]:
     if text.startswith(_NO_DAY):
-        return iso_kind_and_serial(text.removeprefix(_NO_DAY), date1904=False)
-    return iso_kind_and_serial(text, date1904=False) if text >= _FIRST_DATE else (Kind.TEXT, text)
+        return iso_cell(text.removeprefix(_NO_DAY), date1904=False)
+    return iso_cell(text, date1904=False)
 
 
 def _time(text: str, *, elapsed: bool) -> tuple[Kind, str]:
     match = _DURATION.fullmatch(text)
-    if match is None:
-        return Kind.TEXT, text
+    if match is None or not any(match.groups()[1:]):
+        return Kind.MALFORMED, text
     sign, *parts = match.groups()
     days, hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in parts)
     serial = days + (hours * 3600 + minutes * 60 + seconds) / 86_400

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from lxml import etree
 
-from ...cells.cells import MAX_COLUMNS, CellBlock, Kind, Merge, SheetCells, assemble
+from ...cells.assembly import assemble
+from ...cells.cells import MAX_COLUMNS, CellBlock, Kind, Merge, SheetCells
 from ...errors import rejected
 from .mhtml import pages
 

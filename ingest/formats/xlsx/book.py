@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import pyarrow as pa
 
-from ...cells.cells import Kind, SheetCells, assemble
-from ...cells.number_format import builtin_kind, format_kind
+from ...cells.assembly import assemble
+from ...cells.number_format import builtin_format, number_format
+from ...cells.styles import CellStyles
 from ...errors import rejected
 from ..zip.container import Container
 from ..zip.opc import SheetPart, main_part, part_of, relations, visibility_of, worksheets
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
-    from numpy.typing import NDArray
-
-    from ...cells.cells import Visibility
+    from ...cells.cells import SheetCells, Visibility
+    from ...cells.number_format import NumberFormat
     from ...spec.dataset import FileLimits
 
 _TRUE: Final = frozenset({"1", "true", "on"})
@@ -48,7 +47,7 @@ class XlsxBook:
             self._container.close()
             raise
         self._strings: pa.LargeStringArray | None = None
-        self._styles: NDArray[np.uint8] | None = None
+        self._styles: CellStyles | None = None
 
     def close(self) -> None:
         """Close the file."""
@@ -70,7 +69,7 @@ class XlsxBook:
         context = SheetContext(
             name=sheet.part,
             strings=self._shared_strings(),
-            style_kinds=self._style_kinds(),
+            styles=self._cell_styles(),
             date1904=self.date1904,
             max_cells=self._limits.cells,
         )
@@ -102,14 +101,11 @@ class XlsxBook:
             self._strings = empty if part is None else shared_strings(content, part)
         return self._strings
 
-    def _style_kinds(self) -> NDArray[np.uint8]:
+    def _cell_styles(self) -> CellStyles:
         if self._styles is None:
             part = part_of(self._container, self._targets, "styles")
-            self._styles = (
-                np.array([Kind.NUMBER], np.uint8)
-                if part is None
-                else _style_kinds(parse_xml(self._container.read(part), part))
-            )
+            forms = [] if part is None else _formats(parse_xml(self._container.read(part), part))
+            self._styles = CellStyles(forms)
         return self._styles
 
 
@@ -118,15 +114,14 @@ def _children(root: Element, name: str) -> list[Element]:
     return next((list(child) for child in root if local_name(child.tag) == name), [])
 
 
-def _style_kinds(root: Element) -> NDArray[np.uint8]:
-    """Return for each cell style whether it shows a number as such or as a date."""
+def _formats(root: Element) -> list[NumberFormat]:
+    """Return the number format of each cell style."""
     codes = {
-        _number(item.get("numFmtId")): format_kind(item.get("formatCode", "")) for item in _children(root, "numFmts")
+        _number(item.get("numFmtId")): number_format(item.get("formatCode", "")) for item in _children(root, "numFmts")
     }
     ids = [_number(item.get("numFmtId")) for item in _children(root, "cellXfs")]
-    kinds = [codes[number] if number in codes else builtin_kind(number) for number in ids]
-    return np.array(kinds or [Kind.NUMBER], np.uint8)
+    return [codes[number] if number in codes else builtin_format(number) for number in ids]
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text and text.isdigit() else 0
+    return int(text) if text and text.isascii() and text.isdigit() else 0

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...cells.cells import MAX_COLUMNS, MAX_ROWS, Kind
-from ...cells.date_serials import iso_kind_and_serial
+from ...cells.date_serials import iso_cell
 from ...errors import rejected
 
 if TYPE_CHECKING:
@@ -18,20 +18,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ...cells.styles import CellStyles
+
     Mask = NDArray[np.bool_]
 
 TYPES: Final = ("", "n", "s", "b", "e", "str", "inlineStr", "d")
 """The types of a cell, ECMA-376 part 1, 18.18.11; the first two are numbers."""
-_WORDS: Final = pa.array(["true", "false"], pa.large_string())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetContext:
-    """What the cells of a sheet refer to: shared strings, the kind of number of each style, the limit."""
+    """What the cells of a sheet refer to: shared strings, the number format of each style, the limit."""
 
     name: str
     strings: pa.LargeStringArray
-    style_kinds: NDArray[np.uint8]
+    styles: CellStyles
     date1904: bool
     max_cells: int
 
@@ -54,7 +55,7 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
     """Return the kind and the text of every cell; of one that holds nothing, `EMPTY` and any text.
 
     Raises:
-        FileRejectedError: a type is unknown, a shared string is not there, a date is none.
+        FileRejectedError: a type is unknown, a shared string is not there.
 
     """
     values, formulas = cells.values, cells.formulas
@@ -63,8 +64,7 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
     for code in _present(cells.codes):
         name, here = cells.names[code], cells.codes == code
         if name in ("", "n"):
-            styles = cells.styles[here]
-            kinds[here] = context.style_kinds[np.where(styles < len(context.style_kinds), styles, 0)]
+            values = context.styles.apply(cells.styles, here, kinds, values)
         elif name == "s":
             kinds[here] = Kind.TEXT
             values = _shared(values, here & filled, context)
@@ -72,7 +72,6 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
             kinds[here] = Kind.TEXT
         elif name == "b":
             kinds[here] = Kind.BOOLEAN
-            values = _booleans(values, here)
         elif name == "e":
             kinds[here] = Kind.ERROR
         elif name == "d":
@@ -102,20 +101,12 @@ def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext) -> 
     return texts if len(texts) == len(values) else pc.replace_with_mask(values, mask, texts)
 
 
-def _booleans(values: pa.LargeStringArray, where: NDArray[np.bool_]) -> pa.LargeStringArray:
-    """Write the words that some writers put down as the digits that all others do."""
-    words = pa.array(where & pc.is_in(values, _WORDS).to_numpy(zero_copy_only=False))
-    return pc.replace_with_mask(
-        values, words, pc.if_else(pc.equal(values.filter(words), "true"), "1", "0").cast(values.type)
-    )
-
-
 def _iso_dates(
     values: pa.LargeStringArray, where: Mask, kinds: NDArray[np.uint8], *, date1904: bool
 ) -> pa.LargeStringArray:
     """Turn the rare cells that hold an ISO date into the serial number that all others hold."""
     mask = pa.array(where)
-    read = [iso_kind_and_serial(text, date1904=date1904) for text in values.filter(mask).to_pylist()]
+    read = [iso_cell(text, date1904=date1904) for text in values.filter(mask).to_pylist()]
     kinds[where] = [kind for kind, _ in read]
     return pc.replace_with_mask(values, mask, pa.array([text for _, text in read], pa.large_string()))
 

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...cells.cells import CellBlock, Column, Kind, RowBlock, column_index, overlaid
+from ...cells.assembly import overlaid
+from ...cells.cells import CellBlock, Column, Kind, RowBlock, column_index
 from ...errors import rejected
 from ..zip.xml_text import plain_texts
 from .cell_scan import find_cells

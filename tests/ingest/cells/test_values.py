@@ -10,7 +10,7 @@ import openpyxl
 import pytest
 
 from ingest.cells.cells import Kind
-from ingest.cells.number_format import format_kind
+from ingest.cells.number_format import number_format
 from ingest.output.grid import read_grid
 
 if TYPE_CHECKING:
@@ -262,7 +262,7 @@ def test_a_repeated_value_of_a_unique_field_is_told_of_in_each_row(
     ],
 )
 def test_what_a_format_shows(code: str, kind: Kind) -> None:
-    assert format_kind(code) == kind
+    assert number_format(code).kind == kind
 
 
 SHOWN = [

@@ -9,7 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ingest.cells.cells import Kind, SheetCells, assemble, column_letters
+from ingest.cells.assembly import assemble
+from ingest.cells.cells import SheetCells, column_letters
+from ingest.cells.number_format import number_format
+from ingest.cells.styles import CellStyles
 from ingest.errors import FileRejectedError
 from ingest.formats.xlsx.cell_values import SheetContext
 from ingest.formats.xlsx.chunk import parsed_block, read_chunk
@@ -25,14 +28,14 @@ if TYPE_CHECKING:
 CONTEXT = SheetContext(
     name="sheet1.xml",
     strings=pa.array([f"text {number}" for number in range(50)], pa.large_string()),
-    style_kinds=np.array([Kind.NUMBER, Kind.DATE, Kind.DATETIME], np.uint8),
+    styles=CellStyles([number_format(code) for code in ("General", "yyyy-mm-dd", "yyyy-mm-dd h:mm", "00000")]),
     date1904=False,
     max_cells=10**8,
 )
 
 
 def _number(place: str, chance: random.Random) -> str:
-    style = chance.choice(["", ' s="1"', ' s="2"', ' s="7"'])
+    style = chance.choice(["", ' s="1"', ' s="2"', ' s="3"', ' s="7"'])
     return f'<c r="{place}"{style}><v>{chance.choice([chance.randint(0, 99999), chance.random(), "1E-5"])}</v></c>'
 
 

@@ -1,0 +1,87 @@
+"""Numbers in texts, as a field says that they are written, to digits with a point; knows no types and no cells."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..cells.characters import plain_characters
+
+if TYPE_CHECKING:
+    from ..spec.field import Field
+
+_EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""Of its own: whatever a transform has set for its thread changes no value."""
+_CURRENCY: Final = (
+    r"^([+\x{2212}-]?)\s*(?:\p{Sc}|RMB|CNY|USD|EUR|GBP|JPY|HKD|TWD|SGD)\s*|\s*(?:\p{Sc}|元|RMB|CNY|USD|EUR)$"
+)
+_MINUS_SIGN: Final = "\u2212"
+"""Taken for `-` where it is typed, and put in front of what another form says is negative while that is found out."""
+_TRAILING: Final = r"^([^-+()\x{2212}]*[^-+()\s\x{2212}])\s*-$"
+_PARENTHESES: Final = r"^\(\s*([^-+()\x{2212}]*[^-+()\s\x{2212}])\s*\)$"
+_PERCENT: Final = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*%$"
+_NO_NUMBER: Final = "?"
+_APOSTROPHE: Final = "\u2019"
+
+
+def plain_notation(texts: pa.LargeStringArray, field: Field) -> pa.LargeStringArray:
+    """Rewrite numbers as people type them into ASCII digits with a point; what is no number stays none.
+
+    Digits are ASCII or full-width ones. A sign before the digits is `+`, `-` or the minus sign U+2212; one behind
+    them, or parentheses around them, mean a negative number only where the field's `negative` says so.
+    """
+    texts = _with_sign_in_front(pc.replace_substring(plain_characters(texts), _MINUS_SIGN, "-"), field)
+    if field.currency:
+        texts = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _CURRENCY, r"\1"))
+        texts = _with_sign_in_front(texts, field)
+    texts = pc.replace_substring(texts, _MINUS_SIGN, "-")
+    group, point = (_plain(character) for character in (field.group_char or "", field.decimal_char))
+    if group:
+        texts = _without_groups(texts, group, point)
+    if point != ".":
+        # A point in such a text is no decimal one: put something there that no number has.
+        texts = pc.replace_substring(texts, ".", _NO_NUMBER)
+        texts = pc.replace_substring(texts, point, ".")
+    return _without_percent(texts) if field.percent else texts
+
+
+def _plain(character: str) -> str:
+    """Return a character of the dataset in the form in which texts are compared with it."""
+    plain = unicodedata.normalize("NFKC", character)
+    return "'" if plain == _APOSTROPHE else plain
+
+
+def _with_sign_in_front(texts: pa.LargeStringArray, field: Field) -> pa.LargeStringArray:
+    if "minus" not in field.negative:
+        texts = pc.replace_substring_regex(texts, "^-", _NO_NUMBER)
+    if "trailing" in field.negative:
+        texts = pc.replace_substring_regex(texts, _TRAILING, rf"{_MINUS_SIGN}\1")
+    if "parentheses" in field.negative:
+        texts = pc.replace_substring_regex(texts, _PARENTHESES, rf"{_MINUS_SIGN}\1")
+    return texts
+
+
+def _without_groups(texts: pa.LargeStringArray, group: str, point: str) -> pa.LargeStringArray:
+    """Take out group characters, but only where every group has three digits."""
+    if group == "'":
+        texts = pc.replace_substring(texts, _APOSTROPHE, group)
+    form = rf"^[+-]?[0-9]{{1,3}}(?:{re.escape(group)}[0-9]{{3}})+(?:{re.escape(point)}[0-9]*)?\s*%?$"
+    grouped = pc.match_substring_regex(texts, form)
+    return pc.if_else(grouped, pc.replace_substring(texts, group, ""), texts)
+
+
+def _without_percent(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    percent = pc.match_substring_regex(texts, _PERCENT)
+    if not pc.any(percent).as_py():
+        return texts
+    fractions = [_hundredth(text) for text in texts.filter(percent).to_pylist()]
+    return pc.replace_with_mask(texts, percent, pa.array(fractions, pa.large_string()))
+
+
+def _hundredth(text: str) -> str:
+    return f"{_EXACT.scaleb(Decimal(text.rstrip('% ')), -2):f}"

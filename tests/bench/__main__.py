@@ -288,8 +288,8 @@ def draw(report: dict[str, Any]) -> None:
     chart.tight_layout()
     # Nothing in the files but the picture: they are the same for the same figures.
     nothing = {"png": ("Software",), "svg": ("Creator", "Date", "Format", "Type")}
-    for form, names in nothing.items():
-        chart.savefig(ROOT / "docs" / f"bench.{form}", dpi=150, metadata=dict.fromkeys(names))
+    for form, fields in nothing.items():
+        chart.savefig(ROOT / "docs" / f"bench.{form}", dpi=150, metadata=dict.fromkeys(fields))
 
 
 if __name__ == "__main__":

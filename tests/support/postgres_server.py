@@ -65,7 +65,6 @@ class Postgres:
         )
 
     def _run(self, program: str, *arguments: str) -> None:
-        identity = {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid}
         done = subprocess.run(
             [str(self._binaries / program), *arguments],
             # pg_ctl's server inherits what it is given: a pipe would never end.
@@ -75,7 +74,8 @@ class Postgres:
             cwd=self._folder,
             timeout=120,
             check=False,
-            **identity,
+            user=self._user and self._user.pw_uid,
+            group=self._user and self._user.pw_gid,
         )
         if done.returncode:
             log = self._folder / "server.log"

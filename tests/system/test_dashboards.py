@@ -123,7 +123,7 @@ def resolved(server: Prometheus) -> dict[str, list[str]]:
     for path in FILES:
         for variable in load(path)["templating"]["list"]:
             if variable["type"] == "query":
-                metric, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()
+                ((metric, label),) = re.findall(r"\Alabel_values\((.+), (\w+)\)\Z", variable["query"]["query"])
                 values[label] = server.ask(f"label/{label}/values", **{"match[]": filled(metric)})
     return values
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import psutil
@@ -407,7 +407,7 @@ def test_nothing_stands_in_anybodys_way(
     """Everything that axe can find against WCAG 2.1 AA, contrast included."""
     emulate(page.browser, size=size, dark=dark)
     axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    problems = []
+    problems: list[tuple[str, Any]] = []
 
     def examine(view: str) -> None:
         page.script(axe)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from postgres_server import Postgres
 
+pytestmark = pytest.mark.xdist_group("dashboards")  # one daemon at work for all of them
+
 WINDOW_SECONDS: Final = 60.0
 STEP_SECONDS: Final = 5.0
 INTERVALS: Final = {"rate_interval": "15s", "interval": "10s", "range": "60s"}

@@ -21,6 +21,8 @@ from daemon.cli.assets import SHIPPED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.xdist_group("wheel")  # built and installed once
+
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = """
 dataset: orders

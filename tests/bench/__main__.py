@@ -176,7 +176,7 @@ def main() -> None:
     if binaries is None:
         sys.exit("bench: PostgreSQL is missing; install the system package postgresql")
     CACHE.mkdir(parents=True, exist_ok=True)
-    with running_postgres(binaries) as postgres, tempfile.TemporaryDirectory() as folder:
+    with running_postgres(binaries, durable=True) as postgres, tempfile.TemporaryDirectory() as folder:
         postgres.execute("CREATE DATABASE bench")
         daemon = Daemon(Path(folder), postgres.url("bench"))
         try:

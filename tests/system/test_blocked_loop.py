@@ -22,7 +22,7 @@ def block(*_):
 
 signal.signal(signal.SIGUSR1, block)  # runs in the main thread, as a callback that does not come back
 
-from daemon.cli import main
+from daemon.cli.main import main
 
 sys.exit(main())
 """

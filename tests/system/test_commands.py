@@ -333,7 +333,7 @@ def test_every_command_that_tells_something_tells_it_to_machines(
 
 def test_help_imports_nothing_heavy(sqlite_headgate: Headgate) -> None:
     source = (
-        "import sys\nsys.argv = ['headgate', '--help']\nfrom daemon.cli import main\n"
+        "import sys\nsys.argv = ['headgate', '--help']\nfrom daemon.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'aiohttp', 'sqlalchemy', 'pandas', 'pyarrow', 'openpyxl', 'rich.progress', 'prometheus_client'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"

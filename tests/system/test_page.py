@@ -17,6 +17,7 @@ import psutil
 import pytest
 import xlsxwriter
 from browser import DESK, PHONE, emulate, find_programs, running_browser
+from postgres_server import psql_program
 from selenium.webdriver.common.keys import Keys
 
 from ..conftest import require_service
@@ -242,7 +243,7 @@ def test_a_workbook_is_dropped(page: PageDriver, gate: Headgate) -> None:
 @contextmanager
 def locked(table: str, url: str) -> Iterator[None]:
     """Hold a table of PostgreSQL, so that nothing is loaded into it."""
-    command = ["psql", url.replace("+asyncpg", ""), "-Xq"]
+    command = [psql_program(), url.replace("+asyncpg", ""), "-Xq"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
         assert psql.stdin is not None
         assert psql.stdout is not None

@@ -1,8 +1,7 @@
 """`make coverage`: which lines no test reaches, in whichever process; owns how all these processes are measured.
 
 A line in the environment's site folder starts the measurement in each of its interpreters for as long as this runs:
-workers get a chosen environment, and variables would not reach them. They end by `os._exit`, which coverage.py is told
-to watch (pyproject.toml); what a process that is killed has run is lost.
+workers get a chosen environment, and variables would not reach them.
 """
 
 from __future__ import annotations
@@ -17,14 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+from coverage_start import DATA, FOLDER, ROOT
+
+HERE: Final = Path(__file__).resolve().parent
 SITE: Final = Path(sysconfig.get_path("purelib"))
-FOLDER: Final = ROOT / ".cache" / "coverage"
 WORST: Final = 10
-SETTINGS: Final = {"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml"), "COVERAGE_FILE": str(FOLDER / "data")}
 START: Final = (
-    f"import os; os.environ.update({SETTINGS}); import coverage; coverage.process_startup(); "
-    f"[os.environ.pop(name) for name in {[*SETTINGS]}]\n"
+    f"import sys; sys.path.append({str(HERE)!r}); import coverage_start; coverage_start.start(); sys.path.pop()\n"
 )
 
 
@@ -41,7 +39,7 @@ def measured_everywhere() -> Iterator[None]:
 
 def coverage(*arguments: str) -> None:
     """Run coverage.py; fail where it fails."""
-    command = [sys.executable, "-m", "coverage", *arguments, f"--data-file={FOLDER / 'data'}"]
+    command = [sys.executable, "-m", "coverage", *arguments, f"--data-file={DATA}"]
     subprocess.run(command, check=True, cwd=ROOT)
 
 

@@ -5,8 +5,11 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+# The tests of a file share its servers, so they stay in one process; the files that take longest begin first.
+IN_PARALLEL := -n $(or $(PROCESSES),2) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo stack test faults soak check bench docs screenshots format clean services gotools dashboards manifests
+.PHONY: help demo stack test quick faults coverage soak check check-static check-rest cases bench docs screenshots \
+	format clean services gotools dashboards manifests mutate-rules
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -38,11 +41,70 @@ demo: .venv/.runtime ## load the example workbooks on SQLite and watch (ONCE=1: 
 stack: .venv/.runtime services ## the demo, watched by Prometheus and Alertmanager (ONCE=1: check them and end)
 	@$(BIN)/python examples/stack.py $(if $(ONCE),--once)
 
-test: .venv/.dev services gotools ## set up and run every test
-	$(BIN)/python -m pytest
+# Every test once, in two processes; those that need the machine for themselves afterwards, one by one.
+test: .venv/.dev services gotools ## set up and run every test (EXCEPT=tests/contract leaves a folder out)
+	$(BIN)/python -m pytest -m "not alone" $(IN_PARALLEL) $(EXCEPT:%=--ignore=%)
+	$(BIN)/python -m pytest -m alone $(EXCEPT:%=--ignore=%)
+
+quick: .venv/.dev ## run the tests that need no service and no patience: on every save
+	$(BIN)/python -m pytest -m "not slow and not alone" $(IN_PARALLEL)
+
+coverage: .venv/.dev services gotools ## run every test and say which lines none of them reaches
+	$(BIN)/python tests/support/coverage_report.py
 
 soak: .venv/.bench services ## run mixed tasks for a while and draw memory, descriptors and threads (MINUTES=10)
-	$(BIN)/python tests/bench/soak.py $(if $(MINUTES),--minutes $(MINUTES))
+	PYTHONPATH=tests/support:tests/support/tasks $(BIN)/python tests/bench/soak.py $(if $(MINUTES),--minutes $(MINUTES))
+
+faults: .venv/.dev services ## inject every fault of the matrix into real processes
+	$(BIN)/python -m pytest -m fault
+
+check: check-static check-rest ## format, lint, types, rules, contracts
+
+check-static: .venv/.dev ## what is told without running anything: format, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+check-rest: .venv/.dev services gotools
+	deploy/check-monitoring.sh
+	$(BIN)/python alerts/mutate.py
+	$(BIN)/python -m pytest tests/contract $(IN_PARALLEL)
+
+mutate-rules: .venv/.dev services ## bend every rule and see that a test notices
+	$(BIN)/python alerts/mutate.py
+
+cases: .venv/.dev services ## load the small files of ../shared/cases, where that folder is
+	@deploy/run-cases.sh
+
+bench: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@ .venv/.runtime
+
+services: ## install what the tests need from the system's packages, where that is possible
+	@deploy/install-services.sh
+
+gotools: ## build the checkers that are written in Go, where Go is present
+	@deploy/install-go-tools.sh
+
+demo: .venv/.runtime ## load the example workbooks on SQLite and watch (ONCE=1: check them and end)
+	@$(BIN)/python examples/demo.py $(if $(ONCE),--once)
+
+stack: .venv/.runtime services ## the demo, watched by Prometheus and Alertmanager (ONCE=1: check them and end)
+	@$(BIN)/python examples/stack.py $(if $(ONCE),--once)
+
+# Every test once, in two processes; those that need the machine for themselves afterwards, one by one.
+test: .venv/.dev services gotools ## set up and run every test (EXCEPT=tests/contract leaves a folder out)
+	$(BIN)/python -m pytest -m "not alone" $(IN_PARALLEL) $(EXCEPT:%=--ignore=%)
+	$(BIN)/python -m pytest -m alone $(EXCEPT:%=--ignore=%)
+
+quick: .venv/.dev ## run the tests that need no service and no patience: on every save
+	$(BIN)/python -m pytest -m "not slow and not alone" $(IN_PARALLEL)
+
+coverage: .venv/.dev services gotools ## run every test and say which lines none of them reaches
+	$(BIN)/python tests/support/coverage_report.py
+
+soak: .venv/.bench services ## run mixed tasks for a while and draw memory, descriptors and threads (MINUTES=10)
+	PYTHONPATH=tests/support:tests/support/tasks $(BIN)/python tests/bench/soak.py $(if $(MINUTES),--minutes $(MINUTES))
 
 faults: .venv/.dev services ## inject every fault of the matrix into real processes
 	$(BIN)/python -m pytest -m fault
@@ -70,6 +132,7 @@ dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
 docs: .venv/.dev ## make the pages that are generated
 	$(BIN)/python -m daemon.config.page > docs/configuration.md
 	$(BIN)/python -m daemon.metrics.page > docs/metrics.md
+	$(BIN)/python tests/support/architecture.py > docs/architecture.svg
 
 manifests: .venv/.dev ## build deploy/kubernetes/prometheusrule.yaml from alerts/rules
 	$(BIN)/python deploy/kubernetes/build_rule.py

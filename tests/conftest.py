@@ -1,4 +1,7 @@
-"""What every test may use: real services on loopback, the installed command, and an honest list of what was skipped."""
+"""What every test may use: real services on loopback, the installed command, and an honest list of what was skipped.
+
+It also owns which tests are slow and which stay together when several processes share the work.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -16,25 +20,53 @@ from certificates import openssl
 from postgres_server import Postgres, postgres_binaries, running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
+SYSTEM = ROOT / "tests" / "system"
 CORPUS = ROOT.parent / "shared" / "corpus"
 REQUIRED = os.environ.get("HEADGATE_REQUIRE_SERVICES") == "1"
 
-_missing: dict[str, str] = {}
+SERVICES = {
+    *("postgres", "own_postgres", "prometheus_binary", "alertmanager_binary", "promtool", "amtool", "systemd_analyze"),
+    *("compose_spec", "namespaces", "headgate_binary", "corpus"),
+}
+"""Fixtures that start servers, daemons or other people's programs: a test that has one of them is a slow one."""
+MISSING = " is missing: "
 
 
 def require_service(name: str, remedy: str) -> None:
     """Skip the test because a service is missing; with HEADGATE_REQUIRE_SERVICES=1 that is a failure."""
-    _missing[name] = remedy
     if REQUIRED:
         pytest.fail(f"{name} is missing and HEADGATE_REQUIRE_SERVICES=1: {remedy}")
-    pytest.skip(f"{name} is missing: {remedy}")
+    pytest.skip(f"{name}{MISSING}{remedy}")
+
+
+# -- what is run, and where ------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses by these marks, and before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    seconds: dict[str, float] = defaultdict(float)
+    for item in items:
+        if SERVICES & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.slow)
+        if item.get_closest_marker("xdist_group") is None:
+            # The small tests of a file go together, those of whole daemons one by one.
+            item.add_marker(pytest.mark.xdist_group(item.nodeid if SYSTEM in item.path.parents else item.location[0]))
+        deadline = item.get_closest_marker("timeout")
+        seconds[item.location[0]] = max(seconds[item.location[0]], deadline.args[0] if deadline else 0)
+    # What may take longest begins first, so that no process is left alone with it at the end.
+    items.sort(key=lambda item: -seconds[item.location[0]])
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if _missing:
-        terminalreporter.section("services that were missing")
-        for name, remedy in sorted(_missing.items()):
-            terminalreporter.write_line(f"{name}: {remedy}")
+    left_out: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("skipped", ()):
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if MISSING in reason:
+            left_out[reason.removeprefix("Skipped: ")] += 1
+    if left_out:
+        terminalreporter.section("left out, for want of what is missing here")
+        for reason, tests in sorted(left_out.items()):
+            terminalreporter.write_line(f"{tests} tests: {reason}")
 
 
 # -- programs --------------------------------------------------------------------------------------------
@@ -100,9 +132,9 @@ def namespaces() -> list[str]:
 
 @pytest.fixture(scope="session")
 def corpus() -> Path:
-    """The folder of real workbooks, which is kept beside the repository and not in it."""
+    """The real workbooks, which are kept beside the repository and not in it; `.ci/run` says where they must be."""
     if not CORPUS.is_dir():
-        require_service("corpus", f"put the workbooks into {CORPUS}")
+        pytest.skip(f"the corpus of real workbooks{MISSING}put it into {CORPUS}")
     return CORPUS
 
 

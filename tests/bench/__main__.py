@@ -176,7 +176,7 @@ def main() -> None:
     if binaries is None:
         sys.exit("bench: PostgreSQL is missing; install the system package postgresql")
     CACHE.mkdir(parents=True, exist_ok=True)
-    with running_postgres(binaries) as postgres, tempfile.TemporaryDirectory() as folder:
+    with running_postgres(binaries, durable=True) as postgres, tempfile.TemporaryDirectory() as folder:
         postgres.execute("CREATE DATABASE bench")
         daemon = Daemon(Path(folder), postgres.url("bench"))
         try:
@@ -288,8 +288,8 @@ def draw(report: dict[str, Any]) -> None:
     chart.tight_layout()
     # Nothing in the files but the picture: they are the same for the same figures.
     nothing = {"png": ("Software",), "svg": ("Creator", "Date", "Format", "Type")}
-    for form, names in nothing.items():
-        chart.savefig(ROOT / "docs" / f"bench.{form}", dpi=150, metadata=dict.fromkeys(names))
+    for form, fields in nothing.items():
+        chart.savefig(ROOT / "docs" / f"bench.{form}", dpi=150, metadata=dict.fromkeys(fields))
 
 
 if __name__ == "__main__":

@@ -393,7 +393,7 @@ def main() -> None:
     binaries = postgres_binaries()
     if binaries is None:
         sys.exit("bench: PostgreSQL is missing; install the system package postgresql")
-    with running_postgres(binaries) as postgres:
+    with running_postgres(binaries, durable=True) as postgres:
         report = measure(postgres, console, rows=given.rows, fast=given.fast)
     show(report, console)
     CACHE.mkdir(parents=True, exist_ok=True)

@@ -185,7 +185,7 @@ def main() -> None:
     console, binaries = Console(), postgres_binaries()
     if binaries is None:
         sys.exit("bench: PostgreSQL is missing; install the system package postgresql")
-    with running_postgres(binaries) as postgres, tempfile.TemporaryDirectory() as name:
+    with running_postgres(binaries, durable=True) as postgres, tempfile.TemporaryDirectory() as name:
         postgres.execute("CREATE DATABASE ledger")
         folder, url = Path(name), postgres.url("ledger")
         with running(folder / "first", url):

@@ -23,18 +23,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import application_tasks
+import executor_fixtures
+import executor_tasks as tasks
 import psutil
 import uvloop
 
+from daemon.errors import ExecutorError, TaskTimeoutError, WorkerCrashedError
+
 ROOT = Path(__file__).resolve().parents[2]
-FOLDER = ROOT / "tests" / "daemon" / "executors"
-sys.path.insert(0, str(FOLDER))
-
-import application_tasks  # noqa: E402 - found in the folder above
-import conftest  # noqa: E402
-import executor_tasks as tasks  # noqa: E402
-
-from daemon.errors import ExecutorError, TaskTimeoutError, WorkerCrashedError  # noqa: E402
 
 if TYPE_CHECKING:
     from daemon.executors.executors import Executors
@@ -188,7 +185,7 @@ def draw(moments: Sequence[Moment]) -> None:
 
 async def soak(seconds: float) -> Soak:
     """Run both pools under mixed tasks for so long."""
-    executors = conftest.build(
+    executors = executor_fixtures.build(
         cpu_workers=2, recycle_tasks=100, idle_seconds=2.0, preload=("ingest.preload:preload",), environ=os.environ
     )
     async with executors:

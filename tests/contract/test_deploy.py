@@ -9,7 +9,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import kubernetes_validate
 import pytest
@@ -18,6 +18,9 @@ from cloudcoil.models.prometheus_operator import v1 as operator
 from dashboards import ROOT, RULE_FILES
 
 from daemon.config.settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 DEPLOY = ROOT / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
@@ -235,7 +238,7 @@ def test_manifests_are_right_by_the_published_schemas(document: dict[str, Any], 
 @pytest.mark.parametrize("document", CUSTOM, ids=name_of)
 def test_custom_resources_are_right_by_the_operators_schemas(document: dict[str, Any]) -> None:
     """What comes back from the model is what went in: it knows every key."""
-    model = {"ServiceMonitor": operator.ServiceMonitor, "PrometheusRule": operator.PrometheusRule}[document["kind"]]
+    model: type[BaseModel] = getattr(operator, document["kind"])
     known = model.model_validate(document).model_dump(by_alias=True, exclude_unset=True)
     assert known == document
 

@@ -18,12 +18,30 @@ KNOWN_HOSTS = {
     # For documentation only (RFC 2606).
     "example.com",
 }
+IGNORED = {
+    *(".venv/", ".cache", "__pycache__/", "*.egg-info/", "build/", "dist/", "var/", "deploy/secrets/"),
+    *(".mypy_cache/", ".pytest_cache/", ".ruff_cache/", ".hypothesis/", ".coverage"),
+}
+ROOT_HOLDS = {
+    *("alerts", "daemon", "deploy", "docs", "examples", "grafana", "ingest", "tests"),
+    *("pyproject.toml", "prometheus.yml", "Makefile", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+    *("LICENSE", ".ci", ".editorconfig", ".github", ".gitignore", ".pre-commit-config.yaml"),
+}
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
 
 
 def tracked() -> list[Path]:
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_the_root_holds_only_what_is_listed() -> None:
+    """What git ignores is not looked at, so .gitignore names no more than what the tools of the Makefile leave."""
+    ask = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-per-directory=.gitignore"]
+    listed = subprocess.run(ask, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {name.partition("/")[0] for name in listed.split("\0") if name and (ROOT / name).exists()} == ROOT_HOLDS
+    ignored = (ROOT / ".gitignore").read_text().split()
+    assert set(ignored) <= IGNORED
 
 
 def test_no_file_names_a_host_that_nobody_expects() -> None:

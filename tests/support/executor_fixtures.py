@@ -36,8 +36,9 @@ SETTINGS: dict[str, Any] = {
 
 def build(**changes: Any) -> Executors:
     """Make executors with some settings changed; of the others, workers preload as little as they can."""
-    parts = {name: changes.pop(name) for name in ("preload", "environ") if name in changes}
-    return Executors(ExecutorLimits(**(SETTINGS | changes)), **({"preload": ("json",)} | parts))
+    parts: dict[str, Any] = {"preload": ("json",)}
+    parts |= {name: changes.pop(name) for name in ("preload", "environ") if name in changes}
+    return Executors(ExecutorLimits(**(SETTINGS | changes)), **parts)
 
 
 @pytest.fixture(autouse=True)

@@ -12,14 +12,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 
 class Postgres:
     """A PostgreSQL server of our own: a free loopback port, a temporary folder, gone at the end."""
 
-    def __init__(self, binaries: Path, folder: Path, port: int) -> None:
-        self._binaries, self._folder, self.port = binaries, folder, port
+    def __init__(self, binaries: Path, folder: Path, port: int, *, durable: bool) -> None:
+        self._binaries, self._folder, self.port, self._durable = binaries, folder, port, durable
         self._data = folder / "data"
         # initdb and postgres refuse to run as root; Debian's package brings the user.
         self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
@@ -27,10 +28,12 @@ class Postgres:
     def create(self) -> None:
         if self._user is not None:
             os.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
-        self._run("initdb", "-D", str(self._data), "-U", "headgate", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8")
+        self._run("initdb", "-D", str(self._data), "-U", "headgate", "--auth=trust", "-EUTF8", "--locale=C.UTF-8", "-N")
 
     def start(self) -> None:
         options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self._folder} -c max_connections=200"
+        if not self._durable:
+            options += " -c fsync=off -c full_page_writes=off"
         log = str(self._folder / "server.log")
         self._run("pg_ctl", "-D", str(self._data), "-l", log, "-w", "-t", "60", "-o", options, "start")
 
@@ -64,14 +67,25 @@ class Postgres:
 
     def execute(self, statement: str) -> None:
         subprocess.run(
-            ["psql", "-XqAt", "-h", "127.0.0.1", "-p", str(self.port), "-U", "headgate", "postgres", "-c", statement],
+            [
+                psql_program(),
+                "-XqAt",
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(self.port),
+                "-U",
+                "headgate",
+                "postgres",
+                "-c",
+                statement,
+            ],
             check=True,
             capture_output=True,
             timeout=60,
         )
 
     def _run(self, program: str, *arguments: str) -> None:
-        identity = {} if self._user is None else {"user": self._user.pw_uid, "group": self._user.pw_gid}
         done = subprocess.run(
             [str(self._binaries / program), *arguments],
             # pg_ctl's server inherits what it is given: a pipe would never end.
@@ -81,7 +95,8 @@ class Postgres:
             cwd=self._folder,
             timeout=120,
             check=False,
-            **identity,
+            user=self._user and self._user.pw_uid,
+            group=self._user and self._user.pw_gid,
         )
         if done.returncode:
             log = self._folder / "server.log"
@@ -98,15 +113,22 @@ def postgres_binaries() -> Path | None:
     return Path(found).resolve().parent if found else None
 
 
+@cache
+def psql_program() -> str:
+    """Return the client itself: what Debian has on PATH is a script that looks for it, and takes four times as long."""
+    binaries = postgres_binaries()
+    return str((binaries and shutil.which("psql", path=binaries)) or "psql")
+
+
 @contextmanager
-def running_postgres(binaries: Path) -> Iterator[Postgres]:
-    """Yield a running server."""
+def running_postgres(binaries: Path, *, durable: bool = False) -> Iterator[Postgres]:
+    """Yield a running server; one that is not `durable` survives the death of its processes, but not of the machine."""
     # Not pytest's folder: that one is closed to other users, and the server runs as one.
     folder = Path(tempfile.mkdtemp(prefix="headgate-postgres-"))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    server = Postgres(binaries, folder, port)
+    server = Postgres(binaries, folder, port, durable=durable)
     try:
         server.create()
         server.start()

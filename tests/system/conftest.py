@@ -17,6 +17,7 @@ import psutil
 import pytest
 import xlsxwriter
 import yaml
+from postgres_server import psql_program
 
 ORDERS_SPEC = """
 dataset: orders
@@ -196,7 +197,11 @@ class Headgate:
                 connection.close()
         url = self.database_url.replace("+asyncpg", "")
         done = subprocess.run(
-            ["psql", url, "-XAtF", "\t", "-c", statement], capture_output=True, text=True, check=True, timeout=60
+            [psql_program(), url, "-XAtF", "\t", "-c", statement],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
         )
         return [tuple(line.split("\t")) for line in done.stdout.splitlines()]
 

@@ -29,7 +29,7 @@ class PageDriver:
 
     # -- looking -------------------------------------------------------------------------------------
 
-    def until(self, what: str, condition: Callable[[], T]) -> T:
+    def until(self, what: str, condition: Callable[[], T | None]) -> T:
         """Return the first true value of a condition; elements that were renewed meanwhile are looked for again."""
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
@@ -45,13 +45,16 @@ class PageDriver:
         return [element for element in self.browser.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()]
 
     def one(self, selector: str) -> WebElement:
-        return self.until(f"{selector} is shown", lambda: (self.all(selector) or [None])[0])  # type: ignore[return-value]
+        def shown() -> WebElement | None:
+            return next(iter(self.all(selector)), None)
+
+        return self.until(f"{selector} is shown", shown)
 
     def link(self, words: str, within: str = "main") -> WebElement:
-        return self.until(
-            f"a link or button «{words}» in {within}",
-            lambda: next((one for one in self.all(f"{within} a, {within} button") if words in one.text), None),
-        )  # type: ignore[return-value]
+        def shown() -> WebElement | None:
+            return next((one for one in self.all(f"{within} a, {within} button") if words in one.text), None)
+
+        return self.until(f"a link or button «{words}» in {within}", shown)
 
     def text(self, selector: str = "body") -> str:
         return str(self.browser.find_element(By.CSS_SELECTOR, selector).text)
@@ -89,7 +92,7 @@ class PageDriver:
         return self.until(
             f"{name} is {state}",
             lambda: next((card for card in self.all(f'.upload[data-state="{state}"]') if name in card.text), None),
-        )  # type: ignore[return-value]
+        )
 
     def downloaded(self, name: str) -> Path:
         path = self.folder / "downloads" / name

@@ -42,7 +42,7 @@ import signal, sys, time
 
 signal.signal(signal.SIGUSR1, lambda *_: time.sleep({BLOCKED_SECONDS}))
 
-from daemon.cli import main
+from daemon.cli.main import main
 
 sys.exit(main())
 """

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import pytest
 from api_caller import Api
 
 if TYPE_CHECKING:
-    from conftest import Headgate
+    from .conftest import Headgate
 
 TOKENS = """
 # name role token
@@ -185,9 +186,13 @@ def test_events_come_in_order_and_can_be_resumed(
 ) -> None:
     shop = as_("shop")
     with streaming(as_("eyes")) as all_of_it, streaming(as_("till")) as nothing:
+
+        def told_whole(job: int) -> bool:
+            return all_of_it.of(job) == ["queued", "running", "loaded"]
+
         jobs = [shop.submit(content(tmp_path, orders, number)).json["id"] for number in range(5)]
         for job in jobs:
-            until(lambda job=job: all_of_it.of(job) == ["queued", "running", "loaded"])
+            until(partial(told_whole, job))
         numbers = [number for number, _ in all_of_it.events]
         assert numbers == sorted(numbers)
         assert nothing.events == []

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conftest import Headgate
+    from .conftest import Headgate
 
 BLOCKED_SECONDS = 10
 STALL_SECONDS = 4
@@ -22,7 +22,7 @@ def block(*_):
 
 signal.signal(signal.SIGUSR1, block)  # runs in the main thread, as a callback that does not come back
 
-from daemon.cli import main
+from daemon.cli.main import main
 
 sys.exit(main())
 """

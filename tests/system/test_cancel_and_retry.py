@@ -12,7 +12,7 @@ import pytest
 from api_caller import Api
 
 if TYPE_CHECKING:
-    from conftest import Headgate
+    from .conftest import Headgate
 
 GATE = """
 import os, pathlib, signal, time

@@ -77,7 +77,7 @@ def test_a_refused_file_holds_up_no_other(gate: Headgate, orders: Callable[..., 
 
 def test_waiting_survives_a_restart_of_the_daemon(gate: Headgate, orders: Callable[..., Path]) -> None:
     book = orders(gate.folder / "orders.xlsx", 60_000)
-    command = [gate.binary, "submit", book, "--wait", "--json"]
+    command: list[str | Path] = [gate.binary, "submit", book, "--wait", "--json"]
     with subprocess.Popen(command, cwd=gate.folder, env=gate.environ(), stdout=subprocess.PIPE, text=True) as waiting:
         gate.until(lambda: len(gate.jobs()) == 1, "the file is handed in")
         gate.processes[-1].kill()
@@ -94,7 +94,7 @@ def test_what_was_taken_is_told_when_the_daemon_goes_away(gate: Headgate, orders
     first = orders(gate.folder / "orders-1.xlsx", 5)
     pipe = gate.folder / "orders-2.xlsx"
     os.mkfifo(pipe)
-    command = [gate.binary, "submit", first, pipe, "--json"]
+    command: list[str | Path] = [gate.binary, "submit", first, pipe, "--json"]
     with (
         subprocess.Popen(
             command, cwd=gate.folder, env=gate.environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -130,7 +130,7 @@ def test_watching_in_a_terminal(gate: Headgate, orders: Callable[..., Path]) -> 
 
 
 def test_watching_into_a_pipe(gate: Headgate, orders: Callable[..., Path]) -> None:
-    command = [gate.binary, "jobs", "--watch", "--json", "--dataset", "orders"]
+    command: list[str | Path] = [gate.binary, "jobs", "--watch", "--json", "--dataset", "orders"]
     with subprocess.Popen(command, cwd=gate.folder, env=gate.environ(), stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
         time.sleep(2)
@@ -333,7 +333,7 @@ def test_every_command_that_tells_something_tells_it_to_machines(
 
 def test_help_imports_nothing_heavy(sqlite_headgate: Headgate) -> None:
     source = (
-        "import sys\nsys.argv = ['headgate', '--help']\nfrom daemon.cli import main\n"
+        "import sys\nsys.argv = ['headgate', '--help']\nfrom daemon.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'aiohttp', 'sqlalchemy', 'pandas', 'pyarrow', 'openpyxl', 'rich.progress', 'prometheus_client'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from postgres_server import Postgres
 
+pytestmark = pytest.mark.xdist_group("dashboards")  # one daemon at work for all of them
+
 WINDOW_SECONDS: Final = 60.0
 STEP_SECONDS: Final = 5.0
 INTERVALS: Final = {"rate_interval": "15s", "interval": "10s", "range": "60s"}
@@ -123,7 +125,7 @@ def resolved(server: Prometheus) -> dict[str, list[str]]:
     for path in FILES:
         for variable in load(path)["templating"]["list"]:
             if variable["type"] == "query":
-                metric, label = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"]).groups()
+                ((metric, label),) = re.findall(r"\Alabel_values\((.+), (\w+)\)\Z", variable["query"]["query"])
                 values[label] = server.ask(f"label/{label}/values", **{"match[]": filled(metric)})
     return values
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Headgate
+    from .conftest import Headgate
 
 BUSY = 'headgate_executor_workers{pool="cpu",state="busy"} 1.0'
 

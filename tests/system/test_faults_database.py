@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from postgres_server import psql_program
 from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ ROWS = 300
 def _locked(url: str, table: str) -> Iterator[None]:
     """Hold a table as a migration by hand would, until left."""
     psql = subprocess.Popen(
-        ["psql", url.replace("+asyncpg", ""), "-XqAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [psql_program(), url.replace("+asyncpg", ""), "-XqAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert psql.stdin is not None
     assert psql.stdout is not None

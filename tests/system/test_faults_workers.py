@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -137,7 +138,7 @@ def test_an_idle_worker_that_dies_is_replaced_silently(
     process = headgate.start_ready()
     for number in range(5):
         orders(headgate.inbox / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
-        headgate.until(lambda number=number: headgate.all_finished(number + 1), "the job has ended", process=process)
+        headgate.until(partial(headgate.all_finished, number + 1), "the job has ended", process=process)
         for worker in _workers(process):
             os.kill(worker, signal.SIGKILL)
         headgate.until(lambda: not _workers(process), "the worker has gone", process=process)

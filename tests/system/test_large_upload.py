@@ -14,7 +14,7 @@ import pytest
 from api_caller import Api
 
 if TYPE_CHECKING:
-    from conftest import Headgate
+    from .conftest import Headgate
 
 MEGABYTE = 1 << 20
 GIGABYTE = 1 << 30

@@ -19,7 +19,7 @@ from daemon.api.schemas import COMPONENTS
 from daemon.ledger.jobs import Job
 
 if TYPE_CHECKING:
-    from conftest import Headgate
+    from .conftest import Headgate
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 GENERATED = 40
@@ -43,7 +43,7 @@ def test_schemathesis_finds_nothing(sqlite_headgate: Headgate, tmp_path: Path, o
     for config in (["--config-file", tmp_path / "schemathesis.toml"], []):
         done = subprocess.run(
             [
-                *(SCHEMATHESIS, *config, "run", f"{headgate.api_url}/openapi.json", "--seed", "1"),
+                *(str(SCHEMATHESIS), *map(str, config), "run", f"{headgate.api_url}/openapi.json", "--seed", "1"),
                 *("--header", f"Authorization: Bearer {headgate.token}", "--checks", "all"),
                 # A workbook that is refused for what is in it is no defect of the API; wrong tokens are the next
                 # test's affair, for after some of them the answer is 429; the stream has no end.

@@ -10,13 +10,14 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import psutil
 import pytest
 import xlsxwriter
 from browser import DESK, PHONE, emulate, find_programs, running_browser
+from postgres_server import psql_program
 from selenium.webdriver.common.keys import Keys
 
 from ..conftest import require_service
@@ -242,7 +243,7 @@ def test_a_workbook_is_dropped(page: PageDriver, gate: Headgate) -> None:
 @contextmanager
 def locked(table: str, url: str) -> Iterator[None]:
     """Hold a table of PostgreSQL, so that nothing is loaded into it."""
-    command = ["psql", url.replace("+asyncpg", ""), "-Xq"]
+    command = [psql_program(), url.replace("+asyncpg", ""), "-Xq"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as psql:
         assert psql.stdin is not None
         assert psql.stdout is not None
@@ -407,7 +408,7 @@ def test_nothing_stands_in_anybodys_way(
     """Everything that axe can find against WCAG 2.1 AA, contrast included."""
     emulate(page.browser, size=size, dark=dark)
     axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    problems = []
+    problems: list[tuple[str, Any]] = []
 
     def examine(view: str) -> None:
         page.script(axe)

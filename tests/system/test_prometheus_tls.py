@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Headgate
+    from .conftest import Headgate
 
 
 @pytest.mark.usefixtures("require_openssl")

@@ -7,6 +7,7 @@ import signal
 import time
 import urllib.error
 import urllib.request
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -141,15 +142,15 @@ def test_a_hangup_reloads_and_disturbs_no_job(sqlite_headgate: Headgate, orders:
     process = headgate.start_ready()
     orders(headgate.inbox / "orders.xlsx", 40_000)
     headgate.until(lambda: any(job["state"] == "running" for job in headgate.jobs()), "the job runs")
+
+    def resized(workers: int) -> bool:
+        return _metric(headgate, 'headgate_executor_workers_max{pool="cpu"}') == workers
+
     for workers in (2, 1, 3):
         headgate.settings["executors"] = {"cpu_workers": workers}
         headgate.write_config()
         process.send_signal(signal.SIGHUP)
-        headgate.until(
-            lambda workers=workers: _metric(headgate, 'headgate_executor_workers_max{pool="cpu"}') == workers,
-            "the pool has its new size",
-            process=process,
-        )
+        headgate.until(partial(resized, workers), "the pool has its new size", process=process)
     headgate.until(lambda: headgate.all_finished(1), "the job has ended", process=process)
     assert (headgate.jobs()[0]["state"], headgate.jobs()[0]["attempt"]) == ("loaded", 1)
     headgate.config.write_text("executors: [", encoding="utf-8")

@@ -25,7 +25,7 @@ from api_caller import Api
 if TYPE_CHECKING:
     from subprocess import Popen
 
-    from conftest import Headgate
+    from .conftest import Headgate
 
 MEGABYTE = 1 << 20
 REQUESTS = 5_000

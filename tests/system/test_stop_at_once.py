@@ -10,7 +10,7 @@ import pytest
 from api_caller import Api
 
 if TYPE_CHECKING:
-    from conftest import Headgate
+    from .conftest import Headgate
 
 
 @pytest.mark.parametrize("attempt", range(5))

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from conftest import Headgate
     from postgres_server import Postgres
+
+    from .conftest import Headgate
 
 PATHS = ("system/resource-usage", "system/executor-stats", "system/db-pool-stats", "health")
 

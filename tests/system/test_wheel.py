@@ -21,6 +21,8 @@ from daemon.cli.assets import SHIPPED
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.xdist_group("wheel")  # built and installed once
+
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = """
 dataset: orders
@@ -52,8 +54,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bare") / "env"
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", "--quiet"]
-    subprocess.run([*install, wheel], check=True)
+    install = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-deps", "--no-index", "--quiet"]
+    subprocess.run([*install, str(wheel)], check=True)
     purelib = sysconfig.get_path("purelib", vars={"base": str(folder)})
     # A path, not a site folder: the .pth file of the editable installation in there is not followed.
     Path(purelib, "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")

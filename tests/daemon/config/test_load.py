@@ -105,7 +105,7 @@ def test_process_environment_is_read_only_through_its_names(monkeypatch: pytest.
 def test_settings_are_frozen() -> None:
     settings = load_settings(None, {})
     with pytest.raises(ValidationError):
-        settings.api.port = 1  # type: ignore[misc]
+        settings.api.port = 1
 
 
 # -- paths --------------------------------------------------------------------------------------------

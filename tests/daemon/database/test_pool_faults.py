@@ -305,7 +305,7 @@ async def test_a_writer_that_is_cancelled_leaves_no_lock_behind(either: Database
     assert kept
     async with either.read() as connection:
         rows = (await connection.execute(sa.text("SELECT n, count(*) FROM target GROUP BY n"))).all()
-    counts = dict(rows)  # type: ignore[arg-type]
+    counts: dict[int, int] = dict(map(tuple, rows))
     assert counts[2] == 25
     assert counts.get(1, 0) % 3 == 0, "a transaction is loaded whole or not at all"
 

@@ -132,6 +132,7 @@ async def test_the_fork_server_is_replaced_when_it_dies(
 ) -> None:
     running, _ = await _begin(executors, tasks, eventually, tmp_path / "running")
     first = executors.fork_server_pid
+    assert first is not None
     os.kill(first, signal.SIGKILL)
     with pytest.raises(WorkerCrashedError, match="fork server"):
         await running

@@ -157,7 +157,9 @@ async def test_stats_tell_how_long_the_oldest_has_waited(
         before = time.time()
         running = [asyncio.create_task(executors.run_cpu(tasks.sleep, 0.3)) for _ in range(2)]
         await eventually(lambda: executors.stats().cpu.queued)
-        assert before <= executors.stats().cpu.oldest_queued_at <= time.time()
+        oldest = executors.stats().cpu.oldest_queued_at
+        assert oldest is not None
+        assert before <= oldest <= time.time()
         await asyncio.gather(*running)
         stats = executors.stats().cpu
         assert stats.oldest_queued_at is None

@@ -113,6 +113,7 @@ def test_a_killed_daemon_leaves_nothing_behind(task_folder: Path, moment: str) -
         """
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as daemon:
+        assert daemon.stdout is not None
         pids = json.loads(daemon.stdout.readline())
         daemon.send_signal(signal.SIGKILL)
     assert len(pids) == 4

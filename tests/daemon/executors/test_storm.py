@@ -99,7 +99,7 @@ def test_cancellations_and_deadlines_under_load_leave_a_healthy_pool(
     async def storm() -> Any:
         async with make_executors(cpu_workers=2, queue_limit=500) as executors:
 
-            async def one(number: int) -> None:
+            async def one(number: int) -> Any:
                 seconds = chance.choice([0.0, 0.001, 5.0])
                 running = asyncio.create_task(executors.run_cpu(tasks.sleep, seconds, timeout=0.1))
                 if number % 3 == 0:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -158,7 +159,7 @@ def test_the_daemons_process_never_imports_what_workers_preload(task_folder: Pat
 
 async def test_a_function_of_the_script_itself_is_refused(executors: Executors) -> None:
     function = type(executors).run_cpu
-    main_function = type(function)(function.__code__, {}, "main_function")
+    main_function = FunctionType(function.__code__, {}, "main_function")
     main_function.__module__ = "__main__"
     with pytest.raises(TaskNotPicklableError, match="move it from the script"):
         await executors.run_cpu(main_function)

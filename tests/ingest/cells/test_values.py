@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ingest.spec.dataset import Dataset
 
-    from .conftest import Parsed
+    from ..conftest import Parsed
 
     Make = Callable[..., Dataset]
     Write = Callable[..., Path]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ingest.spec.dataset import Dataset
 
-    from .conftest import Parsed
+    from ..conftest import Parsed
 
     Make = Callable[..., Dataset]
     Write = Callable[..., Path]
@@ -122,11 +122,12 @@ def test_a_file_with_fewer_rows_than_expected_is_refused(dataset: Make, workbook
 def three_sheets(tmp_path: Path) -> Path:
     path = tmp_path / "sheets.xlsx"
     with xlsxwriter.Workbook(path) as book:
-        for name, titles, rows in [
+        tables: list[tuple[str, list[str], list[list[Any]]]] = [
             ("Jan", ["no", "count"], [["A1", 1], ["A2", 2]]),
             ("Notes", ["see", "below"], [["x", "y"]]),
             ("Feb", ["count", "no"], [[3, "A3"], ["bad", "A4"], [1, "A1"]]),
-        ]:
+        ]
+        for name, titles, rows in tables:
             sheet = book.add_worksheet(name)
             for row, values in enumerate([titles, *rows]):
                 sheet.write_row(row, 0, values)

@@ -11,7 +11,7 @@ import pytest
 import xlwt
 from msoffcrypto.format.ooxml import OOXMLFile
 
-from ingest.errors import FileRejectedError
+from ingest.errors import FileRejectedError, rejected
 from ingest.formats import xls
 from ingest.output.grid import read_grid, read_sheets
 
@@ -71,7 +71,7 @@ def test_damaged_formats_cost_no_cells(tmp_path: Path, monkeypatch: pytest.Monke
 
     def refuse_formats(path: Path, *, formats: bool) -> Any:
         if formats:
-            raise xls.rejected("file.corrupt_container", "a format is damaged")
+            raise rejected("file.corrupt_container", "a format is damaged")
         return opened(path, formats=formats)
 
     monkeypatch.setattr(xls, "_opened", refuse_formats)

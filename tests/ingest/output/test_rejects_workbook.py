@@ -38,7 +38,7 @@ def failing(book: Any, sheet: Any, row: int, column: int) -> None:
 
 
 DAY = styled(dt.date(2024, 2, 29), "dd/mm/yyyy")
-ROWS = [
+ROWS: list[list[Any]] = [
     ["报表"],
     [],
     ["订单号", "数量", "日期", "备注"],
@@ -52,7 +52,9 @@ ROWS = [
 
 
 @pytest.fixture
-def made(workbook: Callable[..., Path], dataset: Callable[..., Dataset], parsed: Callable[..., Any], tmp_path: Path):  # noqa: ANN201
+def made(
+    workbook: Callable[..., Path], dataset: Callable[..., Dataset], parsed: Callable[..., Any], tmp_path: Path
+) -> Callable[..., Path]:
     """Parse the rows and write what was rejected of them."""
 
     def make(form: str, rows: list[list[Any]] | None = None, **keys: Any) -> Path:

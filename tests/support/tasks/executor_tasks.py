@@ -96,7 +96,7 @@ def raise_unreadable() -> None:
 
 def raise_with_lambda() -> None:
     error = PlainError("with baggage")
-    error.baggage = lambda: None
+    vars(error)["baggage"] = lambda: None
     raise error
 
 
@@ -181,7 +181,7 @@ def arrow_table(rows: int) -> int:
 
     numbers = pa.array(range(rows))
     table = pa.table({"number": numbers, "text": pc.cast(numbers, pa.string())})
-    return table.group_by("text").aggregate([("number", "sum")]).num_rows
+    return int(table.group_by("text").aggregate([("number", "sum")]).num_rows)
 
 
 def return_arrow() -> Any:

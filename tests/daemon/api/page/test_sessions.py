@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
@@ -9,6 +11,9 @@ from daemon.api.auth import Principal
 from daemon.api.page import sessions as page_sessions
 from daemon.api.page.sessions import IDLE_SECONDS, LONGEST_SECONDS, Sessions
 from daemon.api.problems import ProblemError
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 ANNA = Principal(name="anna", roles=frozenset({"submit", "read"}))
 
@@ -48,7 +53,7 @@ def sessions(clock: Clock, tokens: Tokens) -> Sessions:
     return Sessions("headgate", tokens, clock)
 
 
-def request(cookie: str, method: str = "GET", csrf: str | None = None):  # noqa: ANN201  # a request of aiohttp
+def request(cookie: str, method: str = "GET", csrf: str | None = None) -> web.Request:
     headers = {"Cookie": f"headgate={cookie}"} | ({"X-CSRF-Token": csrf} if csrf is not None else {})
     return make_mocked_request(method, "/", headers=headers)
 

@@ -103,7 +103,8 @@ def _filled(cells: SheetCells) -> dict[tuple[int, int], tuple[int, str | None]]:
 @pytest.mark.parametrize("seed", range(40))
 def test_rows_are_what_a_parser_reads(seed: int) -> None:
     chance = random.Random(seed)
-    makers = chance.choices([_number, _shared, _inline, _formula, _other], [6, 4, 4, 1, 0.3], k=chance.randint(1, 12))
+    kinds: list[Maker] = [_number, _shared, _inline, _formula, _other]
+    makers = chance.choices(kinds, [6, 4, 4, 1, 0.3], k=chance.randint(1, 12))
     tag = chance.choice(["", ' spans="1:9"', ' ht="15" customHeight="1"'])
     chunk = _rows(chance, chance.randint(30, 400), makers, chance.choice([0, 0, 0.05, 0.5]), tag)
     read = _by_shape(chunk)

@@ -25,7 +25,7 @@ import yaml
 HERE: Final = Path(__file__).resolve().parent
 NAME: Final = re.compile(r"[A-Za-z_:][\w:]*")
 TOKEN: Final = re.compile(
-    r"""(?P<skip>"[^"]*" | \{[^}]*\} | \[[^]]*\])
+    r"""(?P<skip>"[^"]*" | \{[^}]*\} | \[[^]]*\] | offset\ \w+)
       | (?P<name>[A-Za-z_:][\w:]*)
       | (?P<number>\d+(?:\.\d+)?)
       | (?P<comparator>[=!<>]=|[<>])""",
@@ -216,6 +216,7 @@ def noticed(path: Path) -> set[int]:
         text=True,
         check=False,
         timeout=PROMTOOL_SECONDS,
+        env={**os.environ, "TZ": "UTC"},
     )
     said = done.stdout + done.stderr
     if re.search(r"parse error|, err: ", said):

@@ -58,6 +58,7 @@ REJECT_CODES: Final = tuple(
 )
 
 
+NO_ERROR: Final = "none"
 DATASET: Final = "a configured dataset (the first 50), _unmatched, _other"
 
 DEFINITIONS: Final[Definitions] = define(
@@ -83,6 +84,12 @@ DEFINITIONS: Final[Definitions] = define(
         "How old the last load of the dataset may be; 0 if it may be of any age.",
         dataset=DATASET,
     ),
+    gauge(
+        "dataset_last_error_timestamp_seconds",
+        "When the latest workbook of the dataset with errors ended; 0 if there was none.",
+        dataset=DATASET,
+        code=f"the error that was most frequent in it, {NO_ERROR} if there was none",
+    ),
     counter(
         "label_overflow_total", "Label values beyond the allowed number, counted under _other.", label=("dataset",)
     ),
@@ -90,10 +97,26 @@ DEFINITIONS: Final[Definitions] = define(
         "threshold_ratio", "Use of a resource from which on operators want to know.", resource=("cpu", "memory", "disk")
     ),
     gauge("intake_blind_folders", "Watched folders in which not every writer can be seen; see docs/reliability.md."),
-    gauge("build_info", "Always 1; the labels say what runs.", version="Headgate's", python="the interpreter's"),
+    gauge(
+        "build_info",
+        "Always 1; the labels say what runs and where.",
+        version="Headgate's",
+        python="the interpreter's",
+        host="the machine's name",
+    ),
     gauge("config_last_reload_successful", "1 if the last configuration was taken."),
     gauge("config_last_reload_success_timestamp_seconds", "When a configuration was last taken."),
 )
+
+
+def is_error(code: str) -> bool:
+    """Say whether a code of the catalogue costs a row or a workbook; one that is unknown does."""
+    return code not in CATALOGUE or CATALOGUE[code].severity == "error"
+
+
+def label_of(code: str) -> str:
+    """Return the value of the label `code` that a code is counted under."""
+    return code if code in REJECT_CODES else OTHER
 
 
 class Metrics(Collector):
@@ -112,12 +135,13 @@ class Metrics(Collector):
         self._stages = {stage: Histogram(STAGE_SECONDS) for stage in STAGES}
         self._last_success = self._values["dataset_last_success_timestamp_seconds"]
         self._last_attempt = self._values["dataset_last_attempt_timestamp_seconds"]
+        self._last_error = self._values["dataset_last_error_timestamp_seconds"]
         self._target = self._values["dataset_freshness_target_seconds"]
         self._overflow = self._values["label_overflow_total"]
         self._threshold = self._values["threshold_ratio"]
         self._reload_ok = self._values["config_last_reload_successful"]
         self._reload_at = self._values["config_last_reload_success_timestamp_seconds"]
-        self._values["build_info"].set(1, __version__, platform.python_version())
+        self._values["build_info"].set(1, __version__, platform.python_version(), platform.node())
         self.set_datasets({})
         self.registry.register(self)
 
@@ -143,6 +167,7 @@ class Metrics(Collector):
                 self._rows.prepare(name, result)
             for values in (self._bytes, self._last_success, self._last_attempt):
                 values.prepare(name)
+            self._last_error.prepare_first(name, NO_ERROR)
 
     def _dataset(self, name: str) -> str:
         if name in self._datasets:
@@ -164,19 +189,20 @@ class Metrics(Collector):
         name = self._dataset(dataset)
         self._jobs.add(1, name, outcome)
         self._bytes.add(size_bytes, name)
-        for result, count in rows.items():
-            self._rows.add(count, name, result)
+        self._rows.add_all(rows, name)
         for code, count in codes.items():
             self._count_code(code, count)
+        errors = {code: count for code, count in codes.items() if is_error(code)}
+        if errors:
+            self._last_error.replace(time.time(), name, label_of(max(errors, key=errors.__getitem__)))
         for stage, seconds in stage_seconds.items():
             self.stage(stage, seconds)
         if outcome in {"loaded", "partial"}:
             self.loaded_at(name, time.time())
 
     def _count_code(self, code: str, count: int) -> None:
-        if code in CATALOGUE and CATALOGUE[code].severity != "error":
-            return
-        self._rejects.add(count, code if code in REJECT_CODES else OTHER)
+        if is_error(code):
+            self._rejects.add(count, label_of(code))
 
     def stage(self, stage: str, seconds: float) -> None:
         """Observe a stage, one of `STAGES`; some come before there is a job, such as `receive`."""

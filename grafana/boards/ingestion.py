@@ -75,7 +75,7 @@ JOBS: Final = Row(
             span=6,
             queries=(
                 Query(
-                    expr=f"max by (dataset) (headgate:ingest_jobs_failed:ratio_rate1h{{$sel{HERE}}})",
+                    expr=f"max by (dataset) (instance_dataset:headgate_ingest_jobs_failed:ratio_rate1h{{$sel{HERE}}})",
                     legend="{{dataset}}",
                 ),
             ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,14 @@ COUNT_COLUMNS = {f"rows_{name}" for name in COUNTS}
 
 
 def a_job() -> Job:
-    given = {"id": 7, "dataset": "orders", "spec_version": 1, "file": "a.xlsx", "sha256": "0", "size_bytes": 1}
+    given: dict[str, Any] = {
+        "id": 7,
+        "dataset": "orders",
+        "spec_version": 1,
+        "file": "a.xlsx",
+        "sha256": "0",
+        "size_bytes": 1,
+    }
     return Job(**given, source="api", state="queued", spool_id=None, spool_key=None)
 
 

@@ -1,4 +1,4 @@
-"""Whatever the database does, the daemon stays, says so, and goes on by itself: real servers, standbys, ways, passwords."""
+"""Whatever the database does, the daemon stays, says so and goes on by itself: real servers, standbys, passwords."""
 
 from __future__ import annotations
 

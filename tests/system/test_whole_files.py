@@ -54,7 +54,7 @@ class Matrix:
     def configure(self) -> None:
         for mode in MODES:
             (self.folder / f"{mode}.yml").write_text(yaml.safe_dump(dataset(mode)), encoding="utf-8")
-        folders = [
+        folders: list[dict[str, Any]] = [
             {
                 "path": str(self.inbox(taken, mode)),
                 "dataset": mode,

@@ -61,8 +61,9 @@ async def test_what_a_task_starts_can_be_ended(executors: Executors, tasks: Modu
 
 
 async def test_signals_for_the_group_end_no_worker(executors: Executors, tasks: ModuleType) -> None:
-    pid = await executors.run_cpu(tasks.pid)
+    pid, fork_server = await executors.run_cpu(tasks.pid), executors.fork_server_pid
+    assert fork_server is not None
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         os.kill(pid, number)
-        os.kill(executors.fork_server_pid, number)
+        os.kill(fork_server, number)
     assert await executors.run_cpu(tasks.pid) == pid

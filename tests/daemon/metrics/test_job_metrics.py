@@ -20,6 +20,11 @@ def samples(metrics: Metrics) -> list[Sample]:
     return [sample for family in metrics.registry.collect() for sample in family.samples]
 
 
+def names_of(found: list[Sample]) -> list[tuple[object, ...]]:
+    """What each series is called, but for the error code of which each dataset has one at a time."""
+    return sorted((one.name, *sorted(set(one.labels.items()) - {("code", one.labels.get("code"))})) for one in found)
+
+
 @pytest.fixture
 def metrics() -> Metrics:
     made = Metrics()
@@ -58,9 +63,7 @@ def test_a_job_that_ended_is_counted_once_in_each(metrics: Metrics) -> None:
     assert value(metrics, "headgate_ingest_bytes_total", dataset="orders") == 1000
     assert value(metrics, "headgate_ingest_stage_seconds_sum", stage="read") == 0.5
     assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="orders") > 1e9  # type: ignore[operator]
-    assert {(one.name, *one.labels.items()) for one in samples(metrics)} == {
-        (one.name, *one.labels.items()) for one in before
-    }, "a job made a new series"
+    assert names_of(samples(metrics)) == names_of(before), "a job made a new series"
 
 
 def test_warnings_are_no_rejects_and_unusual_codes_share_one_label(metrics: Metrics) -> None:
@@ -92,3 +95,15 @@ def test_freshness_is_restored(metrics: Metrics) -> None:
     assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="orders") == 1_700_000_000.0
     finish(metrics, outcome="rejected")
     assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="orders") == 1_700_000_000.0
+
+
+def test_the_latest_error_of_a_dataset_is_one_series(metrics: Metrics) -> None:
+    name = "headgate_dataset_last_error_timestamp_seconds"
+    assert value(metrics, name, dataset="orders", code="none") == 0
+    finish(metrics)
+    assert value(metrics, name, dataset="orders", code="none") is None
+    assert value(metrics, name, dataset="orders", code="cell.type") > 1e9  # type: ignore[operator]
+    metrics.set_datasets({"orders": 3600.0, "stock": None})
+    series = [sample.labels for sample in samples(metrics) if sample.name == name]
+    assert [one["code"] for one in series if one["dataset"] == "orders"] == ["cell.type"]
+    assert [one["code"] for one in series if one["dataset"] == "stock"] == ["none"]

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -230,7 +231,7 @@ KEPT: list[Any] = []
 
 def leave_changed(what: str) -> int:
     """Leave something in the process as no task found it."""
-    changes = {
+    changes: dict[str, Callable[[], object]] = {
         "decimal context": lambda: setattr(decimal.getcontext(), "prec", 4),
         "descriptors": lambda: os.open(os.devnull, os.O_RDONLY),
         "environment": lambda: os.environ.update(LEFT_BEHIND="yes"),

@@ -76,52 +76,6 @@ mutate-rules: .venv/.dev services ## bend every rule and see that a test notices
 cases: .venv/.dev services ## load the small files of ../shared/cases, where that folder is
 	@deploy/run-cases.sh
 
-bench: pyproject.toml | .venv/bin/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[bench]'
-	@touch $@ .venv/.runtime
-
-services: ## install what the tests need from the system's packages, where that is possible
-	@deploy/install-services.sh
-
-gotools: ## build the checkers that are written in Go, where Go is present
-	@deploy/install-go-tools.sh
-
-demo: .venv/.runtime ## load the example workbooks on SQLite and watch (ONCE=1: check them and end)
-	@$(BIN)/python examples/demo.py $(if $(ONCE),--once)
-
-stack: .venv/.runtime services ## the demo, watched by Prometheus and Alertmanager (ONCE=1: check them and end)
-	@$(BIN)/python examples/stack.py $(if $(ONCE),--once)
-
-# Every test once, in two processes; those that need the machine for themselves afterwards, one by one.
-test: .venv/.dev services gotools ## set up and run every test (EXCEPT=tests/contract leaves a folder out)
-	$(BIN)/python -m pytest -m "not alone" $(IN_PARALLEL) $(EXCEPT:%=--ignore=%)
-	$(BIN)/python -m pytest -m alone $(EXCEPT:%=--ignore=%)
-
-quick: .venv/.dev ## run the tests that need no service and no patience: on every save
-	$(BIN)/python -m pytest -m "not slow and not alone" $(IN_PARALLEL)
-
-coverage: .venv/.dev services gotools ## run every test and say which lines none of them reaches
-	$(BIN)/python tests/support/coverage_report.py
-
-soak: .venv/.bench services ## run mixed tasks for a while and draw memory, descriptors and threads (MINUTES=10)
-	PYTHONPATH=tests/support:tests/support/tasks $(BIN)/python tests/bench/soak.py $(if $(MINUTES),--minutes $(MINUTES))
-
-faults: .venv/.dev services ## inject every fault of the matrix into real processes
-	$(BIN)/python -m pytest -m fault
-
-check: .venv/.dev services gotools ## format, lint, types, rules, contracts
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	MYPYPATH=grafana:examples $(BIN)/mypy grafana/build.py examples/stack.py deploy/kubernetes/build_rule.py alerts/mutate.py
-	deploy/check-monitoring.sh
-	$(BIN)/python alerts/mutate.py
-	$(BIN)/python -m pytest tests/contract
-
-.PHONY: mutate-rules
-mutate-rules: .venv/.dev services ## bend every rule and see that a test notices
-	$(BIN)/python alerts/mutate.py
-
 bench: .venv/.bench services ## measure beside what people use today (ROWS=200000 ROUNDS=5 SLOW_ROUNDS=5 FAST=1)
 	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SLOW_ROUNDS),--slow-rounds $(SLOW_ROUNDS)) $(if $(FAST),--fast)
 	PYTHONPATH=tests/support $(BIN)/python tests/bench/ledger_pages.py

@@ -19,7 +19,7 @@ import xlsxwriter
 import yaml
 
 if TYPE_CHECKING:
-    from conftest import Headgate
+    from .conftest import Headgate
 
 DAEMON_USER, OTHER_USER = 64_011, 64_012
 """Any numbers but root's: the kernel asks for no names."""
@@ -76,7 +76,7 @@ class Matrix:
         self.headgate.write_config()
 
     def write(self, how: str, source: Path, target: Path, user: int) -> None:
-        command = [sys.executable, writers.__file__, how, source, target, "--pause", str(HOW[how][1])]
+        command: list[Any] = [sys.executable, writers.__file__, how, source, target, "--pause", str(HOW[how][1])]
         self.writers.append(subprocess.Popen([*as_user(user), *command]))
 
 

@@ -194,6 +194,7 @@ def test_only_configuration_and_commands_read_the_environment() -> None:
         "cli/invocation.py",
         "cli/run_check.py",
         "cli/ingest.py",
+        "executors/process_state.py",
         "executors/worker_process.py",
         "executors/forkserver_client.py",
         "oneshot.py",

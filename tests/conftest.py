@@ -46,7 +46,7 @@ def require_service(name: str, remedy: str) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     seconds: dict[str, float] = defaultdict(float)
     for item in items:
-        if SERVICES & {*getattr(item, "fixturenames", ())}:
+        if SERVICES & {*getattr(item, "fixturenames", ())} or item.get_closest_marker("fault"):
             item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("xdist_group") is None:
             # The small tests of a file go together, those of whole daemons one by one.

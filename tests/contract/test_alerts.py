@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,17 @@ DESIGNED = set(
     ConfigReloadFailed CollectorFailed ScrapeSlow LabelOverflow DiskSpoolLow Watchdog
     """.split()  # noqa: SIM905  # thirty lines of one word each say no more
 )
+
+
+@cache
+def tested() -> list[tuple[str, dict[str, Any]]]:
+    """Each moment at which promtool looks for an alert, with the name of its file: read once for all rules."""
+    return [
+        (path.name, check)
+        for path in sorted((ALERTS / "tests").glob("*.yml"))
+        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
+        for check in test.get("alert_rule_test", ())
+    ]
 
 
 def identity(rule: dict[str, Any]) -> str:
@@ -78,25 +90,21 @@ def test_rates_are_of_counters_and_lines_are_through_gauges(rule: dict[str, Any]
 
 def test_every_label_that_a_text_names_is_kept_by_the_expression() -> None:
     """promtool's tests compare the texts word for word; a label that is missing reads as two spaces or an odd end."""
-    for path in sorted((ALERTS / "tests").glob("*.yml")):
-        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
-            for check in test.get("alert_rule_test", ()):
-                for alert in check["exp_alerts"]:
-                    text = " ".join(alert["exp_annotations"].values())
-                    assert "  " not in text, (path.name, text)
-                    assert not re.search(r"<no value>|%!|=&|=$|\( ", text), (path.name, text)
+    for name, check in tested():
+        for alert in check["exp_alerts"]:
+            text = " ".join(alert["exp_annotations"].values())
+            assert "  " not in text, (name, text)
+            assert not re.search(r"<no value>|%!|=&|=$|\( ", text), (name, text)
 
 
 @pytest.mark.parametrize("rule", ALERTING, ids=identity)
 def test_every_alert_is_tested_silent_and_firing(rule: dict[str, Any]) -> None:
     silent = firing = False
-    for path in (ALERTS / "tests").glob("*.yml"):
-        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
-            for check in test.get("alert_rule_test", ()):
-                if check["alertname"] == rule["alert"]:
-                    severities = {alert["exp_labels"]["severity"] for alert in check["exp_alerts"]}
-                    firing |= rule["labels"]["severity"] in severities
-                    silent |= rule["labels"]["severity"] not in severities
+    for _, check in tested():
+        if check["alertname"] == rule["alert"]:
+            severities = {alert["exp_labels"]["severity"] for alert in check["exp_alerts"]}
+            firing |= rule["labels"]["severity"] in severities
+            silent |= rule["labels"]["severity"] not in severities
     assert firing
     assert silent or rule["alert"] == "HeadgateWatchdog"
 

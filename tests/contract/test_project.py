@@ -44,6 +44,12 @@ def test_the_root_holds_only_what_is_listed() -> None:
     assert set(ignored) <= IGNORED
 
 
+def test_every_target_of_the_makefile_has_one_recipe() -> None:
+    targets = re.findall(r"^([\w./-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert sorted(targets) == sorted({*targets})
+    assert {"test", "check", "quick", "coverage"} <= {*targets}
+
+
 def test_no_file_names_a_host_that_nobody_expects() -> None:
     """A package registry's or a mirror's name would tie the project to one place."""
     unexpected = {

@@ -318,6 +318,7 @@ def test_the_loop_is_blocked(sqlite_headgate: Headgate, watched: Callable[[Headg
     assert headgate.stop(process) == 0
 
 
+@pytest.mark.alone  # it takes every core
 def test_cpu_is_burnt(sqlite_headgate: Headgate, watched: Callable[[Headgate], Alarm]) -> None:
     headgate = sqlite_headgate
     headgate.settings["resources"] = {"cpu_threshold": 90}

@@ -94,6 +94,7 @@ async def test_a_busy_loop_that_ignores_sigterm_is_killed_at_its_deadline(
     assert executors.stats().cpu.tasks["task", "timeout"] == 1
 
 
+@pytest.mark.slow
 async def test_a_task_that_uses_up_its_cpu_time_is_a_timeout(
     make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
 ) -> None:
@@ -271,6 +272,7 @@ async def test_drain_waits_for_what_was_taken_and_takes_nothing_more(
         await executors.run_io(time.sleep, 0)
 
 
+@pytest.mark.slow
 def test_workers_that_die_at_once_close_no_descriptor_of_somebody_else(
     make_executors: Callable[..., Executors], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tasks: ModuleType
 ) -> None:

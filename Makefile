@@ -5,8 +5,10 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
-# The tests of a file share its servers, so they stay in one process; the files that take longest begin first.
-IN_PARALLEL := -n $(or $(PROCESSES),2) --dist loadgroup --no-loadscope-reorder
+# The small tests of a file stay together in one process, those of whole daemons go one by one (tests/conftest.py).
+# Many of them wait rather than work: one process more than there are cores.
+PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+IN_PARALLEL = -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help demo stack test quick faults coverage soak check check-static check-rest cases bench docs screenshots \
 	format clean services gotools dashboards manifests mutate-rules
@@ -41,7 +43,7 @@ demo: .venv/.runtime ## load the example workbooks on SQLite and watch (ONCE=1: 
 stack: .venv/.runtime services ## the demo, watched by Prometheus and Alertmanager (ONCE=1: check them and end)
 	@$(BIN)/python examples/stack.py $(if $(ONCE),--once)
 
-# Every test once, in two processes; those that need the machine for themselves afterwards, one by one.
+# Every test once, in several processes; those that need the machine for themselves afterwards, one by one.
 test: .venv/.dev services gotools ## set up and run every test (EXCEPT=tests/contract leaves a folder out)
 	$(BIN)/python -m pytest -m "not alone" $(IN_PARALLEL) $(EXCEPT:%=--ignore=%)
 	$(BIN)/python -m pytest -m alone $(EXCEPT:%=--ignore=%)

@@ -53,7 +53,7 @@ def test_uid_and_ids(path: Path) -> None:
 
 
 def test_the_overview_fits_on_one_screen() -> None:
-    """1280 x 900: eight numbers in a line, a table, four graphs, two tables. A row is 30 pixels high, with 8 between."""
+    """1280 x 900: eight numbers, a table, four graphs, two tables. A row is 30 pixels high, with 8 between."""
     (overview,) = [load(path) for path in FILES if path.stem == "headgate-overview"]
     lines: dict[int, list[str]] = {}
     for panel in overview["panels"]:

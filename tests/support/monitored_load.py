@@ -3,8 +3,8 @@
 `python tests/support/monitored_load.py FOLDER --minutes 20` runs five daemons, all healthy: two that are busy on one
 PostgreSQL, an idle one, one without any dataset, and one that is restarted every minute. Two servers of Prometheus
 scrape them, every 15 and every 60 seconds. At the end it prints what was pending or firing, and when. With `--troubles`
-only the two busy daemons run, and things go wrong: files are bad, the database is gone for 40 seconds, a configuration is
-wrong, a daemon is gone. FOLDER keeps what Prometheus recorded: `make dashboard-pictures` draws it.
+only the two busy daemons run, and things go wrong: files are bad, the database is gone for 40 seconds, a configuration
+is wrong, a daemon is gone. FOLDER keeps what Prometheus recorded: `make dashboard-pictures` draws it.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ COMPUTED: Final = re.compile(r"\s*(?:[\d.]+ \* )?scalar\(")
 """A limit that is itself computed: no ratio of rates meets it exactly, so nothing tells `>` from `>=` there."""
 JOINED: Final = {"and": "or", "or": "and"}
 DURATIONS: Final = ("for", "keep_firing_for")
-PROMTOOL_SECONDS: Final = 300
+PROMTOOL_SECONDS: Final = 600
 """A batch takes a few; nobody waits for one that hangs."""
 SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 EXEMPT: Final = {"HeadgateWatchdog"}
@@ -157,7 +157,7 @@ def batch(suite: Suite, mutants: list[Mutant], folder: Path) -> Path:
             chosen = mutant.rule if index == mutant.index else rule
             key = "alert" if "alert" in rule else "record"
             renamed = {key: f"{rule[key]}__{number}", "expr": _renamed(chosen["expr"], touched, number)}
-            rules.append({**chosen, **renamed})
+            rules.append(_told({**chosen, **renamed}, "annotations"))
     folder.mkdir()
     content = {"groups": [{"name": name, "rules": rules} for name, rules in groups.items() if rules]}
     document = {
@@ -169,6 +169,11 @@ def batch(suite: Suite, mutants: list[Mutant], folder: Path) -> Path:
     (folder / "rules.yml").write_text(yaml.safe_dump(content), encoding="utf-8")
     (folder / "test.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
     return folder / "test.yml"
+
+
+def _told(holder: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return a rule or an alert with the one text that tells its value: the others ask Prometheus again, each time."""
+    return {**holder, key: {"description": holder[key]["description"]}} if key in holder else holder
 
 
 def _asked(test: Test) -> set[str]:
@@ -183,7 +188,11 @@ def _renamed(text: str, touched: set[str], number: int) -> str:
 def _multiplied(test: Test, touched: set[str], count: int) -> Test:
     """Return a test with each check that concerns the touched rules once for every mutant, and no others."""
     alerts = [
-        {**check, "alertname": f"{check['alertname']}__{number}"}
+        {
+            **check,
+            "alertname": f"{check['alertname']}__{number}",
+            "exp_alerts": [_told(alert, "exp_annotations") for alert in check["exp_alerts"]],
+        }
         for check in test.get("alert_rule_test", ())
         if check["alertname"] in touched
         for number in range(count)

@@ -6,9 +6,9 @@ from panels import Query
 
 
 def quantile(share: float, histogram: str, *, by: str = "", where: str = "") -> str:
-    """Return the expression of a histogram's quantile, by labels that are separated by commas."""
+    """Return the expression of a histogram's quantile, by labels that are separated by commas; none while idle."""
     labels = f"le, {by}" if by else "le"
-    return f"histogram_quantile({share}, sum by ({labels}) (rate({histogram}_bucket{{$sel{where}}}[$rate])))"
+    return f"histogram_quantile({share}, sum by ({labels}) (rate({histogram}_bucket{{$sel{where}}}[$rate]))) >= 0"
 
 
 def quantiles(histogram: str, *, where: str = "") -> tuple[Query, ...]:
@@ -19,11 +19,54 @@ def quantiles(histogram: str, *, where: str = "") -> tuple[Query, ...]:
     )
 
 
+def slowest(histogram: str, *, by: str, where: str = "") -> Query:
+    """Return the 95th percentile by labels, which name the series."""
+    legend = " ".join(f"{{{{{label.strip()}}}}}" for label in by.split(","))
+    return Query(expr=quantile(0.95, histogram, by=by, where=where), legend=legend)
+
+
 def per_second(counter: str, *, by: str, where: str = "") -> Query:
     """Return a counter's rate by one label, which names the series."""
     return Query(expr=f"sum by ({by}) (rate({counter}{{$sel{where}}}[$rate]))", legend=f"{{{{{by}}}}}")
 
 
+def grown(counter: str, over: str, *, by: str = "", where: str = "") -> str:
+    """Return by how much a counter grew over a time, as a whole number; one that began anew counts from 0.
+
+    increase() would stretch what it sees over the whole time: fractions, and nothing at all between two scrapes.
+    """
+    one = f"{counter}{{$sel{where}}}"
+    labels = f" by ({by})" if by else ""
+    return f"sum{labels} (({one} - {one} offset {over} >= 0) or {one})"
+
+
+def share_grown(counter: str, over: str, part: str, *, by: str, where: str = "") -> str:
+    """Return the share that the series of `part`, more matchers, have in the growth of a counter over a time."""
+    whole = grown(counter, over, by=by, where=where)
+    return f"{grown(counter, over, by=by, where=f'{where}, {part}')} / ({whole} > 0)"
+
+
 def happened(counter: str, *, by: str, where: str = "") -> Query:
-    """Return by how much a counter grew in each step, by one label; series that never grew are left out."""
-    return Query(expr=f"sum by ({by}) (increase({counter}{{$sel{where}}}[$__interval])) > 0", legend=f"{{{{{by}}}}}")
+    """Return by how much a counter grew in each step, by one label; series that did not grow at all are left out.
+
+    Steps of 0 are kept: Grafana draws a column as wide as the next sample is far.
+    """
+    grew = f"{grown(counter, '$__range', by=by, where=where)} > 0"
+    return Query(expr=f"{grown(counter, '$__interval', by=by, where=where)} and {grew}", legend=f"{{{{{by}}}}}")
+
+
+def by_label(label: str, gauge: str, *, fold: str = "sum", where: str = "") -> Query:
+    """Return a gauge by one label, which names the series."""
+    return Query(expr=f"{fold} by ({label}) ({gauge}{{$sel{where}}})", legend=f"{{{{{label}}}}}")
+
+
+def age(timestamp: str, *, by: str = "", where: str = "") -> str:
+    """Return how long ago a moment was when it was last scraped, the longest of all; none where it is 0."""
+    one = f"{timestamp}{{$sel{where}}}"
+    labels = f" by ({by})" if by else ""
+    return f"max{labels} (timestamp({one}) - ({one} > 0))"
+
+
+def or_zero(expr: str) -> str:
+    """Return an expression that is 0 where it finds nothing, and nothing where no instance is scraped."""
+    return f"{expr} or 0 * count(up{{$sel}})"

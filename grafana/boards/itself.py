@@ -2,48 +2,43 @@
 
 from typing import Final
 
-from panels import GREEN, ORANGE, RED, TEXT, Kind, Panel, Query, Row
-from promql import per_second, quantiles
+from colours import GREEN, ORANGE, RED
+from panels import BYTES, COUNT, PER_SECOND, SECONDS, Column, Query, Row, columns, lines, shares, table
+from promql import by_label, grown, happened, per_second, quantiles
 from shell import Board
 
-SILENCE_OF_THE_LOOP: Final = Panel(
-    title="Silence of the main loop",
-    description="Beyond the drawn limit /-/healthy fails. The log names what ran last; a restart gives its jobs back.",
-    unit="s",
-    limit="min(headgate_loop_stall_limit_seconds{$sel})",
-    queries=(
-        Query(
-            expr="max by (instance) (time() - headgate_loop_heartbeat_timestamp_seconds{$sel})",
-            legend="{{instance}}",
-        ),
-    ),
-)
+BEAT: Final = "headgate_loop_heartbeat_timestamp_seconds"
 
 LOOP: Final = Row(
     title="Is the loop alive?",
     panels=(
-        SILENCE_OF_THE_LOOP,
-        Panel(
-            title="How late the loop wakes up",
-            description="Above a tenth of a second: something computes on the loop, or the machine has no CPU to give.",
-            unit="s",
+        lines(
+            "Silence of the main loop",
+            "At the scrape. Beyond the dashed limit /-/healthy fails. The log names what ran last; a restart gives its "
+            "jobs back.",
+            Query(
+                expr=f"max by (instance) (clamp_min(timestamp({BEAT}{{$sel}}) - {BEAT}{{$sel}}, 0))",
+                legend="{{instance}}",
+            ),
+            unit=SECONDS,
+            limit="min(headgate_loop_stall_limit_seconds{$sel})",
+        ),
+        lines(
+            "How late the loop wakes up",
+            "Above a tenth of a second: something computes on the loop, or the machine has no CPU to give.",
+            *quantiles("headgate_loop_lag_seconds"),
+            unit=SECONDS,
             steps=((0.1, ORANGE), (1, RED)),
-            queries=quantiles("headgate_loop_lag_seconds"),
         ),
-        Panel(
-            title="Times the loop was held up",
-            description="A second. Together with a low CPU: a blocking call; the log names it.",
-            unit="ops",
-            span=4,
-            queries=(per_second("headgate_loop_slow_callbacks_total", by="instance"),),
+        columns(
+            "Times the loop was held up",
+            "Together with a low CPU: a blocking call; the log names it.",
+            happened("headgate_loop_slow_callbacks_total", by="instance"),
         ),
-        Panel(
-            title="Tasks on the loop",
-            description="Grows without end: requests or jobs that never finish.",
-            unit="none",
-            base=TEXT,
-            span=4,
-            queries=(Query(expr="sum by (instance) (headgate_loop_tasks{$sel})", legend="{{instance}}"),),
+        lines(
+            "Tasks on the loop",
+            "Grows without end: requests or jobs that never finish.",
+            by_label("instance", "headgate_loop_tasks"),
         ),
     ),
 )
@@ -51,52 +46,33 @@ LOOP: Final = Row(
 PROCESS: Final = Row(
     title="The daemon's process, its workers not included",
     panels=(
-        Panel(
-            title="Running since",
-            description="A start nobody knows of: look at the journal for what ended the process before.",
-            unit="dateTimeFromNow",
-            kind=Kind.STAT,
-            base=TEXT,
-            span=4,
-            queries=(Query(expr="1000 * min(process_start_time_seconds{$sel})", legend="start"),),
-        ),
-        Panel(
-            title="CPU",
-            description="Cores in use by the daemon's own process: it parses nothing, so little is right.",
-            unit="none",
+        lines(
+            "CPU",
+            "Cores in use by the daemon's own process: it parses nothing, so little is right.",
+            per_second("process_cpu_seconds_total", by="instance"),
+            unit=COUNT,
             decimals=2,
-            span=5,
-            queries=(per_second("process_cpu_seconds_total", by="instance"),),
         ),
-        Panel(
-            title="Memory",
-            description="A line that only climbs over days is a leak: report it.",
-            unit="bytes",
-            base=TEXT,
-            span=5,
-            queries=(
-                Query(expr="sum by (instance) (process_resident_memory_bytes{$sel})", legend="resident, {{instance}}"),
-                Query(expr="sum by (instance) (process_virtual_memory_bytes{$sel})", legend="virtual, {{instance}}"),
+        lines(
+            "Memory",
+            "Resident. A line that only climbs over days is a leak: report it.",
+            by_label("instance", "process_resident_memory_bytes"),
+            unit=BYTES,
+        ),
+        shares(
+            "Open files, of those allowed",
+            "At 100 % the daemon takes no connection any more: raise LimitNOFILE of the unit.",
+            Query(
+                expr="max by (instance) (process_open_fds{$sel} / process_max_fds{$sel})",
+                legend="{{instance}}",
             ),
         ),
-        Panel(
-            title="Open files",
-            description="At the drawn limit the daemon takes no connection any more: raise LimitNOFILE of the unit.",
-            unit="none",
-            span=5,
-            limit="min(process_max_fds{$sel})",
-            queries=(Query(expr="sum by (instance) (process_open_fds{$sel})", legend="{{instance}}"),),
-        ),
-        Panel(
-            title="Garbage collections",
-            description="A second, by generation. Many of generation 2 cost CPU: something makes objects in a loop.",
-            unit="ops",
-            base=TEXT,
-            span=5,
-            queries=(
-                per_second("python_gc_collections_total", by="generation"),
-                Query(expr="sum(rate(python_gc_objects_uncollectable_total{$sel}[$rate]))", legend="not collectable"),
-            ),
+        lines(
+            "Garbage collections",
+            "By generation. Many of generation 2 cost CPU: something makes objects in a loop.",
+            per_second("python_gc_collections_total", by="generation"),
+            Query(expr="sum(rate(python_gc_objects_uncollectable_total{$sel}[$rate]))", legend="not collectable"),
+            unit=PER_SECOND,
         ),
     ),
 )
@@ -104,44 +80,37 @@ PROCESS: Final = Row(
 SCRAPE: Final = Row(
     title="Is it measured well?",
     panels=(
-        Panel(
-            title="Time of a scrape",
-            description="Near Prometheus' scrape timeout, series begin to miss: see which collector is slow.",
-            unit="s",
+        lines(
+            "Time of a scrape",
+            "Near Prometheus' scrape timeout, series begin to miss: see which collector is slow.",
+            by_label("instance", "scrape_duration_seconds", fold="max"),
+            unit=SECONDS,
             steps=((1, ORANGE), (5, RED)),
-            queries=(Query(expr="max by (instance) (scrape_duration_seconds{$sel})", legend="{{instance}}"),),
         ),
-        Panel(
-            title="Time of each collector",
-            description="The slow one is what the scrape waits for.",
-            unit="s",
-            queries=(
-                Query(
-                    expr="max by (collector) (headgate_scrape_collector_duration_seconds{$sel})",
-                    legend="{{collector}}",
-                ),
+        lines(
+            "Time of each collector",
+            "The slow one is what the scrape waits for.",
+            by_label("collector", "headgate_scrape_collector_duration_seconds", fold="max"),
+            unit=SECONDS,
+        ),
+        table(
+            "Collectors that failed",
+            "What they measure is missing from every panel; the log says why.",
+            {"failed": "min by (instance, collector) (headgate_scrape_collector_success{$sel}) == 0"},
+            (
+                Column(title="Instance", source="instance"),
+                Column(title="Collector", source="collector"),
             ),
+            span=12,
+            height=6,
+            nothing="none failed",
         ),
-        Panel(
-            title="Collectors",
-            description="One that failed leaves its metrics out; the log says why.",
-            unit="none",
-            kind=Kind.STAT,
-            base=RED,
-            steps=((1, GREEN),),
-            words={"0": "failed", "1": "fine"},
-            queries=(
-                Query(expr="min by (collector) (headgate_scrape_collector_success{$sel})", legend="{{collector}}"),
-            ),
-        ),
-        Panel(
-            title="Series",
-            description="Exported by each instance. Above 1,500: a label has run away.",
-            unit="none",
+        lines(
+            "Series",
+            "Exported by each instance. Above 1,500: a label has run away.",
+            by_label("instance", "scrape_samples_scraped", fold="max"),
             steps=((1500, ORANGE), (3000, RED)),
-            span=24,
-            height=5,
-            queries=(Query(expr="max by (instance) (scrape_samples_scraped{$sel})", legend="{{instance}}"),),
+            height=6,
         ),
     ),
 )
@@ -149,43 +118,40 @@ SCRAPE: Final = Row(
 SETUP: Final = Row(
     title="What runs?",
     panels=(
-        Panel(
-            title="Versions",
-            description="Instances on different versions longer than an upgrade takes: finish it.",
-            unit="none",
-            kind=Kind.TABLE,
-            base=TEXT,
-            span=12,
-            queries=(
-                Query(expr="count by (instance, version, python) (headgate_build_info{$sel})", legend="instances"),
-            ),
-        ),
-        Panel(
-            title="Configuration",
-            description="Refused: the old one is still in force; `headgate check` says what is wrong with the new one.",
-            unit="none",
-            kind=Kind.STAT,
-            base=RED,
-            steps=((1, GREEN),),
-            words={"0": "refused", "1": "in force"},
-            span=6,
-            queries=(
-                Query(expr="min by (instance) (headgate_config_last_reload_successful{$sel})", legend="{{instance}}"),
-            ),
-        ),
-        Panel(
-            title="Configuration taken",
-            description="Older than your last change: send SIGHUP, or POST /-/reload.",
-            unit="dateTimeFromNow",
-            kind=Kind.STAT,
-            base=TEXT,
-            span=6,
-            queries=(
-                Query(
-                    expr="1000 * min by (instance) (headgate_config_last_reload_success_timestamp_seconds{$sel})",
-                    legend="{{instance}}",
+        table(
+            "Instances",
+            "On different versions longer than an upgrade takes: finish it. A start nobody knows of: look at the "
+            "journal for what ended the process. Configuration refused: `headgate check` says what is wrong.",
+            {
+                "up": "max by (instance) (up{$sel})",
+                "build": "max by (instance, version, python, host) (headgate_build_info{$sel})",
+                "start": "1000 * max by (instance) (process_start_time_seconds{$sel})",
+                "ok": "min by (instance) (headgate_config_last_reload_successful{$sel})",
+                "taken": "1000 * max by (instance) (headgate_config_last_reload_success_timestamp_seconds{$sel})",
+                "virtual": "max by (instance) (process_virtual_memory_bytes{$sel})",
+                "held up": grown("headgate_loop_slow_callbacks_total", "$__range", by="instance"),
+            },
+            (
+                Column(title="Instance", source="instance"),
+                Column(
+                    title="State", source="up", words={"0": "down", "1": "up"}, steps=((0, RED), (1, GREEN)), width=60
                 ),
+                Column(title="Machine", source="host", width=110),
+                Column(title="Version", source="version", width=75),
+                Column(title="Python", source="python", width=75),
+                Column(title="Running since", source="start", unit="dateTimeFromNow", width=125),
+                Column(
+                    title="Configuration",
+                    source="ok",
+                    words={"0": "refused", "1": "in force"},
+                    width=115,
+                    steps=((0, RED), (1, GREEN)),
+                ),
+                Column(title="Taken", source="taken", unit="dateTimeFromNow", width=125),
+                Column(title="Virtual memory", source="virtual", unit=BYTES, width=125),
+                Column(title="Loop held up", source="held up", decimals=0, width=110),
             ),
+            height=6,
         ),
     ),
 )

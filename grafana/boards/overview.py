@@ -1,253 +1,272 @@
-"""Overview: one look that says whether anybody has to do anything, in the order in which an operator asks."""
+"""Overview: one screen that says whether anybody has to do anything; each part leads to one that says more."""
 
-from dataclasses import replace
 from typing import Final
 
-from panels import ORANGE, RED, TEXT, Kind, Panel, Query, Row
-from promql import happened, per_second, quantile
+from colours import GREEN, ORANGE, RED
+from looks import KEPT
+from panels import SECONDS, SHARE, Column, Kind, Panel, Query, Row, columns, lines, shares, stat, table
+from promql import age, grown, happened, or_zero, quantile, share_grown
 from shell import Board
 
-from .database import CALLERS_THAT_WAIT
-from .executors import TASKS_THAT_WAIT, WORKERS_BUSY
-from .ingestion import ERRORS_BY_CODE
-from .itself import SILENCE_OF_THE_LOOP
-from .resources import CPU_IN_USE, DISK_IN_USE, MEMORY_IN_USE
+LAST: Final = "headgate_dataset_last_success_timestamp_seconds"
+TARGET: Final = "headgate_dataset_freshness_target_seconds"
+REAL: Final = ', dataset!~"_unmatched|_other"'
+JOBS: Final = "headgate_ingest_jobs_total"
+USED: Final = (
+    f"min by (dataset) (timestamp({LAST}{{$sel{REAL}}}) - ({LAST}{{$sel{REAL}}} > 0)) "
+    f"/ max by (dataset) ({TARGET}{{$sel{REAL}}} > 0)"
+)
+ALERTS: Final = 'ALERTS{$sel, alertstate="firing", alertname=~"Headgate.+", alertname!="HeadgateWatchdog"}'
+DATABASE_SILENT: Final = (
+    '(sum by (instance) (increase(headgate_db_errors_total{$sel, class=~"connection|stopped"}[2m])) > 0) '
+    "and (sum by (instance) (increase(headgate_db_operation_seconds_count{$sel}[2m])) == 0)"
+)
+UNACCOUNTED: Final = (
+    'abs(sum by (instance, dataset) (headgate_ingest_rows_total{$sel, result="read"}) '
+    '- sum by (instance, dataset) (headgate_ingest_rows_total{$sel, result!="read"}))'
+)
 
-AGE: Final = "time() - max by (dataset) (headgate_dataset_last_success_timestamp_seconds{$sel} > 0)"
+ITSELF: Final = "/d/headgate-itself?${__url_time_range}&${job:queryparam}&var-instance=${__value.raw}"
 
-FRESH: Final = Row(
-    title="Is the data fresh?",
-    panels=(
-        Panel(
-            title="Alerts that fire",
-            description="Anything but 0: open Prometheus' alerts; each links to its section of the runbooks.",
-            unit="none",
-            kind=Kind.STAT,
-            steps=((1, RED),),
-            span=4,
-            queries=(
-                Query(
-                    expr='count(ALERTS{$sel, alertstate="firing", alertname=~"Headgate.+"}) or vector(0)',
-                    legend="firing",
-                ),
-            ),
+STATS: Final = (
+    Panel(
+        kind=Kind.STAT,
+        title="Instances",
+        description="How many Prometheus expects, and how many of them do not answer. One is down: look at its log "
+        "and at `systemctl status headgate` on its machine. No data: Prometheus knows no Headgate at all.",
+        queries=(
+            Query(expr="count(up{$sel}) - sum(up{$sel})", legend="down"),
+            Query(expr="count(up{$sel})", legend="expected"),
         ),
-        Panel(
-            title="Instances that do not answer",
-            description="Anything but 0: look at the daemon's log and at `systemctl status headgate` on that machine.",
-            unit="none",
-            kind=Kind.STAT,
-            steps=((1, RED),),
-            span=4,
-            queries=(Query(expr="count(up{$sel} == 0) or vector(0)", legend="down"),),
-        ),
-        Panel(
-            title="Datasets past their freshness target",
-            description="Each waits for a file that should have come: ask its sender, then look at what was refused.",
-            unit="none",
-            kind=Kind.STAT,
-            steps=((1, RED),),
-            span=4,
-            queries=(
-                Query(
-                    expr=f"count(({AGE}) > max by (dataset) (headgate_dataset_freshness_target_seconds{{$sel}} > 0)) "
-                    "or vector(0)",
-                    legend="stale",
-                ),
-            ),
-        ),
-        Panel(
-            title="Age of the last load",
-            description="Time since each dataset was last loaded; one that was never loaded is not here. "
-            "A dataset whose bar is longer than its sender's rhythm: open Ingestion by dataset.",
-            unit="s",
-            kind=Kind.BARS,
-            base=TEXT,
-            span=12,
-            queries=(Query(expr=AGE, legend="{{dataset}}"),),
-        ),
+        steps=((1, RED),),
+        neutral=("expected",),
+        decimals=0,
+        span=3,
+        height=3,
+        board="itself",
+    ),
+    stat(
+        "Database",
+        "Down: for two minutes no operation of an instance on the database has succeeded. Nothing is loaded, nothing "
+        "is lost; see docs/runbooks.md#headgatedatabasedown.",
+        or_zero(f"max(count by (instance) ({DATABASE_SILENT}))"),
+        words={"0": "up", "1": "down"},
+        board="database",
+    ),
+    stat(
+        "Alerts that fire",
+        "Listed below; each leads to its section of the runbooks.",
+        or_zero(f"count({ALERTS})"),
+        board="itself",
+    ),
+    stat(
+        "Stale datasets",
+        "Past their freshness target: ask the sender, then look at what was refused.",
+        or_zero(f"count({USED} > 1)"),
+        board="ingestion",
+    ),
+    stat(
+        "Oldest job",
+        "Grows while nothing is finished: are the workers busy, is the database the neck? "
+        "`headgate jobs --state queued` names the job.",
+        or_zero(age("headgate_backlog_oldest_timestamp_seconds")),
+        unit=SECONDS,
+        steps=((600, ORANGE), (900, RED)),
+        board="executors",
+    ),
+    stat(
+        "Dead jobs",
+        "Jobs that used up their attempts and wait for a person: `headgate jobs --state dead`.",
+        "max(headgate_dead_jobs{$sel})",
+        board="ingestion",
+    ),
+    stat(
+        "Files refused",
+        "In the time that is shown, for their content: their senders see why on the page. Many at once: a sender "
+        "changed the layout.",
+        grown(JOBS, "$__range", where=', outcome="rejected"'),
+        steps=((1, ORANGE),),
+        board="ingestion",
+    ),
+    stat(
+        "Unaccounted",
+        "Rows read less those loaded, rejected, blank and so on. Anything but 0 is a defect in what is counted: "
+        "keep the log and the workbook and report it.",
+        f"sum({UNACCOUNTED})",
+        board="ingestion",
     ),
 )
 
-WAITING: Final = Row(
-    title="Is anything waiting?",
-    panels=(
-        Panel(
-            title="Jobs that wait or run",
-            description="A line that only climbs: more comes in than goes out. Look at the workers below; add some.",
-            unit="none",
-            queries=(Query(expr="max by (job) (headgate_backlog_jobs{$sel})", legend="{{job}}"),),
+DATASETS: Final = table(
+    "Datasets",
+    "One row each, also those that were never loaded. A bar that is full is past its target: no recent error means "
+    "that no file comes, so ask the sender; an error leads to its remedy.",
+    {
+        "last": f"1000 * max by (dataset) ({LAST}{{$sel{REAL}}} > 0)",
+        "target": f"max by (dataset) ({TARGET}{{$sel{REAL}}})",
+        "used": USED,
+        "files": grown(JOBS, "$__range", by="dataset", where=REAL),
+        "rows": grown("headgate_ingest_rows_total", "$__range", by="dataset", where=f'{REAL}, result="read"'),
+        "refused": share_grown(JOBS, "$__range", 'outcome=~"rejected|dead"', by="dataset", where=REAL),
+        "error": "topk by (dataset) (1, max by (dataset, code) "
+        f"(headgate_dataset_last_error_timestamp_seconds{{$sel{REAL}}} > 0))",
+    },
+    (
+        Column(
+            title="Dataset",
+            source="dataset",
+            link=("Ingestion of this dataset", f"/d/headgate-ingestion?{KEPT}&var-dataset=${{__value.raw}}"),
         ),
-        Panel(
-            title="Waiting time of the oldest job",
-            description="Grows while nothing is finished: are the workers busy, is the database the neck? "
-            "`headgate jobs --state running` names the job.",
-            unit="s",
-            steps=((600, ORANGE), (1800, RED)),
-            queries=(
-                Query(
-                    expr="max(time() - (headgate_backlog_oldest_timestamp_seconds{$sel} > 0)) or vector(0)",
-                    legend="oldest",
-                ),
-            ),
-        ),
-        Panel(
-            title="Bytes that wait",
-            description="Few jobs and many bytes: one big workbook is at work; give it time before you add workers.",
-            unit="bytes",
-            span=4,
-            queries=(Query(expr="max by (job) (headgate_backlog_bytes{$sel})", legend="{{job}}"),),
-        ),
-        Panel(
-            title="Dead jobs",
-            description="Jobs that used up their attempts and wait for a person: `headgate jobs --state dead`.",
-            unit="none",
-            kind=Kind.STAT,
-            steps=((1, RED),),
-            span=4,
-            queries=(Query(expr="max(headgate_dead_jobs{$sel})", legend="dead"),),
-        ),
-    ),
-)
-
-REFUSED: Final = Row(
-    title="What was refused, and why?",
-    panels=(
-        Panel(
-            title="Jobs that ended, by outcome",
-            description="rejected is the sender's fault, dead is ours. Many of either: open Ingestion by dataset.",
-            unit="none",
-            kind=Kind.COLUMNS,
-            queries=(happened("headgate_ingest_jobs_total", by="outcome"),),
-            nothing="no job ended",
-        ),
-        ERRORS_BY_CODE,
-        Panel(
-            title="Rows unaccounted for",
-            description="Rows read less those loaded, rejected, blank and so on. Must be 0; anything else is a defect "
-            "in what is counted: keep the log and the workbook and report it.",
-            unit="none",
-            kind=Kind.STAT,
-            steps=((1, RED),),
-            span=8,
-            queries=(
-                Query(
-                    expr='abs(sum(increase(headgate_ingest_rows_total{$sel, result="read"}[$__range])) '
-                    '- sum(increase(headgate_ingest_rows_total{$sel, result!="read"}[$__range])))',
-                    legend="rows",
-                ),
-            ),
+        Column(title="Last load", source="last", unit="dateTimeFromNow", nothing="never", width=130),
+        Column(title="Target", source="target", unit=SECONDS, words={"0": "none"}, width=90),
+        Column(
+            title="Of the target used",
+            source="used",
+            unit=SHARE,
             decimals=0,
+            steps=((0.8, ORANGE), (1, RED)),
+            bar=True,
+            width=170,
         ),
+        Column(
+            title="Files",
+            source="files",
+            decimals=0,
+            width=80,
+            nothing="0",
+            link=("Its jobs on the page", "${page}/?dataset=${__data.fields.Dataset}"),
+        ),
+        Column(title="Rows", source="rows", decimals=0, nothing="0", width=90),
+        Column(
+            title="Files refused",
+            source="refused",
+            unit=SHARE,
+            decimals=0,
+            width=120,
+            steps=((0.2, ORANGE), (0.5, RED)),
+        ),
+        Column(
+            title="Latest error",
+            source="code",
+            link=("Its cause and remedy", "${docs}docs/errors.md#${__value.raw}"),
+        ),
+    ),
+    height=7,
+)
+
+GRAPHS: Final = (
+    columns(
+        "Files, by outcome",
+        "rejected is the sender's concern, dead is ours. Many of either: open Ingestion by dataset.",
+        happened(JOBS, by="outcome"),
+        span=6,
+        height=6,
+        board="ingestion",
+    ),
+    lines(
+        "Jobs that wait or run",
+        "A line that only climbs: more comes in than goes out. See the workers beside it; add some.",
+        Query(expr="max by (job) (headgate_backlog_jobs{$sel})", legend="{{job}}"),
+        span=6,
+        height=6,
+        legend=False,
+        board="executors",
+    ),
+    shares(
+        "Workers and connections busy",
+        "Which of them is at 100 % is the neck: workers, or the database.",
+        Query(
+            expr="sum by (pool) (rate(headgate_executor_busy_seconds_total{$sel}[$rate])) "
+            "/ sum by (pool) (headgate_executor_workers_max{$sel})",
+            legend="{{pool}} workers",
+        ),
+        Query(
+            expr="sum(rate(headgate_db_pool_used_seconds_total{$sel}[$rate])) / sum(headgate_db_pool_max{$sel})",
+            legend="connections",
+        ),
+        span=6,
+        height=6,
+        board="database",
+    ),
+    shares(
+        "Machine",
+        "The fullest of all instances. For long above the thresholds of the configuration: open Resources.",
+        Query(
+            expr="max(sum by (instance, scope) (rate(headgate_system_cpu_seconds_total{$sel}[$rate])) "
+            "/ sum by (instance, scope) (headgate_system_cpu_limit_cores{$sel}))",
+            legend="CPU",
+        ),
+        Query(
+            expr="max(headgate_system_memory_working_set_bytes{$sel} / headgate_system_memory_limit_bytes{$sel})",
+            legend="memory",
+        ),
+        Query(
+            expr="max(1 - headgate_spool_disk_free_bytes{$sel} / headgate_spool_disk_size_bytes{$sel})", legend="disk"
+        ),
+        span=6,
+        height=6,
+        board="resources",
     ),
 )
 
-BUSY: Final = Row(
-    title="Are the workers busy?",
-    panels=(
-        WORKERS_BUSY,
-        TASKS_THAT_WAIT,
-        Panel(
-            title="Wait for a worker and for a connection, 95 % are below",
-            description="Which of the two is longer is the neck: workers, or the database.",
-            unit="s",
-            queries=(
-                Query(expr=quantile(0.95, "headgate_executor_queue_wait_seconds", by="pool"), legend="{{pool}} worker"),
-                Query(
-                    expr=quantile(0.95, "headgate_db_pool_wait_seconds", where=', outcome="ok"'), legend="connection"
-                ),
-            ),
+INSTANCES: Final = table(
+    "Instances",
+    "One row each. Down, or busy for long: open its own dashboards by its name.",
+    {
+        "up": "max by (instance) (up{$sel})",
+        "build": "max by (instance, version) (headgate_build_info{$sel})",
+        "lag": quantile(0.99, "headgate_loop_lag_seconds", by="instance"),
+        "workers": 'sum by (instance) (rate(headgate_executor_busy_seconds_total{$sel, pool="cpu"}[$rate])) '
+        '/ sum by (instance) (headgate_executor_workers_max{$sel, pool="cpu"})',
+        "connections": 'sum by (instance) (headgate_db_pool_connections{$sel, state="used"}) '
+        "/ sum by (instance) (headgate_db_pool_max{$sel})",
+        "memory": "max by (instance) (headgate_system_memory_working_set_bytes{$sel} "
+        "/ headgate_system_memory_limit_bytes{$sel})",
+    },
+    (
+        Column(
+            title="Instance",
+            source="instance",
+            link=("Headgate itself", ITSELF),
         ),
+        Column(title="State", source="up", words={"0": "down", "1": "up"}, steps=((0, RED), (1, GREEN)), width=60),
+        Column(title="Version", source="version", width=70),
+        Column(title="Loop lag", source="lag", unit=SECONDS, decimals=0, steps=((0.1, ORANGE), (1, RED)), width=80),
+        Column(title="Workers", source="workers", unit=SHARE, decimals=0, steps=((0.8, ORANGE),), width=80),
+        Column(title="Connections", source="connections", unit=SHARE, decimals=0, steps=((0.8, ORANGE),), width=95),
+        Column(title="Memory", source="memory", unit=SHARE, decimals=0, steps=((0.85, ORANGE),), width=75),
     ),
+    span=13,
+    height=5,
 )
 
-DATABASE: Final = Row(
-    title="Is the database the neck?",
-    panels=(
-        Panel(
-            title="Database connections in use",
-            description="Near 100 % with callers waiting: open Database pool; a slow database or a leak holds them.",
-            unit="percentunit",
-            steps=((0.8, ORANGE), (0.95, RED)),
-            top=1,
-            queries=(
-                Query(
-                    expr='max by (instance) (headgate_db_pool_connections{$sel, state="used"}) '
-                    "/ max by (instance) (headgate_db_pool_max{$sel})",
-                    legend="{{instance}}",
-                ),
-            ),
+FIRING: Final = table(
+    "Alerts",
+    "What fires now. The name leads to what to do, the instance to its dashboard.",
+    {"alerts": ALERTS},
+    (
+        Column(
+            title="Alert",
+            source="alertname",
+            link=("What to do", "${docs}docs/runbooks.md#${__value.raw}"),
         ),
-        CALLERS_THAT_WAIT,
-        Panel(
-            title="Time of a load, 95 % are below",
-            description="Of the transaction that puts rows into the target table. It grew: look at the table's "
-            "indexes, at locks, and at the server's disk.",
-            unit="s",
-            queries=(Query(expr=quantile(0.95, "headgate_db_operation_seconds", where=', op="load"'), legend="load"),),
+        Column(title="Severity", source="severity", width=80),
+        Column(
+            title="On",
+            source="instance",
+            width=110,
+            link=("Headgate itself", ITSELF),
         ),
+        Column(title="Of", source="dataset", width=90),
     ),
-)
-
-LOOP: Final = Row(
-    title="Is the loop alive?",
-    panels=(
-        replace(SILENCE_OF_THE_LOOP, span=12),
-        Panel(
-            title="How late the loop wakes up, 99 % are below",
-            description="Above a tenth of a second: something computes on the loop, or the machine has no CPU to give.",
-            unit="s",
-            span=12,
-            steps=((0.1, ORANGE), (1, RED)),
-            queries=(Query(expr=quantile(0.99, "headgate_loop_lag_seconds", by="instance"), legend="{{instance}}"),),
-        ),
-    ),
-)
-
-MACHINE: Final = Row(
-    title="Is the machine well?",
-    panels=(
-        CPU_IN_USE,
-        MEMORY_IN_USE,
-        replace(DISK_IN_USE, span=8, height=7),
-    ),
-)
-
-HEADGATE: Final = Row(
-    title="Is Headgate itself well?",
-    panels=(
-        Panel(
-            title="Collectors that failed",
-            description="What they measure is missing from every panel; the log says why. Open Headgate itself.",
-            unit="none",
-            kind=Kind.STAT,
-            steps=((1, RED),),
-            queries=(Query(expr="count(headgate_scrape_collector_success{$sel} == 0) or vector(0)", legend="failed"),),
-        ),
-        Panel(
-            title="Configuration",
-            description="Refused: the old one is still in force; `headgate check` says what is wrong with the new one.",
-            unit="none",
-            kind=Kind.STAT,
-            base=RED,
-            steps=((1, "green"),),
-            words={"0": "refused", "1": "in force"},
-            queries=(Query(expr="min(headgate_config_last_reload_successful{$sel})", legend="configuration"),),
-        ),
-        Panel(
-            title="Rows taken in",
-            description="Rows read in a second: the flow that all of this is about. For long none: ask whether "
-            "anything is sent.",
-            unit="rps",
-            base=TEXT,
-            queries=(per_second("headgate_ingest_rows_total", by="job", where=', result="read"'),),
-        ),
-    ),
+    span=11,
+    height=5,
+    nothing="nothing fires",
 )
 
 OVERVIEW: Final = Board(
     slug="overview",
     title="Overview",
     description="Is the data fresh, is anything waiting, what was refused, who is the neck",
-    rows=(FRESH, WAITING, REFUSED, BUSY, DATABASE, LOOP, MACHINE, HEADGATE),
+    rows=(Row(title="", panels=(*STATS, DATASETS, *GRAPHS, INSTANCES, FIRING)),),
 )

@@ -52,18 +52,23 @@ def test_uid_and_ids(path: Path) -> None:
     assert len({*ids}) == len(panels(board))
 
 
-def test_the_overview_asks_in_the_order_of_an_operator() -> None:
+def test_the_overview_fits_on_one_screen() -> None:
+    """1280 x 900: eight numbers, a table, four graphs, two tables. A row is 30 pixels high, with 8 between."""
     (overview,) = [load(path) for path in FILES if path.stem == "headgate-overview"]
-    assert [row["title"] for row in overview["panels"] if row["type"] == "row"] == [
-        "Is the data fresh?",
-        "Is anything waiting?",
-        "What was refused, and why?",
-        "Are the workers busy?",
-        "Is the database the neck?",
-        "Is the loop alive?",
-        "Is the machine well?",
-        "Is Headgate itself well?",
-    ]
+    lines: dict[int, list[str]] = {}
+    for panel in overview["panels"]:
+        lines.setdefault(panel["gridPos"]["y"], []).append(panel["type"])
+    assert list(lines.values()) == [["stat"] * 8, ["table"], ["timeseries"] * 4, ["table"] * 2]
+    height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in overview["panels"]) * 38
+    assert height <= 900 - 2 * 40, "what is left of the screen below Grafana's own two bars"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.stem != "headgate-overview"], ids=lambda path: path.stem
+)
+def test_other_dashboards_have_a_question_over_each_row(path: Path) -> None:
+    rows = [row["title"] for row in load(path)["panels"] if row["type"] == "row"]
+    assert len(rows) >= 3
 
 
 @per_file
@@ -82,12 +87,20 @@ def test_the_dashboards_that_alerts_name_exist() -> None:
 
 
 @per_file
-def test_alerts_are_annotations(path: Path) -> None:
-    (annotation,) = load(path)["annotations"]["list"]
-    assert annotation["datasource"] == SOURCE
-    assert annotation["enable"]
-    (selection,) = selections(filled(annotation["expr"]))
-    assert selection.name == "ALERTS"
+def test_marks_are_moments_and_few(path: Path) -> None:
+    """Critical alerts, starts, reloads and storms: thin lines, no areas of colour over the graphs."""
+    annotations = load(path)["annotations"]["list"]
+    assert [one["name"] for one in annotations] == [
+        *("Critical alerts", "Starts and versions", "Reloads", "Storms of retries"),
+    ]
+    for annotation in annotations:
+        assert annotation["datasource"] == SOURCE
+        assert annotation["enable"]
+        assert annotation["useValueForTime"], "a moment, not the time in which it lasts"
+        promql_parser.parse(filled(annotation["expr"]))
+        matchers = [one.matchers for one in selections(filled(annotation["expr"]))]
+        assert all({"job", "instance"} <= set(one) for one in matchers)
+    assert all(one.matchers["severity"] == "critical" for one in selections(filled(annotations[0]["expr"])))
 
 
 @per_file
@@ -117,15 +130,78 @@ def test_every_panel_has_thresholds_and_says_what_to_do(path: Path) -> None:
 
 @per_file
 def test_limits_are_drawn_from_metrics(path: Path) -> None:
-    """A transformation makes a query that is there the threshold of the panel's other series."""
+    """A limit is a dashed series of its own, in red, so that the axis reaches it."""
     for panel in panels(load(path)):
-        limits = {target["refId"] for target in panel["targets"] if target["legendFormat"] == "limit"}
-        drawn = {
-            one["options"]["configRefId"] for one in panel.get("transformations") or [] if one["id"] == "configFromData"
+        limits = [target for target in panel["targets"] if target["legendFormat"] == "limit"]
+        overrides = {
+            one["matcher"]["options"]: one["properties"] for one in panel["fieldConfig"].get("overrides") or []
         }
-        assert drawn == limits, panel["title"]
+        assert bool(limits) == ("limit" in overrides), panel["title"]
         if limits:
-            assert panel["fieldConfig"]["defaults"]["custom"]["thresholdsStyle"]["mode"] == "dashed", panel["title"]
+            look = {one["id"]: one["value"] for one in overrides["limit"]}
+            assert look["custom.lineStyle"]["fill"] == "dash", panel["title"]
+            assert look["color"] == {"mode": "fixed", "fixedColor": "red"}
+            assert look["custom.stacking"]["mode"] == "none"
+
+
+@per_file
+def test_limits_of_an_instance_are_not_drawn_against_sums(path: Path) -> None:
+    for panel in panels(load(path)):
+        numbers = [target["expr"] for target in panel["targets"] if target["legendFormat"] != "limit"]
+        for limit in [target["expr"] for target in panel["targets"] if target["legendFormat"] == "limit"]:
+            summed = limit.startswith("sum(")
+            stacked = panel["fieldConfig"]["defaults"]["custom"].get("stacking", {}).get("mode") == "normal"
+            one_server = "db_server" in limit
+            assert summed == (stacked and not one_server), panel["title"]
+            assert summed or all("by (" in one for one in numbers), panel["title"]
+
+
+@per_file
+def test_legends_have_room(path: Path) -> None:
+    """At the right, as a table; narrow graphs have names alone."""
+    for panel in panels(load(path)):
+        if panel["type"] != "timeseries":
+            continue
+        legend = panel["options"]["legend"]
+        wide = panel["gridPos"]["w"] >= 12
+        assert (legend["placement"], legend["displayMode"]) == (("right", "table") if wide else ("bottom", "list"))
+        assert panel["gridPos"]["h"] >= 6, panel["title"]
+
+
+@per_file
+def test_numbers_of_things_are_whole(path: Path) -> None:
+    for panel in panels(load(path)):
+        counts = [one["expr"] for one in panel["targets"] if "offset $__interval" in one["expr"]]
+        if counts:
+            assert panel["fieldConfig"]["defaults"]["decimals"] == 0, panel["title"]
+        for target in panel["targets"]:
+            assert "increase(" not in target["expr"] or "== 0" in target["expr"], "increase() makes fractions"
+
+
+def test_a_colour_means_the_same_everywhere() -> None:
+    seen: dict[str, set[str]] = {}
+    for path in FILES:
+        for panel in panels(load(path)):
+            labels = {target["legendFormat"] for target in panel["targets"]}
+            for override in panel["fieldConfig"].get("overrides") or []:
+                for one in override["properties"]:
+                    if one["id"] == "color" and one["value"]["mode"] == "fixed":
+                        seen.setdefault(f"{min(labels)} {override['matcher']['options']}", set()).add(
+                            one["value"]["fixedColor"]
+                        )
+    assert len(seen) > 20
+    assert all(len(colours) == 1 for colours in seen.values()), seen
+
+
+@per_file
+def test_the_dataset_that_is_chosen_acts_on_every_panel_that_knows_datasets(path: Path) -> None:
+    if "dataset" not in variables(path):
+        return
+    for panel in panels(load(path)):
+        for target in panel["targets"]:
+            for selection in selections(filled(target["expr"])):
+                if selection.name.startswith(("headgate_dataset_", "headgate_ingest_jobs", "headgate_ingest_rows")):
+                    assert "dataset" in selection.matchers, panel["title"]
 
 
 # -- the rules of dashboard-linter, by their names ---------------------------------------------------------
@@ -142,7 +218,10 @@ def test_template_datasource_rule(path: Path) -> None:
 def test_template_job_and_instance_rule(path: Path, name: str) -> None:
     variable = variables(path)[name]
     assert (variable["type"], variable["label"], variable["datasource"]) == ("query", name.title(), SOURCE)
-    assert (variable["multi"], variable["includeAll"], variable["allValue"]) == (True, True, ".+")
+    assert (variable["multi"], variable["includeAll"]) == (True, True)
+    assert "allValue" not in variable, "All is what is found: `.+` would take in the jobs of others"
+    constrained = {"job": "headgate_build_info", "instance": 'up{job=~"$job"}'}[name]
+    assert variable["query"]["query"] == f"label_values({constrained}, {name})"
 
 
 @per_file
@@ -163,7 +242,7 @@ def test_panel_datasource_title_description_units_no_targets_rule(path: Path) ->
         assert panel["datasource"] == SOURCE, panel["title"]
         assert panel["title"]
         assert panel["description"]
-        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS, panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"] in UNITS | {"suffix:rows/s"}, panel["title"]
         assert panel["targets"], panel["title"]
         assert all(target["datasource"] == SOURCE for target in panel["targets"]), panel["title"]
 
@@ -176,6 +255,8 @@ def test_uneditable_dashboard_rule(path: Path) -> None:
 @per_target
 def test_target_promql_job_and_instance_rule(target: Target) -> None:
     for selection in selections(filled(target.raw, job="$job", instance="$instance")):
+        if selection.name.startswith("global:"):
+            continue
         found = {name: selection.matchers.get(name) for name in ("job", "instance")}
         assert found == {"job": "$job", "instance": "$instance"}, selection.name
     assert '=~"$job"' in target.raw
@@ -192,7 +273,7 @@ def test_target_rate_interval_rule(target: Target) -> None:
 @per_target
 def test_target_counter_agg_and_histogram_rule(target: Target) -> None:
     for selection in selections(target.promql()):
-        if selection.name.endswith("_total"):
+        if selection.name.endswith("_total") and " offset " not in target.raw and "abs(" not in target.raw:
             assert selection.functions[-1] in COUNTING, selection.name
         if selection.name.endswith("_bucket"):
             assert "histogram_quantile" in selection.functions, selection.name

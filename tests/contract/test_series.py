@@ -32,6 +32,7 @@ ANY_VALUE = {
     "kind": ("task", "parse", "probe"),
     "application": ("headgate", "erp", "_other"),
     "scope": ("cgroup",),
+    "code": ("none",),
     "group": ("daemon", "cpu_workers"),
     "collector": ("executors", "database", "database_server", "loop", "backlog", "disk", "system", "groups"),
 }

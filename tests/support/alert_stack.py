@@ -23,6 +23,7 @@ ALERTS = ROOT / "alerts"
 FASTER = 20
 """Prometheus scrapes and evaluates every second in place of every 15; ranges still hold samples enough."""
 GRAFANA, RUNBOOKS = "https://grafana.example.com", "https://example.com/headgate/"
+PAGE = "https://headgate.example.com"
 MILLISECONDS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATION = re.compile(r"(\d+)([smhd])")
 INTERVALS = {"for", "keep_firing_for", "interval", "group_wait", "group_interval", "repeat_interval"}
@@ -163,7 +164,11 @@ def alerting(
     with running_alertmanager(alertmanager, folder, free_port()) as called:
 
         def change(config: dict[str, Any]) -> None:
-            config["global"]["external_labels"] = {"grafana_url": GRAFANA, "runbooks_url": RUNBOOKS}
+            config["global"]["external_labels"] = {
+                "grafana_url": GRAFANA,
+                "runbooks_url": RUNBOOKS,
+                "page_url": PAGE,
+            }
             config["rule_files"] = write_rules(folder / "rules")
             (one,) = config["alerting"]["alertmanagers"]
             one["static_configs"] = [{"targets": [called.url.removeprefix("http://")]}]

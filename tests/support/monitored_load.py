@@ -2,9 +2,9 @@
 
 `python tests/support/monitored_load.py FOLDER --minutes 20` runs five daemons, all healthy: two that are busy on one
 PostgreSQL, an idle one, one without any dataset, and one that is restarted every minute. Two servers of Prometheus
-scrape them, every 15 and every 60 seconds. At the end it prints what was pending or firing, and when. With `--troubles` only
-the two busy daemons run, and things go wrong: files are bad, the database is gone for 40 seconds, a configuration is
-wrong, a daemon is gone. FOLDER keeps what Prometheus recorded: `make dashboard-pictures` draws it.
+scrape them, every 15 and every 60 seconds. At the end it prints what was pending or firing, and when. With `--troubles`
+only the two busy daemons run, and things go wrong: files are bad, the database is gone for 40 seconds, a configuration
+is wrong, a daemon is gone. FOLDER keeps what Prometheus recorded: `make dashboard-pictures` draws it.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Senders:
                 self._prices(sheet, "Tarif net" if bad and number % 15 == 14 else "Prix HT")
             else:
                 mistakes = self.choice.choice((0, 0, 1, 2, 30)) if bad else 0
-                self._orders(sheet, self.choice.choice((40, 120, 600)), mistakes)
+                self._orders(book, sheet, self.choice.choice((40, 120, 600)), mistakes)
         part.rename(daemon.inbox / dataset / f"{number:05}.xlsx")
 
     def _prices(self, sheet: Any, title: str) -> None:
@@ -126,22 +126,17 @@ class Senders:
         for row in range(60):
             sheet.write_row(row + 1, 0, [f"R{row:04}", "article", round(1 + self.choice.random() * 90, 2), 0.2])
 
-    def _orders(self, sheet: Any, rows: int, mistakes: int) -> None:
+    def _orders(self, book: xlsxwriter.Workbook, sheet: Any, rows: int, mistakes: int) -> None:
+        date = book.add_format({"num_format": "yyyy-mm-dd"})
         sheet.write_row(0, 0, TITLES)
         day = datetime.now(UTC).date() - timedelta(days=1)
         for row in range(rows):
             quantity = 0 if row < mistakes else self.choice.randint(1, 9)
             price = round(self.choice.random() * 200, 2)
-            values = [
-                str(next(self.orders)),
-                "Shop",
-                "SG",
-                day.isoformat(),
-                quantity,
-                price,
-                round(quantity * price, 2),
-            ]
+            product = (f"Product {row % 40}", f"S-{row % 40}")
+            values = (str(next(self.orders)), "Shop", "SG", "", "", *product, quantity, price)
             sheet.write_row(row + 1, 0, values)
+            sheet.write_datetime(row + 1, 3, day, date)
 
 
 @dataclass(slots=True, kw_only=True)

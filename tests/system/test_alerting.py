@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import re
 import shlex
 import signal
@@ -18,7 +19,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from alert_stack import GRAFANA, ROOT, RUNBOOKS, alerting, running_alertmanager
+from alert_stack import GRAFANA, PAGE, ROOT, RUNBOOKS, alerting, running_alertmanager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,7 +92,7 @@ class Alarm:
         assert f"on {self.instance}" in mail.subject
         runbook = f"{RUNBOOKS}docs/runbooks.md#{name.lower()}"
         for body in (mail.html.replace("&#43;", "+").replace("&amp;", "&"), mail.text):
-            for word in (*words, self.instance, "Since", f"{GRAFANA}/d/{board}?var-job=headgate", runbook):
+            for word in (*words, self.instance, "Since", "Do first", f"{GRAFANA}/d/{board}?var-job=headgate", runbook):
                 assert word in body, (word, body)
         assert f'href="{runbook}"' in mail.html
         assert "/#/silences/new?filter=" in mail.html
@@ -99,7 +100,9 @@ class Alarm:
         assert hook is not None
         (alert, *_) = hook.body["alerts"]
         assert alert["labels"]["instance"] == self.instance
-        assert not {"grafana_url", "runbooks_url"} & set(alert["labels"])
+        assert re.search(r"&from=\d{13}&to=now", mail.text), mail.text
+        assert f"machine {platform.node()}" in mail.text
+        assert not {"grafana_url", "runbooks_url", "page_url"} & set(alert["labels"])
         assert alert["annotations"]["runbook_url"] == runbook
         assert all(word in str(alert["annotations"]) for word in words)
 
@@ -109,8 +112,10 @@ class Alarm:
         self.until(lambda: self.sinks.hook(name, "resolved"), f"a webhook call that {name} is over", seconds=seconds)
         mail = self.sinks.mail("[RESOLVED]", name)
         assert mail is not None
-        assert "is resolved" in mail.html
-        assert " until " in mail.text
+        assert "Healed after" in mail.html
+        assert re.search(r"HEALED after [\dhms]+: ", mail.text), mail.text
+        assert re.search(r" until .*, [\dhms]+\n", mail.text), mail.text
+        assert re.search(r"&from=\d{13}&to=\d{13}\n", mail.text), mail.text
 
 
 @pytest.fixture
@@ -169,6 +174,15 @@ def test_a_dataset_goes_stale(
     words = ("Dataset orders", "beyond its freshness target")
     name, board = "HeadgateDatasetStale", "headgate-ingestion"
     alarm.called(name, to={"data@example.com"}, words=words, board=board, severity="warning")
+    warned = alarm.sinks.mail("[FIRING:", name, "(warning)", to="data@example.com")
+    assert warned is not None
+    for line in (
+        r"Target: +a load every 10s",
+        r"Last load: +\w{3} \d+ \w{3} \d{4} \d\d:\d\d \w+",
+        r"Last attempt: +\w{3} \d+ ",
+        rf"Jobs: +{PAGE}/\?dataset=orders\n",
+    ):
+        assert re.search(line, warned.text), (line, warned.text)
     everybody = {"data@example.com", "on-call@example.com"}
     alarm.until(lambda: alarm.firing(name, "critical"), "it is critical after twice the time")
     alarm.until(lambda: alarm.sinks.mail("[FIRING:", name, "(critical)", to="on-call@example.com"), "on-call is told")

@@ -24,7 +24,7 @@ ERRORS_SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowCounts:
-    """Where the physical data rows of a workbook went."""
+    """Where the physical data rows of a workbook went; `skipped` are those that the database itself left out."""
 
     read: int = 0
     inserted: int = 0
@@ -34,12 +34,12 @@ class RowCounts:
     rejected: int = 0
     blank: int = 0
     footer: int = 0
+    skipped: int = 0
 
     def unaccounted(self) -> int:
         """Return how far the counts are from the conservation law; anything but 0 is a defect of Headgate."""
-        return self.read - (
-            self.inserted + self.updated + self.unchanged + self.duplicate + self.rejected + self.blank + self.footer
-        )
+        counts: dict[str, int] = asdict(self)
+        return 2 * self.read - sum(counts.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

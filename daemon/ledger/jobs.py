@@ -109,6 +109,7 @@ class Job:
     origin: str | None = field(default=None, metadata=INTERNAL)
     origin_stamp: str | None = field(default=None, metadata=INTERNAL)
     cpu_seconds: float | None = field(default=None, metadata=INTERNAL)
+    table_refused: bool = field(default=False, metadata=INTERNAL)
 
     @property
     def finished(self) -> bool:
@@ -134,7 +135,11 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How an attempt ended for good; `records` are the error records to keep, at most `REJECTS_KEPT`."""
+    """How an attempt ended for good; `records` are the error records to keep, at most `REJECTS_KEPT`.
+
+    `table_refused` says that a file was rejected by what the target table is and holds, and not by what is in it: the
+    same file may come again.
+    """
 
     state: State
     rows: RowCounts = field(default_factory=RowCounts)
@@ -145,6 +150,7 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None
     peak_rss_bytes: int | None = None
+    table_refused: bool = False
 
     @property
     def keeps_file(self) -> bool:

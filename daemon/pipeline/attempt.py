@@ -209,7 +209,7 @@ class Attempts:
                 message=f"the database refused the rows: {first_line(error)}",
                 hint="correct the rows or the dataset's constraints so that they match the table's",
             )
-            return refused_file(record)
+            return replace(refused_file(record), table_refused=True)
         if kind == "configuration":
             return given_up("load.db_rejected", error)
         settled = await self._persist(lambda: self._parts.ledger.settle(attempt.job))

@@ -70,7 +70,7 @@ def refused_load(result: TaskResult, rejection: ErrorRecord, records: Records) -
     """Return the outcome of a file that cannot be loaded as a whole."""
     report: Report = result.value
     codes = Counter(report.codes) + Counter({rejection.code: 1})
-    return _refused_rows(result, rejection, records, report.errors_total + 1, codes)
+    return replace(_refused_rows(result, rejection, records, report.errors_total + 1, codes), table_refused=True)
 
 
 def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: Loaded, load_seconds: float) -> Outcome:
@@ -92,7 +92,8 @@ def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: 
     data = parsed.read - parsed.blank - parsed.footer
     if loaded.too_many or (loaded.rejected and dataset.quarantine.exceeded(rejected, data)):
         record = _too_many(dataset, report, loaded, rejected)
-        return _refused_rows(result, record, merged, total + 1, codes + Counter({TOO_MANY: 1}))
+        outcome = _refused_rows(result, record, merged, total + 1, codes + Counter({TOO_MANY: 1}))
+        return replace(outcome, table_refused=True)
     rows = RowCounts(
         read=parsed.read,
         inserted=loaded.inserted,

@@ -11,17 +11,28 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from .cells.cells import column_letters
 from .columns.duplicates import find_repeats, key_range
 from .columns.reconcile import reconcile
 from .columns.validate import Checked, check_columns
 from .errors import ErrorRecord, FileRejectedError, rejected
 from .formats.open import extension_mismatch, open_book
 from .formats.zip.container import sniff
-from .output.copy_file import copy_columns, copy_lines, lineage_columns, write_accepted, write_rejected
+from .output.copy_file import (
+    NULL,
+    copy_columns,
+    copy_lines,
+    lineage_columns,
+    write_accepted,
+    write_rejected,
+    write_rejected_keys,
+    write_rows,
+)
 from .output.error_records import cell_records, row_record
 from .output.info_records import cell_notes, fill_notes, row_notes
-from .output.report import ERRORS_REPORTED, ParsedRows, Report, accepted_columns
+from .output.report import ERRORS_REPORTED, ParsedRows, Report, SheetPart, accepted_columns
 from .parallel import each
 from .table.drift import find_drift
 from .table.table import Table, find_table
@@ -78,6 +89,10 @@ class _Run:
         self._warnings: tuple[ErrorRecord, ...] = ()
         self._codes: Counter[str] = Counter()
         self._key_range: tuple[str, str] | None = None
+        self._parts: tuple[SheetPart, ...] = ()
+        self._absent: tuple[str, ...] = ()
+        self._partly: tuple[str, ...] = ()
+        self._rejected_keys = False
 
     def report(self) -> Report:
         table = self._read()
@@ -104,14 +119,37 @@ class _Run:
             self._codes.update(note.code for note in notes)
             records = (*self._warnings, *self._records, *notes)
             write_rejected(self._out_dir, records)
-            keep = np.flatnonzero(outcome.accepted)
-            columns = outcome.columns
-            if len(keep) < table.rows:
-                columns = each(lambda column: column.take(pa.array(keep)), columns, table.rows)
-            lineage = lineage_columns(table.sheet_rows(keep), self._job, accepted_columns(self._dataset))
-            write_accepted(self._out_dir, [*lineage, *columns])
-            self._key_range = self._range_of_keys(columns)
+            self._write_rows(table, checked, outcome)
         return self._report(records[:ERRORS_REPORTED], None)
+
+    def _write_rows(self, table: Table, checked: Checked, outcome: _Sorted) -> None:
+        """Write the accepted rows, without the columns that the file does not have, and what the load needs of them."""
+        dataset = self._dataset
+        self._absent, self._partly = _missing_columns(table, checked, dataset)
+        keep = np.flatnonzero(outcome.accepted)
+        columns = outcome.columns
+        if len(keep) < table.rows:
+            columns = each(lambda column: column.take(pa.array(keep)), columns, table.rows)
+        self._key_range = self._range_of_keys(columns)
+        rows = table.sheet_rows(keep)
+        lineage = lineage_columns(rows, self._job, accepted_columns(dataset))
+        present = [
+            column for field, column in zip(dataset.fields, columns, strict=True) if field.name not in self._absent
+        ]
+        write_accepted(self._out_dir, [*lineage, *present])
+        write_rows(self._out_dir, rows)
+        self._parts = tuple(_sheet_parts(table, keep))
+        if dataset.load.mode == "replace" and dataset.primary_key:
+            self._write_rejected_keys(outcome)
+
+    def _write_rejected_keys(self, outcome: _Sorted) -> None:
+        """Write the keys of rejected rows: what the table has of them must not be taken for rows that are gone."""
+        names = [field.name for field in self._dataset.fields]
+        index = pa.array(np.flatnonzero(outcome.rejected))
+        parts = [outcome.columns[names.index(name)].take(index) for name in self._dataset.primary_key]
+        self._rejected_keys = not any(pc.any(pc.equal(part, NULL)).as_py() for part in parts)
+        if self._rejected_keys:
+            write_rejected_keys(self._out_dir, copy_lines(parts))
 
     def refused(self, rejection: ErrorRecord) -> Report:
         """Return the report of a file that is refused, with what had been found until then."""
@@ -203,6 +241,33 @@ class _Run:
             sheet=None if table is None else table.sheet,
             header_row=None if table is None or table.parts[0].header.row < 0 else table.parts[0].header.row + 1,
             key_range=self._key_range,
+            parts=self._parts,
+            absent=self._absent,
+            partly=self._partly,
+            rejected_keys=self._rejected_keys,
+        )
+
+
+def _missing_columns(table: Table, checked: Checked, dataset: Dataset) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the fields of which no part of the table has a column, and those that only some parts have.
+
+    A transform may have filled one all the same.
+    """
+    fields = [field.name for field in dataset.cell_fields]
+    having = {name: sum(name in part.header.columns for part in table.parts) for name in fields}
+    empty = {name for name in fields if checked.columns[name].null_count == table.rows}
+    absent = tuple(name for name in fields if not having[name] and name in empty)
+    return absent, tuple(name for name in fields if 0 < having[name] < len(table.parts))
+
+
+def _sheet_parts(table: Table, accepted: NDArray[np.int64]) -> Iterator[SheetPart]:
+    for part in table.parts:
+        first, stop = np.searchsorted(accepted, (part.start, part.start + part.rows))
+        labels, columns = part.header.labels, part.header.columns
+        titles = {name: labels[place] or "" for name, place in columns.items() if place < len(labels)}
+        letters = {name: column_letters(place) for name, place in columns.items()}
+        yield SheetPart(
+            sheet=part.sheet, accepted=int(stop - first), columns=dict(columns), letters=letters, titles=titles
         )
 
 

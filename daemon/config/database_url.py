@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from .postgresql_options import OptionError, understood
 from .secret_file import read_secret
 
 if TYPE_CHECKING:
@@ -19,10 +20,15 @@ POSTGRESQL: Final = "postgresql+asyncpg"
 _DRIVERS: Final = {
     "sqlite": SQLITE,
     SQLITE: SQLITE,
-    "postgres": POSTGRESQL,
-    "postgresql": POSTGRESQL,
-    POSTGRESQL: POSTGRESQL,
+    **dict.fromkeys(("postgres", "postgresql", "postgis", "jdbc:postgresql"), POSTGRESQL),
+    **{
+        f"{scheme}+{driver}": POSTGRESQL
+        for scheme in ("postgres", "postgresql")
+        for driver in ("asyncpg", "psycopg", "psycopg2", "psycopg_async", "psycopg2cffi", "pg8000")
+    },
 }
+"""How people write it, for other clients too, and the driver that Headgate uses."""
+DEFAULT_PORT: Final = 5432
 
 
 class DatabaseUrlError(ValueError):
@@ -49,11 +55,11 @@ def parse_url(text: str, base: Path) -> DatabaseUrl:
     scheme, separator, _ = text.partition("://")
     if not separator:
         raise DatabaseUrlError("not a database URL; write postgresql://user@host/name or sqlite:///path")
-    if scheme not in _DRIVERS:
+    if scheme.lower() not in _DRIVERS:
         # A scheme is no secret, but what stands before :// in a mistyped URL may be anything.
         name = scheme if scheme.replace("+", "").isalnum() else "this"
         raise DatabaseUrlError(f"{name} is not a supported database; write postgresql://... or sqlite:///path")
-    if _DRIVERS[scheme] == SQLITE:
+    if _DRIVERS[scheme.lower()] == SQLITE:
         return _sqlite(text, base)
     return _postgresql(text)
 
@@ -84,26 +90,53 @@ def _sqlite(text: str, base: Path) -> DatabaseUrl:
 
 def _postgresql(text: str) -> DatabaseUrl:
     try:
-        parts = urlsplit(text)
-        _ = parts.port
+        parts = urlsplit(text.removeprefix("jdbc:"))
+        place = _Place.of(parts.netloc)
     except ValueError:
         reason = "its host and port cannot be understood"
         raise DatabaseUrlError(f"{reason}; percent-encode what is special in user and password") from None
-    query = dict(parse_qsl(parts.query))
-    if not parts.path.strip("/"):
+    try:
+        query = understood(dict(parse_qsl(parts.query, keep_blank_values=True)))
+    except OptionError as error:
+        raise DatabaseUrlError(str(error)) from None
+    path = f"/{query.pop('dbname')}" if "dbname" in query and not parts.path.strip("/") else parts.path
+    if not path.strip("/") and "service" not in query:
         raise DatabaseUrlError("names no database; write postgresql://user@host/name")
-    secret = parts.password is not None or "password" in query
-    # asyncpg calls libpq's sslmode ssl, with the same values.
-    if "sslmode" in query:
-        query.setdefault("ssl", query.pop("sslmode"))
-    host = parts.netloc.rpartition("@")[2]
-    user = f"{parts.username}@" if parts.username else ""
-    public = {name: value for name, value in query.items() if name != "password"}
+    secret = place.password or "password" in query
+    if len(place.hosts) > 1:
+        # As options: a URL has one host.
+        query |= {"host": ",".join(name for name, _ in place.hosts), "port": ",".join(p for _, p in place.hosts)}
+        netloc = place.login
+    else:
+        netloc = place.login + place.text
+    public = {name: value for name, value in query.items() if name not in ("password", "sslpassword")}
+    host = "" if len(place.hosts) > 1 else place.text
     return DatabaseUrl(
-        text=_joined(parts.netloc, parts.path, query),
+        text=_joined(netloc, path, query),
         has_password=secret,
-        shown=_joined(user + host, parts.path, public),
+        shown=_joined((f"{place.user}@" if place.user else "") + host, path, public),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """What stands between `//` and the path: `login` with its @, and hosts with their ports."""
+
+    login: str
+    user: str
+    password: bool
+    text: str
+    hosts: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, netloc: str) -> _Place:
+        login, separator, text = netloc.rpartition("@")
+        user, has_password, _ = login.partition(":")
+        hosts = []
+        for one in text.split(","):
+            parts = urlsplit(f"//{one}")
+            hosts.append((parts.hostname or "", str(parts.port or DEFAULT_PORT)))
+        return cls(login=login + separator, user=user, password=bool(has_password), text=text, hosts=tuple(hosts))
 
 
 def _joined(place: str, path: str, query: dict[str, str]) -> str:

@@ -94,9 +94,13 @@ class Connector:
 
     async def _connect(self, url: str, *, named_statements: bool) -> asyncpg.Connection[Any]:
         parsed = sa.make_url(url)
+        given = parsed.query.get("connect_timeout")
+        timeout_seconds = min(self._timeout_seconds, float(str(given))) if given else self._timeout_seconds
+        # The driver reads libpq's options from a URL of libpq's own form.
+        dsn = parsed.set(drivername="postgresql").difference_update_query(["connect_timeout"])
         options: dict[str, Any] = {
-            **parsed.get_dialect()().create_connect_args(parsed)[1],
-            "timeout": self._timeout_seconds,
+            "dsn": dsn.render_as_string(hide_password=False),
+            "timeout": timeout_seconds,
             "server_settings": {"application_name": APPLICATION_NAME},
             "statement_cache_size": CACHED_STATEMENTS if named_statements else 0,
         }

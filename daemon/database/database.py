@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from ..errors import DatabaseUnavailableError, NotConnectedError, StartupError
 from .connector import APPLICATION_NAME, Access, Connector
 from .deadlines import UNDO_SECONDS, Deadlines
-from .errors import Classification, Meaning, is_of_database, meaning, reason_of
+from .errors import is_of_database, meaning, reason_of
 from .pool_stats import DatabasePoolStats, PoolWatch
 from .pre_ping import watch_liveness
 from .server_stats import ServerWatch
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sqlalchemy.engine import URL
+
+    from .sqlstates import Classification, Meaning
 
 logger = logging.getLogger(__name__)
 
@@ -277,6 +279,10 @@ class Database:
     def will_pass(self, error: BaseException) -> bool:
         """Say whether an error is the database's and may go away, if only when an operator has been there."""
         return self.supervisor.will_pass(error)
+
+    def conflicts(self, error: BaseException) -> bool:
+        """Say whether the transaction was undone only because of others at the same rows: a deadlock, for one."""
+        return meaning(error, sqlite=self.dialect == "sqlite").counted_as == "conflict"
 
     def classify(self, error: BaseException) -> Classification:
         """Say whether a failed transaction may work later."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from .errors import is_of_database, reason_of
 
 if TYPE_CHECKING:
-    from .errors import Meaning
+    from .sqlstates import Meaning
 
 logger = logging.getLogger(__name__)
 

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from .context import LedgerContext
 
 NOT_IDENTITY: tuple[State, ...] = ("duplicate", "dead", "cancelled")
-"""States that let the same content in again; every other state holds the identity of a submission."""
+"""States that let the same content in again; every other state holds the identity of a submission, unless the target
+table has refused the file: there it may go in when the table is another."""
 
 
 GIVEN: Final = tuple(one.name for one in fields(Submission) if one.name != "origin")
 STARTS: Final[dict[str, Any]] = {
     **dict.fromkeys(("attempt", "crashes", "lost_leases", "errors_total"), 0),
     "seconds": {},
+    "table_refused": False,
     **{f"rows_{name}": 0 for name in ROW_COLUMNS},
 }
 """What every job begins with."""
@@ -157,6 +159,7 @@ class Enqueue:
                 table.c.sha256 == submission.sha256,
                 table.c.spec_version == submission.spec_version,
                 table.c.state.not_in(NOT_IDENTITY),
+                ~table.c.table_refused,
             )
         )
         return job_from_row(row.mappings().one())

@@ -24,7 +24,7 @@ ERRORS_SHOWN: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowCounts:
-    """Where the physical data rows of a workbook went."""
+    """Where the physical data rows of a workbook went; `skipped` are those that the database itself left out."""
 
     read: int = 0
     inserted: int = 0
@@ -34,12 +34,12 @@ class RowCounts:
     rejected: int = 0
     blank: int = 0
     footer: int = 0
+    skipped: int = 0
 
     def unaccounted(self) -> int:
         """Return how far the counts are from the conservation law; anything but 0 is a defect of Headgate."""
-        return self.read - (
-            self.inserted + self.updated + self.unchanged + self.duplicate + self.rejected + self.blank + self.footer
-        )
+        counts: dict[str, int] = asdict(self)
+        return 2 * self.read - sum(counts.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +109,7 @@ class Job:
     origin: str | None = field(default=None, metadata=INTERNAL)
     origin_stamp: str | None = field(default=None, metadata=INTERNAL)
     cpu_seconds: float | None = field(default=None, metadata=INTERNAL)
+    table_refused: bool = field(default=False, metadata=INTERNAL)
 
     @property
     def finished(self) -> bool:
@@ -134,7 +135,11 @@ def _plain(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How an attempt ended for good; `records` are the error records to keep, at most `REJECTS_KEPT`."""
+    """How an attempt ended for good; `records` are the error records to keep, at most `REJECTS_KEPT`.
+
+    `table_refused` says that a file was rejected by what the target table is and holds, and not by what is in it: the
+    same file may come again.
+    """
 
     state: State
     rows: RowCounts = field(default_factory=RowCounts)
@@ -145,6 +150,7 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     cpu_seconds: float | None = None
     peak_rss_bytes: int | None = None
+    table_refused: bool = False
 
     @property
     def keeps_file(self) -> bool:

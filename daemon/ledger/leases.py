@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 FINISHED: Final = (
     *(f"rows_{name}" for name in ROW_COLUMNS),
-    *("state", "reason", "errors_total", "seconds", "cpu_seconds", "peak_rss_bytes", "crashes"),
+    *("state", "reason", "errors_total", "seconds", "cpu_seconds", "peak_rss_bytes", "crashes", "table_refused"),
 )
 """What the end of a job says of it."""
 
@@ -266,6 +266,7 @@ class Ledger:
             "seconds": dict(outcome.seconds),
             "cpu_seconds": outcome.cpu_seconds,
             "peak_rss_bytes": outcome.peak_rss_bytes,
+            "table_refused": outcome.table_refused,
             "crashes": job.crashes,
         }
         asked = {**_holding(job), **given(values), "keeps_file": outcome.keeps_file}

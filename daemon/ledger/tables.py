@@ -104,6 +104,7 @@ def _job(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("origin", sa.Text),
         sa.Column("origin_stamp", sa.Text),
         *(sa.Column(f"rows_{name}", sa.BigInteger, nullable=False, default=0) for name in RowCounts.__slots__),
+        sa.Column("table_refused", sa.Boolean, nullable=False, default=False),
         sa.Column("errors_total", sa.BigInteger, nullable=False, default=0),
         sa.Column("seconds", sa.JSON, nullable=False, default=dict),
         sa.Column("cpu_seconds", sa.Double),

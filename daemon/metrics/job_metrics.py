@@ -49,7 +49,20 @@ RARE_CODES: Final = frozenset(
         "sheet.hidden_only",
         "table.reconcile_mismatch",
         "table.transform_failed",
+        "load.replace_incomplete",
         "row.extra_cells",
+        "row.db_type",
+        "row.db_length",
+        "row.db_range",
+        "row.db_precision",
+        "row.db_not_null",
+        "row.db_check",
+        "row.db_unique",
+        "row.db_partition",
+        "row.db_policy",
+        "row.db_raised",
+        "row.db_foreign_key",
+        "row.db_refused",
     }
 )
 """Codes counted as `_other`, so that the label keeps to 40 values; the job itself names each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -9,13 +10,12 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from ingest.errors import ErrorRecord, FileRejectedError
 from ingest.load.load import load
-from ingest.load.statements import NotStraightError
-from ingest.load.target import TargetMismatchError, Targets
-from ingest.output.report import ACCEPTED_FILE
+from ingest.load.loaded import OtherWayError, RefusedLoadError, Spooled, TargetMismatchError, Way
+from ingest.load.target import Targets
 
 from ..errors import DatabaseUnavailableError, TaskTimeoutError, first_line
 from ..machine.cores import available_cores
-from .outcomes import given_up, loaded_rows, read_records, refused_file, refused_parse
+from .outcomes import given_up, loaded_rows, read_records, refused_file, refused_load, refused_parse
 from .worker_failures import ReadingBounds, refusal
 from .worker_tasks import parse_workbook
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ingest.output.report import Report
     from ingest.spec.dataset import Dataset
 
-    from ..database.errors import Classification
+    from ..database.sqlstates import Classification
     from ..executors.serialization import TaskResult
     from ..ledger.jobs import Job, Outcome
     from .outcomes import Records
@@ -35,6 +35,12 @@ T = TypeVar("T")
 
 LOADING_TOLD_SECONDS: Final = 0.1
 """After so long a parse it is told that the load begins: people watch, and a transaction more is nothing beside it."""
+
+
+CONFLICT_TRIES: Final = 20
+"""How often a load is begun anew because other writers of the same rows came in between: that is no failed attempt."""
+CONFLICT_PAUSE_SECONDS: Final = 0.05
+"""The pause before it, times the number of conflicts so far."""
 
 
 class Persist(Protocol):
@@ -68,12 +74,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parsed:
-    """What a worker left: its result, the first error records, and the file of accepted rows."""
+    """What a worker left: its result, the first error records, and the folder of accepted rows."""
 
     dataset: Dataset
     result: TaskResult
     records: Records
-    accepted: Path
+    folder: Path
 
     @property
     def report(self) -> Report:
@@ -103,7 +109,7 @@ class Attempts:
         records = await self._parts.executors.run_io(read_records, folder) if result.value.errors_total else ()
         if result.value.rejection is not None:
             return refused_parse(result, result.value.rejection, records)
-        parsed = _Parsed(dataset=dataset, result=result, records=records, accepted=folder / ACCEPTED_FILE)
+        parsed = _Parsed(dataset=dataset, result=result, records=records, folder=folder)
         return await self._load(attempt, parsed)
 
     async def _parse(self, job: Job, dataset: Dataset, source: Path, folder: Path) -> TaskResult:
@@ -139,33 +145,52 @@ class Attempts:
         try:
             if sum(parsed.report.seconds.values()) >= LOADING_TOLD_SECONDS:
                 await self._parts.ledger.note(attempt.job, "loading")
-            try:
-                return await self._load_once(attempt, parsed, straight=True)
-            except NotStraightError:
-                return await self._load_once(attempt, parsed, straight=False)
+            return await self._load_some_way(attempt, parsed)
         except _RolledBackError as error:
             return error.outcome
         except TargetMismatchError as error:
             return given_up("load.db_rejected", error)
+        except RefusedLoadError as error:
+            return refused_load(parsed.result, error.record, parsed.records)
         except Exception as error:
             kind = self._parts.database.classify(error)
             if kind == "other":
                 raise
             return await self._after_database_error(attempt, kind, error)
 
-    async def _load_once(self, attempt: Attempt, parsed: _Parsed, *, straight: bool) -> Outcome:
+    async def _load_some_way(self, attempt: Attempt, parsed: _Parsed) -> Outcome:
+        """Load by the shortest way that goes, and again where other writers of the table came in between."""
+        way, conflicts = Way.STRAIGHT, 0
+        while True:
+            try:
+                return await self._load_once(attempt, parsed, way)
+            except OtherWayError as error:
+                way = error.way
+            except Exception as error:  # raised again unless another try may help
+                if self._parts.database.conflicts(error) and conflicts < CONFLICT_TRIES:
+                    conflicts += 1
+                elif way is not Way.ROW_BY_ROW and self._is_of_the_rows(error):
+                    way = Way.ROW_BY_ROW
+                else:
+                    raise
+            attempt.outcome = None
+            await asyncio.sleep(CONFLICT_PAUSE_SECONDS * conflicts)
+
+    def _is_of_the_rows(self, error: BaseException) -> bool:
+        return self._parts.database.classify(error) == "data"
+
+    async def _load_once(self, attempt: Attempt, parsed: _Parsed, way: Way) -> Outcome:
         """Load and finish a job in one transaction."""
-        report, started = parsed.report, time.perf_counter()
+        started = time.perf_counter()
         async with self._parts.database.write("load") as connection:
             await self._parts.ledger.lock(connection, attempt.job)
             loaded = await load(
                 connection,
                 parsed.dataset,
-                parsed.accepted,
-                rows=report.rows.accepted,
-                key_range=report.key_range,
+                Spooled.of(parsed.dataset, parsed.report, parsed.folder),
                 targets=self._targets,
-                straight=straight,
+                way=way,
+                at_fault=self._is_of_the_rows,
             )
             loaded_at = time.perf_counter()
             outcome = loaded_rows(parsed.dataset, parsed.result, parsed.records, loaded, loaded_at - started)
@@ -184,7 +209,7 @@ class Attempts:
                 message=f"the database refused the rows: {first_line(error)}",
                 hint="correct the rows or the dataset's constraints so that they match the table's",
             )
-            return refused_file(record)
+            return replace(refused_file(record), table_refused=True)
         if kind == "configuration":
             return given_up("load.db_rejected", error)
         settled = await self._persist(lambda: self._parts.ledger.settle(attempt.job))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from ..errors import HeadgateError, LeaseLostError, WorkerCrashedError, first_line
 from ..ledger.jobs import Outcome
 from .attempt import Attempts
-from .outcomes import given_up
+from .outcomes import given_up, is_of_the_load
 from .waits import Waits
 from .worker_failures import POOL_ERRORS
 
@@ -169,7 +169,6 @@ class JobRunner:
         if outcome.state in {"dead", "cancelled"}:
             return  # it may be the only copy, and it is what a retry needs
         if token and outcome.rows.rejected:
-            conflicts = [record for record in outcome.records if record["code"] == "row.key_conflict"]
-            self._parts.spool.keep_rejects(key, token, conflicts)
+            self._parts.spool.keep_rejects(key, token, filter(is_of_the_load, outcome.records))
         else:
             self._parts.spool.remove(key)

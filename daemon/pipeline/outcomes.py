@@ -9,16 +9,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.errors import ErrorRecord
-from ingest.load.load import key_conflict
 from ingest.output.report import REJECTED_FILE
 
 from ..errors import RowsUnaccountedError, first_line
 from ..ledger.jobs import REJECTS_KEPT, Outcome, RowCounts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from ingest.load.statements import Loaded
+    from ingest.load.loaded import Loaded
     from ingest.output.report import ParsedRows, Report
     from ingest.spec.dataset import Dataset
 
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 Records = tuple[dict[str, Any], ...]
 TOO_MANY: Final = "table.too_many_bad_rows"
+_BY_THE_LOAD: Final = ("row.key_conflict", "row.db_")
+
+
+def is_of_the_load(record: Mapping[str, Any]) -> bool:
+    """Say whether an error record is of a row that only the load refused: the parse has not written it."""
+    return str(record["code"]).startswith(_BY_THE_LOAD)
 
 
 def read_records(folder: Path) -> Records:
@@ -60,8 +66,15 @@ def refused_parse(result: TaskResult, rejection: ErrorRecord, records: Records) 
     return _refused_rows(result, rejection, records, report.errors_total, report.codes)
 
 
+def refused_load(result: TaskResult, rejection: ErrorRecord, records: Records) -> Outcome:
+    """Return the outcome of a file that cannot be loaded as a whole."""
+    report: Report = result.value
+    codes = Counter(report.codes) + Counter({rejection.code: 1})
+    return replace(_refused_rows(result, rejection, records, report.errors_total + 1, codes), table_refused=True)
+
+
 def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: Loaded, load_seconds: float) -> Outcome:
-    """Return the outcome of a load: `loaded`, `partial`, or `rejected` if its key conflicts pass the tolerance.
+    """Return the outcome of a load: `loaded`, `partial`, or `rejected` if its refused rows pass the tolerance.
 
     A rejected outcome means that the transaction must be rolled back.
 
@@ -71,28 +84,22 @@ def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: 
     """
     report: Report = result.value
     parsed = report.rows
-    conflicts = tuple(key_conflict(dataset, report.sheet, row).as_dict() for row in loaded.conflict_rows)
-    merged = tuple(sorted((*records, *conflicts), key=lambda record: (record["row"] or 0, record["column"] or 0)))
-    codes = Counter(report.codes)
-    if loaded.conflicts:
-        codes["row.key_conflict"] += loaded.conflicts
-    total = report.errors_total + loaded.conflicts
-    rejected = parsed.rejected + loaded.conflicts
-    if loaded.conflicts and dataset.quarantine.exceeded(rejected, parsed.read - parsed.blank - parsed.footer):
-        record = ErrorRecord(
-            code=TOO_MANY,
-            message=f"{rejected} of {parsed.read} rows are refused, {loaded.conflicts} of them because their key is "
-            f"in table {dataset.load.table} already with other values",
-            hint="correct the rows, use load mode upsert, or raise the dataset's quarantine limits",
-            sheet=report.sheet,
-            spec_version=dataset.version,
-        )
-        return _refused_rows(result, record, merged, total + 1, {**codes, TOO_MANY: 1})
+    refused = tuple(record.as_dict() for record in loaded.records)
+    merged = tuple(sorted((*records, *refused), key=lambda record: (record["row"] or 0, record["column"] or 0)))
+    codes = Counter(report.codes) + Counter(loaded.refused)
+    total = report.errors_total + loaded.rejected
+    rejected = parsed.rejected + loaded.rejected
+    data = parsed.read - parsed.blank - parsed.footer
+    if loaded.too_many or (loaded.rejected and dataset.quarantine.exceeded(rejected, data)):
+        record = _too_many(dataset, report, loaded, rejected)
+        outcome = _refused_rows(result, record, merged, total + 1, codes + Counter({TOO_MANY: 1}))
+        return replace(outcome, table_refused=True)
     rows = RowCounts(
         read=parsed.read,
         inserted=loaded.inserted,
         updated=loaded.updated,
         unchanged=loaded.unchanged,
+        skipped=loaded.skipped,
         duplicate=parsed.duplicate,
         rejected=rejected,
         blank=parsed.blank,
@@ -103,13 +110,43 @@ def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: 
     return Outcome(
         state="partial" if rejected else "loaded",
         rows=rows,
-        reason=f"{rejected} rows rejected" if rejected else None,
+        reason="; ".join(_remarks(dataset, loaded, rejected)) or None,
         records=merged,
         errors_total=total,
         codes=codes,
         seconds={**report.seconds, "load": load_seconds},
         cpu_seconds=result.cpu_seconds,
         peak_rss_bytes=result.peak_rss_bytes,
+    )
+
+
+def _remarks(dataset: Dataset, loaded: Loaded, rejected: int) -> Iterator[str]:
+    """Yield what people should know of a load that went through."""
+    if rejected:
+        yield f"{rejected} rows rejected"
+    if loaded.skipped:
+        yield (
+            f"{loaded.skipped} rows left out or put elsewhere by a trigger, a rule or a view of table "
+            f"{dataset.load.table}"
+        )
+    if loaded.held_back:
+        yield "rows that the file does not have were kept: not every rejected row is known by its key"
+
+
+def _too_many(dataset: Dataset, report: Report, loaded: Loaded, rejected: int) -> ErrorRecord:
+    """Return why a file is refused whose rows the table does not take."""
+    conflicts = loaded.refused.get("row.key_conflict", 0)
+    known = f"{conflicts} of them because their key is in table {dataset.load.table} already with other values"
+    first = loaded.records[0] if loaded.records else None
+    other = f"{loaded.rejected} of them by table {dataset.load.table}" + (f": {first.message}" if first else "")
+    mode = "use load mode upsert, " if conflicts else ""
+    return ErrorRecord(
+        code=TOO_MANY,
+        message=f"{rejected} of {report.rows.read} rows{' or more' if loaded.too_many else ''} are refused, "
+        f"{known if conflicts else other}",
+        hint=f"correct the rows, {mode}or raise the dataset's quarantine limits",
+        sheet=report.sheet,
+        spec_version=dataset.version,
     )
 
 

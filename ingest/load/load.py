@@ -1,70 +1,54 @@
-"""Spool to target table inside the caller's transaction: owns the load's SQL, knows nothing of jobs or retries."""
+"""Spool to target table inside the caller's transaction: owns the choice of the way, knows nothing of retries."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import ErrorRecord
-from . import postgresql, sqlite
-from .target import Target, Targets
+from . import postgresql, row_by_row, sqlite
+from .dry_run import try_merge
+from .loaded import Way
+from .target import Targets
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
-    from .statements import Loaded
+    from .loaded import Loaded, Spooled
 
 
 async def load(
     connection: AsyncConnection,
     dataset: Dataset,
-    accepted: Path,
+    spooled: Spooled,
     *,
-    rows: int,
-    key_range: tuple[str, str] | None = None,
     targets: Targets | None = None,
-    straight: bool = True,
+    way: Way = Way.STRAIGHT,
+    at_fault: Callable[[BaseException], bool],
 ) -> Loaded:
-    """Load the accepted rows (COPY text, see `report.ACCEPTED_FILE`) into the dataset's table.
+    """Load the accepted rows into the dataset's table.
 
-    Nothing is committed here. A row whose key is in the table already is updated or left alone (`upsert`), or, in
-    mode `insert`, unchanged if it is the same and a conflict if it differs; mode `replace` empties the table first.
-    `rows` is the number of accepted rows and `key_range` the parse report's; `targets` remembers the tables that were
-    verified by earlier loads. With `straight`, rows whose keys cannot be in the table are copied into it.
+    Nothing is committed here. A row whose key is in the table already is updated or left alone (`upsert`, `replace`),
+    or, in mode `insert`, unchanged if it is the same and a conflict if it differs; mode `replace` also deletes what the
+    file does not have. `targets` remembers the tables that were verified by earlier loads; `at_fault` says of an error
+    whether the rows are to blame for it. Where rows are refused, an error or `OtherWayError` says that the
+    transaction has to be begun anew by another way; `Way.ROW_BY_ROW` always comes to an end.
 
     Raises:
-        NotStraightError: they could not; the caller has to begin the transaction anew, without `straight`.
+        OtherWayError: the rows do not go this way.
         TargetMismatchError: the table that is there cannot take the rows.
+        RefusedLoadError: the file cannot be loaded into the table as it is now.
         sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: the database refused or failed.
 
     """
-    target = await connection.run_sync((targets or Targets()).prepare, dataset)
-    if dataset.load.mode == "replace":
-        await _empty(connection, target)
+    known = targets or Targets()
+    new = not known.knows(dataset)
+    target = await connection.run_sync(known.prepare, dataset)
     if connection.dialect.name != "postgresql":
-        return await sqlite.load_rows(connection, dataset, target, accepted)
-    if straight and not await postgresql.may_hold(connection, dataset, target, key_range):
-        return await postgresql.copy_straight(connection, dataset, target, accepted, rows)
-    return await postgresql.stage_and_merge(connection, dataset, target, accepted)
-
-
-async def _empty(connection: AsyncConnection, target: Target) -> None:
-    if connection.dialect.name == "postgresql":
-        # Two loads at once would each delete what they see, and both would insert.
-        await connection.exec_driver_sql(f"LOCK TABLE {target.quoted} IN SHARE ROW EXCLUSIVE MODE")
-    await connection.exec_driver_sql(f"DELETE FROM {target.quoted}")
-
-
-def key_conflict(dataset: Dataset, sheet: str | None, row: int) -> ErrorRecord:
-    """Return the record of a row that was refused because its key is in the table with other content."""
-    key = ", ".join(dataset.primary_key)
-    return ErrorRecord(
-        code="row.key_conflict",
-        message=f"the key ({key}) is in table {dataset.load.table} already, with other values",
-        hint="correct the key, or use load mode upsert if the newer row is to win",
-        sheet=sheet,
-        row=row,
-        spec_version=dataset.version,
-    )
+        return await sqlite.load_rows(connection, dataset, spooled, target, at_fault)
+    if way is Way.ROW_BY_ROW:
+        return await row_by_row.load_rows(connection, dataset, spooled, target, at_fault)
+    if new and dataset.primary_key:
+        await try_merge(connection, dataset, spooled, target)
+    return await postgresql.load_rows(connection, dataset, spooled, target, way)

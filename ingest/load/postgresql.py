@@ -1,194 +1,219 @@
-"""Rows into PostgreSQL: copied straight into the table, or staged and merged."""
+"""Rows into PostgreSQL: straight into the table, or staged and merged; row by row is in `row_by_row`."""
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 import asyncpg
-from sqlalchemy.exc import IntegrityError
 
-from ..output.report import accepted_columns
 from ..spec.field import bound_value
-from .statements import (
-    CONFLICTS_NAMED,
-    ROW,
-    STAGE,
-    Loaded,
-    NotStraightError,
-    differs,
-    insert_statement,
-    on_conflict,
-    same_key,
-    stage_columns,
-)
+from .given import make_functions
+from .loaded import Loaded, Merged, OtherWayError, Way
+from .merge import ALL, LINE, Merge
+from .refusals import Refusals
+from .replacing import delete_all, delete_others, prepare_replace, refuse_cascades, replaces_all
+from .staging import copy, stage, stage_kept_keys
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
+    from .loaded import Spooled
     from .target import Target
 
-STAGE_DIGITS: Final = 12
-
-
-WORTH_LOOKING: Final = 2_000
-"""Rows from which on it pays to ask first whether any staged key is in the table."""
-
-
-UNIQUE_VIOLATION: Final = "23505"
-
-
-NOT_THIS_WAY: Final = frozenset({UNIQUE_VIOLATION, "0A000", "42809"})
-"""What COPY into the table itself may fail of while INSERT works, as SQLSTATE: a key that somebody else has brought
-meanwhile, row security, and a view (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+NOT_THIS_WAY: Final = frozenset({"0A000", "42809"})
+"""What COPY into the table itself may fail of while INSERT works, as SQLSTATE: what a foreign table or a view cannot
+do (https://www.postgresql.org/docs/current/errcodes-appendix.html).
 """
 
-
-async def _stage(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> tuple[str, int]:
-    """Copy the rows into a temporary table; return its name and their number.
-
-    The table stays with the connection, empty, for later loads of the same columns: making one for each load costs more
-    than a small load itself, and bloats the catalogue.
-    """
-    columns = stage_columns(connection, dataset, target)
-    stage = f"{STAGE}_{hashlib.sha256(columns.encode()).hexdigest()[:STAGE_DIGITS]}"
-    await _make_stage(connection, stage, columns)
-    return stage, await _copy(connection, dataset, accepted, stage)
+_ORDERED_ALIKE: Final = {
+    "integer": frozenset({"int2", "int4", "int8", "numeric"}),
+    "string": frozenset({"text", "varchar", "bpchar"}),
+    "date": frozenset({"date"}),
+    "datetime": frozenset({"timestamp", "timestamptz"}),
+}
+"""Columns whose order is that of the fields of a kind: a range of keys can be looked for there."""
 
 
-async def _copy(
-    connection: AsyncConnection, dataset: Dataset, accepted: Path, table: str, schema: str | None = None
-) -> int:
-    """Copy the accepted rows into a table that has their columns; return how many are there."""
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    columns = accepted_columns(dataset)
-    copied = await driver.copy_to_table(table, schema_name=schema, source=accepted, columns=columns, format="text")
-    return int(copied.removeprefix("COPY "))
-
-
-async def copy_straight(
-    connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path, rows: int
+async def load_rows(
+    connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target, way: Way
 ) -> Loaded:
-    """Copy the rows into the table itself, which saves a quarter of the time.
+    """Load by the given way, STRAIGHT or STAGED; STRAIGHT goes on as STAGED where keys may be there.
 
     Raises:
-        NotStraightError: it could not be done, or a trigger of the table has kept some out: only staged rows can be
-            told apart.
+        OtherWayError: it cannot be done so; the transaction has to be begun anew.
 
     """
+    await make_functions(connection, dataset.load)
+    if dataset.load.mode == "replace":
+        await prepare_replace(connection, dataset, spooled, target)
+    if way is Way.STRAIGHT and goes_straight(dataset, target):
+        if dataset.load.mode == "replace" and replaces_all(dataset):
+            await delete_all(connection, target)
+            return await _copy_straight(connection, spooled, target)
+        if not await may_hold(connection, dataset, target, spooled):
+            if dataset.load.mode == "replace":
+                if spooled.report.rows.rejected:
+                    return await _stage_and_merge(connection, dataset, spooled, target)
+                await refuse_cascades(connection, dataset, target, ALL)
+                await delete_all(connection, target)
+            return await _copy_straight(connection, spooled, target)
+    return await _stage_and_merge(connection, dataset, spooled, target)
+
+
+def goes_straight(dataset: Dataset, target: Target) -> bool:
+    """Say whether rows may be copied into the table itself: nothing has to be added to them, or asked of them."""
+    facts = target.facts
+    exact = any(fit.exact is not None for fit in target.fits.values())
+    views = facts.kind == "view" and not facts.triggers
+    return not (dataset.load.given or exact or facts.rules or facts.row_security or views)
+
+
+async def _copy_straight(connection: AsyncConnection, spooled: Spooled, target: Target) -> Loaded:
+    """Copy the rows into the table itself, which saves a quarter of the time."""
+    facts = target.facts
     try:
-        copied = await _copy(connection, dataset, accepted, target.table, target.schema)
+        copied = await copy(connection, spooled.accepted, facts.name, spooled.columns, facts.schema)
     except asyncpg.PostgresError as error:
         if error.sqlstate not in NOT_THIS_WAY:
             raise
         # Without a savepoint, which would cost every load: this is rare.
-        raise NotStraightError from error
-    if copied != rows:
-        raise NotStraightError
-    return Loaded(inserted=rows, updated=0, unchanged=0)
+        raise OtherWayError(Way.STAGED) from error
+    await move_sequences(connection, spooled, target)
+    return Loaded(inserted=copied, skipped=spooled.rows - copied)
 
 
-async def stage_and_merge(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> Loaded:
-    """Copy the rows into a staging table, and from there into the table by key."""
-    staging, staged = await _stage(connection, dataset, target, accepted)
-    if staged >= WORTH_LOOKING and target.key and await _insert_fresh(connection, target, staging):
-        return Loaded(inserted=staged, updated=0, unchanged=0)
-    return await _merge(connection, dataset, target, staging, staged)
-
-
-async def _insert_fresh(connection: AsyncConnection, target: Target, stage: str) -> bool:
-    """Insert the staged rows if none of their keys is in the table, which takes half the time of ON CONFLICT.
-
-    False, and nothing inserted, if one is, or if another transaction has put one there meanwhile.
-    """
-    join = f"{stage} s JOIN {target.quoted} t ON {same_key('t', 's', target.key)}"
-    if (await connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {join})")).scalar_one():
-        return False
-    try:
-        async with connection.begin_nested():
-            await connection.exec_driver_sql(insert_statement(target, stage))
-    except IntegrityError as error:
-        if getattr(error.orig, "sqlstate", None) != UNIQUE_VIOLATION:
-            raise
-        return False
-    return True
-
-
-async def may_hold(
-    connection: AsyncConnection, dataset: Dataset, target: Target, key_range: tuple[str, str] | None
-) -> bool:
-    """Say whether the table may have rows of the same keys, or the rows themselves have to be staged.
+async def may_hold(connection: AsyncConnection, dataset: Dataset, target: Target, spooled: Spooled) -> bool:
+    """Say whether the table may have rows of the same keys, so that the rows themselves have to be staged.
 
     It may if it has a key from the range, or any row if there is no range.
     """
-    if ROW in accepted_columns(dataset) and not target.lineage:
-        return True
-    if not target.key:
+    if not dataset.primary_key:
         return False
-    if key_range is None:
+    found = spooled.report.key_range
+    [field] = [field for field in dataset.fields if field.name == dataset.primary_key[0]]
+    column = target.facts.columns[field.name]
+    if found is None or column.base not in _ORDERED_ALIKE.get(field.type.kind, ()):
         return bool((await connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {target.quoted})")).scalar_one())
-    [key] = target.key
-    [field] = [field for field in dataset.fields if field.name in dataset.primary_key]
+    key = connection.dialect.identifier_preparer.quote_identifier(field.name)
     # The order makes sure that the key's index is used: a sequential scan would look at the whole table.
-    found = await connection.exec_driver_sql(
+    row = await connection.exec_driver_sql(
         f"SELECT EXISTS (SELECT FROM (SELECT {key} AS key FROM {target.quoted} WHERE {key} >= $1 "
         f"ORDER BY {key} LIMIT 1) AS next WHERE key <= $2)",
-        tuple(bound_value(text, field.type) for text in key_range),
+        tuple(bound_value(text, field.type) for text in found),
     )
-    return bool(found.scalar_one())
+    return bool(row.scalar_one())
 
 
-async def _make_stage(connection: AsyncConnection, stage: str, columns: str) -> None:
-    """Make the staging table unless the connection is known to have it: one that was there before this transaction."""
-    known = (await connection.get_raw_connection()).info.setdefault(STAGE, set())
-    if stage in known:
-        return
-    if (await connection.exec_driver_sql(f"SELECT to_regclass('pg_temp.{stage}') IS NOT NULL")).scalar_one():
-        known.add(stage)
-    else:
-        await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {stage} ({columns}) ON COMMIT DELETE ROWS")
+async def _stage_and_merge(connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target) -> Loaded:
+    """Copy the rows into a staging table, and from there into the table by key."""
+    name = await stage(connection, spooled, target)
+    merge = Merge.of(dataset, spooled, target, name, "postgresql")
+    if await _needs_a_look(connection, dataset, merge, spooled):
+        raise OtherWayError(Way.ROW_BY_ROW)
+    held_back = False
+    if dataset.load.mode == "replace":
+        source = spooled.kept_keys if spooled.report.rows.rejected else None
+        kept = await stage_kept_keys(connection, source, spooled, target, merge.key)
+        held_back = not await delete_others(connection, dataset, spooled, merge, kept)
+    merged = await run_merge(connection, dataset, merge)
+    await move_sequences(connection, spooled, target)
+    refusals = Refusals(dataset, spooled)
+    if merged.conflicts:
+        first = await first_line(connection, name)
+        refusals.add_conflicts([line - first + 1 for line in merged.conflicts])
+    return replace(refusals.loaded(merged), held_back=held_back)
 
 
-def _order(dataset: Dataset, target: Target) -> str:
-    """Order rows by key: two loads that touch the same rows then lock them in one order and cannot deadlock."""
-    kinds = {field.name: field.type.kind for field in dataset.fields}
-    parts = [
-        f'{quoted} COLLATE "C"' if kinds[name] == "string" else quoted
-        for name, quoted in zip(dataset.primary_key, target.key, strict=True)
-    ]
-    return f" ORDER BY {', '.join(parts)}" if parts else ""
+async def first_line(connection: AsyncConnection, name: str) -> int:
+    """Return the number that the first row in a staging table has."""
+    return int((await connection.exec_driver_sql(f"SELECT min({LINE}) FROM {name}")).scalar_one())
 
 
-async def _merge(connection: AsyncConnection, dataset: Dataset, target: Target, stage: str, total: int) -> Loaded:
-    insert = f"{insert_statement(target, stage)}{_order(dataset, target)}"
-    if not target.key:
-        await connection.exec_driver_sql(insert)
-        return Loaded(inserted=total, updated=0, unchanged=0)
-    if dataset.load.mode != "insert":
-        # A row that the statement inserted has no xmax; one that it updated carries its own transaction there.
-        row = await connection.exec_driver_sql(
-            f"WITH merged AS ({insert} {on_conflict(dataset, target)} RETURNING (xmax = 0) AS inserted) "
-            "SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM merged"
-        )
-        inserted, updated = tuple(row.one())
-        return Loaded(inserted=inserted, updated=updated, unchanged=total - inserted - updated)
-    key = ", ".join(target.key)
-    conflict = (
-        f"WITH fresh AS ({insert} ON CONFLICT ({key}) DO NOTHING RETURNING {key}), "
-        f"refused AS (SELECT s.{ROW} FROM {stage} s LEFT JOIN fresh ON {same_key('fresh', 's', target.key)} "
-        f"LEFT JOIN {target.quoted} t ON {same_key('t', 's', target.key)} "
-        f"WHERE fresh.{target.key[0]} IS NULL AND {differs('t', 's', target)}) "
-        f"SELECT (SELECT count(*) FROM fresh), count(*), "
-        f"(array_agg({ROW} ORDER BY {ROW}))[1:{CONFLICTS_NAMED}] FROM refused"
+async def _needs_a_look(connection: AsyncConnection, dataset: Dataset, merge: Merge, spooled: Spooled) -> bool:
+    """Say whether a column would lose part of a value, or two rows are of one key by the database's own measure."""
+    lossy = " OR ".join(f"NOT ({condition})" for condition in exactness(spooled, merge).values())
+    if (
+        lossy
+        and (await connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {merge.stage} s WHERE {lossy})")).scalar()
+    ):
+        return True
+    loose = any(is_loose(dataset, merge, name) for name in merge.key)
+    return loose and (await connection.exec_driver_sql(f"SELECT EXISTS ({merge.repeated_keys()})")).scalar_one()
+
+
+def is_loose(dataset: Dataset, merge: Merge, name: str) -> bool:
+    """Say whether keys that differ in the file may be equal in the table."""
+    [field] = [field for field in dataset.fields if field.name == name]
+    fit = merge.target.fits[name]
+    return fit.exact is not None or (field.type.kind == "string" and merge.target.facts.columns[name].loose)
+
+
+def exactness(spooled: Spooled, merge: Merge) -> dict[str, str]:
+    """Return the conditions that staged rows (`s`) must hold so that the table keeps all of their values."""
+    return {
+        name: f"s.{merge.staged[name]} IS NULL OR {fit.exact.format(f's.{merge.staged[name]}')}"
+        for name in spooled.fields
+        if (fit := merge.target.fits[name]).exact is not None
+    }
+
+
+async def run_merge(connection: AsyncConnection, dataset: Dataset, merge: Merge, lines: str = ALL) -> Merged:
+    """Merge staged rows by one statement, and count what it did."""
+    if not merge.key:
+        total = (await connection.exec_driver_sql(f"SELECT count(*) FROM {merge.stage} s WHERE {lines}")).scalar_one()
+        source = f"{merge.stage} s WHERE {lines} ORDER BY s.{LINE}"
+        inserted = (await connection.exec_driver_sql(merge.insert(source))).rowcount
+        return Merged(inserted=inserted, skipped=total - inserted)
+    if dataset.load.mode == "insert":
+        return await _merge_new(connection, merge, lines)
+    key = merge.names[merge.key[0]]
+    locked = f"{merge.matching('s.*', f'{lines} AND {merge.differs}')} ORDER BY {merge.order} FOR NO KEY UPDATE OF t"
+    updated = f"{merge.update('changed s')} RETURNING 1" if merge.updates else "SELECT FROM changed WHERE false"
+    if not merge.updates:
+        locked = f"SELECT s.* FROM {merge.stage} s WHERE false"
+    row = await connection.exec_driver_sql(
+        f"WITH changed AS MATERIALIZED ({locked}), missing AS MATERIALIZED ({merge.missing(lines)}), "
+        f"updated AS ({updated}), fresh AS ({merge.insert('missing s')} ORDER BY {merge.order} RETURNING {key}) "
+        f"SELECT (SELECT count(*) FROM {merge.stage} s WHERE {lines}), (SELECT count(*) FROM changed), "
+        "(SELECT count(*) FROM missing), (SELECT count(*) FROM updated), (SELECT count(*) FROM fresh)"
     )
-    inserted, conflicts, rows = tuple((await connection.exec_driver_sql(conflict)).one())
-    return Loaded(
+    total, changed, missing, written, inserted = tuple(row.one())
+    return Merged(
         inserted=inserted,
-        updated=0,
-        unchanged=total - inserted - conflicts,
-        conflicts=conflicts,
-        conflict_rows=tuple(rows or ()),
+        updated=written,
+        unchanged=total - changed - missing,
+        skipped=changed - written + missing - inserted,
     )
+
+
+async def _merge_new(connection: AsyncConnection, merge: Merge, lines: str) -> Merged:
+    """Insert the rows whose keys are not there; those of known keys are unchanged, or conflicts."""
+    key = merge.names[merge.key[0]]
+    row = await connection.exec_driver_sql(
+        f"WITH conflicts AS MATERIALIZED ({merge.matching(f's.{LINE}', f'{lines} AND {merge.differs}')}), "
+        f"missing AS MATERIALIZED ({merge.missing(lines)}), "
+        f"fresh AS ({merge.insert('missing s')} ORDER BY {merge.order} RETURNING {key}) "
+        f"SELECT (SELECT count(*) FROM {merge.stage} s WHERE {lines}), (SELECT count(*) FROM missing), "
+        f"(SELECT count(*) FROM fresh), (SELECT array_agg({LINE} ORDER BY {LINE}) FROM conflicts)"
+    )
+    total, missing, inserted, conflicts = tuple(row.one())
+    return Merged(
+        inserted=inserted,
+        unchanged=total - missing - len(conflicts or ()),
+        skipped=missing - inserted,
+        conflicts=tuple(conflicts or ()),
+    )
+
+
+async def move_sequences(connection: AsyncConnection, spooled: Spooled, target: Target) -> None:
+    """Move the sequences of filled columns behind the largest value, so that the application's next rows are free."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    for name in spooled.fields:
+        sequence = target.facts.columns[name].sequence
+        if sequence is not None:
+            await connection.exec_driver_sql(
+                f"SELECT setval('{sequence}', top) FROM (SELECT max({quote(name)}) AS top FROM {target.quoted}) AS t, "
+                f"{sequence} WHERE top > last_value AND has_sequence_privilege('{sequence}', 'UPDATE')"
+            )

@@ -1,22 +1,20 @@
-"""Rows into SQLite: staged by its own driver's thread, then merged."""
+"""Rows into SQLite: staged by its own driver's thread, then merged; bad rows are found in the same transaction."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from ..output.report import accepted_columns
-from .statements import (
-    CONFLICTS_NAMED,
-    ROW,
-    STAGE,
-    Loaded,
-    differs,
-    insert_statement,
-    on_conflict,
-    same_key,
-    stage_columns,
-)
+from .bisection import TooManyError, each_part
+from .foreign_keys import missing_parents
+from .given import make_functions
+from .loaded import Loaded, Merged
+from .merge import ALL, LINE, Merge
+from .refusals import Refusal, Refusals
+from .replacing import delete_others, incomplete, prepare_replace, replaces_all
+from .sqlite_fit import keeps_number, keeps_text
+from .staging import CHECKED, KEPT, STAGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,57 +23,254 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
+    from .loaded import Spooled
     from .target import Target
 
+    Fault = Callable[[BaseException], bool]
 
-async def load_rows(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> Loaded:
-    """Stage the rows in a temporary table and merge them into the target by key."""
-    await _stage(connection, dataset, target, accepted)
-    loaded = await _merge(connection, dataset, target)
-    await connection.exec_driver_sql(f"DROP TABLE temp.{STAGE}")
-    return loaded
-
-
-async def _stage(connection: AsyncConnection, dataset: Dataset, target: Target, accepted: Path) -> None:
-    await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {STAGE} ({stage_columns(connection, dataset, target)})")
-    driver: Any = (await connection.get_raw_connection()).driver_connection
-    marks = ", ".join("?" for _ in accepted_columns(dataset))
-    # The generator is consumed in the driver's own thread: the event loop never sees a row.
-    cursor = await driver.executemany(f"INSERT INTO temp.{STAGE} VALUES ({marks})", _rows(dataset, accepted))
-    await cursor.close()
+_SAID: Final = (
+    # Words of sqlite3_errmsg, https://sqlite.org/rescode.html
+    (re.compile(r"NOT NULL constraint failed: (?P<columns>.+)"), "row.db_not_null"),
+    (re.compile(r"UNIQUE constraint failed: (?P<columns>.+)"), "row.db_unique"),
+    (re.compile(r"CHECK constraint failed"), "row.db_check"),
+    (re.compile(r"FOREIGN KEY constraint failed"), "row.db_foreign_key"),
+    (re.compile(r"datatype mismatch|cannot store "), "row.db_type"),
+    (re.compile(r"too big"), "row.db_length"),
+)
 
 
-async def _merge(connection: AsyncConnection, dataset: Dataset, target: Target) -> Loaded:
-    # "WHERE true" keeps SQLite's parser from reading ON CONFLICT as a join condition.
-    insert = f"{insert_statement(target, f'temp.{STAGE}')} WHERE true"
-    total = await _scalar(connection, f"SELECT count(*) FROM temp.{STAGE}")
-    if not target.key:
-        await connection.exec_driver_sql(insert)
-        return Loaded(inserted=total, updated=0, unchanged=0)
-    join = f"temp.{STAGE} s JOIN {target.quoted} t ON {same_key('t', 's', target.key)}"
-    present = await _scalar(connection, f"SELECT count(*) FROM {join}")
-    if dataset.load.mode != "insert":
-        conflict = on_conflict(dataset, target).replace("IS DISTINCT FROM", "IS NOT")
-        written = (await connection.exec_driver_sql(f"{insert} {conflict}")).rowcount
-        inserted = total - present
-        return Loaded(inserted=inserted, updated=written - inserted, unchanged=total - written)
-    differing = f"FROM {join} WHERE {differs('t', 's', target, 'IS NOT')}"
-    conflicts = await _scalar(connection, f"SELECT count(*) {differing}")
-    named = await connection.exec_driver_sql(f"SELECT s.{ROW} {differing} ORDER BY s.{ROW} LIMIT {CONFLICTS_NAMED}")
-    rows = tuple(named.scalars())
-    await connection.exec_driver_sql(f"{insert} ON CONFLICT ({', '.join(target.key)}) DO NOTHING")
-    return Loaded(
-        inserted=total - present,
-        updated=0,
-        unchanged=present - conflicts,
-        conflicts=conflicts,
-        conflict_rows=rows,
-    )
+async def load_rows(
+    connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target, at_fault: Fault
+) -> Loaded:
+    """Stage the rows in a temporary table and merge them into the target by key.
+
+    Raises:
+        RefusedLoadError, TargetMismatchError: nothing of the file may be loaded.
+
+    """
+    load = _Load(connection, dataset, spooled, target, at_fault)
+    try:
+        return await load.run()
+    finally:
+        await load.clear()
+
+
+class _Load:
+    """One load: its merge, and the refusals so far."""
+
+    def __init__(
+        self, connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target, at_fault: Fault
+    ) -> None:
+        self._connection, self._dataset, self._spooled, self._target = connection, dataset, spooled, target
+        self._at_fault = at_fault
+        self._refusals = Refusals(dataset, spooled)
+        self._merge = Merge.of(dataset, spooled, target, f"temp.{STAGE}", "sqlite")
+
+    async def run(self) -> Loaded:
+        await make_functions(self._connection, self._dataset.load)
+        await self._stage()
+        if self._dataset.load.mode == "replace":
+            await prepare_replace(self._connection, self._dataset, self._spooled, self._target)
+        try:
+            await self._refuse_known()
+            if self._dataset.load.mode != "replace":
+                merged, held_back = await self._write(), False
+            else:
+                merged, held_back = await self._replace()
+        except TooManyError:
+            return self._refusals.loaded(Merged(), too_many=True)
+        self._refusals.add_conflicts(merged.conflicts)
+        return replace(self._refusals.loaded(merged), held_back=held_back)
+
+    async def clear(self) -> None:
+        for name in (STAGE, CHECKED, KEPT):
+            await self._run(f"DROP TABLE IF EXISTS temp.{name}")
+
+    # -- staging -------------------------------------------------------------------------------------------
+
+    async def _stage(self) -> None:
+        names = [self._merge.staged.get(name, name) for name in self._spooled.columns]
+        await self._run(f"CREATE TEMPORARY TABLE {STAGE} ({LINE} INTEGER PRIMARY KEY, {', '.join(names)})")
+        kinds = {field.name: field.type.kind for field in self._dataset.fields}
+        convert = [_from_copy(kinds.get(name, "integer")) for name in self._spooled.columns]
+        await self._fill(STAGE, names, _rows(self._spooled.accepted, convert))
+
+    async def _stage_kept_keys(self) -> str | None:
+        source = self._spooled.kept_keys if self._spooled.report.rows.rejected else None
+        if source is None:
+            return None
+        names = [self._merge.staged[name] for name in self._merge.key]
+        kinds = {field.name: field.type.kind for field in self._dataset.fields}
+        await self._run(f"CREATE TEMPORARY TABLE {KEPT} ({', '.join(names)})")
+        await self._fill(KEPT, names, _rows(source, [_from_copy(kinds[name]) for name in self._merge.key]))
+        return f"temp.{KEPT}"
+
+    async def _fill(self, table: str, names: list[str], rows: Iterator[list[object]]) -> None:
+        driver: Any = (await self._connection.get_raw_connection()).driver_connection
+        marks = ", ".join("?" for _ in names)
+        # The generator is consumed in the driver's own thread: the event loop never sees a row.
+        cursor = await driver.executemany(f"INSERT INTO temp.{table} ({', '.join(names)}) VALUES ({marks})", rows)
+        await cursor.close()
+
+    # -- what can be known of many rows at once --------------------------------------------------------------
+
+    async def _refuse_known(self) -> None:
+        await self._refuse_changed()
+        if any(self._target.facts.columns[name].loose for name in self._merge.key):
+            refusal = Refusal(
+                code="row.key_duplicate",
+                message=f"another row of the file has the same key ({', '.join(self._merge.key)}) for the database",
+                fields=self._merge.key,
+            )
+            await self._refuse_all(await self._repeated_keys(), refusal)
+        for statement, refusal in missing_parents(self._merge, self._dataset):
+            await self._refuse_all(await self._lines(statement), refusal)
+
+    async def _repeated_keys(self) -> list[int]:
+        """Return the lines of rows that are of one key by the collations of the table's columns."""
+        kept = ", ".join(f"t.{self._merge.names[name]} AS k{number}" for number, name in enumerate(self._merge.key))
+        keys = ", ".join(f"s.{self._merge.staged[name]}" for name in self._merge.key)
+        # A column of a compound SELECT has the collation of its first part, which has no rows.
+        names = ", ".join(f"k{number}" for number, _ in enumerate(self._merge.key))
+        return await self._lines(
+            f"SELECT {LINE} FROM (SELECT {LINE}, count(*) OVER (PARTITION BY {names}) AS times FROM "
+            f"(SELECT 0 AS {LINE}, {kept} FROM {self._target.quoted} t WHERE false "
+            f"UNION ALL SELECT {LINE}, {keys} FROM {self._merge.stage} s)) WHERE times > 1 ORDER BY {LINE}"
+        )
+
+    async def _refuse_changed(self) -> None:
+        """Refuse rows of which a column would keep something else: seen in a table of the same declared types."""
+        doubtful = [name for name in self._spooled.fields if self._target.fits[name].exact is not None]
+        if not doubtful:
+            return
+        driver: Any = (await self._connection.get_raw_connection()).driver_connection
+        await driver.create_function("headgate_keeps_text", 2, keeps_text, deterministic=True)
+        await driver.create_function("headgate_keeps_number", 2, keeps_number, deterministic=True)
+        staged = [self._merge.staged[name] for name in doubtful]
+        declared = [f"{self._merge.staged[name]} {self._target.facts.columns[name].cast}" for name in doubtful]
+        await self._run(f"CREATE TEMPORARY TABLE {CHECKED} ({LINE} INTEGER PRIMARY KEY, {', '.join(declared)})")
+        columns = ", ".join((LINE, *staged))
+        await self._run(f"INSERT INTO temp.{CHECKED} ({columns}) SELECT {columns} FROM {self._merge.stage}")
+        for name, column in zip(doubtful, staged, strict=True):
+            keeps = str(self._target.fits[name].exact).format(f"s.{column}", f"c.{column}")
+            facts = self._target.facts.columns[name]
+            refusal = Refusal(
+                code="row.db_precision",
+                message=f"column {name} is {facts.declared}, which cannot hold this value without loss",
+                fields=(name,),
+            )
+            lines = await self._lines(
+                f"SELECT s.{LINE} FROM {self._merge.stage} s JOIN temp.{CHECKED} c ON c.{LINE} = s.{LINE} "
+                f"WHERE NOT {keeps} ORDER BY s.{LINE}"
+            )
+            await self._refuse_all(lines, refusal)
+
+    async def _lines(self, statement: str) -> list[int]:
+        return [int(line) for line in (await self._connection.exec_driver_sql(statement)).scalars()]
+
+    async def _refuse_all(self, lines: list[int], refusal: Refusal) -> None:
+        for number, line in enumerate(lines, 1):
+            self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))
+            if len(self._refusals) > self._spooled.tolerance:
+                self._refusals.add_uncounted(refusal, len(lines) - number)
+                raise TooManyError
+        for line in lines:
+            await self._run(f"DELETE FROM {self._merge.stage} WHERE {LINE} = {line}")
+
+    # -- writing -----------------------------------------------------------------------------------------------
+
+    async def _write(self) -> Merged:
+        done = await each_part(
+            self._connection,
+            1,
+            self._spooled.rows,
+            self._merge_lines,
+            at_fault=self._at_fault,
+            refuse=self._refuse_written,
+        )
+        return sum(done, Merged())
+
+    async def _replace(self) -> tuple[Merged, bool]:
+        """Delete what the file does not have, then write; with refused rows nothing is deleted by key."""
+        kept = await self._stage_kept_keys()
+        known = len(self._refusals)
+        if replaces_all(self._dataset) and known:
+            raise incomplete(self._dataset, self._spooled.report.rows.rejected + known)
+        if known:
+            return await self._write(), True
+        async with self._connection.begin_nested() as savepoint:
+            deleted = await delete_others(self._connection, self._dataset, self._spooled, self._merge, kept)
+            merged = await self._write()
+            if not len(self._refusals):
+                return merged, not deleted
+            if replaces_all(self._dataset):
+                raise incomplete(self._dataset, self._spooled.report.rows.rejected + len(self._refusals))
+            await savepoint.rollback()
+        self._refusals = Refusals(self._dataset, self._spooled)
+        return await self._write(), True
+
+    async def _merge_lines(self, start: int, stop: int) -> Merged:
+        lines = ALL if (start, stop) == (1, self._spooled.rows) else f"s.{LINE} BETWEEN {start} AND {stop}"
+        merge = self._merge
+        total = await self._count(f"SELECT 1 FROM {merge.stage} s WHERE {lines}")
+        if not merge.key:
+            inserted = await self._run(merge.insert(f"{merge.stage} s WHERE {lines} ORDER BY s.{LINE}"))
+            return Merged(inserted=inserted, skipped=total - inserted)
+        matching = await self._count(merge.matching("1", lines))
+        differing = f"{lines} AND {merge.differs}"
+        changed, written, conflicts = 0, 0, []
+        if self._dataset.load.mode == "insert":
+            conflicts = await self._lines(f"{merge.matching(f's.{LINE}', differing)} ORDER BY s.{LINE}")
+        elif merge.updates:
+            changed = await self._count(merge.matching("1", differing))
+            written = await self._run(merge.update(f"{merge.stage} s", differing)) if changed else 0
+        inserted = await self._run(f"{merge.insert(f'({merge.missing(lines)}) s')} ORDER BY {merge.order}")
+        return Merged(
+            inserted=inserted,
+            updated=written,
+            unchanged=matching - changed - len(conflicts),
+            skipped=changed - written + total - matching - inserted,
+            conflicts=tuple(conflicts),
+        )
+
+    async def _refuse_written(self, line: int, error: BaseException) -> None:
+        refusal = _of_sqlite(error)
+        self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))
+        if len(self._refusals) > self._spooled.tolerance:
+            raise TooManyError
+
+    async def _values(self, line: int, fields: tuple[str, ...]) -> dict[str, str | None]:
+        names = [name for name in fields if name in self._merge.staged]
+        if not names:
+            return {}
+        columns = ", ".join(self._merge.staged[name] for name in names)
+        row = await self._connection.exec_driver_sql(f"SELECT {columns} FROM {self._merge.stage} WHERE {LINE} = {line}")
+        found = row.one_or_none() or [None] * len(names)
+        return {name: None if value is None else str(value) for name, value in zip(names, found, strict=True)}
+
+    async def _count(self, statement: str) -> int:
+        found = await self._connection.exec_driver_sql(f"SELECT count(*) FROM ({statement})")
+        return int(found.scalar_one())
+
+    async def _run(self, statement: str) -> int:
+        """Run a statement and return how many rows it wrote itself; what its triggers wrote is not among them."""
+        return (await self._connection.exec_driver_sql(statement)).rowcount
+
+
+def _of_sqlite(error: BaseException) -> Refusal:
+    said = str(getattr(error, "orig", None) or error)
+    for pattern, code in _SAID:
+        if found := pattern.search(said):
+            columns = found.groupdict().get("columns") or ""
+            fields = tuple(part.strip().rpartition(".")[2] for part in columns.split(",") if part)
+            return Refusal(code=code, message=said, fields=fields)
+    return Refusal(code="row.db_raised", message=said)
+
+
+# -- COPY text as SQLite stores it -----------------------------------------------------------------------
 
 
 ESCAPED: Final = re.compile(r"\\(.)")
-
-
 MEANING: Final = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
 
 
@@ -83,11 +278,9 @@ def _unescape(text: str) -> str:
     return ESCAPED.sub(lambda match: MEANING[match[1]], text)
 
 
-def _rows(dataset: Dataset, accepted: Path) -> Iterator[list[object]]:
+def _rows(source: Path, convert: list[Callable[[str], object] | None]) -> Iterator[list[object]]:
     r"""Yield the rows of a COPY text file as SQLite stores them: `\N` is null, booleans are 0 and 1."""
-    kinds = {field.name: field.type.kind for field in dataset.fields}
-    convert = [_from_copy(kinds.get(name, "integer")) for name in accepted_columns(dataset)]
-    with accepted.open(encoding="utf-8", newline="\n") as lines:
+    with source.open(encoding="utf-8", newline="\n") as lines:
         for line in lines:
             values: list[object] = list(line.rstrip("\n").split("\t"))
             for index, function in enumerate(convert):
@@ -108,7 +301,3 @@ def _from_copy(kind: str) -> Callable[[str], object] | None:
         "boolean": lambda text: text == "t",
     }
     return converters.get(kind)
-
-
-async def _scalar(connection: AsyncConnection, statement: str) -> int:
-    return int((await connection.exec_driver_sql(statement)).scalar_one())

@@ -1,57 +1,50 @@
-"""The table that a dataset is loaded into: owns its column types, its creation and the check of one that is there."""
+"""The table that a dataset is loaded into: its names for the load's statements, verified against the catalogue."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-import sqlalchemy as sa
-from sqlalchemy.exc import NoSuchTableError
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Final
 
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
+from . import catalogue, sqlite_catalogue
+from .creation import create_table
+from .fit import Fit, UnfitError, fit
+from .given import expression
+from .loaded import TargetMismatchError
+from .sqlite_fit import fit as sqlite_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Connection
 
     from ..spec.dataset import Dataset
-    from ..spec.field import Field
+    from .facts import TableFacts
 
-SQLITE_EXACT_DIGITS: Final = 15
-"""Digits that SQLite's NUMERIC affinity keeps when it turns text into a double (https://sqlite.org/datatype3.html)."""
-
-CREATE_LOCK: Final = 0x68656164_7461626C
-"""Key of the advisory lock under which one load at a time creates tables: "headtabl" in ASCII."""
-
-FAMILIES: Final = {
-    "string": {"string"},
-    "integer": {"integer", "decimal", "number"},
-    "number": {"number"},
-    "decimal": {"decimal"},
-    "boolean": {"boolean"},
-    "date": {"date"},
-    "datetime": {"datetime"},
-    "time": {"time"},
-    "duration": {"duration"},
-}
-"""Which kinds of column take a field of each kind without loss."""
-
-
-class TargetMismatchError(Exception):
-    """The target table cannot take the dataset's rows as it is."""
+SIMILAR: Final = 0.75
+"""How alike two names are of which one is taken for a mistyped other (difflib's ratio)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The quoted names that the load's statements are made of; `schema` is None for the default one."""
+    """A verified table. `fits` says of each field how it is staged; `given` has the SQL of columns without a field."""
 
-    schema: str | None
-    table: str
-    quoted: str
-    columns: tuple[str, ...]
-    key: tuple[str, ...]
-    lineage: bool
+    facts: TableFacts
+    fits: Mapping[str, Fit]
+    insert_only: Mapping[str, str]
+    set: Mapping[str, str]
+
+    @property
+    def quoted(self) -> str:
+        """The whole name, quoted."""
+        return self.facts.quoted
+
+
+def place_of(dataset: Dataset) -> tuple[str | None, str]:
+    """Return the schema, if the dataset names one, and the name of its table."""
+    schema, _, name = dataset.load.table.rpartition(".")
+    return schema or None, name
 
 
 class Targets:
@@ -64,11 +57,11 @@ class Targets:
         """Do what `prepare_target` does, or return what it found when nothing has changed since.
 
         Raises:
-            TargetMismatchError: a column or the unique key is missing, or a column's type would lose values.
+            TargetMismatchError: the table cannot take the rows; the message says what to change.
 
         """
         key = (dataset.dataset, dataset.digest)
-        before = _catalogue(connection, dataset)
+        before = _fingerprint(connection, dataset)
         if before is not None and self._known.get(key, ("", None))[0] == before:
             return self._known[key][1]
         target = prepare_target(connection, dataset)
@@ -76,189 +69,188 @@ class Targets:
             self._known[key] = before, target
         return target
 
-
-_COLUMNS_AND_KEYS: Final = """
-SELECT concat_ws(' ', c.oid,
-    (SELECT string_agg(concat_ws(':', a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, a.attidentity,
-        a.attgenerated), ',' ORDER BY a.attnum)
-     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-    (SELECT string_agg(concat_ws(':', i.indexrelid, i.indisvalid, i.indimmediate), ',' ORDER BY i.indexrelid)
-     FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique))
-FROM pg_class c WHERE c.oid = to_regclass(:name)
-"""
+    def knows(self, dataset: Dataset) -> bool:
+        """Say whether a load of the dataset has gone before."""
+        return (dataset.dataset, dataset.digest) in self._known
 
 
-def _catalogue(connection: Connection, dataset: Dataset) -> str | None:
-    """Return what the database's catalogue says of the table, as one text; None if there is no such table."""
+def _fingerprint(connection: Connection, dataset: Dataset) -> str | None:
     if connection.dialect.name == "sqlite":
-        # Counts every change of any table (https://sqlite.org/pragma.html#pragma_schema_version).
-        return str(connection.exec_driver_sql("PRAGMA main.schema_version").scalar_one())
-    quoted = quoted_name(connection, dataset)
-    found: str | None = connection.execute(sa.text(_COLUMNS_AND_KEYS), {"name": quoted}).scalar_one_or_none()
-    return found
+        return sqlite_catalogue.fingerprint(connection)
+    return catalogue.fingerprint(connection, *place_of(dataset))
 
 
-def quoted_name(connection: Connection, dataset: Dataset) -> str:
-    """Return the quoted name of the dataset's table, with its schema if it names one."""
-    schema, _, name = dataset.load.table.rpartition(".")
-    preparer = connection.dialect.identifier_preparer
-    quoted = preparer.quote_identifier(name)
-    return f"{preparer.quote_identifier(schema)}.{quoted}" if schema else quoted
-
-
-def column_type(field: Field, dialect: str) -> sa.types.TypeEngine[Any]:
-    """Return the column type of a field: exact types throughout, text on SQLite where it has none."""
-    kind = field.type.kind
-    if kind == "decimal":
-        precision, scale = field.type.precision, field.type.scale
-        if dialect == "sqlite" and (precision is None or precision > SQLITE_EXACT_DIGITS):
-            return sa.Text()
-        return sa.Numeric(precision, scale)
-    types: dict[str, sa.types.TypeEngine[Any]] = {
-        "string": sa.Text(),
-        "integer": sa.BigInteger(),
-        "number": sa.Double(),
-        "boolean": sa.Boolean(),
-        "date": sa.Date(),
-        "datetime": sa.DateTime(timezone=field.timezone is not None),
-        "time": sa.Time(),
-        "duration": sa.Interval() if dialect == "postgresql" else sa.Text(),
-    }
-    return types[kind]
+def read_facts(connection: Connection, schema: str | None, name: str) -> TableFacts | None:
+    """Return what the database says of a table; None if there is none."""
+    if connection.dialect.name == "sqlite":
+        return sqlite_catalogue.read_facts(connection, name)
+    return catalogue.read_facts(connection, schema, name)
 
 
 def prepare_target(connection: Connection, dataset: Dataset) -> Target:
-    """Create the target table if it is missing, verify it if it is there, and return its quoted names.
+    """Make the target table if it is missing and may be made, verify it if it is there.
 
     Raises:
-        TargetMismatchError: a column or the unique key is missing, or a column is of a type that would lose values.
+        TargetMismatchError: the table cannot take the rows; the message says what to change.
 
     """
-    schema, _, name = dataset.load.table.rpartition(".")
-    target_schema = schema or None
-    try:
-        found = sa.inspect(connection).get_columns(name, schema=target_schema)
-    except NoSuchTableError:
-        found = _create(connection, dataset, name, target_schema)
-    _verify(connection, dataset, name, target_schema, {column["name"]: column for column in found})
-    preparer = connection.dialect.identifier_preparer
+    schema, name = place_of(dataset)
+    _refuse_the_ledger(connection, schema, name)
+    facts = read_facts(connection, schema, name)
+    if facts is None:
+        refuse_a_typo(connection, dataset)
+        create_table(connection, dataset, schema, name)
+        facts = read_facts(connection, schema, name)
+        assert facts is not None  # noqa: S101  # it was made in this transaction
+    return verified(dataset, facts, connection.dialect.name)
+
+
+def _refuse_the_ledger(connection: Connection, schema: str | None, name: str) -> None:
+    on_sqlite = connection.dialect.name == "sqlite"
+    if schema == catalogue.LEDGER_SCHEMA or (on_sqlite and name.startswith(sqlite_catalogue.LEDGER_PREFIX)):
+        raise TargetMismatchError(
+            f"{schema + '.' if schema else ''}{name} is where Headgate keeps its jobs; load into a table of another "
+            f"{'name' if on_sqlite else 'schema'}"
+        )
+
+
+def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
+    """Refuse to make a missing table unless the dataset says so, or no table has a similar name.
+
+    Raises:
+        TargetMismatchError: it may not be made; names the nearest table.
+
+    """
+    if dataset.load.create:
+        return
+    schema, name = place_of(dataset)
+    names = (
+        sqlite_catalogue.table_names(connection)
+        if connection.dialect.name == "sqlite"
+        else catalogue.table_names(connection, schema)
+    )
+    near = get_close_matches(name, names, n=1, cutoff=SIMILAR)
+    if dataset.load.create is None and not near:
+        return
+    meant = f"; did you mean {near[0]}?" if near else ""
+    raise TargetMismatchError(
+        f"there is no table {dataset.load.table}{meant or ';'} correct load.table, or write load.create: true to have "
+        "it made"
+    )
+
+
+def verified(dataset: Dataset, facts: TableFacts, dialect: str) -> Target:
+    """Return the target that the facts make.
+
+    Raises:
+        TargetMismatchError: the table cannot take the rows; the message says what to change.
+
+    """
+    found = tuple(mismatches(dataset, facts, dialect))
+    if found:
+        raise TargetMismatchError(found[0])
+    find = sqlite_fit if dialect == "sqlite" else fit
     return Target(
-        schema=target_schema,
-        table=name,
-        quoted=quoted_name(connection, dataset),
-        columns=tuple(preparer.quote_identifier(field.name) for field in dataset.fields),
-        key=tuple(preparer.quote_identifier(field) for field in dataset.primary_key),
-        lineage=dataset.load.lineage,
+        facts=facts,
+        fits={field.name: find(field, facts.columns[field.name]) for field in dataset.fields},
+        insert_only=_given(dataset.load.insert_only, facts, dialect),
+        set=_given(dataset.load.set, facts, dialect),
     )
 
 
-def _create(
-    connection: Connection, dataset: Dataset, name: str, schema: str | None
-) -> list[sa.engine.interfaces.ReflectedColumn]:
-    dialect = connection.dialect.name
-    if dialect == "postgresql":
-        # CREATE TABLE IF NOT EXISTS still collides when two transactions run it at once.
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATE_LOCK})
-        if schema:
-            connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
-    required = {field.name for field in dataset.fields if field.constraints.required}
-    table = sa.Table(
-        name,
-        sa.MetaData(),
-        *(
-            sa.Column(
-                field.name,
-                column_type(field, dialect),
-                primary_key=field.name in dataset.primary_key,
-                autoincrement=False,
-                nullable=field.name not in required and field.name not in dataset.primary_key,
-            )
-            for field in dataset.fields
-        ),
-        *(sa.Column(name, sa.BigInteger()) for name in _lineage(dataset)),
-        schema=schema,
-    )
-    table.create(connection, checkfirst=True)
-    return sa.inspect(connection).get_columns(name, schema=schema)
+def _given(values: Mapping[str, object], facts: TableFacts, dialect: str) -> dict[str, str]:
+    return {name: expression(name, value, facts.columns[name], dialect) for name, value in values.items()}  # type: ignore[arg-type]
 
 
-def _lineage(dataset: Dataset) -> tuple[str, ...]:
-    return (LINEAGE_JOB, LINEAGE_ROW) if dataset.load.lineage else ()
-
-
-def _verify(
-    connection: Connection,
-    dataset: Dataset,
-    name: str,
-    schema: str | None,
-    found: dict[str, sa.engine.interfaces.ReflectedColumn],
-) -> None:
-    wanted = [*(field.name for field in dataset.fields), *_lineage(dataset)]
-    missing = [name for name in wanted if name not in found]
+def mismatches(dataset: Dataset, facts: TableFacts, dialect: str) -> Iterator[str]:
+    """Yield everything in the table that keeps it from taking the dataset's rows, with what to change."""
+    table, load = dataset.load.table, dataset.load
+    if facts.kind == "materialized view":
+        yield f"{table} is a materialized view, which takes no rows; load into the table behind it"
+        return
+    lineage = (LINEAGE_JOB, LINEAGE_ROW) if load.lineage else ()
+    wanted = [*(field.name for field in dataset.fields), *lineage, *load.given]
+    missing = [name for name in wanted if name not in facts.columns]
     if missing:
-        raise TargetMismatchError(
-            f"table {dataset.load.table} has no column {', '.join(missing)}; add it or take it out of the dataset"
-        )
+        yield f"table {table} has no column {', '.join(missing)}; add it or take it out of the dataset"
+        return
+    find = sqlite_fit if dialect == "sqlite" else fit
     for field in dataset.fields:
-        kind = _kind(found[field.name]["type"])
-        if kind is not None and kind not in FAMILIES[field.type.kind] and connection.dialect.name != "sqlite":
-            raise TargetMismatchError(
-                f"column {field.name} of table {dataset.load.table} is {found[field.name]['type']}, which cannot hold "
-                f"{field.type.kind} values without loss; change the column or the field's type"
-            )
-        zoned = getattr(found[field.name]["type"], "timezone", False)
-        if kind == "datetime" and zoned != (field.timezone is not None) and connection.dialect.name != "sqlite":
-            remedy = "declare the timezone of" if zoned else "take the timezone off"
-            raise TargetMismatchError(
-                f"column {field.name} of table {dataset.load.table} is a timestamp with{'' if zoned else 'out'} time "
-                f"zone; {remedy} the field, or change the column"
-            )
-    declared = set(wanted)
+        try:
+            find(field, facts.columns[field.name])
+        except UnfitError as error:
+            yield f"table {table}: {error}"
+    for name in wanted:
+        if reason := facts.columns[name].never_written:
+            yield f"column {name} of table {table} is {reason}: it takes no values; take it out of the dataset"
     demanded = [
-        column
-        for column, facts in found.items()
-        if column not in declared
-        and not facts["nullable"]
-        and facts.get("default") is None
-        and not facts.get("identity")
-        and not facts.get("computed")
-        and facts.get("autoincrement") is not True
+        name
+        for name, column in facts.columns.items()
+        if name not in wanted and column.required and not column.fills_itself and column.never_written is None
     ]
-    if demanded:
-        raise TargetMismatchError(
-            f"table {dataset.load.table} demands a value for {', '.join(demanded)}, which the dataset does not have; "
-            "declare the field or give the column a default"
+    if demanded and facts.kind in ("table", "partitioned table"):
+        yield (
+            f"table {table} demands a value for {', '.join(demanded)}, which the dataset does not have; declare the "
+            f"field, give the column a default, or write load.insert_only: {{{demanded[0]}: ...}}"
         )
-    if dataset.primary_key and set(dataset.primary_key) not in _unique_keys(connection, name, schema):
-        raise TargetMismatchError(
-            f"table {dataset.load.table} has no primary key or unique index on exactly "
-            f"({', '.join(dataset.primary_key)}); create one or change the dataset's primaryKey"
+    yield from _key_problems(dataset, facts)
+    yield from _missing_rights(dataset, facts)
+
+
+def _key_problems(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
+    key, table = dataset.primary_key, dataset.load.table
+    if not key:
+        return
+    names = ", ".join(key)
+    if facts.rules:
+        yield (
+            f"table {table} has the rule {facts.rules[0]}, which rewrites what is written: rows cannot be merged by "
+            "key; load into the table behind it, or drop the rule"
+        )
+    same = [index for index in facts.unique if None not in index.columns and set(index.columns) == set(key)]
+    usable = [index for index in same if index.valid and index.predicate is None]
+    partial = [index for index in same if index.valid and index.predicate is not None]
+    if usable or (partial and dataset.load.key_where is not None):
+        return
+    if partial:
+        condition = (partial[0].predicate or "").removeprefix("(").removesuffix(")")
+        yield (
+            f"({names}) is unique in table {table} only where {condition} (index {partial[0].name}); write "
+            f'load.key_where: "{condition}"'
+        )
+    elif same:
+        yield f"the unique index {same[0].name} of table {table} is invalid; run REINDEX INDEX {same[0].name}"
+    elif expressions := [index for index in facts.unique if None in index.columns]:
+        yield (
+            f"table {table} has no primary key or unique index on exactly ({names}); {expressions[0].name} is on an "
+            f"expression ({expressions[0].definition}), by which rows cannot be told apart; create one or change the "
+            "dataset's primaryKey"
+        )
+    else:
+        yield (
+            f"table {table} has no primary key or unique index on exactly ({names}); create one or change the "
+            "dataset's primaryKey"
         )
 
 
-def _unique_keys(connection: Connection, name: str, schema: str | None) -> Collection[set[str]]:
-    inspector = sa.inspect(connection)
-    keys = [set(inspector.get_pk_constraint(name, schema=schema)["constrained_columns"])]
-    keys += [set(facts["column_names"]) for facts in inspector.get_unique_constraints(name, schema=schema)]
-    keys += [
-        {column for column in facts["column_names"] if column}
-        for facts in inspector.get_indexes(name, schema=schema)
-        if facts["unique"] and not facts.get("dialect_options", {}).get("postgresql_where")
-    ]
-    return keys
-
-
-def _kind(column: sa.types.TypeEngine[Any]) -> str | None:
-    order: tuple[tuple[type, str], ...] = (
-        (sa.Boolean, "boolean"),
-        (sa.Integer, "integer"),
-        (sa.Double, "number"),
-        (sa.Float, "number"),
-        (sa.Numeric, "decimal"),
-        (sa.String, "string"),
-        (sa.DateTime, "datetime"),
-        (sa.Date, "date"),
-        (sa.Time, "time"),
-        (sa.Interval, "duration"),
-    )
-    return next((kind for known, kind in order if isinstance(column, known)), None)
+def _missing_rights(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
+    needed = {"INSERT", "USAGE"}
+    if dataset.primary_key:
+        needed |= {"SELECT", "TEMPORARY"}
+    if dataset.load.mode != "insert" and dataset.primary_key:
+        needed.add("UPDATE")
+    if dataset.load.mode == "replace":
+        needed |= {"SELECT", "DELETE"}
+    missing = [right for right in facts.missing_rights if right in needed]
+    of_table = [right for right in missing if right not in ("TEMPORARY", "USAGE")]
+    if of_table:
+        yield (
+            f"this role may not {', '.join(of_table)} in table {dataset.load.table}; run GRANT {', '.join(of_table)} "
+            f"ON {facts.quoted} TO the role"
+        )
+    if "TEMPORARY" in missing:
+        yield (
+            "this role may make no temporary tables, which a merge by key needs; run GRANT TEMPORARY ON DATABASE to it"
+        )
+    if "USAGE" in missing:
+        yield f"this role may not use schema {facts.schema}; run GRANT USAGE ON SCHEMA {facts.schema} to it"

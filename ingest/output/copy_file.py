@@ -14,7 +14,7 @@ from ..cells.arrow_masks import has_byte
 from ..cells.batches import alike
 from ..parallel import each
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
-from .report import ACCEPTED_FILE, REJECTED_FILE
+from .report import ACCEPTED_FILE, REJECTED_FILE, REJECTED_KEYS_FILE, ROWS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -78,6 +78,17 @@ def write_accepted(folder: Path, columns: Sequence[pa.LargeStringArray]) -> None
             # The lines lie one after the other in the array's own buffer: that buffer is the file.
             first, last = _extent(part)
             file.write(memoryview(part.buffers()[2])[first:last])
+
+
+def write_rows(folder: Path, rows: NDArray[np.int64]) -> None:
+    """Write the sheet rows of the accepted rows, in their order."""
+    rows.astype(np.int64).tofile(folder / ROWS_FILE)
+
+
+def write_rejected_keys(folder: Path, keys: pa.LargeStringArray) -> None:
+    """Write keys in COPY text form, one a line."""
+    with (folder / REJECTED_KEYS_FILE).open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{key}\n" for key in keys.to_pylist())
 
 
 def _extent(texts: pa.LargeStringArray) -> tuple[int, int]:

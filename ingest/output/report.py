@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,25 +15,27 @@ if TYPE_CHECKING:
 ACCEPTED_FILE = "accepted.copy"
 """PostgreSQL COPY text format, UTF-8, of the columns that `accepted_columns` names."""
 
+ROWS_FILE = "accepted.rows"
+"""The sheet row of each accepted row, as 64-bit integers of this machine."""
+
 REJECTED_FILE = "rejected.jsonl"
 """One `ErrorRecord` per line, JSON, ordered by sheet row then column; missing where there is none."""
+
+REJECTED_KEYS_FILE = "rejected.keys"
+"""COPY text of the primary keys of rejected rows, for loads that would delete the rows of those keys."""
+
 
 ERRORS_REPORTED = 100
 """How many error records travel in a report; the rest is only in the rejected file."""
 
 
-def accepted_columns(dataset: Dataset) -> tuple[str, ...]:
-    """Return the columns of `ACCEPTED_FILE`: the fields in the dataset's order, behind what the load needs of a row.
+def accepted_columns(dataset: Dataset, absent: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the columns of `ACCEPTED_FILE`: the lineage, if any, and the fields that the file has, in their order.
 
-    That is its number in the sheet and its job where the table keeps them, and its number where it may be refused by
-    the load. Otherwise the columns are those of the table: rows can go there on the shortest way.
+    They are those of the table: rows can go there on the shortest way. `absent` are fields without a column.
     """
-    fields = tuple(field.name for field in dataset.fields)
-    if dataset.load.lineage:
-        return (LINEAGE_ROW, LINEAGE_JOB, *fields)
-    if dataset.load.mode == "insert" and dataset.primary_key:
-        return (LINEAGE_ROW, *fields)
-    return fields
+    fields = tuple(field.name for field in dataset.fields if field.name not in absent)
+    return (LINEAGE_ROW, LINEAGE_JOB, *fields) if dataset.load.lineage else fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +51,26 @@ class ParsedRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SheetPart:
+    """The accepted rows of one sheet: how many, and the column of each field there, 0-based and by letters."""
+
+    sheet: str
+    accepted: int
+    columns: Mapping[str, int]
+    letters: Mapping[str, str]
+    titles: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The outcome of parsing one workbook.
 
     `rejection` is set when the whole file is refused (then nothing may be loaded), by its code and place.
     `errors` are the first `ERRORS_REPORTED` records, `errors_total` counts all, `codes` counts all by code.
     `seconds` has the stages sniff, read, validate and spool. `key_range` holds the smallest and the largest key of the
-    accepted rows as COPY texts, where the key is one field whose order is the same in every database.
+    accepted rows as COPY texts, where the key is one field whose order is the same in every database. `parts` are the
+    sheets that the rows came from, `absent` the fields of which no part has a column, `partly` those that some lack.
+    `rejected_keys` says whether `REJECTED_KEYS_FILE` has the key of every rejected row.
     """
 
     rows: ParsedRows
@@ -68,3 +83,7 @@ class Report:
     sheet: str | None = None
     header_row: int | None = None
     key_range: tuple[str, str] | None = None
+    parts: tuple[SheetPart, ...] = ()
+    absent: tuple[str, ...] = ()
+    partly: tuple[str, ...] = ()
+    rejected_keys: bool = False

@@ -14,12 +14,13 @@ from pydantic import ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from .field import NUMERIC, Constraints, Field, FieldType, Kind, Model, Negatives, Texts
+from .load import Load
 from .yaml_document import DocumentError, Problem, parse_yaml, problems_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Constraints", "Dataset", "Field", "FieldType", "Kind", "load_dataset", "parse_dataset"]
+__all__ = ["Constraints", "Dataset", "Field", "FieldType", "Kind", "Load", "load_dataset", "parse_dataset"]
 
 
 LINEAGE_JOB: Final = "headgate_job"
@@ -123,19 +124,6 @@ class Contract(Model):
         return value
 
 
-class Load(Model):
-    """The target table, as `table` or `schema.table`, and how rows whose key is there already are treated.
-
-    `replace` empties the table first, in the same transaction. `lineage` adds the job and the sheet row of each row,
-    in the columns `headgate_job` and `headgate_row`.
-    """
-
-    table: str = Key(pattern=r"^[^.]{1,63}(\.[^.]{1,63})?$")
-    mode: Literal["insert", "upsert", "replace"] = "insert"
-    unchanged: Literal["skip", "update"] = "skip"
-    lineage: bool = False
-
-
 class Quarantine(Model):
     """How many bad rows a file may have; beyond, nothing of it is loaded."""
 
@@ -145,6 +133,10 @@ class Quarantine(Model):
     def exceeded(self, rejected: int, rows: int) -> bool:
         """Say whether `rejected` of `rows` rows that hold data are more than the file may have."""
         return rejected > self.max_rows or rejected * 100 > self.max_percent * rows
+
+    def allowed(self, rows: int) -> int:
+        """Return how many of `rows` rows that hold data may be bad."""
+        return min(self.max_rows, int(self.max_percent * rows / 100))
 
 
 class Merged(Model):
@@ -277,6 +269,7 @@ class Dataset(Model):
         if self.load.mode == "upsert" and not self.primary_key:
             raise PydanticCustomError("primary_key", "load.mode: upsert needs a primaryKey")
         self._check_rules(names)
+        self._check_load(names)
         return self
 
     def _check_rules(self, names: list[str]) -> None:
@@ -287,8 +280,14 @@ class Dataset(Model):
             raise _problem("expect", "expect.reconcile names what is no integer or decimal field: {names}", unknown)
         if self.expect.reconcile and not self.table_end.footers:
             raise PydanticCustomError("expect", "expect.reconcile needs table_end.footers to know the footer by")
+
+    def _check_load(self, names: list[str]) -> None:
         if self.load.lineage and (taken := sorted({LINEAGE_JOB, LINEAGE_ROW} & set(names))):
             raise _problem("lineage", "load.lineage fills columns that are declared as fields: {names}", taken)
+        if taken := sorted(self.load.given.keys() & set(names)):
+            raise _problem("given", "load.insert_only and load.set fill what is declared as fields: {names}", taken)
+        if not self.primary_key and (self.load.key_where is not None or self.load.replace == "by_key"):
+            raise PydanticCustomError("key_where", "load.key_where and replace: by_key need a primaryKey")
 
     @property
     def cell_fields(self) -> tuple[Field, ...]:

@@ -145,11 +145,12 @@ def parsed(tmp_path: Path) -> Callable[[Path, Dataset], Parsed]:
         lines = (out / ACCEPTED_FILE).read_text(encoding="utf-8").split("\n")
         assert lines.pop() == ""
         accepted = []
+        names = [field.name for field in dataset.fields if field.name not in report.absent]
         for line in lines:
             number, job, *values = line.split("\t")
             assert job == "7"
-            assert len(values) == len(dataset.fields)
-            accepted.append((int(number), [unescape(value) for value in values]))
+            present = dict(zip(names, values, strict=True))
+            accepted.append((int(number), [unescape(present.get(field.name, "\\N")) for field in dataset.fields]))
         assert len(accepted) == (0 if report.rejection else rows.accepted)
         lines = rejected.read_text(encoding="utf-8").splitlines() if rejected.exists() else []
         records = [ErrorRecord(**json.loads(line)) for line in lines]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from daemon.database.database import Database
 from ingest.load.load import load
-from ingest.load.statements import Loaded, NotStraightError
-from ingest.output.report import accepted_columns
+from ingest.load.loaded import Loaded, OtherWayError, Spooled, Way
+from ingest.output.report import ACCEPTED_FILE, ROWS_FILE, ParsedRows, Report, SheetPart
 from ingest.spec.dataset import Dataset, parse_dataset
 
 if TYPE_CHECKING:
@@ -55,15 +56,40 @@ def copy_text(value: Any) -> str:
     return str(value).translate(ESCAPES)
 
 
-def spooled(folder: Path, spec: Dataset, rows: Sequence[Sequence[Any]], job: int = 1) -> Path:
+def spooled(
+    folder: Path,
+    spec: Dataset,
+    rows: Sequence[Sequence[Any]],
+    *,
+    job: int = 1,
+    key_range: tuple[str, str] | None = None,
+    absent: Sequence[str] = (),
+    rejected: int = 0,
+) -> Spooled:
     """Write COPY text by the PostgreSQL manual, independently of the code that the workers use."""
-    path = folder / "accepted.copy"
-    before = {"headgate_job": job}
-    with path.open("w", encoding="utf-8", newline="") as file:
-        for before["headgate_row"], row in enumerate(rows, start=2):
-            lineage = [before[name] for name in accepted_columns(spec) if name in before]
+    fields = [field.name for field in spec.fields if field.name not in absent]
+    with (folder / ACCEPTED_FILE).open("w", encoding="utf-8", newline="") as file:
+        for number, row in enumerate(rows, start=2):
+            lineage = [number, job] if spec.load.lineage else []
             file.write("\t".join(map(copy_text, [*lineage, *row])) + "\n")
-    return path
+    (folder / ROWS_FILE).write_bytes(array("q", range(2, len(rows) + 2)).tobytes())
+    places = {name: place for place, name in enumerate(fields)}
+    part = SheetPart(
+        sheet="S",
+        accepted=len(rows),
+        columns=places,
+        letters={name: chr(65 + place) for name, place in places.items()},
+        titles={name: name for name in fields},
+    )
+    report = Report(
+        rows=ParsedRows(read=len(rows) + rejected, accepted=len(rows), rejected=rejected),
+        codes={},
+        seconds={},
+        key_range=key_range,
+        parts=(part,),
+        absent=tuple(absent),
+    )
+    return Spooled.of(spec, report, folder)
 
 
 def changed(**values: Any) -> list[Any]:
@@ -72,20 +98,27 @@ def changed(**values: Any) -> list[Any]:
 
 
 async def loaded(
-    database: Database,
-    spec: Dataset,
-    folder: Path,
-    rows: Sequence[Sequence[Any]],
-    job: int = 1,
-    key_range: tuple[str, str] | None = None,
+    database: Database, spec: Dataset, folder: Path, rows: Sequence[Sequence[Any]], **parsed: Any
 ) -> Loaded:
-    path = spooled(folder, spec, rows, job)
-    try:
-        async with database.write() as connection:
-            return await load(connection, spec, path, rows=len(rows), key_range=key_range)
-    except NotStraightError:
-        async with database.write() as connection:
-            return await load(connection, spec, path, rows=len(rows), key_range=key_range, straight=False)
+    """Load rows by whatever way they go, as the daemon does."""
+    return await load_spooled(database, spec, spooled(folder, spec, rows, **parsed))
+
+
+async def load_spooled(database: Database, spec: Dataset, rows: Spooled) -> Loaded:
+    def at_fault(error: BaseException) -> bool:
+        return database.classify(error) == "data"
+
+    way = Way.STRAIGHT
+    while True:
+        try:
+            async with database.write() as connection:
+                return await load(connection, spec, rows, way=way, at_fault=at_fault)
+        except OtherWayError as error:
+            way = error.way
+        except Exception as error:
+            if way is Way.ROW_BY_ROW or not at_fault(error):
+                raise
+            way = Way.ROW_BY_ROW
 
 
 async def table(database: Database, columns: str = "*") -> list[tuple[Any, ...]]:

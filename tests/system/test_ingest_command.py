@@ -96,7 +96,7 @@ def test_fifty_thousand_rows_with_two_bad_ones(bare: Headgate) -> None:
     assert job["state"] == "partial"
     assert job["rows"] == {
         "read": ROWS, "inserted": ROWS - 2, "updated": 0, "unchanged": 0,
-        "duplicate": 0, "rejected": 2, "blank": 0, "footer": 0,
+        "duplicate": 0, "rejected": 2, "blank": 0, "footer": 0, "skipped": 0,
     }  # fmt: skip
     assert [(error["code"], error["cell"], error["raw"]) for error in job["errors"]] == [
         ("cell.type", f"H{BAD_QUANTITY + 2}", "三"),

@@ -9,6 +9,8 @@ import sqlalchemy as sa
 
 from ingest.preload import unavailable
 
+from ...errors import StartupError
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -33,6 +35,8 @@ def upgrade(connection: Connection) -> None:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
     if _revision(connection) == newest():
         return
+    if connection.dialect.name == "postgresql":
+        _refuse_without_rights(connection)
     # Alembic is large, and only a start with a new version needs it. Its colours for error pages are larger still.
     with unavailable("pygments"):
         from alembic import command  # noqa: PLC0415
@@ -43,6 +47,33 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+_RIGHTS: Final = """
+SELECT current_user AS role, current_database() AS database,
+    EXISTS (SELECT FROM pg_namespace WHERE nspname = 'headgate') AS there,
+    CASE WHEN EXISTS (SELECT FROM pg_namespace WHERE nspname = 'headgate')
+        THEN has_schema_privilege('headgate', 'CREATE') AND has_schema_privilege('headgate', 'USAGE')
+        ELSE has_database_privilege(current_database(), 'CREATE') END AS allowed
+"""
+
+
+def _refuse_without_rights(connection: Connection) -> None:
+    """Say what is to be run where this role may not make the ledger's schema or its tables."""
+    found = connection.execute(sa.text(_RIGHTS)).one()
+    if found.allowed:
+        return
+    quote = connection.dialect.identifier_preparer.quote
+    role = quote(found.role)
+    if found.there:
+        raise StartupError(
+            f"role {found.role} may make no tables in the schema headgate, where jobs are kept; let its owner run: "
+            f"GRANT USAGE, CREATE ON SCHEMA headgate TO {role};"
+        )
+    raise StartupError(
+        f"role {found.role} may not make the schema headgate in database {found.database}, where jobs are kept; let "
+        f"the database's owner run: CREATE SCHEMA headgate AUTHORIZATION {role};"
+    )
 
 
 def _revision(connection: Connection) -> str | None:

@@ -1,13 +1,14 @@
 """Alembic's entry: runs the migrations on the connection that the ledger hands over."""
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 from sqlalchemy.schema import CreateSchema
 
 connection: Connection = context.config.attributes["connection"]
 on_postgresql = connection.dialect.name == "postgresql"
-if on_postgresql:
-    connection.execute(CreateSchema("headgate", if_not_exists=True))
+# IF NOT EXISTS asks for the right to create even where the schema is there.
+if on_postgresql and not inspect(connection).has_schema("headgate"):
+    connection.execute(CreateSchema("headgate"))
 context.configure(
     connection=connection,
     version_table="alembic_version" if on_postgresql else "headgate_alembic_version",

@@ -147,7 +147,7 @@ def test_paths_of_the_environment_are_relative_to_the_working_folder(
     ("url", "expected"),
     [
         ("postgresql://u@h:5433/d", "postgresql+asyncpg://u@h:5433/d"),
-        ("postgres://u@h/d?sslmode=require", "postgresql+asyncpg://u@h/d?ssl=require"),
+        ("postgres://u@h/d?sslmode=require", "postgresql+asyncpg://u@h/d?sslmode=require"),
         ("postgresql+asyncpg:///d?host=/run/postgresql", "postgresql+asyncpg:///d?host=%2Frun%2Fpostgresql"),
         ("sqlite:////data/a.db", "sqlite+aiosqlite:////data/a.db"),
     ],

@@ -46,7 +46,7 @@ def finish(metrics: Metrics, dataset: str = "orders", outcome: str = "partial") 
 def test_every_combination_is_there_before_anything_happens(metrics: Metrics) -> None:
     for outcome in ("loaded", "partial", "rejected", "duplicate", "dead", "cancelled"):
         assert value(metrics, "headgate_ingest_jobs_total", dataset="orders", outcome=outcome) == 0
-    for result in ("read", "inserted", "updated", "unchanged", "duplicate", "rejected", "blank", "footer"):
+    for result in ("read", "inserted", "updated", "unchanged", "duplicate", "rejected", "blank", "footer", "skipped"):
         assert value(metrics, "headgate_ingest_rows_total", dataset="stock", result=result) == 0
     assert value(metrics, "headgate_ingest_rejects_total", code="cell.type") == 0
     assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="stock") == 0

@@ -11,8 +11,7 @@ import sqlalchemy as sa
 from goods import COLUMNS, ROW, changed, dataset, loaded, spooled, table
 
 from ingest.load.load import load
-from ingest.load.statements import Loaded
-from ingest.load.target import TargetMismatchError
+from ingest.load.loaded import Loaded, TargetMismatchError
 from ingest.spec.dataset import parse_dataset
 
 if TYPE_CHECKING:
@@ -95,7 +94,12 @@ async def test_insert_names_the_rows_whose_key_is_taken(database: Database, tmp_
     await loaded(database, spec, tmp_path, [changed(size=n) for n in range(3)])
     rows = [changed(size=0), changed(size=1, note="other"), changed(size=9), changed(size=2, price=None)]
     result = await loaded(database, spec, tmp_path, rows)
-    assert result == Loaded(inserted=1, updated=0, unchanged=1, conflicts=2, conflict_rows=(3, 5))
+    assert (result.inserted, result.updated, result.unchanged) == (1, 0, 1)
+    assert result.refused == {"row.key_conflict": 2}
+    assert [(record.code, record.row) for record in result.records] == [
+        ("row.key_conflict", 3),
+        ("row.key_conflict", 5),
+    ]
     assert [row[0] for row in await table(database, "note, sku, size")] == ["plain"] * 4
 
 
@@ -108,11 +112,11 @@ async def test_insert_without_a_key_appends(database: Database, tmp_path: Path) 
 
 async def test_nothing_stays_when_the_transaction_is_undone(database: Database, tmp_path: Path) -> None:
     await loaded(database, dataset(), tmp_path, [ROW])
-    path = spooled(tmp_path, dataset(), [changed(size=5)])
+    rows = spooled(tmp_path, dataset(), [changed(size=5)])
 
     async def undone() -> None:
         async with database.write() as connection:
-            await load(connection, dataset(), path, rows=1)
+            await load(connection, dataset(), rows, at_fault=lambda _: False)
             raise RuntimeError("undo")
 
     with pytest.raises(RuntimeError, match="undo"):

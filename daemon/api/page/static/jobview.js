@@ -7,7 +7,7 @@ import { stages } from "./stages.js";
 import { hand } from "./uploads.js";
 import { bytes, ENDED, loaded, number, outcome, rows, span, when } from "./words.js";
 
-const FATES = ["inserted", "updated", "unchanged", "duplicate", "rejected", "blank", "footer"];
+const FATES = ["inserted", "updated", "unchanged", "skipped", "duplicate", "rejected", "blank", "footer"];
 const MARKS = { error: "bad", warning: "warn", info: "info" };
 
 let session;

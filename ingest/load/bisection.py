@@ -1,0 +1,57 @@
+"""Which rows of many a statement fails of: halves them under savepoints until each bad one stands alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T")
+
+
+class TooManyError(Exception):
+    """More rows are refused than the file may have: the search is over."""
+
+
+async def each_part(
+    connection: AsyncConnection,
+    first: int,
+    last: int,
+    write: Callable[[int, int], Awaitable[T]],
+    *,
+    at_fault: Callable[[BaseException], bool],
+    refuse: Callable[[int, BaseException], Awaitable[None]],
+) -> list[T]:
+    """Write the rows of the lines `first` to `last` in as few parts as go, and return what `write` returned of each.
+
+    A row that alone makes `write` fail is handed to `refuse`; errors that are not `at_fault` of a row are raised.
+
+    Raises:
+        TooManyError: by `refuse`.
+
+    """
+    done: list[T] = []
+    waiting = [(first, last)]
+    while waiting:
+        start, stop = waiting.pop()
+        try:
+            async with connection.begin_nested():
+                done.append(await write(start, stop))
+        except Exception as error:  # raised again unless a row is to blame
+            if not at_fault(error):
+                raise
+            if start == stop:
+                await refuse(start, error)
+            else:
+                waiting += halves(start, stop)
+    return done
+
+
+def halves(start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Yield the second and the first half of a range of lines."""
+    middle = (start + stop) // 2
+    yield middle + 1, stop
+    yield start, middle

@@ -1,0 +1,209 @@
+"""PostgreSQL's catalogue: what it says of a table that is to be loaded. Changes nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from .facts import ColumnFacts, ForeignKey, IndexFacts, TableFacts, TableKind
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+LEDGER_SCHEMA: Final = "headgate"
+"""Where the jobs are kept: never a target, also where a role of that name has it in front of its search path."""
+
+_KINDS: Final[dict[str, TableKind]] = {
+    "r": "table",
+    "p": "partitioned table",
+    "v": "view",
+    "m": "materialized view",
+    "f": "foreign table",
+}
+_ON_DELETE: Final = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+
+_PLACE: Final = """
+SELECT c.oid, n.nspname AS schema
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = :name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND CASE WHEN :schema = '' THEN n.nspname = ANY (current_schemas(false)) AND n.nspname <> :ledger
+        ELSE n.nspname = :schema END
+ORDER BY array_position(current_schemas(false), n.nspname) LIMIT 1
+"""
+
+_FINGERPRINT: Final = f"""
+SELECT concat_ws(' ', c.oid, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relhastriggers, c.relhasrules,
+    current_user, c.relacl,
+    (SELECT string_agg(concat_ws(':', a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, a.attidentity,
+        a.attgenerated, a.attacl), ',' ORDER BY a.attnum)
+     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    (SELECT string_agg(concat_ws(':', i.indexrelid, i.indisvalid), ',' ORDER BY i.indexrelid)
+     FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique),
+    (SELECT string_agg(concat_ws(':', k.oid, k.confdeltype), ',' ORDER BY k.oid)
+     FROM pg_constraint k WHERE k.conrelid = c.oid OR k.confrelid = c.oid),
+    (SELECT string_agg(concat_ws(':', g.oid, g.tgenabled), ',' ORDER BY g.oid)
+     FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal))
+FROM ({_PLACE}) place JOIN pg_class c ON c.oid = place.oid
+"""
+
+_COLUMNS: Final = """
+SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.typname AS base,
+    format_type(b.oid, -1) AS "cast", b.typcategory::text AS category, base.modifier,
+    a.attnotnull OR t.typnotnull AS required,
+    a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL AS fills_itself,
+    CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY'
+         WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS an expression' END AS never_written,
+    b.typcategory IN ('S', 'E', 'R') OR EXISTS (
+        SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
+        WHERE m.amname IN ('btree', 'hash') AND o.opcdefault AND o.opcintype IN (b.oid, nullif(b.typelem, 0))
+    ) AS has_equality,
+    b.typname NOT IN ('text', 'varchar') OR NOT coalesce(l.collisdeterministic, true) AS loose,
+    t.typnamespace = 'pg_catalog'::regnamespace AS builtin,
+    pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) AS sequence
+FROM pg_attribute a
+JOIN pg_type t ON t.oid = a.atttypid
+CROSS JOIN LATERAL (
+    WITH RECURSIVE behind(oid, modifier) AS (
+        SELECT t.oid, a.atttypmod
+        UNION ALL
+        SELECT d.typbasetype, d.typtypmod FROM behind JOIN pg_type d ON d.oid = behind.oid WHERE d.typtype = 'd')
+    SELECT behind.oid, behind.modifier FROM behind JOIN pg_type p ON p.oid = behind.oid WHERE p.typtype <> 'd'
+) base
+JOIN pg_type b ON b.oid = base.oid
+LEFT JOIN pg_collation l ON l.oid = a.attcollation
+WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+_UNIQUE: Final = """
+SELECT n.relname AS name, i.indisvalid AND i.indisready AS valid, pg_get_expr(i.indpred, i.indrelid) AS predicate,
+    pg_get_indexdef(i.indexrelid) AS definition,
+    (SELECT array_agg(a.attname::text ORDER BY k.place)
+     FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, place)
+     LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.number AND k.number > 0
+     WHERE k.place <= i.indnkeyatts) AS columns
+FROM pg_index i JOIN pg_class n ON n.oid = i.indexrelid
+WHERE i.indrelid = :oid AND i.indisunique
+ORDER BY i.indisprimary DESC, n.relname
+"""
+
+_FOREIGN_KEYS: Final = """
+SELECT k.conname AS name, k.conrelid = :oid AS outgoing, k.conrelid = k.confrelid AS own, k.confdeltype::text AS action,
+    k.conrelid::regclass::text AS child, k.confrelid::regclass::text AS parent,
+    (SELECT array_agg(quote_ident(a.attname) ORDER BY c.place) FROM unnest(k.conkey) WITH ORDINALITY AS c(number, place)
+     JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.number) AS child_columns,
+    (SELECT array_agg(quote_ident(a.attname) ORDER BY c.place)
+     FROM unnest(k.confkey) WITH ORDINALITY AS c(number, place)
+     JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.number) AS parent_columns
+FROM pg_constraint k
+WHERE k.contype = 'f' AND (k.conrelid = :oid OR (k.confrelid = :oid AND k.conparentid = 0))
+ORDER BY k.conname
+"""
+
+_CONSTRAINTS: Final = """
+SELECT k.conname AS name,
+    ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
+        ORDER BY array_position(k.conkey, a.attnum)) AS columns
+FROM pg_constraint k WHERE k.conrelid = :oid
+"""
+
+_TABLE: Final = """
+SELECT c.relkind::text AS kind, row_security_active(c.oid) AS row_security,
+    (SELECT count(*) FROM pg_inherits h WHERE h.inhparent = c.oid) AS partitions,
+    (SELECT array_agg(g.tgname::text ORDER BY g.tgname) FROM pg_trigger g
+     WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled <> 'D'
+        AND g.tgtype & 1 = 1 AND g.tgtype & 66 > 0 AND g.tgtype & 20 > 0) AS triggers,
+    (SELECT array_agg(r.rulename::text ORDER BY r.rulename) FROM pg_rewrite r
+     WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '3', '4') AND r.ev_enabled <> 'D') AS rules,
+    ARRAY(SELECT wanted FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS wanted
+        WHERE NOT CASE WHEN wanted = 'DELETE' THEN has_table_privilege(c.oid, wanted)
+            ELSE has_any_column_privilege(c.oid, wanted) END)
+    || CASE WHEN has_database_privilege(current_database(), 'TEMPORARY') THEN ARRAY[]::text[]
+        ELSE ARRAY['TEMPORARY'] END
+    || CASE WHEN has_schema_privilege(c.relnamespace, 'USAGE') THEN ARRAY[]::text[] ELSE ARRAY['USAGE'] END AS rights
+FROM pg_class c WHERE c.oid = :oid
+"""
+
+_NAMES: Final = """
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'f') AND NOT c.relispartition AND n.nspname <> :ledger
+    AND CASE WHEN :schema = '' THEN n.nspname = ANY (current_schemas(false)) ELSE n.nspname = :schema END
+"""
+
+
+def _place(schema: str | None, name: str) -> dict[str, Any]:
+    return {"schema": schema or "", "name": name, "ledger": LEDGER_SCHEMA}
+
+
+def fingerprint(connection: Connection, schema: str | None, name: str) -> str | None:
+    """Return what changes when anything does that a load must know of the table; None if there is no such table."""
+    found: str | None = connection.execute(sa.text(_FINGERPRINT), _place(schema, name)).scalar_one_or_none()
+    return found
+
+
+def new_place(connection: Connection, schema: str | None) -> str:
+    """Return the schema where a new table lies: the named one, or the first of the search path."""
+    if schema is not None:
+        return schema
+    statement = sa.text("SELECT name FROM unnest(current_schemas(false)) AS name WHERE name <> :ledger LIMIT 1")
+    return connection.execute(statement, {"ledger": LEDGER_SCHEMA}).scalar_one_or_none() or "public"
+
+
+def table_names(connection: Connection, schema: str | None) -> list[str]:
+    """Return the tables that a dataset could mean."""
+    asked = {"schema": schema or "", "ledger": LEDGER_SCHEMA}
+    return [str(row.relname) for row in connection.execute(sa.text(_NAMES), asked)]
+
+
+def read_facts(connection: Connection, schema: str | None, name: str) -> TableFacts | None:
+    """Return what the catalogue says of a table; None if there is none of that name."""
+    place = connection.execute(sa.text(_PLACE), _place(schema, name)).one_or_none()
+    if place is None:
+        return None
+    asked = {"oid": place.oid}
+
+    def rows(statement: str) -> list[Any]:
+        return list(connection.execute(sa.text(statement), asked).mappings())
+
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    [table] = rows(_TABLE)
+    return TableFacts(
+        schema=place.schema,
+        name=name,
+        quoted=f"{quote(place.schema)}.{quote(name)}",
+        kind=_KINDS[table["kind"]],
+        columns={row["name"]: ColumnFacts(**row) for row in rows(_COLUMNS)},
+        unique=tuple(
+            IndexFacts(
+                name=row["name"],
+                columns=tuple(row["columns"]),
+                predicate=row["predicate"],
+                valid=row["valid"],
+                definition=row["definition"],
+            )
+            for row in rows(_UNIQUE)
+        ),
+        foreign_keys=tuple(_foreign_key(row, outgoing=True) for row in rows(_FOREIGN_KEYS) if row["outgoing"]),
+        referrers=tuple(
+            _foreign_key(row, outgoing=False) for row in rows(_FOREIGN_KEYS) if not row["outgoing"] or row["own"]
+        ),
+        constraints={row["name"]: tuple(row["columns"]) for row in rows(_CONSTRAINTS)},
+        triggers=tuple(table["triggers"] or ()),
+        rules=tuple(table["rules"] or ()),
+        row_security=table["row_security"],
+        missing_rights=tuple(table["rights"]),
+        partitions=table["partitions"],
+    )
+
+
+def _foreign_key(row: Any, *, outgoing: bool) -> ForeignKey:
+    mine, others = ("child", "parent") if outgoing else ("parent", "child")
+    return ForeignKey(
+        name=row["name"],
+        other=row[others],
+        columns=tuple(row[f"{mine}_columns"]),
+        other_columns=tuple(row[f"{others}_columns"]),
+        on_delete=_ON_DELETE[row["action"]],
+        own=row["own"],
+    )

@@ -1,0 +1,88 @@
+"""What a database says of a table, in one form for PostgreSQL and SQLite: values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TableKind = Literal["table", "partitioned table", "view", "materialized view", "foreign table"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnFacts:
+    """One column.
+
+    `declared` is its type as written in DDL, `base` the plain type behind domains, lower case, `cast` that without
+    precision, scale and length, for which `modifier` is PostgreSQL's own number (-1 for none). `category` is
+    PostgreSQL's category of types, SQLite's affinity. `has_equality` says whether two values can be compared, `loose`
+    that texts which differ may be equal as values of the type, `builtin` that the type is the database's own.
+    `never_written` names why no value may be given: `GENERATED ALWAYS` of both kinds.
+    """
+
+    name: str
+    declared: str
+    base: str
+    cast: str
+    category: str = ""
+    modifier: int = -1
+    required: bool = False
+    fills_itself: bool = False
+    has_equality: bool = True
+    loose: bool = False
+    builtin: bool = True
+    never_written: str | None = None
+    sequence: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexFacts:
+    """A unique index, primary keys among them; a column is None where the index has an expression."""
+
+    name: str
+    columns: tuple[str | None, ...]
+    predicate: str | None = None
+    valid: bool = True
+    definition: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKey:
+    """A foreign key, of the table or to it: quoted names of the other table, columns of both sides."""
+
+    name: str
+    other: str
+    columns: tuple[str, ...]
+    other_columns: tuple[str, ...]
+    on_delete: str = "NO ACTION"
+    own: bool = False
+
+    @property
+    def cascades(self) -> bool:
+        """Whether the deletion of a row changes rows of the other table."""
+        return self.on_delete in ("CASCADE", "SET NULL", "SET DEFAULT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFacts:
+    """A table as its database knows it. `constraints` has the columns of each; `triggers` are those that may skip rows.
+
+    `missing_rights` are of SELECT, INSERT, UPDATE, DELETE, TEMPORARY (for the database) and USAGE (for the schema).
+    """
+
+    schema: str | None
+    name: str
+    quoted: str
+    kind: TableKind
+    columns: Mapping[str, ColumnFacts]
+    unique: tuple[IndexFacts, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    referrers: tuple[ForeignKey, ...] = ()
+    constraints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    triggers: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    row_security: bool = False
+    missing_rights: tuple[str, ...] = ()
+    partitions: int = 0

@@ -1,0 +1,43 @@
+"""Rows whose parents are missing, found for all at once by an anti-join: builds the statements, runs none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .merge import LINE
+from .refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..spec.dataset import Dataset
+    from .facts import ForeignKey
+    from .merge import Merge
+
+
+def missing_parents(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Refusal]]:
+    """Yield for each foreign key that the file fills the statement that finds lines without a parent, and why."""
+    fields = {merge.names[field.name]: field.name for field in dataset.fields if field.name in merge.staged}
+    for key in merge.target.facts.foreign_keys:
+        if all(column in fields for column in key.columns):
+            names = tuple(fields[column] for column in key.columns)
+            others = ", ".join(key.other_columns)
+            refusal = Refusal(
+                code="row.db_foreign_key",
+                message=f"{key.other} has no row whose {others} is this {', '.join(names)} ({key.name})",
+                fields=names,
+            )
+            yield _statement(merge, key, names), refusal
+
+
+def _statement(merge: Merge, key: ForeignKey, names: tuple[str, ...]) -> str:
+    pairs = list(zip(key.other_columns, names, strict=True))
+    filled = " AND ".join(f"{merge.value(name)} IS NOT NULL" for name in names)
+    same = " AND ".join(f"p.{theirs} = {merge.value(mine)}" for theirs, mine in pairs)
+    absent = f"NOT EXISTS (SELECT 1 FROM {key.other} p WHERE {same})"
+    own = {merge.names[name]: name for name in merge.staged}
+    if key.own and all(theirs in own for theirs in key.other_columns):
+        # A parent may come with the same file.
+        inside = " AND ".join(f"o.{merge.staged[own[theirs]]} = {merge.value(mine)}" for theirs, mine in pairs)
+        absent += f" AND NOT EXISTS (SELECT 1 FROM {merge.stage} o WHERE {inside})"
+    return f"SELECT s.{LINE} FROM {merge.stage} s WHERE {filled} AND {absent} ORDER BY s.{LINE}"

@@ -1,0 +1,170 @@
+"""The statements that merge staged rows into a table by key: SQL for both databases, run by neither."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
+
+if TYPE_CHECKING:
+    from ..spec.dataset import Dataset
+    from .loaded import Spooled
+    from .target import Target
+
+LINE: Final = "headgate_line"
+"""The column of a staging table that numbers its rows as they stand in the file."""
+
+CONFLICTS_NAMED: Final = 1000
+"""How many refused rows of a load are named one by one."""
+
+ALL: Final = "true"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """The names of one merge: a staged column beside each column of the table. All are quoted where they need it.
+
+    `kept` are columns whose empty cells leave alone what is there, `compared` those of which a difference counts, as
+    texts where the type has no equality.
+    """
+
+    target: Target
+    stage: str
+    names: dict[str, str]
+    staged: dict[str, str]
+    key: tuple[str, ...]
+    written: tuple[str, ...]
+    lineage: tuple[str, ...]
+    kept: frozenset[str]
+    where: str | None
+    distinct: str
+    always: bool
+
+    @classmethod
+    def of(cls, dataset: Dataset, spooled: Spooled, target: Target, stage: str, dialect: str) -> Merge:
+        """Return the merge of a file's rows, staged in `stage`."""
+        quote = '"{}"'.format
+        names = {name: quote(name.replace('"', '""')) for name in target.facts.columns}
+        others = tuple(name for name in spooled.fields if name not in dataset.primary_key)
+        return cls(
+            target=target,
+            stage=stage,
+            names=names,
+            staged=stage_names(spooled),
+            key=dataset.primary_key,
+            written=others,
+            lineage=tuple(name for name in spooled.columns if name in (LINEAGE_ROW, LINEAGE_JOB)),
+            kept=frozenset(others if dataset.load.empty == "keep" else spooled.report.partly),
+            where=dataset.load.key_where,
+            distinct="IS NOT" if dialect == "sqlite" else "IS DISTINCT FROM",
+            always=dataset.load.unchanged == "update",
+        )
+
+    # -- pieces --------------------------------------------------------------------------------------
+
+    def value(self, name: str) -> str:
+        """Return what a staged row (`s`) has for a column, in the column's own type."""
+        staged, fit = f"s.{self.staged[name]}", self.target.fits.get(name)
+        if fit is None or fit.exact is None or not fit.stage:
+            return staged
+        return f"{staged}::{self.target.facts.columns[name].declared}"
+
+    @property
+    def same_key(self) -> str:
+        """The condition that a row of the table (`t`) and a staged one (`s`) have the same key."""
+        return " AND ".join(f"t.{self.names[name]} = {self.value(name)}" for name in self.key)
+
+    @property
+    def rows(self) -> str:
+        """The rows of the table among which the key is unique, as `t`."""
+        if self.where is None:
+            return f"{self.target.quoted} t"
+        return f"(SELECT * FROM {self.target.quoted} WHERE {self.where}) t"
+
+    @property
+    def differs(self) -> str:
+        """The condition that a staged row changes what the row of its key has."""
+        if self.always and (self.written or self.target.set):
+            return ALL
+        return f"({' OR '.join(map(self._differs, self.written)) or 'false'})"
+
+    def _differs(self, name: str) -> str:
+        old, new = f"t.{self.names[name]}", self.value(name)
+        if not self.target.facts.columns[name].has_equality:
+            old, new = f"{old}::text", f"{new}::text"
+        changed = f"{old} {self.distinct} {new}"
+        return f"({self.value(name)} IS NOT NULL AND {changed})" if name in self.kept else changed
+
+    @property
+    def order(self) -> str:
+        """The order by key: two loads that touch the same rows lock them in one order and cannot deadlock."""
+        return ", ".join(f"s.{self.staged[name]}" for name in self.key) or f"s.{LINE}"
+
+    def missing(self, lines: str) -> str:
+        """Return the statement that finds the staged rows whose key is not in the table."""
+        return (
+            f"SELECT s.* FROM {self.stage} s WHERE {lines} AND NOT EXISTS (SELECT 1 FROM {self.rows} "
+            f"WHERE {self.same_key})"
+        )
+
+    def matching(self, what: str, condition: str) -> str:
+        """Return the statement that finds staged rows whose key is in the table."""
+        return f"SELECT {what} FROM {self.stage} s JOIN {self.rows} ON {self.same_key} WHERE {condition}"
+
+    # -- statements ----------------------------------------------------------------------------------
+
+    def insert(self, source: str) -> str:
+        """Return the statement that inserts the rows of a source (named `s` in it), in the order of their keys."""
+        given = {**self.target.insert_only, **self.target.set}
+        columns = [*self.lineage, *self.key, *self.written]
+        values = [f"s.{name}" for name in self.lineage] + [self.value(name) for name in (*self.key, *self.written)]
+        names = ", ".join(self.names[name] for name in (*columns, *given))
+        return (
+            f"INSERT INTO {self.target.quoted} ({names}) SELECT {', '.join((*values, *given.values()))} FROM {source}"
+        )
+
+    def update(self, source: str, condition: str = ALL) -> str:
+        """Return the statement that writes the rows of a source (named `s` in it) over those of their keys."""
+        assignments = [f"{self.names[name]} = {self._new(name)}" for name in self.written]
+        assignments += [f"{self.names[name]} = s.{name}" for name in self.lineage]
+        assignments += [f"{self.names[name]} = {value}" for name, value in self.target.set.items()]
+        where = f" AND ({self.where})" if self.where is not None else ""
+        return (
+            f"UPDATE {self.target.quoted} AS t SET {', '.join(assignments)} FROM {source} "
+            f"WHERE {self.same_key}{where} AND {condition}"
+        )
+
+    def _new(self, name: str) -> str:
+        value = self.value(name)
+        return f"coalesce({value}, t.{self.names[name]})" if name in self.kept else value
+
+    @property
+    def updates(self) -> bool:
+        """Whether there is anything to write over a row that is there."""
+        return bool(self.written)
+
+    def delete_others(self, kept: str | None) -> str:
+        """Return the statement that deletes the rows whose keys are neither staged nor in the table `kept`."""
+        return f"DELETE FROM {self.target.quoted} AS t WHERE {self.gone(kept)}"
+
+    def gone(self, kept: str | None) -> str:
+        """Return the condition that a row `t` has a key which is neither staged nor in the table `kept`."""
+        conditions = [f"({self.where})"] if self.where is not None else []
+        conditions.append(f"NOT EXISTS (SELECT 1 FROM {self.stage} s WHERE {self.same_key})")
+        if kept is not None:
+            conditions.append(f"NOT EXISTS (SELECT 1 FROM {kept} s WHERE {self.same_key})")
+        return " AND ".join(conditions)
+
+    def repeated_keys(self, lines: str = ALL) -> str:
+        """Return the statement that finds the lines of staged rows which are of one key for the database."""
+        keys = ", ".join(self.value(name) for name in self.key)
+        return (
+            f"SELECT {LINE} FROM (SELECT s.{LINE}, count(*) OVER (PARTITION BY {keys}) AS times "
+            f"FROM {self.stage} s WHERE {lines}) AS found WHERE times > 1 ORDER BY {LINE}"
+        )
+
+
+def stage_names(spooled: Spooled) -> dict[str, str]:
+    """Return the staged name of each field of a file; no column of a table has such a name."""
+    return {name: f"headgate_{number}" for number, name in enumerate(spooled.fields, 1)}

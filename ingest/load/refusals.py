@@ -1,0 +1,172 @@
+"""Rows that the database does not take, as error records: what its error says, the place in the sheet, the remedy."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final
+
+from ..errors import CATALOGUE, ErrorRecord
+from ..output.report import ROWS_FILE
+from .loaded import Loaded
+from .merge import CONFLICTS_NAMED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..spec.dataset import Dataset
+    from .facts import TableFacts
+    from .loaded import Merged, Spooled
+
+_CODES: Final = {
+    # https://www.postgresql.org/docs/current/errcodes-appendix.html
+    "22001": "row.db_length",
+    "22003": "row.db_range",
+    "22008": "row.db_range",
+    "22015": "row.db_range",
+    "22023": "row.db_type",
+    "23502": "row.db_not_null",
+    "23503": "row.db_foreign_key",
+    "23505": "row.db_unique",
+    "23514": "row.db_check",
+    "23P01": "row.db_unique",
+    "40002": "row.db_check",
+    "42501": "row.db_policy",
+    "44000": "row.db_policy",
+    "54000": "row.db_length",
+}
+_CLASSES: Final = {"22": "row.db_type", "P0": "row.db_raised", "09": "row.db_raised", "27": "row.db_raised"}
+_STANDARD: Final = frozenset("0123456789ABCDEFGH")
+"""First characters of SQLSTATEs that the standard keeps for itself; others are somebody's own."""
+_SHOWN_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a row is refused; `fields` are the first cells to look at."""
+
+    code: str
+    message: str
+    fields: tuple[str, ...] = ()
+    hint: str | None = None
+
+
+def driver_error(error: BaseException) -> Any:
+    """Return the driver's own error, which knows SQLSTATE and constraint; the error itself if there is none."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if getattr(cause, "constraint_name", cause) is not cause:
+            return cause
+        original = getattr(cause, "orig", None)
+        cause = original if isinstance(original, BaseException) else cause.__cause__
+    return error
+
+
+def of_postgresql(error: BaseException, facts: TableFacts) -> Refusal:
+    """Return what an error of PostgreSQL says of the one row that was written."""
+    found = driver_error(error)
+    state = str(getattr(found, "sqlstate", None) or "")
+    code = _CODES.get(state) or _CLASSES.get(state[:2]) or "row.db_refused"
+    if state[:1] not in _STANDARD and state[:2] != "P0":
+        code = "row.db_raised"
+    constraint = getattr(found, "constraint_name", None)
+    if state == "23514" and constraint is None:
+        code = "row.db_partition"
+    columns = (
+        (found.column_name,) if getattr(found, "column_name", None) else facts.constraints.get(str(constraint), ())
+    )
+    said = str(getattr(found, "message", None) or found).strip().splitlines()[0]
+    detail = getattr(found, "detail", None)
+    if detail and not detail.startswith("Failing row contains"):
+        said = f"{said} ({detail.strip().rstrip('.')})"
+    return Refusal(code=code, message=said, fields=tuple(columns))
+
+
+class Refusals:
+    """The refused rows of one load, by the line of the accepted file (1-based) that they stand in."""
+
+    def __init__(self, dataset: Dataset, spooled: Spooled) -> None:
+        self._dataset, self._spooled = dataset, spooled
+        self._found: dict[int, tuple[Refusal, Mapping[str, str | None]]] = {}
+        self._more: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        """Return how many rows are refused."""
+        return len(self._found) + self._more.total()
+
+    @property
+    def lines(self) -> list[int]:
+        """The lines that are refused, in order."""
+        return sorted(self._found)
+
+    def refuse(self, line: int, refusal: Refusal, values: Mapping[str, str | None] | None = None) -> None:
+        """Refuse a row; `values` are those of its fields as they were to be loaded."""
+        self._found[line] = (refusal, values or {})
+
+    def forgive(self, line: int) -> None:
+        """Take a refusal back: the row could be written after all."""
+        del self._found[line]
+
+    def add_conflicts(self, lines: Iterable[int]) -> None:
+        """Refuse rows whose key is in the table with other values."""
+        key = self._dataset.primary_key
+        table = self._dataset.load.table
+        refusal = Refusal(
+            code="row.key_conflict",
+            message=f"the key ({', '.join(key)}) is in table {table} already, with other values",
+            hint="correct the key, or use load mode upsert if the newer row is to win",
+        )
+        for number, line in enumerate(lines):
+            if number < CONFLICTS_NAMED:
+                self.refuse(line, refusal)
+            else:
+                self.add_uncounted(refusal, 1)
+
+    def add_uncounted(self, refusal: Refusal, rows: int) -> None:
+        """Count more rows that are refused for the same reason, without naming them."""
+        self._more[refusal.code] += rows
+
+    def loaded(self, merged: Merged, *, too_many: bool = False) -> Loaded:
+        """Return what a load comes to with these refusals."""
+        counts = Counter(refusal.code for refusal, _ in self._found.values()) + self._more
+        return Loaded(
+            inserted=merged.inserted,
+            updated=merged.updated,
+            unchanged=merged.unchanged,
+            skipped=merged.skipped,
+            refused=dict(counts),
+            records=tuple(self._records()),
+            too_many=too_many,
+        )
+
+    def _records(self) -> Iterable[ErrorRecord]:
+        if not self._found:
+            return
+        rows = array("q")
+        rows.frombytes((self._spooled.folder / ROWS_FILE).read_bytes())
+        ends = list(accumulate(part.accepted for part in self._spooled.report.parts))
+        for line in self.lines[:CONFLICTS_NAMED]:
+            place = next((place for place, end in enumerate(ends) if line <= end), 0)
+            refusal, values = self._found[line]
+            yield self._record(refusal, values, place, rows[line - 1])
+
+    def _record(self, refusal: Refusal, values: Mapping[str, str | None], place: int, row: int) -> ErrorRecord:
+        part = self._spooled.report.parts[place]
+        field = next((name for name in refusal.fields if name in part.columns), None)
+        column = None if field is None else part.columns[field]
+        raw = None if field is None else values.get(field)
+        return ErrorRecord(
+            code=refusal.code,
+            message=refusal.message[:_SHOWN_MAX],
+            hint=refusal.hint or CATALOGUE[refusal.code].hint,
+            sheet=part.sheet,
+            row=row,
+            column=None if column is None else column + 1,
+            cell=None if field is None else f"{part.letters[field]}{row}",
+            field=field,
+            header=None if field is None else part.titles.get(field),
+            raw=raw,
+            spec_version=self._dataset.version,
+        )

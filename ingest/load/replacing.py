@@ -1,0 +1,102 @@
+"""Mode `replace`: which rows of the table go, and when they must not; for both databases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import CATALOGUE, ErrorRecord
+from .loaded import RefusedLoadError, TargetMismatchError
+from .merge import ALL
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from ..spec.dataset import Dataset
+    from .loaded import Spooled
+    from .merge import Merge
+    from .target import Target
+
+
+def replaces_all(dataset: Dataset) -> bool:
+    """Say whether the table is emptied first, rather than rid of the keys that the file does not have."""
+    return not dataset.primary_key or dataset.load.replace == "all"
+
+
+async def prepare_replace(connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target) -> None:
+    """Keep other writers out, and refuse a replacement of the whole table that would be wrong.
+
+    Raises:
+        RefusedLoadError: rows of the file were rejected, and nobody can tell which of the table are their earlier ones.
+        TargetMismatchError: the rows of other tables would go with those of this one.
+
+    """
+    if connection.dialect.name == "postgresql":
+        # Two loads at once would each delete what they see, and both would insert.
+        await connection.exec_driver_sql(f"LOCK TABLE {target.quoted} IN SHARE ROW EXCLUSIVE MODE")
+    if replaces_all(dataset):
+        if spooled.report.rows.rejected:
+            raise incomplete(dataset, spooled.report.rows.rejected)
+        await refuse_cascades(connection, dataset, target, ALL)
+
+
+def incomplete(dataset: Dataset, rejected: int) -> RefusedLoadError:
+    """Return the refusal of a file that has rejected rows and would replace a whole table."""
+    code = "load.replace_incomplete"
+    return RefusedLoadError(
+        ErrorRecord(
+            code=code,
+            message=f"{rejected} rows are rejected, and the file would replace all of table {dataset.load.table}: "
+            "their earlier versions would be lost",
+            hint=CATALOGUE[code].hint,
+            spec_version=dataset.version,
+        )
+    )
+
+
+async def delete_all(connection: AsyncConnection, target: Target) -> None:
+    """Empty the table."""
+    await connection.exec_driver_sql(f"DELETE FROM {target.quoted}")
+
+
+async def delete_others(
+    connection: AsyncConnection, dataset: Dataset, spooled: Spooled, merge: Merge, kept: str | None
+) -> bool:
+    """Delete the rows whose keys are neither staged nor in the table `kept`; False if that cannot be told of all keys.
+
+    Raises:
+        TargetMismatchError: the rows of other tables would go with them.
+
+    """
+    if replaces_all(dataset):
+        await delete_all(connection, merge.target)
+        return True
+    if spooled.report.rows.rejected and kept is None:
+        return False
+    await refuse_cascades(connection, dataset, merge.target, merge.gone(kept))
+    await connection.exec_driver_sql(merge.delete_others(kept))
+    return True
+
+
+async def refuse_cascades(connection: AsyncConnection, dataset: Dataset, target: Target, gone: str) -> None:
+    """Refuse to delete rows that take rows of other tables with them, unless the dataset asks for it.
+
+    Raises:
+        TargetMismatchError: there are such rows; names their table.
+
+    """
+    if dataset.load.replace_cascades:
+        return
+    for key in target.facts.referrers:
+        if not key.cascades:
+            continue
+        pairs = zip(key.columns, key.other_columns, strict=True)
+        same = " AND ".join(f"r.{theirs} = t.{mine}" for mine, theirs in pairs)
+        found = await connection.exec_driver_sql(
+            f"SELECT EXISTS (SELECT 1 FROM {target.quoted} t JOIN {key.other} r ON {same} WHERE {gone})"
+        )
+        if found.scalar_one():
+            raise TargetMismatchError(
+                f"rows of table {dataset.load.table} that the file does not have are referred to by {key.other} "
+                f"({key.name}, ON DELETE {key.on_delete}): replacing them would change it too; write "
+                "load.replace_cascades: true if that is meant"
+            )

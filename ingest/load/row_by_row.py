@@ -1,0 +1,250 @@
+"""Rows into PostgreSQL where it refuses some: finds each bad row, loads the others; rare, so thorough before fast."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from .bisection import TooManyError, each_part
+from .foreign_keys import missing_parents
+from .given import make_functions
+from .loaded import Loaded, Merged
+from .merge import ALL, LINE, Merge
+from .postgresql import exactness, is_loose, move_sequences, run_merge
+from .refusals import Refusal, Refusals, driver_error, of_postgresql
+from .replacing import delete_others, incomplete, prepare_replace, replaces_all
+from .staging import CHECKED, TEXTS, stage_kept_keys, stage_texts, typed_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from ..spec.dataset import Dataset
+    from .loaded import Spooled
+    from .target import Target
+
+    Fault = Callable[[BaseException], bool]
+
+T = TypeVar("T")
+
+TRIES: Final = 3
+"""How often a refused row is tried again: what it waits for may stand further down in the file."""
+
+INSUFFICIENT_PRIVILEGE: Final = "42501"
+
+
+async def load_rows(
+    connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target, at_fault: Fault
+) -> Loaded:
+    """Load what the database takes of the rows, and name those that it does not.
+
+    `at_fault` says of an error whether the rows are to blame for it.
+
+    Raises:
+        RefusedLoadError, TargetMismatchError: nothing of the file may be loaded.
+
+    """
+    return await _RowByRow(connection, dataset, spooled, target, at_fault).load()
+
+
+class _RowByRow:
+    """One such load: the refusals so far, and the staging tables of texts and of values."""
+
+    def __init__(
+        self, connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target, at_fault: Fault
+    ) -> None:
+        self._connection, self._dataset, self._spooled, self._target = connection, dataset, spooled, target
+        self._fault = at_fault
+        self._refusals = Refusals(dataset, spooled)
+        self._merge = Merge.of(dataset, spooled, target, CHECKED, "postgresql")
+
+    async def load(self) -> Loaded:
+        await make_functions(self._connection, self._dataset.load)
+        if self._dataset.load.mode == "replace":
+            await prepare_replace(self._connection, self._dataset, self._spooled, self._target)
+        await self._run("SET CONSTRAINTS ALL IMMEDIATE")
+        await stage_texts(self._connection, self._spooled, self._target)
+        try:
+            await self._convert()
+            await self._refuse_known()
+            if self._dataset.load.mode != "replace":
+                merged, held_back = await self._write(), False
+            else:
+                merged, held_back = await self._replace()
+        except TooManyError:
+            return self._refusals.loaded(Merged(), too_many=True)
+        await move_sequences(self._connection, self._spooled, self._target)
+        self._refusals.add_conflicts(merged.conflicts)
+        return replace(self._refusals.loaded(merged), held_back=held_back)
+
+    # -- what the columns do not take --------------------------------------------------------------------
+
+    async def _convert(self) -> None:
+        """Turn the texts into values of the columns' types."""
+        columns = list(typed_columns(self._spooled, self._target))
+        casts = {name: f"t.{name}::{self._cast(name)}" for name in columns}
+        into = f"INSERT INTO {CHECKED} ({LINE}, {', '.join(columns)}) SELECT t.{LINE}, {', '.join(casts.values())}"
+
+        async def write(start: int, stop: int) -> None:
+            await self._run(f"{into} FROM {TEXTS} t WHERE t.{LINE} BETWEEN {start} AND {stop}")
+
+        async def refuse(line: int, error: BaseException) -> None:
+            refusal = of_postgresql(error, self._target.facts)
+            bad = await self._first_bad_column(line, casts)
+            await self._refuse(line, replace(refusal, fields=(bad,) if bad else refusal.fields))
+
+        await self._parts(write, refuse)
+
+    def _cast(self, staged: str) -> str:
+        """Return the type of a staged column without its length: with it, a cast would cut what is too long."""
+        for name, own in self._merge.staged.items():
+            if own == staged:
+                column = self._target.facts.columns[name]
+                return self._target.fits[name].stage if self._target.fits[name].exact else column.cast
+        return "bigint"
+
+    async def _first_bad_column(self, line: int, casts: Mapping[str, str]) -> str | None:
+        for name, staged in self._merge.staged.items():
+            cast = f"SELECT -{line}, {casts[staged]} FROM {TEXTS} t WHERE t.{LINE} = {line}"
+            try:
+                async with self._connection.begin_nested() as savepoint:
+                    await self._run(f"INSERT INTO {CHECKED} ({LINE}, {staged}) {cast}")
+                    await savepoint.rollback()
+            except Exception as error:  # raised again unless the value is to blame
+                if not self._at_fault(error):
+                    raise
+                return name
+        return None
+
+    # -- what can be known of many rows at once ----------------------------------------------------------
+
+    async def _refuse_known(self) -> None:
+        """Refuse rows that would be changed on their way, that repeat a key, or whose parents are missing."""
+        for name, condition in exactness(self._spooled, self._merge).items():
+            column = self._target.facts.columns[name]
+            refusal = Refusal(
+                code="row.db_precision",
+                message=f"column {name} is {column.declared}, which cannot hold this value without loss",
+                fields=(name,),
+            )
+            await self._refuse_all(f"SELECT s.{LINE} FROM {CHECKED} s WHERE NOT ({condition})", refusal)
+        if any(is_loose(self._dataset, self._merge, name) for name in self._merge.key):
+            refusal = Refusal(
+                code="row.key_duplicate",
+                message=f"another row of the file has the same key ({', '.join(self._merge.key)}) for the database",
+                fields=self._merge.key,
+            )
+            await self._refuse_all(self._merge.repeated_keys(), refusal)
+        for statement, refusal in missing_parents(self._merge, self._dataset):
+            try:
+                async with self._connection.begin_nested():
+                    await self._refuse_all(statement, refusal)
+            except TooManyError:
+                raise
+            except Exception as error:
+                if getattr(driver_error(error), "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
+                    raise
+                # Without the right to read the other table, the database finds these rows one by one.
+
+    async def _refuse_all(self, statement: str, refusal: Refusal) -> None:
+        lines = [int(line) for line in (await self._connection.exec_driver_sql(statement)).scalars()]
+        for line in lines:
+            self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))
+            if len(self._refusals) > self._spooled.tolerance:
+                self._refusals.add_uncounted(refusal, len(lines) - lines.index(line) - 1)
+                raise TooManyError
+        if lines:
+            await self._connection.exec_driver_sql(f"DELETE FROM {CHECKED} WHERE {LINE} = ANY ($1)", (lines,))
+
+    # -- what only writing tells ---------------------------------------------------------------------------
+
+    async def _write(self) -> Merged:
+        done = await self._parts(self._merge_lines, self._refuse_written)
+        for _ in range(TRIES):
+            written = await self._try_again()
+            done += written
+            if not written:
+                break
+        return sum(done, Merged())
+
+    async def _merge_lines(self, start: int, stop: int) -> Merged:
+        lines = ALL if (start, stop) == (1, self._spooled.rows) else f"s.{LINE} BETWEEN {start} AND {stop}"
+        return await run_merge(self._connection, self._dataset, self._merge, lines)
+
+    async def _refuse_written(self, line: int, error: BaseException) -> None:
+        await self._refuse(line, of_postgresql(error, self._target.facts))
+
+    async def _try_again(self) -> list[Merged]:
+        """Write the refused rows that can be written by now; return what that did."""
+        written = []
+        for line in self._refusals.lines:
+            try:
+                async with self._connection.begin_nested():
+                    merged = await self._merge_lines(line, line)
+            except Exception as error:  # raised again unless the row is to blame
+                if not self._at_fault(error):
+                    raise
+                continue
+            if merged != Merged():
+                self._refusals.forgive(line)
+                written.append(merged)
+        return written
+
+    async def _replace(self) -> tuple[Merged, bool]:
+        """Delete what the file does not have, then write; with refused rows nothing is deleted by key."""
+        source = self._spooled.kept_keys if self._spooled.report.rows.rejected else None
+        kept = await stage_kept_keys(self._connection, source, self._spooled, self._target, self._merge.key)
+        known = len(self._refusals)
+        async with self._connection.begin_nested() as savepoint:
+            if not known or replaces_all(self._dataset):
+                deleted = await delete_others(self._connection, self._dataset, self._spooled, self._merge, kept)
+            else:
+                deleted = False
+            merged = await self._write()
+            if len(self._refusals) == known and not (known and replaces_all(self._dataset)):
+                return merged, not deleted
+            if replaces_all(self._dataset):
+                raise incomplete(self._dataset, self._spooled.report.rows.rejected + len(self._refusals))
+            await savepoint.rollback()
+        self._refusals = Refusals(self._dataset, self._spooled)
+        await self._run(f"TRUNCATE {CHECKED}")
+        await self._convert()
+        await self._refuse_known()
+        return await self._write(), True
+
+    # -- both ----------------------------------------------------------------------------------------------
+
+    async def _parts(
+        self, write: Callable[[int, int], Awaitable[T]], refuse: Callable[[int, BaseException], Awaitable[None]]
+    ) -> list[T]:
+        return await each_part(
+            self._connection,
+            1,
+            self._spooled.rows,
+            write,
+            at_fault=self._at_fault,
+            refuse=refuse,
+        )
+
+    def _at_fault(self, error: BaseException) -> bool:
+        """Say whether a row is to blame: also where row security refuses it, which looks like a missing right."""
+        secured = self._target.facts.row_security or self._target.facts.kind == "view"
+        denied = getattr(driver_error(error), "sqlstate", None) == INSUFFICIENT_PRIVILEGE
+        return self._fault(error) or (secured and denied)
+
+    async def _refuse(self, line: int, refusal: Refusal) -> None:
+        self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))
+        if len(self._refusals) > self._spooled.tolerance:
+            raise TooManyError
+
+    async def _values(self, line: int, fields: tuple[str, ...]) -> dict[str, str | None]:
+        names = [name for name in fields if name in self._merge.staged]
+        if not names:
+            return {}
+        columns = ", ".join(self._merge.staged[name] for name in names)
+        row = await self._connection.exec_driver_sql(f"SELECT {columns} FROM {TEXTS} WHERE {LINE} = {line}")
+        return dict(zip(names, row.one(), strict=True))
+
+    async def _run(self, statement: str) -> None:
+        await self._connection.exec_driver_sql(statement)

@@ -70,6 +70,7 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "load.replace_incomplete": _error("correct the rejected rows, or give the dataset a primaryKey"),
         "row.blank": _info("nothing to do: the row is empty"),
         "row.footer": _info("nothing to do: the row ends the table"),
+        "row.header": _info("nothing to do: the row repeats the header"),
         "row.extra_cells": _error("move the cells into a declared column, or below the end of the table"),
         "row.duplicate_exact": _info("nothing to do: the same row came before"),
         "row.key_null": _error("fill in the key"),

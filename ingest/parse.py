@@ -190,7 +190,7 @@ class _Run:
             duplicate=int(outcome.duplicate.sum()),
             rejected=int(outcome.rejected.sum()),
             blank=int(table.blank.sum()),
-            footer=int(table.footer.sum()),
+            footer=int((table.footer | table.repeated).sum()),
         )
         rows = self._rows
         if rows.read != rows.accepted + rows.duplicate + rows.rejected + rows.blank + rows.footer:

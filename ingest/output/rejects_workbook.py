@@ -40,6 +40,7 @@ _FORMATS: Final = {
     Kind.TIME: "hh:mm:ss",
     Kind.DURATION: "[h]:mm:ss",
 }
+_AS_TEXTS: Final = (Kind.TEXT, Kind.MOMENT, Kind.PADDED, Kind.MALFORMED)
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a text of a CSV file for a formula (OWASP, CSV injection)."""
 _COMMENT_WIDTH, _COMMENT_HEIGHT = 320, 120
@@ -166,7 +167,7 @@ def _put(page: Any, number: int, place: int, column: Column, row: int) -> None:
     cell = page.cell(number, place + 1)
     one = column.part(slice(row, row + 1))
     text = one.texts[0].as_py() or ""
-    if kind == Kind.TEXT or (kind == Kind.NUMBER and _is_beyond_a_double(one)):
+    if kind in _AS_TEXTS or (kind == Kind.NUMBER and _is_beyond_a_double(one)):
         _write_text(cell, text)
     elif kind == Kind.BOOLEAN:
         cell.value = text != "0"

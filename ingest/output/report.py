@@ -40,7 +40,10 @@ def accepted_columns(dataset: Dataset, absent: Collection[str] = ()) -> tuple[st
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParsedRows:
-    """Where the physical data rows (all below the header) went: `read` is the sum of the others."""
+    """Where the physical rows below the header went: `read` is the sum of the others.
+
+    `footer` counts what ends the table and what repeats its header: rows of the sheet's own making, no data.
+    """
 
     read: int = 0
     accepted: int = 0

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ..spec.dataset import Dataset
     from ..spec.field import Field
 
+LEAST_TITLES: Final = 2
+"""A single title that stands again in its column may as well be a value."""
+
 NAMED: Final = 20
 """How many titles a message lists."""
 
@@ -83,10 +86,17 @@ def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHe
     if best < _needed(dataset):
         raise _not_found(rows, dataset, sheet)
     candidates = [row for row, score in enumerate(scores) if score == best]
-    if len(candidates) > 1:
+    # Of rows that repeat each other the first is the header, and the others are page headers.
+    if any(not is_same_header(rows[candidates[0]], rows[other]) for other in candidates[1:]):
         places = ", ".join(str(row + 1) for row in candidates[:NAMED])
         raise rejected("header.ambiguous", f"rows {places} look equally like the header", sheet=sheet)
     return _checked(rows[candidates[0]], candidates[0], dataset, sheet)
+
+
+def is_same_header(one: Labels, other: Labels) -> bool:
+    """Say whether two rows have the same titles in the same columns, and enough of them to be no chance."""
+    titles = [(normal(label or ""), normal(again or "")) for label, again in zip(one, other, strict=True)]
+    return all(label == again for label, again in titles) and sum(bool(label) for label, _ in titles) >= LEAST_TITLES
 
 
 def _joined(rows: Sequence[Labels], dataset: Dataset) -> list[Labels]:

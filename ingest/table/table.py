@@ -20,6 +20,7 @@ from ..errors import FileRejectedError, rejected
 from .constants import constant_text
 from .header import FoundHeader, Labels, find_header, normal
 from .merged import fill_merged
+from .page_headers import repeated_headers
 from .sheets import candidate_sheets, choose_matches
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The cells below the headers, and what each row is: exactly one of data, blank, footer or `beyond`.
+    """The cells below the headers, and what each row is: exactly one of data, blank, footer, `beyond` or `repeated`.
 
-    `columns` has a column for every field. `beyond` are rows below the end of the table that look like data,
-    `undeclared` those that fill a column which nobody declared, `filled` which cells of a field took their value from
-    a merged range.
+    `columns` has a column for every field. `repeated` are rows that have the header's titles again, `beyond` rows
+    below the end of the table that look like data, `undeclared` those that fill a column which nobody declared,
+    `filled` which cells of a field took their value from a merged range.
     """
 
     parts: tuple[Part, ...]
@@ -58,6 +59,7 @@ class Table:
     blank: Mask
     footer: Mask
     beyond: Mask
+    repeated: Mask
     undeclared: Mask
     filled: Mapping[str, Mask]
     date1904: bool
@@ -70,7 +72,7 @@ class Table:
     @property
     def data(self) -> Mask:
         """Which rows hold data."""
-        return ~(self.blank | self.footer | self.beyond)
+        return ~(self.blank | self.footer | self.beyond | self.repeated)
 
     @property
     def sheet(self) -> str | None:
@@ -162,20 +164,33 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     }
     for constant, rule in dataset.constants.items():
         columns[constant] = text_column(constant_text(constant, rule, source, name), height)
-    ends = _footer_rows(below, filled, height, dataset, date1904=cells.date1904) & ~blank
+    repeated = repeated_headers(below, header, _titles(cells, header), height) & ~blank
+    ends = _footer_rows(below, filled, height, dataset, date1904=cells.date1904) & ~blank & ~repeated
     after = np.arange(height) >= _end(ends, blank, dataset)
-    beyond = after & ~ends & ~blank & _looks_like_data(filled, header, height, dataset)
+    beyond = after & ~ends & ~blank & ~repeated & _looks_like_data(filled, header, height, dataset)
     extra = [filled[place] for place in header.extra if place in filled]
     return Table(
         parts=(Part(sheet=name, header=header, start=0, first_row=start + 1, rows=height),),
         columns=columns,
         blank=blank,
-        footer=after & ~blank & ~beyond,
+        footer=after & ~blank & ~beyond & ~repeated,
         beyond=beyond,
+        repeated=repeated,
         undeclared=np.logical_or.reduce([np.zeros(height, np.bool_), *extra]),
         filled=filled_in,
         date1904=cells.date1904,
     )
+
+
+def _titles(cells: SheetCells, header: FoundHeader) -> list[Labels]:
+    """Return the texts of the header's own rows; none for a sheet without a header."""
+    if header.row < 0:
+        return []
+    rows = slice(header.row, header.end)
+    texts: list[list[str | None]] = [[None] * header.height for _ in range(cells.width)]
+    for place, column in cells.columns.items():
+        texts[place] = displayed(column.part(rows), date1904=cells.date1904).to_pylist()
+    return list(zip(*texts, strict=True))
 
 
 def _stacked(tables: list[Table]) -> Table:
@@ -195,6 +210,7 @@ def _stacked(tables: list[Table]) -> Table:
         blank=np.concatenate([table.blank for table in tables]),
         footer=np.concatenate([table.footer for table in tables]),
         beyond=np.concatenate([table.beyond for table in tables]),
+        repeated=np.concatenate([table.repeated for table in tables]),
         undeclared=np.concatenate([table.undeclared for table in tables]),
         filled={
             name: np.concatenate([table.filled.get(name, np.zeros(table.rows, np.bool_)) for table in tables])

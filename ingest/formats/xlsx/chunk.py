@@ -49,7 +49,8 @@ def read_chunk(chunk: bytes, context: SheetContext) -> CellBlock | RowBlock | No
         return None
     block = RowBlock(first=rows.first, rows=rows.rows, columns=_columns(rows, context))
     check_places(np.array([block.first, block.last], np.int32), np.array(rows.columns, np.int32), context)
-    return block if left is None else overlaid(block, left)
+    # Cells that are only formatted hold nothing that could be laid over anything.
+    return block if left is None or left.empty else overlaid(block, left)
 
 
 def _columns(rows: FoundRows, context: SheetContext) -> dict[int, Column]:

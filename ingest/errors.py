@@ -42,6 +42,7 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "file.encrypted": _error("remove the password (File, Info, Protect Workbook) and send it again"),
         "file.corrupt_container": _error("open the file in Excel, let it repair it, save it and send that"),
         "file.corrupt_xml": _error("open the file in Excel, let it repair it, save it and send that"),
+        "file.unreadable": _error("open the file in Excel, save it anew and send that; tell us of the file"),
         "file.truncated": _error("send the file again: its end is missing"),
         "file.bomb": _error("save the workbook anew with Excel: this file expands like a decompression bomb"),
         "file.cell_limit": _error("delete the far-away cells, or raise limits.cells of the dataset"),

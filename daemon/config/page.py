@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel
 
+from ingest.spec.dataset import FileLimits
+
 from .layers import OLD_NAMES, variable_of
 from .settings import Settings, TaskSettings, WatchedFolder, WatchedProcess
 
@@ -58,7 +60,7 @@ intake:
 
 def render() -> str:
     """Return the whole page."""
-    return "\n".join([_HEAD, *_general(), *_sections(), *_old_names()])
+    return "\n".join([_HEAD, *_general(), *_sections(), *_dataset_limits(), *_old_names()])
 
 
 def _general() -> Iterator[str]:
@@ -81,6 +83,11 @@ def _sections() -> Iterator[str]:
         if name == "intake":
             yield "Each of `intake.folders`:\n"
             yield from _table(WatchedFolder.model_fields, None)
+
+
+def _dataset_limits() -> Iterator[str]:
+    yield f"## `limits` of a dataset\n\n{FileLimits.__doc__} Each dataset has its own; a message names the one.\n"
+    yield from _table(FileLimits.model_fields, None)
 
 
 def _old_names() -> Iterator[str]:

@@ -30,6 +30,8 @@ class CellCollector:
             FileRejectedError: `file.corrupt_xml` for a place outside of any sheet, `file.cell_limit`.
 
         """
+        if row < 0 or column < 0:
+            raise rejected("file.corrupt_xml", f"sheet {self._sheet} has a cell outside of any sheet")
         if row + down > self._height or column + across > self._width:
             self._grow(row + down, column + across)
         if down > 1 or across > 1:
@@ -38,6 +40,10 @@ class CellCollector:
         self._columns.append(column)
         self._kinds.append(kind)
         self._texts.append(text)
+
+    def row(self) -> int | None:
+        """Return the 1-based row of the last cell; None before the first."""
+        return self._rows[-1] + 1 if self._rows else None
 
     def merge(self, row: int, column: int, *, down: int, across: int) -> None:
         """Note a merged range of `down` rows and `across` columns."""
@@ -66,7 +72,7 @@ class CellCollector:
             raise rejected(
                 "file.cell_limit",
                 f"the cells of sheet {self._sheet} span {self._height} rows x {self._width} columns, "
-                f"more than {self._max_cells} cells",
+                f"more than limits.cells ({self._max_cells})",
             )
 
         if self._height > MAX_ROWS or self._width > MAX_COLUMNS:

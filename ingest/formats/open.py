@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ..errors import CATALOGUE, ErrorRecord, FileRejectedError
+from .failures import refused
 from .ods.book import OdsBook
 from .spreadsheetml import SpreadsheetMlBook
 from .text.delimited import DelimitedBook
@@ -75,12 +76,35 @@ def open_book(path: Path, found: Format, limits: FileLimits) -> Iterator[Book]:
                 raise
             book = _open(stack.enter_context(unlocked(path)), found, limits)
         stack.callback(book.close)
-        yield book
+        yield _Careful(book)
+
+
+class _Careful:
+    """A book of any format; whatever its reader raises is a refusal of the file that names the sheet."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    @property
+    def sheets(self) -> tuple[tuple[str, Visibility], ...]:
+        """The name and visibility of each worksheet, in the order of the tabs."""
+        with refused():
+            return self._book.sheets
+
+    def read(self, index: int) -> SheetCells:
+        """Return the cells of a sheet; raises `FileRejectedError`, nothing else that the file is to blame for."""
+        with refused(self.sheets[index][0]):
+            return self._book.read(index)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._book.close()
 
 
 def _open(path: Path, found: Format, limits: FileLimits) -> Book:
     if found != "xls":
-        return _BOOKS[found](path, limits)
+        with refused():
+            return _BOOKS[found](path, limits)
     try:
         return XlsBook(path, limits)
     except FileRejectedError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
@@ -11,6 +12,7 @@ from ..cells.collector import CellCollector
 from ..cells.date_serials import iso_cell
 from ..cells.number_format import GENERAL, NumberFormat, number_format
 from ..errors import rejected
+from .failures import refused
 from .text.encoding import read_text
 from .zip.xml_text import refuse_doctype
 
@@ -33,6 +35,11 @@ _NAMED: Final = {
 }
 """The formats that have a name instead of a code, as codes (XML Spreadsheet Reference, ss:NumberFormat)."""
 _DATED: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION)
+_COUNT: Final = re.compile("[0-9]{1,9}")
+_CONTROL: Final = re.compile(r"&#(?:x0*([0-9A-Fa-f]{1,2})|0*([0-9]{1,2}));|[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_STAND_INS: Final = 0x10FF00
+"""Private characters of the last plane, which no text has, stand for control characters while the XML is parsed."""
+_STOOD_IN: Final = re.compile(f"[{chr(_STAND_INS)}-{chr(_STAND_INS + 0x1F)}]")
 _TIME_ONLY: Final = "1899-12-31T"
 """The day under which a time of day alone is written."""
 
@@ -42,7 +49,7 @@ class SpreadsheetMlBook:
 
     def __init__(self, path: Path, limits: FileLimits) -> None:
         self._limits = limits
-        content = read_text(path).encode("utf-8", "replace")
+        content = _well_formed(read_text(path)).encode("utf-8", "replace")
         refuse_doctype(content, path.name)
         start = content.find(b"?>") + 2 if content.lstrip()[:5] == b"<?xml" else 0
         parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True)
@@ -76,8 +83,9 @@ class SpreadsheetMlBook:
 
         """
         cells = CellCollector(self.sheets[index][0], self._limits.cells)
-        for table in self._sheets[index].iterfind(f"{_SS}Table"):
-            self._read_table(table, cells)
+        with refused(self.sheets[index][0], cells.row):
+            for table in self._sheets[index].iterfind(f"{_SS}Table"):
+                self._read_table(table, cells)
         return cells.sheet(date1904=self._date1904)
 
     def _read_table(self, table: Any, cells: CellCollector) -> None:
@@ -99,7 +107,7 @@ class SpreadsheetMlBook:
 
     def _read_cell(self, cell: Any, shown: NumberFormat) -> tuple[Kind, str] | None:
         data = cell.find(f"{_SS}Data")
-        text = "" if data is None else "".join(data.itertext())
+        text = "" if data is None else _as_written("".join(data.itertext()))
         formula = cell.get(f"{_SS}Formula") is not None
         if data is None or (not text and data.get(f"{_SS}Type") != "String"):
             return (Kind.UNCACHED, "") if formula else None
@@ -111,6 +119,24 @@ class SpreadsheetMlBook:
         if name not in _KINDS:
             raise rejected("file.corrupt_xml", f"the workbook has a cell of the unknown type {name!r}")
         return (_KINDS[name], text) if text or formula else None
+
+
+def _well_formed(text: str) -> str:
+    """Put characters that Excel writes, and XML has not, into a form that a parser reads: `&#1;`, or as they are."""
+    if not _CONTROL.search(text):
+        return text
+    return _CONTROL.sub(_stand_in, text)
+
+
+def _stand_in(match: re.Match[str]) -> str:
+    hexadecimal, number = match.groups()
+    code = ord(match[0]) if len(match[0]) == 1 else int(hexadecimal, 16) if hexadecimal else int(number)
+    return chr(_STAND_INS + code) if code < ord(" ") and chr(code) not in "\t\n\r" else match[0]
+
+
+def _as_written(text: str) -> str:
+    """Return the text of a cell with the characters that had to be put into another form."""
+    return text if text.isascii() else _STOOD_IN.sub(lambda match: chr(ord(match[0]) - _STAND_INS), text)
 
 
 def _style_formats(root: Any) -> dict[str, NumberFormat]:
@@ -145,7 +171,7 @@ def _place(element: Any, following: int) -> int:
 
 def _number(element: Any, name: str) -> int:
     text = element.get(f"{_SS}{name}", "0")
-    if not (text.isascii() and text.isdigit()):
+    if not _COUNT.fullmatch(text):
         raise rejected("file.corrupt_xml", f"the workbook has the {name} {text[:20]!r}")
     return int(text)
 

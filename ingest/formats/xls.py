@@ -79,7 +79,7 @@ class XlsBook:
         sheet = self._book.sheet_by_index(index)
         if sheet.nrows * sheet.ncols > self._limits.cells:
             message = f"sheet {sheet.name} spans {sheet.nrows} rows x {sheet.ncols} columns"
-            raise rejected("file.cell_limit", f"{message}, more than {self._limits.cells} cells")
+            raise rejected("file.cell_limit", f"{message}, more than limits.cells ({self._limits.cells})")
         lengths = np.array([sheet.row_len(row) for row in range(sheet.nrows)], np.int64)
         types = list(chain.from_iterable(sheet.row_types(row) for row in range(sheet.nrows)))
         values = list(chain.from_iterable(sheet.row_values(row) for row in range(sheet.nrows)))

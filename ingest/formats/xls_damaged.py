@@ -75,7 +75,7 @@ class ForeignBook:
         sheet = self._load(index, "duration")
         columns = [column.absolute_index for column in sheet.available_columns()]
         if sheet.height * (max(columns, default=-1) + 1) > self._limits.cells:
-            message = f"sheet {sheet.name} has {sheet.height} rows, beyond {self._limits.cells} cells"
+            message = f"sheet {sheet.name} has {sheet.height} rows, beyond limits.cells ({self._limits.cells})"
             raise rejected("file.cell_limit", message)
         details = [*_misfits(sheet), *_misfits(self._load(index, "boolean"))]
         with _guarded():

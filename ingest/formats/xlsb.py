@@ -11,6 +11,7 @@ from ..cells.error_values import error_text
 from ..cells.number_format import NumberFormat, builtin_format, number_format
 from ..cells.styles import CellStyles
 from ..errors import rejected
+from .failures import refused
 from .zip.container import Container
 from .zip.opc import main_part, part_of, relations, visibility_of, worksheets
 
@@ -77,10 +78,11 @@ class XlsbBook:
         sheet = self._sheets[index]
         cells = CellCollector(sheet.name, self._limits.cells)
         content = b"".join(self._container.stream(sheet.part, ratio=True))
-        try:
-            self._read_cells(content, cells)
-        except (IndexError, struct.error, UnicodeDecodeError) as error:
-            raise rejected("file.corrupt_container", f"the part {sheet.part} is damaged") from error
+        with refused(sheet.name, cells.row):
+            try:
+                self._read_cells(content, cells)
+            except (IndexError, struct.error, UnicodeDecodeError) as error:
+                raise rejected("file.corrupt_container", f"the part {sheet.part} is damaged") from error
         return cells.sheet(date1904=self._date1904)
 
     def _read_cells(self, content: bytes, cells: CellCollector) -> None:

@@ -179,14 +179,17 @@ class Expect(Model):
 
 
 class FileLimits(Model):
-    """What a file may cost: sizes in MiB, `ratio` inflated to stored bytes, `cells` a sheet's bounding box."""
+    """What a file may cost before it is refused."""
 
-    file_mb: int = Key(default=200, ge=1)
-    expanded_mb: int = Key(default=1024, ge=1)
-    ratio: int = Key(default=200, ge=1)
-    cells: int = Key(default=50_000_000, ge=1)
-    parse_seconds: float = Key(default=300, gt=0)
-    worker_mb: int = Key(default=2048, ge=64)
+    file_mb: int = Key(default=200, ge=1, description="Size of the file, in MiB.")
+    expanded_mb: int = Key(default=1024, ge=1, description="Size of one part of a zip, inflated, in MiB.")
+    total_mb: int = Key(default=2048, ge=1, description="Size of all parts that are read, inflated, in MiB.")
+    ratio: int = Key(default=200, ge=1, description="Inflated to stored bytes of a sheet.")
+    ratio_from_mb: int = Key(default=1, ge=0, description="Up to so many MiB a sheet may inflate at any ratio.")
+    entries: int = Key(default=100_000, ge=1, description="Parts of a zip, pictures and all.")
+    cells: int = Key(default=50_000_000, ge=1, description="Cells from A1 to the last row and column of a sheet.")
+    parse_seconds: float = Key(default=300, gt=0, description="Time for reading and checking the file.")
+    worker_mb: int = Key(default=2048, ge=64, description="Memory of the worker that reads the file, in MiB.")
 
 
 class Dataset(Model):

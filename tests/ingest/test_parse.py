@@ -84,7 +84,7 @@ def test_the_header_may_stand_in_a_fixed_row_or_nowhere(dataset: Make, workbook:
     ("rows", "code", "words"),
     [
         ([["订单", "件数"], ["A1", 1]], "header.not_found", ["订单号", "Order ID"]),
-        ([["订单号", "数量"], ["订单号", "数量"], ["A1", 1]], "header.ambiguous", ["1, 2"]),
+        ([["订单号", "数量"], ["Order ID", "数量"], ["A1", 1]], "header.ambiguous", ["1, 2"]),
         ([["订单号", "Order ID", "数量"], ["A1", "A1", 1]], "header.duplicate_label", ["订单号", "Order ID"]),
         ([["数量", "备注"], [1, "x"]], "header.missing_required", ["no", "订单号"]),
         ([["订单号", "数量"]], "table.no_rows", []),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
@@ -156,7 +156,7 @@ class OdsBook:
                 sheet.cells.merge(sheet.row, column, down=rows, across=columns)
                 column += across
         except FileRejectedError as error:
-            sheet.refusal = error
+            sheet.refusal = FileRejectedError(replace(error.record, sheet=sheet.name, row=sheet.row + 1))
         sheet.row += down
 
     def _read_cell(self, cell: Any, attributes: dict[str, str]) -> tuple[Kind, str] | None:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .cell_values import TYPES
+from .cell_values import INLINE, TYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,7 +105,8 @@ def find_cells(chunk: bytes) -> FoundCells:
     found &= fine
     styles, types, close, fine = _attributes(text, quotes, reference + 1)
     found &= fine
-    value_start, value_end, cell_end, fine = _content(text, opening, close)
+    value_start, value_end, cell_end, inline, fine = _content(text, opening, close)
+    types = np.where(inline, np.int8(TYPES.index(INLINE)), types)
     found &= fine & (cell_end <= ends)
     found[found] = _nothing_behind(text, cell_end[found], ends[found])
     some = np.where(found, value_start, 0), np.where(found, value_end, 0)
@@ -156,8 +157,8 @@ def _attributes(text: _Bytes, quotes: Places, quote: Places) -> tuple[Places, ND
     return styles, types, quotes[quote + 2 * here] + 1, fine & known
 
 
-def _content(text: _Bytes, opening: Places, close: Places) -> tuple[Places, Places, Places, Mask]:
-    """Return where each value begins and ends, where its cell ends, and which cells are of a known form.
+def _content(text: _Bytes, opening: Places, close: Places) -> tuple[Places, Places, Places, Mask, Mask]:
+    """Return where each value begins and ends, where its cell ends, which are inline texts and of a known form at all.
 
     `close` is the place of what closes the opening tag: `/>`, or `>` with `<v>`, `<is><t>` or nothing behind it.
     """
@@ -167,6 +168,7 @@ def _content(text: _Bytes, opening: Places, close: Places) -> tuple[Places, Plac
     bare = text.equal(close, b"></c>")
     cell_end[bare] += len(b"></c>")
     fine = empty | bare
+    inline = np.zeros(len(close), np.bool_)
     following = np.append(opening, np.full(4, text.size, np.int64))
     index = np.searchsorted(opening, close)
     for head, skipped, tail in ((b"><v>", 1, b"</v></c>"), (b"><is><t>", 2, b"</t></is></c>")):
@@ -179,7 +181,8 @@ def _content(text: _Bytes, opening: Places, close: Places) -> tuple[Places, Plac
         start[place], end[place] = begin[whole], stop[whole]
         cell_end[place] = stop[whole] + len(tail)
         fine[place] = True
-    return start, end, cell_end, fine
+        inline[place] = head != b"><v>"
+    return start, end, cell_end, inline, fine
 
 
 def _nothing_behind(text: _Bytes, cell_ends: Places, ends: Places) -> Mask:

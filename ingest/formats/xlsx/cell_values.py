@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 TYPES: Final = ("", "n", "s", "b", "e", "str", "inlineStr", "d")
 """The types of a cell, ECMA-376 part 1, 18.18.11; the first two are numbers."""
+INLINE: Final = "inlineStr"
+"""The type of a cell with a text of its own in `<is>`.
+
+It counts before `<v>` in a cell of this type, and makes a cell of another type that has no `<v>` one of this.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

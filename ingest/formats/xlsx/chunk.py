@@ -14,7 +14,7 @@ from ...cells.cells import CellBlock, Column, Kind, RowBlock, column_index
 from ...errors import rejected
 from ..zip.xml_text import plain_texts
 from .cell_scan import find_cells
-from .cell_values import TYPES, RawCells, SheetContext, check_places, typed
+from .cell_values import INLINE, TYPES, RawCells, SheetContext, check_places, typed
 from .row_shapes import find_rows
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _CELL: Final = (
     r'^r="(?P<column>[A-Z]{1,3})(?P<row>[0-9]{1,7})"(?: s="(?P<style>[0-9]{1,6})")?(?: t="(?P<type>[a-zA-Z]+)")?\s*'
     r"(?:/>|>(?P<formula><f[^>]*>(?:[^<]*</f>)?)?"
     r'(?:<v(?P<space> xml:space="preserve")?>(?P<value>[^<]*)</v>|<v/>)?'
-    r'(?:<is><t(?P<inline_space> xml:space="preserve")?>(?P<inline>[^<]*)</t></is>)?</c>)'
+    r'(?P<own><is><t(?P<inline_space> xml:space="preserve")?>(?P<inline>[^<]*)</t></is>)?</c>)'
     r"\s*(?:(?:</row>|<row(?: [^>]*)?>)\s*)*$"
 )
 
@@ -41,6 +41,9 @@ def read_chunk(chunk: bytes, context: SheetContext) -> CellBlock | RowBlock | No
         FileRejectedError: the chunk is not UTF-8, or a cell refers to what is not there.
 
     """
+    if b"\0" in chunk:
+        # No XML has it: the parser says so, whichever cells stand beside it.
+        return None
     rows = find_rows(chunk)
     if rows is None:
         return _read_cells(chunk, context)
@@ -126,22 +129,29 @@ def _match(cells: pa.LargeStringArray) -> _Matched | None:
     parts = pc.extract_regex(cells, _CELL)
     if parts.null_count:
         return None
+    inline = _are_inline(parts)
+    types = pc.if_else(inline, pa.scalar(INLINE, pa.large_string()), parts.field("type"))
     return _Matched(
         rows=parts.field("row").cast(pa.int32()).to_numpy() - 1,
         columns=_column_numbers(parts.field("column")),
         styles=_style_numbers(parts.field("style")),
         formulas=pc.not_equal(parts.field("formula"), "").to_numpy(zero_copy_only=False),
-        types=parts.field("type"),
-        values=_values(parts),
+        types=types,
+        values=_values(parts, inline),
     )
 
 
-def _values(parts: pa.StructArray) -> pa.LargeStringArray:
+def _are_inline(parts: pa.StructArray) -> pa.BooleanArray:
+    """Say which cells hold the text of their `<is>`, by the rule of `INLINE`."""
+    declared, empty = pc.equal(parts.field("type"), INLINE), pc.equal(parts.field("value"), "")
+    return pc.and_(pc.not_equal(parts.field("own"), ""), pc.or_(declared, empty))
+
+
+def _values(parts: pa.StructArray, inline: pa.BooleanArray) -> pa.LargeStringArray:
     """Return the text of each cell: of `<v>`, or of an inline string."""
-    value = parts.field("value")
-    raw = pc.if_else(pc.equal(parts.field("type"), "inlineStr"), parts.field("inline"), value)
-    preserve = pc.or_(pc.not_equal(parts.field("space"), ""), pc.not_equal(parts.field("inline_space"), ""))
-    return plain_texts(raw, preserve.to_numpy(zero_copy_only=False))
+    raw = pc.if_else(inline, parts.field("inline"), parts.field("value"))
+    space = pc.if_else(inline, parts.field("inline_space"), parts.field("space"))
+    return plain_texts(raw, pc.not_equal(space, "").to_numpy(zero_copy_only=False))
 
 
 def _column_numbers(letters: pa.LargeStringArray) -> NDArray[np.int32]:

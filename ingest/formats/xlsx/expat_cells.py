@@ -9,14 +9,22 @@ from xml.parsers import expat
 
 from ...cells.cells import column_index
 from ...errors import rejected
+from ..failures import refused
 from ..zip.xml_text import excel_text
+from .cell_values import INLINE
 
+_ROW_NUMBER: Final = re.compile("[0-9]{1,7}")
+_MOST_STYLES: Final = 10**6
+"""Beyond what the other ways of reading take for a style; no workbook has so many."""
 _REFERENCE: Final = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
 
 
 @dataclass(slots=True, kw_only=True)
 class RawCell:
-    """One cell as the XML has it, at its 0-based place. `value` is that of `<v>`, or an inline string's text."""
+    """One cell as the XML has it, at its 0-based place.
+
+    `value` is that of `<v>`, `inline` the text of `<is>`, None without one.
+    """
 
     row: int
     column: int
@@ -24,6 +32,7 @@ class RawCell:
     style: int = 0
     formula: bool = False
     value: str = ""
+    inline: str | None = None
 
 
 def parse_cells(chunk: bytes, row: int, name: str) -> tuple[list[RawCell], int]:
@@ -41,12 +50,14 @@ def parse_cells(chunk: bytes, row: int, name: str) -> tuple[list[RawCell], int]:
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.data
-    try:
-        parser.Parse(b"<rows>", False)  # noqa: FBT003
-        parser.Parse(chunk, False)  # noqa: FBT003
-        parser.Parse(b"</rows>", True)  # noqa: FBT003
-    except (expat.ExpatError, ValueError) as error:
-        raise rejected("file.corrupt_xml", f"{name} is not well-formed XML: {error}") from error
+    with refused(row=reader.place):
+        try:
+            parser.Parse(b"<rows>", False)  # noqa: FBT003
+            parser.Parse(chunk, False)  # noqa: FBT003
+            parser.Parse(b"</rows>", True)  # noqa: FBT003
+        except (expat.ExpatError, ValueError) as error:
+            message = f"{name} is not well-formed XML near row {reader.place()}: {error}"
+            raise rejected("file.corrupt_xml", message) from error
     return reader.cells, reader.row + 1
 
 
@@ -56,20 +67,29 @@ class _Reader:
         self.row = row - 1
         self._name = name
         self._column = -1
+        self._placed = True
         self._cell: RawCell | None = None
         self._pieces: list[str] | None = None
         self._preserve = False
         self._phonetic = 0
 
+    def place(self) -> int:
+        """Return the 1-based row that is being read."""
+        return self.row + 1
+
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(":")[2]
         if name == "row":
-            self.row = int(attributes["r"]) - 1 if "r" in attributes else self.row + 1
+            number = attributes.get("r", "")
+            self.row = int(number) - 1 if _ROW_NUMBER.fullmatch(number) else self.row + 1
+            self._placed = not number or _ROW_NUMBER.fullmatch(number) is not None
             self._column = -1
         elif name == "c":
             self._open(attributes)
         elif name == "f" and self._cell is not None:
             self._cell.formula = True
+        elif name == "is" and self._cell is not None:
+            self._cell.inline = self._cell.inline or ""
         elif name == "rPh":
             self._phonetic += 1
         elif name in ("v", "t") and not self._phonetic:
@@ -78,14 +98,17 @@ class _Reader:
 
     def _open(self, attributes: dict[str, str]) -> None:
         row, column = self.row, self._column + 1
+        # A row's number that is none matters to nobody where every cell says by itself where it stands.
+        if not self._placed and "r" not in attributes:
+            raise rejected("file.corrupt_xml", f"{self._name} has a cell in a row that is nowhere")
         if "r" in attributes:
             match = _REFERENCE.fullmatch(attributes["r"])
             if match is None:
                 raise rejected("file.corrupt_xml", f"{self._name} has a cell at {attributes['r'][:40]!r}")
             row, column = int(match[2]) - 1, column_index(match[1].upper())
         self._column = column
-        style = attributes.get("s", "") or "0"
-        self._cell = RawCell(row=row, column=column, type=attributes.get("t", ""), style=max(0, int(style)))
+        style = min(max(0, int(attributes.get("s", "") or "0")), _MOST_STYLES)
+        self._cell = RawCell(row=row, column=column, type=attributes.get("t", ""), style=style)
 
     def data(self, text: str) -> None:
         if self._pieces is not None:
@@ -98,16 +121,17 @@ class _Reader:
         elif name == "rPh":
             self._phonetic -= 1
         elif name == "c" and self._cell is not None:
-            self.cells.append(self._cell)
-            self._cell = None
+            cell, self._cell = self._cell, None
+            if cell.inline is not None and (cell.type == INLINE or not cell.value):
+                cell.type, cell.value = INLINE, cell.inline
+            self.cells.append(cell)
 
     def _close_text(self, name: str) -> None:
         text = excel_text("".join(self._pieces or ()), preserve=self._preserve)
         self._pieces = None
         if self._cell is None:
             return
-        inline = self._cell.type == "inlineStr"
-        if name == "t" and inline:
-            self._cell.value += text
-        elif name == "v" and not inline:
+        if name == "v":
             self._cell.value = text
+        elif self._cell.inline is not None:
+            self._cell.inline += text

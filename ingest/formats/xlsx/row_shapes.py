@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...cells.cells import column_index
-from .cell_values import TYPES
+from .cell_values import INLINE, TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -222,8 +222,8 @@ class _ShapeBuilder:
         if match[_FORMULA] is not None:
             self._cut(*match.span(_FORMULA))
         value = next((group for group in _VALUES if match[group] is not None), None)
-        # The text of an inline string counts only in a cell of that type, and the other way round.
-        if (value == _VALUES[1]) != (TYPES[code] == "inlineStr") and value is not None:
+        # A text of the cell's own in a cell of another type, and the other way round, is for others to judge.
+        if (value == _VALUES[1]) != (TYPES[code] == INLINE) and value is not None:
             return False
         if value is not None:
             self._cut(*match.span(value))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from ...cells.cells import Block, Merge, column_index
 from ...errors import rejected
 from ...parallel import threads
+from ..failures import refused
 from ..zip.xml_text import refuse_doctype
 from .chunk import parsed_block, read_chunk
 from .expat_cells import parse_cells
@@ -27,6 +29,7 @@ _PROLOGUE_BYTES: Final = 16 << 20
 _MERGE: Final = re.compile(
     rb"""<(?:[\w.-]+:)?mergeCell\s[^>]*?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
 )
+_ROW: Final = re.compile(rb"<row[^>]* r=[\"']([0-9]{1,7})[\"']")
 _SHEET_DATA: Final = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData\b[^>]*?(/?)>")
 
 
@@ -49,8 +52,9 @@ class SheetXml:
         for chunk, read in self._ahead():
             block = read
             if block is None:
-                cells, row = parse_cells(chunk, row, self._context.name)
-                block = parsed_block(cells, self._context)
+                with refused(row=partial(_first_row, chunk)):
+                    cells, row = parse_cells(chunk, row, self._context.name)
+                    block = parsed_block(cells, self._context)
             if not block.empty:
                 box.add(block)
                 row = max(row, block.last + 1)
@@ -64,15 +68,15 @@ class SheetXml:
             return
         if second is None:
             # A small sheet needs no threads.
-            yield first, read_chunk(first, self._context)
+            yield _read(first, self._context)
             return
         with ThreadPoolExecutor(threads(), thread_name_prefix="sheet") as pool:
-            waiting: deque[tuple[bytes, Future[Block | None]]] = deque()
+            waiting: deque[Future[tuple[bytes, Block | None]]] = deque()
             for chunk in chain((first, second), chunks):
-                waiting.append((chunk, pool.submit(read_chunk, chunk, self._context)))
+                waiting.append(pool.submit(_read, chunk, self._context))
                 if len(waiting) > threads():
-                    yield _done(*waiting.popleft())
-            yield from (_done(*each) for each in waiting)
+                    yield waiting.popleft().result()
+            yield from (each.result() for each in waiting)
 
     def merges(self) -> list[Merge]:
         """Return the merged ranges, once all blocks were read.
@@ -119,8 +123,15 @@ class SheetXml:
         yield _without(prefix, text[:end])
 
 
-def _done(chunk: bytes, reading: Future[Block | None]) -> tuple[bytes, Block | None]:
-    return chunk, reading.result()
+def _read(chunk: bytes, context: SheetContext) -> tuple[bytes, Block | None]:
+    with refused(row=partial(_first_row, chunk)):
+        return chunk, read_chunk(chunk, context)
+
+
+def _first_row(chunk: bytes) -> int | None:
+    """Return the 1-based row with which a chunk begins, if it says so."""
+    found = _ROW.search(chunk)
+    return None if found is None else int(found[1])
 
 
 def _without(prefix: bytes, rows: bytes) -> bytes:
@@ -147,7 +158,7 @@ class _Box:
             raise rejected(
                 "file.cell_limit",
                 f"the cells of {self._context.name} span {self._rows} rows x {self._columns} columns, "
-                f"more than {self._context.max_cells} cells",
+                f"more than limits.cells ({self._context.max_cells})",
             )
 
 

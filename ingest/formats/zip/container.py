@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 import zipfile
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
-from ...errors import rejected
+from ...errors import FileRejectedError, rejected
 from ..text.encoding import read_text
 from ..text.sniff import text_format
 from .inflate import INFLATE_ERRORS, inflated
@@ -22,10 +23,8 @@ if TYPE_CHECKING:
 Format = Literal["xlsx", "xlsb", "ods", "xls", "csv", "html", "xml2003"]
 
 MEGABYTE: Final = 1 << 20
-MAX_ENTRIES: Final = 1000
-RATIO_FREE_BYTES: Final = 1 << 20
-"""Below this size a sheet may compress as well as it likes."""
 
+_LOOKED_AT: Final = 64
 _ZIP: Final = b"PK\x03\x04"
 _ZIP_EMPTY: Final = b"PK\x05\x06"
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
@@ -45,13 +44,14 @@ def sniff(path: Path, limits: FileLimits) -> Format:
     if not size:
         raise rejected("file.empty", "the file is empty")
     if size > limits.file_mb * MEGABYTE:
-        raise rejected("file.too_large", f"the file has {size} bytes, more than {limits.file_mb} MB")
+        raise rejected("file.too_large", f"the file has {size} bytes, more than limits.file_mb ({limits.file_mb} MB)")
     with path.open("rb") as file:
-        start = file.read(8)
-    if start.startswith((_ZIP, _ZIP_EMPTY)):
+        start = file.read(_LOOKED_AT)
+    if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith((_ZIP, _ZIP_EMPTY)):
+        # What a web page puts before a download, a byte order mark or empty lines, is no part of the zip.
         with Container(path, limits) as container:
             return container.format()
-    if start == _OLE:
+    if start.startswith(_OLE):
         return _sniff_ole(path, limits)
     if start.startswith(_BIFF):
         return "xls"
@@ -81,9 +81,9 @@ class Container:
             self._file.close()
             raise
         entries = self._zip.infolist()
-        if len(entries) > MAX_ENTRIES:
+        if len(entries) > limits.entries:
             self.close()
-            raise rejected("file.bomb", f"the container has {len(entries)} entries, more than {MAX_ENTRIES}")
+            raise _bomb(f"the container has {len(entries)} parts", "entries", limits.entries)
         # Names are compared without case, as Excel does; some writers use backslashes.
         self._entries = {entry.filename.replace("\\", "/").lstrip("/").lower(): entry for entry in entries}
 
@@ -165,13 +165,20 @@ class Container:
 
     def _count(self, name: str, size: int, piece: int, compressed: int | None) -> None:
         self._inflated += piece
-        entry_limit = self._limits.expanded_mb * MEGABYTE
-        if size > entry_limit or self._inflated > 2 * entry_limit:
-            raise rejected("file.bomb", f"the part {name} expands beyond {self._limits.expanded_mb} MB")
-        if compressed is None or size <= RATIO_FREE_BYTES:
+        limits = self._limits
+        if size > limits.expanded_mb * MEGABYTE:
+            raise _bomb(f"the part {name} expands to so many MB", "expanded_mb", limits.expanded_mb)
+        if self._inflated > limits.total_mb * MEGABYTE:
+            raise _bomb("the parts expand to so many MB", "total_mb", limits.total_mb)
+        if compressed is None or size <= limits.ratio_from_mb * MEGABYTE:
             return
-        if size > self._limits.ratio * compressed:
-            raise rejected("file.bomb", f"the part {name} expands more than {self._limits.ratio} to 1")
+        if size > limits.ratio * compressed:
+            raise _bomb(f"the part {name} expands by so much", "ratio", limits.ratio)
+
+
+def _bomb(message: str, name: str, limit: int) -> FileRejectedError:
+    hint = f"save the workbook anew with Excel; if it is meant to be like this, raise limits.{name} of the dataset"
+    return rejected("file.bomb", f"{message}: more than limits.{name} ({limit})", hint=hint)
 
 
 def _open_zip(file: BinaryIO) -> zipfile.ZipFile:

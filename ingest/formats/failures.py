@@ -1,0 +1,37 @@
+"""Whatever a reader did not foresee, as a refusal with its place: no exception of a reader leaves the readers."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import FileRejectedError, rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@contextmanager
+def refused(sheet: str | None = None, row: Callable[[], int | None] | None = None) -> Iterator[None]:
+    """Refuse the file for any exception within, and add sheet and row to a refusal that lacks them.
+
+    `row` says which 1-based row was being read.
+
+    Raises:
+        FileRejectedError: the reader's own, or `file.unreadable`.
+
+    """
+    try:
+        yield
+    except FileRejectedError as error:
+        place = None if row is None else row()
+        found = error.record
+        raise FileRejectedError(replace(found, sheet=found.sheet or sheet, row=found.row or place)) from error
+    except MemoryError:
+        raise
+    except Exception as error:
+        place = None if row is None else row()
+        where = "" if place is None else f", near row {place}"
+        message = f"the reader failed{where}: {type(error).__name__} {error}"[:300]
+        raise FileRejectedError(replace(rejected("file.unreadable", message, sheet=sheet).record, row=place)) from error

@@ -49,7 +49,7 @@ test: .venv/.dev services gotools ## set up and run every test (EXCEPT=tests/con
 	$(BIN)/python -m pytest -m alone $(EXCEPT:%=--ignore=%)
 
 quick: .venv/.dev ## run the tests that need no service and no patience: on every save
-	$(BIN)/python -m pytest -m "not slow and not alone" $(IN_PARALLEL)
+	$(BIN)/python -m pytest -m "not slow and not alone" $(IN_PARALLEL) --ignore=tests/system
 
 coverage: .venv/.dev services gotools ## run every test and say which lines none of them reaches
 	$(BIN)/python tests/support/coverage_report.py

@@ -58,7 +58,7 @@ def write_assets(folder: Path, *, replace: bool) -> list[Path]:
 
 def _root() -> Traversable:
     """Return the wheel's folder, or, where Headgate runs from its source, the repository."""
-    package = files(__package__ or "daemon")
+    package = files("daemon")
     shipped = package.joinpath("shipped")
     return shipped if shipped.is_dir() else package.joinpath("..")
 

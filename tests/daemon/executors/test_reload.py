@@ -27,8 +27,7 @@ async def test_a_larger_cpu_pool_runs_at_once_what_waits(
 ) -> None:
     async with make_executors(cpu_workers=1) as executors:
         running = [asyncio.create_task(executors.run_cpu(tasks.sleep, 300.0)) for _ in range(3)]
-        await eventually(lambda: executors.stats().cpu.workers_busy == 1)
-        assert executors.stats().cpu.queued == 2
+        await eventually(lambda: (executors.stats().cpu.workers_busy, executors.stats().cpu.queued) == (1, 2))
         _apply(executors, cpu_workers=3)
         await eventually(lambda: len(executors.stats().cpu.worker_pids) == 3)
         assert executors.stats().cpu.workers_max == 3

@@ -3,6 +3,10 @@
 fastexcel gives a column one type and bends the rest: floats in a column of texts lose digits, errors and "N/A"
 become null, TRUE becomes 1. But it names every cell that does not convert to a type asked for, with the cell's
 own type and value; asking for two types that share no cell therefore yields every cell, exactly.
+
+It is a whole dependency for a few files, and stays: xlrd trusts what an xls says of itself and gives up where that is
+wrong (a table of shared strings that claims more of them than there are, as one program writes it), and we have no
+other reader of this format. A file that kills calamine kills its worker, and is told as `file.worker_crash`.
 """
 
 from __future__ import annotations

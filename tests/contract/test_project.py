@@ -20,7 +20,7 @@ KNOWN_HOSTS = {
 }
 IGNORED = {
     *(".venv/", ".cache", "__pycache__/", "*.egg-info/", "build/", "dist/", "var/", "deploy/secrets/"),
-    *(".mypy_cache/", ".pytest_cache/", ".ruff_cache/", ".hypothesis/", ".coverage"),
+    *(".mypy_cache/", ".pytest_cache/", ".ruff_cache/", ".hypothesis/", ".coverage", "node_modules/"),
 }
 ROOT_HOLDS = {
     *("alerts", "daemon", "deploy", "docs", "examples", "grafana", "ingest", "tests"),

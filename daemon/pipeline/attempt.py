@@ -149,6 +149,7 @@ class Attempts:
                 int(self._cores) // (executors.busy_workers + 1),
                 timeout=limits.parse_seconds,
                 kind="parse",
+                own=dataset.transform is None,
                 lane=f"dataset {job.dataset}",
                 memory_bytes=memory,
             )

@@ -285,8 +285,8 @@ class RetentionSettings(Section):
     )
     jobs_seconds: Annotated[Number, Field(ge=0)] = Field(
         default=15_552_000,
-        description="How long ended jobs are listed (180 days); 0 keeps them for ever. What was loaded is known as a duplicate "
-        "also after that.",
+        description="How long ended jobs are listed (180 days); 0 keeps them for ever. What was loaded is "
+        "known as a duplicate also after that.",
     )
 
 

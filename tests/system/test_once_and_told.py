@@ -8,6 +8,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ import openpyxl
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Headgate
+    from .conftest import Headgate
 
 KILLS = int(os.environ.get("HAND_BACK_KILLS", "20"))
 GATE = """
@@ -144,6 +145,10 @@ def test_a_database_that_is_taken_away_ends_the_daemon(
     assert (headgate.inbox / "orders-2.xlsx").exists()
 
 
+def at_least(folder: Path, pattern: str, count: int) -> bool:
+    return len(list(folder.glob(pattern))) >= count
+
+
 def annotated(path: Path) -> bool:
     """Say whether a workbook of rejected rows can be read, and has the cell that was wrong."""
     sheet = openpyxl.load_workbook(path).worksheets[0]
@@ -165,10 +170,8 @@ def test_every_sender_is_told_whatever_is_killed(headgate: Headgate, orders: Cal
             orders(headgate.inbox / f"orders-{number}.xlsx", 20, start=number * 20, bad=(3,))
         files += 4
         process = headgate.start_ready()
-        before = len(list(rejected.glob("*.xlsx")))
-        headgate.until(
-            lambda before=before: len(list(rejected.glob("*.xlsx"))) > before, "files are moved", process=process
-        )
+        more = len(list(rejected.glob("*.xlsx"))) + 1
+        headgate.until(partial(at_least, rejected, "*.xlsx", more), "files are moved", process=process)
         time.sleep(chance.uniform(0.0, 0.4))
         headgate.kill(process)
     process = headgate.start_ready()

@@ -165,7 +165,7 @@ async def test_a_dead_job_is_dismissed_and_may_still_be_retried(
     ],
 )
 async def test_a_later_success_of_the_same_file_resolves_a_dead_job(
-    ledger: Ledger, queries: JobQueries, changes: dict[str, str], state: State
+    ledger: Ledger, queries: JobQueries, changes: dict[str, Any], state: State
 ) -> None:
     dead = await ended(ledger, "a", "dead")
     later = await ended(ledger, "b", **changes)

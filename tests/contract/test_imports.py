@@ -197,7 +197,6 @@ def test_only_configuration_and_commands_read_the_environment() -> None:
         "executors/process_state.py",
         "executors/worker_process.py",
         "executors/forkserver_client.py",
-        "executors/process_state.py",
         "oneshot.py",
     }, readers
 

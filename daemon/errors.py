@@ -14,6 +14,10 @@ class RetryableError(HeadgateError):
     """The same attempt may succeed later."""
 
 
+class DatabaseReplacedError(HeadgateError):
+    """The SQLite file was removed or replaced under the process that owns it: it must end and start again."""
+
+
 class StartupError(HeadgateError):
     """The daemon cannot start; the message says what to change."""
 

@@ -40,12 +40,13 @@ class Request:
     """What to ingest, and how.
 
     `fixes` is the job whose rejected rows the files have in a corrected form, `rejects` the folder for those that are
-    rejected now.
+    rejected now. With `again` they are loaded also where their content was loaded before.
     """
 
     dataset: Dataset
     files: Sequence[Path]
     fixes: int | None = None
+    again: bool = False
     rejects: Path | None = None
 
 
@@ -110,7 +111,7 @@ async def _ingest_all(
     fixes = None if request.fixes is None else await _fixed_job(core, request.fixes, request.dataset)
     submitted: list[tuple[Path, Job | ErrorRecord]] = []
     for path in request.files:
-        submitted.append((path, await _submit(core, request.dataset, path, limit, fixes)))
+        submitted.append((path, await _submit(core, request, path, limit, fixes)))
         entered = submitted[-1][1]
         if isinstance(entered, Job):
             mine.add(entered.id)
@@ -146,7 +147,7 @@ async def _hand_back(core: Core, job: Job, path: Path) -> None:
         raise HeadgateError(f"{path} cannot be written: {error.strerror}; name another folder") from error
 
 
-async def _submit(core: Core, dataset: Dataset, path: Path, limit: int, fixes: Job | None) -> Job | ErrorRecord:
+async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: Job | None) -> Job | ErrorRecord:
     try:
         received = await core.parts.executors.run_io(core.parts.spool.receive_file, path, limit)
     except FileTooLargeError as error:
@@ -154,7 +155,13 @@ async def _submit(core: Core, dataset: Dataset, path: Path, limit: int, fixes: J
             code="file.too_large", message=str(error), hint="split the file, or raise intake.max_file_mb"
         )
     return await core.submissions.enter(
-        received, dataset=dataset, file=str(path), source="cli", fixes=fixes, adopt=True
+        received,
+        dataset=request.dataset,
+        file=str(path),
+        source="cli",
+        fixes=fixes,
+        adopt=True,
+        again=request.again,
     )
 
 

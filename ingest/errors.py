@@ -52,7 +52,7 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "file.encoding_ambiguous": _error("save the file as UTF-8"),
         "file.no_spec": _error("name the dataset, or add a match.glob that covers the file"),
         "file.spec_ambiguous": _error("name the dataset, or narrow the match.glob of all but one"),
-        "file.duplicate_content": _info("nothing to do: the same content was handed in before"),
+        "file.duplicate_content": _info("nothing to do: the same content was loaded before; to load it again: --again"),
         "sheet.missing": _error("rename the sheet, or change workbook.sheets of the dataset"),
         "sheet.hidden_only": _error("unhide the sheet, or set workbook.hidden_sheets: include"),
         "sheet.ambiguous": _error("name the sheet in workbook.sheets of the dataset"),

@@ -106,7 +106,17 @@ class JobRoutes:
                 path="/api/v1/jobs/{id}/retry",
                 handler=self._retry,
                 roles=("submit",),
-                summary="Put a dead or cancelled job back in the queue",
+                summary="Put a dead, cancelled or dismissed job back in the queue",
+                parameters=(ID,),
+                answers={200: shown},
+                problems=(404, 409),
+            ),
+            Route(
+                method="POST",
+                path="/api/v1/jobs/{id}/dismiss",
+                handler=self._dismiss,
+                roles=("submit",),
+                summary="Put a dead job to rest, so that it alerts no more",
                 parameters=(ID,),
                 answers={200: shown},
                 problems=(404, 409),
@@ -191,6 +201,14 @@ class JobRoutes:
         job = await find_job(self._queries, request, request.match_info["id"])
         try:
             changed = await self._retry_cancel.retry(job, by=request["principal"].name)
+        except NotPossibleError as error:
+            raise ProblemError(409, str(error)) from error
+        return web.json_response(changed.as_dict())
+
+    async def _dismiss(self, request: web.Request) -> web.Response:
+        job = await find_job(self._queries, request, request.match_info["id"])
+        try:
+            changed = await self._retry_cancel.dismiss(job, by=request["principal"].name)
         except NotPossibleError as error:
             raise ProblemError(409, str(error)) from error
         return web.json_response(changed.as_dict())

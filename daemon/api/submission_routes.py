@@ -38,6 +38,11 @@ CREATE_PARAMETERS: Final = (
     Parameter(name="dataset", description="The dataset.", schema={"type": "string"}),
     Parameter(name="fixes", description="The job whose rejected rows the file has in a corrected form.", schema=WHOLE),
     Parameter(
+        name="again",
+        description="Load the workbook also where its content was loaded before.",
+        schema={"type": "string", "enum": ["true", "false"]},
+    ),
+    Parameter(
         name="Idempotency-Key",
         place="header",
         description="A request repeated under the same key and with the same bytes gets the same job again.",
@@ -53,6 +58,7 @@ CREATE_BODY: Final[dict[str, dict[str, Any]]] = {
             "name": {"type": "string"},
             "dataset": {"type": "string"},
             "fixes": {"type": "string"},
+            "again": {"type": "string", "enum": ["true", "false"]},
         },
         "required": ["file"],
     },
@@ -66,6 +72,7 @@ class _Entry:
     dataset: Dataset
     file: str
     fixes: Job | None
+    again: bool
 
 
 class SubmissionRoutes:
@@ -134,6 +141,7 @@ class SubmissionRoutes:
                 file=entry.file,
                 source="http",
                 fixes=entry.fixes,
+                again=entry.again,
                 submitter=request["principal"].name,
                 idempotency_key=key,
             )
@@ -149,7 +157,10 @@ class SubmissionRoutes:
             dataset = self._submissions.choose(fixes.dataset if fixes else given.get("dataset") or None, file)
         except FileRejectedError as error:
             raise of_rejection(422, error) from error
-        return _Entry(dataset=dataset, file=file, fixes=fixes)
+        again = given.get("again") or "false"
+        if again not in ("true", "false"):
+            raise ProblemError(400, "again is one of: true, false")
+        return _Entry(dataset=dataset, file=file, fixes=fixes, again=again == "true")
 
 
 def _replayed(job: Job, uploaded: Uploaded) -> web.Response:

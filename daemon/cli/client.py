@@ -7,6 +7,7 @@ import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -40,6 +41,15 @@ class DaemonError(HeadgateError):
         """Whether the daemon looked at the request and would not have it: others may still be fine."""
         asked_wrongly = HTTPStatus.BAD_REQUEST <= (self.status or 0) < HTTPStatus.INTERNAL_SERVER_ERROR
         return asked_wrongly and self.status != HTTPStatus.UNAUTHORIZED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitAs:
+    """What a file is handed in as: of which dataset, correcting which job's rows, or to be loaded again."""
+
+    dataset: str | None
+    fixes: int | None
+    again: bool
 
 
 class Client:
@@ -83,13 +93,11 @@ class Client:
         if self._session is not None:
             await self._session.close()
 
-    async def submit(self, path: Path, *, dataset: str | None, fixes: int | None, progress: Progress) -> dict[str, Any]:
-        """Upload a file and return its job; `progress` is called with the bytes of each chunk sent.
-
-        `fixes` is the job whose rejected rows the file has in a corrected form.
-        """
-        params = {"name": path.name} | ({"dataset": dataset} if dataset else {})
-        params |= {"fixes": str(fixes)} if fixes is not None else {}
+    async def submit(self, path: Path, given: SubmitAs, *, progress: Progress) -> dict[str, Any]:
+        """Upload a file and return its job; `progress` is called with the bytes of each chunk sent."""
+        params = {"name": path.name} | ({"dataset": given.dataset} if given.dataset else {})
+        params |= {"fixes": str(given.fixes)} if given.fixes is not None else {}
+        params |= {"again": "true"} if given.again else {}
         return await self._request("POST", "/api/v1/jobs", params=params, data=_chunks(path, progress))
 
     async def job(self, job_id: int) -> dict[str, Any]:
@@ -99,6 +107,10 @@ class Client:
     async def retry(self, job_id: int) -> dict[str, Any]:
         """Put a dead or cancelled job back in the queue and return it."""
         return await self._request("POST", f"/api/v1/jobs/{job_id}/retry")
+
+    async def dismiss(self, job_id: int) -> dict[str, Any]:
+        """Put a dead job to rest and return it."""
+        return await self._request("POST", f"/api/v1/jobs/{job_id}/dismiss")
 
     async def cancel(self, job_id: int) -> dict[str, Any]:
         """Cancel a job and return it; one that runs is `cancelled` a moment later."""

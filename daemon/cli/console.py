@@ -17,6 +17,7 @@ STYLES: Final = {
     "rejected": "red",
     "dead": "bold red",
     "duplicate": "cyan",
+    "superseded": "cyan",
     "running": "blue",
 }
 COLUMNS: Final = ("job", "state", "dataset", "file", "rows", "loaded", "rejected", "at", "what")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .invocation import exit_code, run, settings_of, show_json
-from .options import config_option, files_argument, fixes_option, json_option
+from .options import again_option, config_option, files_argument, fixes_option, json_option
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--dataset", required=True, help="A dataset file, or the name of a dataset of the configuration.")
 @click.option("--database", help="Database URL; without it the configuration's.")
 @fixes_option
+@again_option
 @click.option(
     "--rejects",
     type=click.Path(path_type=Path, file_okay=False),
@@ -35,6 +36,7 @@ def ingest(
     dataset: str,
     database: str | None,
     fixes: int | None,
+    again: bool,
     rejects: Path | None,
     config: Path | None,
     as_json: bool,
@@ -56,7 +58,7 @@ def ingest(
         states.append(job["state"])
         _show_ingested(job, as_json=as_json)
 
-    request = Request(dataset=chosen, files=files, fixes=fixes, rejects=rejects)
+    request = Request(dataset=chosen, files=files, fixes=fixes, again=again, rejects=rejects)
     run(ingest_files(settings, request, environ=os.environ, done=done))
     sys.exit(exit_code(states))
 

@@ -19,7 +19,7 @@ T = TypeVar("T")
 FINE, REJECTED, USAGE, FAILED = 0, 1, 2, 3
 DEFAULT_CONFIG: Final = Path("headgate.yml")
 EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where a daemon on all addresses is met
-BAD_STATES: Final = {"partial", "rejected", "cancelled"}
+BAD_STATES: Final = {"partial", "rejected", "cancelled", "superseded", "dismissed"}
 
 
 def config_path(config: Path | None) -> Path | None:

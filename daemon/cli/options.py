@@ -20,6 +20,9 @@ json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print
 fixes_option: Final = click.option(
     "--fixes", metavar="ID", type=click.IntRange(min=1), help="FILES hold the corrected rejected rows of this job."
 )
+again_option: Final = click.option(
+    "--again", is_flag=True, help="Load FILES also where their content was loaded before: rows may then be there twice."
+)
 files_argument: Final = click.argument(
     "files",
     nargs=-1,

@@ -1,4 +1,4 @@
-"""`headgate retry` and `cancel`: what people do to a job, over the running daemon's API."""
+"""`headgate retry`, `cancel` and `dismiss`: what people do to a job, over the running daemon's API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Change = Callable[["Client", int], Awaitable[dict[str, Any]]]
 @config_option
 @json_option
 def retry(job_ids: tuple[int, ...], config: Path | None, as_json: bool) -> None:
-    """Put the dead or cancelled jobs IDS back in the queue.
+    """Put the dead, cancelled or dismissed jobs IDS back in the queue.
 
     A job that cannot be retried is named on standard error, and the others go on; the exit code is then 3.
     """
@@ -42,6 +42,18 @@ def cancel(job_ids: tuple[int, ...], config: Path | None, as_json: bool) -> None
     runs is shown as running: its worker is killed, and it is cancelled, unless its load is committed by then.
     """
     _change(job_ids, lambda client, job_id: client.cancel(job_id), config=config, as_json=as_json)
+
+
+@click.command()
+@jobs_argument
+@config_option
+@json_option
+def dismiss(job_ids: tuple[int, ...], config: Path | None, as_json: bool) -> None:
+    """Put the dead jobs IDS to rest: they alert no more. Their files are kept for a retry as long as before.
+
+    A job that is not dead is named on standard error, and the others go on; the exit code is then 3.
+    """
+    _change(job_ids, lambda client, job_id: client.dismiss(job_id), config=config, as_json=as_json)
 
 
 def _change(job_ids: tuple[int, ...], change: Change, *, config: Path | None, as_json: bool) -> None:

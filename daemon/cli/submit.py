@@ -11,10 +11,10 @@ import click
 
 from .invocation import FAILED, FINE, REJECTED, client_of, exit_code, run
 from .jobs import show_jobs
-from .options import config_option, dataset_names, files_argument, fixes_option, json_option
+from .options import again_option, config_option, dataset_names, files_argument, fixes_option, json_option
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .client import Client, SubmitAs
     from .progress import Stages
 
 
@@ -22,21 +22,29 @@ if TYPE_CHECKING:
 @files_argument
 @click.option("--dataset", shell_complete=dataset_names, help="Dataset name; without it the file's name decides.")
 @fixes_option
+@again_option
 @click.option("--wait", is_flag=True, help="Wait until each job has ended, and show what became of it.")
 @config_option
 @json_option
 def submit(
-    files: tuple[Path, ...], dataset: str | None, fixes: int | None, wait: bool, config: Path | None, as_json: bool
+    files: tuple[Path, ...],
+    dataset: str | None,
+    fixes: int | None,
+    again: bool,
+    wait: bool,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Hand FILES to the running daemon.
 
     A file that the daemon does not take is named on standard error, and the others go on; the exit code is then 1.
     """
+    from .client import SubmitAs
     from .progress import Stages
 
     with Stages(files) as stages:
         sending = Sending(stages)
-        run(sending.send(client_of(config), files, dataset=dataset, fixes=fixes, wait=wait))
+        run(sending.send(client_of(config), files, SubmitAs(dataset=dataset, fixes=fixes, again=again), wait=wait))
     jobs = sending.jobs.values()
     show_jobs(jobs, as_json=as_json)
     sys.exit(max(sending.worst, exit_code(job["state"] for job in jobs)))
@@ -51,9 +59,7 @@ class Sending:
         self.jobs: dict[int, dict[str, Any]] = {}
         self.worst = FINE
 
-    async def send(
-        self, daemon: Client, files: tuple[Path, ...], *, dataset: str | None, fixes: int | None, wait: bool
-    ) -> None:
+    async def send(self, daemon: Client, files: tuple[Path, ...], given: SubmitAs, *, wait: bool) -> None:
         """Hand in all files, then follow their jobs; when the daemon goes away, what it has taken is known here.
 
         Raises:
@@ -65,7 +71,7 @@ class Sending:
         async with daemon as client:
             try:
                 for path in files:
-                    await self._hand_in(client, path, dataset=dataset, fixes=fixes)
+                    await self._hand_in(client, path, given)
                 if wait and self.jobs:
                     async for job in client.follow(list(self.jobs)):
                         self._know(self._paths[job["id"]], job)
@@ -75,11 +81,11 @@ class Sending:
                 self._stages.complain(str(error))
                 self.worst = FAILED
 
-    async def _hand_in(self, client: Client, path: Path, *, dataset: str | None, fixes: int | None) -> None:
+    async def _hand_in(self, client: Client, path: Path, given: SubmitAs) -> None:
         from .client import DaemonError
 
         try:
-            job = await client.submit(path, dataset=dataset, fixes=fixes, progress=partial(self._stages.sent, path))
+            job = await client.submit(path, given, progress=partial(self._stages.sent, path))
         except DaemonError as error:
             if not error.refused:
                 raise

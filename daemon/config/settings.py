@@ -284,9 +284,9 @@ class RetentionSettings(Section):
         default=10_240, description="Kept files of ended jobs beyond this total go, the oldest first, in MiB."
     )
     jobs_seconds: Annotated[Number, Field(ge=0)] = Field(
-        default=0,
-        description="How long ended jobs are listed; 0 keeps them for ever. What was loaded is known as a duplicate "
-        "also after that.",
+        default=15_552_000,
+        description="How long ended jobs are listed (180 days); 0 keeps them for ever. What was loaded is "
+        "known as a duplicate also after that.",
     )
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from ..errors import DatabaseUnavailableError, NotConnectedError, StartupError
+from ..errors import DatabaseReplacedError, DatabaseUnavailableError, NotConnectedError, StartupError
 from .connector import APPLICATION_NAME, Access, Connector
 from .deadlines import UNDO_SECONDS, Deadlines
 from .errors import is_of_database, meaning, reason_of
@@ -60,6 +60,8 @@ class Database:
         access = access or Access()
         self._connect_timeout_seconds, self._patience = connect_timeout_seconds, access.patience
         self._lock_descriptor: int | None = None
+        self._path = Path(self._url.database or "")
+        self._file: tuple[int, int] | None = None
         # SQLite has one writer; ours queue here in order instead of racing for its lock.
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else contextlib.nullcontext()
         self._connector = Connector(url, access, timeout_seconds=connect_timeout_seconds)
@@ -93,6 +95,8 @@ class Database:
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
+        if self.dialect == "sqlite":
+            self._file = _identity(self._path)
         return self
 
     async def __aexit__(
@@ -143,7 +147,7 @@ class Database:
         return ServerWatch(engine, applications=(APPLICATION_NAME, *applications), interval_seconds=interval_seconds)
 
     def _own_file(self) -> None:
-        path = Path(self._url.database or "")
+        path = self._path
         lock = path.with_name(path.name + ".lock")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -164,6 +168,17 @@ class Database:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         self._lock_descriptor = descriptor
+
+    def _see_that_file_is_there(self) -> None:
+        """Refuse a COMMIT into a file that nobody can open any more: with its name, or its log's, all of it is lost."""
+        if self._file is None:
+            return
+        log = self._path.with_name(self._path.name + "-wal")
+        if _identity(self._path) != self._file or not log.exists():
+            raise DatabaseReplacedError(
+                f"the SQLite file {self._path} was removed or replaced while it was in use; "
+                "put the right one in its place and start again: what was acknowledged before is in the old one"
+            )
 
     async def ping(self, timeout_seconds: float) -> None:
         """Ask the database for a one.
@@ -214,6 +229,7 @@ class Database:
 
         Raises:
             DatabaseSilentError: the database has not answered in time.
+            DatabaseReplacedError: the SQLite file is another by now; this process can write nothing that would stay.
             NotConnectedError, sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: see `meaning`.
 
         """
@@ -225,6 +241,7 @@ class Database:
                 limit = round(self._patience.lock_of(operation) * 1000)
                 await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {limit}")
             yield connection
+            self._see_that_file_is_there()
 
     @contextlib.asynccontextmanager
     async def single(self, operation: str) -> AsyncIterator[AsyncConnection]:
@@ -309,3 +326,12 @@ def _undo_sqlite(connection: Any, _record: object, _error: object) -> None:
     """
     with contextlib.suppress(sa.exc.MissingGreenlet, sa.exc.DBAPIError, sqlite3.Error):
         connection.rollback()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from any other while it exists; None if it is not there."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino

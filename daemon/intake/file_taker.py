@@ -12,15 +12,16 @@ from ingest.errors import FileRejectedError
 
 from ..errors import FileUnstableError
 from ..ledger.jobs import Origin
-from .folder_files import is_being_written, opened, stamp_of
+from ..machine.file_identity import stamp_of
+from .folder_files import is_being_written, opened
 from .folder_notify import Seen
-from .watched_folder import spelt
 from .wholeness import End, end_of, ends_within
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ..ledger.jobs import Job
+    from ..ledger.queries import Taken
     from ..pipeline.parts import PipelineParts
     from ..spool import Received
     from .folder_notify import FolderWatch
@@ -37,8 +38,8 @@ class FileTaker:
         self._submissions, self._watch, self._max_file_bytes = submissions, watch, max_file_bytes
         self._spool, self._executors = parts.spool, parts.executors
 
-    async def take(self, known: KnownFolder, name: str, file: KnownFile) -> Job:
-        """Enter a file.
+    async def take(self, known: KnownFolder, name: str, file: KnownFile, before: Taken | None) -> int:
+        """Enter a file and return the number of its job; one of `before` if only the inode is another than then.
 
         Raises:
             FileUnstableError: it is not whole, or was changed meanwhile.
@@ -50,19 +51,24 @@ class FileTaker:
         if seen is not Seen.WRITING and self._seen(known.folder.path, name) is Seen.WRITING:
             await self._submissions.drop(received)
             raise FileUnstableError
-        origin = Origin(path=known.origin(name), stamp=str(file.stamp))
-        label = spelt(name)
+        if before is not None and before.sha256 == received.sha256:
+            await self._submissions.drop(received)
+            return before.job_id
+        return (await self._enter(known, name, file, received)).id
+
+    async def _enter(self, known: KnownFolder, name: str, file: KnownFile, received: Received) -> Job:
+        origin = Origin(path=known.origin(name), stamp=str(file.stamp), owed=known.folder.move)
         try:
             dataset = self._submissions.choose(known.folder.dataset, name, f"{known.folder.path.name}/{name}")
         except FileRejectedError as error:
             return await self._submissions.refuse(
-                received, record=error.record, file=label, source="folder", origin=origin
+                received, record=error.record, file=file.label, source="folder", origin=origin
             )
-        return await self._submissions.enter(received, dataset=dataset, file=label, source="folder", origin=origin)
+        return await self._submissions.enter(received, dataset=dataset, file=file.label, source="folder", origin=origin)
 
-    def may_have_lost(self, job: Job) -> bool:
+    def may_have_lost(self, taken: Taken) -> bool:
         """Say whether a job waits for a file in another spool; handed in again, the ledger decides whose it is."""
-        return job.state == "queued" and job.spool_id != self._spool.id
+        return taken.state == "queued" and taken.spool_id != self._spool.id
 
     def _seen(self, folder: Path, name: str) -> Seen:
         path = PurePosixPath(name)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.errors import FileRejectedError
 
+from ..machine.file_identity import Stamp
 from ..pipeline.rejects import NoRejectsError
-from .folder_files import Stamp, move, remove, write_beside
+from .folder_files import move, place_of, remove, write_beside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,28 +34,30 @@ class Filing:
     def __init__(self, *, executors: Executors, rejects: Rejects, queries: JobQueries) -> None:
         self._executors, self._rejects, self._queries = executors, rejects, queries
 
-    async def put_away(self, folder: WatchedFolder, name: str, stamp: Stamp, job: Job) -> bool:
-        """Move a file to where its job's end says; False as long as that is open.
+    async def put_away(self, folder: WatchedFolder, name: str, job: Job) -> None:
+        """Move a file to where its job's end says, and tell there what was wrong; may be done again after a kill.
 
-        A duplicate goes where the job of the same content went. Only a file that was loaded whole is done.
+        A duplicate goes where the job of the same content went. Only a file that was loaded whole is done. One that
+        is there no more, or is another by now, is not moved, and of one that was superseded nothing is told.
 
         Raises:
-            OSError: it cannot be moved.
+            OSError: it cannot be moved, or nothing can be written there.
 
         """
+        if job.state == "superseded" or job.origin_stamp is None:
+            return
         decisive: Job | None = job
         if job.state == "duplicate" and job.first_job is not None:
             decisive = await self._queries.job(job.first_job)
-        if decisive is not None and not decisive.finished:
-            return False
         # The first job of a duplicate is only ever pruned after it was loaded.
         done = decisive is None or decisive.state == "loaded"
-        moved = await self._move(folder, name, stamp, DONE if done else REJECTED, job.id)
+        target, stamp = DONE if done else REJECTED, Stamp.read(job.origin_stamp)
+        moved = await self._move(folder, name, stamp, target, job.id)
         if moved is not None:
-            logger.info("file moved", extra={"job": job.id, "file": job.file, "to": DONE if done else REJECTED})
-            if not done:
-                await self._explain(folder.path, moved, job)
-        return True
+            logger.info("file moved", extra={"job": job.id, "file": job.file, "to": target})
+        if not done:
+            place = moved or await self._executors.run_io(place_of, folder.path, name, stamp, target, job.id)
+            await self._explain(folder.path, place or f"{REJECTED}/{name}", job)
 
     async def refuse(self, folder: WatchedFolder, name: str, stamp: Stamp, reason: str) -> None:
         """Move a file that became no job to those that were rejected, with the reason beside it.
@@ -65,7 +68,8 @@ class Filing:
         """
         moved = await self._move(folder, name, stamp, REJECTED, stamp.inode)
         if moved is not None:
-            await self._write(folder.path, moved, f"{reason}\n".encode(), ".reason.txt", stamp.inode)
+            content = f"{reason}\n".encode()
+            await self._executors.run_io(write_beside, folder.path, moved, ".reason.txt", stamp.inode, content)
 
     async def _move(self, folder: WatchedFolder, name: str, stamp: Stamp, target: str, number: int) -> str | None:
         """Move a file and do away with its marker, which would take the next of its name for whole."""
@@ -80,10 +84,4 @@ class Filing:
         except (NoRejectsError, FileRejectedError):
             text = f"{job.file}: {job.state} (job {job.id})\n{job.reason or ''}\n"
             content, suffix = text.encode(), ".reason.txt"
-        await self._write(folder, moved, content, suffix, job.id)
-
-    async def _write(self, folder: Path, moved: str, content: bytes, suffix: str, number: int) -> None:
-        try:
-            await self._executors.run_io(write_beside, folder, moved, suffix, content)
-        except FileExistsError:
-            await self._executors.run_io(write_beside, folder, moved, f".{number}{suffix}", content)
+        await self._executors.run_io(write_beside, folder, moved, suffix, job.id, content)

@@ -12,20 +12,9 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from ..errors import FileUnstableError
-
-
-class Stamp(NamedTuple):
-    """What changes when somebody writes to a file or puts another in its place."""
-
-    inode: int
-    size: int
-    mtime_ns: int
-
-    def __str__(self) -> str:
-        return f"{self.inode}:{self.size}:{self.mtime_ns}"
+from ..machine.file_identity import Stamp, stamp_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +53,6 @@ def list_files(folder: Path, *, recursive: bool, ignored: Ignored, skip: Collect
                 if stat.S_ISREG(facts.st_mode):
                     files[str(below / name)] = stamp_of(facts)
     return Listing(files=files, folders=frozenset(folders))
-
-
-def stamp_of(facts: os.stat_result) -> Stamp:
-    """Return the stamp in a file's facts."""
-    return Stamp(facts.st_ino, facts.st_size, facts.st_mtime_ns)
 
 
 @contextlib.contextmanager
@@ -137,13 +121,35 @@ def move(folder: Path, name: str, stamp: Stamp, target: str, number: int) -> str
     return str(PurePosixPath(target) / path.parent / free)
 
 
-def write_beside(folder: Path, name: str, suffix: str, content: bytes) -> None:
-    """Write a new file next to the one of that path below the folder; its name is that one's stem and the suffix."""
+def place_of(folder: Path, name: str, stamp: Stamp, target: str, number: int) -> str | None:
+    """Return where `move` has put a file, if it has and the file is there still."""
     path = PurePosixPath(name)
-    with _opened_folder(folder, path.parent) as parent:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(f"{path.stem}{suffix}", flags, 0o640, dir_fd=parent), "wb") as file:
+    try:
+        with _opened_folder(folder, PurePosixPath(target) / path.parent) as sink:
+            found = next((free for free in _names(path, number) if _is(sink, free, stamp)), None)
+    except FileNotFoundError:
+        return None
+    return None if found is None else str(PurePosixPath(target) / path.parent / found)
+
+
+def write_beside(folder: Path, name: str, suffix: str, number: int, content: bytes) -> None:
+    """Write a new file next to the one of that path below the folder, whole or not at all.
+
+    Its name is that one's stem and the suffix, with the number between where that is taken.
+    """
+    path = PurePosixPath(name)
+    with _opened_folder(folder, path.parent, make=True) as parent:
+        part = f".{path.stem}.{number}{suffix}.part"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(part, flags, 0o640, dir_fd=parent), "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(part, f"{path.stem}{suffix}", src_dir_fd=parent, dst_dir_fd=parent)
+            os.unlink(part, dir_fd=parent)
+        except OSError:  # it is taken, or the file system has no links
+            os.rename(part, f"{path.stem}.{number}{suffix}", src_dir_fd=parent, dst_dir_fd=parent)
 
 
 def remove(folder: Path, name: str) -> None:
@@ -155,11 +161,15 @@ def remove(folder: Path, name: str) -> None:
 
 def _reserve(folder: int, path: PurePosixPath, number: int) -> str:
     """Take a name that nobody has: a rename onto the empty file that then has it overwrites nothing."""
-    for name in (path.name, f"{path.stem}.{number}{path.suffix}"):
+    for name in _names(path, number):
         with contextlib.suppress(FileExistsError):
             os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder))
             return name
     raise FileUnstableError(f"{path.name} is there already, with and without the job's number")
+
+
+def _names(path: PurePosixPath, number: int) -> tuple[str, str]:
+    return path.name, f"{path.stem}.{number}{path.suffix}"
 
 
 def _is(folder: int, name: str, stamp: Stamp) -> bool:

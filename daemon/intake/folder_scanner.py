@@ -9,18 +9,19 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from ..errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
+from ..machine.file_identity import Stamp, spelt
 from ..machine.writers import blind_spot
 from .file_taker import FileTaker
 from .folder_archive import PLACES
 from .folder_files import list_files
 from .folder_notify import FolderWatch
-from .watched_folder import KnownFile, KnownFolder, spelt
+from .watched_folder import KnownFile, KnownFolder
 
 if TYPE_CHECKING:
-    from ..ledger.jobs import Job
+    from ..ledger.queries import Taken
     from ..pipeline.parts import PipelineParts
     from .folder_archive import Filing
     from .settings import IntakeSettings
@@ -33,6 +34,14 @@ BATCH: Final = 200
 """Files that the ledger is asked about at a time."""
 
 
+class _Waiting(NamedTuple):
+    """A file that may have to be taken, and the job that it may be all the same."""
+
+    name: str
+    file: KnownFile
+    before: Taken | None
+
+
 class Intake:
     """Scans the folders after every notification and now and then, and submits each file once per change."""
 
@@ -43,7 +52,8 @@ class Intake:
         self._settings, self._filing, self._watch = settings, filing, FolderWatch()
         self._taker = FileTaker(parts, submissions, self._watch, settings.max_file_bytes)
         self._metrics = parts.metrics
-        self._queries, self._executors, self._database = parts.queries, parts.executors, parts.database
+        self._ledger, self._queries = parts.ledger, parts.queries
+        self._executors, self._database = parts.executors, parts.database
         self._closing = asyncio.Event()
         self._full = False
 
@@ -140,14 +150,7 @@ class Intake:
     async def _take_all(self, watched: KnownFolder) -> None:
         waiting = ((name, file) for name, file in watched.files.items() if file.job_id is None and not file.over)
         while batch := list(islice(waiting, BATCH)):
-            taken = await self._taken_before(watched, [name for name, _ in batch])
-            left = []
-            for name, file in batch:
-                job = taken.get((watched.origin(name), str(file.stamp)))
-                if job is None or self._taker.may_have_lost(job):
-                    left.append((name, file))
-                else:
-                    self._taken(watched, file, job)
+            left = await self._not_taken_before(watched, batch)
             rest = iter(left)
             ends = await asyncio.gather(
                 *(self._take_each(watched, rest) for _ in range(TAKEN_AT_ONCE)), return_exceptions=True
@@ -155,30 +158,43 @@ class Intake:
             if (error := next(filter(None, ends), None)) is not None:
                 raise error
 
-    async def _take_each(self, watched: KnownFolder, files: Iterator[tuple[str, KnownFile]]) -> None:
-        for name, file in files:
+    async def _take_each(self, watched: KnownFolder, files: Iterator[_Waiting]) -> None:
+        for name, file, before in files:
             if self._closing.is_set() or self._full:
                 return
-            await self._take(watched, name, file)
+            await self._take(watched, name, file, before)
 
-    async def _taken_before(
-        self, watched: KnownFolder, names: Sequence[str]
-    ) -> dict[tuple[str | None, str | None], Job]:
-        """Return the jobs of files that were taken by an earlier process and not moved yet.
+    async def _not_taken_before(self, watched: KnownFolder, batch: Sequence[tuple[str, KnownFile]]) -> list[_Waiting]:
+        """Note the jobs of files that were taken before, by an earlier process too, and return the other files.
 
-        Files that stay are handed in once more by each process, and are then duplicates.
+        A file that was put away and lies here again is taken again, as its sender wants it.
         """
-        if not watched.folder.move:
-            return {}
-        jobs = await self._queries.by_origin([watched.origin(name) for name in names])
-        return {(job.origin, job.origin_stamp): job for job in reversed(jobs)}
+        taken: dict[str, list[Taken]] = {}
+        for one in await self._queries.taken([watched.origin(name) for name, _ in batch]):
+            taken.setdefault(one.origin, []).insert(0, one)
+        left: list[_Waiting] = []
+        owing: list[int] = []
+        for name, file in batch:
+            jobs = taken.get(watched.origin(name), [])
+            same = next((job for job in jobs if job.origin_stamp == str(file.stamp)), None)
+            put_away = same is not None and watched.folder.move and same.owed is False
+            if same is None or put_away or self._taker.may_have_lost(same):
+                moved = (job for job in jobs if file.stamp.moved_from(Stamp.read(job.origin_stamp)))
+                left.append(_Waiting(name, file, None if watched.folder.move else next(moved, None)))
+                continue
+            self._taken(watched, file, same.job_id)
+            if watched.folder.move and same.owed is None:
+                owing.append(same.job_id)
+        if owing:
+            await self._ledger.owe(owing)
+        return left
 
-    def _taken(self, watched: KnownFolder, file: KnownFile, job: Job) -> None:
-        file.job_id, file.over = job.id, not watched.folder.move
+    def _taken(self, watched: KnownFolder, file: KnownFile, job_id: int) -> None:
+        file.job_id, file.over = job_id, not watched.folder.move
 
-    async def _take(self, watched: KnownFolder, name: str, file: KnownFile) -> None:
+    async def _take(self, watched: KnownFolder, name: str, file: KnownFile, before: Taken | None) -> None:
         try:
-            self._taken(watched, file, await self._taker.take(watched, name, file))
+            self._taken(watched, file, await self._taker.take(watched, name, file, before))
         except FileUnstableError:
             return
         except FileTooLargeError as error:
@@ -203,15 +219,15 @@ class Intake:
     # -- moving --------------------------------------------------------------------------------------
 
     async def _put_away(self, watched: KnownFolder) -> None:
-        """Move the files whose jobs have ended; the oldest jobs end first, so only those are asked for."""
-        open_files = sorted(
-            (file.job_id, name) for name, file in watched.files.items() if file.job_id is not None and not file.over
-        )[:BATCH]
-        ended = {job.id: job for job in await self._queries.ended([number for number, _ in open_files])}
-        for number, name in open_files:
-            file = watched.files[name]
-            if number in ended and not self._closing.is_set():
-                try:
-                    file.over = await self._filing.put_away(watched.folder, name, file.stamp, ended[number])
-                except OSError as error:
-                    logger.warning("file not moved", extra={"file": spelt(name), "reason": spelt(str(error))})
+        """Tell in the folder how jobs have ended, also those whose files an earlier process has taken."""
+        told = []
+        for job in await self._queries.owed(spelt(str(watched.folder.path)), limit=BATCH):
+            if self._closing.is_set():
+                break
+            try:
+                await self._filing.put_away(watched.folder, watched.name_of(job.origin or ""), job)
+                told.append(job.id)
+            except OSError as error:
+                logger.warning("file not moved", extra={"file": job.file, "reason": spelt(str(error))})
+        if told:
+            await self._ledger.delivered(told)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ingest.errors import ErrorRecord
     from ingest.spec.dataset import Dataset
 
-    from ..ledger.jobs import Job, Origin
+    from ..ledger.jobs import Job, Origin, Repeats
     from ..pipeline.job_ends import JobEnds
     from ..pipeline.parts import PipelineParts
     from ..spool import Received
@@ -47,10 +47,12 @@ class Submissions:
         submitter: str | None = None,
         idempotency_key: str | None = None,
         origin: Origin | None = None,
+        again: bool = False,
     ) -> Job:
         """Enter a received file; after this returns it is acknowledged and reaches exactly one terminal state.
 
         `fixes` is the job whose rejected rows the file has in a corrected form: it counts as handed in as that one's.
+        `again` has it loaded also where its content was loaded before.
 
         Raises:
             KeyUsedError: the submitter has used the idempotency key before.
@@ -62,6 +64,7 @@ class Submissions:
             submitter=submitter,
             idempotency_key=idempotency_key,
             origin=origin,
+            repeats="again" if again else _repeats(dataset),
         )
         try:
             job = await self._ledger.submit(submission, adopt=adopt)
@@ -95,6 +98,11 @@ class Submissions:
 
     def _tell(self, job: Job, code: str) -> None:
         self._ends.tell(job, Outcome(state=job.state, reason=job.reason, codes={code: 1}))
+
+
+def _repeats(dataset: Dataset) -> Repeats:
+    """Say when a content may be loaded again: rows that are only added, never; others, after another content was."""
+    return "once" if dataset.load.mode == "insert" else "last"
 
 
 def _submission(received: Received, dataset: str, version: int, file: str, source: str) -> Submission:

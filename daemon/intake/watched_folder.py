@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..machine.file_identity import spelt, unspelt
+
 if TYPE_CHECKING:
-    from .folder_files import Stamp
+    from ..machine.file_identity import Stamp
     from .wholeness import Patience
 
 
@@ -64,8 +66,7 @@ class KnownFolder:
         """Return the ledger's name of a file; a path need not be a text, so what is not UTF-8 is spelt out."""
         return spelt(str(self.folder.path / name))
 
-
-def spelt(path: str) -> str:
-    """Return a path as a text of one line: what is not UTF-8 or cannot be printed is spelt out."""
-    whole = path.encode("utf-8", "backslashreplace").decode()
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)
+    def name_of(self, origin: str) -> str:
+        """Return the path below the folder of a file by the ledger's name of it."""
+        known = {self.origin(name): name for name in self.files}
+        return known.get(origin) or str(Path(unspelt(origin)).relative_to(self.folder.path))

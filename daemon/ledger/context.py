@@ -8,7 +8,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from .event_log import NotedChange
-from .tables import build_tables
+from .tables import build_tables, succeeded
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,6 +30,11 @@ class LedgerContext:
             self.now: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
         else:
             self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
+        job, memory = self.tables.job, self.tables.loaded_content
+        self._memories = (
+            (job, job.c.id, (job.c.finished_at.desc(), job.c.id.desc())),
+            (memory, memory.c.job_id, (memory.c.job_id.desc(),)),
+        )
         # Built once: it stands in every transaction.
         self._note = self.tables.event.insert().values(at=self.now)
 
@@ -63,13 +68,19 @@ class LedgerContext:
         return bool((await connection.execute(alive)).scalar_one())
 
     async def loaded_before(self, connection: AsyncConnection, job: Job) -> int | None:
-        """Return the number of a job that is kept no longer and has loaded the same content."""
-        memory = self.tables.loaded_content
-        found = await connection.execute(
-            sa.select(memory.c.job_id).where(
-                memory.c.dataset == job.dataset,
-                memory.c.sha256 == job.sha256,
-                memory.c.spec_version == job.spec_version,
-            )
-        )
-        return found.scalar_one_or_none()
+        """Return the number of the job that makes this one a duplicate by what was loaded before it, if there is one.
+
+        Jobs that are kept no longer count: what they have loaded is remembered, and came before all that is kept.
+        """
+        if job.repeats == "again":
+            return None
+        for table, number, order in self._memories:
+            same = sa.and_(table.c.sha256 == job.sha256, table.c.spec_version == job.spec_version)
+            of_dataset = sa.select(number, same).where(table.c.dataset == job.dataset)
+            if table is self.tables.job:
+                of_dataset = of_dataset.where(succeeded(table))
+            asked = of_dataset.where(same) if job.repeats == "once" else of_dataset
+            found = (await connection.execute(asked.order_by(*order).limit(1))).one_or_none()
+            if found is not None:
+                return int(found[0]) if found[1] else None
+        return None

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
     from .context import LedgerContext
 
-NOT_IDENTITY: tuple[State, ...] = ("duplicate", "dead", "cancelled")
-"""States that let the same content in again; every other state holds the identity of a submission, unless the target
-table has refused the file: there it may go in when the table is another."""
-
-
 GIVEN: Final = tuple(one.name for one in fields(Submission) if one.name != "origin")
 STARTS: Final[dict[str, Any]] = {
     **dict.fromkeys(("attempt", "crashes", "lost_leases", "errors_total"), 0),
@@ -31,7 +26,7 @@ STARTS: Final[dict[str, Any]] = {
     **{f"rows_{name}": 0 for name in ROW_COLUMNS},
 }
 """What every job begins with."""
-ENTERED: Final = (*GIVEN, *STARTS, "spool_id", "state", "first_job", "origin", "origin_stamp", "reason")
+ENTERED: Final = (*GIVEN, *STARTS, "spool_id", "state", "first_job", "origin", "origin_stamp", "owed", "reason")
 """What is known of a job when it is entered."""
 
 
@@ -49,9 +44,10 @@ class Enqueue:
         self._enter_ended = context.noted(insert.values(finished_at=context.now), *returned)
 
     async def submit(self, submission: Submission, *, adopt: bool = False) -> Job:
-        """Enter a submission: `queued`, or `duplicate` naming the first job of the same content.
+        """Enter a submission: `queued`, or `duplicate` naming a job of the same content.
 
-        A first job that is queued but whose file no living daemon has is adopted: it is pointed at this
+        Of jobs of the same content only one waits or runs at a time. Another
+        that is queued but whose file no living daemon has is adopted: it is pointed at this
         submission's file, which has the same bytes. With `adopt` a job queued in this very spool is taken too.
 
         Raises:
@@ -59,11 +55,13 @@ class Enqueue:
 
         """
         async with self._database.write("enter") as connection:
-            queued = await self._insert(connection, submission, state="queued", unique=True)
-            if queued is not None:
-                return await self._unless_loaded_before(connection, queued)
-            await self._refuse_used_key(connection, submission)
-            first = await self._holder(connection, submission)
+            first = None
+            while first is None:
+                queued = await self._insert(connection, submission, state="queued", unique=True)
+                if queued is not None:
+                    return await self._unless_loaded_before(connection, queued)
+                await self._refuse_used_key(connection, submission)
+                first = await self._waiting(connection, submission)
             if first.state == "queued" and await self._orphaned(connection, first, adopt=adopt):
                 return await self._repoint(connection, first, submission)
             duplicate = await self._insert(
@@ -77,15 +75,15 @@ class Enqueue:
             return duplicate
 
     async def _unless_loaded_before(self, connection: AsyncConnection, job: Job) -> Job:
-        """Return a job just entered, as a `duplicate` if its content was loaded by one that is kept no longer.
+        """Return a job just entered, as a `duplicate` if its content was loaded before.
 
-        Looked at after the insert, which waits for whoever removes that one in this moment.
+        Looked at after the insert, which waits for whoever ends or removes such a job in this moment.
         """
         before = await self._context.loaded_before(connection, job)
         if before is None:
             return job
         table = self._tables.job
-        reason = f"the same content was job {before}, which is kept no longer"
+        reason = f"the same content is job {before}"
         values = {"state": "duplicate", "first_job": before, "reason": reason, "spool_id": None, "spool_key": None}
         await connection.execute(
             table.update().where(table.c.id == job.id).values({**values, "finished_at": self._context.now})
@@ -96,24 +94,12 @@ class Enqueue:
     async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
         """Enter a submission that no dataset takes, as `rejected` at once."""
         async with self._database.write("enter") as connection:
-            job = await self._insert(connection, submission, state="queued", unique=True)
-            if job is None:
-                await self._refuse_used_key(connection, submission)
-                first = await self._holder(connection, submission)
-                job = await self._insert(connection, submission, state="duplicate", first_job=first.id)
-                assert job is not None  # noqa: S101  # only an insert that may collide returns None
-                return job
+            job = await self._insert(connection, submission, state="rejected", reason=record["message"])
+            assert job is not None  # noqa: S101  # only an insert that may collide returns None
             table = self._tables.job
-            values = {
-                "state": "rejected",
-                "reason": record["message"],
-                "errors_total": 1,
-                "finished_at": self._context.now,
-            }
-            await connection.execute(table.update().where(table.c.id == job.id).values(values))
+            await connection.execute(table.update().where(table.c.id == job.id).values(errors_total=1))
             await connection.execute(self._tables.reject.insert().values(job_id=job.id, number=1, record=record))
-            await self._context.event(connection, job.id, "rejected", 0, record["code"])
-            return job.evolve(state="rejected", reason=record["message"], errors_total=1, errors=(record,))
+            return job.evolve(errors_total=1, errors=(record,))
 
     async def _insert(
         self,
@@ -134,6 +120,7 @@ class Enqueue:
             "first_job": first_job,
             "origin": origin and origin.path,
             "origin_stamp": origin and origin.stamp,
+            "owed": True if origin is not None and origin.owed else None,
             "reason": reason,
         }
         change = self._enter_queued if unique else self._enter_ended
@@ -151,18 +138,19 @@ class Enqueue:
         if (await connection.execute(sa.select(table.c.id).where(same))).one_or_none() is not None:
             raise KeyUsedError
 
-    async def _holder(self, connection: AsyncConnection, submission: Submission) -> Job:
+    async def _waiting(self, connection: AsyncConnection, submission: Submission) -> Job | None:
+        """Return the job of the same content that has not ended, unless it ended in this moment."""
         table = self._tables.job
         row = await connection.execute(
             sa.select(table).where(
                 table.c.dataset == submission.dataset,
                 table.c.sha256 == submission.sha256,
                 table.c.spec_version == submission.spec_version,
-                table.c.state.not_in(NOT_IDENTITY),
-                ~table.c.table_refused,
+                table.c.state.in_(("queued", "running")),
             )
         )
-        return job_from_row(row.mappings().one())
+        found = row.mappings().one_or_none()
+        return None if found is None else job_from_row(found)
 
     async def _orphaned(self, connection: AsyncConnection, job: Job, *, adopt: bool) -> bool:
         if job.spool_id == self._context.spool_id:

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
-State = Literal["queued", "running", "loaded", "partial", "rejected", "duplicate", "dead", "cancelled"]
-TERMINAL: Final[tuple[State, ...]] = ("loaded", "partial", "rejected", "duplicate", "dead", "cancelled")
-STATES: Final[tuple[State, ...]] = ("queued", "running", *TERMINAL)
+State = Literal[
+    "queued",
+    "running",
+    "loaded",
+    "partial",
+    "rejected",
+    "duplicate",
+    "dead",
+    "cancelled",
+    "superseded",
+    "dismissed",
+]
+STATES: Final[tuple[State, ...]] = get_args(State)
+TERMINAL: Final = STATES[2:]
+
+GIVEN_UP: Final[tuple[State, ...]] = ("dead", "cancelled", "dismissed")
+"""States of jobs that ended without a verdict on their file, which is kept for a retry."""
+
+Repeats = Literal["once", "last", "again"]
+"""When the same content is loaded again: never, unless it was the last that was loaded into its dataset, always."""
 
 UNMATCHED: Final = "_unmatched"
 """The dataset of a job whose file no dataset takes."""
@@ -44,10 +61,14 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """The file of a watched folder that a submission is, by its path and by what changes when it does."""
+    """The file of a watched folder that a submission is, by its path and by what changes when it does.
+
+    With `owed` its end is to be told in that folder.
+    """
 
     path: str
     stamp: str
+    owed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +85,7 @@ class Submission:
     fixes_job: int | None = None
     submitter: str | None = None
     idempotency_key: str | None = None
+    repeats: Repeats = "once"
     origin: Origin | None = None
 
 
@@ -108,6 +130,9 @@ class Job:
     cancelled_by: str | None = field(default=None, metadata=INTERNAL)
     origin: str | None = field(default=None, metadata=INTERNAL)
     origin_stamp: str | None = field(default=None, metadata=INTERNAL)
+    owed: bool | None = field(default=None, metadata=INTERNAL)
+    """Whether its end is still to be told in the folder that its file came from; None if it never was to be."""
+    repeats: Repeats = field(default="once", metadata=INTERNAL)
     cpu_seconds: float | None = field(default=None, metadata=INTERNAL)
     table_refused: bool = field(default=False, metadata=INTERNAL)
 
@@ -155,4 +180,4 @@ class Outcome:
     @property
     def keeps_file(self) -> bool:
         """Whether the workbook is still needed: for a retry, or to hand rejected rows back."""
-        return self.state in {"dead", "cancelled"} or self.rows.rejected > 0
+        return self.state in GIVEN_UP or self.rows.rejected > 0

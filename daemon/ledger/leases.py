@@ -272,12 +272,37 @@ class Ledger:
         asked = {**_holding(job), **given(values), "keeps_file": outcome.keeps_file}
         if await self._finish.make(connection, asked, event=outcome.state, detail=outcome.reason) is None:
             raise LeaseLostError
+        if outcome.state in {"loaded", "partial"}:
+            await self._resolve(connection, job)
         records = [
             {"job_id": job.id, "number": number, "record": dict(record)}
             for number, record in enumerate(outcome.records[:REJECTS_KEPT], start=1)
         ]
         if records:
             await connection.execute(self.tables.reject.insert(), records)
+
+    async def _resolve(self, connection: AsyncConnection, job: Job) -> None:
+        """Put earlier jobs to rest that were given up with the file that is loaded now."""
+        table = self.tables.job
+        same = sa.or_(table.c.file == job.file, table.c.sha256 == job.sha256)
+        dead = sa.and_(table.c.state == "dead", table.c.dataset == job.dataset, same, table.c.id < job.id)
+        reason = f"resolved by job {job.id}"
+        resolved = table.update().where(dead).values(state="dismissed", reason=reason)
+        for row in (await connection.execute(resolved.returning(table.c.id, table.c.attempt))).all():
+            await self.event(connection, row.id, "dismissed", row.attempt, reason)
+
+    async def delivered(self, ids: Sequence[int]) -> None:
+        """Note that the ends of jobs were told to who sent their files."""
+        await self._set_owed(ids, owed=False)
+
+    async def owe(self, ids: Sequence[int]) -> None:
+        """Note that the ends of jobs are to be told in the folder that their files came from."""
+        await self._set_owed(ids, owed=True)
+
+    async def _set_owed(self, ids: Sequence[int], *, owed: bool) -> None:
+        table = self.tables.job
+        async with self._database.write() as connection:
+            await connection.execute(table.update().where(table.c.id.in_(ids)).values(owed=owed))
 
     async def finish_alone(self, job: Job, outcome: Outcome) -> None:
         """Write the terminal state of a job that loads nothing, in a transaction of its own."""

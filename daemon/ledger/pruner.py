@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+
+from .jobs import GIVEN_UP
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,7 +34,7 @@ class Pruner:
         """Let go of the files of jobs that ended so long ago, with rejected rows or given up; return their keys."""
         job, now = self._job.c, self._context.now
         with_rejects = job.state.in_(("partial", "rejected")) & (job.finished_at < now - rejects_seconds)
-        given_up = job.state.in_(("dead", "cancelled")) & (job.finished_at < now - files_seconds)
+        given_up = job.state.in_(GIVEN_UP) & (job.finished_at < now - files_seconds)
         return await self._forget(sa.and_(self._kept(), with_rejects | given_up))
 
     async def forget_files_beyond(self, max_bytes: int) -> tuple[str, ...]:
@@ -65,15 +67,21 @@ class Pruner:
     async def forget_jobs(self, older_than_seconds: float) -> int:
         """Remove up to `BATCH` jobs that ended so long ago, with their events and error records; return how many.
 
-        A job stays while its file is kept, and while another names it as the first of its content or as the one
-        whose rows it corrects. That a content was loaded is remembered: handed in again it is a duplicate still.
+        A job stays while its file is kept, while its end is owed to somebody, and while another names it as the first
+        of its content or as the one whose rows it corrects. That a content was loaded is remembered: handed in again
+        it is a duplicate still. So is the file of a watched folder that it was.
         """
         job = self._job.c
         other = self._job.alias("other")
         named = sa.exists().where(sa.or_(other.c.first_job == job.id, other.c.fixes_job == job.id))
         old = (
             sa.select(job.id)
-            .where(job.finished_at < self._context.now - older_than_seconds, job.spool_key.is_(None), ~named)
+            .where(
+                job.finished_at < self._context.now - older_than_seconds,
+                job.spool_key.is_(None),
+                job.owed.is_not(True),
+                ~named,
+            )
             .order_by(job.finished_at)
             .limit(BATCH)
             .with_for_update(skip_locked=True)
@@ -93,6 +101,22 @@ class Pruner:
         rows = [dict(row) | {"job_id": row["id"]} for row in (await connection.execute(loaded)).mappings()]
         for row in rows:
             del row["id"]
-        if rows:
-            insert = postgresql.insert(memory) if self._database.dialect == "postgresql" else sqlite.insert(memory)
-            await connection.execute(insert.on_conflict_do_nothing(), rows)
+        await self._keep(connection, memory, rows)
+        files = self._context.tables.taken_file
+        taken = sa.select(job.origin, job.origin_stamp, job.sha256, job.id.label("job_id")).where(
+            job.id.in_(ids), job.origin.is_not(None)
+        )
+        await self._keep(connection, files, [dict(row) for row in (await connection.execute(taken)).mappings()])
+
+    async def _keep(self, connection: AsyncConnection, memory: sa.Table, rows: list[dict[str, Any]]) -> None:
+        """Write rows into a memory, the youngest job of a key last."""
+        if not rows:
+            return
+        insert = postgresql.insert(memory) if self._database.dialect == "postgresql" else sqlite.insert(memory)
+        keys = list(memory.primary_key.columns)
+        others = {column.name: insert.excluded[column.name] for column in memory.c if not column.primary_key}
+        newer = insert.excluded.job_id > memory.c.job_id
+        await connection.execute(
+            insert.on_conflict_do_update(index_elements=keys, set_=others, where=newer),
+            sorted(rows, key=lambda row: row["job_id"]),
+        )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from .jobs import ERRORS_SHOWN, TERMINAL, WAITS, Job, RowCounts, State
-from .tables import build_tables
+from .tables import build_tables, succeeded
 
 if TYPE_CHECKING:
     from ..database.database import Database
@@ -50,6 +50,18 @@ class BacklogSnapshot:
     oldest_at: float | None = None
     dead_jobs: int = 0
     waiting_jobs: int = 0
+
+
+class Taken(NamedTuple):
+    """A file of a watched folder that became a job; of one that is kept no longer, only what is remembered."""
+
+    origin: str
+    origin_stamp: str
+    sha256: str
+    job_id: int
+    state: State = "loaded"
+    spool_id: str | None = None
+    owed: bool | None = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,17 +144,37 @@ class JobQueries:
             scanned.append(partial(_contains, where.text))
         return indexed, scanned
 
-    async def by_origin(self, paths: Sequence[str]) -> list[Job]:
-        """Return the jobs that files of watched folders became, in the order of their numbers."""
-        table = self.tables.job
-        statement = sa.select(table).where(table.c.origin.in_(paths)).order_by(table.c.id)
-        async with self._database.read() as connection:
-            return [job_from_row(row) for row in (await connection.execute(statement)).mappings()]
+    async def taken(self, paths: Sequence[str]) -> list[Taken]:
+        """Return which of the files of watched folders were taken, also by jobs that are kept no longer, oldest first.
 
-    async def ended(self, ids: Sequence[int]) -> list[Job]:
-        """Return those of the jobs that have reached their terminal state."""
-        table = self.tables.job
-        statement = sa.select(table).where(table.c.id.in_(ids), table.c.state.in_(TERMINAL))
+        A file that was changed between is there several times.
+        """
+        job, memory = self.tables.job, self.tables.taken_file
+        columns = (job.c.origin, job.c.origin_stamp, job.c.sha256, job.c.id, job.c.state, job.c.spool_id, job.c.owed)
+        kept = sa.select(*columns).where(job.c.origin.in_(paths))
+        gone = sa.select(memory).where(memory.c.origin.in_(paths))
+        async with self._database.read() as connection:
+            rows = [(await connection.execute(statement)).all() for statement in (gone, kept)]
+        return sorted((Taken(*row) for part in rows for row in part), key=lambda taken: taken.job_id)
+
+    async def owed(self, folder: str, *, limit: int) -> list[Job]:
+        """Return jobs that have ended, which is still to be told in the folder that their files came from.
+
+        A duplicate's turn comes when the job has ended that it is one of.
+        """
+        table, first = self.tables.job, self.tables.job.alias("first")
+        waiting = sa.exists().where(first.c.id == table.c.first_job, first.c.state.not_in(TERMINAL))
+        statement = (
+            sa.select(table)
+            .where(
+                table.c.owed,
+                table.c.state.in_(TERMINAL),
+                table.c.origin.startswith(f"{folder}/", autoescape=True),
+                ~waiting,
+            )
+            .order_by(table.c.id)
+            .limit(limit)
+        )
         async with self._database.read() as connection:
             return [job_from_row(row) for row in (await connection.execute(statement)).mappings()]
 
@@ -195,17 +227,22 @@ class JobQueries:
             return [JobEvent(**row) for row in (await connection.execute(statement)).mappings()]
 
     async def last_successes(self, datasets: Iterable[str]) -> dict[str, float]:
-        """Return when each of the datasets last loaded, in seconds since the epoch: freshness survives a restart."""
+        """Return when each of the datasets was last up to date, in seconds since the epoch, also across a restart.
+
+        That is when it was last loaded, or when what was last loaded came again: nothing had changed since.
+        """
         table = self.tables.job
-        # Literals, by which PostgreSQL sees that the index of successes has what is asked for.
-        success = table.c.state.in_([sa.literal_column("'loaded'"), sa.literal_column("'partial'")])
+        last = sa.select(table.c.id, table.c.finished_at).where(succeeded(table))
         found: dict[str, float] = {}
         async with self._database.read() as connection:
             for dataset in datasets:
-                statement = sa.select(sa.func.max(table.c.finished_at)).where(table.c.dataset == dataset, success)
-                at = (await connection.execute(statement)).scalar_one()
-                if at is not None:
-                    found[dataset] = at
+                latest = last.where(table.c.dataset == dataset).order_by(table.c.finished_at.desc()).limit(1)
+                row = (await connection.execute(latest)).one_or_none()
+                if row is not None:
+                    again = sa.select(sa.func.max(table.c.finished_at)).where(
+                        table.c.first_job == row.id, table.c.state == "duplicate"
+                    )
+                    found[dataset] = max(row.finished_at, (await connection.execute(again)).scalar_one() or 0.0)
         return found
 
     async def spool_keys(self, spool_id: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""What people do to a job: retry and cancel. Owns which states allow it; the ledger's tables keep it fenced."""
+"""What people do to a job: retry, cancel and dismiss. Owns which states allow it; its tables keep it fenced."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import IntegrityError
 
 from ..errors import HeadgateError
-from .jobs import Job, Outcome, State
+from .jobs import GIVEN_UP, Job, Outcome
 from .queries import job_from_row
 
 if TYPE_CHECKING:
@@ -17,16 +17,13 @@ if TYPE_CHECKING:
 
     from .context import LedgerContext
 
-RETRIED: tuple[State, ...] = ("dead", "cancelled")
-"""States after which the same file may be tried again; the others are final by what is in the file."""
-
 
 class NotPossibleError(HeadgateError):
     """The job's state does not allow it; the message says what does."""
 
 
 class RetryCancel:
-    """Retries and cancels jobs, each in one transaction.
+    """Retries, cancels and dismisses jobs, each in one transaction.
 
     `wake` is called when there may be a job to claim, `kill` with a job whose run here must end, `tell` with the
     outcome of one that is over.
@@ -51,8 +48,8 @@ class RetryCancel:
             NotPossibleError: another state, the file is kept no longer, or its content has another job by now.
 
         """
-        if job.state not in RETRIED:
-            raise NotPossibleError(f"job {job.id} is {job.state}; only {' and '.join(RETRIED)} jobs are retried")
+        if job.state not in GIVEN_UP:
+            raise NotPossibleError(f"job {job.id} is {job.state}; only {' and '.join(GIVEN_UP)} jobs are retried")
         context = self._context
         values = {
             "state": "queued",
@@ -74,7 +71,7 @@ class RetryCancel:
                     raise NotPossibleError(f"the file of job {job.id} is not kept any more; submit it again")
                 if await context.loaded_before(connection, job) is not None:
                     raise NotPossibleError(f"the content of job {job.id} was loaded by another job")
-                row = await self._update(connection, job, RETRIED, values)
+                row = await self._update(connection, job, GIVEN_UP, values)
                 if row is None:
                     raise NotPossibleError(f"job {job.id} has changed meanwhile; look at it again")
                 reject = context.tables.reject
@@ -105,6 +102,21 @@ class RetryCancel:
             self._tell(found, Outcome(state="cancelled", reason=found.reason))
         else:
             self._kill(found.id)
+        return found
+
+    async def dismiss(self, job: Job, *, by: str) -> Job:
+        """Put a dead job to rest: it alerts no more. Its file is kept as long as a dead one's, for a retry.
+
+        Raises:
+            NotPossibleError: the job is not dead.
+
+        """
+        values = {"state": "dismissed", "reason": f"dismissed by {by}; it had ended with: {job.reason}"}
+        async with self._database.write() as connection:
+            found = await self._update(connection, job, ("dead",), values)
+            if found is None:
+                raise NotPossibleError(f"job {job.id} is not dead; only dead jobs are dismissed")
+            await self._context.event(connection, job.id, "dismissed", found.attempt, f"by {by}")
         return found
 
     async def _update(

@@ -17,7 +17,7 @@ Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The six tables of the ledger for one dialect."""
+    """The seven tables of the ledger for one dialect."""
 
     ledger: sa.Table
     daemon: sa.Table
@@ -25,6 +25,7 @@ class Tables:
     event: sa.Table
     reject: sa.Table
     loaded_content: sa.Table
+    taken_file: sa.Table
 
 
 def build_tables(dialect: str) -> Tables:
@@ -72,6 +73,14 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("spec_version", sa.Integer, primary_key=True, autoincrement=False),
             sa.Column("job_id", sa.BigInteger, nullable=False),
         ),
+        taken_file=sa.Table(
+            f"{prefix}taken_file",
+            metadata,
+            sa.Column("origin", sa.Text, primary_key=True),
+            sa.Column("origin_stamp", sa.Text, nullable=False),
+            sa.Column("sha256", sa.Text, nullable=False),
+            sa.Column("job_id", sa.BigInteger, nullable=False),
+        ),
     )
 
 
@@ -103,6 +112,8 @@ def _job(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("cancelled_by", sa.Text),
         sa.Column("origin", sa.Text),
         sa.Column("origin_stamp", sa.Text),
+        sa.Column("owed", sa.Boolean),
+        sa.Column("repeats", sa.Text, nullable=False, default="once"),
         *(sa.Column(f"rows_{name}", sa.BigInteger, nullable=False, default=0) for name in RowCounts.__slots__),
         sa.Column("table_refused", sa.Boolean, nullable=False, default=False),
         sa.Column("errors_total", sa.BigInteger, nullable=False, default=0),
@@ -113,3 +124,11 @@ def _job(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("started_at", sa.Double),
         sa.Column("finished_at", sa.Double),
     )
+
+
+def succeeded(job: sa.Table) -> sa.ColumnElement[bool]:
+    """Return the condition for jobs that have loaded rows.
+
+    In literals, by which PostgreSQL sees that the indexes of such jobs have what is asked for.
+    """
+    return job.c.state.in_([sa.literal_column("'loaded'"), sa.literal_column("'partial'")])

@@ -15,7 +15,16 @@ from ingest.load.target import Targets
 
 from ..errors import DatabaseUnavailableError, TaskTimeoutError, first_line
 from ..machine.cores import available_cores
-from .outcomes import given_up, loaded_rows, read_records, refused_file, refused_load, refused_parse
+from ..machine.file_identity import is_changed
+from .outcomes import (
+    SUPERSEDED,
+    given_up,
+    loaded_rows,
+    read_records,
+    refused_file,
+    refused_load,
+    refused_parse,
+)
 from .worker_failures import ReadingBounds, refusal
 from .worker_tasks import parse_workbook
 
@@ -96,6 +105,19 @@ class Attempts:
 
     async def make(self, attempt: Attempt) -> Outcome:
         """Parse and load; anything raised is a failed attempt."""
+        outcome = await self._made(attempt)
+        if outcome.state == "rejected" and await self._is_superseded(attempt.job):
+            return SUPERSEDED
+        return outcome
+
+    async def _is_superseded(self, job: Job) -> bool:
+        """Say whether the file that this job is of was changed since it was taken; one that is gone was not."""
+        if job.origin is None or job.origin_stamp is None:
+            return False
+        changed: bool = await self._parts.executors.run_io(is_changed, job.origin, job.origin_stamp)
+        return changed
+
+    async def _made(self, attempt: Attempt) -> Outcome:
         job, spool = attempt.job, self._parts.spool
         dataset = self._parts.datasets[job.dataset]
         assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
@@ -127,6 +149,7 @@ class Attempts:
                 int(self._cores) // (executors.busy_workers + 1),
                 timeout=limits.parse_seconds,
                 kind="parse",
+                own=dataset.transform is None,
                 lane=f"dataset {job.dataset}",
                 memory_bytes=memory,
             )
@@ -196,6 +219,8 @@ class Attempts:
             outcome = loaded_rows(parsed.dataset, parsed.result, parsed.records, loaded, loaded_at - started)
             if outcome.state == "rejected":
                 raise _RolledBackError(outcome)
+            if await self._is_superseded(attempt.job):
+                raise _RolledBackError(SUPERSEDED)
             attempt.outcome = outcome
             await self._parts.ledger.finish(connection, attempt.job, outcome)
         attempt.committed = True

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 Records = tuple[dict[str, Any], ...]
 TOO_MANY: Final = "table.too_many_bad_rows"
 _BY_THE_LOAD: Final = ("row.key_conflict", "row.db_")
+SUPERSEDED: Final = Outcome(
+    state="superseded", reason="the file was changed while the job ran: nothing was loaded, it is taken anew"
+)
+"""The outcome of a job whose file in a watched folder is another by now."""
 
 
 def is_of_the_load(record: Mapping[str, Any]) -> bool:

@@ -65,7 +65,8 @@ class Targets:
         if before is not None and self._known.get(key, ("", None))[0] == before:
             return self._known[key][1]
         target = prepare_target(connection, dataset)
-        if before is not None:
+        # A table that was made just now is gone again when this transaction is undone.
+        if before is not None and before == _fingerprint(connection, dataset):
             self._known[key] = before, target
         return target
 

@@ -1,4 +1,4 @@
-"""The demo: the first run ends as documented, the second finds duplicates only and changes no table."""
+"""The demo: the first run ends as documented, the second takes nothing twice and changes no table."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def test_two_daemons_with_one_spool_load_each_file_once(
     headgate_at: Callable[[Path, str], Headgate],
     orders: Callable[..., Path],
 ) -> None:
-    """Both watch the same folder, so each file is submitted by both: one job loads it, the other is a duplicate."""
+    """Both watch the same folder: one job loads each file; one that both saw at once is a duplicate for the other."""
     folders = [tmp_path / "one", tmp_path / "two"]
     pair: list[Headgate] = []
     for folder in folders:
@@ -44,9 +44,10 @@ def test_two_daemons_with_one_spool_load_each_file_once(
     try:
         for made, process in zip(pair, processes, strict=True):
             made.until(made.ready, "both are ready", process=process)
-        pair[0].until(lambda: pair[0].all_finished(2 * FILES), "every job has ended", seconds=120)
-        states = sorted(job["state"] for job in pair[0].jobs())
-        assert states == ["duplicate"] * FILES + ["loaded"] * FILES
+        pair[0].until(lambda: pair[0].all_finished(FILES), "every job has ended", seconds=120)
+        states = [job["state"] for job in pair[0].jobs()]
+        assert states.count("loaded") == FILES
+        assert set(states) <= {"loaded", "duplicate"}
         assert pair[0].scalar("SELECT count(*) FROM orders") == str(FILES * ROWS)
         runs = pair[0].rows(
             "SELECT job_id, count(*) FILTER (WHERE event = 'running') FROM headgate.event "

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.config.settings import IGNORED
 from daemon.errors import FileUnstableError
-from daemon.intake.folder_files import Ignored, Listing, is_being_written, move, opened, write_beside
+from daemon.intake.folder_files import Ignored, Listing, is_being_written, move, opened, place_of, write_beside
 from daemon.intake.folder_files import list_files as list_folder
 
 
@@ -146,8 +146,28 @@ def test_a_move_overwrites_nothing_and_moves_nothing_else(inbox: Path) -> None:
     stamp = list_files(inbox, recursive=True, skip=("done",)).files["sub/a.xlsx"]
     with pytest.raises(FileUnstableError):
         move(inbox, "sub/a.xlsx", stamp, "done", 4)
-    write_beside(inbox, "done/sub/a.2.xlsx", ".rejects.xlsx", b"rows")
-    assert (inbox / "done/sub/a.2.rejects.xlsx").read_bytes() == b"rows"
+
+
+def test_what_is_written_beside_is_whole_and_overwrites_nothing(inbox: Path) -> None:
+    for number in (1, 2):
+        write_beside(inbox, "rejected/sub/a.xlsx", ".rejects.xlsx", number, b"rows %d" % number)
+    (inbox / "rejected/sub/.a.3.rejects.xlsx.part").write_bytes(b"what a kill has left is longer than what comes")
+    write_beside(inbox, "rejected/sub/a.xlsx", ".rejects.xlsx", 3, b"rows 3")
+    written = {path.name: path.read_bytes() for path in (inbox / "rejected/sub").iterdir()}
+    assert written == {
+        "a.rejects.xlsx": b"rows 1",
+        "a.2.rejects.xlsx": b"rows 2",
+        "a.3.rejects.xlsx": b"rows 3",
+    }
+
+
+def test_a_file_that_was_moved_is_found_again(inbox: Path) -> None:
+    for number in (1, 2):
+        (inbox / "a.xlsx").write_bytes(b"%d" % number)
+        stamp = list_files(inbox, skip=("rejected",)).files["a.xlsx"]
+        assert place_of(inbox, "a.xlsx", stamp, "rejected", number) is None
+        moved = move(inbox, "a.xlsx", stamp, "rejected", number)
+        assert place_of(inbox, "a.xlsx", stamp, "rejected", number) == moved
 
 
 def test_a_target_that_is_a_link_is_not_followed(inbox: Path, outside: Path) -> None:

@@ -276,7 +276,8 @@ async def test_refused_files_are_in_the_ledger_with_their_record(ledger: Ledger,
     shown = await queries.job(refused.id)
     assert shown is not None
     assert (shown.state, shown.errors, shown.errors_total) == ("rejected", (record,), 1)
-    assert (await ledger.refuse(submission(dataset="_unmatched", spec_version=0), record)).state == "duplicate"
+    again = await ledger.refuse(submission(dataset="_unmatched", spec_version=0), record)
+    assert (again.state, again.id > refused.id) == ("rejected", True)
 
 
 async def test_pages_and_filters(ledger: Ledger, queries: JobQueries) -> None:

@@ -34,6 +34,7 @@ export const datasets = async () => (await ask("GET", "/api/v1/datasets")).datas
 
 export const jobs = (parameters) => ask("GET", `/api/v1/jobs?${new URLSearchParams(parameters)}`);
 export const job = (id) => ask("GET", `/api/v1/jobs/${id}`);
+export const dismiss = (id) => ask("POST", `/api/v1/jobs/${id}/dismiss`);
 export const retry = (id) => ask("POST", `/api/v1/jobs/${id}/retry`);
 export const cancel = (id) => ask("POST", `/api/v1/jobs/${id}/cancel`);
 export const errors = (id, cursor) => ask("GET", `/api/v1/jobs/${id}/rejects?format=json&limit=100${cursor ? `&cursor=${cursor}` : ""}`);

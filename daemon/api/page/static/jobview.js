@@ -1,7 +1,7 @@
 // One job: where its rows went, what was rejected and why, what happened, and what can be done about it.
 
 import { $, announce, ask, fill, h } from "./dom.js";
-import { cancel, errors as fetchErrors, explain, job as fetchJob, rejectsUrl, retry } from "./daemonapi.js";
+import { cancel, dismiss, errors as fetchErrors, explain, job as fetchJob, rejectsUrl, retry } from "./daemonapi.js";
 import { stateMark } from "./marks.js";
 import { stages } from "./stages.js";
 import { hand } from "./uploads.js";
@@ -60,7 +60,8 @@ function head(job) {
         h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, "Download the annotated workbook"),
         h("a", { href: rejectsUrl(job.id, "csv"), download: "" }, "as CSV"),
       ],
-      session.may_submit && ["dead", "cancelled"].includes(job.state) && h("button", { type: "button", "data-do": "retry" }, "Try again"),
+      session.may_submit && ["dead", "cancelled", "dismissed"].includes(job.state) && h("button", { type: "button", "data-do": "retry" }, "Try again"),
+      session.may_submit && job.state === "dead" && h("button", { type: "button", "data-do": "dismiss" }, "Dismiss"),
       session.may_submit && !done && h("button", { type: "button", class: "danger", "data-do": "cancel" }, "Cancel this job")));
 }
 
@@ -147,6 +148,7 @@ function events(job) {
 async function perform(action) {
   const job = current;
   if (action === "retry") await act(retry, job, "is in the queue again");
+  if (action === "dismiss") await act(dismiss, job, "is put to rest");
   if (action === "more") await moreErrors(job);
   if (action !== "cancel") return;
   const sure = await ask(`Cancel ${job.file}?`, "Nothing of it is loaded. It can be tried again later.", "Yes, cancel it");

@@ -34,11 +34,11 @@ export function span(seconds) {
   return `${Math.round(seconds)} s`;
 }
 
-export const STATES = ["queued", "running", "loaded", "partial", "rejected", "duplicate", "dead", "cancelled"];
+export const STATES = ["queued", "running", "loaded", "partial", "rejected", "duplicate", "dead", "cancelled", "superseded", "dismissed"];
 export const ENDED = new Set(STATES.slice(2));
 
 const KINDS = {
-  queued: "wait", running: "busy", loaded: "good", partial: "warn", rejected: "bad", duplicate: "info", dead: "bad", cancelled: "wait",
+  queued: "wait", running: "busy", loaded: "good", partial: "warn", rejected: "bad", duplicate: "info", dead: "bad", cancelled: "wait", superseded: "info", dismissed: "wait",
 };
 export const kind = (state) => KINDS[state] ?? "wait";
 
@@ -55,6 +55,8 @@ export function outcome(job) {
     case "duplicate": return `The same content was handed in before, as job ${job.first_job}: nothing to do.`;
     case "dead": return `Given up. ${job.reason ?? ""}`.trim();
     case "cancelled": return "Cancelled; nothing was loaded.";
+    case "superseded": return "The file was changed meanwhile: nothing of this job was loaded, it is taken anew.";
+    case "dismissed": return `Given up and put to rest. ${job.reason ?? ""}`.trim();
     default: return job.state;
   }
 }

@@ -1,0 +1,191 @@
+"""What the same content is when it comes again, what is owed to senders, and how dead jobs come to rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+
+from daemon.ledger.jobs import Job, Origin, Outcome, State, Submission
+from daemon.ledger.leases import Ledger
+from daemon.ledger.pruner import Pruner
+from daemon.ledger.queries import JobQueries
+from daemon.ledger.retry_cancel import NotPossibleError, RetryCancel
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from daemon.database.database import Database
+
+
+def submission(content: str, **changes: Any) -> Submission:
+    values: dict[str, Any] = {
+        "dataset": "orders",
+        "spec_version": 1,
+        "sha256": content,
+        "size_bytes": 10,
+        "file": f"{content}.xlsx",
+        "source": "test",
+        "spool_key": f"key-{content}",
+    }
+    return Submission(**values | changes)
+
+
+@pytest.fixture
+async def ledger(database: Database) -> AsyncIterator[Ledger]:
+    made = Ledger(database, lease_seconds=30)
+    await made.open()
+    await made.register("spool-1")
+    async with made:
+        yield made
+
+
+@pytest.fixture
+def queries(database: Database) -> JobQueries:
+    return JobQueries(database)
+
+
+@pytest.fixture
+def people(ledger: Ledger) -> RetryCancel:
+    return RetryCancel(context=ledger.context, wake=lambda: None, kill=lambda _: None, tell=lambda *_: None)
+
+
+async def ended(ledger: Ledger, content: str, state: State = "loaded", **changes: Any) -> Job:
+    """Hand a content in and, unless it is a duplicate, let its job end so."""
+    entered = await ledger.submit(submission(content, **changes))
+    if entered.state == "duplicate":
+        return entered
+    job = await ledger.claim(datasets=["orders", "stock"])
+    assert job is not None
+    await ledger.finish_alone(job, Outcome(state=state, reason="so it was"))
+    return job.evolve(state=state)
+
+
+async def test_what_is_only_added_is_loaded_once_for_ever(ledger: Ledger) -> None:
+    first = await ended(ledger, "monday")
+    await ended(ledger, "tuesday")
+    again = await ended(ledger, "monday")
+    assert (again.state, again.first_job) == ("duplicate", first.id)
+    assert (await ended(ledger, "monday", repeats="again")).state == "loaded"
+
+
+async def test_what_replaces_is_loaded_again_after_another_content(ledger: Ledger, queries: JobQueries) -> None:
+    monday = await ended(ledger, "monday", repeats="last")
+    same = await ended(ledger, "monday", repeats="last")
+    assert (same.state, same.first_job) == ("duplicate", monday.id)
+    await ended(ledger, "tuesday", repeats="last")
+    await ended(ledger, "monday", repeats="last", dataset="stock")
+    wednesday = await ended(ledger, "monday", repeats="last")
+    assert wednesday.state == "loaded"
+    assert (await ended(ledger, "monday", repeats="last")).first_job == wednesday.id
+    assert (await ended(ledger, "tuesday", repeats="last")).state == "loaded"
+    job = await queries.job(wednesday.id)
+    assert job is not None
+    assert job.finished_at is not None
+
+
+async def test_a_file_without_changes_keeps_its_dataset_fresh(ledger: Ledger, queries: JobQueries) -> None:
+    await ended(ledger, "monday", repeats="last")
+    before = (await queries.last_successes(["orders"]))["orders"]
+    same = await ended(ledger, "monday", repeats="last")
+    seen = await queries.job(same.id)
+    assert seen is not None
+    assert (await queries.last_successes(["orders"]))["orders"] == seen.finished_at
+    assert before < (seen.finished_at or 0)
+
+
+@pytest.mark.parametrize("state", ["rejected", "superseded", "dead", "cancelled"])
+@pytest.mark.parametrize("repeats", ["once", "last"])
+async def test_a_content_that_was_never_loaded_is_no_duplicate(ledger: Ledger, state: State, repeats: str) -> None:
+    await ended(ledger, "monday", state, repeats=repeats)
+    assert (await ledger.submit(submission("monday", repeats=repeats))).state == "queued"
+    assert (await ledger.submit(submission("monday", repeats=repeats))).state == "duplicate"
+
+
+async def test_what_was_loaded_last_is_known_when_its_job_is_kept_no_longer(ledger: Ledger) -> None:
+    for content in ("monday", "tuesday", "monday", "tuesday"):
+        last = await ended(ledger, content, repeats="last")
+        await Pruner(ledger.context).forget_jobs(-1)
+    assert (await ended(ledger, "tuesday", repeats="last")).first_job == last.id
+    assert (await ended(ledger, "monday", repeats="last")).state == "loaded"
+
+
+async def test_what_is_owed_stays_until_it_is_delivered(ledger: Ledger, queries: JobQueries) -> None:
+    origin = Origin(path="/in/%/a.xlsx", stamp="1:2:3", owed=True)
+    first = await ended(ledger, "a", "partial", origin=origin)
+    await ended(ledger, "b", origin=Origin(path="/in/x/a.xlsx", stamp="1:2:3", owed=True))
+    await ended(ledger, "c", origin=Origin(path="/in/%/c.xlsx", stamp="1:2:3"))
+    waiting = await ledger.submit(submission("d", origin=Origin(path="/in/%/d.xlsx", stamp="1:2:3", owed=True)))
+    twin = await ledger.submit(submission("d", origin=Origin(path="/in/%/e.xlsx", stamp="1:2:3", owed=True)))
+    assert twin.first_job == waiting.id
+    assert [job.id for job in await queries.owed("/in/%", limit=10)] == [first.id]
+    assert await Pruner(ledger.context).forget_jobs(-1) == 1
+    assert [job.id for job in await queries.owed("/in/%", limit=10)] == [first.id]
+    await ledger.delivered([first.id])
+    assert await queries.owed("/in/%", limit=10) == []
+    await ledger.owe([first.id])
+    assert [job.id for job in await queries.owed("/in/%", limit=10)] == [first.id]
+
+
+async def test_files_that_were_taken_are_known_when_their_jobs_are_not(ledger: Ledger, queries: JobQueries) -> None:
+    for stamp in ("1:2:3", "1:2:4"):
+        await ended(ledger, stamp, origin=Origin(path="/in/a.xlsx", stamp=stamp))
+    assert await Pruner(ledger.context).forget_jobs(-1) == 2
+    last = await ended(ledger, "c", origin=Origin(path="/in/a.xlsx", stamp="1:2:5"))
+    taken = await queries.taken(["/in/a.xlsx", "/in/b.xlsx"])
+    assert [(one.origin_stamp, one.sha256) for one in taken] == [("1:2:4", "1:2:4"), ("1:2:5", "c")]
+    assert taken[-1].job_id == last.id
+
+
+async def test_a_dead_job_is_dismissed_and_may_still_be_retried(
+    ledger: Ledger, queries: JobQueries, people: RetryCancel
+) -> None:
+    dead = await ended(ledger, "a", "dead")
+    loaded = await ended(ledger, "b")
+    await queries.refresh_backlog()
+    assert queries.backlog().dead_jobs == 1
+    job = await people.dismiss(dead, by="ops")
+    assert (job.state, job.reason) == ("dismissed", "dismissed by ops; it had ended with: None")
+    await queries.refresh_backlog()
+    assert queries.backlog().dead_jobs == 0
+    for other in (job, loaded):
+        with pytest.raises(NotPossibleError):
+            await people.dismiss(other, by="ops")
+    assert (await people.retry(job, by="ops")).state == "queued"
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"file": "a.xlsx"}, "dismissed"),
+        ({"sha256": "a"}, "dismissed"),
+        ({}, "dead"),
+        ({"file": "a.xlsx", "dataset": "stock"}, "dead"),
+    ],
+)
+async def test_a_later_success_of_the_same_file_resolves_a_dead_job(
+    ledger: Ledger, queries: JobQueries, changes: dict[str, Any], state: State
+) -> None:
+    dead = await ended(ledger, "a", "dead")
+    later = await ended(ledger, "b", **changes)
+    job = await queries.job(dead.id)
+    assert job is not None
+    assert job.state == state
+    if state == "dismissed":
+        assert job.reason == f"resolved by job {later.id}"
+        assert (await queries.events(dead.id))[-1]["event"] == "dismissed"
+
+
+async def test_the_states_are_held_by_the_database(ledger: Ledger, database: Database) -> None:
+    job = ledger.tables.job
+    for state, fine in (("superseded", True), ("dismissed", True), ("lost", False)):
+        entered = await ledger.submit(submission(state))
+        change = job.update().where(job.c.id == entered.id).values(state=state)
+        if fine:
+            async with database.write() as connection:
+                await connection.execute(change)
+            continue
+        with pytest.raises(sa.exc.IntegrityError):
+            async with database.write() as connection:
+                await connection.execute(change)

@@ -100,7 +100,6 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "cell.scientific_id": _error("format the column as text and enter all its digits again"),
         "cell.excel_error": _error("correct the formula"),
         "cell.formula_no_cache": _error("open the workbook in Excel, recalculate and save it"),
-        "cell.malformed": _error("enter the value again; the program that wrote the file should be corrected"),
         "cell.date_ambiguous": _error("enter a real date, or declare the format of the text"),
         "cell.date_out_of_range": _error("enter a date of the years 1900 to 9999"),
         "cell.nul_char": _error("remove the NUL character"),

@@ -108,9 +108,7 @@ def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, 
     malformed = data & (column.kinds == Kind.MALFORMED)
     faults = (
         *fault("cell.formula_no_cache", uncached, "the formula has no stored result", "a value"),
-        *fault(
-            "cell.malformed", malformed, "the file calls it a number, a boolean or a date, but it is none", "a value"
-        ),
+        *fault("cell.type", malformed, "the file calls it a number, a boolean or a date, but it is none", "a value"),
     )
     if dataset.error_cells == "null":
         return faults

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import openpyxl
 import pytest
 
-from ingest.cells.cells import Kind
-from ingest.cells.number_format import number_format
 from ingest.output.grid import read_grid
 
 if TYPE_CHECKING:
@@ -237,32 +235,6 @@ def test_a_repeated_value_of_a_unique_field_is_told_of_in_each_row(
     spec = dataset({"name": "v", "type": "string", "constraints": {"unique": True}})
     outcome = parsed(workbook([["v"], ["a"], ["b"], ["a"]]), spec)
     assert outcome.faults == [("A2", "row.key_duplicate"), ("A4", "row.key_duplicate")]
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        ("General", Kind.NUMBER),
-        ("Standard", Kind.NUMBER),
-        ("0.00E+00", Kind.NUMBER),
-        ("#,##0.00 USD", Kind.NUMBER),
-        ('0.0 "days"', Kind.NUMBER),
-        ("[Red]-0;[Blue]0", Kind.NUMBER),
-        ("[$-409]d-mmm-yy;@", Kind.DATE),
-        ("[$-F800]dddd\\,\\ mmmm\\ dd\\,\\ yyyy", Kind.DATE),
-        ("yyyy年m月d日", Kind.DATE),
-        ("[$-411]ggge", Kind.DATE),
-        ("bbbb", Kind.DATE),
-        ("dd/mm/bbbb", Kind.DATE),
-        ("[$-F400]h:mm:ss\\ AM/PM", Kind.TIME),
-        ("mm:ss.0", Kind.TIME),
-        ("yyyy-mm-dd hh:mm:ss.000", Kind.DATETIME),
-        ("[ss].00", Kind.DURATION),
-        ("[Color10][h]:mm", Kind.DURATION),
-    ],
-)
-def test_what_a_format_shows(code: str, kind: Kind) -> None:
-    assert number_format(code).kind == kind
 
 
 SHOWN = [

@@ -56,7 +56,8 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.ty
          WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS an expression' END AS never_written,
     b.typcategory IN ('S', 'E', 'R') OR EXISTS (
         SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
-        WHERE m.amname IN ('btree', 'hash') AND o.opcdefault AND o.opcintype IN (b.oid, nullif(b.typelem, 0))
+        WHERE m.amname IN ('btree', 'hash') AND o.opcdefault
+            AND o.opcintype IN (b.oid, CASE WHEN b.typcategory = 'A' THEN b.typelem END)
     ) AS has_equality,
     b.typname NOT IN ('text', 'varchar') OR NOT coalesce(l.collisdeterministic, true) AS loose,
     t.typnamespace = 'pg_catalog'::regnamespace AS builtin,
@@ -102,7 +103,7 @@ ORDER BY k.conname
 """
 
 _CONSTRAINTS: Final = """
-SELECT k.conname AS name,
+SELECT k.conname AS name, k.contype = 'c' AS checks, pg_get_constraintdef(k.oid) AS definition,
     ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
         ORDER BY array_position(k.conkey, a.attnum)) AS columns
 FROM pg_constraint k WHERE k.conrelid = :oid
@@ -168,6 +169,7 @@ def read_facts(connection: Connection, schema: str | None, name: str) -> TableFa
 
     quote = connection.dialect.identifier_preparer.quote_identifier
     [table] = rows(_TABLE)
+    constraints = rows(_CONSTRAINTS)
     return TableFacts(
         schema=place.schema,
         name=name,
@@ -188,7 +190,8 @@ def read_facts(connection: Connection, schema: str | None, name: str) -> TableFa
         referrers=tuple(
             _foreign_key(row, outgoing=False) for row in rows(_FOREIGN_KEYS) if not row["outgoing"] or row["own"]
         ),
-        constraints={row["name"]: tuple(row["columns"]) for row in rows(_CONSTRAINTS)},
+        constraints={row["name"]: tuple(row["columns"]) for row in constraints},
+        checks={row["name"]: (tuple(row["columns"]), row["definition"]) for row in constraints if row["checks"]},
         triggers=tuple(table["triggers"] or ()),
         rules=tuple(table["rules"] or ()),
         row_security=table["row_security"],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from .facts import ColumnFacts, ForeignKey, IndexFacts, TableFacts, TableKind
+from .facts import ColumnFacts, ForeignKey, IndexFacts, TableFacts, TableKind, quoted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -92,9 +92,9 @@ ORDER BY i.indisprimary DESC, n.relname
 _FOREIGN_KEYS: Final = """
 SELECT k.conname AS name, k.conrelid = :oid AS outgoing, k.conrelid = k.confrelid AS own, k.confdeltype::text AS action,
     k.conrelid::regclass::text AS child, k.confrelid::regclass::text AS parent,
-    (SELECT array_agg(quote_ident(a.attname) ORDER BY c.place) FROM unnest(k.conkey) WITH ORDINALITY AS c(number, place)
+    (SELECT array_agg(a.attname::text ORDER BY c.place) FROM unnest(k.conkey) WITH ORDINALITY AS c(number, place)
      JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.number) AS child_columns,
-    (SELECT array_agg(quote_ident(a.attname) ORDER BY c.place)
+    (SELECT array_agg(a.attname::text ORDER BY c.place)
      FROM unnest(k.confkey) WITH ORDINALITY AS c(number, place)
      JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.number) AS parent_columns
 FROM pg_constraint k
@@ -167,13 +167,12 @@ def read_facts(connection: Connection, schema: str | None, name: str) -> TableFa
     def rows(statement: str) -> list[Any]:
         return list(connection.execute(sa.text(statement), asked).mappings())
 
-    quote = connection.dialect.identifier_preparer.quote_identifier
     [table] = rows(_TABLE)
     constraints = rows(_CONSTRAINTS)
     return TableFacts(
         schema=place.schema,
         name=name,
-        quoted=f"{quote(place.schema)}.{quote(name)}",
+        quoted=f"{quoted(place.schema)}.{quoted(name)}",
         kind=_KINDS[table["kind"]],
         columns={row["name"]: ColumnFacts(**row) for row in rows(_COLUMNS)},
         unique=tuple(
@@ -205,8 +204,8 @@ def _foreign_key(row: Any, *, outgoing: bool) -> ForeignKey:
     return ForeignKey(
         name=row["name"],
         other=row[others],
-        columns=tuple(row[f"{mine}_columns"]),
-        other_columns=tuple(row[f"{others}_columns"]),
+        columns=tuple(map(quoted, row[f"{mine}_columns"])),
+        other_columns=tuple(map(quoted, row[f"{others}_columns"])),
         on_delete=_ON_DELETE[row["action"]],
         own=row["own"],
     )

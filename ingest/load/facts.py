@@ -1,4 +1,4 @@
-"""What a database says of a table, in one form for PostgreSQL and SQLite: values only."""
+"""What a database says of a table, in one form for PostgreSQL and SQLite: values and names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TableKind = Literal["table", "partitioned table", "view", "materialized view", "foreign table"]
+
+
+def quoted(name: str) -> str:
+    """Return a name as both databases quote it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from .pipeline.parts import PipelineParts
 from .pipeline.rejects import Rejects
 from .pipeline.retention import Retention
 from .pipeline.settings import PipelineSettings
+from .pipeline.table_check import TableFinding, compare_tables
 from .spool import Spool
 
 if TYPE_CHECKING:
@@ -182,3 +183,9 @@ def _database(settings: Settings) -> Database:
             ),
         ),
     )
+
+
+async def check_tables(settings: Settings, datasets: Sequence[Dataset]) -> tuple[TableFinding, ...]:
+    """Compare datasets with their tables; see `compare_tables`."""
+    async with _database(settings) as database:
+        return await compare_tables(database, datasets)

@@ -6,7 +6,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,6 +15,10 @@ from ingest.spec.yaml_document import DocumentError
 from .invocation import FINE, USAGE, config_path, show_json
 from .invocation import run as run_to_end
 from .options import config_option, json_option
+
+if TYPE_CHECKING:
+    from ..config.check import CheckResult
+    from ..pipeline.table_check import TableFinding
 
 SWITCH_SECONDS: Final = 0.001
 """How long a thread keeps the interpreter from the main loop: a fifth of Python's own figure, for threads here are
@@ -45,21 +49,27 @@ def run(config: Path | None) -> None:
 @click.command()
 @config_option
 @json_option
-def check(config: Path | None, as_json: bool) -> None:
+@click.option("--connect", is_flag=True, help="Compare the datasets with their tables in the database, too.")
+def check(config: Path | None, as_json: bool, connect: bool) -> None:
     """Check configuration and datasets.
 
-    Every error is shown with its file and line; the exit code is then 2.
+    Every error is shown with its file and line; the exit code is then 2. With --connect also what keeps a dataset's
+    rows from its table, and what the table will refuse; nothing is changed there.
     """
     from ..config.check import check as check_configuration
 
     result = check_configuration(config_path(config))
+    tables = _compared(result) if connect and not result.problems else ()
     datasets = [
         {"dataset": dataset.dataset, "version": dataset.version, "table": dataset.load.table}
         for dataset in result.datasets
     ]
     if as_json:
         problems = [str(problem) for problem in result.problems]
-        show_json({"fine": not problems, "problems": problems, "datasets": datasets, "resolved": result.lines})
+        problems += [f"dataset {found.dataset}: {problem}" for found in tables for problem in found.problems]
+        advice = [f"dataset {found.dataset}: {text}" for found in tables for text in found.advice]
+        shown = {"fine": not problems, "problems": problems, "datasets": datasets, "resolved": result.lines}
+        show_json({**shown, **({"advice": advice} if connect else {})})
         sys.exit(USAGE if problems else FINE)
     for line in result.lines:
         click.echo(line)
@@ -67,4 +77,19 @@ def check(config: Path | None, as_json: bool) -> None:
         click.echo("dataset {dataset}: version {version}, table {table}".format(**dataset))
     if result.problems:
         raise DocumentError(result.problems)
+    for found in tables:
+        for text in found.advice:
+            click.echo(f"dataset {found.dataset}: {text}")
+        for problem in found.problems:
+            click.echo(f"Error: dataset {found.dataset}: {problem}", err=True)
+    if any(found.problems for found in tables):
+        sys.exit(USAGE)
     click.echo("configuration and datasets are fine")
+
+
+def _compared(result: CheckResult) -> tuple[TableFinding, ...]:
+    """Compare the datasets with their tables; a database that cannot be reached is an error of its own."""
+    from ..assembly import check_tables
+
+    assert result.settings is not None  # noqa: S101  # without problems there are settings
+    return run_to_end(check_tables(result.settings, result.datasets))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from .facts import ColumnFacts, ForeignKey, IndexFacts, TableFacts, TableKind
+from .facts import ColumnFacts, ForeignKey, IndexFacts, TableFacts, TableKind, quoted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -56,7 +56,8 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.ty
          WHEN a.attgenerated <> '' THEN 'GENERATED ALWAYS AS an expression' END AS never_written,
     b.typcategory IN ('S', 'E', 'R') OR EXISTS (
         SELECT FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
-        WHERE m.amname IN ('btree', 'hash') AND o.opcdefault AND o.opcintype IN (b.oid, nullif(b.typelem, 0))
+        WHERE m.amname IN ('btree', 'hash') AND o.opcdefault
+            AND o.opcintype IN (b.oid, CASE WHEN b.typcategory = 'A' THEN b.typelem END)
     ) AS has_equality,
     b.typname NOT IN ('text', 'varchar') OR NOT coalesce(l.collisdeterministic, true) AS loose,
     t.typnamespace = 'pg_catalog'::regnamespace AS builtin,
@@ -91,9 +92,9 @@ ORDER BY i.indisprimary DESC, n.relname
 _FOREIGN_KEYS: Final = """
 SELECT k.conname AS name, k.conrelid = :oid AS outgoing, k.conrelid = k.confrelid AS own, k.confdeltype::text AS action,
     k.conrelid::regclass::text AS child, k.confrelid::regclass::text AS parent,
-    (SELECT array_agg(quote_ident(a.attname) ORDER BY c.place) FROM unnest(k.conkey) WITH ORDINALITY AS c(number, place)
+    (SELECT array_agg(a.attname::text ORDER BY c.place) FROM unnest(k.conkey) WITH ORDINALITY AS c(number, place)
      JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.number) AS child_columns,
-    (SELECT array_agg(quote_ident(a.attname) ORDER BY c.place)
+    (SELECT array_agg(a.attname::text ORDER BY c.place)
      FROM unnest(k.confkey) WITH ORDINALITY AS c(number, place)
      JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.number) AS parent_columns
 FROM pg_constraint k
@@ -102,7 +103,7 @@ ORDER BY k.conname
 """
 
 _CONSTRAINTS: Final = """
-SELECT k.conname AS name,
+SELECT k.conname AS name, k.contype = 'c' AS checks, pg_get_constraintdef(k.oid) AS definition,
     ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
         ORDER BY array_position(k.conkey, a.attnum)) AS columns
 FROM pg_constraint k WHERE k.conrelid = :oid
@@ -166,12 +167,12 @@ def read_facts(connection: Connection, schema: str | None, name: str) -> TableFa
     def rows(statement: str) -> list[Any]:
         return list(connection.execute(sa.text(statement), asked).mappings())
 
-    quote = connection.dialect.identifier_preparer.quote_identifier
     [table] = rows(_TABLE)
+    constraints = rows(_CONSTRAINTS)
     return TableFacts(
         schema=place.schema,
         name=name,
-        quoted=f"{quote(place.schema)}.{quote(name)}",
+        quoted=f"{quoted(place.schema)}.{quoted(name)}",
         kind=_KINDS[table["kind"]],
         columns={row["name"]: ColumnFacts(**row) for row in rows(_COLUMNS)},
         unique=tuple(
@@ -188,7 +189,8 @@ def read_facts(connection: Connection, schema: str | None, name: str) -> TableFa
         referrers=tuple(
             _foreign_key(row, outgoing=False) for row in rows(_FOREIGN_KEYS) if not row["outgoing"] or row["own"]
         ),
-        constraints={row["name"]: tuple(row["columns"]) for row in rows(_CONSTRAINTS)},
+        constraints={row["name"]: tuple(row["columns"]) for row in constraints},
+        checks={row["name"]: (tuple(row["columns"]), row["definition"]) for row in constraints if row["checks"]},
         triggers=tuple(table["triggers"] or ()),
         rules=tuple(table["rules"] or ()),
         row_security=table["row_security"],
@@ -202,8 +204,8 @@ def _foreign_key(row: Any, *, outgoing: bool) -> ForeignKey:
     return ForeignKey(
         name=row["name"],
         other=row[others],
-        columns=tuple(row[f"{mine}_columns"]),
-        other_columns=tuple(row[f"{others}_columns"]),
+        columns=tuple(map(quoted, row[f"{mine}_columns"])),
+        other_columns=tuple(map(quoted, row[f"{others}_columns"])),
         on_delete=_ON_DELETE[row["action"]],
         own=row["own"],
     )

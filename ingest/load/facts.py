@@ -1,4 +1,4 @@
-"""What a database says of a table, in one form for PostgreSQL and SQLite: values only."""
+"""What a database says of a table, in one form for PostgreSQL and SQLite: values and names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TableKind = Literal["table", "partitioned table", "view", "materialized view", "foreign table"]
+
+
+def quoted(name: str) -> str:
+    """Return a name as both databases quote it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +72,11 @@ class ForeignKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFacts:
-    """A table as its database knows it. `constraints` has the columns of each; `triggers` are those that may skip rows.
+    """A table as its database knows it.
 
-    `missing_rights` are of SELECT, INSERT, UPDATE, DELETE, TEMPORARY (for the database) and USAGE (for the schema).
+    `constraints` has the columns of each, `checks` those of CHECK and their text; `triggers` are those that may change
+    or skip rows. `missing_rights` are of SELECT, INSERT, UPDATE, DELETE, TEMPORARY (for the database) and USAGE (for
+    the schema).
     """
 
     schema: str | None
@@ -81,6 +88,7 @@ class TableFacts:
     foreign_keys: tuple[ForeignKey, ...] = ()
     referrers: tuple[ForeignKey, ...] = ()
     constraints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    checks: Mapping[str, tuple[tuple[str, ...], str]] = field(default_factory=dict)
     triggers: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     row_security: bool = False

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import DBAPIError
+
 from . import postgresql, row_by_row, sqlite
 from .dry_run import try_merge
-from .loaded import Way
+from .loaded import OtherWayError, Way
+from .refusals import is_policy
 from .target import Targets
 
 if TYPE_CHECKING:
@@ -51,4 +54,9 @@ async def load(
         return await row_by_row.load_rows(connection, dataset, spooled, target, at_fault)
     if new and dataset.primary_key:
         await try_merge(connection, dataset, spooled, target)
-    return await postgresql.load_rows(connection, dataset, spooled, target, way)
+    try:
+        return await postgresql.load_rows(connection, dataset, spooled, target, way)
+    except DBAPIError as error:
+        if not is_policy(error, target.facts):
+            raise
+        raise OtherWayError(Way.ROW_BY_ROW) from error

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
+from .facts import quoted
 
 if TYPE_CHECKING:
     from ..spec.dataset import Dataset
@@ -44,8 +45,7 @@ class Merge:
     @classmethod
     def of(cls, dataset: Dataset, spooled: Spooled, target: Target, stage: str, dialect: str) -> Merge:
         """Return the merge of a file's rows, staged in `stage`."""
-        quote = '"{}"'.format
-        names = {name: quote(name.replace('"', '""')) for name in target.facts.columns}
+        names = {name: quoted(name) for name in target.facts.columns}
         others = tuple(name for name in spooled.fields if name not in dataset.primary_key)
         return cls(
             target=target,
@@ -65,8 +65,11 @@ class Merge:
 
     def value(self, name: str) -> str:
         """Return what a staged row (`s`) has for a column, in the column's own type."""
-        staged, fit = f"s.{self.staged[name]}", self.target.fits.get(name)
-        if fit is None or fit.exact is None or not fit.stage:
+        staged, fit = f"s.{self.staged[name]}", self.target.fits[name]
+        if not fit.stage:
+            # SQLite compares a TEXT column with a number as text only where that has no affinity of its own.
+            return f"+{staged}"
+        if fit.exact is None:
             return staged
         return f"{staged}::{self.target.facts.columns[name].declared}"
 

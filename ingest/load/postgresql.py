@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import asyncpg
 
 from ..spec.field import bound_value
+from .facts import quoted
 from .given import make_functions
 from .loaded import Loaded, Merged, OtherWayError, Way
 from .merge import ALL, LINE, Merge
@@ -96,7 +97,7 @@ async def may_hold(connection: AsyncConnection, dataset: Dataset, target: Target
     column = target.facts.columns[field.name]
     if found is None or column.base not in _ORDERED_ALIKE.get(field.type.kind, ()):
         return bool((await connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {target.quoted})")).scalar_one())
-    key = connection.dialect.identifier_preparer.quote_identifier(field.name)
+    key = quoted(field.name)
     # The order makes sure that the key's index is used: a sequential scan would look at the whole table.
     row = await connection.exec_driver_sql(
         f"SELECT EXISTS (SELECT FROM (SELECT {key} AS key FROM {target.quoted} WHERE {key} >= $1 "
@@ -209,11 +210,10 @@ async def _merge_new(connection: AsyncConnection, merge: Merge, lines: str) -> M
 
 async def move_sequences(connection: AsyncConnection, spooled: Spooled, target: Target) -> None:
     """Move the sequences of filled columns behind the largest value, so that the application's next rows are free."""
-    quote = connection.dialect.identifier_preparer.quote_identifier
     for name in spooled.fields:
         sequence = target.facts.columns[name].sequence
         if sequence is not None:
             await connection.exec_driver_sql(
-                f"SELECT setval('{sequence}', top) FROM (SELECT max({quote(name)}) AS top FROM {target.quoted}) AS t, "
+                f"SELECT setval('{sequence}', top) FROM (SELECT max({quoted(name)}) AS top FROM {target.quoted}) AS t, "
                 f"{sequence} WHERE top > last_value AND has_sequence_privilege('{sequence}', 'UPDATE')"
             )

@@ -40,6 +40,7 @@ _CODES: Final = {
 _CLASSES: Final = {"22": "row.db_type", "P0": "row.db_raised", "09": "row.db_raised", "27": "row.db_raised"}
 _STANDARD: Final = frozenset("0123456789ABCDEFGH")
 """First characters of SQLSTATEs that the standard keeps for itself; others are somebody's own."""
+INSUFFICIENT_PRIVILEGE: Final = "42501"
 _SHOWN_MAX: Final = 200
 
 
@@ -62,6 +63,12 @@ def driver_error(error: BaseException) -> Any:
         original = getattr(cause, "orig", None)
         cause = original if isinstance(original, BaseException) else cause.__cause__
     return error
+
+
+def is_policy(error: BaseException, facts: TableFacts) -> bool:
+    """Say whether row security or a view refuses a row: by its code alone that looks like a missing right."""
+    secured = facts.row_security or facts.kind == "view"
+    return secured and getattr(driver_error(error), "sqlstate", None) == INSUFFICIENT_PRIVILEGE
 
 
 def of_postgresql(error: BaseException, facts: TableFacts) -> Refusal:

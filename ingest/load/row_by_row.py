@@ -11,7 +11,7 @@ from .given import make_functions
 from .loaded import Loaded, Merged
 from .merge import ALL, LINE, Merge
 from .postgresql import exactness, is_loose, move_sequences, run_merge
-from .refusals import Refusal, Refusals, driver_error, of_postgresql
+from .refusals import INSUFFICIENT_PRIVILEGE, Refusal, Refusals, driver_error, is_policy, of_postgresql
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
 from .staging import CHECKED, TEXTS, stage_kept_keys, stage_texts, typed_columns
 
@@ -30,8 +30,6 @@ T = TypeVar("T")
 
 TRIES: Final = 3
 """How often a refused row is tried again: what it waits for may stand further down in the file."""
-
-INSUFFICIENT_PRIVILEGE: Final = "42501"
 
 
 async def load_rows(
@@ -228,10 +226,7 @@ class _RowByRow:
         )
 
     def _at_fault(self, error: BaseException) -> bool:
-        """Say whether a row is to blame: also where row security refuses it, which looks like a missing right."""
-        secured = self._target.facts.row_security or self._target.facts.kind == "view"
-        denied = getattr(driver_error(error), "sqlstate", None) == INSUFFICIENT_PRIVILEGE
-        return self._fault(error) or (secured and denied)
+        return self._fault(error) or is_policy(error, self._target.facts)
 
     async def _refuse(self, line: int, refusal: Refusal) -> None:
         self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from .facts import ColumnFacts, ForeignKey, IndexFacts, TableFacts
+from .facts import ColumnFacts, ForeignKey, IndexFacts, TableFacts, quoted
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -42,8 +42,7 @@ def table_names(connection: Connection) -> list[str]:
 
 
 def _pragma(connection: Connection, pragma: str, name: str) -> list[Any]:
-    quoted = name.replace('"', '""')
-    return list(connection.exec_driver_sql(f'PRAGMA main.{pragma}("{quoted}")').mappings())
+    return list(connection.exec_driver_sql(f"PRAGMA main.{pragma}({quoted(name)})").mappings())
 
 
 def read_facts(connection: Connection, name: str) -> TableFacts | None:
@@ -65,11 +64,10 @@ def read_facts(connection: Connection, name: str) -> TableFacts | None:
         parts = [part for part in _pragma(connection, "index_xinfo", index["name"]) if part["key"]]
         collations |= {part["name"]: part["coll"] for part in parts if part["name"] is not None}
         unique.append(_index(connection, index, [part["name"] for part in parts]))
-    quote = connection.dialect.identifier_preparer.quote_identifier
     return TableFacts(
         schema=None,
         name=name,
-        quoted=f"main.{quote(name)}",
+        quoted=f"main.{quoted(name)}",
         kind="view" if found.type == "view" else "table",
         columns={row["name"]: _column(row, alone, collations.get(row["name"], "BINARY")) for row in rows},
         unique=tuple(unique),
@@ -114,19 +112,18 @@ def _index(connection: Connection, index: Any, columns: list[str | None]) -> Ind
 
 def _foreign_keys(connection: Connection, child: str, parent: str | None) -> tuple[ForeignKey, ...]:
     """Return the foreign keys of a table."""
-    quote = connection.dialect.identifier_preparer.quote_identifier
     found: dict[int, list[Any]] = {}
     for row in _pragma(connection, "foreign_key_list", child):
         found.setdefault(row["id"], []).append(row)
     keys = []
     for number, rows in found.items():
         other = rows[0]["table"]
-        others = tuple(quote(row["to"]) for row in rows if row["to"] is not None)
+        others = tuple(quoted(row["to"]) for row in rows if row["to"] is not None)
         keys.append(
             ForeignKey(
                 name=f"foreign key {number}",
-                other=f"main.{quote(other)}",
-                columns=tuple(quote(row["from"]) for row in rows),
+                other=f"main.{quoted(other)}",
+                columns=tuple(quoted(row["from"]) for row in rows),
                 other_columns=others or _primary_key(connection, other),
                 on_delete=rows[0]["on_delete"],
                 own=other.lower() == (parent or "").lower(),
@@ -136,19 +133,17 @@ def _foreign_keys(connection: Connection, child: str, parent: str | None) -> tup
 
 
 def _primary_key(connection: Connection, name: str) -> tuple[str, ...]:
-    quote = connection.dialect.identifier_preparer.quote_identifier
     rows = sorted(_pragma(connection, "table_xinfo", name), key=lambda row: row["pk"])
-    return tuple(quote(row["name"]) for row in rows if row["pk"])
+    return tuple(quoted(row["name"]) for row in rows if row["pk"])
 
 
 def _referrers(connection: Connection, name: str) -> tuple[ForeignKey, ...]:
-    quote = connection.dialect.identifier_preparer.quote_identifier
     keys = []
     for child in table_names(connection):
         keys += [
             ForeignKey(
                 name=key.name,
-                other=f"main.{quote(child)}",
+                other=f"main.{quoted(child)}",
                 columns=key.other_columns,
                 other_columns=key.columns,
                 on_delete=key.on_delete,

@@ -96,7 +96,8 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
 
     """
     schema, name = place_of(dataset)
-    _refuse_the_ledger(connection, schema, name)
+    if refusal := ledger_is_meant(connection.dialect.name, schema, name):
+        raise TargetMismatchError(refusal)
     facts = read_facts(connection, schema, name)
     if facts is None:
         refuse_a_typo(connection, dataset)
@@ -106,13 +107,15 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
     return verified(dataset, facts, connection.dialect.name)
 
 
-def _refuse_the_ledger(connection: Connection, schema: str | None, name: str) -> None:
-    on_sqlite = connection.dialect.name == "sqlite"
-    if schema == catalogue.LEDGER_SCHEMA or (on_sqlite and name.startswith(sqlite_catalogue.LEDGER_PREFIX)):
-        raise TargetMismatchError(
-            f"{schema + '.' if schema else ''}{name} is where Headgate keeps its jobs; load into a table of another "
-            f"{'name' if on_sqlite else 'schema'}"
-        )
+def ledger_is_meant(dialect: str, schema: str | None, name: str) -> str | None:
+    """Return why a table cannot be a target because jobs are kept there; None if they are not."""
+    on_sqlite = dialect == "sqlite"
+    if schema != catalogue.LEDGER_SCHEMA and not (on_sqlite and name.startswith(sqlite_catalogue.LEDGER_PREFIX)):
+        return None
+    return (
+        f"{schema + '.' if schema else ''}{name} is where Headgate keeps its jobs; load into a table of another "
+        f"{'name' if on_sqlite else 'schema'}"
+    )
 
 
 def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:

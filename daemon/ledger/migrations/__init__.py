@@ -35,8 +35,7 @@ def upgrade(connection: Connection) -> None:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
     if _revision(connection) == newest():
         return
-    if connection.dialect.name == "postgresql":
-        _refuse_without_rights(connection)
+    demand_rights(connection)
     # Alembic is large, and only a start with a new version needs it. Its colours for error pages are larger still.
     with unavailable("pygments"):
         from alembic import command  # noqa: PLC0415
@@ -58,8 +57,15 @@ SELECT current_user AS role, current_database() AS database,
 """
 
 
-def _refuse_without_rights(connection: Connection) -> None:
-    """Say what is to be run where this role may not make the ledger's schema or its tables."""
+def demand_rights(connection: Connection) -> None:
+    """Say what is to be run where this role may not make the ledger's schema or its tables.
+
+    Raises:
+        StartupError: it may not; the message has the SQL.
+
+    """
+    if connection.dialect.name != "postgresql":
+        return
     found = connection.execute(sa.text(_RIGHTS)).one()
     if found.allowed:
         return

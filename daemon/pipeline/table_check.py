@@ -1,0 +1,58 @@
+"""Datasets compared with their tables in the database, before any file: looks, and leaves nothing behind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.load.inspection import Inspection, inspect
+
+from ..errors import HeadgateError
+from ..ledger.migrations import demand_rights
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ingest.spec.dataset import Dataset
+
+    from ..database.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFinding:
+    """What was found of one dataset; each text is `reason; remedy`."""
+
+    dataset: str
+    problems: tuple[str, ...]
+    advice: tuple[str, ...]
+
+
+class _SeenError(HeadgateError):
+    """Carries what was found out of a transaction that is to be undone."""
+
+    def __init__(self, found: Inspection) -> None:
+        super().__init__("seen")
+        self.found = found
+
+
+async def compare_tables(database: Database, datasets: Iterable[Dataset]) -> tuple[TableFinding, ...]:
+    """Return what keeps the datasets' rows from their tables, and what the tables will refuse.
+
+    Raises:
+        StartupError: this role may not keep the ledger.
+        DatabaseUnavailableError: the database cannot be reached.
+
+    """
+    async with database.read() as connection:
+        await connection.run_sync(demand_rights)
+    return tuple([await _compare(database, dataset) for dataset in datasets])
+
+
+async def _compare(database: Database, dataset: Dataset) -> TableFinding:
+    try:
+        async with database.write() as connection:
+            raise _SeenError(await inspect(connection, dataset, Path()))
+    except _SeenError as seen:
+        found = seen.found
+    return TableFinding(dataset=dataset.dataset, problems=found.problems, advice=found.advice)

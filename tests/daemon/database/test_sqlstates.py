@@ -1,0 +1,55 @@
+"""Whose fault each error of PostgreSQL is: every code that its manual lists, as the driver knows them."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from daemon.database.errors import ERROR_CLASSES, meaning
+from daemon.database.sqlstates import CLASSES, meaning_of
+
+NO_ERRORS = {"00", "01", "02"}
+DOCUMENTED = sorted(
+    {
+        state
+        for found in vars(asyncpg.exceptions).values()
+        if isinstance(found, type) and isinstance(state := getattr(found, "sqlstate", None), str) and len(state) == 5
+    }
+)
+
+
+@pytest.mark.parametrize("state", DOCUMENTED)
+def test_every_documented_code_has_a_meaning(state: str) -> None:
+    if state[:2] in NO_ERRORS:
+        return
+    assert state[:2] in CLASSES
+    assert meaning_of(state).counted_as in ERROR_CLASSES
+
+
+def test_the_manual_has_many_codes() -> None:
+    assert len(DOCUMENTED) > 200
+
+
+@pytest.mark.parametrize(
+    ("states", "classification"),
+    [
+        (["22001", "22003", "22P02", "23502", "23503", "23505", "23514", "23P01", "44000", "P0001"], "data"),
+        (["21000", "27000", "40002", "54000"], "data"),
+        (["42601", "42501", "42P01", "42703", "3F000", "0A000", "54011"], "configuration"),
+        (["40001", "40P01", "53100", "53300", "55P03", "57014", "57P01", "58030", "08006", "25006"], "transient"),
+        (["28P01", "3D000", "57P03", "HV00N"], "transient"),
+        (["XX000", "25001"], "other"),
+    ],
+)
+def test_codes_are_somebodys_fault(states: list[str], classification: str) -> None:
+    assert {state: meaning_of(state).classification for state in states} == dict.fromkeys(states, classification)
+
+
+def test_a_code_of_a_trigger_of_its_own_is_the_rows_fault() -> None:
+    assert meaning_of("SH001").classification == "data"
+
+
+def test_the_driver_error_behind_others_decides() -> None:
+    outer = RuntimeError("load failed")
+    outer.__cause__ = asyncpg.exceptions.CheckViolationError("no")
+    assert meaning(outer, sqlite=False).classification == "data"

@@ -1,0 +1,214 @@
+"""Rows that the database refuses cost only themselves, whatever refuses them, in an empty and in a filled table."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from goods import load_spooled, opened, spooled
+
+from ingest.spec.dataset import Dataset, parse_dataset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from daemon.database.database import Database
+
+
+def spec_of(
+    fields: dict[str, str], key: str | None = "k", *, percent: float = 100, mode: str = "upsert", **load: Any
+) -> Dataset:
+    content = {
+        "dataset": "d",
+        "fields": [{"name": name, "type": kind} for name, kind in fields.items()],
+        **({"primaryKey": [key]} if key else {}),
+        "quarantine": {"max_percent": percent},
+        "load": {"table": "t", "mode": mode, **load},
+    }
+    return parse_dataset(json.dumps(content), "d.yml")
+
+
+async def run(database: Database, *statements: str) -> None:
+    async with database.write() as connection:
+        for statement in statements:
+            await connection.exec_driver_sql(statement)
+
+
+async def rows_of(database: Database, statement: str) -> list[tuple[Any, ...]]:
+    async with database.read() as connection:
+        return [tuple(row) for row in await connection.exec_driver_sql(statement)]
+
+
+SHOPS = "CREATE TABLE shop (id int PRIMARY KEY)"
+RAISES = (
+    "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN IF NEW.v = 13 THEN RAISE EXCEPTION ''thirteen is not sold''; END IF; RETURN NEW; END'"
+)
+TRIGGER = "CREATE TRIGGER g BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()"
+CASES = {
+    "length": (["CREATE TABLE t (k varchar(3) PRIMARY KEY, v int)"], "row.db_length", ["long", 1], "k"),
+    "range": (["CREATE TABLE t (k text PRIMARY KEY, v smallint)"], "row.db_range", ["x", 70000], "v"),
+    "not null": (["CREATE TABLE t (k text PRIMARY KEY, v int NOT NULL)"], "row.db_not_null", ["x", None], "v"),
+    "check": (["CREATE TABLE t (k text PRIMARY KEY, v int CHECK (v > 0))"], "row.db_check", ["x", -1], "v"),
+    "domain": (
+        ["CREATE DOMAIN plus AS int CHECK (VALUE > 0)", "CREATE TABLE t (k text PRIMARY KEY, v plus)"],
+        "row.db_check",
+        ["x", -1],
+        "v",
+    ),
+    "enum": (
+        ["CREATE TYPE mood AS ENUM ('a1', 'a2', 'b')", "CREATE TABLE t (k mood PRIMARY KEY, v int)"],
+        "row.db_type",
+        ["x", 1],
+        "k",
+    ),
+    "foreign key": (
+        [SHOPS, "INSERT INTO shop VALUES (1), (2), (3)", "CREATE TABLE t (k text PRIMARY KEY, v int REFERENCES shop)"],
+        "row.db_foreign_key",
+        ["x", 9],
+        "v",
+    ),
+    "deferred foreign key": (
+        [
+            SHOPS,
+            "INSERT INTO shop VALUES (1), (2), (3)",
+            "CREATE TABLE t (k text PRIMARY KEY, v int REFERENCES shop DEFERRABLE INITIALLY DEFERRED)",
+        ],
+        "row.db_foreign_key",
+        ["x", 9],
+        "v",
+    ),
+    "second unique": (["CREATE TABLE t (k text PRIMARY KEY, v int UNIQUE)"], "row.db_unique", ["x", 1], "v"),
+    "exclusion": (
+        ["CREATE TABLE t (k text PRIMARY KEY, v int, EXCLUDE USING btree (v WITH =))"],
+        "row.db_unique",
+        ["x", 1],
+        "v",
+    ),
+    "partition": (
+        [
+            "CREATE TABLE t (k text, v int, PRIMARY KEY (k, v)) PARTITION BY RANGE (v)",
+            "CREATE TABLE t1 PARTITION OF t FOR VALUES FROM (0) TO (9)",
+        ],
+        "row.db_partition",
+        ["x", 99],
+        None,
+    ),
+    "trigger": (["CREATE TABLE t (k text PRIMARY KEY, v int)", RAISES, TRIGGER], "row.db_raised", ["x", 13], None),
+    "precision": (["CREATE TABLE t (k text PRIMARY KEY, v real)"], "row.db_precision", ["x", 16777217], "v"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
+async def test_one_bad_row_is_named_and_the_others_load(
+    postgres_database: str, tmp_path: Path, name: str, *, filled: bool
+) -> None:
+    statements, code, bad, field = CASES[name]
+    fields = {"k": "string", "v": "integer"}
+    spec = spec_of(fields) if name != "partition" else spec_of(fields).model_copy(update={"primary_key": ("k", "v")})
+    async with opened(postgres_database) as database:
+        await run(database, *statements)
+        if filled:
+            await run(database, "INSERT INTO t VALUES ('a1', 1)")
+        rows = [["a1", 1], ["a2", 2], bad, ["b", 3]]
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+        assert loaded.refused == {code: 1}
+        assert (loaded.inserted, loaded.unchanged) == ((2, 1) if filled else (3, 0))
+        [record] = loaded.records
+        assert (record.code, record.row, record.field) == (code, 4, field)
+        assert record.hint
+        if field:
+            assert record.cell == f"{'AB'['kv'.index(field)]}4"
+        if name == "trigger":
+            assert "thirteen is not sold" in record.message
+        assert [row[0] for row in await rows_of(database, "SELECT k::text FROM t ORDER BY 1")] == ["a1", "a2", "b"]
+
+
+@pytest.mark.parametrize("name", ["not null", "check", "second unique"])
+async def test_sqlite_names_the_bad_row_too(tmp_path: Path, name: str) -> None:
+    statements, code, bad, _ = CASES[name]
+    spec = spec_of({"k": "string", "v": "integer"})
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}") as database:
+        await run(database, *statements)
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1], bad, ["b", 3]]))
+        assert (loaded.inserted, loaded.refused, [record.row for record in loaded.records]) == (2, {code: 1}, [3])
+
+
+async def test_the_search_ends_when_more_rows_are_bad_than_the_file_may_have(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    spec = spec_of({"k": "string", "v": "integer"}, percent=2)
+    async with opened(postgres_database) as database:
+        await run(database, "CREATE TABLE t (k text PRIMARY KEY, v int CHECK (v > 0))")
+        rows = [[f"k{number}", -(number % 2)] for number in range(200)]
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+        assert loaded.too_many
+        assert loaded.rejected == 5
+
+
+async def test_all_missing_parents_are_told_at_once(postgres_database: str, tmp_path: Path) -> None:
+    spec = spec_of({"k": "string", "v": "integer"}, percent=2)
+    async with opened(postgres_database) as database:
+        await run(database, SHOPS, "CREATE TABLE t (k text PRIMARY KEY, v int REFERENCES shop)")
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [[f"k{n}", n] for n in range(100)]))
+        assert (loaded.too_many, loaded.refused) == (True, {"row.db_foreign_key": 100})
+
+
+async def test_a_parent_may_come_with_the_same_file(postgres_database: str, tmp_path: Path) -> None:
+    spec = spec_of({"k": "string", "v": "string"})
+    async with opened(postgres_database) as database:
+        await run(database, "CREATE TABLE t (k text PRIMARY KEY, v text REFERENCES t)")
+        rows = [["child", "parent"], ["orphan", "nobody"], ["parent", None]]
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+        assert (loaded.inserted, loaded.refused) == (2, {"row.db_foreign_key": 1})
+
+
+async def test_row_security_refuses_rows_of_others_alone(postgres_database: str, tmp_path: Path) -> None:
+    spec = spec_of({"k": "string", "v": "string"})
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE TABLE t (k text PRIMARY KEY, v text)",
+            "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+            "CREATE POLICY mine ON t USING (v = 'me') WITH CHECK (v = 'me')",
+            "CREATE ROLE tenant_of_rows LOGIN",
+            "GRANT SELECT, INSERT, UPDATE ON t TO tenant_of_rows",
+        )
+    try:
+        async with opened(postgres_database.replace("://headgate@", "://tenant_of_rows@")) as database:
+            loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", "me"], ["b", "you"]]))
+            assert (loaded.inserted, loaded.refused) == (1, {"row.db_policy": 1})
+    finally:
+        async with opened(postgres_database) as database:
+            await run(database, "DROP OWNED BY tenant_of_rows", "DROP ROLE tenant_of_rows")
+
+
+@pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
+async def test_keys_that_the_database_takes_for_one_are_refused(
+    request: pytest.FixtureRequest, tmp_path: Path, dialect: str
+) -> None:
+    if dialect == "postgresql":
+        url = request.getfixturevalue("postgres_database")
+        statements = ["CREATE EXTENSION citext", "CREATE TABLE t (k citext PRIMARY KEY, v int)"]
+    else:
+        url = f"sqlite+aiosqlite:///{tmp_path / 'd.db'}"
+        statements = ["CREATE TABLE t (k text COLLATE NOCASE PRIMARY KEY, v int)"]
+    spec = spec_of({"k": "string", "v": "integer"})
+    async with opened(url) as database:
+        await run(database, *statements)
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1], ["A", 2], ["b", 3]]))
+        assert (loaded.inserted, loaded.refused) == (1, {"row.key_duplicate": 2})
+
+
+async def test_a_skipping_trigger_of_sqlite_is_counted(tmp_path: Path) -> None:
+    spec = spec_of({"k": "string", "v": "integer"})
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}") as database:
+        await run(
+            database,
+            "CREATE TABLE t (k text PRIMARY KEY, v int)",
+            "CREATE TRIGGER s BEFORE INSERT ON t WHEN NEW.v = 0 BEGIN SELECT RAISE(IGNORE); END",
+        )
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1], ["b", 0]]))
+        assert (loaded.inserted, loaded.updated, loaded.skipped) == (1, 0, 1)

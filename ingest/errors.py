@@ -70,7 +70,10 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "load.retry_exhausted": _error("look at the cause, then submit the file again"),
         "load.replace_incomplete": _error("correct the rejected rows, or give the dataset a primaryKey"),
         "row.blank": _info("nothing to do: the row is empty"),
-        "row.footer": _info("nothing to do: the row ends the table"),
+        "row.footer": _info("nothing to do: the row is no data"),
+        "row.footer_doubtful": _warning(
+            "check the row; if it is no data, correct its sums, or take it out of the sheet"
+        ),
         "row.header": _info("nothing to do: the row repeats the header"),
         "row.extra_cells": _error("move the cells into a declared column, or below the end of the table"),
         "row.duplicate_exact": _info("nothing to do: the same row came before"),

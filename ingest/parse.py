@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from .cells.cells import column_letters
 from .columns.duplicates import find_repeats, key_range
 from .columns.reconcile import reconcile
+from .columns.table_end import settled
 from .columns.validate import Checked, check_columns
 from .errors import ErrorRecord, FileRejectedError, rejected
 from .formats.open import extension_mismatch, open_book
@@ -167,7 +168,7 @@ class _Run:
             mismatch = extension_mismatch(self._path, found)
             self._warnings = () if mismatch is None else (mismatch,)
         with self._timed("read"), open_book(self._path, found, self._dataset.limits) as book:
-            self._table = find_table(book, self._dataset, self._source)
+            self._table = settled(find_table(book, self._dataset, self._source), self._dataset)
         return self._table
 
     @contextmanager

@@ -83,10 +83,10 @@ def _treatment(field: Field, dataset: Dataset) -> Hashable:
 def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, date1904: bool) -> Converted:
     # The zeros that a format shows in front are digits of an identifier, and of nothing else.
     plain = without_zeros(column)
-    missing = _absent(plain, dataset)
+    missing = absent(plain, dataset)
     broken = _broken_cells(column, data & ~missing, dataset)
-    absent = missing | ~data | column.has(*_BROKEN)
-    converted = convert(column if field.id else plain, ~absent, field, date1904=date1904)
+    nothing = missing | ~data | column.has(*_BROKEN)
+    converted = convert(column if field.id else plain, ~nothing, field, date1904=date1904)
     wrong = faulty((*broken, *converted.faults), len(data)) | ~data
     limits = check_constraints(converted.values, wrong, field)
     keyed: tuple[Fault, ...] = ()
@@ -116,7 +116,7 @@ def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, 
     return (*faults, *fault("cell.excel_error", errors, "the cell shows an error", "a value"))
 
 
-def _absent(column: Column, dataset: Dataset) -> Mask:
+def absent(column: Column, dataset: Dataset) -> Mask:
     """Say which cells hold nothing, or one of the texts that mean nothing."""
     known = _trimmed(dataset.missing_values)
     texts = column.texts
@@ -125,8 +125,8 @@ def _absent(column: Column, dataset: Dataset) -> Mask:
         texts = displayed(column, date1904=False)
     named = truth(pc.is_in(pc.utf8_trim_whitespace(texts), value_set=known))
     meant = column.has(Kind.TEXT, Kind.NUMBER, Kind.MALFORMED)
-    absent: Mask = (column.kinds == Kind.EMPTY) | (named & meant)
-    return absent
+    nothing: Mask = (column.kinds == Kind.EMPTY) | (named & meant)
+    return nothing
 
 
 @lru_cache(maxsize=16)

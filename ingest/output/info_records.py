@@ -24,10 +24,11 @@ _NUMERIC = ("integer", "number", "decimal")
 
 
 def row_notes(table: Table, dataset: Dataset, duplicate: NDArray[np.bool_]) -> Iterator[ErrorRecord]:
-    """Tell of rows that are empty, that end the table, that have the header again, or that repeat an earlier one."""
+    """Tell of rows that are empty, that are no data, that only look so, or that repeat an earlier one."""
     for code, rows, what in (
         ("row.blank", table.blank, "empty"),
-        ("row.footer", table.footer, "the end of the table"),
+        ("row.footer", table.footer, "no data: totals, page footers, or below the end of the table"),
+        ("row.footer_doubtful", table.doubtful, "taken for data: it begins as a footer does, but is none"),
         ("row.header", table.repeated, "the header again"),
         ("row.duplicate_exact", duplicate, "the same as an earlier one"),
     ):

@@ -91,7 +91,11 @@ class Header(Model):
 
 
 class TableEnd(Model):
-    """What ends the table: this many blank rows on end, or a row whose first filled cell matches a footer glob."""
+    """What ends the table: this many blank rows on end, or the last row of totals.
+
+    A row of totals is one whose first filled cell matches a footer glob, and which leaves the required fields and the
+    key empty or holds the sums of its columns.
+    """
 
     blank_rows: int = Key(default=100, ge=1)
     footers: Texts = ()
@@ -201,6 +205,7 @@ class Dataset(Model):
     workbook: Workbook = Workbook()
     header: Header = Header()
     table_end: TableEnd = TableEnd()
+    skip_rows: Texts = ()
     fields: tuple[Field, ...] = Key(min_length=1)
     missing_values: Texts = Key(default=("",), alias="missingValues")
     negative: Negatives = ("minus",)

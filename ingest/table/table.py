@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
@@ -18,7 +16,8 @@ from ..cells.cells import Column, Kind, SheetCells, concat_columns, empty_column
 from ..cells.display import displayed
 from ..errors import FileRejectedError, rejected
 from .constants import constant_text
-from .header import FoundHeader, Labels, find_header, normal
+from .header import FoundHeader, Labels, find_header
+from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
 from .page_headers import repeated_headers
 from .sheets import candidate_sheets, choose_matches
@@ -51,7 +50,8 @@ class Table:
 
     `columns` has a column for every field. `repeated` are rows that have the header's titles again, `beyond` rows
     below the end of the table that look like data, `undeclared` those that fill a column which nobody declared,
-    `filled` which cells of a field took their value from a merged range.
+    `filled` which cells of a field took their value from a merged range. Until values have been looked at, there
+    are no footers: `marks` says which rows may be some.
     """
 
     parts: tuple[Part, ...]
@@ -63,6 +63,7 @@ class Table:
     undeclared: Mask
     filled: Mapping[str, Mask]
     date1904: bool
+    marks: RowMarks
 
     @property
     def rows(self) -> int:
@@ -73,6 +74,12 @@ class Table:
     def data(self) -> Mask:
         """Which rows hold data."""
         return ~(self.blank | self.footer | self.beyond | self.repeated)
+
+    @property
+    def doubtful(self) -> Mask:
+        """Which rows are data although they begin as footers do."""
+        doubtful: Mask = self.data & (self.marks.footers | self.marks.kept)
+        return doubtful
 
     @property
     def sheet(self) -> str | None:
@@ -165,20 +172,19 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     for constant, rule in dataset.constants.items():
         columns[constant] = text_column(constant_text(constant, rule, source, name), height)
     repeated = repeated_headers(below, header, _titles(cells, header), height) & ~blank
-    ends = _footer_rows(below, filled, height, dataset, date1904=cells.date1904) & ~blank & ~repeated
-    after = np.arange(height) >= _end(ends, blank, dataset)
-    beyond = after & ~ends & ~blank & ~repeated & _looks_like_data(filled, header, height, dataset)
+    none = np.zeros(height, np.bool_)
     extra = [filled[place] for place in header.extra if place in filled]
     return Table(
         parts=(Part(sheet=name, header=header, start=0, first_row=start + 1, rows=height),),
         columns=columns,
         blank=blank,
-        footer=after & ~blank & ~beyond & ~repeated,
-        beyond=beyond,
+        footer=none,
+        beyond=none,
         repeated=repeated,
-        undeclared=np.logical_or.reduce([np.zeros(height, np.bool_), *extra]),
+        undeclared=np.logical_or.reduce([none, *extra]),
         filled=filled_in,
         date1904=cells.date1904,
+        marks=mark_rows(below, filled, header, height, dataset, date1904=cells.date1904),
     )
 
 
@@ -217,6 +223,7 @@ def _stacked(tables: list[Table]) -> Table:
             for name in {name for table in tables for name in table.filled}
         },
         date1904=tables[0].date1904,
+        marks=stacked_marks([table.marks for table in tables]),
     )
 
 
@@ -237,50 +244,3 @@ def _filled(column: Column) -> Mask:
         if perhaps.any():
             filled &= ~(perhaps & truth(pc.match_substring_regex(column.texts, r"^[\s\p{Z}]*$")))
     return filled
-
-
-def _end(ends: Mask, blank: Mask, dataset: Dataset) -> int:
-    """Return the first row behind the table: a footer, or the first of many blank rows."""
-    stops = [len(blank), *np.flatnonzero(ends)[:1].tolist()]
-    limit = dataset.table_end.blank_rows
-    if limit <= len(blank):
-        runs = np.convolve(blank, np.ones(limit, np.int64), mode="valid") == limit
-        stops += np.flatnonzero(runs)[:1].tolist()
-    return int(min(stops))
-
-
-def _footer_rows(
-    below: Mapping[int, Column], filled: Mapping[int, Mask], height: int, dataset: Dataset, *, date1904: bool
-) -> Mask:
-    """Say in which rows the first filled cell matches one of the footer globs."""
-    if not dataset.table_end.footers:
-        return np.zeros(height, np.bool_)
-    first = pa.nulls(height, pa.large_string())
-    for place in sorted(below):
-        texts = displayed(below[place], date1904=date1904)
-        visible = pc.if_else(pa.array(filled[place]), texts, pa.scalar(None, pa.large_string()))
-        first = pc.coalesce(first, visible)
-        if not first.null_count:
-            break
-    form = "|".join(_glob_pattern(normal(glob)) for glob in dataset.table_end.footers)
-    plain = pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(first, form="NFKC")))
-    return truth(pc.match_substring_regex(plain, rf"(?s)\A(?:{form})\z"))
-
-
-def _glob_pattern(glob: str) -> str:
-    return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in glob)
-
-
-def _looks_like_data(filled: Mapping[int, Mask], header: FoundHeader, height: int, dataset: Dataset) -> Mask:
-    """Say which rows fill what every data row must, the required fields and the key, and more than one column.
-
-    Such a row below the end of the table is no footer: counting it as one would lose it silently. A single text is a
-    note. Where nothing is required, half of the columns must be filled.
-    """
-    empty = np.zeros(height, np.bool_)
-    needed = {field.name for field in dataset.cell_fields if dataset.is_needed(field)}
-    marks = [filled.get(place, empty) for place in header.columns.values()]
-    least = min(2, len(marks)) if needed else (len(marks) + 1) // 2
-    must = [filled.get(header.columns.get(name, -1), empty) for name in sorted(needed)]
-    found: Mask = np.logical_and.reduce([np.sum(marks, axis=0) >= least, *must])
-    return found

@@ -1,0 +1,169 @@
+"""Where a table ends, and which rows within it are no data: totals that are proven, page footers; refuses nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..spec.field import FieldType
+from .validate import absent, convert
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from ..spec.dataset import Dataset
+    from ..spec.field import Field
+    from ..table.table import Part, Table
+
+    Mask = NDArray[np.bool_]
+
+_SUMMED: Final = ("integer", "number", "decimal", "duration")
+_NUMBER: Final = FieldType(kind="number")
+_ROUNDING: Final = 1e-9
+"""What a sum may be off, as a share of what was added up: a spreadsheet adds doubles."""
+_STARTS: Final = 20
+"""So many of the totals above may be where the rows of a further one begin, besides the first row."""
+
+
+def settled(table: Table, dataset: Dataset) -> Table:
+    """Return the table with its footers: the last proven row of totals ends it, those above it are left out.
+
+    A row that begins as a footer does is one where it leaves the required fields and the key empty, or holds nothing
+    but sums of its columns; everything else that it may be is data. Rows below the end that look like data are told
+    apart from footers, so that none is lost. A subtotal, called so, never ends a table.
+    """
+    footer, beyond = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
+    filled = ~(table.blank | table.repeated)
+    for part in table.parts:
+        here = np.zeros(table.rows, np.bool_)
+        here[part.start : part.start + part.rows] = True
+        totals = _Totals(table, dataset, part).proven()
+        end = _end(totals & ~table.marks.subtotals, table.blank, part, dataset)
+        after = here & (np.arange(table.rows) >= end)
+        strange = after & ~totals & ~table.marks.skipped & filled & table.marks.likely
+        footer |= here & (totals | table.marks.skipped | after) & filled & ~strange
+        beyond |= strange
+    return replace(table, footer=footer, beyond=beyond)
+
+
+def _end(totals: Mask, blank: Mask, part: Part, dataset: Dataset) -> int:
+    """Return the row that ends the table's part: the first of many blank ones, or the last of totals above them."""
+    here = slice(part.start, part.start + part.rows)
+    limit, end = dataset.table_end.blank_rows, part.rows
+    if limit <= part.rows:
+        runs = np.convolve(blank[here], np.ones(limit, np.int64), mode="valid") == limit
+        end = int(np.flatnonzero(runs)[0]) if runs.any() else end
+    found = np.flatnonzero(totals[here][:end])
+    return part.start + (int(found[-1]) if len(found) else end)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sums:
+    """What the fields hold in some rows, NaN for no number, and what the data rows above each of them come to.
+
+    `own` is by field and row; `above` has the sum of the values, the sum of their sizes and their count, likewise.
+    """
+
+    names: Sequence[str]
+    own: NDArray[np.float64]
+    above: NDArray[np.float64]
+
+
+class _Totals:
+    """The rows of a part that begin as footers do, and what speaks for each that it is one."""
+
+    def __init__(self, table: Table, dataset: Dataset, part: Part) -> None:
+        self._table, self._dataset, self._part = table, dataset, part
+        here = slice(part.start, part.start + part.rows)
+        marks = table.marks
+        nothing = table.blank | table.repeated | marks.skipped
+        self._rows = np.flatnonzero((marks.footers & ~nothing)[here]) + part.start
+        self._data = ~(nothing | marks.footers)
+        self._needed = frozenset(field.name for field in dataset.cell_fields if dataset.is_needed(field))
+
+    def proven(self) -> Mask:
+        """Return which rows of the table are totals of this part."""
+        found = np.zeros(self._table.rows, np.bool_)
+        if not len(self._rows):
+            return found
+        filled = {
+            field.name: ~absent(self._table.columns[field.name].at(self._rows), self._dataset)
+            for field in self._dataset.cell_fields
+        }
+        sums = self._sums()
+        # What is not proven counts as data for the totals below it; each total may be where a further one begins.
+        carried = np.zeros(sums.above.shape[:2])
+        starts = [np.zeros_like(carried)]
+        for number, row in enumerate(self._rows.tolist()):
+            here = {name for name, mask in filled.items() if mask[number]}
+            added = sums.above[:, :, number] + carried
+            if self._is_total(
+                number, row, here, sums, [added - start for start in (starts[0], *starts[1:][-_STARTS:])]
+            ):
+                found[row] = True
+                starts.append(added)
+            else:
+                own = sums.own[:, number]
+                carried += np.nan_to_num(np.stack([own, np.abs(own), ~np.isnan(own)]))
+        return found
+
+    def _is_total(
+        self, number: int, row: int, filled: set[str], sums: _Sums, added: Sequence[NDArray[np.float64]]
+    ) -> bool:
+        """Judge a row by the fields that it fills and by what the rows above come to, from each of their beginnings."""
+        place = int(self._table.marks.first[row])
+        titled = next((name for name, column in self._part.header.columns.items() if column == place), None)
+        others = filled - {titled}
+        if self._needed and not self._needed & filled:
+            return True
+        if not others:
+            return bool(self._table.marks.exact[row]) or titled not in self._needed
+        if row == self._rows[-1] and others & self._dataset.expect.reconcile.keys():
+            # The file is held to this total: where it is wrong, that is told, and nothing is loaded.
+            return True
+        if not others <= set(sums.names):
+            return False
+        places = [sums.names.index(name) for name in others]
+        return any(_same(sums.own[places, number], above[:, places]) for above in added)
+
+    def _sums(self) -> _Sums:
+        names, own, above = [], [], []
+        here = slice(self._part.start, self._part.start + self._part.rows)
+        rows = self._rows - self._part.start
+        for field in self._dataset.cell_fields:
+            if field.type.kind in _SUMMED:
+                values = self._values(field, here)
+                summed = self._data[here] & ~np.isnan(values)
+                numbers = np.where(summed, values, 0)
+                names.append(field.name)
+                own.append(values[rows])
+                above.append([np.cumsum(part)[rows] for part in (numbers, np.abs(numbers), summed)])
+        shape = (len(names), 3, len(rows))
+        return _Sums(
+            names=names,
+            own=np.array(own).reshape(len(names), len(rows)),
+            above=np.array(above, np.float64).reshape(shape).swapaxes(0, 1),
+        )
+
+    def _values(self, field: Field, here: slice) -> NDArray[np.float64]:
+        """Return the values of a field in the part as doubles, NaN for none: hours and kinds of numbers alike."""
+        column = self._table.columns[field.name].part(here)
+        live = ~absent(column, self._dataset)
+        spans = field.type.kind == "duration"
+        asked = field if spans else field.model_copy(update={"type": _NUMBER})
+        values = convert(column, live, asked, date1904=self._table.date1904).values
+        numbers = values.cast(pa.int64()).cast(pa.float64()) if spans else values
+        doubles: NDArray[np.float64] = pc.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False)
+        return doubles
+
+
+def _same(own: NDArray[np.float64], above: NDArray[np.float64]) -> bool:
+    """Say whether numbers are the sums of what is above them, of something at least."""
+    sums, sizes, counts = above
+    return bool((counts > 0).all() and (np.abs(own - sums) <= sizes * _ROUNDING).all())

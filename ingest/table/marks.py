@@ -1,0 +1,122 @@
+"""What rows look like before their values are read: which begin as footers do, which fill what data must fill."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..cells.arrow_masks import truth
+from ..cells.display import displayed
+from .header import normal
+from .totals_words import SUBTOTALS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from ..cells.cells import Column
+    from ..spec.dataset import Dataset
+    from .header import FoundHeader
+
+    Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowMarks:
+    """Of each row below the header: what its first filled cell says, and whether it looks like data.
+
+    `first` is the 0-based sheet column of that cell, -1 in a blank row. `footers` begin as one of the dataset's footer
+    globs has it, `exact` as one without a wildcard; `subtotals` have a word for a sum of some rows; `skipped` begin as
+    one of `skip_rows` has it, `kept` too, but those hold data. `likely` rows fill what every data row must, the
+    required fields and the key, and more than one column; where nothing is required, half of the columns.
+    """
+
+    first: NDArray[np.int64]
+    footers: Mask
+    exact: Mask
+    subtotals: Mask
+    skipped: Mask
+    kept: Mask
+    likely: Mask
+
+
+def mark_rows(
+    below: Mapping[int, Column],
+    filled: Mapping[int, Mask],
+    header: FoundHeader,
+    height: int,
+    dataset: Dataset,
+    *,
+    date1904: bool,
+) -> RowMarks:
+    """Return the marks of the rows below a header; `below` and `filled` are by 0-based sheet column."""
+    first = np.full(height, -1, np.int64)
+    for place in sorted(below, reverse=True):
+        first[filled[place]] = place
+    none = np.zeros(height, np.bool_)
+    globs, skips = dataset.table_end.footers, dataset.skip_rows
+    count: NDArray[np.int64] = np.sum([filled.get(place, none) for place in header.columns.values()], axis=0)
+    likely = _looks_like_data(filled, count, header, dataset)
+    if not globs and not skips:
+        return RowMarks(first=first, footers=none, exact=none, subtotals=none, skipped=none, kept=none, likely=likely)
+    labels = _first_texts(below, first, date1904=date1904)
+    passed, data = _matching(labels, skips), likely & (count > 1)
+    return RowMarks(
+        first=first,
+        footers=_matching(labels, globs),
+        exact=_matching(labels, (glob for glob in globs if not re.search(r"[*?]", glob))),
+        subtotals=_matching(labels, (f"*{word}*" for word in SUBTOTALS)),
+        skipped=passed & ~data,
+        kept=passed & data,
+        likely=likely,
+    )
+
+
+def stacked_marks(marks: Sequence[RowMarks]) -> RowMarks:
+    """Return the marks of tables that lie one below the other."""
+    return RowMarks(
+        **{mark.name: np.concatenate([getattr(one, mark.name) for one in marks]) for mark in fields(RowMarks)}
+    )
+
+
+def _first_texts(below: Mapping[int, Column], first: NDArray[np.int64], *, date1904: bool) -> pa.LargeStringArray:
+    """Return the text of each row's first filled cell, in the form in which titles are compared."""
+    texts = pa.nulls(len(first), pa.large_string())
+    for place in np.unique(first[first >= 0]).tolist():
+        here = pa.array(first == place)
+        texts = pc.if_else(here, displayed(below[place], date1904=date1904), texts)
+    return pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC")))
+
+
+def _matching(labels: pa.LargeStringArray, globs: Iterable[str]) -> Mask:
+    form = "|".join(_glob_pattern(normal(glob)) for glob in globs)
+    if not form:
+        return np.zeros(len(labels), np.bool_)
+    return truth(pc.match_substring_regex(labels, rf"(?s)\A(?:{form})\z"))
+
+
+def _glob_pattern(glob: str) -> str:
+    return "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in glob)
+
+
+def _looks_like_data(
+    filled: Mapping[int, Mask], count: NDArray[np.int64], header: FoundHeader, dataset: Dataset
+) -> Mask:
+    """Say which rows fill what every data row must, `count` being how many fields each of them fills.
+
+    Such a row below the end of the table is no footer: counting it as one would lose it silently. A single text is a
+    note.
+    """
+    needed = {field.name for field in dataset.cell_fields if dataset.is_needed(field)}
+    width = len(header.columns)
+    enough: Mask = count >= (min(2, width) if needed else (width + 1) // 2)
+    none = np.zeros(len(count), np.bool_)
+    must = (filled.get(header.columns.get(name, -1), none) for name in sorted(needed))
+    return reduce(np.logical_and, must, enough)

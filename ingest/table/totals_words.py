@@ -1,0 +1,20 @@
+"""The words by which rows of totals are known, in the languages that workbooks come in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SUBTOTALS: Final = (
+    *("subtotal", "sub-total", "sub total", "zwischensumme", "teilsumme", "sous-total", "subtotale", "subtotaal"),
+    *("小计", "小計", "소계", "промежуточный итог", "ara toplam", "suma częściowa", "delsumma", "mezisoučet"),
+)
+"""Sums of some of the rows above: they never end a table."""
+
+TOTALS: Final = (
+    *SUBTOTALS,
+    *("total", "totals", "grand total", "sum", "sum total", "total général", "total general", "total geral"),
+    *("summe", "gesamt", "gesamtsumme", "endsumme", "insgesamt", "somme", "totale", "totaal", "suma", "razem"),
+    *("合计", "合計", "总计", "總計", "总和", "总额", "累计", "共计", "총계", "합계", "итого", "всего", "toplam"),
+    *("genel toplam", "summa", "totalt", "celkem", "součet"),
+)
+"""Words that a row of totals begins with, in lower case."""

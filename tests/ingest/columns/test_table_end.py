@@ -1,0 +1,129 @@
+"""Rows of totals and page footers: what proves them, what they end, and that no row of data is taken for one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ingest.spec.dataset import Dataset
+    from tests.ingest.conftest import Parsed
+
+    Make = Callable[..., Dataset]
+    Write = Callable[..., Path]
+    Parse = Callable[[Path, Dataset], Parsed]
+
+CUSTOMER = {"name": "customer", "type": "string"}
+COUNT = {"name": "count", "type": "integer"}
+AMOUNT = {"name": "amount", "type": "decimal(9,2)", "groupChar": ","}
+TITLES = ["customer", "count", "amount"]
+ORDERS = [["Acme", 1, 0.1], ["Bolt", 2, 0.2]]
+FOOTERS = {"footers": ["Total*", "Sum*", "小计*"]}
+
+
+def customers(outcome: Parsed) -> list[str | None]:
+    return outcome.column(0)
+
+
+@pytest.mark.parametrize("key", [[], ["customer"]])
+def test_an_order_that_begins_like_a_footer_is_loaded_with_a_warning(
+    dataset: Make, workbook: Write, parsed: Parse, key: list[str]
+) -> None:
+    spec = dataset(CUSTOMER, COUNT, AMOUNT, table_end=FOOTERS, primaryKey=key)
+    outcome = parsed(workbook([TITLES, *ORDERS, ["Summit Ltd", 4, 2.5]]), spec)
+    assert customers(outcome) == ["Acme", "Bolt", "Summit Ltd"]
+    assert outcome.report.codes == {"row.footer_doubtful": 1}
+    assert [(record.row, record.severity) for record in outcome.records] == [(4, "warning")]
+
+
+def test_such_an_order_counts_for_the_total_below_it(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    spec = dataset(CUSTOMER, COUNT, AMOUNT, table_end=FOOTERS)
+    outcome = parsed(workbook([TITLES, *ORDERS, ["Summit Ltd", 4, 2.5], ["Total", 7, 2.8]]), spec)
+    assert customers(outcome) == ["Acme", "Bolt", "Summit Ltd"]
+    assert outcome.report.rows.footer == 1
+
+
+@pytest.mark.parametrize(
+    ("total", "footers"),
+    [
+        (["Total", 3, 0.3], 1),
+        (["Total", None, "0.30"], 1),
+        (["Total", None, 0.31], 0),
+        (["Total", 3, 0.31], 0),
+        (["Total"], 1),
+    ],
+)
+def test_a_total_is_the_sum_of_its_columns(
+    dataset: Make, workbook: Write, parsed: Parse, total: list[Any], footers: int
+) -> None:
+    outcome = parsed(workbook([TITLES, *ORDERS, total]), dataset(CUSTOMER, COUNT, AMOUNT, table_end=FOOTERS))
+    assert outcome.report.rows.footer == footers
+    assert len(outcome.accepted) == 3 - footers
+
+
+def test_where_the_key_is_empty_nothing_else_has_to_be_proven(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    number = {"name": "no", "type": "string"}
+    spec = dataset(CUSTOMER, number, COUNT, table_end=FOOTERS, primaryKey=["no"])
+    path = workbook(
+        [["customer", "no", "count"], ["Acme", "A1", 1], ["Total of May", None, 99], ["printed", None, None]]
+    )
+    assert parsed(path, spec).report.rows.footer == 2
+
+
+@pytest.mark.parametrize("last", ["Total", "小计 B"])
+def test_subtotals_are_left_out_and_end_nothing(dataset: Make, workbook: Write, parsed: Parse, last: str) -> None:
+    rows = [
+        *ORDERS,
+        ["小计 A", 3, 0.3],
+        ["Cole", 5, 1],
+        ["Dunn", 6, 2],
+        [last, *((14, 3.3) if last == "Total" else (11, 3))],
+    ]
+    outcome = parsed(workbook([TITLES, *rows]), dataset(CUSTOMER, COUNT, AMOUNT, table_end=FOOTERS))
+    assert customers(outcome) == ["Acme", "Bolt", "Cole", "Dunn"]
+    assert outcome.report.rows.footer == 2
+    assert not outcome.records
+
+
+def test_totals_of_totals(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    regions = [
+        ["a", 1],
+        ["b", 2],
+        ["Total 1", 3],
+        ["c", 4],
+        ["Total 2", 4],
+        ["Total North", 7],
+        ["d", 5],
+        ["Total 3", 5],
+    ]
+    path = workbook([["customer", "count"], *regions, ["Total South", 5], ["Total", 12]])
+    outcome = parsed(path, dataset(CUSTOMER, COUNT, table_end=FOOTERS))
+    assert customers(outcome) == ["a", "b", "c", "d"]
+
+
+def test_a_subtotal_without_any_total_below_ends_nothing(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    path = workbook([TITLES, *ORDERS, ["小计", 3, 0.3], ["Cole", 5, 1]])
+    assert customers(parsed(path, dataset(CUSTOMER, COUNT, AMOUNT, table_end=FOOTERS))) == ["Acme", "Bolt", "Cole"]
+
+
+def test_hours_add_up_too(dataset: Make, tmp_path: Path, parsed: Parse) -> None:
+    path = tmp_path / "hours.csv"
+    path.write_text("customer,spent\nAcme,30:15\nBolt,12:30\nTotal,42:45\n")
+    outcome = parsed(path, dataset(CUSTOMER, {"name": "spent", "type": "duration"}, table_end=FOOTERS))
+    assert customers(outcome) == ["Acme", "Bolt"]
+
+
+@pytest.mark.parametrize("key", [[], ["customer"]])
+def test_page_footers_are_left_out_wherever_they_stand(
+    dataset: Make, workbook: Write, parsed: Parse, key: list[str]
+) -> None:
+    rows = [["Acme", 1], ["Page 1 of 2"], ["Bolt", 2], ["Page Boys of Rome", 3], ["Page 2 of 2"]]
+    spec = dataset(CUSTOMER, COUNT, skip_rows="Page * of *", primaryKey=key)
+    outcome = parsed(workbook([["customer", "count"], *rows]), spec)
+    assert customers(outcome) == ["Acme", "Bolt", "Page Boys of Rome"]
+    assert outcome.report.rows.footer == 2
+    assert outcome.report.codes == {"row.footer": 1, "row.footer_doubtful": 1}

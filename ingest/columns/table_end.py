@@ -34,8 +34,8 @@ _STARTS: Final = 20
 def settled(table: Table, dataset: Dataset) -> Table:
     """Return the table with its footers: the last proven row of totals ends it, those above it are left out.
 
-    A row that begins as a footer does is one where it leaves the required fields and the key empty, or holds nothing
-    but sums of its columns; everything else that it may be is data. Rows below the end that look like data are told
+    A row that begins as a footer does is one where it leaves the required fields and the key empty, or where its
+    numbers are the sums of their columns and it is not as full of other things as data is. Rows below the end that look like data are told
     apart from footers, so that none is lost. A subtotal, called so, never ends a table.
     """
     footer, beyond = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
@@ -127,9 +127,10 @@ class _Totals:
         if row == self._rows[-1] and others & self._dataset.expect.reconcile.keys():
             # The file is held to this total: where it is wrong, that is told, and nothing is loaded.
             return True
-        if not others <= set(sums.names):
+        places = [sums.names.index(name) for name in others if name in sums.names]
+        words = others - set(sums.names)
+        if not places or words & self._needed or (words and len(filled) == len(self._dataset.cell_fields)):
             return False
-        places = [sums.names.index(name) for name in others]
         return any(_same(sums.own[places, number], above[:, places]) for above in added)
 
     def _sums(self) -> _Sums:

@@ -65,6 +65,17 @@ def test_a_total_is_the_sum_of_its_columns(
     assert len(outcome.accepted) == 3 - footers
 
 
+@pytest.mark.parametrize(("note", "last"), [("2 orders", "Bolt"), ("urgent", "Total")])
+def test_words_beside_the_sums_do_not_make_it_data_unless_no_cell_is_empty(
+    dataset: Make, workbook: Write, parsed: Parse, note: str, last: str
+) -> None:
+    total = ["Total", note, None if last == "Bolt" else 3, 0.3]
+    rows = [[name, None, count, amount] for name, count, amount in ORDERS]
+    spec = dataset(CUSTOMER, {"name": "note", "type": "string"}, COUNT, AMOUNT, table_end=FOOTERS)
+    outcome = parsed(workbook([["customer", "note", "count", "amount"], *rows, total]), spec)
+    assert customers(outcome)[-1] == last
+
+
 def test_where_the_key_is_empty_nothing_else_has_to_be_proven(dataset: Make, workbook: Write, parsed: Parse) -> None:
     number = {"name": "no", "type": "string"}
     spec = dataset(CUSTOMER, number, COUNT, table_end=FOOTERS, primaryKey=["no"])

@@ -35,8 +35,8 @@ def settled(table: Table, dataset: Dataset) -> Table:
     """Return the table with its footers: the last proven row of totals ends it, those above it are left out.
 
     A row that begins as a footer does is one where it leaves the required fields and the key empty, or where its
-    numbers are the sums of their columns and it is not as full of other things as data is. Rows below the end that look like data are told
-    apart from footers, so that none is lost. A subtotal, called so, never ends a table.
+    numbers are the sums of their columns and it is not as full of other things as data is. Rows below the end that look
+    like data are told apart from footers, so that none is lost. A subtotal, called so, never ends a table.
     """
     footer, beyond = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
     filled = ~(table.blank | table.repeated)

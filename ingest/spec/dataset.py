@@ -199,7 +199,7 @@ class FileLimits(Model):
 class Dataset(Model):
     """How a workbook becomes rows of a table."""
 
-    dataset: str = Key(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}$")
+    dataset: str = Key(pattern=r"^\w[\w.-]{0,99}$")
     version: int = Key(default=1, ge=1)
     match: Match = Match()
     workbook: Workbook = Workbook()

@@ -210,15 +210,21 @@ class _Loader(yaml.SafeLoader):
 _TAG: Final = "tag:yaml.org,2002:"
 _NUMBER: Final = r"[-+]?(?:0|[1-9][0-9]*)"
 
-for _tag, _pattern, _first in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", rf"{_NUMBER}|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
-    ("float", rf"{_NUMBER}\.[0-9]*(?:[eE][-+]?[0-9]+)?|{_NUMBER}[eE][-+]?[0-9]+", list("-+0123456789")),
-    ("float", r"[-+]?\.[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", list("-+.")),
-    ("merge", "<<", ["<"]),
-):
-    _Loader.add_implicit_resolver(_TAG + _tag, re.compile(f"(?:{_pattern})\\Z"), _first)
+IMPLICIT: Final = tuple(
+    (_TAG + tag, re.compile(f"(?:{pattern})\\Z"), first)
+    for tag, pattern, first in (
+        ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+        ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+        ("int", rf"{_NUMBER}|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+        ("float", rf"{_NUMBER}\.[0-9]*(?:[eE][-+]?[0-9]+)?|{_NUMBER}[eE][-+]?[0-9]+", list("-+0123456789")),
+        ("float", r"[-+]?\.[0-9]+(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)", list("-+.")),
+        ("merge", "<<", ["<"]),
+    )
+)
+"""Tag, form and first characters of the scalars that are no texts without quotes."""
+
+for _rule in IMPLICIT:
+    _Loader.add_implicit_resolver(*_rule)
 
 _Loader.add_constructor(_TAG + "int", lambda _, node: int(node.value, 0))
 

@@ -1,0 +1,251 @@
+"""One column of a sample to a field: the narrowest type that all of its cells have, and what speaks for it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..cells.arrow_masks import truth
+from ..cells.cells import Column, Kind
+from ..cells.display import displayed
+from ..cells.number_text import exact_texts
+from ..columns.validate import convert
+from ..spec.field import Field
+from ..spec.yaml_text import quoted
+from ..table.header import normal
+from .sample import filled_cells
+from .text_forms import Form, dates, numbers, yes_or_no
+from .words import MISSING, is_identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+
+ID_DIGITS: Final = 12
+"""A whole number of so many digits is an order or tracking number, hardly a quantity."""
+MAX_SCALE: Final = 12
+PROBE: Final = 200
+"""So many different texts are tried before all of them are."""
+PROBE_ROWS: Final = 20_000
+ENUM_VALUES: Final = 8
+ENUM_REPEATS: Final = 5
+"""A column of few values, each of which is there so often on average, may hold a closed list of them."""
+_SHOWN: Final = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """One field and what a person should know of its column.
+
+    `unique` says that every row has a value, and each another one; `running` that those only count the rows. `words`
+    are the words for nothing that the column has as texts: where another column takes them for nothing, so does it;
+    `missing` are those that it takes for nothing itself. `others` are fields that it might be as well.
+    """
+
+    field: Field
+    remark: str
+    unique: bool = False
+    running: bool = False
+    words: frozenset[str] = frozenset()
+    missing: frozenset[str] = frozenset()
+    others: tuple[dict[str, Any], ...] = ()
+    errors: bool = False
+
+    @property
+    def may_be_key(self) -> bool:
+        """Whether a person may know that it is the key: amounts, quantities and running numbers are none."""
+        named = self.field.type.kind == "string" or any(is_identifier(normal(title)) for title in self.field.header)
+        return self.unique and not self.running and named
+
+
+class ColumnDrafter:
+    """Drafts the fields of one sample; `data` are the rows that hold data."""
+
+    def __init__(self, data: Mask, *, date1904: bool) -> None:
+        self._data, self._date1904 = data, date1904
+
+    def draft(self, name: str, label: str | None, column: Column) -> Draft:
+        """Return the field of a column, by which every one of its cells can be loaded."""
+        head = {"name": name, **({"header": [label]} if label is not None else {})}
+        live = self._data & filled_cells(column)
+        broken = live & column.has(Kind.ERROR, Kind.UNCACHED)
+        uncached = live & (column.kinds == Kind.UNCACHED)
+        errors = bool((broken & ~uncached).any())
+        for form, missing in self._forms(column, live & ~broken, label):
+            field = Field.model_validate({**head, **form.settings})
+            there = live & ~broken & ~missing
+            converted = convert(column, there, field, date1904=self._date1904)
+            if converted.faults:
+                continue
+            if uncached.any():
+                field = field.model_copy(update={"on_error": "null_value"})
+            values = converted.values.filter(pa.array(self._data))
+            unique = self._is_unique(values, there, field)
+            return Draft(
+                field=field,
+                remark=self._remark(column, there, form, values),
+                unique=unique,
+                running=unique and _is_running(values),
+                words=frozenset(_distinct(column, live)) & set(MISSING),
+                missing=frozenset(_distinct(column, missing)),
+                others=tuple({**head, **other} for other in form.others),
+                errors=errors,
+            )
+        field = Field.model_validate({**head, "type": "string", "onError": "null_value"})
+        return Draft(field=field, remark="some values cannot be loaded: they become null", errors=errors)
+
+    def _is_unique(self, values: pa.Array, there: Mask, field: Field) -> bool:
+        complete = bool(self._data.any()) and bool(there[self._data].all())
+        keyed = field.type.kind in ("string", "integer") and complete
+        return keyed and pc.count_distinct(values).as_py() == len(values)
+
+    def _forms(self, column: Column, live: Mask, label: str | None) -> Iterator[tuple[Form, Mask]]:
+        """Yield forms to be tried, the narrowest first, and which cells hold a word for nothing."""
+        none = np.zeros(len(live), np.bool_)
+        words = live & (column.kinds == Kind.TEXT)
+        words &= truth(pc.is_in(pc.utf8_trim_whitespace(column.texts), value_set=pa.array(MISSING, pa.large_string())))
+        kinds = set(np.unique(column.kinds[live & ~words]).tolist())
+        missing = words if kinds - {Kind.TEXT} else none
+        identifying = _is_id(column, live, label)
+        if Kind.TEXT in kinds and not identifying:
+            yield from self._text_forms(column, live, words, kinds)
+        else:
+            yield from ((form, missing) for form in self._cell_forms(column, live & ~words, kinds))
+        yield Form(settings={"type": "string", **({"id": True} if identifying else {})}), none
+        yield Form(settings={"type": "string"}), none
+
+    def _cell_forms(self, column: Column, live: Mask, kinds: set[int]) -> Iterator[Form]:
+        """Yield the forms of a column whose cells have types of their own."""
+        names: tuple[str, ...] = ()
+        if kinds == {Kind.BOOLEAN}:
+            names = ("boolean",)
+        elif kinds == {Kind.TIME}:
+            names = ("time", "duration")
+        elif kinds and kinds <= {Kind.TIME, Kind.DURATION}:
+            names = ("duration",)
+        elif kinds and kinds <= {Kind.DATE, Kind.DATETIME, Kind.TIME}:
+            names = ("date", "datetime")
+        elif kinds == {Kind.NUMBER}:
+            whole, scale = _digits(exact_texts(column.texts.filter(pa.array(live))), ".")
+            if not scale and whole >= ID_DIGITS:
+                # An identifier that somebody typed as a number is still one: nobody adds up order numbers.
+                yield Form(settings={"type": "string", "id": True}, why="so many digits number something")
+            elif not scale:
+                names = ("integer",)
+            elif scale <= MAX_SCALE:
+                yield Form(settings={"type": _decimal(whole, scale)})
+            names = (*names, "number")
+        yield from (Form(settings={"type": name}) for name in names)
+
+    def _text_forms(self, column: Column, live: Mask, words: Mask, kinds: set[int]) -> Iterator[tuple[Form, Mask]]:
+        """Yield the forms of a column with texts that all of a few different ones have."""
+        none = np.zeros(len(live), np.bool_)
+        probe, texts = _probe(column, live)
+        if kinds <= {Kind.TEXT, Kind.BOOLEAN} and texts and (form := yes_or_no(texts)):
+            yield form, none
+        probe, texts = _probe(column, live & ~words)
+        if not texts:
+            return
+
+        def fits(settings: dict[str, Any]) -> bool:
+            field = Field.model_validate({"name": "x", **settings})
+            every = np.ones(len(probe.kinds), np.bool_)
+            return not convert(probe, every, field, date1904=self._date1904).faults
+
+        if kinds <= {Kind.TEXT, Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION} and (form := dates(texts, fits)):
+            yield form, none if form.others else words
+        if kinds <= {Kind.TEXT, Kind.NUMBER} and (form := numbers(texts, fits)):
+            yield from _number_forms(column, live & ~words, words, form)
+
+    def _remark(self, column: Column, live: Mask, form: Form, values: pa.Array) -> str:
+        index = np.flatnonzero(live)
+        if not len(index):
+            return "no value in the sample"
+        example = displayed(column.at(index[:1]), date1904=self._date1904)[0].as_py() or ""
+        said = [f"{len(index)} values, as {quoted(example[:_SHOWN])}", *([form.why] if form.why else [])]
+        if form.settings == {"type": "string"} and (few := _few(values)):
+            said.append(f"perhaps constraints: {{enum: [{', '.join(few)}]}}")
+        return "; ".join(said)
+
+
+def _number_forms(column: Column, live: Mask, words: Mask, form: Form) -> Iterator[tuple[Form, Mask]]:
+    """Yield the types of numbers that are written in texts as the form says."""
+    if form.others:
+        yield form, np.zeros(len(live), np.bool_)
+        return
+    plain = pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts.filter(pa.array(live)), form="NFKC"))
+    whole, scale = _digits(plain, form.settings.get("decimalChar", "."))
+    scale += 2 if "percent" in form.settings else 0
+    if not scale and "currency" not in form.settings:
+        if whole >= ID_DIGITS:
+            return
+        yield Form(settings={"type": "integer", **form.settings}, why=form.why), words
+    if scale <= MAX_SCALE:
+        yield Form(settings={"type": _decimal(whole, scale), **form.settings}, why=form.why), words
+
+
+def _decimal(whole: int, scale: int) -> str:
+    digits = max(2, scale)
+    return f"decimal({min(38, max(18, whole + digits))},{digits})"
+
+
+def _digits(texts: pa.LargeStringArray, point: str) -> tuple[int, int]:
+    """Return how many digits the texts of numbers have at most before and behind the sign that begins the fraction."""
+    parts = pc.split_pattern(texts, point, max_splits=1)
+    whole = pc.replace_substring_regex(pc.list_element(parts, 0), r"[^0-9]", "")
+    behind = pc.list_element(parts.filter(pc.greater(pc.list_value_length(parts), 1)), 1)
+    fraction = pc.replace_substring_regex(behind, r"[^0-9].*$", "")
+    return pc.max(pc.utf8_length(whole)).as_py() or 1, pc.max(pc.utf8_length(fraction)).as_py() or 0
+
+
+def _distinct(column: Column, where: Mask) -> list[str]:
+    found: list[str] = pc.unique(column.texts.filter(pa.array(where))).to_pylist()
+    return found
+
+
+def _probe(column: Column, live: Mask) -> tuple[Column, list[str]]:
+    """Return the first cells with different texts, and the texts, as they are read."""
+    texts = np.flatnonzero(live & (column.kinds == Kind.TEXT))[:PROBE_ROWS]
+    codes = column.texts.take(pa.array(texts)).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    first = texts[np.sort(np.unique(codes, return_index=True)[1])[:PROBE]]
+    probe = column.at(first)
+    return probe, [unicodedata.normalize("NFKC", text).strip() for text in probe.texts.to_pylist()]
+
+
+def _is_id(column: Column, live: Mask, label: str | None) -> bool:
+    """Say whether the texts are identifiers: digits only, long, with leading zeros, or by what the title promises."""
+    texts = column.texts.filter(pa.array(live & (column.kinds == Kind.TEXT)))
+    if not len(texts):
+        return False
+    if not pc.all(pc.match_substring_regex(texts, r"^[0-9A-Za-z_-]+$")).as_py():
+        return False
+    if pc.any(pc.match_substring_regex(texts, rf"^(?:0[0-9]+|[0-9]{{{ID_DIGITS},}})$")).as_py():
+        return True
+    return is_identifier(normal(label or "")) and bool(pc.all(pc.ascii_is_decimal(texts)).as_py())
+
+
+def _is_running(values: pa.Array) -> bool:
+    """Say whether the values count the rows from 0 or 1 on, whatever stands before the number in each."""
+    texts = values.cast(pa.large_string()).to_pylist()
+    parts = [re.fullmatch(r"(\D*)0*(\d{1,9})", text) for text in texts]
+    if not all(parts) or len({part[1] for part in parts if part}) > 1:
+        return False
+    found = sorted(int(part[2]) for part in parts if part)
+    return found in (list(range(len(found))), list(range(1, len(found) + 1)))
+
+
+def _few(values: pa.Array) -> list[str]:
+    """Return the different texts of a column, as they stand in YAML, if they are few."""
+    found = pc.unique(values.drop_null())
+    if not 1 < len(found) <= ENUM_VALUES or len(values) < len(found) * ENUM_REPEATS:
+        return []
+    return sorted(quoted(text[:_SHOWN]) for text in found.to_pylist())

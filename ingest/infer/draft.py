@@ -1,0 +1,204 @@
+"""A first draft of a dataset from a sample workbook, by which every row of the sample loads: owns how it is checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from ..cells.cells import column_letters
+from ..columns.table_end import settled
+from ..columns.validate import check_columns
+from ..errors import FileRejectedError, rejected
+from ..formats.open import open_book
+from ..formats.zip.container import sniff
+from ..output.grid import LIMITS, choose_sheet
+from ..spec.dataset import Dataset
+from ..spec.yaml_text import quoted
+from ..table.header import find_header, normal
+from ..table.table import find_table
+from .column import ColumnDrafter, Draft
+from .names import dataset_name, file_glob, identifier, unique_name
+from .page import Page, draft_text
+from .sample import SEARCH_ROWS, Ends, Sample
+from .words import numbers_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from ..cells.cells import SheetCells, Visibility
+
+    Mask = NDArray[np.bool_]
+
+KEY_ROWS: Final = 3
+"""Fewer rows than these prove nothing about a key."""
+
+
+def infer(path: Path, sheet: str | int | None = None) -> str:
+    """Return a dataset as commented YAML, by which every row of the sample can be loaded.
+
+    `sheet` is a name, a 0-based index, or None for the first visible sheet.
+
+    Raises:
+        FileRejectedError: the file or the sheet cannot be read, or has no table.
+
+    """
+    with open_book(path, sniff(path, LIMITS), LIMITS) as book:
+        index = choose_sheet(book, sheet)
+        cells = book.read(index)
+        name = book.sheets[index][0]
+        if not cells.rows:
+            raise rejected("table.no_rows", f"sheet {name!r} is empty", sheet=name)
+        where = _Place(sheets=book.sheets, index=index, cells=cells, stem=path.stem)
+    sample = Sample(cells)
+    return draft_text(_loading(sample, where))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where the sample stands: a book of which one sheet has been read, in a file of the name `stem`."""
+
+    sheets: tuple[tuple[str, Visibility], ...]
+    index: int
+    cells: SheetCells
+    stem: str
+
+    def read(self, index: int) -> SheetCells:
+        """Return the cells of the sheet; no other is asked for."""
+        if index != self.index:
+            raise AssertionError(f"sheet {index} is not the sample's")
+        return self.cells
+
+    def close(self) -> None:
+        """Do nothing: the file is closed already."""
+
+    @property
+    def workbook(self) -> dict[str, Any]:
+        """Return the keys of a dataset that lead to the sheet."""
+        visibility = self.sheets[self.index][1]
+        return {
+            **({"sheets": {"index": self.index}} if len(self.sheets) > 1 else {}),
+            **({"hidden_sheets": "include"} if visibility != "visible" else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """What became of the sample by a draft: the rows that proved to be totals, and why it does not load, if so."""
+
+    totals: frozenset[int] = frozenset()
+    complaint: str | None = None
+
+
+def _loading(sample: Sample, place: _Place) -> Page:
+    """Return the draft by which the whole sample loads: what begins as a total may prove to be none."""
+    no_totals: frozenset[int] = frozenset()
+    while True:
+        ends = sample.ends(no_totals)
+        page = _page(sample, place, ends)
+        trial = _tried(page, place)
+        unproven = ends.totals if trial.complaint else ends.totals - trial.totals
+        if not unproven:
+            return replace(page, complaint=trial.complaint)
+        no_totals |= unproven
+
+
+def _tried(page: Page, place: _Place) -> _Trial:
+    dataset = page.dataset()
+    try:
+        table = settled(find_table(place, dataset, place.stem), dataset)
+    except FileRejectedError as error:
+        return _Trial(complaint=str(error))
+    bad = check_columns(table, dataset).rejected & table.data | table.beyond
+    if bad.any():
+        rows = table.sheet_rows(np.flatnonzero(bad))
+        return _Trial(complaint=f"{len(rows)} rows of the sample do not load by this draft, first row {rows[0]}")
+    return _Trial(totals=frozenset(np.flatnonzero(table.footer & table.marks.footers).tolist()))
+
+
+def _page(sample: Sample, place: _Place, ends: Ends) -> Page:
+    data = sample.data(ends)
+    drafts = list(_drafts(sample, data))
+    sheet = place.sheets[place.index][0]
+    if not drafts:
+        raise rejected("header.not_found", f"sheet {sheet!r} has no column with a title and values", sheet=sheet)
+    missing = frozenset().union(*(draft.missing for draft in drafts))
+    drafts = [replace(draft, unique=draft.unique and not draft.words & missing) for draft in drafts]
+    about = normal(f"{place.stem} {sheet}")
+    content = {
+        "dataset": dataset_name(place.stem),
+        "version": 1,
+        "match": {"glob": file_glob(place.stem)},
+        **({"workbook": place.workbook} if place.workbook else {}),
+        "header": _header_rule(sample, drafts),
+        **sample.table_end(ends, data),
+    }
+    return Page(
+        content=content,
+        table=identifier(place.stem) or "sample",
+        drafts=tuple(drafts),
+        key=_key(drafts, about, int(data.sum())),
+        rows=int(data.sum()),
+        missing=tuple(sorted(missing)),
+        left_out=tuple(_left_out(sample)),
+    )
+
+
+def _drafts(sample: Sample, data: Mask) -> Iterator[Draft]:
+    """Yield a field for each column that can be told by its title, or by its place if there is no header."""
+    drafter = ColumnDrafter(data, date1904=sample.cells.date1904)
+    names: set[str] = set()
+    labels = sample.labels(sample.header_row)
+    for place in _told_apart(labels) if sample.header_row >= 0 else range(sample.cells.width):
+        label = labels[place]
+        name = unique_name(identifier(label or "") or f"column_{column_letters(place).lower()}", names)
+        names.add(name)
+        yield drafter.draft(name, label, sample.column(place))
+
+
+def _told_apart(labels: list[str | None]) -> list[int]:
+    """Return the columns whose title stands in no other."""
+    forms = [normal(label) if label else "" for label in labels]
+    return [place for place, form in enumerate(forms) if form and forms.count(form) == 1]
+
+
+def _left_out(sample: Sample) -> Iterator[str]:
+    """Yield the columns that no field is drafted for, with the reason."""
+    if sample.header_row < 0:
+        return
+    labels = sample.labels(sample.header_row)
+    told = set(_told_apart(labels))
+    for place in sorted(set(range(len(labels))) - told):
+        letters, label = column_letters(place), labels[place]
+        if label is not None:
+            yield f"column {letters}: another column has the title {quoted(label)}, too"
+        elif (sample.column(place).kinds != 0).any():
+            yield f"column {letters}: it has no title"
+
+
+def _header_rule(sample: Sample, drafts: list[Draft]) -> dict[str, Any]:
+    """Return how the header is found: by its titles if that leads to the same row, else by its place."""
+    if sample.header_row < 0:
+        return {"mode": "none"}
+    rows = [tuple(sample.labels(row)) for row in range(min(sample.cells.rows, SEARCH_ROWS))]
+    content = {"dataset": "d", "fields": [draft.field for draft in drafts], "load": {"table": "t"}}
+    try:
+        found = find_header(rows, Dataset.model_validate(content), "").row
+    except FileRejectedError:
+        found = -1
+    return {"mode": "detect"} if found == sample.header_row else {"mode": "row", "row": sample.header_row + 1}
+
+
+def _key(drafts: list[Draft], about: str, rows: int) -> Draft | None:
+    """Return the field that is certain to be the key: the first whose title numbers the rows, if its values do.
+
+    A column that is different in every row by chance would lose rows of the next file; so would one that only counts
+    the rows of this one.
+    """
+    titles = ((draft, normal(draft.field.header[0])) for draft in drafts if draft.field.header)
+    first = next((draft for draft, title in titles if numbers_rows(title, about)), None)
+    return first if first and first.unique and not first.running and rows >= KEY_ROWS else None

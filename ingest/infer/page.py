@@ -1,0 +1,119 @@
+"""A drafted dataset as a page that people read: its YAML, and beside each choice why it was made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..spec.dataset import Dataset
+from ..spec.yaml_text import inline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ..spec.field import Field
+    from .column import Draft
+
+_WRITTEN = (
+    *("format", "decimal_char", "group_char", "currency", "percent"),
+    *("true_values", "false_values"),
+)
+"""Settings of a field that are written where they are not the default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A draft: the dataset's first keys, its fields, the key if one is certain, and what is to be told."""
+
+    content: Mapping[str, Any]
+    table: str
+    drafts: tuple[Draft, ...]
+    key: Draft | None
+    rows: int
+    missing: tuple[str, ...]
+    left_out: tuple[str, ...]
+    complaint: str | None = None
+
+    def dataset(self) -> Dataset:
+        """Return the dataset that the page describes."""
+        fields = [_entry(draft.field, required=draft is self.key) for draft in self.drafts]
+        return Dataset.model_validate({**self.content, "fields": fields, **self.behind})
+
+    @property
+    def behind(self) -> dict[str, Any]:
+        """The keys that stand behind the fields."""
+        return {
+            **({"missingValues": ["", *self.missing]} if self.missing else {}),
+            **({"errorCells": "null"} if any(draft.errors for draft in self.drafts) else {}),
+            **({"primaryKey": [self.key.field.name]} if self.key else {}),
+            "load": {"table": self.table, "mode": "upsert" if self.key else "insert"},
+        }
+
+
+def draft_text(page: Page) -> str:
+    """Return the page as commented YAML."""
+    return "\n".join(_lines(page)) + "\n"
+
+
+def _lines(page: Page) -> Iterator[str]:
+    yield f"# Drafted from a sample of {page.rows} rows. Read it: it knows what the sample holds, not what you mean."
+    if page.complaint:
+        yield f"# Mend this first: {' '.join(page.complaint.split())}"
+    for name, value in page.content.items():
+        yield f"{name}: {inline(value)}{_CONTENT_REMARKS.get(name, '')}"
+    yield "fields:"
+    for draft in page.drafts:
+        yield f"  - {inline(_entry(draft.field, required=draft is page.key))}  # {draft.remark}"
+        yield from (f"  # or: {inline(other)}" for other in draft.others)
+    yield from (f"# left out, {reason}" for reason in page.left_out)
+    for name, value in page.behind.items():
+        if name == "primaryKey":
+            yield f"# Its title says that it numbers the rows: it is filled in all {page.rows}, and different in each."
+        elif name == "load" and page.key is None:
+            yield from _without_key(page)
+        yield f"{name}: {inline(value)}{_BEHIND_REMARKS.get(name, '')}"
+
+
+_CONTENT_REMARKS = {
+    "match": "  # which files are taken for this dataset: as the sample, whatever follows",
+    "table_end": "  # a row that begins so is one of totals if its numbers are the sums of their columns",
+    "skip_rows": "  # page footers",
+}
+_BEHIND_REMARKS = {
+    "missingValues": "  # these mean nothing, in every column",
+    "errorCells": "  # the sample has cells with errors: they become null",
+}
+
+
+def _without_key(page: Page) -> Iterator[str]:
+    yield "# No column is certain to be a key, now and in the files to come: rows are only ever added."
+    names = [draft.field.name for draft in page.drafts if draft.may_be_key]
+    if names:
+        yield f"# Filled and different in every row of the sample: {', '.join(names)}. If one of them always is:"
+        yield f"#   primaryKey: {inline(names[:1])}"
+        yield f"#   load: {inline({'table': page.table, 'mode': 'upsert'})}"
+
+
+def _entry(field: Field, *, required: bool) -> dict[str, Any]:
+    """Return a field as it is written: without what is the default."""
+    entry: dict[str, Any] = {"name": field.name, "type": str(field.type)}
+    if field.header:
+        entry["header"] = list(field.header)
+    if field.id:
+        entry["id"] = True
+    defaults = type(field).model_fields
+    for name in _WRITTEN:
+        value = getattr(field, name)
+        if value != defaults[name].default:
+            entry[defaults[name].alias or name] = _written(value)
+    if field.on_error == "null_value" and not required:
+        entry["onError"] = "null_value"
+    if required:
+        entry["constraints"] = {"required": True}
+    return entry
+
+
+def _written(value: Any) -> Any:
+    if not isinstance(value, tuple):
+        return value
+    return value[0] if len(value) == 1 else list(value)

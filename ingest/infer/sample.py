@@ -1,0 +1,151 @@
+"""The table of a sample: its header, which rows hold data, and which look like totals; knows no types of fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow.compute as pc
+
+from ..cells.arrow_masks import truth
+from ..cells.cells import Column, Kind, SheetCells, empty_column
+from ..cells.display import displayed
+from ..table.header import normal
+from ..table.totals_words import SUBTOTALS, TOTALS
+from .words import PAGE_FOOTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+
+SEARCH_ROWS: Final = 50
+BLANK_ROWS: Final = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """Rows of the sample, counted from below its header, that are no data, and the keys of a dataset that say so."""
+
+    totals: frozenset[int] = frozenset()
+    pages: frozenset[int] = frozenset()
+    labels: tuple[str, ...] = ()
+    globs: tuple[str, ...] = ()
+    stop: int | None = None
+    """The first row below the table, if a row of totals ends it."""
+
+
+class Sample:
+    """The table of the sample, column by column, from the row below its header on."""
+
+    def __init__(self, cells: SheetCells) -> None:
+        self.cells = cells
+        self.header_row = self._find_header()
+        start = self.header_row + 1
+        self.height = cells.rows - start
+        self._columns = {
+            place: column.part(slice(start, None)) for place, column in cells.columns.items() if self.height
+        }
+        visible = [filled_cells(column) for column in self._columns.values()]
+        self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible])
+
+    def _find_header(self) -> int:
+        """Return the first row whose cells are different texts, about as many as any row has; -1 for none."""
+        stop = min(self.cells.rows, SEARCH_ROWS)
+        filled = np.zeros((stop, self.cells.width), np.bool_)
+        texts = np.zeros((stop, self.cells.width), np.bool_)
+        for place, column in self.cells.columns.items():
+            filled[:, place] = column.kinds[:stop] != Kind.EMPTY
+            texts[:, place] = column.kinds[:stop] == Kind.TEXT
+        widths = filled.sum(axis=1)
+        for row in np.flatnonzero((widths * 2 > widths.max()) & (texts.sum(axis=1) == widths)).tolist():
+            labels = [normal(label) for label in self.labels(row) if label]
+            if len(set(labels)) * 2 > len(labels) and row + 1 < self.cells.rows:
+                return int(row)
+        return -1
+
+    def labels(self, row: int) -> list[str | None]:
+        """Return the titles in a 0-based sheet row, from column A on; none at all in row -1."""
+        labels: list[str | None] = [None] * self.cells.width
+        for place, column in self.cells.columns.items() if row >= 0 else ():
+            text = displayed(column.part(slice(row, row + 1)), date1904=self.cells.date1904)[0].as_py()
+            labels[place] = text if text and text.strip() else None
+        return labels
+
+    def column(self, place: int) -> Column:
+        """Return the cells below the header in a 0-based sheet column."""
+        return self._columns.get(place, empty_column(self.height))
+
+    def ends(self, no_totals: Collection[int] = ()) -> Ends:
+        """Return the rows that begin as totals and page footers do, but for those that have proved to be none."""
+        totals: dict[int, str] = {}
+        pages: set[int] = set()
+        globs: dict[str, None] = {}
+        stop = None
+        for row, label in self._words():
+            plain = normal(label)
+            page = next((form for form in PAGE_FOOTERS if form[0].fullmatch(plain)), None)
+            if page is not None:
+                pages.add(row)
+                globs |= dict.fromkeys(glob for glob in page[1:] if glob)
+            elif row not in no_totals and _is_total(plain):
+                totals[row] = label
+                stop = stop if any(word in plain for word in SUBTOTALS) else row
+        return Ends(
+            totals=frozenset(totals),
+            pages=frozenset(pages),
+            labels=tuple(dict.fromkeys(label.strip().replace("*", "?") for label in totals.values())),
+            globs=tuple(globs),
+            stop=stop,
+        )
+
+    def _words(self) -> Iterator[tuple[int, str]]:
+        """Yield row and text of the cells that come first in their row and are texts."""
+        seen = np.zeros(self.height, np.bool_)
+        for _, column in sorted(self._columns.items()):
+            here = filled_cells(column) & ~seen
+            seen |= here
+            for row in np.flatnonzero(here & (column.kinds == Kind.TEXT) & _may_be_words(column)).tolist():
+                yield row, column.texts[row].as_py()
+
+    def data(self, ends: Ends) -> Mask:
+        """Say which rows hold data, when the table ends there."""
+        data = self.filled.copy()
+        data[sorted(ends.totals | ends.pages)] = False
+        if ends.stop is not None:
+            data[ends.stop :] = False
+        return data
+
+    def table_end(self, ends: Ends, data: Mask) -> dict[str, Any]:
+        """Return the keys of a dataset that say where the table ends and which rows in it are no data."""
+        gap = int(np.diff(np.flatnonzero(data), prepend=-1).max(initial=0))
+        table_end = {
+            **({"footers": list(ends.labels)} if ends.labels else {}),
+            **({"blank_rows": gap + BLANK_ROWS} if gap > BLANK_ROWS else {}),
+        }
+        return {
+            **({"table_end": table_end} if table_end else {}),
+            **({"skip_rows": list(ends.globs)} if ends.globs else {}),
+        }
+
+
+def filled_cells(column: Column) -> Mask:
+    """Say which cells hold anything but white space."""
+    blank = (column.kinds == Kind.TEXT) & truth(pc.equal(pc.utf8_trim_whitespace(column.texts), ""))
+    found: Mask = (column.kinds != Kind.EMPTY) & ~blank
+    return found
+
+
+def _is_total(plain: str) -> bool:
+    """Say whether a text begins with a word for totals, and not with a longer one."""
+    return any(plain.startswith(word) and not plain[len(word) : len(word) + 1].isalnum() for word in TOTALS)
+
+
+def _may_be_words(column: Column) -> Mask:
+    """Say which texts may begin as totals or page footers do: a look at all of them, before one at each."""
+    words = "|".join(sorted({word[:2] for word in (*TOTALS, "page", "seite", "pagina", "página", "第")}))
+    plain = pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts, form="NFKC")))
+    return truth(pc.match_substring_regex(plain, rf"^(?:{words})"))

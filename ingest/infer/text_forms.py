@@ -1,0 +1,171 @@
+"""What texts of a column may be: dates, numbers, yes and no, by the forms that all of them have; guesses nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+from .words import YES_NO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    Fits = Callable[[dict[str, Any]], bool]
+
+_DATES: Final = (
+    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日", "%Y년 %m월 %d일", "%Y. %m. %d."),
+    *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %m %Y"),
+    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y"),
+    *("%d %b %Y", "%d %B %Y", "%d. %b %Y", "%d. %B %Y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y"),
+    *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%Y-%b-%d"),
+)
+_CLOCKS: Final = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p", "%H时%M分")
+_DAY_AND_CLOCK: Final = re.compile(r"(.*?\S)(T| |, )(\d{1,2}[:时].*)")
+_DATE_LIKE: Final = re.compile(r"(?=.*\d).*(?:[-/.年월 ]|^\d{8}$)")
+_COMPACT: Final = re.compile(r"\d{8}")
+
+_STYLES: Final = ((".", None), (",", None), *product(".", ", '’"), *product(",", ". '’"))
+_CURRENCY: Final = re.compile(r"[$€£¥₩₹₽₺₫฿元￥]|\b(?:RMB|CNY|USD|EUR|GBP|JPY|HKD|TWD|SGD)\b")
+_LEADING_ZERO: Final = re.compile(r"[+-]?0\d")
+_BELOW_ONE: Final = re.compile(r"[+-]?0[.,]\d")
+
+
+_Style = tuple[bool, str | None, str | None]
+"""Whether there are fractions, what begins them, and what groups digits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """The settings of a field that read a column's texts, why them, and what else might be meant."""
+
+    settings: dict[str, Any]
+    why: str = ""
+    others: tuple[dict[str, Any], ...] = field(default=())
+
+
+def yes_or_no(texts: Sequence[str]) -> Form | None:
+    """Return the form of texts that are a pair of words for yes and no, both of which are there."""
+    words = {text.lower() for text in texts}
+    for yes, no in YES_NO:
+        if words == {yes, no}:
+            own = {} if (yes, no) == ("true", "false") else {"trueValues": [yes], "falseValues": [no]}
+            return Form(settings={"type": "boolean", **own}, why=f"{yes} and {no}, nothing else")
+    return None
+
+
+def dates(texts: Sequence[str], fits: Fits) -> Form | None:
+    """Return the form of texts that are dates, date-times, times or durations; `fits` says whether settings read all.
+
+    Where day and month could change places in every one of them, the form is text, and the dates are what else might
+    be meant.
+    """
+    for kind in ("date", "datetime", "time"):
+        if fits({"type": kind}):
+            return Form(settings={"type": kind}, why="in ISO form")
+    if all(":" in text or "P" in text for text in texts):
+        found = _only([{"type": "time", "format": form} for form in _CLOCKS], fits)
+        if found:
+            return Form(settings=found[0], why="a time of day")
+        if fits({"type": "duration"}):
+            return Form(settings={"type": "duration"}, why="hours and minutes")
+    if not all(_DATE_LIKE.match(text) for text in texts):
+        return None
+    found = _only(list(_day_forms(texts)), fits)
+    return _dated(found) if found else None
+
+
+def _day_forms(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield the forms of dates, or of dates with a time of day, in which the first text is one."""
+    split = _DAY_AND_CLOCK.fullmatch(texts[0])
+    day, between, clock = split.groups() if split else (texts[0], "", "")
+    compact = any(map(_COMPACT.fullmatch, texts))
+    days = [form for form in _DATES if (form == "%Y%m%d") == compact and _reads(day, form)]
+    if not split:
+        yield from ({"type": "date", "format": form} for form in days)
+        return
+    clocks = [form for form in _CLOCKS if _reads(clock, form)]
+    yield from ({"type": "datetime", "format": f"{date}{between}{time}"} for date, time in product(days, clocks))
+
+
+def _reads(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text, form)  # noqa: DTZ007  # the sheet has no time zone either
+    except ValueError:
+        return False
+    return True
+
+
+def _only(choices: list[dict[str, Any]], fits: Fits) -> list[dict[str, Any]]:
+    return [settings for settings in choices if fits(settings)]
+
+
+def _dated(found: list[dict[str, Any]]) -> Form:
+    orders = {re.sub(r"[^dmy]", "", settings["format"].lower().replace("b", "m")) for settings in found}
+    if len(orders) > 1:
+        return Form(
+            settings={"type": "string"},
+            why="dates, but day and month could change places in every one: say which is meant",
+            others=tuple(found),
+        )
+    forms = [settings["format"] for settings in found]
+    together = {"type": found[0]["type"], "format": forms[0] if len(forms) == 1 else forms}
+    return Form(settings=together, why="no other order of day, month and year reads all of them")
+
+
+def numbers(texts: Sequence[str], fits: Fits) -> Form | None:
+    """Return how numbers are written in texts, as settings without a type; `fits` says whether settings read all.
+
+    Where a sign could group digits or begin a fraction in every one of them, the form is text, and both are told.
+    """
+    if any(_LEADING_ZERO.match(text) or text.startswith("+") for text in texts):
+        return None
+    percent = [text.endswith(("%", "％")) for text in texts]
+    if any(percent) and not all(percent):
+        return None
+    signs = {match[0] for text in texts for match in _CURRENCY.finditer(text)}
+    if len(signs) > 1:
+        return None
+    extra = {**({"currency": "strip"} if signs else {}), **({"percent": "fraction"} if any(percent) else {})}
+    found: dict[_Style, dict[str, Any]] = {}
+    for point, group in _STYLES:
+        style = {**({"decimalChar": point} if point != "." else {}), **({"groupChar": group} if group else {})}
+        if (not group or _groups(texts, group, point)) and fits({"type": "decimal(38,12)", **style, **extra}):
+            fraction = any(point in text for text in texts)
+            found.setdefault((fraction, point if fraction else None, group), {**style, **extra})
+    if not found:
+        return None
+    return _numeric(found, signs)
+
+
+def _groups(texts: Sequence[str], group: str, point: str) -> bool:
+    """Say whether the sign stands between digits in some texts, and in none where it can only begin a fraction."""
+    between = re.compile(rf"\d{re.escape(group)}\d")
+    return any(map(between.search, texts)) and not (
+        group in ".," and any(_BELOW_ONE.match(text) and point not in text for text in texts)
+    )
+
+
+def _numeric(found: dict[_Style, dict[str, Any]], signs: set[str]) -> Form:
+    if len(found) > 1:
+        return Form(
+            settings={"type": "string"},
+            why="numbers, but the sign in them could group digits or begin a fraction: say which is meant",
+            others=tuple(
+                {"type": "decimal(18,3)" if fraction else "integer", **style} for (fraction, *_), style in found.items()
+            ),
+        )
+    [((fraction, *_), style)] = found.items()
+    what = [
+        *([f"{style['decimalChar']} begins the fraction"] if "decimalChar" in style and fraction else []),
+        *([f"{style['groupChar']!r} groups digits"] if "groupChar" in style else []),
+        *([f"all in {next(iter(signs))}"] if signs else []),
+    ]
+    kept = (
+        style
+        if fraction or "groupChar" in style
+        else {name: value for name, value in style.items() if name != "decimalChar"}
+    )
+    return Form(settings=kept, why=", ".join(what))

@@ -1,0 +1,278 @@
+"""Drafted datasets: what is told of a sample, and that every row of the sample loads by the draft."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import xlsxwriter
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.errors import FileRejectedError
+from ingest.infer import infer
+from ingest.parse import parse
+from ingest.spec.dataset import Dataset, parse_dataset
+
+from ..test_properties import BOUNDED, ROWS, TEXTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Write = Callable[..., Path]
+
+REFUSED_AS_SUCH = {"file.cell_limit", "file.corrupt_container", "file.encrypted", "file.format_unknown"}
+TIDY_LEAST = 150
+
+
+def styled(value: Any, form: str) -> Callable[..., None]:
+    def write(book: Any, sheet: Any, row: int, column: int) -> None:
+        sheet.write(row, column, value, book.add_format({"num_format": form}))
+
+    return write
+
+
+def draft(path: Path, sheet: str | int | None = None) -> Dataset:
+    return parse_dataset(infer(path, sheet), "draft.yml")
+
+
+def types(dataset: Dataset) -> dict[str, str]:
+    return {field.name: str(field.type) + (" id" if field.id else "") for field in dataset.fields}
+
+
+def test_types_names_and_key_from_all_rows(workbook: Write) -> None:
+    day = styled(dt.date(2024, 2, 29), "yyyy-mm-dd")
+    noon = styled(dt.datetime(2024, 2, 29, 12), "yyyy-mm-dd hh:mm")  # noqa: DTZ001  # sheets know no zones
+    rows = [
+        ["订单报表"],
+        [],
+        ["订单号", "Order Date", "paidAt", "Qty", "Amount", "SKU", "Note", "Order ID", "Ok", "2nd"],
+        *(
+            [f"{10**17 + n}", day, noon if n else day, n, n + 0.25 * (n == 40), f"0{n}", "-", 10**12 + n, n > 3, n / 3]
+            for n in range(50)
+        ),
+        ["合计", None, None, 1225],
+    ]
+    dataset = draft(workbook(rows, name="May Orders.xlsx"))
+    assert dataset.dataset == "may_orders"
+    assert types(dataset) == {
+        "ding_dan_hao": "string id",
+        "order_date": "date",
+        "paid_at": "datetime",
+        "qty": "integer",
+        "amount": "decimal(18,2)",
+        "sku": "string id",
+        "note": "string",
+        "order_id": "string id",
+        "ok": "boolean",
+        "n_2nd": "number",
+    }
+    assert dataset.fields[0].header == ("订单号",)
+    assert dataset.primary_key == ("ding_dan_hao",)
+    assert dataset.header.mode == "detect"
+    assert dataset.table_end.footers == ("合计",)
+    assert dataset.match.glob == ("May Orders*",)
+
+
+def test_words_for_nothing_and_errors_do_not_make_a_column_text(workbook: Write) -> None:
+    def error(_book: Any, sheet: Any, row: int, column: int) -> None:
+        sheet.write_formula(row, column, "=1/0", None, "#DIV/0!")
+
+    path = workbook([["no", "count", "rate"], ["A", 1, 0.5], ["B", "-", error], ["C", 3, 1.5]])
+    text = infer(path)
+    dataset = parse_dataset(text, "draft.yml")
+    assert types(dataset) == {"no": "string", "count": "integer", "rate": "decimal(18,2)"}
+    assert dataset.missing_values == ("", "-")
+    assert dataset.error_cells == "null"
+    assert '# 3 values, as "A"' in text
+
+
+def test_without_a_key_rows_are_only_added(workbook: Write) -> None:
+    dataset = draft(workbook([["a", "b"], ["x", 1], ["x", 1]]))
+    assert (dataset.primary_key, dataset.load.mode) == ((), "insert")
+
+
+def test_a_sheet_without_titles(workbook: Write) -> None:
+    dataset = draft(workbook([[1, "x"], [2, "y"]]))
+    assert dataset.header.mode == "none"
+    assert types(dataset) == {"column_a": "integer", "column_b": "string"}
+
+
+def test_titles_that_stand_twice_are_left_out(workbook: Write) -> None:
+    assert types(draft(workbook([["no", "x", "X", "y"], ["A", 1, 2, 3], ["B", 1, 2, 3]]))) == {
+        "no": "string",
+        "y": "integer",
+    }
+
+
+def test_an_empty_sheet_is_refused(workbook: Write) -> None:
+    with pytest.raises(FileRejectedError, match=r"table\.no_rows"):
+        infer(workbook([]))
+
+
+@pytest.mark.parametrize(
+    "titles",
+    [
+        ["null", "true", "on"],
+        ["1", "2.5", "1e3"],
+        ["a: b", "it's", 'the "q"'],
+        ["#1", "- x", "@y"],
+        ["a\nb", " c ", "~"],
+        ["=1+1", "[x]", "{y}"],
+    ],
+)
+def test_any_title_makes_valid_yaml(workbook: Write, tmp_path: Path, titles: list[str]) -> None:
+    path = workbook([titles, ["x", 1, "y"], ["z", 2, "w"]])
+    dataset = draft(path)
+    assert [field.header[0].strip() for field in dataset.fields] == [title.strip() for title in titles]
+    assert parse(path, dataset, tmp_path).rows.accepted == 2
+
+
+KEYED = [[f"INV-{n}", f"C{n}", n % 3, f"S{n}"] for n in range(1000, 1006)]
+
+
+@pytest.mark.parametrize(
+    ("titles", "rows", "name", "key"),
+    [
+        (["Invoice No", "Customer", "Amount", "SKU"], KEYED, "w.xlsx", ("invoice_no",)),
+        (["Rechnungsnr.", "Kunde", "Menge", "Artikel"], KEYED, "w.xlsx", ("rechnungsnr",)),
+        # The first number of the rows has gaps, or comes twice: another one that has none by chance is no key.
+        (["Invoice No", "Customer ID", "Amount", "SKU"], [[None, *KEYED[0][1:]], *KEYED[1:]], "w.xlsx", ()),
+        (["Invoice No", "Payment ID", "Amount", "SKU"], [[*KEYED[1][:1], *KEYED[0][1:]], *KEYED[1:]], "w.xlsx", ()),
+        # Different in every row, but an attribute.
+        (["Name", "Customer", "Amount", "SKU"], KEYED, "w.xlsx", ()),
+        (["Customer ID", "Place", "Amount", "SKU"], KEYED, "orders.xlsx", ()),
+        (["Customer ID", "Place", "Amount", "SKU"], KEYED, "customers.xlsx", ("customer_id",)),
+        # A number that only counts the rows is another row's in the next file.
+        (["No", "Place", "Amount", "SKU"], [[n, *row[1:]] for n, row in enumerate(KEYED, 1)], "w.xlsx", ()),
+        (["序号", "Place", "Amount", "SKU"], [[f"A{n:03}", *row[1:]] for n, row in enumerate(KEYED)], "w.xlsx", ()),
+        # Two rows prove nothing.
+        (["Invoice No", "Customer", "Amount", "SKU"], KEYED[:2], "w.xlsx", ()),
+    ],
+)
+def test_a_key_is_drafted_only_where_it_is_certain(
+    workbook: Write, titles: list[str], rows: list[list[Any]], name: str, key: tuple[str, ...]
+) -> None:
+    dataset = draft(workbook([titles, *rows], name=name))
+    assert dataset.primary_key == key
+    assert dataset.load.mode == ("upsert" if key else "insert")
+
+
+def test_what_might_be_a_key_is_told(workbook: Write) -> None:
+    text = infer(workbook([["Name", "Customer", "Amount"], *[row[:3] for row in KEYED[:3]]]))
+    assert "#   primaryKey: [name]" in text
+    assert "mode: insert" in text
+
+
+def test_totals_are_drafted_by_their_labels_and_swallow_no_order(workbook: Write, tmp_path: Path) -> None:
+    orders = [
+        ["Customer", "Count"],
+        ["Acme", 1],
+        ["Bolt", 2],
+        ["Total:", 3],
+        ["Cole", 4],
+        ["Total:", 4],
+        ["Grand Total", 7],
+    ]
+    drafted = draft(workbook(orders))
+    assert drafted.table_end.footers == ("Total:", "Grand Total")
+    later = workbook([["Customer", "Count"], ["Acme", 1], ["Summit Ltd", 5], ["Total:", 6]], name="later.xlsx")
+    assert parse(later, drafted, tmp_path).rows.accepted == 2
+
+
+def test_an_order_of_total_is_an_order(workbook: Write, tmp_path: Path) -> None:
+    path = workbook([["Customer", "Count"], ["Acme", 1], ["Bolt", 2], ["Total", 7]])
+    drafted = draft(path)
+    assert drafted.table_end.footers == ()
+    assert parse(path, drafted, tmp_path).rows.accepted == 3
+
+
+def test_page_footers_are_skipped(workbook: Write, tmp_path: Path) -> None:
+    path = workbook([["Customer", "Count"], ["Acme", 1], ["Page 1 of 2"], ["Bolt", 2], ["Page 2 of 2"]])
+    drafted = draft(path)
+    assert types(drafted) == {"customer": "string", "count": "integer"}
+    assert parse(path, drafted, tmp_path).rows.accepted == 2
+
+
+def test_every_row_of_every_tidy_workbook_loads_by_its_draft(corpus: Path, tmp_path: Path) -> None:
+    """Tidy is what can be read and has a table: at least one row of data below its titles, or without any."""
+    tidy, failed, refused = 0, {}, set()
+    for path in sorted(path for path in corpus.glob("*/*") if path.is_file()):
+        text, refusal = drafted(path)
+        if text is None:
+            refused.add(refusal)
+            continue
+        assert "Mend this first" not in text, path
+        report = parse(path, parse_dataset(text, path.name), tmp_path)
+        if report.rejection is not None and report.rejection.code == "table.no_rows":
+            continue
+        tidy += 1
+        if report.rejection is not None or report.rows.rejected or report.rows.duplicate:
+            failed[path.name] = (report.rejection, report.rows)
+    assert not failed
+    assert tidy > TIDY_LEAST
+    assert refused <= {*REFUSED_AS_SUCH, "table.no_rows"}
+
+
+def assert_loads(path: Path, folder: Path) -> None:
+    """Hold a sample, if it has a table, to loading every row by its draft."""
+    text, refusal = drafted(path)
+    assert refusal in {None, "table.no_rows", "header.not_found"}
+    if text is None:
+        return
+    report = parse(path, parse_dataset(text, "draft.yml"), folder)
+    assert report.rejection is None or report.rejection.code == "table.no_rows", text
+    assert not report.rows.rejected, text
+    assert not report.rows.duplicate, text
+
+
+def drafted(path: Path) -> tuple[str | None, str | None]:
+    """Return the draft, or the code by which the sample is refused."""
+    try:
+        return infer(path), None
+    except FileRejectedError as error:
+        return None, error.record.code
+
+
+TITLES = st.one_of(
+    st.sampled_from(
+        ["null", "true", "on", "no", "~", "1", "0x1", "1e3", "a: b", "'", '"', "#", "&a", "Total", "Sum", "ID"]
+    ),
+    TEXTS,
+)
+
+
+@BOUNDED
+@given(st.lists(TITLES, min_size=1, max_size=5), ROWS)
+def test_every_row_of_any_workbook_loads_by_its_draft(titles: list[str], rows: list[list[Any]]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "x.xlsx"
+        with xlsxwriter.Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+            sheet = book.add_worksheet()
+            for number, row in enumerate([titles, *rows]):
+                sheet.write_row(number, 0, row)
+        assert_loads(path, Path(name))
+
+
+WRITTEN = st.one_of(
+    st.sampled_from(
+        ["", "-", "ja", "nein", "yes", "no", "01.02.2026", "13.02.2026", "2026-05-01", "3/4/2026", "08:15"]
+    ),
+    st.sampled_from(
+        ["1,5", "1.5", "1.234,5", "1,234.5", "1,234", "12 %", "€ 5", "$3", "007", "12345678901234", "Total"]
+    ),
+    st.integers(-999, 99999).map(str),
+)
+
+
+@BOUNDED
+@given(st.lists(st.lists(WRITTEN, min_size=3, max_size=3), min_size=1, max_size=6), st.sampled_from(";\t|"))
+def test_every_row_of_any_csv_loads_by_its_draft(rows: list[list[str]], delimiter: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "x.csv"
+        lines = [["Ref", "When", "Much"], *rows]
+        path.write_text("".join(f"{delimiter.join(row)}\n" for row in lines), encoding="utf-8")
+        assert_loads(path, Path(name))

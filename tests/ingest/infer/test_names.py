@@ -1,0 +1,54 @@
+"""Names from titles in any script: readable, legal, never twice."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.infer.names import dataset_name, file_glob, identifier, unique_name
+from ingest.spec.dataset import Dataset
+from ingest.spec.matching import dataset_takes
+
+SPEC = {"fields": [{"name": "a", "type": "string"}], "load": {"table": "t"}}
+
+
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        *(("订单号", "ding_dan_hao"), ("Order Date", "order_date"), ("paidAt", "paid_at"), ("2nd", "n_2nd")),
+        *(("Größe (cm)", "grosse_cm"), ("Дата заказа", "data_zakaza"), ("주문번호", "ju_mun_beon_ho")),
+        *(("№", "no"), ("#", "no"), ("%", "percent"), ("Rate %", "rate"), ("n° client", "n_client"), ("ctid", "ctid_")),
+        *(("金额（元）", "jin_e_yuan"), ("Prix €", "prix"), ("!?", "")),
+    ],
+)
+def test_titles_become_readable_names(title: str, name: str) -> None:
+    assert identifier(title) == name
+
+
+@given(st.text(max_size=200))
+def test_names_are_legal(title: str) -> None:
+    assert re.fullmatch(r"(?:[a-z][a-z0-9_]{0,62})?", identifier(title))
+
+
+def test_a_name_is_given_once() -> None:
+    assert unique_name("a", {"a", "a_2"}) == "a_3"
+
+
+@pytest.mark.parametrize(
+    ("stem", "glob"),
+    [
+        *(("orders", "orders*"), ("orders-2024-05", "orders*"), ("订单 (2)", "订单*"), ("2024-05", "2024-05*")),
+        *(("a[1]b", "a[[]1]b*"), ("q1", "q1*")),
+    ],
+)
+def test_the_glob_takes_the_sample_and_its_like(stem: str, glob: str) -> None:
+    assert file_glob(stem) == glob
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="/\0"), min_size=1, max_size=120))
+def test_any_file_name_gives_a_dataset_that_takes_it(stem: str) -> None:
+    dataset = Dataset.model_validate({"dataset": dataset_name(stem), "match": {"glob": file_glob(stem)}, **SPEC})
+    assert dataset_takes(dataset, (f"{stem}.xlsx",))

@@ -1,0 +1,119 @@
+"""Columns of texts to types: the whole column decides, and what it does not decide is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ingest.infer import infer
+from ingest.parse import parse
+from ingest.spec.dataset import parse_dataset
+from ingest.spec.yaml_document import parse_yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def drafted(folder: Path, title: str, texts: list[str]) -> tuple[dict[str, Any], str]:
+    """Return the field that a column of a semicolon-separated file is drafted as, and the whole draft."""
+    path = folder / "x.csv"
+    path.write_text("".join(f"{text};x\n" for text in [f"{title};other", *texts]).replace("other;x", "other"), "utf-8")
+    text = infer(path)
+    report = parse(path, parse_dataset(text, "draft.yml"), folder)
+    assert report.rows.accepted == len(texts), text
+    field = parse_yaml(text, "draft.yml").data["fields"][0]
+    return {name: value for name, value in field.items() if name not in ("name", "header")}, text
+
+
+@pytest.mark.parametrize(
+    ("texts", "settings"),
+    [
+        (["01.05.2026", "28.05.2026"], {"type": "date", "format": "%d.%m.%Y"}),
+        (["1.5.26", "2.6.26"], {"type": "date", "format": "%d.%m.%y"}),
+        (["05/28/2026", "05/01/2026"], {"type": "date", "format": "%m/%d/%Y"}),
+        (["28-05-2026", "01-05-2026"], {"type": "date", "format": "%d-%m-%Y"}),
+        (["2026/05/01", "2026/12/31"], {"type": "date", "format": "%Y/%m/%d"}),
+        (["20260501", "20261231"], {"type": "date", "format": "%Y%m%d"}),
+        (["2026年5月1日", "2026年12月31日"], {"type": "date", "format": "%Y年%m月%d日"}),
+        (["1 Mar 2026", "31 Dec 2026"], {"type": "date", "format": "%d %b %Y"}),
+        (["March 1, 2026", "May 31, 2026"], {"type": "date", "format": "%B %d, %Y"}),
+        (["2026-05-01", "2026-12-31"], {"type": "date"}),
+        (["2026-05-01T10:00:00", "2026-12-31T23:59:59"], {"type": "datetime"}),
+        (["01.05.2026 10:15", "28.05.2026 23:59"], {"type": "datetime", "format": "%d.%m.%Y %H:%M"}),
+        (["5/28/2026 1:15 PM", "5/1/2026 2:00 AM"], {"type": "datetime", "format": "%m/%d/%Y %I:%M %p"}),
+        (["08:15", "23:59"], {"type": "time"}),
+        (["8:15", "23:59"], {"type": "time", "format": "%H:%M"}),
+        (["36:00", "8:15:30"], {"type": "duration"}),
+        (["PT1H", "P2D"], {"type": "duration"}),
+        (["12,50", "1.000,00"], {"type": "decimal(18,2)", "decimalChar": ",", "groupChar": "."}),
+        (["12.50", "1,000.00"], {"type": "decimal(18,2)", "groupChar": ","}),
+        (["1 234,5", "0,125"], {"type": "decimal(18,3)", "decimalChar": ",", "groupChar": " "}),
+        (["1'234.50", "2.00"], {"type": "decimal(18,2)", "groupChar": "'"}),
+        (["1.234.567", "12"], {"type": "integer", "decimalChar": ",", "groupChar": "."}),
+        (["1,234,567", "12"], {"type": "integer", "groupChar": ","}),
+        (["0,125", "1,250"], {"type": "decimal(18,3)", "decimalChar": ","}),
+        (["5", "-7"], {"type": "integer"}),
+        (["€ 12,50", "3,00 €"], {"type": "decimal(18,2)", "decimalChar": ",", "currency": "strip"}),
+        (["$1,200.50", "$3.00"], {"type": "decimal(18,2)", "groupChar": ",", "currency": "strip"}),
+        (["19 %", "7 %"], {"type": "decimal(18,2)", "percent": "fraction"}),
+        (["19,5%", "7%"], {"type": "decimal(18,3)", "decimalChar": ",", "percent": "fraction"}),
+        (["12,5", "-", "7,0"], {"type": "decimal(18,2)", "decimalChar": ","}),
+        (["007", "123"], {"type": "string", "id": True}),
+        (["+49170123", "+49171123"], {"type": "string"}),
+        (["€ 5", "$ 5"], {"type": "string"}),
+        (["5 %", "5"], {"type": "string"}),
+        (["1E3", "2E4"], {"type": "string"}),
+        (["2026-02-30", "2026-05-01"], {"type": "string"}),
+    ],
+)
+def test_texts_are_typed_by_what_all_of_them_are(tmp_path: Path, texts: list[str], settings: dict[str, Any]) -> None:
+    assert drafted(tmp_path, "value", texts)[0] == settings
+
+
+@pytest.mark.parametrize(
+    ("yes", "no"),
+    [
+        *(("yes", "no"), ("Ja", "Nein"), ("oui", "non"), ("sí", "no"), ("sì", "no"), ("sim", "não"), ("ja", "nee")),
+        *(
+            ("tak", "nie"),
+            ("да", "нет"),
+            ("evet", "hayır"),
+            ("是", "否"),
+            ("はい", "いいえ"),
+            ("예", "아니오"),
+            ("Y", "N"),
+        ),
+    ],
+)
+def test_yes_and_no_in_many_languages(tmp_path: Path, yes: str, no: str) -> None:
+    settings = {"type": "boolean", "trueValues": yes.lower(), "falseValues": no.lower()}
+    assert drafted(tmp_path, "value", [yes, no, yes])[0] == settings
+    assert drafted(tmp_path, "value", [yes, no, "perhaps"])[0] == {"type": "string"}
+    assert drafted(tmp_path, "value", [no, no])[0] == {"type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("texts", "others"),
+    [
+        (["03/04/2026", "05/06/2026"], ["type: date, format: '%d/%m/%Y'", "type: date, format: '%m/%d/%Y'"]),
+        (["05-05-2026"], ["type: date, format: '%d-%m-%Y'", "type: date, format: '%m-%d-%Y'"]),
+        (["1,234", "2,345"], ["type: 'decimal(18,3)', decimalChar: ','", "type: integer, groupChar: ','"]),
+        (["1.234"], ["type: 'decimal(18,3)'", "type: integer, decimalChar: ',', groupChar: ."]),
+    ],
+)
+def test_what_the_column_does_not_decide_is_asked(tmp_path: Path, texts: list[str], others: list[str]) -> None:
+    settings, text = drafted(tmp_path, "value", texts)
+    assert settings == {"type": "string"}
+    for other in others:
+        assert f"  # or: {{name: value, header: [value], {other}}}" in text
+
+
+@pytest.mark.parametrize("title", ["Kundennr.", "Customer ID", "PLZ", "zip code", "电话", "订单号", "Phone"])
+def test_digits_below_a_title_of_identifiers_are_no_quantity(tmp_path: Path, title: str) -> None:
+    assert drafted(tmp_path, title, ["10115", "20095"])[0] == {"type": "string", "id": True}
+
+
+def test_few_words_are_perhaps_a_closed_list(tmp_path: Path) -> None:
+    _, text = drafted(tmp_path, "value", ["open", "closed", "null"] * 5)
+    assert 'perhaps constraints: {enum: ["closed", "null", "open"]}' in text

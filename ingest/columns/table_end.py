@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..cells.styles import without_zeros
 from ..spec.field import FieldType
 from .validate import absent, convert
 
@@ -154,7 +155,7 @@ class _Totals:
 
     def _values(self, field: Field, here: slice) -> NDArray[np.float64]:
         """Return the values of a field in the part as doubles, NaN for none: hours and kinds of numbers alike."""
-        column = self._table.columns[field.name].part(here)
+        column = without_zeros(self._table.columns[field.name].part(here))
         live = ~absent(column, self._dataset)
         spans = field.type.kind == "duration"
         asked = field if spans else field.model_copy(update={"type": _NUMBER})

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-_BROKEN: Final = (Kind.ERROR, Kind.UNCACHED, Kind.MALFORMED)
+BROKEN: Final = (Kind.ERROR, Kind.UNCACHED, Kind.MALFORMED)
+"""Kinds of cells that hold no value."""
 _WHICH_FIELD: Final = frozenset({"name", "header", "on_error"})
 """Settings of a field that change nothing in how its cells are read."""
 
@@ -85,7 +86,7 @@ def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, 
     plain = without_zeros(column)
     missing = absent(plain, dataset)
     broken = _broken_cells(column, data & ~missing, dataset)
-    nothing = missing | ~data | column.has(*_BROKEN)
+    nothing = missing | ~data | column.has(*BROKEN)
     converted = convert(column if field.id else plain, ~nothing, field, date1904=date1904)
     wrong = faulty((*broken, *converted.faults), len(data)) | ~data
     limits = check_constraints(converted.values, wrong, field)
@@ -102,7 +103,7 @@ def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, 
 
 
 def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, ...]:
-    if not column.has(*_BROKEN).any():
+    if not column.has(*BROKEN).any():
         return ()
     uncached = data & (column.kinds == Kind.UNCACHED)
     malformed = data & (column.kinds == Kind.MALFORMED)

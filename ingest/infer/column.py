@@ -15,7 +15,8 @@ from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind
 from ..cells.display import displayed
 from ..cells.number_text import exact_texts
-from ..columns.validate import convert
+from ..cells.styles import without_zeros
+from ..columns.validate import BROKEN, convert
 from ..spec.field import Field
 from ..spec.yaml_text import quoted
 from ..table.header import normal
@@ -77,16 +78,17 @@ class ColumnDrafter:
         """Return the field of a column, by which every one of its cells can be loaded."""
         head = {"name": name, **({"header": [label]} if label is not None else {})}
         live = self._data & filled_cells(column)
-        broken = live & column.has(Kind.ERROR, Kind.UNCACHED)
-        uncached = live & (column.kinds == Kind.UNCACHED)
-        errors = bool((broken & ~uncached).any())
+        broken = live & column.has(*BROKEN)
+        valueless = broken & (column.kinds != Kind.ERROR)
+        errors = bool((broken & ~valueless).any())
+        plain = without_zeros(column)
         for form, missing in self._forms(column, live & ~broken, label):
             field = Field.model_validate({**head, **form.settings})
             there = live & ~broken & ~missing
-            converted = convert(column, there, field, date1904=self._date1904)
+            converted = convert(column if field.id else plain, there, field, date1904=self._date1904)
             if converted.faults:
                 continue
-            if uncached.any():
+            if valueless.any():
                 field = field.model_copy(update={"on_error": "null_value"})
             values = converted.values.filter(pa.array(self._data))
             unique = self._is_unique(values, there, field)
@@ -222,7 +224,9 @@ def _probe(column: Column, live: Mask) -> tuple[Column, list[str]]:
 
 
 def _is_id(column: Column, live: Mask, label: str | None) -> bool:
-    """Say whether the texts are identifiers: digits only, long, with leading zeros, or by what the title promises."""
+    """Say whether the texts are identifiers: digits only, long, with zeros in front, or by what the title promises."""
+    if (live & (column.kinds == Kind.PADDED)).any():
+        return True
     texts = column.texts.filter(pa.array(live & (column.kinds == Kind.TEXT)))
     if not len(texts):
         return False

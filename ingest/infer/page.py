@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .column import Draft
 
 _WRITTEN = (
-    *("format", "decimal_char", "group_char", "currency", "percent"),
+    *("format", "decimal_char", "group_char", "currency", "percent", "negative"),
     *("true_values", "false_values"),
 )
 """Settings of a field that are written where they are not the default."""

@@ -29,6 +29,7 @@ _COMPACT: Final = re.compile(r"\d{8}")
 
 _STYLES: Final = ((".", None), (",", None), *product(".", ", '’"), *product(",", ". '’"))
 _CURRENCY: Final = re.compile(r"[$€£¥₩₹₽₺₫฿元￥]|\b(?:RMB|CNY|USD|EUR|GBP|JPY|HKD|TWD|SGD)\b")
+_NEGATIVE: Final = {"trailing": re.compile(r".*\d.*[-−]"), "parentheses": re.compile(r"\(.*\d.*\)")}
 _LEADING_ZERO: Final = re.compile(r"[+-]?0\d")
 _BELOW_ONE: Final = re.compile(r"[+-]?0[.,]\d")
 
@@ -128,7 +129,11 @@ def numbers(texts: Sequence[str], fits: Fits) -> Form | None:
     signs = {match[0] for text in texts for match in _CURRENCY.finditer(text)}
     if len(signs) > 1:
         return None
-    extra = {**({"currency": "strip"} if signs else {}), **({"percent": "fraction"} if any(percent) else {})}
+    extra = {
+        **({"currency": "strip"} if signs else {}),
+        **({"percent": "fraction"} if any(percent) else {}),
+        **_negatives(texts),
+    }
     found: dict[_Style, dict[str, Any]] = {}
     for point, group in _STYLES:
         style = {**({"decimalChar": point} if point != "." else {}), **({"groupChar": group} if group else {})}
@@ -138,6 +143,12 @@ def numbers(texts: Sequence[str], fits: Fits) -> Form | None:
     if not found:
         return None
     return _numeric(found, signs)
+
+
+def _negatives(texts: Sequence[str]) -> dict[str, Any]:
+    """Return the setting for numbers below zero that are not marked by a minus in front."""
+    forms = [name for name, form in _NEGATIVE.items() if any(form.fullmatch(text) for text in texts)]
+    return {"negative": ["minus", *forms]} if forms else {}
 
 
 def _groups(texts: Sequence[str], group: str, point: str) -> bool:

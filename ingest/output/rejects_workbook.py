@@ -13,10 +13,12 @@ from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
+from openpyxl.worksheet.datavalidation import DataValidation
 
-from ..cells.cells import Kind
+from ..cells.cells import Kind, column_letters, empty_column
 from ..cells.display import displayed
 from ..cells.number_text import doubles, lost_digits
+from ..cells.styles import without_zeros
 from ..errors import ErrorRecord, rejected
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     from ..cells.cells import Column, SheetCells
     from ..spec.dataset import Dataset
+    from ..spec.field import Field
+    from ..table.table import Part
 
 Form = Literal["xlsx", "csv"]
 
@@ -44,18 +48,30 @@ _AS_TEXTS: Final = (Kind.TEXT, Kind.MOMENT, Kind.PADDED, Kind.MALFORMED)
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet take a text of a CSV file for a formula (OWASP, CSV injection)."""
 _COMMENT_WIDTH, _COMMENT_HEIGHT = 320, 120
+_TEXT_FORMAT: Final = "@"
+_NARROW, _WIDE, _REASONS_WIDE = 9, 40, 60
+"""Characters: the narrowest and the widest column, and the widest of those that say what is wrong."""
+_WIDTH_ROWS: Final = 200
+"""So many rows decide how wide a column is."""
+_LIST_CHARACTERS: Final = 255
+"""What a workbook takes as a list of allowed values in a cell (Excel specifications and limits)."""
 _EXACT_BELOW: Final = 1e15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sheet:
-    """What is handed back of one sheet: the rows above the 0-based row `end`, and the rejected rows (1-based)."""
+    """What is handed back of one sheet: the rows above the 0-based row `end`, and the rejected rows (1-based).
+
+    `fields` are the fields by their 0-based columns, `keys` the columns of the key.
+    """
 
     name: str
     cells: SheetCells
     end: int
     titled: bool
     rows: Mapping[int, Sequence[ErrorRecord]]
+    fields: Mapping[int, Field]
+    keys: frozenset[int]
 
 
 def write_rejects(path: Path, dataset: Dataset, records: Path, source: str, out: Path, form: Form) -> int:
@@ -78,13 +94,7 @@ def write_rejects(path: Path, dataset: Dataset, records: Path, source: str, out:
         parts = find_table(book, dataset, source).parts
         names = [name for name, _ in book.sheets]
         sheets = [
-            _Sheet(
-                name=part.sheet,
-                cells=book.read(names.index(part.sheet)),
-                end=part.header.end,
-                titled=part.header.row >= 0,
-                rows=bad[part.sheet],
-            )
+            _sheet(part, book.read(names.index(part.sheet)), bad[part.sheet], dataset)
             for part in parts
             if part.sheet in bad
         ]
@@ -93,6 +103,19 @@ def write_rejects(path: Path, dataset: Dataset, records: Path, source: str, out:
     else:
         _write_xlsx(sheets, out)
     return sum(len(sheet.rows) for sheet in sheets)
+
+
+def _sheet(part: Part, cells: SheetCells, rows: Mapping[int, Sequence[ErrorRecord]], dataset: Dataset) -> _Sheet:
+    columns = part.header.columns
+    return _Sheet(
+        name=part.sheet,
+        cells=cells,
+        end=part.header.end,
+        titled=part.header.row >= 0,
+        rows=rows,
+        fields={columns[field.name]: field for field in dataset.fields if field.name in columns},
+        keys=frozenset(columns[name] for name in dataset.primary_key if name in columns),
+    )
 
 
 def _rejected_rows(records: Path) -> dict[str, dict[int, list[ErrorRecord]]]:
@@ -139,43 +162,77 @@ def _fill(page: Any, sheet: _Sheet) -> None:
         page.cell(sheet.end, width + 1 + offset, title).font = _ADDED
     for number, (row, errors) in enumerate(sheet.rows.items(), start=sheet.end + 1):
         for place, column in sheet.cells.columns.items():
-            _put(page, number, place, column, row - 1)
+            _put(page, number, place, column, row - 1, sheet.fields.get(place))
         page.cell(number, width + 1, row).font = _ADDED
         for offset, text in enumerate(_told(errors), start=2):
             cell = page.cell(number, width + offset)
             _write_text(cell, text)
             cell.font = _ADDED
-        _mark(page, number, errors)
+        _mark(page, number, errors, sheet.keys)
+    _furnish(page, sheet)
 
 
-def _mark(page: Any, number: int, errors: Sequence[ErrorRecord]) -> None:
+def _furnish(page: Any, sheet: _Sheet) -> None:
+    """Give the page what makes it readable: widths, a header that stays, lists of allowed values."""
+    last = sheet.end + len(sheet.rows)
+    if sheet.titled:
+        page.freeze_panes = page.cell(sheet.end + 1, 1)
+    for place in range(sheet.cells.width + len(REJECT_TITLES)):
+        rows = page.iter_rows(
+            min_row=max(1, sheet.end), max_row=min(last, sheet.end + _WIDTH_ROWS), min_col=place + 1, max_col=place + 1
+        )
+        longest = max((len(str(cell.value)) for (cell,) in rows if cell.value is not None), default=0)
+        widest = _WIDE if place < sheet.cells.width else _REASONS_WIDE
+        page.column_dimensions[column_letters(place)].width = min(max(longest + 2, _NARROW), widest)
+    for place, field in sheet.fields.items():
+        values = ",".join(field.constraints.enum or ())
+        # Excel tells the values of a list apart by commas, and a list from a formula by its quotes.
+        plain = all(not {",", '"'} & set(value) for value in field.constraints.enum or ())
+        if values and plain and len(values) <= _LIST_CHARACTERS:
+            allowed = DataValidation(type="list", formula1=f'"{values}"', allow_blank=True)
+            allowed.add(f"{column_letters(place)}{sheet.end + 1}:{column_letters(place)}{last}")
+            page.add_data_validation(allowed)
+
+
+def _mark(page: Any, number: int, errors: Sequence[ErrorRecord], keys: frozenset[int]) -> None:
     notes: defaultdict[int, list[str]] = defaultdict(list)
     for error in errors:
-        if error.column is not None:
-            notes[error.column].append(f"{error.code}: {error.message}\n{error.hint}")
+        # What is wrong with a key is wrong with all of its cells.
+        columns = sorted(place + 1 for place in keys) if error.code.startswith("row.key_") else ()
+        for column in (error.column,) if error.column is not None else columns:
+            notes[column].append(f"{error.code}: {error.message}\n{error.hint}")
     for column, texts in notes.items():
         cell = page.cell(number, column)
         cell.fill = _BAD
         cell.comment = Comment("\n".join(texts), "Headgate", _COMMENT_HEIGHT, _COMMENT_WIDTH)
 
 
-def _put(page: Any, number: int, place: int, column: Column, row: int) -> None:
-    """Write one cell of the original, as the kind that it is."""
-    kind = Kind(int(column.kinds[row])) if row < len(column.kinds) else Kind.EMPTY
+def _put(page: Any, number: int, place: int, column: Column, row: int, field: Field | None = None) -> None:
+    """Write one cell of the original, as the kind that it is.
+
+    Cells of texts and identifiers have the format of texts, so that what is typed over them keeps its zeros; a text
+    where something else is wanted has none, so that a date that is typed over it becomes one.
+    """
+    textual = field is None or field.id or field.type.kind == "string"
+    if field is not None and field.id:
+        page.cell(number, place + 1).number_format = _TEXT_FORMAT
+    one = column.part(slice(row, row + 1)) if row < len(column.kinds) else empty_column(1)
+    one = one if field is not None and field.id else without_zeros(one)
+    kind = Kind(int(one.kinds[0]))
     if kind in (Kind.EMPTY, Kind.UNCACHED):
         return
     cell = page.cell(number, place + 1)
-    one = column.part(slice(row, row + 1))
     text = one.texts[0].as_py() or ""
     if kind in _AS_TEXTS or (kind == Kind.NUMBER and _is_beyond_a_double(one)):
         _write_text(cell, text)
+        cell.number_format = _TEXT_FORMAT if textual else "General"
     elif kind == Kind.BOOLEAN:
         cell.value = text != "0"
     elif kind == Kind.ERROR:
         cell.value, cell.data_type = text, "e"
     else:
         cell.value = float(doubles(one.texts)[0])
-        cell.number_format = _FORMATS.get(kind, "General")
+        cell.number_format = _FORMATS.get(kind, cell.number_format)
 
 
 def _is_beyond_a_double(number: Column) -> bool:

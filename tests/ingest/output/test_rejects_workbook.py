@@ -97,6 +97,31 @@ def test_bad_cells_are_marked_and_the_others_are_not(made: Callable[..., Path]) 
     assert sheet["A4"].fill.fill_type is None
 
 
+def test_cells_keep_zeros_and_the_page_is_readable(made: Callable[..., Path]) -> None:
+    sheet = openpyxl.load_workbook(made("xlsx"))["五月"]
+    assert (sheet["A4"].value, sheet["A4"].number_format) == ("012345678901234567", "@")
+    # What is typed over a text in a column of numbers or dates becomes one.
+    assert (sheet["B4"].value, sheet["B4"].number_format) == ("many", "General")
+    assert (sheet["C5"].value, sheet["C5"].number_format) == ("31.31.2024", "General")
+    assert sheet.freeze_panes == "A4"
+    assert sheet.column_dimensions["A"].width > len("012345678901234567")
+
+
+def test_every_cell_of_a_key_that_is_there_twice_is_marked(
+    workbook: Callable[..., Path], dataset: Callable[..., Dataset], parsed: Callable[..., Any], tmp_path: Path
+) -> None:
+    kind = {"name": "kind", "type": "string", "constraints": {"enum": ["a", "b"]}}
+    spec = dataset({"name": "no", "type": "string", "id": True}, COUNT, kind, primaryKey=["no", "kind"])
+    path = workbook([["no", "数量", "kind"], ["7", 1, "a"], ["7", 2, "a"], ["8", 3, "b"]])
+    assert {record.code for record in parsed(path, spec).records} == {"row.key_duplicate"}
+    write_rejects(path, spec, tmp_path / "out" / REJECTED_FILE, path.name, tmp_path / "r.xlsx", "xlsx")
+    sheet = openpyxl.load_workbook(tmp_path / "r.xlsx").active
+    marked = [cell.coordinate for row in sheet.iter_rows() for cell in row if cell.comment]
+    assert marked == ["A2", "C2", "A3", "C3"]
+    [allowed] = sheet.data_validations.dataValidation
+    assert (allowed.formula1, str(allowed.sqref)) == ('"a,b"', "C2:C3")
+
+
 def test_texts_stay_texts(made: Callable[..., Path]) -> None:
     """Nothing that came as a text may become a formula where the workbook is opened."""
     sheet = openpyxl.load_workbook(made("xlsx"))["五月"]

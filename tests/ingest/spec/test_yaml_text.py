@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingest.spec.yaml_document import parse_yaml
 from ingest.spec.yaml_text import inline, quoted
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 VALUES = st.recursive(
     st.one_of(TEXTS, st.booleans(), st.integers()),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(["a", "b"]), inner)),

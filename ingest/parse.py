@@ -31,7 +31,7 @@ from .output.copy_file import (
     write_rejected_keys,
     write_rows,
 )
-from .output.error_records import cell_records, row_record
+from .output.error_records import COMMON_HINT, cell_records, common_fault, row_record
 from .output.info_records import cell_notes, fill_notes, row_notes
 from .output.report import ERRORS_REPORTED, ParsedRows, Report, SheetPart, accepted_columns
 from .parallel import each
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
+_WEIGHTS: Final = {"error": 0, "warning": 1, "info": 2}
 REFUSED_RECORDS: Final = 10_000
 """How many records are written of a file that is refused as a whole: it may have one for every cell."""
 
@@ -108,7 +109,7 @@ class _Run:
         with self._timed("spool"):
             outcome = _sort_rows(table, checked, self._dataset)
             self._count(table, checked, outcome)
-            refusal = self._bad_table(table)
+            refusal = self._bad_table(table, checked)
             limit = None if refusal is None else REFUSED_RECORDS
             self._records = self._found(table, checked, outcome, limit)
             if refusal is not None:
@@ -118,7 +119,7 @@ class _Run:
                 *cell_notes(table, self._dataset, checked.columns),
             )
             self._codes.update(note.code for note in notes)
-            records = (*self._warnings, *self._records, *notes)
+            records = _by_weight((*self._warnings, *self._records, *notes))
             write_rejected(self._out_dir, records)
             self._write_rows(table, checked, outcome)
         return self._report(records[:ERRORS_REPORTED], None)
@@ -156,7 +157,7 @@ class _Run:
         """Return the report of a file that is refused, with what had been found until then."""
         rejection = replace(rejection, spec_version=self._dataset.version)
         self._codes[rejection.code] += 1
-        records = (rejection, *self._warnings, *self._records)
+        records = (rejection, *_by_weight((*self._warnings, *self._records)))
         with self._timed("spool"):
             write_accepted(self._out_dir, ())
             write_rejected(self._out_dir, records)
@@ -201,7 +202,7 @@ class _Run:
             for fault in faults:
                 self._codes[fault.code] += len(fault.index)
 
-    def _bad_table(self, table: Table) -> FileRejectedError | None:
+    def _bad_table(self, table: Table, checked: Checked) -> FileRejectedError | None:
         """Return why nothing of the table may be loaded, if so."""
         rows = self._rows
         data = rows.read - rows.blank - rows.footer
@@ -218,6 +219,9 @@ class _Run:
             f"{rows.rejected} of {data} rows are bad; the dataset allows {limits.max_rows} rows "
             f"and {limits.max_percent:g} percent"
         )
+        common = common_fault(table, self._dataset, checked.faults)
+        if common is not None:
+            return rejected("table.too_many_bad_rows", f"{common}; {message}", hint=COMMON_HINT, sheet=table.sheet)
         return rejected("table.too_many_bad_rows", message, sheet=table.sheet)
 
     def _range_of_keys(self, columns: Sequence[pa.LargeStringArray]) -> tuple[str, str] | None:
@@ -270,6 +274,11 @@ def _sheet_parts(table: Table, accepted: NDArray[np.int64]) -> Iterator[SheetPar
         yield SheetPart(
             sheet=part.sheet, accepted=int(stop - first), columns=dict(columns), letters=letters, titles=titles
         )
+
+
+def _by_weight(records: Iterable[ErrorRecord]) -> tuple[ErrorRecord, ...]:
+    """Return what has to be corrected before what only has to be known, each in its order."""
+    return tuple(sorted(records, key=lambda record: _WEIGHTS[record.severity]))
 
 
 def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:

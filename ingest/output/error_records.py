@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from ..cells.cells import column_letters
 from ..cells.display import displayed
 from ..errors import CATALOGUE, ErrorRecord
+from .wording import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from ..spec.dataset import Dataset
     from ..spec.field import Field
     from ..table.table import Table
+
+
+COMMON_HINT: Final = "if the cells are as they should be, correct the field in the dataset; else the column in the file"
+_COMMON_ROWS: Final = 2
+"""One row is no pattern."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,19 @@ def cell_records(
     found = [FaultyField(field=field, fault=fault) for field in dataset.fields for fault in faults.get(field.name, ())]
     places = _places(table, found)
     yield from (_record(table, dataset, found[number], row) for row, _, number in places[:limit])
+
+
+def common_fault(table: Table, dataset: Dataset, faults: Mapping[str, tuple[Fault, ...]]) -> str | None:
+    """Return what is wrong with a column in every row of data: that is about the dataset or the file, not the cells."""
+    rows = int(table.data.sum())
+    for field in dataset.fields:
+        for fault in faults.get(field.name, ()):
+            if rows >= _COMMON_ROWS and len(fault.index) == rows and not dataset.is_null_value(field):
+                first = _record(table, dataset, FaultyField(field=field, fault=fault), int(fault.index[0]))
+                title = f" ({first.header!r})" if first.header else ""
+                place = f", as {first.cell}" if first.cell else ""
+                return f"every row fails alike in field {field.name}{title}{place}: {first.message}"
+    return None
 
 
 def _places(table: Table, found: Iterable[FaultyField]) -> list[tuple[int, int, int]]:
@@ -55,10 +74,12 @@ def _record(table: Table, dataset: Dataset, item: FaultyField, row: int) -> Erro
     labels = part.header.labels
     sheet_row = part.first_row + row - part.start
     entry = CATALOGUE[item.fault.code]
+    raw = _raw(table, item.field, row)
+    message, hint = told(item.fault, item.field, raw)
     return ErrorRecord(
         code=item.fault.code,
-        message=item.fault.message,
-        hint=entry.hint,
+        message=message,
+        hint=hint,
         severity="warning" if dataset.is_null_value(item.field) and entry.severity == "error" else entry.severity,
         sheet=part.sheet,
         row=sheet_row,
@@ -66,7 +87,7 @@ def _record(table: Table, dataset: Dataset, item: FaultyField, row: int) -> Erro
         cell=None if column is None else f"{column_letters(column)}{sheet_row}",
         field=item.field.name,
         header=labels[column] if column is not None and column < len(labels) else None,
-        raw=_raw(table, item.field, row),
+        raw=raw,
         expected=item.fault.expected,
         spec_version=dataset.version,
     )

@@ -19,7 +19,8 @@ ROWS_FILE = "accepted.rows"
 """The sheet row of each accepted row, as 64-bit integers of this machine."""
 
 REJECTED_FILE = "rejected.jsonl"
-"""One `ErrorRecord` per line, JSON, ordered by sheet row then column; missing where there is none."""
+"""One `ErrorRecord` per line, JSON, errors first, then warnings and notes, each by sheet row and column; missing where
+there is none."""
 
 REJECTED_KEYS_FILE = "rejected.keys"
 """COPY text of the primary keys of rejected rows, for loads that would delete the rows of those keys."""

@@ -346,4 +346,4 @@ def parse_dataset(text: str, source: str) -> Dataset:
     try:
         return Dataset.model_validate(document.data)
     except ValidationError as error:
-        raise DocumentError(problems_of(error, document)) from error
+        raise DocumentError(problems_of(error, document, Dataset)) from error

@@ -1,0 +1,92 @@
+"""What is wrong with a cell in words that a clerk can act on: the value, why it is none, and an example of one."""
+
+from __future__ import annotations
+
+import difflib
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from ..errors import CATALOGUE
+from ..spec.field import EXCEL_SERIAL
+
+if TYPE_CHECKING:
+    from ..columns.converted import Fault
+    from ..spec.field import Field
+
+SHOWN: Final = 40
+"""Characters of a wrong value that a message repeats."""
+VALUES: Final = 12
+"""So many allowed values are listed; of more, those that are nearest to the wrong one."""
+_NEAR: Final = 3
+_GENERIC: Final = ("not a value of type", "not a whole number")
+_NAMES: Final = {
+    "integer": "whole number",
+    "decimal": "number",
+    "boolean": "truth value",
+    "datetime": "date and time",
+    "time": "time of day",
+    "string": "text",
+}
+_SIZES: Final = {
+    "the value is too small": "too small",
+    "the value is too large": "too large",
+    "the number is too large": "too large",
+    "the text is too short": "too short",
+    "the text is too long": "too long",
+}
+_SAMPLE: Final = datetime(2024, 2, 28, 16, 30)  # noqa: DTZ001  # an example has no time zone
+_ISO: Final = {"date": "2024-02-28", "datetime": "2024-02-28 16:30:00", "time": "16:30:00", "duration": "36:00:00"}
+
+
+def told(fault: Fault, field: Field, raw: str | None) -> tuple[str, str]:
+    """Return the message and the hint of a fault at a cell that shows `raw`."""
+    hint = CATALOGUE[fault.code].hint
+    shown = shortened(raw)
+    if shown is None:
+        return fault.message, hint
+    if fault.code == "cell.required":
+        return f"{shown} stands for nothing, and the cell must be filled", hint
+    if fault.code == "cell.enum":
+        return _not_allowed(raw or "", shown, field, hint)
+    if fault.message in _SIZES:
+        end = " characters" if fault.code == "cell.length" else ""
+        return f"{shown} is {_SIZES[fault.message]}: {fault.expected}{end}", hint
+    if fault.code == "cell.pattern":
+        return f"{shown} is not of the form {fault.expected}", hint
+    if fault.code == "cell.type" and fault.message.startswith(_GENERIC):
+        name = _NAMES.get(field.type.kind, field.type.kind)
+        return f"{shown} is no {name}: wanted {example(field)}", hint
+    return f"{shown}: {fault.message}", hint
+
+
+def shortened(raw: str | None) -> str | None:
+    """Return a value as a message repeats it; None for an empty one."""
+    if raw is None or not raw.strip():
+        return None
+    text = " ".join(raw.split())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+
+
+def example(field: Field) -> str:
+    """Return what a value of the field looks like, in its own formats."""
+    kind = field.type.kind
+    if kind == "boolean":
+        return " or ".join(dict.fromkeys((*field.true_values[:2], *field.false_values[:2])))
+    if kind in _ISO:
+        forms = [form for form in field.format if form != EXCEL_SERIAL]
+        shown = [_SAMPLE.strftime(form) for form in forms] or [_ISO[kind]]
+        return f"e.g. {' or '.join(dict.fromkeys(shown))}"
+    if kind == "integer":
+        return f"e.g. 1{field.group_char or ''}250"
+    fraction = "50"[: field.type.scale] if kind == "decimal" and field.type.scale is not None else "50"
+    point = field.decimal_char if fraction else ""
+    return f"e.g. 1{field.group_char or ''}250{point}{fraction}{' %' if field.percent else ''}"
+
+
+def _not_allowed(raw: str, shown: str, field: Field, hint: str) -> tuple[str, str]:
+    values = field.constraints.enum or ()
+    folded = {value.casefold(): value for value in values}
+    near = [folded[match] for match in difflib.get_close_matches(raw.strip().casefold(), folded, n=_NEAR)]
+    listed = values if len(values) <= VALUES else near
+    allowed = f": {', '.join(listed)}" if listed else f", of which there are {len(values)}"
+    return f"{shown} is none of the allowed values{allowed}", f"did you mean {near[0]}?" if near else hint

@@ -18,7 +18,7 @@ from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
 from .ledger.jobs import Job, RowCounts
 from .lifecycle.components import Failures
 from .lifecycle.signals import StopRequest, captured_signals
-from .pipeline.rejects import NoRejectsError
+from .pipeline.rejects import Form, NoRejectsError
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
@@ -87,6 +87,28 @@ async def ingest_files(
             await asyncio.gather(work, stopped, return_exceptions=True)
 
 
+async def fetch_rejects(
+    settings: Settings, dataset: Dataset, job_id: int, form: Form, *, environ: Mapping[str, str]
+) -> bytes:
+    """Return the rejected rows of a job that a one-shot command has ended, as a workbook or as CSV.
+
+    Raises:
+        StartupError, DatabaseUnavailableError: a part cannot start, or the database went away.
+        NoRejectsError, FileRejectedError: there are none, or no longer; or the file does not fit its dataset any more.
+        HeadgateError: there is no such job.
+
+    """
+    stop = StopRequest()
+    no_jobs: frozenset[int] = frozenset()
+    async with open_core(
+        settings, [dataset], stop=stop, failures=Failures(stop), environ=environ, only=no_jobs
+    ) as core:
+        job = await core.parts.queries.job(job_id)
+        if job is None:
+            raise HeadgateError(f"there is no job {job_id} in this database; `headgate ingest` names it")
+        return await core.rejects.rejects(job, form)
+
+
 async def _result(core: Core, work: asyncio.Task[None], stop: StopRequest) -> None:
     try:
         await work
@@ -121,9 +143,9 @@ async def _ingest_all(
             done(_refused(path, request.dataset, entered))
             continue
         job = await _finished(core, entered.id)
-        if request.rejects is not None:
-            await _hand_back(core, job, request.rejects / f"{path.stem}.rejects.xlsx")
-        done(_as_json(path, job))
+        back = None if request.rejects is None else request.rejects / f"{path.stem}.rejects.xlsx"
+        written = back is not None and await _hand_back(core, job, back)
+        done({**_as_json(path, job), **({"rejects": str(back)} if written else {})})
 
 
 async def _fixed_job(core: Core, job_id: int, dataset: Dataset) -> Job:
@@ -134,17 +156,18 @@ async def _fixed_job(core: Core, job_id: int, dataset: Dataset) -> Job:
     return job
 
 
-async def _hand_back(core: Core, job: Job, path: Path) -> None:
-    """Write the rejected rows of a job, if it has any; a workbook that is there from before is replaced."""
+async def _hand_back(core: Core, job: Job, path: Path) -> bool:
+    """Write the rejected rows of a job and say whether it has any; a workbook from before is replaced."""
     try:
         content = await core.rejects.rejects(job, "xlsx")
     except (NoRejectsError, FileRejectedError):
-        return
+        return False
     try:
         await core.parts.executors.run_io(path.parent.mkdir, parents=True, exist_ok=True)
         await core.parts.executors.run_io(path.write_bytes, content)
     except OSError as error:
         raise HeadgateError(f"{path} cannot be written: {error.strerror}; name another folder") from error
+    return True
 
 
 async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: Job | None) -> Job | ErrorRecord:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Iterable, Mapping
+import textwrap
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -22,16 +26,34 @@ STYLES: Final = {
 }
 COLUMNS: Final = ("job", "state", "dataset", "file", "rows", "loaded", "rejected", "at", "what")
 LOADED: Final = ("inserted", "updated", "unchanged")
+ROOMY: Final = 120
+"""A terminal of so many columns has room for what is wrong beside each job."""
+NARROW_DATASET: Final = 14
+"""So many characters of a dataset's name are shown on a narrower one."""
+ALIKE: Final = 5
+"""So many errors of one kind, of one field, are printed: the next ones say nothing new."""
+RAW_KNOWN: Final = 40
+"""So many characters of a value are in the message already, if it repeats it."""
 
 
-def print_jobs(jobs: Iterable[Mapping[str, Any]]) -> None:
-    """Print jobs as a table: aligned and coloured on a terminal, tab-separated elsewhere."""
-    if sys.stdout.isatty():
-        Console().print(job_table(jobs))
-        return
-    print("\t".join(COLUMNS))
+def print_jobs(jobs: Collection[Mapping[str, Any]]) -> None:
+    """Print jobs as a table, aligned and coloured on a terminal, tab-separated elsewhere; then what is wrong with each.
+
+    What is wrong is told with its cells where the jobs have their errors with them, else by the reason.
+    """
+    console = Console()
+    if not sys.stdout.isatty():
+        print("\t".join(COLUMNS))
+        for job in jobs:
+            print(job_line(job))
+    else:
+        console.print(job_table(jobs, console.width))
     for job in jobs:
-        print(job_line(job))
+        if job.get("errors"):
+            _print_text(f"job {job['id']}, {_printable(job['file'])}:")
+            print_errors(job)
+        elif sys.stdout.isatty() and console.width < ROOMY and _what(job):
+            _print_text(f"job {job['id']}: {_what(job)}")
 
 
 def job_line(job: Mapping[str, Any]) -> str:
@@ -39,11 +61,26 @@ def job_line(job: Mapping[str, Any]) -> str:
     return "\t".join(_job_cells(job))
 
 
-def job_table(jobs: Iterable[Mapping[str, Any]]) -> Table:
-    """Return jobs as a table for a terminal."""
-    table = Table(*COLUMNS)
+def job_table(jobs: Iterable[Mapping[str, Any]], width: int) -> Table:
+    """Return jobs as a table for a terminal of so many columns; what is wrong only where there is room for it."""
+    roomy = width >= ROOMY
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in COLUMNS if roomy else COLUMNS[:-1]:
+        wide = name in ("file", "what")
+        narrow = NARROW_DATASET if name == "dataset" and not roomy else None
+        # What is long is broken or cut; figures and times keep their width.
+        table.add_column(
+            name,
+            no_wrap=not wide,
+            overflow="fold" if wide else "ellipsis",
+            min_width=len(name) if wide or narrow else None,
+            max_width=narrow,
+        )
     for job in jobs:
         number, state, *rest = _job_cells(job)
+        if not roomy:
+            *rest, at, _ = rest
+            rest.append(at[len("2024-") : -len(":00")])
         style = STYLES.get(state, "")
         table.add_row(number, f"[{style}]{state}[/]" if style else state, *map(escape, rest))
     return table
@@ -52,18 +89,35 @@ def job_table(jobs: Iterable[Mapping[str, Any]]) -> Table:
 def _job_cells(job: Mapping[str, Any]) -> list[str]:
     rows = job["rows"]
     at = job.get("finished_at") or job.get("created_at")
-    what = f"first job {job['first_job']}" if job.get("first_job") else (job.get("reason") or "")
     return [
         str(job.get("id") or job.get("job")),
         job["state"],
         job["dataset"],
-        "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in job["file"]),
+        _printable(job["file"]),
         str(rows["read"]),
         str(sum(rows[name] for name in LOADED)),
         str(rows["rejected"]),
         datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S") if at else "",
-        " ".join(what.split()),
+        _what(job),
     ]
+
+
+def _what(job: Mapping[str, Any]) -> str:
+    what = f"first job {job['first_job']}" if job.get("first_job") else (job.get("reason") or "")
+    return " ".join(what.split())
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
+def _print_text(text: str, indent: str = "") -> None:
+    """Print a text, on a terminal in lines as wide as it is."""
+    if not sys.stdout.isatty():
+        print(f"{indent}{text}")
+        return
+    width = shutil.get_terminal_size().columns
+    print(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=f"{indent}  "))
 
 
 def print_ingested(job: Mapping[str, Any]) -> None:
@@ -83,22 +137,31 @@ def print_events(job: Mapping[str, Any]) -> None:
 
 
 def print_errors(job: Mapping[str, Any], limit: int = 20) -> None:
-    """Print the first error records of a job: where, what, and what to do; not those that ask for nothing."""
+    """Print the first error records of a job: where, what, and what to do; not those that ask for nothing.
+
+    Of those that are alike only the first few, and errors before warnings.
+    """
     asking = [record for record in job["errors"] if record["severity"] != "info"]
-    for record in asking[:limit]:
-        place = " ".join(
-            part
-            for part in (
-                record.get("sheet") or "",
-                record.get("cell") or (f"row {record['row']}" if record.get("row") else ""),
-            )
-            if part
-        )
-        raw = f" ({record['raw']!r})" if record.get("raw") is not None else ""
-        print(f"  {record['code']}: {place + ': ' if place else ''}{record['message']}{raw}; {record['hint']}")
-    more = job["errors_total"] - (len(job["errors"]) - len(asking)) - min(limit, len(asking))
+    asking.sort(key=lambda record: record["severity"] != "error")
+    kinds: Counter[tuple[object, ...]] = Counter()
+    shown = 0
+    for record in asking:
+        kind = (record["code"], record.get("field"), record["severity"])
+        kinds[kind] += 1
+        if shown < limit and kinds[kind] <= ALIKE:
+            shown += 1
+            _print_text(_told(record), "  ")
+    more = job["errors_total"] - (len(job["errors"]) - len(asking)) - shown
     if more > 0:
         print(f"  and {more} more")
+
+
+def _told(record: Mapping[str, Any]) -> str:
+    row = f"row {record['row']}" if record.get("row") else ""
+    place = " ".join(part for part in (record.get("sheet") or "", record.get("cell") or row) if part)
+    raw = record.get("raw")
+    value = f" ({raw!r})" if raw is not None and " ".join(raw.split())[:RAW_KNOWN] not in record["message"] else ""
+    return f"{record['code']}: {place + ': ' if place else ''}{record['message']}{value}; {record['hint']}"
 
 
 def complain(message: str) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from .invocation import exit_code, run, settings_of, show_json
+from .invocation import dataset_of, exit_code, run, settings_of, show_json, shown_url
 from .options import again_option, config_option, files_argument, fixes_option, json_option
-
-if TYPE_CHECKING:
-    from ingest.spec.dataset import Dataset
-
-    from ..config.settings import Settings
 
 
 @click.command()
@@ -43,6 +39,7 @@ def ingest(
 ) -> None:
     """Load FILES at once, without a daemon.
 
+    What could not be loaded is told with its cells, and `headgate rejects ID --database URL` gives those rows back.
     The pipeline and the ledger are the daemon's: what is interrupted is taken up by the next run,
     and nothing is loaded twice.
     """
@@ -51,35 +48,33 @@ def ingest(
 
     settings = settings_of(config, database=database, one_shot=True)
     configure_logging("error", settings.logging.format)
-    chosen = _one_dataset(settings, dataset)
+    chosen = dataset_of(settings, dataset)
+    url = shown_url(settings.database.url)
+    if database is None:
+        click.echo(f"headgate: loading into {url}; --database names another", err=True)
     states: list[str] = []
 
     def done(job: dict[str, Any]) -> None:
         states.append(job["state"])
-        _show_ingested(job, as_json=as_json)
+        if as_json:
+            show_json(job)
+        else:
+            _show_ingested(job, dataset, url)
 
     request = Request(dataset=chosen, files=files, fixes=fixes, again=again, rejects=rejects)
     run(ingest_files(settings, request, environ=os.environ, done=done))
     sys.exit(exit_code(states))
 
 
-def _one_dataset(settings: Settings, name: str) -> Dataset:
-    from ingest.spec.dataset import load_dataset
-
-    if Path(name).is_file():
-        return load_dataset(Path(name))
-    for path in settings.dataset_files():
-        dataset = load_dataset(path)
-        if dataset.dataset == name:
-            return dataset
-    raise click.UsageError(f"--dataset: {name!r} is neither a file nor a dataset of the configuration")
-
-
-def _show_ingested(job: dict[str, Any], *, as_json: bool) -> None:
+def _show_ingested(job: dict[str, Any], dataset: str, url: str) -> None:
+    """Print what became of a file, and how its rejected rows are had or handed in again."""
     from .console import print_errors, print_ingested
 
-    if as_json:
-        show_json(job)
-        return
     print_ingested(job)
     print_errors(job)
+    number, written = job["job"], job.get("rejects")
+    if written:
+        click.echo(f"  rejected rows: {written}; correct them, then: ingest that file with --fixes {number}")
+    elif job["rows"]["rejected"] and number:
+        words = ["headgate", "rejects", str(number), "-o", "back.xlsx", "--dataset", dataset, "--database", url]
+        click.echo(f"  rejected rows: {shlex.join(words)}")

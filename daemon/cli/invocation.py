@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from ingest.spec.dataset import Dataset
+
     from ..config.settings import Settings
     from .client import Client
 
@@ -45,6 +47,34 @@ def settings_of(config: Path | None, *, database: str | None = None, one_shot: b
         base = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
         environ.setdefault("HEADGATE_STATE_DIR", str(Path(base) / "headgate"))
     return load_settings(path, environ)
+
+
+def dataset_of(settings: Settings, name: str) -> Dataset:
+    """Return the dataset in the file of that name, or of that name in the configuration.
+
+    Raises:
+        click.UsageError: there is neither.
+        DocumentError: it is wrong.
+
+    """
+    from ingest.spec.dataset import load_dataset
+    from ingest.spec.yaml_document import suggestion
+
+    if Path(name).is_file():
+        return load_dataset(Path(name))
+    datasets = [load_dataset(path) for path in settings.dataset_files()]
+    for dataset in datasets:
+        if dataset.dataset == name:
+            return dataset
+    known = f"; {suggestion(name, [dataset.dataset for dataset in datasets])}" if datasets else ""
+    raise click.UsageError(f"--dataset: {name!r} is neither a file nor a dataset of the configuration{known}")
+
+
+def shown_url(url: str) -> str:
+    """Return a database URL as it can be shown: without its password."""
+    from sqlalchemy.engine import make_url
+
+    return make_url(url).render_as_string(hide_password=True)
 
 
 def client_of(config: Path | None) -> Client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import click
 
 from ..ledger.jobs import STATES
-from .invocation import client_of, run, show_json, write_new
+from .invocation import client_of, dataset_of, run, settings_of, show_json, write_new
 from .options import config_option, dataset_names, job_argument, json_option
 
 
@@ -66,10 +67,9 @@ def job(job_id: int, config: Path | None, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    from .console import print_errors, print_events, print_jobs
+    from .console import print_events, print_jobs
 
     print_jobs([found])
-    print_errors(found)
     print_events(found)
 
 
@@ -78,9 +78,13 @@ def job(job_id: int, config: Path | None, as_json: bool) -> None:
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="FILE.xlsx or .csv"
 )
+@click.option("--database", help="Database URL of a job of `headgate ingest`: no daemon is asked.")
+@click.option("--dataset", help="With --database: the dataset file, or the name of a dataset of the configuration.")
 @config_option
 @json_option
-def rejects(job_id: int, output: Path, config: Path | None, as_json: bool) -> None:
+def rejects(
+    job_id: int, output: Path, database: str | None, dataset: str | None, config: Path | None, as_json: bool
+) -> None:
     """Fetch the rejected rows of job ID, with what is wrong with each.
 
     Correct them and hand them in again with: headgate submit FILE --fixes ID
@@ -89,7 +93,16 @@ def rejects(job_id: int, output: Path, config: Path | None, as_json: bool) -> No
     if form not in ("xlsx", "csv"):
         raise click.UsageError(f"{output}: name a file that ends in .xlsx or .csv")
 
+    if (database is None) != (dataset is None):
+        raise click.UsageError("--database and --dataset go together: without them the daemon is asked")
+
     async def fetched() -> bytes:
+        if database is not None and dataset is not None:
+            from ..oneshot import fetch_rejects
+
+            settings = settings_of(config, database=database, one_shot=True)
+            chosen = dataset_of(settings, dataset)
+            return await fetch_rejects(settings, chosen, job_id, "csv" if form == "csv" else "xlsx", environ=os.environ)
         async with client_of(config) as client:
             return await client.rejects(job_id, form)
 
@@ -97,7 +110,8 @@ def rejects(job_id: int, output: Path, config: Path | None, as_json: bool) -> No
     write_new(output, content)
     if as_json:
         show_json({"job": job_id, "file": str(output), "format": form, "bytes": len(content)})
-    click.echo(f"wrote {output}; correct it, then: headgate submit {output} --fixes {job_id}", err=True)
+    again = "submit" if database is None else "ingest"
+    click.echo(f"wrote {output}; correct it, then: headgate {again} {output} --fixes {job_id}", err=True)
 
 
 def show_jobs(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:
@@ -108,4 +122,4 @@ def show_jobs(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:
         return
     from .console import print_jobs
 
-    print_jobs(found)
+    print_jobs(list(found))

@@ -50,7 +50,7 @@ async def _table(client: Client, limit: int, filters: Filters) -> None:
             while True:
                 await changed.wait()
                 changed.clear()
-                live.update(job_table(await client.jobs(limit=rows, **filters)), refresh=True)
+                live.update(job_table(await client.jobs(limit=rows, **filters), console.width), refresh=True)
                 await asyncio.sleep(TOGETHER_SECONDS)
 
         async def listen() -> None:

@@ -89,3 +89,31 @@ def test_without_a_daemon(sqlite_headgate: Headgate, orders: Callable[..., Path]
     assert gate.scalar("SELECT count(*) FROM orders") == "40"
     wrong = gate.command("ingest", back, *common, "--fixes", 77)
     assert (wrong.returncode, "there is no such job" in wrong.stderr) == (3, True)
+
+
+def test_rejects_of_a_one_shot_run_are_fetched_afterwards(
+    sqlite_headgate: Headgate, orders: Callable[..., Path]
+) -> None:
+    gate = sqlite_headgate
+    spec, out = gate.folder / "datasets" / "orders.yml", gate.folder / "back.xlsx"
+    common = ("--dataset", spec, "--database", gate.database_url)
+    done = gate.command("ingest", orders(gate.folder / "orders.xlsx", 40, bad=(3, 7)), *common)
+    assert f"rejected rows: headgate rejects 1 -o back.xlsx --dataset {spec}" in done.stdout
+    done = gate.command("rejects", 1, "-o", out, *common)
+    assert done.returncode == 0, done.stderr
+    correct(out)
+    done = gate.command("ingest", out, *common, "--fixes", 1)
+    assert done.returncode == 0, done.stderr
+    assert gate.scalar("SELECT count(*) FROM orders") == "40"
+    absent = gate.command("rejects", 9, "-o", gate.folder / "x.csv", *common)
+    assert (absent.returncode, "there is no job 9" in absent.stderr) == (3, True)
+    half = gate.command("rejects", 1, "-o", gate.folder / "x.csv", *common[2:])
+    assert (half.returncode, "go together" in half.stderr) == (2, True)
+
+
+def test_without_a_database_it_is_said_where_rows_go(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    gate = sqlite_headgate
+    book, spec = orders(gate.folder / "orders.xlsx", 4), gate.folder / "datasets" / "orders.yml"
+    done = gate.command("ingest", book, "--dataset", spec, "-c", gate.config)
+    assert done.returncode == 0, done.stderr
+    assert f"headgate: loading into {gate.database_url}; --database names another" in done.stderr

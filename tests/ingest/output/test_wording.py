@@ -62,7 +62,7 @@ COLOURS = ["red", "green", "blue"]
         (
             {"type": "string", "constraints": {"enum": [*COLOURS, *(f"{n}" for n in range(99))]}},
             "Gren",
-            "Gren is none of the allowed values: green, red",
+            "Gren is none of the allowed values: green",
             "did you mean green?",
         ),
         (

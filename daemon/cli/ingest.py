@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -64,6 +64,16 @@ def ingest(
     request = Request(dataset=chosen, files=files, fixes=fixes, again=again, rejects=rejects)
     run(ingest_files(settings, request, environ=os.environ, done=done))
     sys.exit(exit_code(states))
+
+
+async def rejects_of(
+    job_id: int, dataset: str, database: str, config: Path | None, form: Literal["xlsx", "csv"]
+) -> bytes:
+    """Return the rejected rows of a job of this command; raises what `fetch_rejects` raises."""
+    from ..oneshot import fetch_rejects
+
+    settings = settings_of(config, database=database, one_shot=True)
+    return await fetch_rejects(settings, dataset_of(settings, dataset), job_id, form, environ=os.environ)
 
 
 def _show_ingested(job: dict[str, Any], dataset: str, url: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 import click
 
 from ..ledger.jobs import STATES
-from .invocation import client_of, dataset_of, run, settings_of, show_json, write_new
+from .ingest import rejects_of
+from .invocation import client_of, run, show_json, write_new
 from .options import config_option, dataset_names, job_argument, json_option
 
 
@@ -98,11 +98,7 @@ def rejects(
 
     async def fetched() -> bytes:
         if database is not None and dataset is not None:
-            from ..oneshot import fetch_rejects
-
-            settings = settings_of(config, database=database, one_shot=True)
-            chosen = dataset_of(settings, dataset)
-            return await fetch_rejects(settings, chosen, job_id, "csv" if form == "csv" else "xlsx", environ=os.environ)
+            return await rejects_of(job_id, dataset, database, config, "csv" if form == "csv" else "xlsx")
         async with client_of(config) as client:
             return await client.rejects(job_id, form)
 

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind, SheetCells, empty_column
 from ..cells.display import displayed
-from ..table.header import normal
+from ..table.header import FoundHeader, normal
+from ..table.page_headers import repeated_headers
 from ..table.totals_words import SUBTOTALS, TOTALS
 from .words import PAGE_FOOTERS
 
@@ -50,7 +51,15 @@ class Sample:
             place: column.part(slice(start, None)) for place, column in cells.columns.items() if self.height
         }
         visible = [filled_cells(column) for column in self._columns.values()]
-        self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible])
+        self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible]) & ~self._repeated()
+
+    def _repeated(self) -> Mask:
+        """Say which rows have the header again."""
+        labels = tuple(self.labels(self.header_row))
+        places = {str(place): place for place, label in enumerate(labels) if label}
+        header = FoundHeader(row=self.header_row, columns=places, labels=labels)
+        titles = [labels] if self.header_row >= 0 else []
+        return repeated_headers(self._columns, header, titles, self.height)
 
     def _find_header(self) -> int:
         """Return the first row whose cells are different texts, about as many as any row has; -1 for none."""

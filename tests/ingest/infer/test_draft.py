@@ -190,6 +190,14 @@ def test_an_order_of_total_is_an_order(workbook: Write, tmp_path: Path) -> None:
     assert parse(path, drafted, tmp_path).rows.accepted == 3
 
 
+def test_a_header_that_is_repeated_is_no_data(workbook: Write, tmp_path: Path) -> None:
+    titles = ["Customer", "Count", "Place"]
+    path = workbook([titles, ["Acme", 1, "x"], titles, ["Bolt", 2, "y"]])
+    drafted = draft(path)
+    assert types(drafted) == {"customer": "string", "count": "integer", "place": "string"}
+    assert parse(path, drafted, tmp_path).rows.accepted == 2
+
+
 def test_page_footers_are_skipped(workbook: Write, tmp_path: Path) -> None:
     path = workbook([["Customer", "Count"], ["Acme", 1], ["Page 1 of 2"], ["Bolt", 2], ["Page 2 of 2"]])
     drafted = draft(path)

@@ -127,6 +127,7 @@ async def serve(
 def _exporter(
     settings: Settings, core: Core, loop_watch: LoopWatch, server_watch: ServerWatch | None, readiness: Readiness
 ) -> Exporter:
+    guard = _web_guard(settings.exporter.web_config_file)
     collectors = Collectors(core.parts.metrics.registry)
     collectors.add(
         "health",
@@ -155,7 +156,7 @@ def _exporter(
         port=settings.exporter.port,
         healthy=healthy,
         ready=readiness,
-        guard=_web_guard(settings.exporter.web_config_file),
+        guard=guard,
     )
 
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+ENDED = ("-not_before", "20200101000000Z", "-not_after", "20200102000000Z")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """A certificate and its key, PEM."""
@@ -22,14 +25,14 @@ def openssl() -> str | None:
 
 
 class Authority:
-    """Signs certificates of a day, in a folder of its own."""
+    """Signs certificates, of a day unless said otherwise, in a folder of its own."""
 
     def __init__(self, folder: Path, name: str = "authority") -> None:
         self._folder = folder
         self.own = self._request(name, "-x509", "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")
 
-    def issue(self, name: str, *names: str) -> Pair:
-        """Sign a certificate with the given alternative names, such as `DNS:localhost`."""
+    def issue(self, name: str, *names: str, days: int = 1) -> Pair:
+        """Sign a certificate with the given alternative names, such as `DNS:localhost`; -1 days: it has ended."""
         extension = ("-addext", f"subjectAltName={','.join(names)}") if names else ()
         return self._request(
             name,
@@ -41,9 +44,10 @@ class Authority:
             "-subj",
             f"/CN={name}",
             *extension,
+            days=days,
         )
 
-    def _request(self, name: str, *arguments: str) -> Pair:
+    def _request(self, name: str, *arguments: str, days: int = 1) -> Pair:
         pair = Pair(certificate=self._folder / f"{name}.pem", key=self._folder / f"{name}.key")
         subprocess.run(
             [
@@ -55,8 +59,7 @@ class Authority:
                     "-pkeyopt",
                     "ec_paramgen_curve:P-256",
                     "-noenc",
-                    "-days",
-                    "1",
+                    *(("-days", str(days)) if days > 0 else ENDED),
                 ),
                 *("-keyout", str(pair.key), "-out", str(pair.certificate), *arguments),
             ],

@@ -23,6 +23,8 @@ HEAD_SECONDS: Final = 30.0
 HANDSHAKE_SECONDS: Final = 10.0
 LINGER_SECONDS: Final = 5.0
 """How long the rest of a refused body is read, so that the client sees the answer and not a reset."""
+CUT_SECONDS: Final = 10.0
+"""How long a request may go on whose connection another TLS would not have let in."""
 BACKLOG: Final = 128
 QUIET_SECONDS: Final = 60.0
 
@@ -63,8 +65,10 @@ class Listener:
         await self._listen(tls)
         for site in before:
             await site.stop()
-        for connection in self._open_connections():
+        let_in_before = self._open_connections()
+        for connection in let_in_before:
             connection.close()
+        asyncio.get_running_loop().call_later(CUT_SECONDS, _cut, let_in_before)
 
     async def close(self) -> None:
         """Listen no more."""
@@ -128,6 +132,11 @@ class _Site(web.BaseSite):
             backlog=BACKLOG,
             ssl_handshake_timeout=HANDSHAKE_SECONDS if self._ssl_context is not None else None,
         )
+
+
+def _cut(connections: list[RequestHandler]) -> None:
+    for connection in connections:
+        connection.force_close()
 
 
 class _Refused(asyncio.Protocol):

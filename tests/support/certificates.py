@@ -8,9 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-ENDED = ("-not_before", "20200101000000Z", "-not_after", "20200102000000Z")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
     """A certificate and its key, PEM."""
@@ -32,7 +29,7 @@ class Authority:
         self.own = self._request(name, "-x509", "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")
 
     def issue(self, name: str, *names: str, days: int = 1) -> Pair:
-        """Sign a certificate with the given alternative names, such as `DNS:localhost`; -1 days: it has ended."""
+        """Sign a certificate with the given alternative names, such as `DNS:localhost`."""
         extension = ("-addext", f"subjectAltName={','.join(names)}") if names else ()
         return self._request(
             name,
@@ -47,6 +44,18 @@ class Authority:
             days=days,
         )
 
+    def issue_ended(self, name: str) -> Pair:
+        """Sign a certificate that ended yesterday."""
+        pair = self.issue(name)
+        request = self._folder / f"{name}.csr"
+        signing = ("-CA", str(self.own.certificate), "-CAkey", str(self.own.key), "-days", "-1")
+        for arguments in (
+            ("req", "-new", "-key", str(pair.key), "-subj", f"/CN={name}", "-out", str(request)),
+            ("x509", "-req", "-in", str(request), *signing, "-out", str(pair.certificate)),
+        ):
+            subprocess.run([str(openssl()), *arguments], check=True, capture_output=True, timeout=60)
+        return pair
+
     def _request(self, name: str, *arguments: str, days: int = 1) -> Pair:
         pair = Pair(certificate=self._folder / f"{name}.pem", key=self._folder / f"{name}.key")
         subprocess.run(
@@ -59,7 +68,8 @@ class Authority:
                     "-pkeyopt",
                     "ec_paramgen_curve:P-256",
                     "-noenc",
-                    *(("-days", str(days)) if days > 0 else ENDED),
+                    "-days",
+                    str(days),
                 ),
                 *("-keyout", str(pair.key), "-out", str(pair.certificate), *arguments),
             ],

@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from daemon.exporter import web_guard
 from daemon.exporter.server import Exporter
 from daemon.exporter.web_guard import WebGuard
+from daemon.lifecycle import listener
 from daemon.lifecycle.certificates import ends_at
 
 Serve = Callable[[str], AbstractAsyncContextManager["Client"]]
@@ -223,9 +224,10 @@ async def test_a_renewed_certificate_counts_for_new_connections(
 
 
 async def test_a_rotated_authority_is_followed_in_both_directions_without_a_request(
-    serve: Serve, authority: Authority, tmp_path: Path
+    serve: Serve, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who has a certificate of the new authority is refused as long as nobody looks, and nobody else can ask."""
+    monkeypatch.setattr(listener, "CUT_SECONDS", 0.5)
     (tmp_path / "next").mkdir()
     withdrawn = authority.issue("prometheus", "DNS:prometheus")
     following = Authority(tmp_path / "next")
@@ -249,7 +251,7 @@ async def test_a_rotated_authority_is_followed_in_both_directions_without_a_requ
 
 
 async def test_a_certificate_that_has_ended_is_refused(serve: Serve, authority: Authority) -> None:
-    ended = authority.issue("ended", "DNS:prometheus", days=-1)
+    ended = authority.issue_ended("ended")
     mutual = f"{TLS}, client_auth_type: RequireAndVerifyClientCert, client_ca_file: authority.pem"
     async with serve(f"{mutual}}}") as client:
         assert await refused(client.get(pair=ended))

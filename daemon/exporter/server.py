@@ -15,6 +15,7 @@ from prometheus_client.exposition import gzip_accepted
 
 from ..errors import StartupError
 from ..lifecycle.listener import HEAD_SECONDS, LINGER_SECONDS, Listener, connections_max
+from ..lifecycle.loop_errors import LoopErrors
 from .exposition import Exposition
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Exporter:
 
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._loop.set_exception_handler(LoopErrors().handle)
         guard = self._guard
         application = web.Application(middlewares=[] if guard is None else [guard.guard])
         application.add_routes(

@@ -62,9 +62,9 @@ class WebGuard:
         self.tls: ssl.SSLContext | None = None
         self._renewed: Renewed | None = None
         self._taking = asyncio.Lock()
-        self.certificate_ends_at: float | None = None
+        self.ends_at: float | None = None
         if config.tls_server_config is not None:
-            self.tls, self.certificate_ends_at = _tls_of(config)
+            self.tls, self.ends_at = _tls_of(config)
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -102,9 +102,10 @@ class WebGuard:
                 return
             if self.tls is not None:
                 # A context of its own each time: authorities can be added to one that is used, not taken away.
-                self.tls, self.certificate_ends_at = await asyncio.to_thread(_tls_of, config)
+                tls, self.ends_at = await asyncio.to_thread(_tls_of, config)
+                self.tls = tls
                 if self._renewed is not None:
-                    await self._renewed(self.tls)
+                    await self._renewed(tls)
         except (DocumentError, OSError, ValueError) as error:
             logger.warning("web configuration not taken", extra={"error": str(error)})
             return

@@ -13,7 +13,7 @@ from ingest.load.load import load
 from ingest.load.loaded import OtherWayError, RefusedLoadError, Spooled, TargetMismatchError, Way
 from ingest.load.target import Targets
 
-from ..errors import DatabaseUnavailableError, TaskTimeoutError, first_line
+from ..errors import DatabaseUnavailableError, TaskStalledError, TaskTimeoutError, first_line
 from ..machine.cores import available_cores
 from .outcomes import given_up, loaded_rows, read_records, refused_file, refused_load, refused_parse
 from .worker_failures import ReadingBounds, refusal
@@ -92,6 +92,7 @@ class Attempts:
 
     def __init__(self, parts: PipelineParts, persist: Persist) -> None:
         self._parts, self._persist = parts, persist
+        self._stalled: set[int] = set()
         self._targets, self._cores = Targets(), available_cores()
 
     async def make(self, attempt: Attempt) -> Outcome:
@@ -114,6 +115,7 @@ class Attempts:
 
     async def _parse(self, job: Job, dataset: Dataset, source: Path, folder: Path) -> TaskResult:
         limits, executors = dataset.limits, self._parts.executors
+        seconds = min(limits.parse_seconds, executors.limits.task_timeout_seconds)
         memory = min(limits.worker_mb << 20, executors.limits.worker_memory_bytes)
         try:
             return await executors.submit_cpu(
@@ -125,17 +127,21 @@ class Attempts:
                 job.id,
                 # A parse takes a second core only while no other needs it.
                 int(self._cores) // (executors.busy_workers + 1),
-                timeout=limits.parse_seconds,
+                timeout=seconds,
                 kind="parse",
                 lane=f"dataset {job.dataset}",
                 memory_bytes=memory,
             )
         except (TaskTimeoutError, MemoryError) as error:
+            if isinstance(error, TaskStalledError) and job.id not in self._stalled:
+                self._stalled.add(job.id)
+                raise
             bounds = ReadingBounds(
                 file=job.file,
-                seconds=limits.parse_seconds,
+                seconds=seconds,
                 memory_bytes=memory,
-                more_time="split the workbook, or raise limits.parse_seconds of the dataset",
+                more_time="split the workbook, or raise limits.parse_seconds of the dataset "
+                "and executors.task_timeout_seconds",
                 more_memory="split the workbook, or raise limits.worker_mb of the dataset "
                 "or executors.worker_memory_mb",
             )

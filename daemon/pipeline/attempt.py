@@ -187,13 +187,14 @@ class Attempts:
 
     async def _load_once(self, attempt: Attempt, parsed: _Parsed, way: Way) -> Outcome:
         """Load and finish a job in one transaction."""
-        started = time.perf_counter()
-        async with self._parts.database.write("load") as connection:
+        started, database = time.perf_counter(), self._parts.database
+        folder, keeps_session = parsed.folder, database.keeps_sessions
+        async with database.write("load") as connection:
             await self._parts.ledger.lock(connection, attempt.job)
             loaded = await load(
                 connection,
                 parsed.dataset,
-                Spooled.of(parsed.dataset, parsed.report, parsed.folder),
+                Spooled.of(parsed.dataset, parsed.report, folder, keeps_session=keeps_session),
                 targets=self._targets,
                 way=way,
                 at_fault=self._is_of_the_rows,

@@ -65,7 +65,8 @@ class Targets:
         if before is not None and self._known.get(key, ("", None))[0] == before:
             return self._known[key][1]
         target = prepare_target(connection, dataset)
-        if before is not None:
+        # What this transaction has made is gone if it is undone: only what was there before is remembered.
+        if before is not None and _fingerprint(connection, dataset) == before:
             self._known[key] = before, target
         return target
 

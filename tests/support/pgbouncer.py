@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 CONFIGURATION = """\
 [databases]
@@ -46,7 +47,7 @@ class PgBouncer:
     def start(self) -> None:
         # It refuses to run as root; the package of PostgreSQL brings a user.
         user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        identity = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid}
+        identity: dict[str, Any] = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid}
         if user is not None:
             os.chown(self._folder, user.pw_uid, user.pw_gid)
         self._process = subprocess.Popen(

@@ -18,6 +18,7 @@ from .ledger.leases import Ledger
 from .ledger.pruner import Pruner
 from .ledger.queries import JobQueries
 from .lifecycle.components import Failures, running
+from .lifecycle.signals import Drain
 from .metrics.job_metrics import Metrics
 from .pipeline.dispatcher import Dispatcher
 from .pipeline.heartbeat import Heartbeat
@@ -48,6 +49,7 @@ class Core:
     ends: JobEnds
     runner: JobRunner
     dispatcher: Dispatcher
+    drain: Drain
     heartbeat: Heartbeat
     retention: Retention
     submissions: Submissions
@@ -149,13 +151,15 @@ def _compose(
 ) -> Core:
     ends = JobEnds(parts.metrics)
     runner = JobRunner(parts, ends, settings)
-    dispatcher = Dispatcher(parts, runner, settings, stop=stop, only=only)
+    drain = Drain(stop, settings.drain_seconds)
+    dispatcher = Dispatcher(parts, runner, settings, drain=drain, only=only)
     return Core(
         parts=parts,
         datasets=known,
         ends=ends,
         runner=runner,
         dispatcher=dispatcher,
+        drain=drain,
         heartbeat=Heartbeat(parts, dispatcher, ends, settings),
         retention=Retention(parts, Pruner(parts.ledger.context), settings),
         submissions=Submissions(parts, ends, wake=dispatcher.wake),

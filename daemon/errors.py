@@ -42,6 +42,10 @@ class TaskTimeoutError(ExecutorError):
     """The task passed its deadline and its worker was killed."""
 
 
+class TaskStalledError(TaskTimeoutError):
+    """The task passed its deadline with little CPU time: the machine may have stood still."""
+
+
 class WorkerCrashedError(ExecutorError):
     """The worker process died while it ran the task."""
 

@@ -22,7 +22,7 @@ from .api.server import Api
 from .api.submission_routes import SubmissionRoutes
 from .api.system_routes import SystemRoutes
 from .api.task_routes import TaskRoutes, registered_tasks
-from .api.tls import server_context
+from .api.tls import FollowedTls
 from .api.uploads import Uploads
 from .assembly import Core, open_core
 from .executors import memory_release
@@ -32,6 +32,8 @@ from .intake.folder_scanner import Intake
 from .intake.settings import IntakeSettings
 from .ledger.retry_cancel import RetryCancel
 from .lifecycle.components import Failures, running
+from .lifecycle.logs import dropped_lines
+from .lifecycle.loop_errors import LoopErrors
 from .lifecycle.loop_watch import LoopWatch
 from .lifecycle.signals import StopRequest, captured_signals
 from .machine.usage import UsageMeter
@@ -50,16 +52,19 @@ if TYPE_CHECKING:
     from .config.settings import Settings
     from .database.server_stats import ServerWatch
     from .exporter.web_guard import WebGuard
+    from .lifecycle.signals import EarlyHangup
+    from .metrics.definitions import Measured
 
 logger = logging.getLogger(__name__)
 
 
 class Readiness:
-    """Whether the daemon takes work now; asked from the exporter's thread."""
+    """Whether the daemon takes work now, and what else is told of its health; asked from the exporter's thread."""
 
     def __init__(self, core: Core, stop: StopRequest) -> None:
         self._core, self._stop = core, stop
         self.started = False
+        self.certificates: dict[str, FollowedTls | WebGuard] = {}
 
     def __call__(self) -> str | None:
         """Return None, or why not."""
@@ -69,6 +74,15 @@ class Readiness:
             return "stopping"
         return self._core.heartbeat.trouble
 
+    def measured(self) -> Measured:
+        """Return the numbers of the health's metrics."""
+        return health_metrics.health_metrics(
+            self(),
+            self._core.heartbeat.database_trouble,
+            dropped_lines=dropped_lines(),
+            certificates_end_at={name: one.ends_at for name, one in self.certificates.items()},
+        )
+
 
 async def serve(
     settings: Settings,
@@ -76,20 +90,24 @@ async def serve(
     *,
     environ: Mapping[str, str],
     read: Callable[[], CheckResult],
+    hangup: EarlyHangup,
 ) -> None:
     """Run the daemon until a stop signal; the drain is over when this returns.
 
-    `read` reads the configuration anew, for SIGHUP and POST /-/reload. Blocking.
+    `read` reads the configuration anew, for SIGHUP and POST /-/reload; blocking. `hangup` has kept watch until now.
 
     Raises:
         StartupError, DatabaseUnavailableError: a part cannot start; the message says what to change.
         ComponentFailedError: a part ended by itself.
 
     """
-    stop, hangup = StopRequest(), asyncio.Event()
+    stop, reload = StopRequest(), asyncio.Event()
+    asyncio.get_running_loop().set_exception_handler(LoopErrors().handle)
     failures = Failures(stop)
     async with AsyncExitStack() as stack:
-        stack.enter_context(captured_signals(stop, hangup))
+        stack.enter_context(captured_signals(stop, reload))
+        if hangup.came:
+            reload.set()
         core = await stack.enter_async_context(
             open_core(settings, datasets, stop=stop, failures=failures, environ=environ)
         )
@@ -105,10 +123,10 @@ async def serve(
             await stack.enter_async_context(_exporter(settings, core, loop_watch, server_watch, readiness))
             # The drain comes before the exporter's end: the last jobs are counted, and seen to be.
             stack.push_async_callback(core.dispatcher.close)
-        reloader = Reloader(core, settings=settings, read=read, asked=hangup)
+        reloader = Reloader(core, settings=settings, read=read, asked=reload)
         await stack.enter_async_context(running(reloader, "reloader", failures))
         if settings.api.enabled:
-            await _enter_api(stack, settings, core, failures, reloader=reloader)
+            await _enter_api(stack, settings, core, failures, reloader=reloader, readiness=readiness)
         if settings.intake.folders:
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
         memory_release.settle()
@@ -116,6 +134,7 @@ async def serve(
         logger.info("headgate ready", extra={"version": __version__, "datasets": len(core.datasets)})
         await stop.drain.wait()
         core.parts.database.hurry()
+        core.dispatcher.claim_no_more()
         logger.info("headgate stopping", extra={"reason": str(failures.first or "signal")})
     if failures.first is not None:
         raise failures.first
@@ -127,12 +146,11 @@ async def serve(
 def _exporter(
     settings: Settings, core: Core, loop_watch: LoopWatch, server_watch: ServerWatch | None, readiness: Readiness
 ) -> Exporter:
+    guard = _web_guard(settings.exporter.web_config_file)
     collectors = Collectors(core.parts.metrics.registry)
-    collectors.add(
-        "health",
-        health_metrics.DEFINITIONS,
-        lambda: health_metrics.health_metrics(readiness(), core.heartbeat.database_trouble),
-    )
+    collectors.add("health", health_metrics.DEFINITIONS, readiness.measured)
+    if guard is not None:
+        readiness.certificates["exporter"] = guard
     add_collectors(
         collectors,
         settings,
@@ -155,7 +173,7 @@ def _exporter(
         port=settings.exporter.port,
         healthy=healthy,
         ready=readiness,
-        guard=_web_guard(settings.exporter.web_config_file),
+        guard=guard,
     )
 
 
@@ -181,6 +199,7 @@ async def _enter_api(
     failures: Failures,
     *,
     reloader: Reloader,
+    readiness: Readiness,
 ) -> None:
     api = settings.api
     tasks = TaskRoutes(executors=core.parts.executors, tasks=registered_tasks(settings))
@@ -188,8 +207,9 @@ async def _enter_api(
     tls = None
     if api.tls_certificate_file is not None and api.tls_key_file is not None:
         tls = await core.parts.executors.run_io(
-            server_context, api.tls_certificate_file, api.tls_key_file, api.tls_client_ca_file
+            FollowedTls, api.tls_certificate_file, api.tls_key_file, api.tls_client_ca_file
         )
+        readiness.certificates["api"] = tls
     reloader.serve_api(authenticator, tasks)
     feed = EventFeed(queries=core.parts.queries, database=core.parts.database)
     # Each group of routes is one line here; the OpenAPI document is made from them.
@@ -209,7 +229,13 @@ async def _enter_api(
         ),
     ]
     server = Api(
-        host=api.host, port=api.port, groups=groups, authenticator=authenticator, database=core.parts.database, tls=tls
+        host=api.host,
+        port=api.port,
+        groups=groups,
+        authenticator=authenticator,
+        database=core.parts.database,
+        tls=tls,
+        drain=core.drain,
     )
     await stack.enter_async_context(server)
     # Left before the server: the streams end, and nothing holds the server up.

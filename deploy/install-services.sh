@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install PostgreSQL, Prometheus, Alertmanager, Chromium and the checker of systemd units from the system's packages,
+# Install PostgreSQL, pgbouncer, nginx, Prometheus, Alertmanager, Chromium and the checker of systemd units from the system's packages,
 # those that are absent, where there is apt and the right to use it. Elsewhere only say what is missing: the tests that
 # need it are then listed as skipped.
 set -euo pipefail
@@ -7,6 +7,8 @@ wanted=()
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null || wanted+=(postgresql)
 command -v promtool >/dev/null || wanted+=(prometheus)
 command -v amtool >/dev/null || wanted+=(prometheus-alertmanager)
+command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || wanted+=(pgbouncer)
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || wanted+=(nginx-light)
 command -v systemd-analyze >/dev/null || wanted+=(systemd)
 command -v chromium >/dev/null || wanted+=(chromium)
 command -v chromedriver >/dev/null || wanted+=(chromium-driver)

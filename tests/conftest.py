@@ -108,6 +108,16 @@ def amtool() -> Path:
 
 
 @pytest.fixture(scope="session")
+def pgbouncer_binary() -> Path:
+    return _program("pgbouncer", "pgbouncer")
+
+
+@pytest.fixture(scope="session")
+def nginx_binary() -> Path:
+    return _program("nginx", "nginx-light")
+
+
+@pytest.fixture(scope="session")
 def systemd_analyze() -> Path:
     return _program("systemd-analyze", "systemd")
 

@@ -1,21 +1,16 @@
-"""Connections of the API: owns their limits and what is said of bytes that are no request; knows no routes."""
+"""Connections of the API: owns their times and what is said of bytes that are no request; knows no routes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
 
 from aiohttp import web
 
+from ..lifecycle.listener import HEAD_SECONDS, LINGER_SECONDS
 from .problems import ProblemError
 
 logger = logging.getLogger(__name__)
-
-IDLE_SECONDS: Final = 30.0
-"""How long a connection may take to send a request's head, the first as well as the next."""
-LINGER_SECONDS: Final = 5.0
-"""How long the rest of a refused body is read, so that the client sees the answer and not a reset."""
 
 
 class Connection(web.RequestHandler):
@@ -47,25 +42,16 @@ class Connection(web.RequestHandler):
         return response
 
 
-class Site(web.TCPSite):
-    """Listens, and serves every connection by `Connection`."""
-
-    async def start(self) -> None:
-        """Listen; OSError says why that cannot be."""
-        await web.BaseSite.start(self)
-        server = self._runner.server
-        loop = asyncio.get_running_loop()
-
-        def connection() -> Connection:
-            if server is None:
-                raise ConnectionError("the server is closed")
-            return Connection(
-                server,
-                loop=loop,
-                access_log=None,  # type: ignore[arg-type]  # what its documentation says for none
-                keepalive_timeout=IDLE_SECONDS,
-                lingering_time=LINGER_SECONDS,
-                auto_decompress=False,
-            )
-
-        self._server = await loop.create_server(connection, self._host, self._port, ssl=self._ssl_context)
+def connection_of(runner: web.AppRunner) -> Connection:
+    """Return the protocol of a new connection."""
+    server = runner.server
+    if server is None:
+        raise ConnectionError("the server is closed")
+    return Connection(
+        server,
+        loop=asyncio.get_running_loop(),
+        access_log=None,  # type: ignore[arg-type]  # what its documentation says for none
+        keepalive_timeout=HEAD_SECONDS,
+        lingering_time=LINGER_SECONDS,
+        auto_decompress=False,
+    )

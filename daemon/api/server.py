@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import errno
+import asyncio
 import json
 import logging
 import os
-import ssl
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from aiohttp import web
 
 from ..errors import StartupError
+from ..lifecycle.listener import Listener, connections_max
+from ..lifecycle.loop_errors import LIMITS
 from . import openapi
-from .connection import Site
+from .connection import connection_of
 from .problems import ProblemError, of_http
 from .routes import Answer, Route
 
@@ -22,14 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..database.database import Database
+    from ..lifecycle.signals import Drain
     from .auth import Authenticator, Principal
     from .routes import Handler, Routes
+    from .tls import FollowedTls
 
 logger = logging.getLogger(__name__)
 audit = logging.getLogger("daemon.audit")
 
 CLOSE_SECONDS: Final = 5.0
-LIMITS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+CONNECTIONS_MAX: Final = 1000
 HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
 
@@ -44,9 +47,10 @@ class Api:
         groups: Sequence[Routes],
         authenticator: Authenticator,
         database: Database,
-        tls: ssl.SSLContext | None = None,
+        tls: FollowedTls | None = None,
+        drain: Drain | None = None,
     ) -> None:
-        self._host, self.port, self._tls = host, port, tls
+        self._host, self.port, self._tls, self._drain = host, port, tls, drain
         self._authenticator, self._database = authenticator, database
         document = Route(
             method="GET",
@@ -59,6 +63,10 @@ class Api:
         self._routes = [document, *(route for group in groups for route in group.routes())]
         self._openapi = json.dumps(openapi.document(self._routes), ensure_ascii=False)
         self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._requests = 0
+        self._idle = asyncio.Event()
 
     @property
     def url(self) -> str:
@@ -77,22 +85,37 @@ class Api:
         application.on_response_prepare.append(_add_headers)
         for route in self._routes:
             application.router.add_route(route.method, route.path, self._guarded(route))
-        self._runner = web.AppRunner(application, shutdown_timeout=CLOSE_SECONDS)
-        await self._runner.setup()
-        site = Site(self._runner, self._host, self.port, ssl_context=self._tls)
+        self._runner = runner = web.AppRunner(application, shutdown_timeout=CLOSE_SECONDS)
+        await runner.setup()
+        self._listener = Listener(
+            runner,
+            host=self._host,
+            port=self.port,
+            limit=connections_max(CONNECTIONS_MAX),
+            connect=lambda: connection_of(runner),
+        )
         try:
-            await site.start()
+            await self._listener.open(self._tls.context if self._tls else None)
         except OSError as error:
-            await self._runner.cleanup()
+            await runner.cleanup()
             raise StartupError(
                 f"API: {self._host}:{self.port} cannot be listened on ({os.strerror(error.errno or 0)}); "
                 "stop what uses the port or set api.port"
             ) from error
-        self.port = self._runner.addresses[0][1]
+        self.port = self._listener.port
+        if self._tls is not None:
+            self._following = asyncio.create_task(self._tls.follow(self._listener.renew), name="api certificates")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop listening; requests in progress get a moment to end."""
+        """Stop listening; requests in progress, such as calls of tasks, get the time that the drain has left."""
+        if self._following is not None:
+            self._following.cancel()
+        if self._listener is not None:
+            await self._listener.close()
+        if self._requests and self._drain is not None:
+            logger.info("draining", extra={"requests": self._requests, "seconds": self._drain.left_seconds})
+            await self._drain.wait_for(self._idle)
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -118,6 +141,8 @@ class Api:
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Turn whatever is raised into a problem document without inner details."""
+        self._requests += 1
+        self._idle.clear()
         try:
             return await handler(request)
         except ProblemError as problem:
@@ -137,6 +162,10 @@ class Api:
                 ).response()
             logger.exception("request failed", extra={"path": _path(request)})
             return ProblemError(500, "see the daemon's log").response()
+        finally:
+            self._requests -= 1
+            if not self._requests:
+                self._idle.set()
 
     def _passing(self, error: Exception) -> str | None:
         """Return the reason of an error that will pass, None if it is none."""

@@ -1,11 +1,52 @@
-"""TLS of the API: owns which protocol versions and files are taken; knows nothing of what is served."""
+"""TLS of the API: owns which protocol versions and files are taken, also as these change; knows no routes."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ..errors import StartupError
+from ..lifecycle.certificates import LOOK_SECONDS, ends_at, stamps_of
+
+logger = logging.getLogger(__name__)
+
+
+class FollowedTls:
+    """A context made of files, and the next one when these change; files that are wrong change nothing but the log.
+
+    Raises:
+        StartupError: a file cannot be used.
+
+    """
+
+    def __init__(self, certificate: Path, key: Path, client_ca: Path | None) -> None:
+        self._certificate, self._key, self._client_ca = certificate, key, client_ca
+        self._files = (certificate, key, *(() if client_ca is None else (client_ca,)))
+        self._stamps = stamps_of(self._files)
+        self.context, self.ends_at = self._made()
+
+    async def follow(self, renewed: Callable[[ssl.SSLContext], Awaitable[None]]) -> None:
+        """Look at the files for ever, and hand each new context over."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            stamps = await asyncio.to_thread(stamps_of, self._files)
+            if stamps == self._stamps:
+                continue
+            self._stamps = stamps
+            try:
+                self.context, self.ends_at = await asyncio.to_thread(self._made)
+                await renewed(self.context)
+            except (StartupError, OSError) as error:
+                logger.warning("api certificates not taken", extra={"error": str(error)})
+            else:
+                logger.info("api certificates taken", extra={"file": str(self._certificate)})
+
+    def _made(self) -> tuple[ssl.SSLContext, float]:
+        context = server_context(self._certificate, self._key, self._client_ca)
+        return context, ends_at(self._certificate.read_text(encoding="ascii", errors="replace"))
 
 
 def server_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:

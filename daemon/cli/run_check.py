@@ -33,7 +33,11 @@ def run(config: Path | None) -> None:
 
     SIGTERM or Ctrl-C drains it; a second one ends the drain at once.
     """
+    from ..lifecycle.signals import EarlyHangup
+
+    hangup = EarlyHangup()
     from ..config.check import check as check_configuration
+    from ..lifecycle.limits import raise_descriptor_limit
     from ..lifecycle.logs import configure_logging
     from ..service import serve
 
@@ -42,8 +46,9 @@ def run(config: Path | None) -> None:
     if found.problems or found.settings is None:
         raise DocumentError(found.problems)
     configure_logging(found.settings.logging.level, found.settings.logging.format)
+    raise_descriptor_limit()
     sys.setswitchinterval(SWITCH_SECONDS)
-    run_to_end(serve(found.settings, found.datasets, environ=os.environ, read=read))
+    run_to_end(serve(found.settings, found.datasets, environ=os.environ, read=read, hangup=hangup))
 
 
 @click.command()

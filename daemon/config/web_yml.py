@@ -216,6 +216,19 @@ def apply_tls(config: WebConfig, context: ssl.SSLContext) -> None:
         context.options |= ssl.OP_CIPHER_SERVER_PREFERENCE
 
 
+def certificate_text(config: WebConfig) -> str:
+    """Return the certificates that the server shows, PEM. Blocking.
+
+    Raises:
+        OSError: their file cannot be read.
+
+    """
+    tls = config.tls_server_config
+    if tls is None:
+        return ""
+    return tls.cert or ("" if tls.cert_file is None else tls.cert_file.read_text(encoding="ascii", errors="replace"))
+
+
 @contextmanager
 def _in_files(tls: TlsServer) -> Iterator[tuple[Path, Path]]:
     """Give certificate and key as files: OpenSSL takes no others. Only this user can read them, and they go at once."""

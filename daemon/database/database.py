@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import logging
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -34,11 +33,7 @@ if TYPE_CHECKING:
 
     from .sqlstates import Classification, Meaning
 
-logger = logging.getLogger(__name__)
-
 Dialect = Literal["postgresql", "sqlite"]
-CLOSE_SECONDS: Final = 2.0
-"""How long connections may take to end as they should; then they are ended."""
 
 
 class Database:
@@ -103,14 +98,7 @@ class Database:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close every connection and give the SQLite file up."""
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS if self._deadlines is not None else None):
-                await self.engine.dispose()
-        except TimeoutError:
-            logger.warning("database connections ended, they do not answer")
-        finally:
-            if self._deadlines is not None:
-                self._deadlines.terminate()
+        await (self.engine.dispose() if self._deadlines is None else self._deadlines.close())
         if self._lock_descriptor is not None:
             os.close(self._lock_descriptor)
             self._lock_descriptor = None
@@ -144,7 +132,10 @@ class Database:
             return None
         engine = self._engine(1, 0, self._connect_timeout_seconds)
         event.listen(engine.sync_engine, "do_connect", lambda *given: self._connector.choose(given[-1]))
-        return ServerWatch(engine, applications=(APPLICATION_NAME, *applications), interval_seconds=interval_seconds)
+        close = Deadlines(engine, self._patience).close
+        return ServerWatch(
+            engine, close=close, applications=(APPLICATION_NAME, *applications), interval_seconds=interval_seconds
+        )
 
     def _own_file(self) -> None:
         path = self._path

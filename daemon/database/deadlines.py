@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     import asyncpg
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-UNDO_SECONDS: Final = 5.0
+logger = logging.getLogger(__name__)
+
+CLOSE_SECONDS: Final = 2.0
+"""How long connections may take to end as they should; then they are ended."""
+UNDO_SECONDS: Final = 3.0
 """How long a transaction that failed or was cancelled may take to be undone."""
 GRACE_SECONDS: Final = 1.0
 """How long a user may take to notice that its connection has ended; COPY never notices while it may not write."""
@@ -52,7 +57,7 @@ class Deadlines:
     """Watches over the connections of an engine of asyncpg that are in use."""
 
     def __init__(self, engine: AsyncEngine, patience: Patience) -> None:
-        self._patience = patience
+        self._engine, self._patience = engine, patience
         self._open: set[asyncpg.Connection[Any]] = set()
         self._watches: dict[object, Watch] = {}
         sync = engine.sync_engine
@@ -97,10 +102,16 @@ class Deadlines:
         for watch in self._watches.values():
             watch.shorten(self._patience.of(watch.operation))
 
-    def terminate(self) -> None:
-        """End every connection, used or not."""
-        for driver in list(self._open):
-            driver.terminate()
+    async def close(self) -> None:
+        """Close every connection, one that does not answer without asking it."""
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._engine.dispose()
+        except TimeoutError:
+            logger.warning("database connections ended, they do not answer")
+        finally:
+            for driver in list(self._open):
+                driver.terminate()
 
     def _opened(self, connection: Any, _record: object) -> None:
         self._open.add(connection.driver_connection)

@@ -81,8 +81,9 @@ def causes(error: BaseException | None) -> list[BaseException]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the first line of what the driver said."""
-    cause = causes(error)[-1]
+    """Return the first line of what the driver said, or of what its silence came to."""
+    chain = causes(error)
+    cause = next((cause for cause in chain if isinstance(cause, DatabaseSilentError)), chain[-1])
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -53,8 +53,15 @@ class ServerStats:
 class ServerWatch:
     """Asks the server each `interval_seconds`; applications that are not named share `_other`."""
 
-    def __init__(self, engine: AsyncEngine, *, applications: Collection[str], interval_seconds: float) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        close: Callable[[], Awaitable[None]],
+        applications: Collection[str],
+        interval_seconds: float,
+    ) -> None:
+        self._engine, self._close = engine, close
         self._applications = (*applications, OTHER)
         self._interval_seconds = interval_seconds
         self._closing = asyncio.Event()
@@ -69,7 +76,7 @@ class ServerWatch:
     async def __aexit__(self, *_: object) -> None:
         """Stop asking and close the connection."""
         self._closing.set()
-        await self._engine.dispose()
+        await self._close()
 
     async def run(self) -> None:
         """Ask until closed."""

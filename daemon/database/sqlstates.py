@@ -91,6 +91,7 @@ CODES: Final = {
     "25P04": STOPPED,  # a transaction of too long a time
     "26000": LOST,  # a prepared statement that a pooler keeps on another connection
     "40002": _DATA,  # an integrity constraint, at the end of the transaction
+    "55000": NO_ACCESS,  # a database that takes no connections now
     "54000": _DATA,  # a value too long for its index
     "57P02": NOT_THERE,  # another backend has crashed
     "57P03": NOT_THERE,  # starting, stopping, recovering

@@ -40,13 +40,13 @@ class Supervisor:
         """Take note that some work waits; told when it begins to, and when the reason is another."""
         reason = self.reason(error)
         if reason != self._troubles.get(work):
-            logger.warning("database fails", extra={"work": work, "error": reason})
+            logger.warning("waiting", extra={"work": work, "error": reason})
         self._troubles[work] = reason
 
     def done(self, work: str) -> None:
         """Take note that some work goes on."""
         if self._troubles.pop(work, None) is not None:
-            logger.info("database works again", extra={"work": work})
+            logger.info("going on", extra={"work": work})
 
     def will_pass(self, error: BaseException) -> bool:
         """Say whether an error is the database's and may go away, if only when an operator has been there."""
@@ -68,7 +68,7 @@ class Supervisor:
 class Step:
     """A step of background work.
 
-    What the database may take back, an operator too, is waited out; whatever else goes wrong is raised.
+    What the database or the machine may take back, an operator too, is waited out; whatever else goes wrong is raised.
     """
 
     def __init__(self, supervisor: Supervisor, work: str) -> None:
@@ -81,7 +81,7 @@ class Step:
         """Say whether what was raised is waited out."""
         if error is None:
             self._supervisor.done(self._work)
-        elif isinstance(error, Exception) and self._supervisor.will_pass(error):
+        elif isinstance(error, OSError) or (isinstance(error, Exception) and self._supervisor.will_pass(error)):
             self._supervisor.failed(self._work, error)
             return True
         return False

@@ -36,6 +36,8 @@ class ExecutorStats:
 
     cpu: PoolStats
     io: PoolStats
+    fork_server_replacements: Mapping[str, int]
+    """How often a fork server was replaced, by what had become of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +169,11 @@ class Executors:
 
     def stats(self) -> ExecutorStats:
         """Return both pools' numbers as they are now; may be called from any thread."""
-        return ExecutorStats(cpu=self._cpu_recorder.snapshot(), io=self._io_recorder.snapshot())
+        return ExecutorStats(
+            cpu=self._cpu_recorder.snapshot(),
+            io=self._io_recorder.snapshot(),
+            fork_server_replacements=dict(self._spawner.replacements),
+        )
 
     async def check_health(self, timeout: float) -> Health:
         """Run a probe through each pool; a pool that has no worker free for it within `timeout` seconds fails."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RECORD = struct.Struct("!cQQ")  # what to do, the request (SPAWN) or the pid (REAP) it is about, bytes of memory
 SPAWN = b"S"
 REAP = b"R"
+PING = b"P"
 
 
 def main(*, control_fd: int, parent_pid: int, preload: Sequence[str]) -> None:
@@ -85,6 +86,8 @@ class ForkServer:
         verb, number, memory_bytes = RECORD.unpack(record)
         if verb == REAP:
             _reap(number)
+        elif verb == PING:
+            _tell(self._control, {"event": "alive"})
         else:
             self._fork(number, socket.socket(fileno=descriptors[0]), memory_bytes)
         return True

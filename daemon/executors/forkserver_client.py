@@ -22,10 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _CLOSE_SECONDS = 5.0
+PING_SECONDS = 3.0
+"""How often a fork server is asked whether it lives."""
+PINGS_MAX = 4
+"""A fork server that leaves so many without an answer hangs or was stopped: to fork takes milliseconds."""
 _BOOT = (
     "import importlib, json, sys; options = json.loads(sys.argv[2]); sys.path[:] = options.pop('sys_path');"
     f"importlib.import_module({forkserver.__name__!r}).main(**options)"
 )
+
+
+DIED, HUNG = END_REASONS = ("died", "hung")
+
+
+class ForkServerDiedError(WorkerStartError):
+    """The fork server ended by itself or by somebody's hand; another one may live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,7 @@ class _Request:
 class ForkServerProcess:
     """One life of the fork server. Must be started from a thread that lives as long as it: best the main thread."""
 
-    def __init__(self, *, on_death: Callable[[], None]) -> None:
+    def __init__(self, *, on_death: Callable[[str], None]) -> None:
         self.threads: tuple[str, ...] = ()
         self._on_death = on_death
         self._loop = asyncio.get_running_loop()
@@ -49,6 +60,9 @@ class ForkServerProcess:
         self._workers: dict[int, WorkerProcess] = {}
         self._received = b""
         self._started = False
+        self._unanswered = 0
+        self._pulse: asyncio.TimerHandle | None = None
+        self._end_reason = DIED
         self._closing = False
         self._ended = asyncio.Event()
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,6 +112,7 @@ class ForkServerProcess:
             raise WorkerStartError(f"worker processes cannot import what they need: {problems}")
         self.threads = tuple(ready["threads"])
         self._started = True
+        self._beat()
 
     async def spawn(self, memory_bytes: int) -> WorkerProcess:
         """Fork one worker of at most so much address space, connected to us; it may not be ready yet."""
@@ -138,6 +153,19 @@ class ForkServerProcess:
         self._closing = True
         self._end()
 
+    def _beat(self) -> None:
+        """Ask whether it lives, and end it when it has been silent for too long: it is replaced like one that died."""
+        if not self.alive or self._control is None:
+            return
+        if self._unanswered >= PINGS_MAX:
+            self._end_reason = HUNG
+            self._end()
+            return
+        self._unanswered += 1
+        with contextlib.suppress(OSError):  # a full socket is silence, too
+            self._control.send(forkserver.RECORD.pack(forkserver.PING, 0, 0))
+        self._pulse = self._loop.call_later(PING_SECONDS, self._beat)
+
     async def _request(self, worker: WorkerProcess, connection: socket.socket, memory_bytes: int) -> None:
         number = next(self._numbers)
         if not self.alive or self._control is None:
@@ -150,7 +178,10 @@ class ForkServerProcess:
             raise WorkerStartError(f"the fork server does not take requests: {error}") from error
         self._requests[number] = _Request(worker, forked)
         try:
-            await forked
+            async with asyncio.timeout(PING_SECONDS * (PINGS_MAX + 1)):
+                await forked
+        except TimeoutError:
+            raise WorkerStartError("the fork server has not forked in time") from None
         finally:
             del self._requests[number]
 
@@ -165,6 +196,7 @@ class ForkServerProcess:
         if not data:
             self._end()
             return
+        self._unanswered = 0
         *lines, self._received = (self._received + data).split(b"\n")
         for line in lines:
             self._take(json.loads(line))
@@ -206,6 +238,8 @@ class ForkServerProcess:
         """Clear up after the process, which has closed its socket or does not react."""
         if self._control is None:
             return
+        if self._pulse is not None:
+            self._pulse.cancel()
         self._loop.remove_reader(self._control)
         self._control.close()
         self._control = None
@@ -214,7 +248,9 @@ class ForkServerProcess:
         if self._process is not None:
             self._process.kill()
             how = _describe_exit(self._process.wait())
-        problem = WorkerStartError(f"the fork server {how}")
+        if self._end_reason == HUNG:
+            how = "hung"
+        problem = ForkServerDiedError(f"the fork server {how}")
         unanswered: list[asyncio.Future[Any]] = [self._ready, *(request.forked for request in self._requests.values())]
         for answer in unanswered:
             if not answer.done():
@@ -224,7 +260,7 @@ class ForkServerProcess:
             worker.process_ended(None)
             self._loop.run_in_executor(None, _bury, worker.pid)
         if self._started and not self._closing:
-            self._on_death()
+            self._on_death(self._end_reason)
 
 
 def _bury(pid: int) -> None:

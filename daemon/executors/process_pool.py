@@ -9,7 +9,14 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import PoolClosedError, TaskTimeoutError, WorkerCrashedError, WorkerLostError, WorkerStartError
+from ..errors import (
+    PoolClosedError,
+    TaskStalledError,
+    TaskTimeoutError,
+    WorkerCrashedError,
+    WorkerLostError,
+    WorkerStartError,
+)
 from . import framing, serialization
 from .stats import RESTART_REASONS
 from .worker_process import WorkerEndedError, WorkerProcess
@@ -41,6 +48,10 @@ class CpuTask:
     body: bytes
     timeout_seconds: float
     memory_bytes: int
+
+
+# A task that was given so little of its time on a core has hardly used it up: the machine stood still, or its disk.
+_STALLED_SHARE = 0.5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -152,9 +163,7 @@ class CpuPool:
                     answer = await worker.answer()
             except TimeoutError:
                 stay.kill_reason = "timeout"
-                raise TaskTimeoutError(
-                    f"{task.name} passed its deadline of {task.timeout_seconds:g} s and its worker was killed"
-                ) from None
+                raise _too_late(task, worker) from None
             except WorkerEndedError as error:
                 if error.accepted:
                     raise self._crash(task, worker, error) from None
@@ -250,3 +259,10 @@ class CpuPool:
         reason = self._kill_reasons.pop(worker, "timeout" if worker.out_of_cpu else "crash")
         if reason in RESTART_REASONS:
             self._recorder.restarted(reason)
+
+
+def _too_late(task: CpuTask, worker: WorkerProcess) -> TaskTimeoutError:
+    used = worker.cpu_seconds_of_task()
+    stalled = used is not None and used < task.timeout_seconds * _STALLED_SHARE
+    kind = TaskStalledError if stalled else TaskTimeoutError
+    return kind(f"{task.name} passed its deadline of {task.timeout_seconds:g} s and its worker was killed")

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..errors import PoolClosedError, WorkerStartError
-from .forkserver_client import ForkServerProcess
+from .forkserver_client import END_REASONS, ForkServerDiedError, ForkServerProcess
 from .worker_process import WorkerEndedError, WorkerProcess
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class WorkerSpawner:
         self._rest: asyncio.TimerHandle | None = None
         self._resting: set[asyncio.Task[None]] = set()
         self._failures = 0
+        self.replacements = dict.fromkeys(END_REASONS, 0)
         self._paused_until = 0.0
         self._problem = ""
 
@@ -83,9 +84,19 @@ class WorkerSpawner:
         """Start the fork server; WorkerStartError when no worker could ever work."""
         try:
             async with asyncio.timeout(self._limits.start_timeout_seconds):
-                await self._living_server()
+                await self._first_server()
         except TimeoutError:
             raise self._too_slow() from None
+
+    async def _first_server(self) -> None:
+        for delay in _RETRY_SECONDS:
+            try:
+                await self._living_server()
+            except ForkServerDiedError:
+                await self._wait_unless_closed(delay)
+            else:
+                return
+        await self._living_server()
 
     async def start_worker(self) -> WorkerProcess:
         """Return a new worker that is ready for a task; WorkerStartError after a few attempts or the timeout."""
@@ -175,10 +186,11 @@ class WorkerSpawner:
             self._resting.add(task)
             task.add_done_callback(self._resting.discard)
 
-    def _replace(self) -> None:
+    def _replace(self, reason: str) -> None:
         """Have the next fork server ready before it is asked for; one that keeps dying less and less often."""
-        _log.warning("fork server died")
+        _log.warning("fork server replaced", extra={"reason": reason})
         self._failures += 1
+        self.replacements[reason] += 1
         if not self._closed.is_set():
             delay = _RETRY_SECONDS[0] if self._failures == 1 else self._pause_seconds()
             self._restart = asyncio.get_running_loop().create_task(self._restart_server(delay))

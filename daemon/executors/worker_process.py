@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from . import framing
@@ -48,6 +49,7 @@ class WorkerProcess(asyncio.Protocol):
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._answer: asyncio.Future[framing.Frame] | None = None
         self._accepted = False
+        self._cpu_before: float | None = None
         self._socket_ended = False
         self._how: str | None = None
 
@@ -76,12 +78,18 @@ class WorkerProcess(asyncio.Protocol):
         """Send one task: it begins now, and whatever else there is to do can be done meanwhile."""
         self._answer = asyncio.get_running_loop().create_future()
         self._accepted = False
+        self._cpu_before = _cpu_seconds(self.pid)
         if self.gone.done() or self._transport is None:
             self._answer.set_exception(self._ended())
             return
         # uvloop refuses to write to a socket that has ended, before it says so: the end fails the answer.
         with contextlib.suppress(RuntimeError):
             self._transport.writelines(framing.pack(task))
+
+    def cpu_seconds_of_task(self) -> float | None:
+        """Return how much CPU time the task has had; None where the system does not say."""
+        now = _cpu_seconds(self.pid)
+        return None if now is None or self._cpu_before is None else now - self._cpu_before
 
     async def answer(self) -> framing.Frame:
         """Wait for the answer to the task that was sent; WorkerEndedError when the worker ends first."""
@@ -167,6 +175,16 @@ class WorkerProcess(asyncio.Protocol):
 
     def _ended(self) -> WorkerEndedError:
         return WorkerEndedError(how=self._how or "it has lost its socket", accepted=self._accepted)
+
+
+def _cpu_seconds(pid: int) -> float | None:
+    """Return the CPU time of a process and of its children that have ended, proc(5)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    ticks = stat.rpartition(")")[2].split()[11:15]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
 def _describe(status: int | None) -> str:

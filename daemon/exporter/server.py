@@ -14,11 +14,14 @@ from aiohttp import web
 from prometheus_client.exposition import gzip_accepted
 
 from ..errors import StartupError
+from ..lifecycle.listener import HEAD_SECONDS, LINGER_SECONDS, Listener, connections_max
+from ..lifecycle.loop_errors import LoopErrors
 from .exposition import Exposition
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from aiohttp.web_protocol import RequestHandler
     from prometheus_client import CollectorRegistry
 
     from .web_guard import WebGuard
@@ -28,6 +31,9 @@ RENDER_SECONDS: Final = 8.0
 CLOSE_SECONDS: Final = 2.0
 GZIP_LEVEL: Final = 1
 """A twelfth of the size at a third of the default level's CPU time."""
+
+CONNECTIONS_MAX: Final = 100
+"""Prometheus and a few who look beside it."""
 
 Check = Callable[[], str | None]
 
@@ -83,6 +89,7 @@ class Exporter:
 
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._loop.set_exception_handler(LoopErrors().handle)
         guard = self._guard
         application = web.Application(middlewares=[] if guard is None else [guard.guard])
         application.add_routes(
@@ -92,10 +99,23 @@ class Exporter:
                 web.get("/-/ready", self._health(self._ready)),
             ]
         )
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=CLOSE_SECONDS)
+        runner = web.AppRunner(
+            application,
+            access_log=None,
+            shutdown_timeout=CLOSE_SECONDS,
+            keepalive_timeout=HEAD_SECONDS,
+            lingering_time=LINGER_SECONDS,
+        )
         await runner.setup()
+        listener = Listener(
+            runner,
+            host=self._host,
+            port=self.port,
+            limit=connections_max(CONNECTIONS_MAX),
+            connect=lambda: _connection(runner),
+        )
         try:
-            await web.TCPSite(runner, self._host, self.port, ssl_context=guard.tls if guard else None).start()
+            await listener.open(guard.tls if guard else None)
         except OSError as error:
             await runner.cleanup()
             self._tell(
@@ -106,10 +126,14 @@ class Exporter:
                 )
             )
             return
-        self.port = runner.addresses[0][1]
+        self.port = listener.port
+        following = None if guard is None else asyncio.create_task(guard.follow(listener.renew))
         with ThreadPoolExecutor(1, thread_name_prefix="exporter-render") as self._renderer:
             self._tell(None)
             await self._stop.wait()
+            if following is not None:
+                following.cancel()
+            await listener.close()
             await runner.cleanup()
 
     def _tell(self, error: StartupError | None) -> None:
@@ -154,3 +178,9 @@ class Exporter:
             self._rendering[key] = running
             running.add_done_callback(lambda _: self._rendering.pop(key, None))
         return running
+
+
+def _connection(runner: web.AppRunner) -> RequestHandler:
+    if runner.server is None:
+        raise ConnectionError("the exporter is closed")
+    return runner.server()

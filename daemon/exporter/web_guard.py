@@ -19,7 +19,8 @@ from aiohttp import web
 
 from ingest.spec.yaml_document import DocumentError
 
-from ..config.web_yml import apply_tls, load_web_config
+from ..config.web_yml import apply_tls, certificate_text, load_web_config
+from ..lifecycle.certificates import LOOK_SECONDS, ends_at, stamps_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOOK_SECONDS: Final = 1.0
-"""How often the files are looked at, when there are requests."""
+SHORTEST_LOOK_SECONDS: Final = 0.05
 REMEMBERED: Final = 100
 """Answers of bcrypt that are kept: one takes tens of milliseconds, and Prometheus asks with the same words for ever."""
 WAITING_MAX: Final = 10
@@ -38,6 +38,7 @@ BCRYPT_BYTES: Final = 72
 NOBODY: Final = bcrypt.hashpw(b"nobody", bcrypt.gensalt(10)).decode()
 """What the password of an unknown user is compared with, so that the answer takes as long."""
 
+Renewed = Callable[[ssl.SSLContext], Awaitable[None]]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -52,16 +53,18 @@ class WebGuard:
     def __init__(self, path: Path) -> None:
         config = load_web_config(path)
         self._path, self._config = path, config
-        self._stamps = _stamps(path, config)
+        self._stamps = stamps_of((path, *config.files()))
         self._looked_at = time.monotonic()
         self._salt = secrets.token_bytes(32)
         self._known: OrderedDict[bytes, bool] = OrderedDict()
         self._checking = asyncio.Semaphore(1)
         self._waiting = 0
         self.tls: ssl.SSLContext | None = None
+        self._renewed: Renewed | None = None
+        self._taking = asyncio.Lock()
+        self.ends_at: float | None = None
         if config.tls_server_config is not None:
-            self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            apply_tls(config, self.tls)
+            self.tls, self.ends_at = _tls_of(config)
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -73,26 +76,41 @@ class WebGuard:
 
     # -- the files -----------------------------------------------------------------------------------
 
+    async def follow(self, renewed: Renewed) -> None:
+        """Look at the files for ever: who is refused for an old authority's sake never gets as far as a request."""
+        self._renewed = renewed
+        while True:
+            await asyncio.sleep(max(LOOK_SECONDS, SHORTEST_LOOK_SECONDS))
+            await self._follow()
+
     async def _follow(self) -> None:
         """Take the files as they are now; those that are wrong change nothing but a line in the log."""
         if time.monotonic() - self._looked_at < LOOK_SECONDS:
             return
         self._looked_at = time.monotonic()
-        stamps = await asyncio.to_thread(_stamps, self._path, self._config)
-        if stamps == self._stamps:
-            return
-        self._stamps = stamps
+        async with self._taking:
+            stamps = await asyncio.to_thread(stamps_of, (self._path, *self._config.files()))
+            if stamps != self._stamps:
+                self._stamps = stamps
+                await self._take()
+
+    async def _take(self) -> None:
         try:
             config = await asyncio.to_thread(load_web_config, self._path)
             if (config.tls_server_config is None) != (self.tls is None):
                 logger.warning("web configuration not taken", extra={"error": "TLS begins and ends with a restart"})
                 return
             if self.tls is not None:
-                await asyncio.to_thread(apply_tls, config, self.tls)
-        except (DocumentError, OSError) as error:
+                # A context of its own each time: authorities can be added to one that is used, not taken away.
+                tls, self.ends_at = await asyncio.to_thread(_tls_of, config)
+                self.tls = tls
+                if self._renewed is not None:
+                    await self._renewed(tls)
+        except (DocumentError, OSError, ValueError) as error:
             logger.warning("web configuration not taken", extra={"error": str(error)})
             return
-        self._config, self._stamps = config, await asyncio.to_thread(_stamps, self._path, config)
+        self._config = config
+        self._stamps = await asyncio.to_thread(stamps_of, (self._path, *config.files()))
         logger.info("web configuration taken", extra={"file": str(self._path)})
 
     # -- who asks ------------------------------------------------------------------------------------
@@ -151,14 +169,8 @@ def _credentials(header: str) -> tuple[str, bytes] | None:
         return None
 
 
-def _stamps(path: Path, config: WebConfig) -> tuple[tuple[int, int] | None, ...]:
-    """Return what changes when a file is written or replaced."""
-    found: list[tuple[int, int] | None] = []
-    for file in (path, *config.files()):
-        try:
-            stat = file.stat()
-        except OSError:
-            found.append(None)
-        else:
-            found.append((stat.st_ino, stat.st_mtime_ns))
-    return tuple(found)
+def _tls_of(config: WebConfig) -> tuple[ssl.SSLContext, float]:
+    """Return a new context, and when its certificate ends. Blocking."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    apply_tls(config, context)
+    return context, ends_at(certificate_text(config))

@@ -73,4 +73,4 @@ async def running(component: Component, name: str, failures: Failures) -> AsyncI
             for late in pending:
                 logger.warning("component slow to end", extra={"component": name})
                 late.cancel()
-                await asyncio.wait({late})
+                await asyncio.wait({late}, timeout=JOIN_SECONDS)

@@ -41,6 +41,39 @@ class StopRequest:
         return 0.0 if self.asked_at is None else time.monotonic() - self.asked_at
 
 
+class Drain:
+    """The time that is left for what runs, since the stop was asked for; a second stop ends it."""
+
+    def __init__(self, stop: StopRequest, seconds: float) -> None:
+        self._stop, self.seconds = stop, seconds
+
+    @property
+    def left_seconds(self) -> float:
+        """How much is left."""
+        return max(0.0, self.seconds - self._stop.asked_since_seconds)
+
+    async def wait_for(self, done: asyncio.Event) -> None:
+        """Wait for the end of what runs, of the time, or of the patience, whichever comes first."""
+        waiting = [asyncio.create_task(event.wait()) for event in (done, self._stop.force)]
+        try:
+            await asyncio.wait(waiting, timeout=self.left_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+
+
+class EarlyHangup:
+    """SIGHUP before there is anything that could reload: by default it would end the process, as if all were well."""
+
+    def __init__(self) -> None:
+        self.came = False
+        signal.signal(signal.SIGHUP, self._take)
+
+    def _take(self, *_: object) -> None:
+        self.came = True
+
+
 @contextmanager
 def captured_signals(stop: StopRequest, reload: asyncio.Event | None = None) -> Iterator[None]:
     """Let SIGTERM and SIGINT speak to `stop` while inside, and SIGHUP set `reload`; afterwards all is as before."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ..executors.forkserver_client import END_REASONS
 from ..executors.stats import OUTCOMES, RESIDENT_BYTES, RESTART_REASONS, SECONDS
 from .definitions import Definitions, Measured, counter, define, gauge, histogram
 
@@ -31,6 +32,7 @@ DEFINITIONS: Final[Definitions] = define(
         pool=("cpu",),
         reason=RESTART_REASONS,
     ),
+    counter("fork_servers_replaced_total", "Fork servers that died or hung, and were replaced.", reason=END_REASONS),
     histogram("executor_queue_wait_seconds", "Time tasks waited for a worker.", SECONDS, pool=POOLS),
     histogram("executor_task_duration_seconds", "Time tasks ran.", SECONDS, pool=POOLS, kind=KINDS),
     histogram(
@@ -56,6 +58,7 @@ def executor_metrics(stats: ExecutorStats) -> Measured:
         "executor_busy_seconds_total": {(pool.pool,): pool.busy_seconds_total for pool in pools},
         "executor_tasks_total": {(pool.pool, *key): count for pool in pools for key, count in pool.tasks.items()},
         "executor_worker_restarts_total": {("cpu", reason): count for reason, count in stats.cpu.restarts.items()},
+        "fork_servers_replaced_total": {(reason,): count for reason, count in stats.fork_server_replacements.items()},
         "executor_queue_wait_seconds": {(pool.pool,): pool.queue_wait for pool in pools},
         "executor_task_duration_seconds": {
             (pool.pool, kind): snapshot for pool in pools for kind, snapshot in pool.task_duration.items()

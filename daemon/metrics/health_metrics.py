@@ -1,17 +1,39 @@
-"""The metrics of the daemon's health: whether it takes work, and whether the database lets it."""
+"""The metrics of the daemon's health: whether it takes work, and what keeps it from being seen or asked."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from .definitions import Definitions, Measured, define, gauge
+from .definitions import Definitions, Measured, counter, define, gauge
+
+SERVERS: Final = ("api", "exporter")
 
 DEFINITIONS: Final[Definitions] = define(
     gauge("ready", "1 while the daemon takes work; /-/ready says why it does not."),
     gauge("db_up", "1 while the ledger can be written."),
+    counter("log_lines_dropped_total", "Log lines that nobody took in time."),
+    gauge(
+        "certificate_not_after_timestamp_seconds",
+        "When the certificate that a server shows ends; none of a server without TLS.",
+        server=SERVERS,
+    ),
 )
 
 
-def health_metrics(not_ready: str | None, database_trouble: str | None) -> Measured:
+def health_metrics(
+    not_ready: str | None,
+    database_trouble: str | None,
+    *,
+    dropped_lines: int,
+    certificates_end_at: Mapping[str, float | None],
+) -> Measured:
     """Return the health from the reasons against it."""
-    return {"ready": {(): not_ready is None}, "db_up": {(): database_trouble is None}}
+    return {
+        "ready": {(): not_ready is None},
+        "db_up": {(): database_trouble is None},
+        "log_lines_dropped_total": {(): dropped_lines},
+        "certificate_not_after_timestamp_seconds": {
+            (server,): ends_at for server, ends_at in certificates_end_at.items() if ends_at is not None
+        },
+    }

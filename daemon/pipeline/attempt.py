@@ -13,7 +13,7 @@ from ingest.load.load import load
 from ingest.load.loaded import OtherWayError, RefusedLoadError, Spooled, TargetMismatchError, Way
 from ingest.load.target import Targets
 
-from ..errors import DatabaseUnavailableError, TaskTimeoutError, first_line
+from ..errors import DatabaseUnavailableError, TaskStalledError, TaskTimeoutError, first_line
 from ..machine.cores import available_cores
 from ..machine.file_identity import is_changed
 from .outcomes import (
@@ -101,6 +101,7 @@ class Attempts:
 
     def __init__(self, parts: PipelineParts, persist: Persist) -> None:
         self._parts, self._persist = parts, persist
+        self._stalled: set[int] = set()
         self._targets, self._cores = Targets(), available_cores()
 
     async def make(self, attempt: Attempt) -> Outcome:
@@ -136,6 +137,7 @@ class Attempts:
 
     async def _parse(self, job: Job, dataset: Dataset, source: Path, folder: Path) -> TaskResult:
         limits, executors = dataset.limits, self._parts.executors
+        seconds = min(limits.parse_seconds, executors.limits.task_timeout_seconds)
         memory = min(limits.worker_mb << 20, executors.limits.worker_memory_bytes)
         try:
             return await executors.submit_cpu(
@@ -147,18 +149,22 @@ class Attempts:
                 job.id,
                 # A parse takes a second core only while no other needs it.
                 int(self._cores) // (executors.busy_workers + 1),
-                timeout=limits.parse_seconds,
+                timeout=seconds,
                 kind="parse",
                 own=dataset.transform is None,
                 lane=f"dataset {job.dataset}",
                 memory_bytes=memory,
             )
         except (TaskTimeoutError, MemoryError) as error:
+            if isinstance(error, TaskStalledError) and job.id not in self._stalled:
+                self._stalled.add(job.id)
+                raise
             bounds = ReadingBounds(
                 file=job.file,
-                seconds=limits.parse_seconds,
+                seconds=seconds,
                 memory_bytes=memory,
-                more_time="split the workbook, or raise limits.parse_seconds of the dataset",
+                more_time="split the workbook, or raise limits.parse_seconds of the dataset "
+                "and executors.task_timeout_seconds",
                 more_memory="split the workbook, or raise limits.worker_mb of the dataset "
                 "or executors.worker_memory_mb",
             )
@@ -204,13 +210,14 @@ class Attempts:
 
     async def _load_once(self, attempt: Attempt, parsed: _Parsed, way: Way) -> Outcome:
         """Load and finish a job in one transaction."""
-        started = time.perf_counter()
-        async with self._parts.database.write("load") as connection:
+        started, database = time.perf_counter(), self._parts.database
+        folder, keeps_session = parsed.folder, database.keeps_sessions
+        async with database.write("load") as connection:
             await self._parts.ledger.lock(connection, attempt.job)
             loaded = await load(
                 connection,
                 parsed.dataset,
-                Spooled.of(parsed.dataset, parsed.report, parsed.folder),
+                Spooled.of(parsed.dataset, parsed.report, folder, keeps_session=keeps_session),
                 targets=self._targets,
                 way=way,
                 at_fault=self._is_of_the_rows,

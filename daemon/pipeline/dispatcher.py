@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..ledger.jobs import Job
-    from ..lifecycle.signals import StopRequest
+    from ..lifecycle.signals import Drain
     from .job_runner import JobRunner
     from .parts import PipelineParts
     from .settings import PipelineSettings
@@ -44,16 +44,17 @@ class Dispatcher:
         runner: JobRunner,
         settings: PipelineSettings,
         *,
-        stop: StopRequest,
+        drain: Drain,
         only: Collection[int] | None = None,
     ) -> None:
         self._parts, self._runner, self._settings = parts, runner, settings
-        self._stop, self._only = stop, only
+        self._drain, self._only = drain, only
         # Only `run` waits here, so the queue is never full.
         self._slots = FairLimiter(places=self._places, queue_limit=1, queue_timeout_seconds=1)
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._claiming = asyncio.Lock()
+        self._landed_all = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
         # By lease token: a job that was put back may be here again before its first task has ended.
         self._flights: dict[str | None, _Flight] = {}
@@ -69,7 +70,7 @@ class Dispatcher:
 
     def apply(self, settings: PipelineSettings) -> None:
         """Go on under other settings; jobs in flight are not disturbed."""
-        self._settings = settings
+        self._settings, self._drain.seconds = settings, settings.drain_seconds
         self._slots.resize(places=self._places, queue_limit=1, queue_timeout_seconds=1)
         self.wake()
 
@@ -94,6 +95,7 @@ class Dispatcher:
             attempt = Attempt(job=job)
             task = asyncio.create_task(self._runner.run(attempt), name=f"job-{job.id}")
             self._running.add(task)
+            self._landed_all.clear()
             self._flights[job.lease_token] = _Flight(attempt=attempt, task=task)
             task.add_done_callback(self._ended)
             task.add_done_callback(partial(self._landed, job.lease_token))
@@ -107,32 +109,20 @@ class Dispatcher:
         """Drain."""
         await self.close()
 
-    async def close(self) -> None:
-        """Claim no more, give the running jobs their time to end, then kill what is left and give it back."""
+    def claim_no_more(self) -> None:
+        """Begin no more jobs; those that run go on."""
         self._closing.set()
         self._wake.set()
+
+    async def close(self) -> None:
+        """Claim no more, give the running jobs their time to end, then kill what is left and give it back."""
+        self.claim_no_more()
         async with self._claiming:
             pass  # a claim under way begins its job first, which is then drained like the others
         if self._running:
-            logger.info("draining", extra={"jobs": len(self._running), "seconds": self._settings.drain_seconds})
-            await self._drain()
+            logger.info("draining", extra={"jobs": len(self._running), "seconds": self._drain.left_seconds})
+            await self._drain.wait_for(self._landed_all)
         await self.terminate()
-
-    @property
-    def drain_left_seconds(self) -> float:
-        """How much of the drain's time is left since the stop was asked for, by whichever part takes its time first."""
-        return max(0.0, self._settings.drain_seconds - self._stop.asked_since_seconds)
-
-    async def _drain(self) -> None:
-        """Wait for the running jobs, for the grace, or for a second stop signal, whichever comes first."""
-        drained = asyncio.create_task(asyncio.wait(set(self._running)))
-        forced = asyncio.create_task(self._stop.force.wait())
-        try:
-            await asyncio.wait({drained, forced}, timeout=self.drain_left_seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            drained.cancel()
-            forced.cancel()
-            await asyncio.gather(drained, forced, return_exceptions=True)
 
     async def terminate(self) -> None:
         """Kill the running jobs at once; the ledger gives their attempts back."""
@@ -154,6 +144,8 @@ class Dispatcher:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        if not self._running:
+            self._landed_all.set()
         self._slots.leave()
         if not task.cancelled() and (error := task.exception()) is not None:
             # The job could not even be put back: end the process, so that its lease is given to another.

@@ -115,7 +115,8 @@ class JobRunner:
             await self._tell(job, outcome)
 
     async def _requeue(self, job: Job, reason: str, error: Exception, *, give_back: bool = False) -> None:
-        delay = self._retry.delay_seconds(job.attempt)
+        # Whatever keeps the executors from a task keeps them from the next one, too.
+        delay = self.waits.hold(job.dataset, self._retry.delay_seconds) if give_back else self._delay(job)
         logger.warning(
             "attempt failed",
             extra={
@@ -127,6 +128,9 @@ class JobRunner:
             exc_info=None if isinstance(error, HeadgateError) else error,
         )
         await self._put_back(job, delay, first_line(error), reason, give_back=give_back)
+
+    def _delay(self, job: Job) -> float:
+        return self._retry.delay_seconds(job.attempt)
 
     async def _put_back(self, job: Job, delay: float, words: str, reason: str, *, give_back: bool) -> None:
         with contextlib.suppress(LeaseLostError):

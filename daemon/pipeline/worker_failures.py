@@ -10,14 +10,15 @@ from ingest.errors import ErrorRecord
 from ..errors import (
     PoolClosedError,
     QueueFullError,
+    TaskStalledError,
     TaskTimeoutError,
     WorkerCrashedError,
     WorkerLostError,
     WorkerStartError,
 )
 
-POOL_ERRORS: Final = (QueueFullError, PoolClosedError, WorkerStartError, WorkerLostError)
-"""The executors could not run the task: nobody's file has done that."""
+POOL_ERRORS: Final = (QueueFullError, PoolClosedError, WorkerStartError, WorkerLostError, TaskStalledError)
+"""The executors could not run the task, or the machine stood still below it: nobody's file has done that."""
 FILE_ERRORS: Final = (TaskTimeoutError, WorkerCrashedError, MemoryError)
 """The task ran, and its worker was killed or gave up; `POOL_ERRORS` come first, for a lost worker is a crashed one."""
 

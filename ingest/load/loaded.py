@@ -50,6 +50,7 @@ class OtherWayError(Exception):
 class Spooled:
     """The accepted rows of a file (COPY text of `columns`, `rows` lines) and what the parse knows of them.
 
+    `keeps_session` says that the connection is nobody else's after the transaction, which a pooler's is not.
     `tolerance` is how many of them may still be refused. `kept_keys` has the keys of rows that the parse rejected,
     None if one of them has no readable key.
     """
@@ -59,9 +60,10 @@ class Spooled:
     columns: tuple[str, ...]
     report: Report
     tolerance: int
+    keeps_session: bool = True
 
     @classmethod
-    def of(cls, dataset: Dataset, report: Report, folder: Path) -> Self:
+    def of(cls, dataset: Dataset, report: Report, folder: Path, *, keeps_session: bool = True) -> Self:
         """Return what a parse has left in a folder."""
         rows = report.rows
         return cls(
@@ -69,6 +71,7 @@ class Spooled:
             rows=rows.accepted,
             columns=accepted_columns(dataset, report.absent),
             report=report,
+            keeps_session=keeps_session,
             tolerance=dataset.quarantine.allowed(rows.read - rows.blank - rows.footer) - rows.rejected,
         )
 

@@ -56,11 +56,12 @@ async def make_stage(connection: AsyncConnection, spooled: Spooled, target: Targ
 
     The table stays with the connection, empty, for later loads of the same columns: making one for each load costs more
     than a small load itself, and bloats the catalogue. One with types of the application's own goes with the
-    transaction: it would keep the application from changing them.
+    transaction: it would keep the application from changing them. So does one on a connection that is not kept.
     """
     columns = typed_columns(spooled, target)
     builtin = all(target.facts.columns[name].builtin for name in spooled.fields)
-    return await (_lasting_stage if builtin else _passing_stage)(connection, columns)
+    lasting = builtin and spooled.keeps_session
+    return await (_lasting_stage if lasting else _passing_stage)(connection, columns)
 
 
 def _body(columns: dict[str, str]) -> str:

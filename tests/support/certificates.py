@@ -22,13 +22,13 @@ def openssl() -> str | None:
 
 
 class Authority:
-    """Signs certificates of a day, in a folder of its own."""
+    """Signs certificates, of a day unless said otherwise, in a folder of its own."""
 
     def __init__(self, folder: Path, name: str = "authority") -> None:
         self._folder = folder
         self.own = self._request(name, "-x509", "-subj", f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")
 
-    def issue(self, name: str, *names: str) -> Pair:
+    def issue(self, name: str, *names: str, days: int = 1) -> Pair:
         """Sign a certificate with the given alternative names, such as `DNS:localhost`."""
         extension = ("-addext", f"subjectAltName={','.join(names)}") if names else ()
         return self._request(
@@ -41,9 +41,22 @@ class Authority:
             "-subj",
             f"/CN={name}",
             *extension,
+            days=days,
         )
 
-    def _request(self, name: str, *arguments: str) -> Pair:
+    def issue_ended(self, name: str) -> Pair:
+        """Sign a certificate that ended yesterday."""
+        pair = self.issue(name)
+        request = self._folder / f"{name}.csr"
+        signing = ("-CA", str(self.own.certificate), "-CAkey", str(self.own.key), "-days", "-1")
+        for arguments in (
+            ("req", "-new", "-key", str(pair.key), "-subj", f"/CN={name}", "-out", str(request)),
+            ("x509", "-req", "-in", str(request), *signing, "-out", str(pair.certificate)),
+        ):
+            subprocess.run([str(openssl()), *arguments], check=True, capture_output=True, timeout=60)
+        return pair
+
+    def _request(self, name: str, *arguments: str, days: int = 1) -> Pair:
         pair = Pair(certificate=self._folder / f"{name}.pem", key=self._folder / f"{name}.key")
         subprocess.run(
             [
@@ -56,7 +69,7 @@ class Authority:
                     "ec_paramgen_curve:P-256",
                     "-noenc",
                     "-days",
-                    "1",
+                    str(days),
                 ),
                 *("-keyout", str(pair.key), "-out", str(pair.certificate), *arguments),
             ],

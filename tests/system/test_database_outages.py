@@ -78,8 +78,8 @@ def test_a_server_that_turns_read_only_is_waited_for(
     time.sleep(3)
     assert process.poll() is None
     told = headgate.log.read_text()
-    assert told.count("database fails") < 8, "said when it begins, not each time"
-    own_postgres.execute("SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only")
+    assert told.count("waiting work=") < 8, "said when it begins, not each time"
+    own_postgres.execute("ALTER SYSTEM RESET default_transaction_read_only")
     own_postgres.execute("SELECT pg_reload_conf()")
     headgate.until(loaded(headgate, 2), "the second is loaded", process=process)
     assert metric(headgate, "headgate_db_up") == 1
@@ -146,10 +146,8 @@ def test_connections_that_fall_silent_are_replaced(
         headgate.write_config()
         process = begin(headgate, orders)
         assert proxy.silence() > 0
-        silent_at = time.monotonic()
         orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
         headgate.until(lambda: headgate.loaded_jobs() == 2, "the second is loaded", seconds=40, process=process)
-        print(f"recovered from silent connections in {time.monotonic() - silent_at:.1f} s")
         assert metric(headgate, "headgate_db_errors_total", **{"class": "silent"}) > 0
         headgate.until(headgate.ready, "it is ready again", process=process)
         assert_loaded_once(headgate, 2)
@@ -172,7 +170,6 @@ def test_the_drain_ends_in_its_time_though_the_database_is_silent(
         process.send_signal(signal.SIGTERM)
         code = process.wait(60)
         seconds = time.monotonic() - asked_at
-        print(f"ended {seconds:.1f} s after SIGTERM")
         assert code == 0
         assert seconds < 10 + 10, "the drain's time, and what systemd gives beyond it"
         headgate.assert_nothing_left(process)

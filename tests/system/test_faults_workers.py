@@ -276,6 +276,42 @@ def test_a_fork_server_that_dies_is_replaced_and_the_attempt_given_back(
     assert headgate.stop(process) == 0
 
 
+def test_a_fork_server_that_is_stopped_is_replaced_and_the_attempt_given_back(
+    faulty: Callable[..., Headgate], orders: Callable[..., Path]
+) -> None:
+    """Nothing noticed: /-/ready said 200, jobs stayed `running`."""
+    headgate = faulty()
+    process = headgate.start_ready()
+    _held(headgate, orders, process)
+    first = _fork_server(process)
+    assert first is not None
+    os.kill(first, signal.SIGSTOP)
+    (headgate.folder / "application" / "hold").unlink()
+    headgate.until(lambda: _fork_server(process) not in {None, first}, "it is replaced", process=process)
+    orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
+    headgate.until(lambda: headgate.all_finished(2), "the jobs have ended", process=process)
+    assert {(job["state"], job["attempt"], job["crashes"]) for job in headgate.jobs()} == {("loaded", 1, 0)}
+    assert _metric(headgate, "headgate_fork_servers_replaced_total", reason="hung") == 1
+    assert headgate.stop(process) == 0
+
+
+def test_a_fork_server_that_is_killed_at_its_start_does_not_end_the_daemon(faulty: Callable[..., Headgate]) -> None:
+    headgate = faulty()
+    process = headgate.start()
+    killed: list[int] = []
+
+    def kill_the_first() -> bool:
+        for child in _family(process):
+            if not killed and "headgate-forkserver" in " ".join(child.cmdline()):
+                child.kill()
+                killed.append(child.pid)
+        return bool(killed)
+
+    headgate.until(kill_the_first, "the first fork server is killed", process=process)
+    headgate.until(headgate.ready, "the daemon is ready", process=process)
+    assert headgate.stop(process) == 0
+
+
 def test_a_drain_that_takes_too_long_gives_the_attempt_back_and_leaves_nothing(
     faulty: Callable[..., Headgate], orders: Callable[..., Path]
 ) -> None:

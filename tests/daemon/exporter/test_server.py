@@ -8,12 +8,14 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from daemon.errors import StartupError
+from daemon.exporter import server
 from daemon.exporter.server import Exporter
 from daemon.lifecycle.loop_watch import LoopWatch
 from daemon.metrics.collectors import Collectors
@@ -182,3 +184,27 @@ async def test_a_port_in_use_is_an_error_that_names_it() -> None:
         )
         with pytest.raises(StartupError, match=rf"127\.0\.0\.1:{serving.port}.*exporter\.port"):
             await second.__aenter__()  # there is nothing to leave
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_connections_without_a_request_are_few_and_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand heads that never end took every descriptor, and then the daemon."""
+    monkeypatch.setattr(server, "CONNECTIONS_MAX", 20)
+    monkeypatch.setattr(server, "HEAD_SECONDS", 1.5)
+    async with exporter(CollectorRegistry()) as serving:
+        before = descriptors()
+        writers = []
+        for _ in range(200):
+            _, writer = await asyncio.open_connection("127.0.0.1", serving.port)
+            writer.write(b"GET /-/healthy HTTP/1.1\r\n")
+            writers.append(writer)
+        await asyncio.sleep(0.3)
+        opened = descriptors() - before - len(writers)
+        assert opened <= 25, "those beyond the limit are not kept"
+        await asyncio.sleep(2)
+        assert (await asyncio.to_thread(get, serving.port, "/-/healthy"))[0] == 200
+        for writer in writers:
+            writer.close()

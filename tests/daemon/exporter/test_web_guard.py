@@ -6,7 +6,9 @@ import asyncio
 import base64
 import http.client
 import logging
+import shutil
 import ssl
+import subprocess
 import threading
 import time
 import warnings
@@ -22,6 +24,8 @@ from prometheus_client import CollectorRegistry, Gauge
 from daemon.exporter import web_guard
 from daemon.exporter.server import Exporter
 from daemon.exporter.web_guard import WebGuard
+from daemon.lifecycle import listener
+from daemon.lifecycle.certificates import ends_at
 
 Serve = Callable[[str], AbstractAsyncContextManager["Client"]]
 
@@ -217,6 +221,67 @@ async def test_a_renewed_certificate_counts_for_new_connections(
         after = await asyncio.to_thread(_shown, client)
         assert after != before
         assert await client.get() == 200
+
+
+async def test_a_rotated_authority_is_followed_in_both_directions_without_a_request(
+    serve: Serve, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has a certificate of the new authority is refused as long as nobody looks, and nobody else can ask."""
+    monkeypatch.setattr(listener, "CUT_SECONDS", 0.5)
+    (tmp_path / "next").mkdir()
+    withdrawn = authority.issue("prometheus", "DNS:prometheus")
+    following = Authority(tmp_path / "next")
+    renewed = following.issue("prometheus", "DNS:prometheus")
+    mutual = f"{TLS}, client_auth_type: RequireAndVerifyClientCert, client_ca_file: client-ca.pem"
+    shutil.copy(authority.own.certificate, tmp_path / "client-ca.pem")
+    async with serve(f"{mutual}}}") as client:
+        assert await client.get(pair=withdrawn) == 200
+        assert await refused(client.get(pair=renewed))
+        kept = await asyncio.to_thread(_connected, client, withdrawn)
+        shutil.copy(following.own.certificate, tmp_path / "client-ca.new")
+        (tmp_path / "client-ca.new").replace(tmp_path / "client-ca.pem")
+        for _ in range(50):
+            await asyncio.sleep(0.2)
+            if not await refused(client.get(pair=renewed)):
+                break
+        assert await client.get(pair=renewed) == 200
+        assert await refused(client.get(pair=withdrawn)), "the authority was withdrawn"
+        with pytest.raises((ConnectionError, http.client.HTTPException, ssl.SSLError)):
+            await asyncio.to_thread(_ask_again, kept)
+
+
+async def test_a_certificate_that_has_ended_is_refused(serve: Serve, authority: Authority) -> None:
+    ended = authority.issue_ended("ended")
+    mutual = f"{TLS}, client_auth_type: RequireAndVerifyClientCert, client_ca_file: authority.pem"
+    async with serve(f"{mutual}}}") as client:
+        assert await refused(client.get(pair=ended))
+        assert await client.get(pair=authority.issue("valid", "DNS:prometheus")) == 200
+
+
+def test_the_end_of_a_certificate_is_read_from_it(authority: Authority) -> None:
+    for days in (1, 30, 365 * 40):
+        pair = authority.issue("some", "DNS:some", days=days)
+        told = subprocess.run(
+            ["openssl", "x509", "-in", str(pair.certificate), "-noout", "-enddate"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.partition("=")[2]
+        assert ends_at(pair.certificate.read_text()) == ssl.cert_time_to_seconds(told.strip())
+
+
+def _connected(client: Client, pair: Pair) -> http.client.HTTPSConnection:
+    """Return a connection that is kept after its first request."""
+    connection = http.client.HTTPSConnection("localhost", client._port, timeout=10, context=client.context(pair))
+    connection.request("GET", "/-/healthy")
+    assert connection.getresponse().read()
+    connection.auto_open = 0
+    return connection
+
+
+def _ask_again(connection: http.client.HTTPSConnection) -> None:
+    connection.request("GET", "/-/healthy")
+    connection.getresponse().read()
 
 
 def _shown(client: Client) -> bytes:

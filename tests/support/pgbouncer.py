@@ -1,0 +1,89 @@
+"""A pgbouncer for tests, in front of a PostgreSQL server of theirs: on a free loopback port, gone at the end."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+CONFIGURATION = """\
+[databases]
+* = host=127.0.0.1 port={server} user=headgate
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = {mode}
+default_pool_size = {connections}
+query_wait_timeout = 5
+logfile = {folder}/pgbouncer.log
+pidfile = {folder}/pgbouncer.pid
+"""
+
+
+class PgBouncer:
+    """A pooler that lets so many connections through at once."""
+
+    def __init__(self, folder: Path, *, server: int, port: int, mode: str, connections: int) -> None:
+        self.port = port
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        text = CONFIGURATION.format(server=server, port=port, mode=mode, connections=connections, folder=folder)
+        (folder / "pgbouncer.ini").write_text(text)
+
+    def url(self, database: str) -> str:
+        return f"postgresql+asyncpg://headgate@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        # It refuses to run as root; the package of PostgreSQL brings a user.
+        user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        identity: dict[str, Any] = {} if user is None else {"user": user.pw_uid, "group": user.pw_gid}
+        if user is not None:
+            os.chown(self._folder, user.pw_uid, user.pw_gid)
+        self._process = subprocess.Popen(
+            [str(shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"), "-q", str(self._folder / "pgbouncer.ini")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+            **identity,
+        )
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.05)
+        raise RuntimeError((self._folder / "pgbouncer.log").read_text(errors="replace")[-2000:])
+
+    def stop(self) -> None:
+        """End it at once, with every connection through it."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(20)
+            self._process = None
+
+
+@contextmanager
+def running_pgbouncer(server: int, mode: str, *, connections: int = 2) -> Iterator[PgBouncer]:
+    """Yield a running pooler in front of the server on that port."""
+    folder = Path(tempfile.mkdtemp(prefix="headgate-pgbouncer-"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    pooler = PgBouncer(folder, server=server, port=port, mode=mode, connections=connections)
+    try:
+        pooler.start()
+        yield pooler
+    finally:
+        pooler.stop()
+        shutil.rmtree(folder, ignore_errors=True)

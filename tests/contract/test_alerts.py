@@ -42,7 +42,7 @@ DESIGNED = set(
 
 
 @cache
-def tested() -> list[tuple[str, dict[str, Any]]]:
+def moments() -> list[tuple[str, dict[str, Any]]]:
     """Each moment at which promtool looks for an alert, with the name of its file: read once for all rules."""
     return [
         (path.name, check)
@@ -91,7 +91,7 @@ def test_rates_are_of_counters_and_lines_are_through_gauges(rule: dict[str, Any]
 
 def test_every_label_that_a_text_names_is_kept_by_the_expression() -> None:
     """promtool's tests compare the texts word for word; a label that is missing reads as two spaces or an odd end."""
-    for name, check in tested():
+    for name, check in moments():
         for alert in check["exp_alerts"]:
             text = " ".join(alert["exp_annotations"].values())
             assert "  " not in text, (name, text)
@@ -101,7 +101,7 @@ def test_every_label_that_a_text_names_is_kept_by_the_expression() -> None:
 @pytest.mark.parametrize("rule", ALERTING, ids=identity)
 def test_every_alert_is_tested_silent_and_firing(rule: dict[str, Any]) -> None:
     silent = firing = False
-    for _, check in tested():
+    for _, check in moments():
         if check["alertname"] == rule["alert"]:
             severities = {alert["exp_labels"]["severity"] for alert in check["exp_alerts"]}
             firing |= rule["labels"]["severity"] in severities

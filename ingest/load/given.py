@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .facts import ColumnFacts
 
 CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-"""Digits of a ULID (https://github.com/ulid/spec)."""
+"""Digits of a ULID: Crockford's alphabet of 32, as its specification says."""
 BASE36: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 _MILLISECONDS: Final = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint"

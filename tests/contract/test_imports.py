@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from import_graph import ROOT, sources
+from import_graph import imports as own_imports
 
-ROOT = Path(__file__).resolve().parents[2]
 DAEMON, INGEST = sorted((ROOT / "daemon").rglob("*.py")), sorted((ROOT / "ingest").rglob("*.py"))
 HEAVY = {"pandas", "pyarrow", "openpyxl", "fastexcel", "numpy", "xlrd", "lxml"}
 WORKER_ONLY_ROOTS = {"ingest.parse", "ingest.output.grid"}
@@ -91,11 +92,6 @@ def names(path: Path, *, nested: bool = True) -> set[str]:
     return {name for _, name in imports(path, nested=nested)}
 
 
-def module_of(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
 def top(name: str) -> str:
     return name.partition(".")[0]
 
@@ -107,17 +103,9 @@ def room(name: str) -> str:
 
 def arrows() -> Iterator[tuple[str, str, str]]:
     """Yield the place of each import between our own modules, the importing module and the imported one."""
-    known = {module_of(path) for path in [*DAEMON, *INGEST]}
-    for path in [*DAEMON, *INGEST]:
-        found: dict[str, int] = {}
-        for line, name in imports(path):
-            if name in known:
-                found.setdefault(name, line)
-        for name, line in found.items():
-            # `from .a import b` names the package too; that is no arrow to it where b is a module.
-            if any(other.startswith(name + ".") and found[other] == line for other in found):
-                continue
-            yield f"{path.relative_to(ROOT)}:{line}", module_of(path), name
+    files = sources()
+    for one in own_imports():
+        yield f"{files[one.importer].relative_to(ROOT)}:{one.line}", one.importer, one.imported
 
 
 def test_the_reader_of_imports_sees_them() -> None:
@@ -203,7 +191,7 @@ def test_only_configuration_and_commands_read_the_environment() -> None:
 
 def test_importing_the_daemon_imports_no_parsing_library() -> None:
     """Follows imports from daemon's modules through ingest, as Python would at start."""
-    by_name = {module_of(path): path for path in [*DAEMON, *INGEST]}
+    by_name = sources()
     seen, waiting = set(), [name for name in by_name if top(name) == "daemon"]
     while waiting:
         name = waiting.pop()

@@ -175,12 +175,13 @@ def test_every_sender_is_told_whatever_is_killed(headgate: Headgate, orders: Cal
         time.sleep(chance.uniform(0.0, 0.4))
         headgate.kill(process)
     process = headgate.start_ready()
-    headgate.until(lambda: len(list(rejected.glob("*.rejects.xlsx"))) >= files, "everybody was told", process=process)
+    expected = [rejected / f"orders-{number}.rejects.xlsx" for number in range(files)]
+    headgate.until(lambda: all(path.exists() for path in expected), "everybody was told", process=process)
     headgate.until(lambda: not list(headgate.inbox.glob("*.xlsx")), "every file is moved", process=process)
     assert headgate.stop(process) == 0
     for number in range(files):
         assert (rejected / f"orders-{number}.xlsx").exists(), f"seed {seed}"
-        assert annotated(rejected / f"orders-{number}.rejects.xlsx"), f"seed {seed}"
+        assert annotated(expected[number]), f"seed {seed}"
     assert headgate.scalar("SELECT count(*) FROM orders") == str(files * 19), f"seed {seed}"
     assert not list(rejected.glob(".*")), "what was half written is left over"
 

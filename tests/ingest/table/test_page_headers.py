@@ -1,0 +1,68 @@
+"""A header that is repeated is passed over wherever it stands, and nothing else is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ingest.spec.dataset import Dataset
+
+    from ..conftest import Parsed
+
+    Make = Callable[..., Dataset]
+    Write = Callable[..., Path]
+    Parse = Callable[[Path, Dataset], Parsed]
+
+FIELDS = [{"name": "sku", "type": "string"}, {"name": "size", "type": "string"}, {"name": "qty", "type": "string"}]
+TITLES = ["sku", "size", "qty"]
+
+
+@pytest.mark.parametrize("every", [1, 3, 60])
+def test_repeated_headers_are_no_rows(dataset: Make, workbook: Write, parsed: Parse, every: int) -> None:
+    rows: list[list[str]] = []
+    for number in range(130):
+        rows += [TITLES] if number % every == 0 else []
+        rows.append([f"A{number}", "s", str(number)])
+    outcome = parsed(workbook(rows), dataset(*FIELDS))
+    pages = -(-130 // every)
+    assert outcome.report.header_row == 1
+    assert len(outcome.accepted) == outcome.report.rows.accepted == 130
+    assert outcome.report.rows.footer == pages - 1
+    assert outcome.faults == []
+    assert [note.code for note in outcome.notes if note.code == "row.header"] == ["row.header"]
+
+
+def test_a_column_that_nobody_declared_may_have_its_title_again_or_nothing(
+    dataset: Make, workbook: Write, parsed: Parse
+) -> None:
+    head = [*TITLES, "note"]
+    many = [["A1", "s", "1", "n"]] * 60
+    rows = [head, *many, head, ["A2", "s", "2", ""], [*TITLES, ""], [*TITLES, "page 2"]]
+    outcome = parsed(workbook(rows), dataset(*FIELDS))
+    assert list(outcome.accepted)[60:] == [63, 65]
+
+
+def test_a_row_that_only_has_some_of_the_titles_is_a_row(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    some = [["sku", "size", "1"], ["size", "sku", "qty"], ["sku", "", "qty"], [" SKU ", "Size", "ｑｔｙ"]]
+    outcome = parsed(workbook([TITLES, *[["A1", "s", "1"]] * 60, *some]), dataset(*FIELDS))
+    assert list(outcome.accepted)[60:] == [62, 63, 64]
+
+
+def test_a_single_title_may_be_a_value(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    outcome = parsed(workbook([["sku"], ["A1"], *[["x"]] * 60, ["sku"]]), dataset(FIELDS[0]))
+    assert outcome.accepted[63] == ["sku"]
+
+
+def test_a_header_of_two_rows_is_passed_over_as_a_whole(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    fields = [{"name": "a", "type": "string", "header": "x / a"}, {"name": "b", "type": "string", "header": "x / b"}]
+    head = [["x", "x"], ["a", "b"]]
+    rows = [*head, ["1", "2"], *[["3", "4"]] * 60, *head, ["5", "6"], ["x", "x"], ["7", "8"]]
+    outcome = parsed(workbook(rows), dataset(*fields, header={"rows": 2}))
+    assert outcome.report.rows.footer == 2
+    assert outcome.accepted[66] == ["5", "6"]
+    assert outcome.accepted[67] == ["x", "x"]

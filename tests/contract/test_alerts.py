@@ -32,7 +32,8 @@ KINDS = {definition.name: definition.kind for definition in CATALOGUE}
 COMPONENTS = {"headgate", "ingest", "executors", "database", "loop", "machine"}
 DESIGNED = set(
     """
-    Down Absent DatasetStale DatasetNeverLoaded IngestErrorBudgetBurn LoadsFail FilesRefused BacklogOld BacklogFilling DeadJobs RowsUnaccounted
+    Down Absent DatasetStale DatasetNeverLoaded
+    IngestErrorBudgetBurn LoadsFail FilesRefused BacklogOld BacklogFilling DeadJobs RowsUnaccounted
     ExecutorSaturated ExecutorStalled WorkerCrashLoop OutOfMemoryKill DbPoolTimeouts DbPoolWaitHigh DbPoolLeak
     DbServerConnectionsHigh DatabaseDown LoopWedged LoopLagHigh CpuHigh MemoryHigh MemoryNearLimit CpuThrottled
     ConfigReloadFailed CollectorFailed ScrapeSlow LabelOverflow DiskSpoolLow Watchdog

@@ -249,11 +249,12 @@ INSTANCES: Final = table(
 FIRING: Final = table(
     "Alerts",
     "What fires now. The name leads to what to do, the instance to its dashboard.",
-    {"alerts": ALERTS},
+    {"alerts": f"max by (alertname, severity, instance, dataset) ({ALERTS})"},
     (
         Column(
             title="Alert",
             source="alertname",
+            width=240,
             link=("What to do", "${docs}docs/runbooks.md#${__value.raw}"),
         ),
         Column(title="Severity", source="severity", width=80),

@@ -96,6 +96,16 @@ manifests: .venv/.dev ## build deploy/kubernetes/prometheusrule.yaml from alerts
 screenshots: .venv/.dev services ## take the pictures of the page in docs/screenshots anew
 	PYTHONPATH=tests/support $(BIN)/python tests/support/screenshots.py
 
+.PHONY: dashboard-pictures mail-pictures watched-load
+dashboard-pictures: .venv/.dev services ## draw the dashboards in docs/screenshots from half an hour of recorded load (MINUTES=30)
+	PYTHONPATH=tests/support $(BIN)/python tests/support/dashboard_pictures.py $(if $(MINUTES),--minutes $(MINUTES))
+
+mail-pictures: .venv/.dev services ## draw the mails in docs/screenshots
+	PYTHONPATH=tests/support $(BIN)/python tests/support/mail_pictures.py
+
+watched-load: .venv/.dev services ## run healthy daemons under the shipped rules and say what alerts (MINUTES=20)
+	PYTHONPATH=tests/support $(BIN)/python tests/support/monitored_load.py .cache/watched-load --minutes $(or $(MINUTES),20)
+
 format: .venv/.dev ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .

@@ -1,71 +1,67 @@
-"""What runs and watches Headgate: finds the files that come with it and copies them; knows not what is in them."""
+"""What runs and watches Headgate: writes the files that come with it, keeps what was edited; knows not what is in them.
+
+A manifest beside the files has the hash of each as it was written: what still has it is replaced by a newer one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+import difflib
+import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-SHIPPED: Final = (
-    "prometheus.yml",
-    "alerts/alertmanager.yml",
-    "alerts/rules",
-    "alerts/templates",
-    "grafana/dashboards",
-    "grafana/provisioning",
-    "deploy/headgate.service",
-    "deploy/kubernetes/prometheusrule.yaml",
-    "deploy/kubernetes/servicemonitor.yaml",
-    "deploy/kubernetes/sidecar.yaml",
-    "docs/errors.md",
-    "docs/monitoring.md",
-    "docs/runbooks.md",
-)
-"""Files and folders by their path in the repository; the wheel has each below daemon/shipped (pyproject.toml)."""
+from ..config.shipped import shipped_files
+
+MANIFEST: Final = "headgate-assets.json"
 
 
-class AssetsInTheWayError(Exception):
-    """Files are there already and would be changed; the message names the first one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What was done: the paths of files that were written, and of those that were kept with the difference to ours."""
+
+    written: list[Path]
+    kept: dict[Path, str]
 
 
-def assets() -> dict[str, bytes]:
-    """Return the content of each file by its path, in order."""
-    root = _root()
-    return dict(sorted(pair for name in SHIPPED for pair in _below(root.joinpath(*name.split("/")), name)))
-
-
-def write_assets(folder: Path, *, replace: bool) -> list[Path]:
-    """Write the files that are missing or differ, all or none, and return their paths.
+def write_assets(folder: Path, *, replace: bool) -> Written:
+    """Write the files that are missing, out of date or, with `replace`, edited.
 
     Raises:
-        AssetsInTheWayError: files with another content are there, and `replace` is false.
         OSError: something cannot be written.
 
     """
-    wanted = {folder / name: content for name, content in assets().items()}
-    changed = [path for path, content in wanted.items() if not path.is_file() or path.read_bytes() != content]
-    in_the_way = [path for path in changed if path.exists()]
-    if in_the_way and not replace:
-        others = f" and {len(in_the_way) - 1} more" if len(in_the_way) > 1 else ""
-        raise AssetsInTheWayError(f"{in_the_way[0]}{others}: there already, with another content")
-    for path in changed:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(wanted[path])
-    return changed
+    recorded, written, kept = _recorded(folder), [], {}
+    for name, content in shipped_files().items():
+        path = folder / name
+        found = path.read_bytes() if path.is_file() else None
+        if found not in {None, content} and not replace and _hash(found or b"") != recorded.get(name):
+            kept[path] = _difference(name, found or b"", content)
+            continue
+        if found != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            written.append(path)
+        recorded[name] = _hash(content)
+    manifest = json.dumps({"files": recorded}, indent=1, sort_keys=True) + "\n"
+    (folder / MANIFEST).write_text(manifest, encoding="utf-8")
+    return Written(written=written, kept=kept)
 
 
-def _root() -> Traversable:
-    """Return the wheel's folder, or, where Headgate runs from its source, the repository."""
-    package = files("daemon")
-    shipped = package.joinpath("shipped")
-    return shipped if shipped.is_dir() else package.joinpath("..")
+def _recorded(folder: Path) -> dict[str, str]:
+    """Return the hashes of the manifest; one that cannot be read says nothing, and every difference is an edit."""
+    try:
+        found = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return {str(name): str(value) for name, value in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
-def _below(entry: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
-    if entry.is_dir():
-        for child in entry.iterdir():
-            yield from _below(child, f"{name}/{child.name}")
-    else:
-        yield name, entry.read_bytes()
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _difference(name: str, found: bytes, ours: bytes) -> str:
+    lines = [text.decode("utf-8", "replace").splitlines(keepends=True) for text in (found, ours)]
+    return "".join(difflib.unified_diff(*lines, fromfile=f"{name} (yours)", tofile=f"{name} (of this release)"))

@@ -12,25 +12,30 @@ from .options import json_option
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--force", is_flag=True, help="Replace files that are there with another content.")
+@click.option("--force", is_flag=True, help="Replace files that were edited, too.")
 @json_option
 def assets(folder: Path, force: bool, as_json: bool) -> None:
     """Write prometheus.yml, rules, alertmanager.yml, dashboards, a systemd unit and manifests into DIR.
 
+    Again after an upgrade: files that nobody edited are replaced, edited ones are kept, and the difference is shown.
+
     Then: prometheus --config.file=DIR/prometheus.yml
     """
-    from .assets import AssetsInTheWayError, write_assets
+    from .assets import write_assets
 
     try:
-        written = write_assets(folder, replace=force)
-    except AssetsInTheWayError as error:
-        raise click.UsageError(f"{error}; name another folder, or replace them with --force") from None
+        folder.mkdir(parents=True, exist_ok=True)
+        done = write_assets(folder, replace=force)
     except OSError as error:
         raise click.UsageError(f"{error.filename} cannot be written: {error.strerror}") from None
     if as_json:
-        show_json({"written": [str(path) for path in written]})
+        kept = [{"path": str(path), "difference": text} for path, text in done.kept.items()]
+        show_json({"written": [str(path) for path in done.written], "kept": kept})
         return
-    for path in written:
+    for path in done.written:
         click.echo(path)
-    if not written:
+    for path, difference in done.kept.items():
+        click.echo(difference, nl=False)
+        click.echo(f"{path}: was edited and is kept; --force replaces it", err=True)
+    if not done.written and not done.kept:
         click.echo("every file is there as it should be", err=True)

@@ -41,6 +41,7 @@ WAIT_REASONS: Final = (
 RETRY_REASONS: Final = ("transient", "worker_crash", "pool_busy", *WAIT_REASONS)
 RARE_CODES: Final = frozenset(
     {
+        "file.unreadable",
         "file.unstable",
         "file.corrupt_xml",
         "file.encoding_ambiguous",

@@ -17,10 +17,6 @@ USED: Final = (
     f"/ max by (dataset) ({TARGET}{{$sel{REAL}}} > 0)"
 )
 ALERTS: Final = 'ALERTS{$sel, alertstate="firing", alertname=~"Headgate.+", alertname!="HeadgateWatchdog"}'
-DATABASE_SILENT: Final = (
-    '(sum by (instance) (increase(headgate_db_errors_total{$sel, class=~"connection|stopped"}[2m])) > 0) '
-    "and (sum by (instance) (increase(headgate_db_operation_seconds_count{$sel}[2m])) == 0)"
-)
 UNACCOUNTED: Final = (
     'abs(sum by (instance, dataset) (headgate_ingest_rows_total{$sel, result="read"}) '
     '- sum by (instance, dataset) (headgate_ingest_rows_total{$sel, result!="read"}))'
@@ -47,10 +43,12 @@ STATS: Final = (
     ),
     stat(
         "Database",
-        "Down: for two minutes no operation of an instance on the database has succeeded. Nothing is loaded, nothing "
-        "is lost; see docs/runbooks.md#headgatedatabasedown.",
-        or_zero(f"max(count by (instance) ({DATABASE_SILENT}))"),
-        words={"0": "up", "1": "down"},
+        "Down: an instance cannot write its ledger. Nothing is loaded, nothing is lost; see "
+        "docs/runbooks.md#headgatedatabasedown.",
+        "min(headgate_db_up{$sel})",
+        words={"0": "down", "1": "up"},
+        base=RED,
+        steps=((1, GREEN),),
         board="database",
     ),
     stat(
@@ -213,7 +211,9 @@ INSTANCES: Final = table(
     "Instances",
     "One row each. Down, or busy for long: open its own dashboards by its name.",
     {
-        "up": "max by (instance) (up{$sel})",
+        # 0 down, 1 up and not ready, 2 ready.
+        "up": "max by (instance) (up{$sel}) "
+        "+ (max by (instance) (headgate_ready{$sel}) or max by (instance) (0 * up{$sel}))",
         "build": "max by (instance, version) (headgate_build_info{$sel})",
         "lag": quantile(0.99, "headgate_loop_lag_seconds", by="instance"),
         "workers": 'sum by (instance) (rate(headgate_executor_busy_seconds_total{$sel, pool="cpu"}[$rate])) '
@@ -229,7 +229,13 @@ INSTANCES: Final = table(
             source="instance",
             link=("Headgate itself", ITSELF),
         ),
-        Column(title="State", source="up", words={"0": "down", "1": "up"}, steps=((0, RED), (1, GREEN)), width=60),
+        Column(
+            title="State",
+            source="up",
+            words={"0": "down", "1": "not ready", "2": "ready"},
+            steps=((0, RED), (1, ORANGE), (2, GREEN)),
+            width=80,
+        ),
         Column(title="Version", source="version", width=70),
         Column(title="Loop lag", source="lag", unit=SECONDS, decimals=0, steps=((0.1, ORANGE), (1, RED)), width=80),
         Column(title="Workers", source="workers", unit=SHARE, decimals=0, steps=((0.8, ORANGE),), width=80),
@@ -243,11 +249,12 @@ INSTANCES: Final = table(
 FIRING: Final = table(
     "Alerts",
     "What fires now. The name leads to what to do, the instance to its dashboard.",
-    {"alerts": ALERTS},
+    {"alerts": f"max by (alertname, severity, instance, dataset) ({ALERTS})"},
     (
         Column(
             title="Alert",
             source="alertname",
+            width=240,
             link=("What to do", "${docs}docs/runbooks.md#${__value.raw}"),
         ),
         Column(title="Severity", source="severity", width=80),

@@ -43,7 +43,7 @@ for (const uid of fs.readdirSync(dashboards).filter((name) => name.endsWith('.js
     await page.goto(`http://127.0.0.1:${server.address().port}/?${new URLSearchParams({ dashboard: uid, theme, scrape, until, seconds })}`);
     await page.waitForFunction('window.left && window.left.waiting === 0', { timeout: 90_000 });
     await new Promise((drawn) => setTimeout(drawn, 800));
-    await page.screenshot({ path: path.join(out, `${uid}-${width}-${theme}.png`), fullPage: true });
+    await page.screenshot({ path: path.join(out, `${uid}-${width}-${theme}.webp`), type: 'webp', quality: 30, fullPage: true });
     fs.writeFileSync(path.join(out, `${uid}.json`), JSON.stringify(await page.evaluate('window.left.answers'), null, 1));
     await page.close();
   }

@@ -32,7 +32,8 @@ KINDS = {definition.name: definition.kind for definition in CATALOGUE}
 COMPONENTS = {"headgate", "ingest", "executors", "database", "loop", "machine"}
 DESIGNED = set(
     """
-    Down Absent DatasetStale DatasetNeverLoaded IngestErrorBudgetBurn BacklogOld BacklogFilling DeadJobs RowsUnaccounted
+    Down Absent DatasetStale DatasetNeverLoaded
+    IngestErrorBudgetBurn LoadsFail FilesRefused BacklogOld BacklogFilling DeadJobs RowsUnaccounted
     ExecutorSaturated ExecutorStalled WorkerCrashLoop OutOfMemoryKill DbPoolTimeouts DbPoolWaitHigh DbPoolLeak
     DbServerConnectionsHigh DatabaseDown LoopWedged LoopLagHigh CpuHigh MemoryHigh MemoryNearLimit CpuThrottled
     ConfigReloadFailed CollectorFailed ScrapeSlow LabelOverflow DiskSpoolLow Watchdog
@@ -69,17 +70,19 @@ def test_an_alert_says_what_it_must(rule: dict[str, Any]) -> None:
     assert rule["labels"]["severity"] in {"critical", "warning", "info"}
     assert rule["labels"]["component"] in COMPONENTS
     notes = rule["annotations"]
-    assert set(notes) == {"summary", "description", "runbook_url", "dashboard_url"}
-    assert "{{" not in notes["summary"]
+    told = {"summary", "description", "action", "runbook_url", "dashboard_url"}
+    assert told <= set(notes) <= told | {"machine", "target", "last_success", "last_attempt", "jobs_url"}
+    assert ("machine" in notes) == ("$labels.instance" in notes["description"])
+    assert "{{" not in notes["summary"] + notes["action"]
     assert notes["runbook_url"] == f"{{{{ $externalLabels.runbooks_url }}}}docs/runbooks.md#{rule['alert'].lower()}"
     assert notes["dashboard_url"].startswith("{{ $externalLabels.grafana_url }}/d/headgate-")
 
 
 @pytest.mark.parametrize("rule", ALERTING, ids=identity)
 def test_a_missing_target_is_waited_for(rule: dict[str, Any]) -> None:
-    """Two scrapes at least, at the interval that is shipped."""
+    """Two scrapes at least, also where they are a minute apart."""
     if re.search(r"\b(up|absent)\b", rule["expr"]):
-        assert rule["for"] in {"1m", "5m"}
+        assert rule["for"] in {"2m", "5m"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
@@ -87,6 +90,26 @@ def test_rates_are_of_counters_and_lines_are_through_gauges(rule: dict[str, Any]
     for function, name in re.findall(r"\b(rate|increase|predict_linear)\((\w+)", rule["expr"]):
         kind = KINDS.get(name) or KINDS[re.sub(r"_(bucket|count|sum)$", "", name)]
         assert (kind == "gauge") == (function == "predict_linear"), (function, name)
+
+
+def test_records_are_named_by_level_metric_and_operation() -> None:
+    levels = {"global", "instance", "instance_dataset", "instance_pool", "instance_scope"}
+    for rule in [one for one in RULES if "record" in one]:
+        level, metric, operation = rule["record"].split(":")
+        assert level in levels, rule["record"]
+        assert metric.startswith("headgate_"), rule["record"]
+        assert operation
+
+
+def test_everybody_assumes_the_same_scrape_interval() -> None:
+    shipped = yaml.safe_load((ROOT / "prometheus.yml").read_text())["global"]
+    (monitor,) = yaml.safe_load((ROOT / "deploy/kubernetes/servicemonitor.yaml").read_text())["spec"]["endpoints"]
+    (source,) = yaml.safe_load((ROOT / "grafana/provisioning/datasources/headgate.yml").read_text())["datasources"]
+    assert shipped["scrape_interval"] == shipped["evaluation_interval"] == "15s"
+    assert monitor["interval"] == source["jsonData"]["timeInterval"] == "15s"
+    for rule in RULES:
+        for number, unit in re.findall(r"\[(\d+)([smhd])\]", rule["expr"]):
+            assert int(number) * {"s": 1, "m": 60, "h": 3600, "d": 86400}[unit] >= 120, "two scrapes a minute apart"
 
 
 def test_every_label_that_a_text_names_is_kept_by_the_expression() -> None:

@@ -37,6 +37,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 INTERVALS: Final = ("15s", "60s")
 MINUTE: Final = 60.0
 SEED: Final = 7
+GONE_SECONDS: Final = 40.0
 TITLES: Final = ("Order ID", "Shop", "Site", "Order date", "Paid at", "Product", "SKU", "Quantity", "Price")
 
 
@@ -121,6 +122,11 @@ class Senders:
                 self._orders(book, sheet, self.choice.choice((40, 120, 600)), mistakes)
         part.rename(daemon.inbox / dataset / f"{number:05}.xlsx")
 
+    def send_many(self, daemon: Daemon, count: int) -> None:
+        """Put many workbooks into an inbox at once."""
+        for _ in range(count):
+            self.send(daemon, bad=True)
+
     def _prices(self, sheet: Any, title: str) -> None:
         sheet.write_row(0, 0, ["Référence", "Désignation", title, "TVA"])
         for row in range(60):
@@ -153,22 +159,26 @@ class Troubles:
         one, other = self.daemons
         broken = one.folder / "headgate.yml"
         events: tuple[tuple[float, str, Callable[[], object]], ...] = (
-            (0.15, "many at once", lambda: [self.senders.send(one, bad=True) for _ in range(30)]),
+            (0.15, "many at once", lambda: self.senders.send_many(one, 30)),
             (0.30, "the configuration is wrong", lambda: append(broken, "nonsense: 1\n")),
             (0.30, "and is read", lambda: one.signal(signal.SIGHUP)),
             (0.45, "the configuration is right", lambda: cut(broken, "nonsense: 1\n")),
             (0.45, "and is read again", lambda: one.signal(signal.SIGHUP)),
             (0.55, "the database goes", self.postgres.stop),
-            (0.55, "the database is back", lambda: (time.sleep(40), self.postgres.start())),
+            (0.55, "the database is back", self._database_back),
             (0.70, "a daemon goes", other.stop),
             (0.80, "the daemon is back", other.start),
-            (0.88, "many at once again", lambda: [self.senders.send(other, bad=True) for _ in range(20)]),
+            (0.88, "many at once again", lambda: self.senders.send_many(other, 20)),
         )
         for at, name, event in events:
             if share >= at and name not in self._done:
                 self._done.add(name)
                 print(f"{datetime.now(UTC):%H:%M:%S} {name}", flush=True)
                 event()
+
+    def _database_back(self) -> None:
+        time.sleep(GONE_SECONDS)
+        self.postgres.start()
 
 
 def append(path: Path, line: str) -> None:

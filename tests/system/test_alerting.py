@@ -114,8 +114,8 @@ class Alarm:
         assert mail is not None
         assert "Healed after" in mail.html
         assert re.search(r"HEALED after [\dhms]+: ", mail.text), mail.text
-        assert re.search(r" until .*, [\dhms]+\n", mail.text), mail.text
-        assert re.search(r"&from=\d{13}&to=\d{13}\n", mail.text), mail.text
+        assert re.search(r" until .*, [\dhms]+\s", mail.text), mail.text
+        assert re.search(r"&from=\d{13}&to=\d{13}\s", mail.text), mail.text
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_a_dataset_goes_stale(
         r"Target: +a load every 10s",
         r"Last load: +\w{3} \d+ \w{3} \d{4} \d\d:\d\d \w+",
         r"Last attempt: +\w{3} \d+ ",
-        rf"Jobs: +{PAGE}/\?dataset=orders\n",
+        rf"Jobs: +{PAGE}/\?dataset=orders\s",
     ):
         assert re.search(line, warned.text), (line, warned.text)
     everybody = {"data@example.com", "on-call@example.com"}
@@ -325,7 +325,7 @@ def test_the_loop_is_blocked(sqlite_headgate: Headgate, watched: Callable[[Headg
     headgate.until(headgate.ready, "the daemon is ready", process=process)
     alarm = watched(headgate)
     process.send_signal(signal.SIGUSR1)
-    name, words = "HeadgateLoopWedged", ("main loop hangs", "has not moved for")
+    name, words = "HeadgateLoopWedged", ("main loop hangs", "had not moved for")
     everybody = {"on-call@example.com", "operators@example.com"}
     alarm.called(name, to=everybody, words=words, board="headgate-itself", severity="critical")
     alarm.taken_back(name)

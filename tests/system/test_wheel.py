@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.cli.assets import SHIPPED
+from daemon.cli.assets import MANIFEST
+from daemon.config.shipped import SHIPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,7 +114,7 @@ def test_assets_are_those_of_the_repository(
     done = run("assets", "watch")
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "watch"
-    written = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    written = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()} - {Path(MANIFEST)}
     assert {Path(line).relative_to("watch") for line in done.stdout.splitlines()} == written
     assert written == {
         path.relative_to(ROOT)
@@ -133,14 +134,14 @@ def test_assets_overwrite_nothing_unasked(run: Callable[..., subprocess.Complete
     mine = tmp_path / "watch" / "prometheus.yml"
     mine.write_text("# mine\n")
     (tmp_path / "watch" / "alerts" / "alertmanager.yml").unlink()
-    refused = run("assets", "watch")
-    assert refused.returncode == 2
-    assert "watch/prometheus.yml" in refused.stderr
-    assert "--force" in refused.stderr
-    assert mine.read_text() == "# mine\n"
-    assert not (tmp_path / "watch" / "alerts" / "alertmanager.yml").exists(), "all or none"
+    kept = run("assets", "watch")
+    assert (kept.returncode, mine.read_text()) == (0, "# mine\n")
+    assert "watch/prometheus.yml: was edited and is kept; --force replaces it" in kept.stderr
+    assert "-# mine" in kept.stdout
+    assert "+global:" in kept.stdout
+    assert (tmp_path / "watch" / "alerts" / "alertmanager.yml").exists(), "what is missing is written"
     forced = run("assets", "watch", "--force")
-    assert (forced.returncode, len(forced.stdout.splitlines())) == (0, 2)
+    assert (forced.returncode, forced.stdout.splitlines()) == (0, ["watch/prometheus.yml"])
     assert mine.read_bytes() == (ROOT / "prometheus.yml").read_bytes()
 
 

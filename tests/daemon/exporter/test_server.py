@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 import threading
 import time
 import urllib.error
@@ -55,6 +56,22 @@ async def test_metrics_in_both_formats_and_compressed() -> None:
         request = {"Accept-Encoding": "gzip"}
         _, _, body = await asyncio.to_thread(get, serving.port, "/metrics", **request)
         assert b"headgate_test 5.0" in gzip.decompress(body)
+
+
+async def test_the_front_page_leads_everywhere_and_the_documents_are_there() -> None:
+    async with exporter(CollectorRegistry()) as serving:
+        status, kind, body = await asyncio.to_thread(get, serving.port, "/")
+        assert (status, kind) == (200, "text/html; charset=utf-8")
+        links = re.findall(r'href="([^"]+)"', body.decode())
+        assert {"/metrics", "/-/healthy", "/-/ready", "/docs/runbooks.md", "/docs/errors.md"} <= set(links)
+        for link in links:
+            status, _, _ = await asyncio.to_thread(get, serving.port, link)
+            assert status in {200, 503}, link
+        _, _, runbooks = await asyncio.to_thread(get, serving.port, "/docs/runbooks.md")
+        for anchor in (b'id="headgatedown"', b'id="HeadgateDown"'):
+            assert anchor in runbooks
+        _, _, errors = await asyncio.to_thread(get, serving.port, "/docs/errors.md")
+        assert b'id="cell.type"' in errors
 
 
 async def test_health_and_readiness_give_their_reasons() -> None:

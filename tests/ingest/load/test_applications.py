@@ -80,16 +80,17 @@ PRISMA = {
     ],
     "sqlite": [
         (
-            'CREATE TABLE "products" ("id" TEXT NOT NULL PRIMARY KEY, "sku" TEXT NOT NULL, "name" TEXT, "price" DECIMAL, '
-            '"sold_at" DATETIME, "created_at" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, "updated_at" DATETIME NOT NULL)'
+            'CREATE TABLE "products" ("id" TEXT NOT NULL PRIMARY KEY, "sku" TEXT NOT NULL, "name" TEXT, '
+            '"price" DECIMAL, "sold_at" DATETIME, "created_at" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, '
+            '"updated_at" DATETIME NOT NULL)'
         ),
         'CREATE UNIQUE INDEX "products_sku_key" ON "products"("sku")',
     ],
 }
 LARAVEL = [
     (
-        'create table "products" ("id" bigserial not null primary key, "sku" varchar(255) not null, "name" varchar(255) null, '
-        '"price" decimal(10, 2) null, "sold_at" timestamp(0) without time zone null, '
+        'create table "products" ("id" bigserial not null primary key, "sku" varchar(255) not null, '
+        '"name" varchar(255) null, "price" decimal(10, 2) null, "sold_at" timestamp(0) without time zone null, '
         '"created_at" timestamp(0) without time zone null, "updated_at" timestamp(0) without time zone null)'
     ),
     'alter table "products" add constraint "products_sku_unique" unique ("sku")',

@@ -339,6 +339,11 @@ class ExporterSettings(Section):
         "`curve_preferences` and `rate_limit`. It is followed as it changes; only TLS itself begins with a restart.",
     )
     port: Port = Field(default=9847, description="Port to listen on; 0 takes a free one.")
+    dataset_series: Count = Field(
+        default=50,
+        description="Datasets with series of their own, those that declare a freshness target first; the rest is "
+        "counted under `_other`. The freshness of every dataset with a target is exported in any case.",
+    )
     stall_seconds: Seconds = Field(default=10, description="`/-/healthy` fails when the main loop hangs for longer.")
 
 

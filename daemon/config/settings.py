@@ -313,6 +313,12 @@ class ApiSettings(Section):
     tls_client_ca_file: Path | None = Field(
         default=None, description="PEM certificates; clients must then show a certificate that one of them signed."
     )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s]+)?$",
+        description="The address by which browsers reach the page through a reverse proxy, as "
+        "`https://loads.example.com`: sign-in is taken from there, and with https the cookie is marked `Secure`.",
+    )
     max_uploads: Count = Field(
         default=16, description="Uploads at once; more wait, and are refused with 503 after `body_idle_seconds`."
     )

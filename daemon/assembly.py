@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from .config.sizing import detect_machine, executor_limits, pool_sizes
 from .database.connector import Access
 from .database.database import Database
 from .database.deadlines import Patience
+from .errors import DatabaseUnavailableError, HeadgateError
 from .executors.executors import Executors
 from .intake.submissions import Submissions
 from .ledger.leases import Ledger
@@ -70,7 +71,8 @@ class Core:
         self.datasets.clear()
         self.datasets.update({dataset.dataset: dataset for dataset in datasets})
         metrics, resources = self.parts.metrics, settings.resources
-        metrics.set_datasets({name: dataset.freshness_seconds for name, dataset in self.datasets.items()})
+        targets = {name: dataset.freshness_seconds for name, dataset in self.datasets.items()}
+        metrics.set_datasets(targets, most=settings.exporter.dataset_series)
         metrics.set_thresholds(
             cpu=resources.cpu_threshold / 100,
             memory=resources.memory_threshold / 100,
@@ -121,14 +123,16 @@ async def _open_parts(
     executors = await stack.enter_async_context(Executors(limits, environ=environ))
     database = await stack.enter_async_context(_database(settings))
     ledger = Ledger(database, lease_seconds=settings.ledger.lease_seconds)
-    ledger_id = await ledger.open()
+    with _told_in_words(database):
+        ledger_id = await ledger.open()
     spool = Spool(
         settings.state_dir / "spool" / ledger_id,
         ledger.daemon_id,
         min_free_bytes=settings.intake.min_free_mb << 20,
     ).open()
     stack.callback(spool.close)
-    await ledger.register(spool.id)
+    with _told_in_words(database):
+        await ledger.register(spool.id)
     await stack.enter_async_context(ledger)
     return PipelineParts(
         executors=executors,
@@ -139,6 +143,20 @@ async def _open_parts(
         metrics=Metrics(),
         datasets=known,
     )
+
+
+@contextmanager
+def _told_in_words(database: Database) -> Iterator[None]:
+    """Say in one line why a database that answers cannot be used: it is read-only, full, or gives us no rights."""
+    try:
+        yield
+    except HeadgateError:
+        raise
+    except Exception as error:
+        if not database.supervisor.will_pass(error):
+            raise
+        reason = database.supervisor.reason(error)
+        raise DatabaseUnavailableError(f"{reason}; the ledger is there: mend it or correct database.url") from error
 
 
 def _compose(

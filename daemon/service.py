@@ -226,6 +226,7 @@ async def _enter_api(
             authenticator=authenticator,
             sessions=Sessions(f"headgate-{api.port}", authenticator.knows),
             max_file_bytes=settings.intake.max_file_mb << 20,
+            public_url=api.public_url,
         ),
     ]
     server = Api(

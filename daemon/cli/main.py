@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from importlib.metadata import PackageNotFoundError, distribution
 
 import click
@@ -66,6 +67,10 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except Exception as error:  # noqa: BLE001  # Python's own code for a crash is 1, and that says that input was rejected
+        traceback.print_exc()
+        complain(f"unexpected, please report it: {type(error).__name__}: {error}")
         sys.exit(FAILED)
 
 

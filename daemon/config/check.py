@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -42,6 +43,7 @@ def check(path: Path | None, environ: Mapping[str, str] | None = None) -> CheckR
     problems += _missing_token(configuration.sources, settings)
     problems += _open_exporter(configuration.sources, settings)
     problems += _bad_folders(configuration.sources, settings)
+    problems += _unusable_state(configuration.sources, settings)
     too_large = tuple(_too_large(configuration.sources, settings))
     problems += too_large
     if not problems:
@@ -50,7 +52,7 @@ def check(path: Path | None, environ: Mapping[str, str] | None = None) -> CheckR
         settings=settings,
         datasets=tuple(datasets),
         problems=tuple(problems),
-        lines=() if too_large else tuple(resolved(configuration, settings)),
+        lines=() if too_large else (*resolved(configuration, settings), *_series(settings, datasets)),
     )
 
 
@@ -79,6 +81,13 @@ def resolved(configuration: Configuration, settings: Settings) -> Iterator[str]:
     for folder in settings.intake.folders:
         if folder.path.is_dir() and (unseen := blind_spot(folder.path)) is not None:
             yield f"watched folder {folder.path}: cannot see writers here: {unseen}"
+
+
+def _series(settings: Settings, datasets: Sequence[Dataset]) -> Iterator[str]:
+    """Tell that some datasets share their series."""
+    most, count = settings.exporter.dataset_series, len(datasets)
+    if settings.exporter.enabled and count > most:
+        yield f"datasets beyond exporter.dataset_series ({most}): {count - most}, counted together under _other"
 
 
 # -- datasets -----------------------------------------------------------------------------------------
@@ -160,6 +169,10 @@ def _bad_folders(sources: Sources, settings: Settings) -> Iterator[Problem]:
         place = ("intake", "folders", index, "path")
         if not folder.path.is_dir():
             yield sources.problem(place, f"there is no folder {folder.path}", "create it, or correct the path")
+        elif not os.access(folder.path, os.R_OK | os.X_OK | (os.W_OK if folder.taken == "move" else 0)):
+            rights = "read and written" if folder.taken == "move" else "read"
+            remedy = "give this user the right to it, or correct the path"
+            yield sources.problem(place, f"{folder.path} cannot be {rights} by this user", remedy)
         for other in watched:
             if _reaches(folder, other.path) or _reaches(other, folder.path):
                 yield sources.problem(place, f"overlaps the watched folder {other.path}", "keep one of them")
@@ -167,6 +180,14 @@ def _bad_folders(sources: Sources, settings: Settings) -> Iterator[Problem]:
             reason = f"holds state_dir ({settings.state_dir}), where Headgate keeps files of its own"
             yield sources.problem(place, reason, "keep them apart")
         watched.append(folder)
+
+
+def _unusable_state(sources: Sources, settings: Settings) -> Iterator[Problem]:
+    """Yield that the state folder can be neither used nor made."""
+    nearest = next(path for path in (settings.state_dir, *settings.state_dir.parents) if os.access(path, os.F_OK))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        what = "cannot be written by this user" if nearest.is_dir() else "is no folder"
+        yield sources.problem(("state_dir",), f"{nearest} {what}", "name a folder that this user may make and write")
 
 
 def _reaches(folder: WatchedFolder, path: Path) -> bool:

@@ -313,6 +313,12 @@ class ApiSettings(Section):
     tls_client_ca_file: Path | None = Field(
         default=None, description="PEM certificates; clients must then show a certificate that one of them signed."
     )
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[^/\s]+)?$",
+        description="The address by which browsers reach the page through a reverse proxy, as "
+        "`https://loads.example.com`: sign-in is taken from there, and with https the cookie is marked `Secure`.",
+    )
     max_uploads: Count = Field(
         default=16, description="Uploads at once; more wait, and are refused with 503 after `body_idle_seconds`."
     )
@@ -339,6 +345,11 @@ class ExporterSettings(Section):
         "`curve_preferences` and `rate_limit`. It is followed as it changes; only TLS itself begins with a restart.",
     )
     port: Port = Field(default=9847, description="Port to listen on; 0 takes a free one.")
+    dataset_series: Count = Field(
+        default=50,
+        description="Datasets with series of their own, those that declare a freshness target first; the rest is "
+        "counted under `_other`. The freshness of every dataset with a target is exported in any case.",
+    )
     stall_seconds: Seconds = Field(default=10, description="`/-/healthy` fails when the main loop hangs for longer.")
 
 

@@ -107,8 +107,14 @@ class Connector:
         try:
             async with self._in_time():
                 driver = await asyncpg.connect(**options)
+        except PermissionError as error:
+            # The driver looks for keys and passwords in HOME, as libpq does.
+            reason = f"{error.filename} cannot be read by this user; set HOME to a folder of this user's"
+            raise NotConnectedError(reason) from error
         except OSError as error:  # refused, no such name, a certificate that is not trusted
             raise NotConnectedError(str(error) or type(error).__name__) from error
+        except KeyError as error:  # the user has no entry in the password database, and is no name therefore
+            raise NotConnectedError("the URL names no user, and this one has no name; write user@host") from error
         _keep_alive(driver)
         return driver
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OTHER: Final = "_other"
 DATASETS_MAX: Final = 50
-"""Names that get series of their own; a mistake in a configuration must not make thousands."""
+"""Names that get series of their own unless the settings say otherwise; a mistake must not make thousands."""
 
 RESULTS: Final = tuple(RowCounts.__slots__)
 STAGES: Final = ("receive", "sniff", "read", "validate", "spool", "load", "commit")
@@ -73,7 +73,8 @@ REJECT_CODES: Final = tuple(
 
 
 NO_ERROR: Final = "none"
-DATASET: Final = "a configured dataset (the first 50), _unmatched, _other"
+DATASET: Final = "a configured dataset (the first `exporter.dataset_series`), _unmatched, _other"
+FOLLOWED: Final = "a configured dataset that declares a target, or has series of its own; _unmatched, _other"
 
 DEFINITIONS: Final[Definitions] = define(
     counter("ingest_jobs_total", "Jobs ended, by outcome.", dataset=DATASET, outcome=TERMINAL),
@@ -87,16 +88,16 @@ DEFINITIONS: Final[Definitions] = define(
     counter("ingest_bytes_total", "Bytes of workbooks whose jobs ended.", dataset=DATASET),
     counter("ingest_retries_total", "Attempts that failed and are repeated.", reason=RETRY_REASONS),
     histogram(STAGE, "Time a job spent in each stage.", STAGE_SECONDS, stage=STAGES),
-    gauge("dataset_last_success_timestamp_seconds", "When the dataset was last loaded; 0 if never.", dataset=DATASET),
+    gauge("dataset_last_success_timestamp_seconds", "When the dataset was last loaded; 0 if never.", dataset=FOLLOWED),
     gauge(
         "dataset_last_attempt_timestamp_seconds",
         "When a job of the dataset was last begun; 0 if never.",
-        dataset=DATASET,
+        dataset=FOLLOWED,
     ),
     gauge(
         "dataset_freshness_target_seconds",
         "How old the last load of the dataset may be; 0 if it may be of any age.",
-        dataset=DATASET,
+        dataset=FOLLOWED,
     ),
     gauge(
         "dataset_last_error_timestamp_seconds",
@@ -139,6 +140,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
         self._datasets: set[str] = set()
+        self._followed: set[str] = set()
         self._loaded_at: dict[str, float] = {}
         self._values = {name: MetricValues(definition) for name, definition in DEFINITIONS.items() if name != STAGE}
         self._jobs = self._values["ingest_jobs_total"]
@@ -167,20 +169,26 @@ class Metrics(Collector):
 
     # -- what happened -------------------------------------------------------------------------------
 
-    def set_datasets(self, targets: Mapping[str, float | None]) -> None:
-        """Make the series of the configured datasets, at 0; beyond `DATASETS_MAX` they share `_other`.
+    def set_datasets(self, targets: Mapping[str, float | None], *, most: int = DATASETS_MAX) -> None:
+        """Make the series of the configured datasets, at 0; beyond `most` they share `_other`.
 
-        `targets` says for each dataset how old its last load may be, in seconds; None for any age.
+        `targets` says for each dataset how old its last load may be, in seconds; None for any age. One that declares
+        such a target comes first, and has series of its freshness in any case: nobody else would see it go stale.
         """
-        self._datasets |= {*list(targets)[:DATASETS_MAX], UNMATCHED}
-        for name in [*sorted(self._datasets), OTHER]:
+        followed = [name for name, seconds in targets.items() if seconds]
+        first = list(dict.fromkeys((*followed, *targets)))
+        self._datasets |= {*first[:most], UNMATCHED}
+        self._followed |= {*followed, *self._datasets, OTHER}
+        for name in sorted(self._followed):
             self._target.set(targets.get(name) or 0.0, name)
+            for values in (self._last_success, self._last_attempt):
+                values.prepare(name)
+        for name in [*sorted(self._datasets), OTHER]:
             for outcome in TERMINAL:
                 self._jobs.prepare(name, outcome)
             for result in RESULTS:
                 self._rows.prepare(name, result)
-            for values in (self._bytes, self._last_success, self._last_attempt):
-                values.prepare(name)
+            self._bytes.prepare(name)
             self._last_error.prepare_first(name, NO_ERROR)
 
     def _dataset(self, name: str) -> str:
@@ -212,7 +220,7 @@ class Metrics(Collector):
         for stage, seconds in stage_seconds.items():
             self.stage(stage, seconds)
         if outcome in {"loaded", "partial"}:
-            self.loaded_at(name, time.time())
+            self.loaded_at(dataset if dataset in self._followed else name, time.time())
 
     def _count_code(self, code: str, count: int) -> None:
         if is_error(code):
@@ -228,11 +236,11 @@ class Metrics(Collector):
 
     def attempt(self, dataset: str, at: float) -> None:
         """Note when a job of a dataset was begun, in seconds since the epoch."""
-        self._last_attempt.set(at, self._dataset(dataset))
+        self._last_attempt.set(at, dataset if dataset in self._followed else self._dataset(dataset))
 
     def loaded_at(self, dataset: str, at: float) -> None:
         """Note a success, also of an earlier process or another daemon; one older than is known changes nothing."""
-        if dataset in {*self._datasets, OTHER} and at > self._loaded_at.get(dataset, 0.0):
+        if dataset in self._followed and at > self._loaded_at.get(dataset, 0.0):
             self._loaded_at[dataset] = at
             self._last_success.set(at, dataset)
 

@@ -73,7 +73,7 @@ def test_a_spool_that_is_gone_ends_readiness(sqlite_headgate: Headgate) -> None:
 def _call(headgate: Headgate, seconds: float, answers: list[int]) -> None:
     request = urllib.request.Request(  # noqa: S310  # loopback only
         f"{headgate.api_url}/tasks/rest",
-        data=f'{{"args": [{seconds}]}}'.encode(),
+        data=f"[{seconds}]".encode(),
         headers={"Authorization": f"Bearer {headgate.token}", "Content-Type": "application/json"},
     )
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from html import escape
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from ..auth import Authenticator
     from .assets import Assets
 
+logger = logging.getLogger(__name__)
+
 NEXT: Final = re.compile(r"/(?:jobs/[0-9]{1,18})?")
 """Where one may be led after signing in: a view of the page, never another place."""
 
@@ -32,8 +35,15 @@ class PageRoutes:
     """Everything below the API's port that is for people. What it shows, its script asks the API for."""
 
     def __init__(
-        self, *, assets: Assets, authenticator: Authenticator, sessions: Sessions, max_file_bytes: int
+        self,
+        *,
+        assets: Assets,
+        authenticator: Authenticator,
+        sessions: Sessions,
+        max_file_bytes: int,
+        public_url: str = "",
     ) -> None:
+        self._public = urlsplit(public_url)
         self._assets, self._authenticator, self._sessions = assets, authenticator, sessions
         self._max_file_bytes = max_file_bytes
         authenticator.add_session(sessions.principal)
@@ -94,14 +104,17 @@ class PageRoutes:
     async def _login(self, request: web.Request) -> web.Response:
         form = await _fields(request)
         given, next_path = form.get("token", "").strip(), form.get("next", "")
-        if _from_elsewhere(request):
+        if (elsewhere := self._from_elsewhere(request)) is not None:
+            logger.warning("sign-in refused", extra={"address": request.remote, "reason": elsewhere})
             return self._login_form(next_path, status=403, message="The form came from another site. Sign in here.")
         try:
             principal = self._authenticator.token_principal(given[:TOKEN_LENGTH_MAX], request.remote or "")
         except ProblemError as problem:
+            logger.warning("sign-in refused", extra={"address": request.remote, "reason": "too many wrong tokens"})
             wait = "Too many wrong tokens came from your address. Wait a minute, then try again."
             return self._login_form(next_path, status=problem.status, message=wait, headers=problem.headers)
         if principal is None:
+            logger.warning("sign-in refused", extra={"address": request.remote, "reason": "unknown token"})
             return self._login_form(
                 next_path, status=401, message="That token is not known here. Look for a missing end."
             )
@@ -113,7 +126,7 @@ class PageRoutes:
             self._sessions.open(principal),
             httponly=True,
             samesite="Strict",
-            secure=request.secure,
+            secure=self._secure(request),
             path="/",
         )
         return response
@@ -125,8 +138,26 @@ class PageRoutes:
             raise ProblemError(403, "sign out by the button of the page")
         self._sessions.close(request)
         response = _led_to("/login")
-        response.del_cookie(self._sessions.cookie, path="/", httponly=True, samesite="Strict", secure=request.secure)
+        response.del_cookie(
+            self._sessions.cookie, path="/", httponly=True, samesite="Strict", secure=self._secure(request)
+        )
         return response
+
+    def _secure(self, request: web.Request) -> bool:
+        """Say whether the browser speaks TLS: to us, or to a proxy whose address is the public one."""
+        return request.secure or self._public.scheme == "https"
+
+    def _from_elsewhere(self, request: web.Request) -> str | None:
+        """Return why a browser seems to send the form for another site: nobody is signed in behind their back."""
+        site = request.headers.get("Sec-Fetch-Site", "same-origin")
+        if site not in {"same-origin", "none"}:
+            return f"the browser calls the form {site[:20]}"
+        origin = request.headers.get("Origin")
+        # A proxy need not pass the name on by which it was asked.
+        # An origin without a host, such as `null`, is nobody's.
+        if origin is None or urlsplit(origin).netloc in {request.host, self._public.netloc} - {""}:
+            return None
+        return f"the form came from {origin[:100]}, not from {self._public.netloc or request.host}; see api.public_url"
 
 
 async def _fields(request: web.Request) -> dict[str, str]:
@@ -140,14 +171,6 @@ async def _fields(request: web.Request) -> dict[str, str]:
     except TimeoutError:
         raise ProblemError(408, "the form did not come in time", headers={"Connection": "close"}) from None
     return {name: value for name, value in fields.items() if isinstance(value, str)}
-
-
-def _from_elsewhere(request: web.Request) -> bool:
-    """Say whether a browser sent the form for another site: nobody is signed in behind their back."""
-    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
-        return True
-    origin = request.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc != request.host
 
 
 def _next(path: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client import generate_latest
 
 from daemon.metrics.job_metrics import DATASETS_MAX, OTHER, REJECT_CODES, Metrics
 
@@ -107,3 +108,18 @@ def test_the_latest_error_of_a_dataset_is_one_series(metrics: Metrics) -> None:
     series = [sample.labels for sample in samples(metrics) if sample.name == name]
     assert [one["code"] for one in series if one["dataset"] == "orders"] == ["cell.type"]
     assert [one["code"] for one in series if one["dataset"] == "stock"] == ["none"]
+
+
+def test_every_dataset_with_a_target_has_its_freshness_beyond_the_limit() -> None:
+    metrics = Metrics()
+    targets = {f"plain{number}": None for number in range(60)} | {f"daily{number}": 86400.0 for number in range(60)}
+    metrics.set_datasets(targets, most=50)
+    metrics.loaded_at("daily59", 100.0)
+    metrics.attempt("daily59", 99.0)
+    text = generate_latest(metrics.registry).decode()
+    assert text.count('headgate_dataset_freshness_target_seconds{dataset="daily') == 60
+    assert 'headgate_dataset_last_success_timestamp_seconds{dataset="daily59"} 100.0' in text
+    assert 'headgate_dataset_last_attempt_timestamp_seconds{dataset="daily59"} 99.0' in text
+    assert 'headgate_ingest_bytes_total{dataset="daily49"}' in text, "who has a target comes first"
+    assert 'headgate_ingest_bytes_total{dataset="daily50"}' not in text
+    assert "plain" not in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
@@ -139,7 +139,7 @@ def write_xlsb(path: Path, cells: list[Cell]) -> None:
     styles = b"".join(_record(44, struct.pack("<H", 164 + n) + _wide(form)) for n, form in enumerate(forms))
     used = (_record(47, struct.pack("<HH", 0, 164 + n) + bytes(12)) for n in range(len(forms)))
     styles += _record(617) + b"".join(used)
-    parts = {
+    parts: dict[str, str | bytes] = {
         "[Content_Types].xml": "<Types/>",
         "xl/workbook.bin": _record(156, struct.pack("<II", 0, 1) + _wide("s") + _wide("S")),
         "xl/_rels/workbook.bin.rels": f'<Relationships><Relationship Id="s" Type="{RELATIONS}/worksheet" '
@@ -228,7 +228,7 @@ def write_csv(path: Path, cells: list[Cell]) -> None:
         csv.writer(file).writerows([[cell.text, "."] for cell in [Cell("text", TITLE), *cells]])
 
 
-def _zip(path: Path, parts: dict[str, str] | dict[str, str | bytes]) -> None:
+def _zip(path: Path, parts: Mapping[str, str | bytes]) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)

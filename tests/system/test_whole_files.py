@@ -27,6 +27,7 @@ USERS = {"own user": DAEMON_USER, "second user": OTHER_USER}
 ROWS, AMOUNT = 300, 12001234.56
 SETTLE_SECONDS = 2.0
 FINE = "whole, once"
+TABLES = {"insert": "additions", "upsert": "latest"}
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 
 HOW = {
@@ -93,7 +94,7 @@ def dataset(mode: str) -> dict[str, Any]:
     spec: dict[str, Any] = {
         "dataset": mode,
         "fields": [{"name": "sku", "type": "string"}, {"name": "amount", "type": "decimal(12,2)"}],
-        "load": {"table": f"by_{mode}", "mode": mode, "lineage": True},
+        "load": {"table": TABLES[mode], "mode": mode, "lineage": True},
     }
     return spec | ({"primaryKey": ["sku"]} if mode == "upsert" else {})
 
@@ -148,7 +149,7 @@ def measured(matrix: Matrix) -> dict[tuple[str, str, str], str]:
     found: dict[tuple[str, str, str], str] = {}
     for sign, how, whose, taken, mode, form in files:
         rows, different, jobs, least = headgate.rows(
-            f"SELECT count(*), count(DISTINCT sku), count(DISTINCT headgate_job), min(amount) FROM by_{mode} "
+            f"SELECT count(*), count(DISTINCT sku), count(DISTINCT headgate_job), min(amount) FROM {TABLES[mode]} "
             f"WHERE sku LIKE '{sign}%'"
         )[0]
         fine = (rows, different, jobs, float(least or 0)) == (ROWS, ROWS, 1, AMOUNT)

@@ -11,7 +11,7 @@ PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 IN_PARALLEL = -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help demo stack test quick faults coverage soak check check-static check-rest cases bench docs screenshots \
-	format clean services gotools dashboards manifests mutate-rules
+	format clean services gotools dashboards manifests mutate-rules dashboard-pictures mail-pictures watched-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -96,7 +96,6 @@ manifests: .venv/.dev ## build deploy/kubernetes/prometheusrule.yaml from alerts
 screenshots: .venv/.dev services ## take the pictures of the page in docs/screenshots anew
 	PYTHONPATH=tests/support $(BIN)/python tests/support/screenshots.py
 
-.PHONY: dashboard-pictures mail-pictures watched-load
 dashboard-pictures: .venv/.dev services ## draw the dashboards in docs/screenshots from half an hour of recorded load (MINUTES=30)
 	PYTHONPATH=tests/support $(BIN)/python tests/support/dashboard_pictures.py $(if $(MINUTES),--minutes $(MINUTES))
 

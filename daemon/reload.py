@@ -106,7 +106,9 @@ class Reloader:
         if found.problems or found.settings is None:
             return Reloaded(problems=tuple(str(problem) for problem in found.problems))
         if self._authenticator is not None:
-            self._authenticator.use_tokens(await run_io(load_tokens, self._settings.api.token_file))
+            tokens, file = await run_io(load_tokens, self._settings.api.token_file), self._settings.api.token_file
+            if self._authenticator.use_tokens(tokens):
+                logger.info("api tokens taken", extra={"token_file": str(file), "tokens": len(tokens)})
         changed = list(_changed(self._settings, found.settings))
         live = [location for location in changed if is_live(location)]
         held_back = [location for location in changed if not is_live(location)]

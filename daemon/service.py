@@ -131,13 +131,31 @@ async def serve(
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
         memory_release.settle()
         readiness.started = True
-        logger.info("headgate ready", extra={"version": __version__, "datasets": len(core.datasets)})
+        logger.info("headgate ready", extra=_told_at_start(settings, core))
         await stop.drain.wait()
         core.parts.database.hurry()
         core.dispatcher.claim_no_more()
         logger.info("headgate stopping", extra={"reason": str(failures.first or "signal")})
     if failures.first is not None:
         raise failures.first
+
+
+def _told_at_start(settings: Settings, core: Core) -> dict[str, object]:
+    """Return what somebody who looks for the daemon wants to know: addresses, token, folders, datasets, sizes."""
+    api, exporter, workers = settings.api, settings.exporter, core.parts.executors.stats()
+    tls = "" if api.tls_certificate_file is None else "s"
+    return {
+        "version": __version__,
+        "api": f"http{tls}://{api.host}:{api.port}" if api.enabled else None,
+        "token_file": str(api.token_file) if api.enabled else None,
+        "exporter": f"{exporter.host}:{exporter.port}" if exporter.enabled else None,
+        "folders": ",".join(str(folder.path) for folder in settings.intake.folders) or None,
+        "datasets": ",".join(sorted(core.datasets)) or None,
+        "cpu_workers": workers.cpu.workers_max,
+        "io_workers": workers.io.workers_max,
+        "connections": core.parts.database.stats().max,
+        "state_dir": str(settings.state_dir),
+    }
 
 
 # -- the parts, from the settings --------------------------------------------------------------------

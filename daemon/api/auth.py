@@ -74,9 +74,10 @@ class Authenticator:
         self._sessions: list[Session] = []
         self._failures: OrderedDict[str, list[float]] = OrderedDict()
 
-    def use_tokens(self, tokens: tuple[Token, ...]) -> None:
-        """Take other tokens from now on."""
-        self._tokens = tokens
+    def use_tokens(self, tokens: tuple[Token, ...]) -> bool:
+        """Take other tokens from now on; say whether they are others than before."""
+        changed, self._tokens = tokens != self._tokens, tokens
+        return changed
 
     def knows(self, principal: Principal) -> bool:
         """Say whether somebody who was let in by a token still would be, and with the same roles."""

@@ -63,5 +63,5 @@ def _hash(content: bytes) -> str:
 
 
 def _difference(name: str, found: bytes, ours: bytes) -> str:
-    lines = [text.decode("utf-8", "replace").splitlines(keepends=True) for text in (found, ours)]
-    return "".join(difflib.unified_diff(*lines, fromfile=f"{name} (yours)", tofile=f"{name} (of this release)"))
+    theirs, new = (text.decode("utf-8", "replace").splitlines(keepends=True) for text in (found, ours))
+    return "".join(difflib.unified_diff(theirs, new, f"{name} (yours)", f"{name} (of this release)"))

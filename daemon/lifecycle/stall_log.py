@@ -45,7 +45,7 @@ class StallLog:
                 extra={
                     "place": place,
                     "passed_over": self._passed_over.pop(place, 0),
-                    "stack": "".join(stack.format()),
+                    "stack": " > ".join(f"{one.filename}:{one.lineno} in {one.name}: {one.line}" for one in stack),
                 },
             )
 

@@ -17,6 +17,7 @@ from daemon.database.database import Database
 from daemon.executors.executors import Executors
 from daemon.ledger.queries import JobQueries
 from daemon.lifecycle.loop_watch import LoopWatch
+from daemon.metrics import health_metrics
 from daemon.metrics.catalogue import CATALOGUE, add_collectors
 from daemon.metrics.collectors import Collectors
 from daemon.metrics.job_metrics import Metrics
@@ -34,7 +35,7 @@ ANY_VALUE = {
     "scope": ("cgroup",),
     "code": ("none",),
     "group": ("daemon", "cpu_workers"),
-    "collector": ("executors", "database", "database_server", "loop", "backlog", "disk", "system", "groups"),
+    "collector": ("executors", "database", "database_server", "loop", "backlog", "disk", "system", "groups", "health"),
 }
 """What labels whose values the configuration decides have here."""
 
@@ -71,8 +72,16 @@ async def exposition(tmp_path: Path, postgres_database: str) -> str:
     server = database.server_watch(("erp",), 60)
     assert server is not None
     async with database, server:
+        parts = Collectors(metrics.registry)
+        parts.add(
+            "health",
+            health_metrics.DEFINITIONS,
+            lambda: health_metrics.health_metrics(
+                None, None, dropped_lines=0, certificates_end_at={"api": 0.0, "exporter": 0.0}
+            ),
+        )
         add_collectors(
-            Collectors(metrics.registry),
+            parts,
             Settings.from_layers(),
             executors=executors,
             database=database,
@@ -86,7 +95,7 @@ async def exposition(tmp_path: Path, postgres_database: str) -> str:
 
 def test_the_collectors_succeed(exposition: str) -> None:
     successes = [line for line in exposition.splitlines() if line.startswith("headgate_scrape_collector_success{")]
-    assert len(successes) == 8
+    assert len(successes) == 9
     assert all(line.endswith(" 1.0") for line in successes), successes
 
 

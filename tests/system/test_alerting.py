@@ -192,7 +192,7 @@ def test_a_dataset_goes_stale(
     assert alarm.alertmanager.held_back_by(name, severity="warning") == {name}, "the warning says nothing more"
     orders(headgate.inbox / "orders-2.xlsx", 20, start=100)
     alarm.taken_back(name)
-    assert alarm.sinks.watchdogs() > 3, "the dead man's switch was told all along"
+    alarm.until(lambda: alarm.sinks.watchdogs() > 3, "the dead man's switch is told all along")
     assert not alarm.sinks.refused
     assert headgate.stop(process) == 0
 

@@ -29,7 +29,9 @@ pytestmark = pytest.mark.xdist_group("dashboards")  # one daemon at work for all
 
 WINDOW_SECONDS: Final = 60.0
 STEP_SECONDS: Final = 5.0
-INTERVALS: Final = {"rate_interval": "15s", "interval": "10s", "range": "60s"}
+INTERVALS: Final = {"rate_interval": "20s", "interval": "10s", "range": "60s"}
+SCRAPES: Final = ("1s", "4s")
+"""As 15 and 60 seconds are to the intervals that Grafana chooses."""
 JOBS: Final = 12
 PAUSE_SECONDS: Final = 0.5
 
@@ -39,6 +41,11 @@ EMPTY: Final = {
     "Workers ended, by reason": "no worker is idle or old enough within a minute",
     "Time to open a connection": "connections are opened at the start and kept",
     "Errors, by class": "the database makes no errors",
+    "Callers that waited in vain": "the pool is large enough",
+    "Collectors that failed": "none does",
+    "Alerts": "nothing fires within a minute",
+    "Datasets counted under _other": "there are four",
+    "Times the loop was held up": "where the machine has time",
     "Held back by the quota": "only where a control group has a CPU quota",
     "Times memory ran into a limit": "it does not",
     "Some task waited for it": "only where the kernel counts pressure",
@@ -84,8 +91,9 @@ def at_work(headgate: Headgate, source: Path, stop: threading.Event) -> None:
             return
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=SCRAPES)
 def watched(
+    request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     postgres: Postgres,
     headgate_binary: Path,
@@ -108,7 +116,9 @@ def watched(
     work.start()
     target = headgate.exporter_url.removeprefix("http://")
     try:
-        with running_prometheus(prometheus_binary, folder, target=target, port=free_port()) as server:
+        with running_prometheus(
+            prometheus_binary, folder, target=target, port=free_port(), interval=request.param
+        ) as server:
             headgate.until(lambda: len(headgate.jobs()) >= JOBS, "the daemon is at work", process=process, seconds=120)
             time.sleep(WINDOW_SECONDS / 2)
             yield Watched(prometheus=server, values=resolved(server))
@@ -154,6 +164,12 @@ def test_every_query_parses_and_returns_data(watched: Watched, path: Path) -> No
         if not has_numbers(series):
             empty.add(target.panel["title"])
             failed += [f"{target.place}: nobody exports {name}" for name in watched.missing(target)]
+        numbers = [float(value) for one in series for _, value in one["values"]]
+        if not all(math.isfinite(number) for number in numbers):
+            failed.append(f"{target.place}: not a number")
+        counted = " offset " in target.raw and "/" not in target.raw
+        if counted and not all(number.is_integer() for number in numbers):
+            failed.append(f"{target.place}: a count that is not whole")
         legend = next(one["legendFormat"] for one in target.panel["targets"] if one["refId"] == target.reference)
         named = set(re.findall(r"{{(\w+)}}", legend))
         failed += [f"{target.place}: no label for {legend}" for one in series if not named <= set(one["metric"])]

@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -15,7 +16,6 @@ import psutil
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
-    from pathlib import Path
 
     import pytest
 
@@ -177,3 +177,34 @@ def test_a_hundred_reloads_leave_nothing_behind(sqlite_headgate: Headgate) -> No
     assert found[0] <= before[0] + 3
     assert found[1] <= before[1] + 10
     _stop(headgate, process)
+
+
+def test_the_log_says_at_start_where_everything_is_and_at_a_reload_that_tokens_changed(
+    sqlite_headgate: Headgate,
+) -> None:
+    headgate = sqlite_headgate
+    process = headgate.start_ready()
+    (line,) = [one for one in headgate.log.read_text(encoding="utf-8").splitlines() if "headgate ready" in one]
+    for word in (
+        f"exporter={headgate.exporter_url.removeprefix('http://')}",
+        f"folders={headgate.inbox}",
+        "datasets=orders",
+        "version=",
+        "cpu_workers=",
+        "connections=",
+    ):
+        assert word in line, line
+    (token_file,) = [Path(one.partition("=")[2]) for one in line.split() if one.startswith("token_file=")]
+    assert token_file.is_file()
+    process.send_signal(signal.SIGHUP)
+    headgate.until(
+        lambda: "configuration taken" in headgate.log.read_text(encoding="utf-8"), "a reload", process=process
+    )
+    assert "api tokens taken" not in headgate.log.read_text(encoding="utf-8"), "they are as before"
+    with token_file.open("a", encoding="utf-8") as file:
+        file.write(f"anna submit {'t' * 32}\n")
+    process.send_signal(signal.SIGHUP)
+    headgate.until(
+        lambda: "api tokens taken" in headgate.log.read_text(encoding="utf-8"), "it says so", process=process
+    )
+    assert headgate.stop(process) == 0

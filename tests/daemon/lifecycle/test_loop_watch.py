@@ -78,6 +78,7 @@ def test_what_holds_the_loop_up_is_counted_and_named(
     [record] = [one for one in records(caplog) if "test_loop_watch.py" in one.place]
     assert "time.sleep(seconds)" in record.stack
     assert "in hold_up" in record.stack
+    assert "\n" not in record.stack, "one event is one line"
     assert record.passed_over == 0
 
 

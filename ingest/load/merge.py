@@ -111,6 +111,15 @@ class Merge:
             f"WHERE {self.same_key})"
         )
 
+    def touched(self, lines: str) -> str:
+        """Return the statement that finds the staged rows that are to be written, and which of them are new."""
+        key = self.names[self.key[0]]
+        condition = f"t.{key} IS NULL OR {self.differs}" if self.updates else f"t.{key} IS NULL"
+        return (
+            f"SELECT s.*, t.{key} IS NULL AS headgate_new FROM {self.stage} s LEFT JOIN {self.rows} ON {self.same_key} "
+            f"WHERE {lines} AND ({condition})"
+        )
+
     def matching(self, what: str, condition: str) -> str:
         """Return the statement that finds staged rows whose key is in the table."""
         return f"SELECT {what} FROM {self.stage} s JOIN {self.rows} ON {self.same_key} WHERE {condition}"

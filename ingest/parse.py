@@ -19,6 +19,7 @@ from .columns.reconcile import reconcile
 from .columns.table_end import settled
 from .columns.validate import Checked, check_columns
 from .errors import ErrorRecord, FileRejectedError, rejected
+from .formats.hint import Hint
 from .formats.open import extension_mismatch, open_book
 from .formats.zip.container import sniff
 from .output.copy_file import (
@@ -64,14 +65,17 @@ class _Sorted:
     records: tuple[ErrorRecord, ...]
 
 
-def parse(path: Path, dataset: Dataset, out_dir: Path, source: str | None = None, job: int = 0) -> Report:
+def parse(
+    path: Path, dataset: Dataset, out_dir: Path, source: str | None = None, job: int = 0, name: str | None = None
+) -> Report:
     """Parse a workbook by a dataset and leave `ACCEPTED_FILE` in `out_dir`, and `REJECTED_FILE` if it finds faults.
 
-    `source` is the path under which the file was handed in, for constants that are cut out of it; `job` is what rows
-    with lineage are marked with. Whatever is wrong with the file is in the report's `rejection`; nothing may be loaded
-    then.
+    `source` is the path under which the file was handed in, for constants that are cut out of it; `name` is the file's
+    own, if that is another one (empty: none); `job` is what rows with lineage are marked with. Whatever is wrong with
+    the file is in the report's `rejection`; nothing may be loaded then.
     """
-    run = _Run(path, dataset, out_dir, source or path.name, job)
+    source = source or path.name
+    run = _Run(path, dataset, out_dir, source, job, Hint.of(dataset, source if name is None else name))
     try:
         return run.report()
     except FileRejectedError as error:
@@ -81,7 +85,8 @@ def parse(path: Path, dataset: Dataset, out_dir: Path, source: str | None = None
 class _Run:
     """One parse: what is known so far, so that a refusal at any stage can tell it."""
 
-    def __init__(self, path: Path, dataset: Dataset, out_dir: Path, source: str, job: int) -> None:
+    def __init__(self, path: Path, dataset: Dataset, out_dir: Path, source: str, job: int, hint: Hint) -> None:
+        self._hint = hint
         self._path, self._dataset, self._out_dir, self._source, self._job = path, dataset, out_dir, source, job
         self._seconds = dict.fromkeys(("sniff", "read", "validate", "spool"), 0.0)
         self._format: str | None = None
@@ -165,10 +170,10 @@ class _Run:
 
     def _read(self) -> Table:
         with self._timed("sniff"):
-            self._format = found = sniff(self._path, self._dataset.limits)
-            mismatch = extension_mismatch(self._path, found)
+            self._format = found = sniff(self._path, self._dataset.limits, self._hint)
+            mismatch = extension_mismatch(self._hint, found)
             self._warnings = () if mismatch is None else (mismatch,)
-        with self._timed("read"), open_book(self._path, found, self._dataset.limits) as book:
+        with self._timed("read"), open_book(self._path, found, self._dataset.limits, self._hint) as book:
             self._table = settled(find_table(book, self._dataset, self._source), self._dataset)
         return self._table
 
@@ -285,7 +290,10 @@ def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
     """Decide of every row below the header whether it is accepted, a duplicate or rejected."""
     columns = dict(zip(checked.columns, copy_columns(list(checked.columns.values()), table.rows), strict=True))
     strange = table.data & table.undeclared & (dataset.contract.columns == "discard_row")
-    candidates = table.data & ~checked.rejected & ~strange
+    torn = np.zeros(table.rows, np.bool_)
+    torn[list(table.torn)] = True
+    torn &= table.data
+    candidates = table.data & ~checked.rejected & ~strange & ~torn
     duplicate, conflicting = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
     keys = None
     if dataset.primary_key:
@@ -304,10 +312,15 @@ def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
         columns=[columns[field.name] for field in dataset.fields],
         accepted=candidates & ~duplicate & ~conflicting,
         duplicate=duplicate,
-        rejected=checked.rejected | table.beyond | strange | conflicting,
+        rejected=checked.rejected | table.beyond | strange | torn | conflicting,
         records=(
             *_extra_records(table, dataset, table.beyond, "the row looks like data but stands below the table's end"),
             *_extra_records(table, dataset, strange, "the row fills a column that the dataset does not declare"),
+            *(
+                row_record(table, dataset, code, row, message, None)
+                for row, (code, message) in table.torn.items()
+                if torn[row]
+            ),
             *_conflict_records(table, dataset, keys, conflicting),
         ),
     )

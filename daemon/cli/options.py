@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ingest.spec.encoding_name import is_text_encoding
+
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
@@ -36,6 +38,13 @@ file_argument: Final = click.argument(
 sheet_option: Final = click.option("--sheet", help="Sheet name or index from 0; without it the first visible sheet.")
 job_argument: Final = click.argument("job_id", metavar="ID", type=click.IntRange(min=1))
 jobs_argument: Final = click.argument("job_ids", metavar="IDS...", nargs=-1, required=True, type=click.IntRange(min=1))
+
+
+def known_encoding(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    """Return the name of an encoding as it is; raises `BadParameter` for one that Python does not know."""
+    if value is not None and not is_text_encoding(value):
+        raise click.BadParameter(f"no encoding of texts is named {value!r}; try utf-8, cp1252, gb18030")
+    return value
 
 
 def dataset_names(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -9,23 +9,26 @@ from typing import Literal
 import click
 
 from .invocation import run, show_json, write_new
-from .options import file_argument, json_option, sheet_option
+from .options import file_argument, json_option, known_encoding, sheet_option
 
 
 @click.command()
 @file_argument
 @sheet_option
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
+@click.option("--encoding", callback=known_encoding, help="Of a file of text, such as cp949; found, unless given.")
 @click.option("--list", "list_only", is_flag=True, help="List the sheets: index, name, visibility, size.")
 @json_option
-def read(file: Path, sheet: str | None, form: Literal["csv", "json"], list_only: bool, as_json: bool) -> None:
+def read(
+    file: Path, sheet: str | None, form: Literal["csv", "json"], encoding: str | None, list_only: bool, as_json: bool
+) -> None:
     """Print the grid of FILE as Headgate sees it."""
     from .sandboxed_read import print_grid, sheets_of
 
     if not list_only:
-        run(print_grid(file, sheet=sheet, form="json" if as_json else form))
+        run(print_grid(file, sheet=sheet, form="json" if as_json else form, encoding=encoding))
         return
-    for found in run(sheets_of(file)):
+    for found in run(sheets_of(file, encoding=encoding)):
         if as_json:
             show_json(asdict(found))
         else:

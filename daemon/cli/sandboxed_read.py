@@ -25,18 +25,18 @@ READ_SECONDS: Final = 300.0
 WORKER_BYTES: Final = 2 << 30
 
 
-async def sheets_of(path: Path) -> tuple[SheetInfo, ...]:
+async def sheets_of(path: Path, *, encoding: str | None) -> tuple[SheetInfo, ...]:
     """Return index, name, visibility and size of each sheet.
 
     Raises:
         FileRejectedError: the file cannot be read; its code says why.
 
     """
-    sheets: tuple[SheetInfo, ...] = await _in_worker(path, list_sheets, path)
+    sheets: tuple[SheetInfo, ...] = await _in_worker(path, list_sheets, path, encoding)
     return sheets
 
 
-async def print_grid(path: Path, *, sheet: str | None, form: Literal["csv", "json"]) -> None:
+async def print_grid(path: Path, *, sheet: str | None, form: Literal["csv", "json"], encoding: str | None) -> None:
     """Print every physical row of a sheet.
 
     Raises:
@@ -45,7 +45,7 @@ async def print_grid(path: Path, *, sheet: str | None, form: Literal["csv", "jso
     """
     with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
         grid = Path(folder) / "grid"
-        await _in_worker(path, write_grid, path, sheet, form, grid)
+        await _in_worker(path, write_grid, path, sheet, form, encoding, grid)
         await asyncio.to_thread(_copy_out, grid)
 
 

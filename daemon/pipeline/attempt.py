@@ -145,7 +145,8 @@ class Attempts:
                 source,
                 dataset,
                 folder,
-                job.file,
+                # What fixes another job counts as handed in as that one was, and has no name of its own.
+                (job.file, None if job.fixes_job is None else ""),
                 job.id,
                 # A parse takes a second core only while no other needs it.
                 int(self._cores) // (executors.busy_workers + 1),

@@ -12,29 +12,35 @@ if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
 
-def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, source: str, job: int, threads: int) -> Report:
-    """Make the folder and run `ingest.parse.parse`; the import happens in the worker, where it was preloaded."""
+def parse_workbook(
+    path: Path, dataset: Dataset, out_dir: Path, named: tuple[str, str | None], job: int, threads: int
+) -> Report:
+    """Make the folder and run `ingest.parse.parse`; the import happens in the worker, where it was preloaded.
+
+    `named` is the path under which the file was handed in, and its own name if that is another.
+    """
     from ingest.parallel import allow_threads
     from ingest.parse import parse
 
     allow_threads(threads)
     out_dir.mkdir(mode=0o700, exist_ok=True)
-    return parse(path, dataset, out_dir, source, job)
+    source, name = named
+    return parse(path, dataset, out_dir, source, job, name)
 
 
-def list_sheets(path: Path) -> tuple[SheetInfo, ...]:
+def list_sheets(path: Path, encoding: str | None) -> tuple[SheetInfo, ...]:
     """Run `ingest.output.grid.read_sheets` in a worker."""
     from ingest.output.grid import read_sheets
 
-    return read_sheets(path)
+    return read_sheets(path, encoding)
 
 
-def write_grid(path: Path, sheet: str | None, form: Literal["csv", "json"], out: Path) -> None:
+def write_grid(path: Path, sheet: str | None, form: Literal["csv", "json"], encoding: str | None, out: Path) -> None:
     """Run `ingest.output.grid.read_grid` in a worker and leave its text in the file `out`, UTF-8."""
     from ingest.output.grid import read_grid
 
     with out.open("w", encoding="utf-8", newline="") as text:
-        read_grid(path, sheet, text, form)
+        read_grid(path, sheet, text, form, encoding)
 
 
 def infer_dataset(path: Path, sheet: str | None) -> str:

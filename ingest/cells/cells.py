@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache
 from typing import TYPE_CHECKING, Final, Literal
@@ -93,6 +93,17 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Records:
+    """What rows were before they were rows, if they were records of a text: by 0-based row, down to the last one.
+
+    `fields` is how many each had, empty ones too; `suspects` are those that can be read in several ways, and why.
+    """
+
+    fields: NDArray[np.int32]
+    suspects: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SheetCells:
     """The columns of a sheet that hold anything, by 0-based sheet column; each has `rows` cells."""
 
@@ -100,6 +111,7 @@ class SheetCells:
     columns: Mapping[int, Column]
     date1904: bool = False
     merges: tuple[Merge, ...] = ()
+    records: Records | None = None
 
     @property
     def width(self) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from ..errors import CATALOGUE, ErrorRecord, FileRejectedError
 from .failures import refused
+from .hint import NO_HINT, Hint
 from .ods.book import OdsBook
 from .spreadsheetml import SpreadsheetMlBook
 from .text.delimited import DelimitedBook
@@ -30,7 +31,7 @@ _EXTENSIONS: Final = {
     "xlsb": "xlsb",
     **dict.fromkeys(("xls", "xlt"), "xls"),
     **dict.fromkeys(("ods", "ots", "fods"), "ods"),
-    **dict.fromkeys(("csv", "tsv", "txt"), "csv"),
+    **dict.fromkeys(("csv", "tsv", "tab", "txt"), "csv"),
     **dict.fromkeys(("html", "htm", "mht", "mhtml"), "html"),
     "xml": "xml2003",
 }
@@ -38,6 +39,8 @@ _BOOKS: Final[dict[Format, Callable[[Path, FileLimits], Book]]] = {
     "xlsx": XlsxBook,
     "xlsb": XlsbBook,
     "ods": OdsBook,
+}
+_TEXT_BOOKS: Final[dict[Format, Callable[[Path, FileLimits, Hint], Book]]] = {
     "csv": DelimitedBook,
     "html": HtmlBook,
     "xml2003": SpreadsheetMlBook,
@@ -59,7 +62,7 @@ class Book(Protocol):
 
 
 @contextmanager
-def open_book(path: Path, found: Format, limits: FileLimits) -> Iterator[Book]:
+def open_book(path: Path, found: Format, limits: FileLimits, hint: Hint = NO_HINT) -> Iterator[Book]:
     """Open a file of a recognised format; its sheets are read when they are asked for.
 
     Raises:
@@ -67,6 +70,11 @@ def open_book(path: Path, found: Format, limits: FileLimits) -> Iterator[Book]:
 
     """
     with ExitStack() as stack:
+        if found in _TEXT_BOOKS:
+            with refused():
+                text = _TEXT_BOOKS[found](path, limits, hint)
+            yield _Careful(text)
+            return
         if found != "xls" and is_ole(path):
             path = stack.enter_context(unlocked(path))
         try:
@@ -114,15 +122,14 @@ def _open(path: Path, found: Format, limits: FileLimits) -> Book:
         return ForeignBook(path, limits)
 
 
-def extension_mismatch(path: Path, found: Format) -> ErrorRecord | None:
+def extension_mismatch(hint: Hint, found: Format) -> ErrorRecord | None:
     """Return the warning about a file whose known extension says something else than its content."""
-    suffix = path.suffix.lower().lstrip(".")
-    if _EXTENSIONS.get(suffix, found) == found:
+    if _EXTENSIONS.get(hint.suffix, found) == found:
         return None
     entry = CATALOGUE["file.format_mismatch"]
     return ErrorRecord(
         code="file.format_mismatch",
         severity=entry.severity,
-        message=f"the file is named .{suffix} but its content is {found}",
+        message=f"the file is named .{hint.suffix} but its content is {found}",
         hint=entry.hint,
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..cells.cells import Visibility
     from ..spec.dataset import FileLimits
+    from .hint import Hint
 
 _SS: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _X: Final = "{urn:schemas-microsoft-com:office:excel}"
@@ -47,9 +48,9 @@ _TIME_ONLY: Final = "1899-12-31T"
 class SpreadsheetMlBook:
     """An open workbook; the whole document is in memory."""
 
-    def __init__(self, path: Path, limits: FileLimits) -> None:
+    def __init__(self, path: Path, limits: FileLimits, hint: Hint) -> None:
         self._limits = limits
-        content = _well_formed(read_text(path)).encode("utf-8", "replace")
+        content = _well_formed(read_text(path, hint)).encode("utf-8", "replace")
         refuse_doctype(content, path.name)
         start = content.find(b"?>") + 2 if content.lstrip()[:5] == b"<?xml" else 0
         parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True)

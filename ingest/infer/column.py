@@ -18,8 +18,8 @@ from ..cells.number_text import exact_texts
 from ..cells.styles import without_zeros
 from ..columns.validate import BROKEN, convert
 from ..spec.field import Field
+from ..spec.titles import normal
 from ..spec.yaml_text import quoted
-from ..table.header import normal
 from .sample import filled_cells
 from .text_forms import Form, dates, numbers, yes_or_no
 from .words import MISSING, is_identifier

@@ -15,8 +15,9 @@ from ..formats.open import open_book
 from ..formats.zip.container import sniff
 from ..output.grid import LIMITS, choose_sheet
 from ..spec.dataset import Dataset
+from ..spec.titles import normal
 from ..spec.yaml_text import quoted
-from ..table.header import find_header, normal
+from ..table.header import find_header
 from ..table.table import find_table
 from .column import ColumnDrafter, Draft
 from .names import dataset_name, file_glob, identifier, unique_name

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind, SheetCells, empty_column
 from ..cells.display import displayed
-from ..table.header import FoundHeader, normal
+from ..spec.titles import normal
+from ..table.header import FoundHeader
 from ..table.page_headers import repeated_headers
 from ..table.totals_words import SUBTOTALS, TOTALS
 from .words import PAGE_FOOTERS

@@ -15,6 +15,7 @@ from ..cells.display import displayed
 from ..cells.number_text import doubles, shortest_texts
 from ..cells.styles import without_zeros
 from ..errors import rejected
+from ..formats.hint import Hint
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
 from ..spec.dataset import FileLimits
@@ -40,14 +41,15 @@ class SheetInfo:
     columns: int
 
 
-def read_sheets(path: Path) -> tuple[SheetInfo, ...]:
-    """Return the sheets of a workbook, in the order of the tabs.
+def read_sheets(path: Path, encoding: str | None = None) -> tuple[SheetInfo, ...]:
+    """Return the sheets of a workbook, in the order of the tabs; a text is in the encoding, if one is given.
 
     Raises:
         FileRejectedError: the file cannot be read; its code says why.
 
     """
-    with open_book(path, sniff(path, LIMITS), LIMITS) as book:
+    hint = Hint(name=path.name, encoding=encoding)
+    with open_book(path, sniff(path, LIMITS, hint), LIMITS, hint) as book:
         return tuple(
             SheetInfo(index=index, name=name, visibility=visibility, rows=cells.rows, columns=cells.width)
             for index, (name, visibility) in enumerate(book.sheets)
@@ -55,18 +57,22 @@ def read_sheets(path: Path) -> tuple[SheetInfo, ...]:
         )
 
 
-def read_grid(path: Path, sheet: str | int | None, out: TextIO, form: Literal["csv", "json"]) -> None:
+def read_grid(
+    path: Path, sheet: str | int | None, out: TextIO, form: Literal["csv", "json"], encoding: str | None = None
+) -> None:
     """Write every physical row of a sheet from row 1, and every column from A, to `out`.
 
     `sheet` is a name, a 0-based index (digits, too), or None for the first visible one. CSV has ISO dates and times,
     the shortest text of a number that reads back the same, `TRUE` and `FALSE`, errors as Excel shows them and
-    nothing for an empty cell; JSON has one array a row, with numbers, booleans, texts and nulls.
+    nothing for an empty cell; JSON has one array a row, with numbers, booleans, texts and nulls. `encoding` is that of
+    a file of text, if it is known.
 
     Raises:
         FileRejectedError: the file or the sheet cannot be read; its code says why.
 
     """
-    with open_book(path, sniff(path, LIMITS), LIMITS) as book:
+    hint = Hint(name=path.name, encoding=encoding)
+    with open_book(path, sniff(path, LIMITS, hint), LIMITS, hint) as book:
         cells = book.read(choose_sheet(book, sheet))
     write = _write_csv if form == "csv" else _write_json
     for start in range(0, cells.rows, ROWS_AT_ONCE):

@@ -20,6 +20,7 @@ from ..cells.display import displayed
 from ..cells.number_text import doubles, lost_digits
 from ..cells.styles import without_zeros
 from ..errors import ErrorRecord, rejected
+from ..formats.hint import Hint
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
 from ..table.header import REJECT_TITLES
@@ -90,7 +91,8 @@ def write_rejects(path: Path, dataset: Dataset, records: Path, source: str, out:
     if not bad:
         raise rejected("table.no_rows", "no row was rejected", hint="read the job's errors: they are of the whole file")
     limits = dataset.limits
-    with open_book(path, sniff(path, limits), limits) as book:
+    hint = Hint.of(dataset, source)
+    with open_book(path, sniff(path, limits, hint), limits, hint) as book:
         parts = find_table(book, dataset, source).parts
         names = [name for name, _ in book.sheets]
         sheets = [

@@ -13,6 +13,7 @@ from pydantic import Field as Key
 from pydantic import ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from .encoding_name import is_text_encoding
 from .field import NUMERIC, Constraints, Field, FieldType, Kind, Model, Negatives, Texts
 from .load import Load
 from .yaml_document import DocumentError, Problem, parse_yaml, problems_of
@@ -206,6 +207,7 @@ class Dataset(Model):
     header: Header = Header()
     table_end: TableEnd = TableEnd()
     skip_rows: Texts = ()
+    encoding: str | None = None
     fields: tuple[Field, ...] = Key(min_length=1)
     missing_values: Texts = Key(default=("",), alias="missingValues")
     negative: Negatives = ("minus",)
@@ -230,6 +232,13 @@ class Dataset(Model):
         """
         content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"freshness_seconds"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, value: str | None) -> str | None:
+        if value is not None and not is_text_encoding(value):
+            raise PydanticCustomError("encoding", "no encoding of texts has this name; try utf-8, cp1252, gb18030")
+        return value
 
     @field_validator("error_cells", mode="before")
     @classmethod

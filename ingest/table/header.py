@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..errors import rejected
+from ..spec.titles import folded, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -56,15 +56,6 @@ class FoundHeader:
             for column, label in enumerate(self.labels)
             if label and label.strip() and column not in known and label not in REJECT_TITLES
         )
-
-
-def normal(label: str) -> str:
-    """Return a title in the form in which titles are compared: NFKC, trimmed, without case."""
-    return _folded(label).strip()
-
-
-def _folded(text: str) -> str:
-    return (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold()
 
 
 def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHeader:
@@ -127,7 +118,7 @@ def _normal_rows(rows: Sequence[Labels]) -> Iterator[list[str]]:
         # A cell has one of the characters that no title has.
         clean = [[(label or "").replace(_SEPARATOR, "").replace(_ROW_END, "") for label in labels] for labels in rows]
         whole = _ROW_END.join(map(_SEPARATOR.join, clean))
-    for row in _folded(whole).split(_ROW_END) if rows else ():
+    for row in folded(whole).split(_ROW_END) if rows else ():
         yield [text.strip() for text in row.split(_SEPARATOR)]
 
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
 from ..cells.display import displayed
-from .header import normal
+from ..spec.titles import normal
 from .totals_words import SUBTOTALS
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
 from ..cells.cells import Kind
-from .header import LEAST_TITLES, normal
+from ..spec.titles import normal
+from .header import LEAST_TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from ..errors import rejected
-from .header import normal
+from ..spec.titles import normal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -21,6 +21,7 @@ from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
 from .page_headers import repeated_headers
 from .sheets import candidate_sheets, choose_matches
+from .torn import torn_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +52,8 @@ class Table:
     `columns` has a column for every field. `repeated` are rows that have the header's titles again, `beyond` rows
     below the end of the table that look like data, `undeclared` those that fill a column which nobody declared,
     `filled` which cells of a field took their value from a merged range. Until values have been looked at, there
-    are no footers: `marks` says which rows may be some.
+    are no footers: `marks` says which rows may be some. `torn` are rows whose cells may not be where they belong, with
+    the code and what is so.
     """
 
     parts: tuple[Part, ...]
@@ -61,6 +63,7 @@ class Table:
     beyond: Mask
     repeated: Mask
     undeclared: Mask
+    torn: Mapping[int, tuple[str, str]]
     filled: Mapping[str, Mask]
     date1904: bool
     marks: RowMarks
@@ -182,6 +185,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         beyond=none,
         repeated=repeated,
         undeclared=np.logical_or.reduce([none, *extra]),
+        torn=torn_rows(cells, header, filled, ~(blank | repeated), dataset),
         filled=filled_in,
         date1904=cells.date1904,
         marks=mark_rows(below, filled, header, height, dataset, date1904=cells.date1904),
@@ -218,6 +222,11 @@ def _stacked(tables: list[Table]) -> Table:
         beyond=np.concatenate([table.beyond for table in tables]),
         repeated=np.concatenate([table.repeated for table in tables]),
         undeclared=np.concatenate([table.undeclared for table in tables]),
+        torn={
+            start + row: found
+            for table, start in zip(tables, starts, strict=False)
+            for row, found in table.torn.items()
+        },
         filled={
             name: np.concatenate([table.filled.get(name, np.zeros(table.rows, np.bool_)) for table in tables])
             for name in {name for table in tables for name in table.filled}

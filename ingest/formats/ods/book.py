@@ -13,6 +13,7 @@ from ...cells.collector import CellCollector
 from ...cells.date_serials import iso_cell
 from ...cells.error_values import ERROR_TEXTS
 from ...errors import FileRejectedError, rejected
+from ..hint import NO_HINT
 from ..text.encoding import read_text
 from ..zip.container import Container
 from ..zip.xml_text import refuse_doctype
@@ -193,7 +194,7 @@ def _contents(path: Path, limits: FileLimits) -> Iterator[Iterator[bytes]]:
         flat = file.read(2) != b"PK"
     if flat:
         # What the file declares its encoding to be is past: it was decoded.
-        text = _DECLARATION.sub("", read_text(path))
+        text = _DECLARATION.sub("", read_text(path, NO_HINT))
         yield _checked([text.encode("utf-8", "replace")], path.name)
         return
     with Container(path, limits) as container:

@@ -1,41 +1,49 @@
-"""Delimited text (CSV, TSV) as one sheet of texts: owns its records, knows nothing of values' types."""
+"""Delimited text (CSV, TSV) as one sheet of texts: owns its columns, knows nothing of values' types."""
 
 from __future__ import annotations
 
-import csv
-import io
-from itertools import zip_longest
-from typing import TYPE_CHECKING
+from itertools import islice, zip_longest
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
-from ...cells.cells import Column, Kind, SheetCells
+from ...cells.arrow_masks import has_byte
+from ...cells.cells import Column, Kind, Records, SheetCells, concat_columns, empty_column
 from ...errors import rejected
 from .encoding import read_text
-from .sniff import find_delimiter
+from .evidence import SAMPLE_LINES, Evidence
+from .find_dialect import SAMPLE_CHARACTERS, find_dialect
+from .orderly import Quotes
+from .records import split_text, swallowed
+from .scan import Scanner, lines_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ...cells.cells import Visibility
     from ...spec.dataset import FileLimits
+    from ..hint import Hint
 
-SHEET: str = "Sheet1"
-_FIELD_CHARACTERS = 1 << 24
-_SEPARATOR = "sep="
-"""Begins a first line that tells Excel the delimiter."""
+SHEET: Final = "Sheet1"
+_FORMULA: Final = r'^="((?:[^"]|"")*)"$'
+"""A formula that is nothing but a text: writers keep the zeros of an id by it from Excel."""
+_TABBED: Final = r"^\t*([^\s]*[0-9][^\s]*)\t*$"
+"""A word with digits between tabs, which keep Excel from taking it for a number."""
 
 
 class DelimitedBook:
     """An open file of delimited text. A row is a record, which may span several lines within quotes."""
 
-    def __init__(self, path: Path, limits: FileLimits) -> None:
+    def __init__(self, path: Path, limits: FileLimits, hint: Hint) -> None:
         self._limits = limits
-        self._text = read_text(path)
-        self._delimiter = find_delimiter(self._text, named=True) or ","
+        text = read_text(path, hint)
+        found = find_dialect(text, hint.titles)
+        self._dialect, self._text = found.dialect, text[found.start :]
+        self._above = len(lines_of(text[: found.start]))
+        """The rows without cells above the text: the line that declares the delimiter."""
 
     def close(self) -> None:
         """Do nothing: the file was read at once."""
@@ -49,51 +57,73 @@ class DelimitedBook:
         """Return the cells.
 
         Raises:
-            FileRejectedError: `file.cell_limit`, or `file.corrupt_container` for a quote that never ends.
+            FileRejectedError: `file.cell_limit`, or `file.quote_ambiguous` for a quote that may enclose records.
 
         """
-        columns = None if self._text.startswith(_SEPARATOR) else self._whole_columns()
-        if columns is None:
-            columns = self._records()
-        filled = [int(np.flatnonzero(column.kinds)[-1]) + 1 for column in columns.values()]
-        rows = max(filled, default=0)
-        return SheetCells(rows=rows, columns={place: column.part(slice(0, rows)) for place, column in columns.items()})
+        found = self._whole_columns()
+        texts, records = self._split_columns() if found is None else found
+        columns = {place: column for place, column in enumerate(map(_column, texts)) if column.kinds.any()}
+        rows = max((int(np.flatnonzero(column.kinds)[-1]) + 1 for column in columns.values()), default=0)
+        above = [empty_column(self._above)] if self._above else []
+        return SheetCells(
+            rows=self._above + rows if rows else 0,
+            columns={place: concat_columns([*above, column.part(slice(0, rows))]) for place, column in columns.items()},
+            records=records,
+        )
 
-    def _whole_columns(self) -> dict[int, Column] | None:
-        """Read records of one length all at once; None if they are of several."""
+    def _whole_columns(self) -> tuple[list[pa.LargeStringArray], Records] | None:
+        """Read records of one length and in good order all at once; None if they are not."""
+        dialect, content = self._dialect, self._text.encode()
+        if not dialect.delimiter.isascii() or dialect.quote != '"' or dialect.spaced:
+            return None
+        quotes = Quotes(content, dialect) if '"' in self._text else None
+        if quotes is not None and not quotes.in_order:
+            return None
+        width = len(Scanner(self._text, dialect).record().fields)
         try:
-            width = len(next(csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter), []))
             table = pa_csv.read_csv(
-                pa.BufferReader(self._text.encode()),
+                pa.BufferReader(content),
                 pa_csv.ReadOptions(autogenerate_column_names=True, use_threads=False),
                 pa_csv.ParseOptions(
-                    delimiter=self._delimiter, newlines_in_values='"' in self._text, ignore_empty_lines=False
+                    delimiter=dialect.delimiter, newlines_in_values=quotes is not None, ignore_empty_lines=False
                 ),
                 pa_csv.ConvertOptions(
                     column_types={f"f{place}": pa.large_string() for place in range(width)}, strings_can_be_null=False
                 ),
             )
-        except (pa.ArrowInvalid, csv.Error):
+        except pa.ArrowInvalid:
             return None
         if table.num_columns != width:
             return None
+        if quotes is not None:
+            self._refuse_swallowed(content, quotes)
         self._check_size(table.num_rows, width)
-        columns = enumerate(_column(column.combine_chunks()) for column in table.itercolumns())
-        return {place: column for place, column in columns if column.kinds.any()}
+        fields = np.full(self._above + table.num_rows, width, np.int32)
+        return [column.combine_chunks() for column in table.itercolumns()], Records(fields=fields)
 
-    def _records(self) -> dict[int, Column]:
+    def _refuse_swallowed(self, content: bytes, quotes: Quotes) -> None:
+        """Refuse a text in which lines within quotes are records as well."""
+        tall = list(quotes.tall_records())
+        if not tall:
+            return
+        bounds = [0, *(place for record in tall for place in record), len(content)]
+        flat = (content[start:end] for start, end in zip(bounds[::2], bounds[1::2], strict=True))
+        sample = b"".join(islice(flat, SAMPLE_LINES)).decode()[:SAMPLE_CHARACTERS]
+        evidence = Evidence(lines_of(sample), self._dialect)
+        for start, end in tall:
+            record = content[start:end].decode()
+            if evidence.swallows(record):
+                number = self._above + len(lines_of(content[:start].decode())) + 1
+                raise swallowed(record, self._dialect, number)
+
+    def _split_columns(self) -> tuple[list[pa.LargeStringArray], Records]:
         """Read records of any length, one by one."""
-        csv.field_size_limit(_FIELD_CHARACTERS)
-        try:
-            records = list(csv.reader(io.StringIO(self._text, newline=""), delimiter=self._delimiter))
-        except csv.Error as error:
-            raise rejected("file.corrupt_container", f"the delimited text cannot be read: {error}") from error
-        if records and len(records[0]) <= 2 and "".join(records[0]).startswith(_SEPARATOR):  # noqa: PLR2004  # sep=;
-            records[0] = []
-        width = max(map(len, records), default=0)
-        self._check_size(len(records), width)
-        columns = (_column(pa.array(values, pa.large_string())) for values in zip_longest(*records, fillvalue=""))
-        return {place: column for place, column in enumerate(columns) if column.kinds.any()}
+        found = split_text(self._text, self._dialect, self._above)
+        widths = [*[0] * self._above, *map(len, found.records)]
+        self._check_size(len(found.records), max(widths, default=0))
+        columns = [pa.array(values, pa.large_string()) for values in zip_longest(*found.records, fillvalue="")]
+        suspects = {self._above + row: message for row, message in found.suspects.items()}
+        return columns, Records(fields=np.array(widths, np.int32), suspects=suspects)
 
     def _check_size(self, records: int, width: int) -> None:
         if records * width > self._limits.cells:
@@ -102,6 +132,16 @@ class DelimitedBook:
 
 
 def _column(texts: pa.LargeStringArray) -> Column:
+    texts = _bare(texts)
     empty = pc.equal(texts, "")
     kinds = np.where(empty.to_numpy(zero_copy_only=False), Kind.EMPTY, Kind.TEXT).astype(np.uint8)
     return Column(kinds=kinds, texts=pc.if_else(empty, pa.scalar(None, pa.large_string()), texts))
+
+
+def _bare(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return texts without what writers put around them so that Excel leaves them as they are."""
+    formulas = pc.match_substring_regex(texts, _FORMULA) if has_byte(texts, b"=") else None
+    if formulas is not None and pc.any(formulas).as_py():
+        plain = pc.replace_substring(pc.replace_substring_regex(texts, _FORMULA, r"\1"), '""', '"')
+        texts = pc.if_else(formulas, plain, texts)
+    return pc.replace_substring_regex(texts, _TABBED, r"\1") if has_byte(texts, b"\t") else texts

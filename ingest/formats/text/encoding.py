@@ -1,4 +1,4 @@
-"""The encoding of a file of text: by its mark, by what it declares, or by what its bytes can be; knows no tables."""
+"""The encoding of a file of text: by its mark, by its dataset, by what it declares, or by what its bytes can be."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ...errors import rejected
+from .legacy import CHINESE, decoded_chinese, likely_encoding
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SAMPLE_CHARACTERS: Final = 1 << 16
+    from ..hint import Hint
+
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -19,9 +21,14 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_DECLARED: Final = re.compile(rb"""(?:charset|encoding)\s*=\s*["']?\s*([A-Za-z0-9_.:-]+)""", re.IGNORECASE)
+_START: Final = 4096
+_MARKUP: Final = re.compile(rb"\s*<(?:!doctype|!--|\?xml|[a-z][\w:-]*[\s>])", re.IGNORECASE)
+"""Text that begins so is markup, which may declare its encoding."""
+_DECLARED: Final = re.compile(
+    rb"""<\?xml[^>]*?\sencoding\s*=\s*["']\s*([\w.:-]+)|<meta\s[^>]*?charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
+)
 _WEB: Final = {
-    **dict.fromkeys(("gb2312", "gbk", "gb_2312-80", "x-gbk", "csgb2312"), "gb18030"),
+    **dict.fromkeys(("gb2312", "gbk", "gb_2312-80", "x-gbk", "csgb2312", "cp936", "ms936", "936"), CHINESE),
     **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "us-ascii", "ascii", "x-ansi"), "cp1252"),
     **dict.fromkeys(("shift_jis", "shift-jis", "x-sjis", "windows-31j"), "cp932"),
     **dict.fromkeys(("euc-kr", "ks_c_5601-1987", "korean"), "cp949"),
@@ -31,89 +38,104 @@ _WEB: Final = {
     "tis-620": "cp874",
 }
 """What a declared name stands for (WHATWG Encoding Standard); a page in UTF-16 is one by its bytes, not by its word."""
-_LEAST_GB2312: Final = 0.9
-"""Share of the characters beyond ASCII that are in GB 2312: nearly all of Chinese text, few of misread other text."""
-_SIGNS: Final = range(0xA1, 0xAA)
-_COMMON: Final = range(0xB0, 0xD8)
-"""First bytes of signs and of the 3,755 common ideographs, in the order of their pronunciation (GB 2312)."""
-_LEAST_COMMON: Final = 0.6
-_LAST_OF_HANGUL: Final = 0xC8
-_SAMPLE_IDEOGRAPHS: Final = 20
-_LEAST_LATE: Final = 0.1
-"""Share of the ideographs behind those that Korean syllables are taken for: about 0.4 of Chinese text."""
+_SEVERAL_BYTES: Final = ("gb18030", "cp932", "cp949", "cp950", "euc_jp", "big5hkscs")
+_NO_TEXT: Final = re.compile(rb"[\x01-\x06\x0e-\x19\x1c-\x1f]")
+"""Control characters that no program writes into a text; the others are errors of their cells."""
+_MOST_ZEROS: Final = 0.1
+"""Share of zero bytes in a text of one byte a character, where a few may have slipped in."""
+_PARTLY_UTF8: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_LEAST_UTF8: Final = 0.8
+_SAMPLE_BYTES: Final = 1 << 20
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file: by its byte order mark, by what it declares, as UTF-8, or as GB 18030.
-
-    GB 2312 and GBK are read as GB 18030, which contains both.
+def read_text(path: Path, hint: Hint) -> str:
+    """Return the text of a file.
 
     Raises:
         FileRejectedError: `file.format_unknown` for bytes that are no text, `file.encoding_ambiguous`.
 
     """
-    return decode_text(path.read_bytes())
+    return decode_text(path.read_bytes(), hint)
 
 
-def decode_text(content: bytes) -> str:
+def decode_text(content: bytes, hint: Hint) -> str:
     """Return the text of bytes, likewise."""
     for mark, encoding in _BOMS:
         if content.startswith(mark):
-            return _decoded(content, encoding)
-    if b"\0" in content[:4096]:
-        return _decoded(content, _utf16_without_mark(content))
-    declared = _DECLARED.search(content[:4096]) if b"<" in content[:512] else None
-    if declared is not None:
-        name = declared[1].decode("ascii").lower()
-        try:
-            return _decoded(content, codecs.lookup(_WEB.get(name, name)).name)
-        except LookupError as error:
-            raise rejected("file.encoding_ambiguous", f"the file declares the unknown encoding {name!r}") from error
+            return _decoded(content, encoding, "it begins as one")
+    if hint.encoding is not None:
+        return _decoded(content, hint.encoding, "its dataset says so")
+    unmarked = _utf16_without_mark(content) if b"\0" in content[:_START] else None
+    if unmarked is not None:
+        return _decoded(content, unmarked, "its bytes are like that")
+    declared = _declared(content) if _MARKUP.match(content) else None
     try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return _chinese(content)
-
-
-def _decoded(content: bytes, encoding: str) -> str:
-    try:
-        return content.decode(encoding)
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        message = f"the file says that it is {encoding}, but byte {error.start} is not"
+        return _declared_or_likely(content, declared, hint.titles, error)
+    # Texts of two bytes a character are seldom valid UTF-8, and then by characters of two bytes alone.
+    if declared in _SEVERAL_BYTES and not text.isascii() and max(text) < "\u0800":
+        return _declared_or_likely(content, declared, hint.titles, None)
+    return text
+
+
+def _declared(content: bytes) -> str | None:
+    """Return the encoding that markup declares, None if it names none that is known."""
+    found = _DECLARED.search(content[:_START])
+    if found is None:
+        return None
+    name = (found[1] or found[2]).decode("ascii", "replace").lower()
+    try:
+        return codecs.lookup(_WEB.get(name, name)).name
+    except LookupError:
+        return None
+
+
+def _declared_or_likely(
+    content: bytes, declared: str | None, titles: frozenset[str], error: UnicodeDecodeError | None
+) -> str:
+    if declared is not None:
+        try:
+            return _text(content, declared)
+        except UnicodeDecodeError:
+            pass
+    sample = content[:_SAMPLE_BYTES]
+    beyond = sum(map(sample.count, map(bytes, zip(range(0x80, 0x100), strict=True))))
+    if error is not None and sum(map(len, _PARTLY_UTF8.findall(sample))) >= _LEAST_UTF8 * beyond:
+        raise rejected("file.encoding_ambiguous", f"the text is UTF-8, but byte {error.start} is not")
+    encoding, names = likely_encoding(content, titles)
+    if encoding is None:
+        may_be = f"may be {', '.join(names)}" if names else "reads well in no old encoding"
+        raise rejected("file.encoding_ambiguous", f"the text is not UTF-8, and {may_be}")
+    return _decoded(content, encoding, "it reads best so")
+
+
+def _decoded(content: bytes, encoding: str, reason: str) -> str:
+    try:
+        return _text(content, encoding)
+    except UnicodeDecodeError as error:
+        message = f"the file should be {encoding}, for {reason}, but byte {error.start} is not"
         raise rejected("file.encoding_ambiguous", message) from error
 
 
-def _utf16_without_mark(content: bytes) -> str:
-    """Tell UTF-16 by where the zero bytes of ASCII characters stand; other bytes with zeros are no text."""
-    even, odd = content[:4096:2].count(0), content[1:4096:2].count(0)
-    least = len(content[:4096]) // 8
+def _text(content: bytes, encoding: str) -> str:
+    return decoded_chinese(content) if _WEB.get(encoding.lower(), encoding) == CHINESE else content.decode(encoding)
+
+
+def _utf16_without_mark(content: bytes) -> str | None:
+    """Tell UTF-16 by where the zero bytes of ASCII characters stand; None for a text that zeros have slipped into.
+
+    Raises:
+        FileRejectedError: `file.format_unknown`: bytes with zeros that are no text.
+
+    """
+    start = content[:_START]
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    least = len(start) // 8
     if odd > least and even == 0:
         return "utf-16-le"
     if even > least and odd == 0:
         return "utf-16-be"
-    raise rejected("file.format_unknown", f"the content is no workbook: it starts with {content[:8]!r}")
-
-
-def _chinese(content: bytes) -> str:
-    try:
-        text = content.decode("gb18030")
-    except UnicodeDecodeError as error:
-        message = "the text is neither UTF-8, UTF-16 nor GB 18030"
-        raise rejected("file.encoding_ambiguous", message) from error
-    if not _is_usual([character for character in text[:SAMPLE_CHARACTERS] if not character.isascii()]):
-        raise rejected("file.encoding_ambiguous", "the text is not UTF-8, and hardly Chinese in GB 18030")
-    return text
-
-
-def _is_usual(beyond: list[str]) -> bool:
-    """Say whether characters beyond ASCII look like Chinese, rather than like another text that was read wrongly.
-
-    Cyrillic has its letters among the rare ideographs; Korean has only the first third of the common ones.
-    """
-    leads = [encoded[0] for character in beyond if (encoded := character.encode("gb2312", "ignore"))]
-    common = [lead for lead in leads if lead in _COMMON]
-    signs = sum(lead in _SIGNS for lead in leads)
-    if len(leads) < _LEAST_GB2312 * len(beyond) or len(common) + signs < _LEAST_COMMON * len(leads):
-        return False
-    late = sum(lead > _LAST_OF_HANGUL for lead in common)
-    return len(common) < _SAMPLE_IDEOGRAPHS or late >= _LEAST_LATE * len(common)
+    if even + odd > _MOST_ZEROS * len(start) or _NO_TEXT.search(start):
+        raise rejected("file.format_unknown", f"the content is no workbook: it starts with {content[:8]!r}")
+    return None

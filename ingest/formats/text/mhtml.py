@@ -11,12 +11,14 @@ from .encoding import decode_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ..hint import Hint
+
 _START: Final = re.compile(rb"\s*MIME-Version:", re.IGNORECASE)
 _TABS: Final = re.compile(r"tabstrip\.html?$", re.IGNORECASE)
 """The page on which Excel shows the names of the sheets."""
 
 
-def pages(content: bytes) -> Iterator[str]:
+def pages(content: bytes, hint: Hint) -> Iterator[str]:
     """Yield the pages of an archive, in order; of any other file the one that it is.
 
     Raises:
@@ -24,9 +26,9 @@ def pages(content: bytes) -> Iterator[str]:
 
     """
     if not _START.match(content):
-        yield decode_text(content)
+        yield decode_text(content, hint)
         return
     for part in message_from_bytes(content).walk():
         if part.get_content_type() == "text/html" and not _TABS.search(part.get("Content-Location", "")):
             page = part.get_payload(decode=True)
-            yield decode_text(page if isinstance(page, bytes) else b"")
+            yield decode_text(page if isinstance(page, bytes) else b"", hint)

@@ -9,6 +9,7 @@ import zipfile
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
 from ...errors import FileRejectedError, rejected
+from ..hint import Hint
 from ..text.encoding import read_text
 from ..text.sniff import text_format
 from .inflate import INFLATE_ERRORS, inflated
@@ -33,8 +34,8 @@ _BOOK_STREAM: Final = re.compile("book".encode("utf-16-le"), re.IGNORECASE)
 """The stream of an xls file is named Book or Workbook, in UTF-16 and in any case."""
 
 
-def sniff(path: Path, limits: FileLimits) -> Format:
-    """Say what the file is by its content, never by its name.
+def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Format:
+    """Say what the file is by its content; the hint, else its name, counts for text that may be anything.
 
     Raises:
         FileRejectedError: it is empty, too large, encrypted, damaged or of no known format.
@@ -55,7 +56,8 @@ def sniff(path: Path, limits: FileLimits) -> Format:
         return _sniff_ole(path, limits)
     if start.startswith(_BIFF):
         return "xls"
-    return text_format(read_text(path), path)
+    known = Hint(name=path.name) if hint is None else hint
+    return text_format(read_text(path, known), known)
 
 
 def _sniff_ole(path: Path, limits: FileLimits) -> Format:

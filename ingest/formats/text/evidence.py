@@ -1,0 +1,88 @@
+"""What the records of a delimited text have in common, as far as they stand on lines of their own; decides nothing."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from .scan import Scanner, lines_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .dialect import Dialect
+
+SAMPLE_LINES: Final = 2000
+_LEAST_ALIKE: Final = 0.95
+_LEAST_RECORDS: Final = 0.8
+NUMBER: Final = re.compile(r"[\s$€£¥]*[-+(]?[\s$€£¥]*\.?\d[\d.,:/\s%)-]*(?:[eE][-+]?\d+)?[\s$€£¥%]*")
+"""A number, a date or a time, however it is written."""
+
+
+class Evidence:
+    """The usual number of fields, and in which of them all records have a number."""
+
+    def __init__(self, lines: Sequence[str], dialect: Dialect) -> None:
+        self._dialect = dialect
+        delimiter, quote = re.escape(dialect.delimiter), re.escape(dialect.quote)
+        field = rf" *(?:{quote}(?:[^{quote}]|{quote}{quote})*+{quote} *|[^{quote}{delimiter}]*+)"
+        self._orderly = re.compile(rf"{field}(?:{delimiter}{field})*+")
+        found = [(line, fields) for line in lines[:SAMPLE_LINES] if (fields := self.record(line)) is not None]
+        widths = Counter(len(fields) for _, fields in found)
+        self.width = max(widths, key=lambda width: (widths[width], width), default=0)
+        """The usual number of fields; 0 if no record stands on a line of its own."""
+        usual = [(line, fields) for line, fields in found if len(fields) == self.width]
+        self._usual = [fields for _, fields in usual]
+        begun = sum(line.startswith(dialect.quote) for line, _ in usual)
+        self._begun = bool(usual) and begun >= _LEAST_ALIKE * len(usual)
+
+    def record(self, line: str) -> list[str] | None:
+        """Return the fields of a line that is a record without a stray quote, None for any other."""
+        line = line.rstrip("\r\n")
+        if not line.strip():
+            return None
+        if self._dialect.quote not in line:
+            return line.split(self._dialect.delimiter)
+        return Scanner(line, self._dialect).record().fields if self._orderly.fullmatch(line) else None
+
+    def is_record(self, line: str) -> bool:
+        """Say whether a line can be a record of the table by itself."""
+        return self._alike(line, self.record(line))
+
+    def swallows(self, record: str) -> bool:
+        """Say whether a record of several lines may as well be a record a line."""
+        lines = lines_of(record)
+        inner = [line for line in lines[1:-1] if line.strip()]
+        if inner:
+            return sum(map(self.is_record, inner)) >= _LEAST_RECORDS * len(inner)
+        return all(self._alike(line, line.rstrip("\r\n").split(self._dialect.delimiter)) for line in lines)
+
+    def _alike(self, line: str, fields: Sequence[str] | None) -> bool:
+        """Say whether a line looks like a record: as many fields, with numbers, spaces and a quote as the others."""
+        if fields is None or len(fields) != self.width or self.width <= 1:
+            return False
+        if self._begun and not line.startswith(self._dialect.quote):
+            return False
+        numbers = all(_is_number(fields[place].strip(self._dialect.quote or None)) for place in self._numbers)
+        return numbers and not any(fields[place].startswith(" ") for place in self._unspaced)
+
+    @cached_property
+    def _numbers(self) -> tuple[int, ...]:
+        return self._places(_is_number, self._usual[1:])
+
+    @cached_property
+    def _unspaced(self) -> tuple[int, ...]:
+        return self._places(lambda field: not field.startswith(" "), self._usual)
+
+    def _places(self, holds: Callable[[str], bool], records: Sequence[Sequence[str]]) -> tuple[int, ...]:
+        """Return the fields of which something holds in all records but a few."""
+        least = _LEAST_ALIKE * len(records)
+        return tuple(
+            place for place in range(self.width) if records and sum(holds(record[place]) for record in records) >= least
+        )
+
+
+def _is_number(field: str) -> bool:
+    return not field.strip() or NUMBER.fullmatch(field) is not None

@@ -1,0 +1,137 @@
+"""How a delimited text is written: owns the choice of delimiter and quote by the rows they make, reads no values."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ...spec.titles import normal
+from .dialect import Dialect
+from .evidence import NUMBER
+from .scan import Scanner
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SAMPLE_CHARACTERS: Final = 1 << 16
+SAMPLE_RECORDS: Final = 200
+_DELIMITERS: Final = ",;\t|"
+_SEPARATOR: Final = re.compile(r'"?sep=(?P<delimiter>[^\r\n])"?(?:\r\n|\r|\n)', re.IGNORECASE)
+"""A first line that tells Excel the delimiter."""
+_LEAST_CONSISTENT: Final = 0.7
+"""Share of the records below the header that must have equally many fields."""
+_LEAST_QUOTED: Final = 3
+_LEAST_SPACED: Final = 3
+_WIDTHS: Final = 3
+_PLAIN_RECORDS: Final = 50
+_TEXT: Final = 0.9
+_EMPTY: Final = 0.6
+_SEVERAL: Final = 0.4
+"""How much a field looks like one value, other than a number: a text, nothing, a text with another delimiter in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundDialect:
+    """A dialect; where the text begins behind a line that declares it; whether the text looks like a table by it."""
+
+    dialect: Dialect
+    start: int = 0
+    tabular: bool = True
+
+
+class _Rating(NamedTuple):
+    """How many titles a record has by a dialect, how good it is, and the share of records that are of one width."""
+
+    titles: int
+    score: float
+    share: float
+
+
+def find_dialect(text: str, titles: frozenset[str] = frozenset()) -> FoundDialect:
+    """Return the dialect of a delimited text; `titles`, as `normal` has them, may be its header."""
+    if declared := _SEPARATOR.match(text):
+        dialect = Dialect(delimiter=declared["delimiter"])
+        return FoundDialect(dialect=dialect, start=declared.end())
+    sample = text[:SAMPLE_CHARACTERS]
+    if len(text) > len(sample):
+        sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
+    ratings = {delimiter: _rated(sample, Dialect(delimiter=delimiter), titles) for delimiter in _DELIMITERS}
+    best = max(ratings, key=lambda delimiter: ratings[delimiter])
+    if not ratings[best].titles and ratings[best].share < _LEAST_CONSISTENT:
+        return FoundDialect(dialect=Dialect(delimiter=","), tabular=False)
+    records = _records(sample, Dialect(delimiter=best))
+    dialect = Dialect(
+        delimiter=best, quote=_quote(sample, records), spaced=len(records) > 1 and _is_spaced(sample, best)
+    )
+    prose = dialect.spaced or sample.count(f"{best} ") * 2 >= sample.count(best)
+    table = len(records) > 1 and not prose and sample.lstrip()[:1] not in {"{", "["}
+    return FoundDialect(dialect=dialect, tabular=table or ratings[best].titles > 0)
+
+
+def _records(sample: str, dialect: Dialect) -> list[list[str]]:
+    """Return the first records of a text that have any text in them."""
+    records: list[list[str]] = []
+    scanner, place = Scanner(sample, dialect), 0
+    while place < len(sample) and len(records) < SAMPLE_RECORDS:
+        scan = scanner.record(place)
+        end = scan.end
+        fields = scan.fields
+        if scan.broken is not None:
+            end = _line_end(sample, place)
+            fields = sample[place:end].split(dialect.delimiter)
+        if any(field.strip() for field in fields):
+            records.append(fields)
+        place = end + (2 if sample.startswith("\r\n", end) else 1)
+    return records
+
+
+def _line_end(text: str, place: int) -> int:
+    ends = [end for end in (text.find("\n", place), text.find("\r", place)) if end >= 0]
+    return min(ends, default=len(text))
+
+
+def _rated(sample: str, dialect: Dialect, titles: frozenset[str]) -> _Rating:
+    """Rate a delimiter by the records from the first one of a usual width on: those above may be a preamble."""
+    records = _records(sample, dialect)
+    named = max((len(titles.intersection(map(normal, fields))) for fields in records), default=0) if titles else 0
+    widths = Counter(len(fields) for fields in records if len(fields) > 1)
+    best = _Rating(0, 0.0, 0.0)
+    for width, _ in widths.most_common(_WIDTHS):
+        first = next(place for place, fields in enumerate(records) if len(fields) == width)
+        below = records[first:]
+        share = sum(len(fields) == width for fields in below) / len(below)
+        plain = [_plainness(field, dialect.delimiter) for fields in below[:_PLAIN_RECORDS] for field in fields]
+        score = share * (len(below) / len(records)) ** 0.5 * sum(plain) / len(plain) * (1 - 0.5 / width)
+        best = max(best, _Rating(0, score, share))
+    # A single title may be any word of a text; all of them are no chance.
+    return best._replace(titles=named if named > 1 or named == len(titles) else 0)
+
+
+def _plainness(field: str, delimiter: str) -> float:
+    """Say how much a field looks like one value: between two values of another dialect stands another delimiter."""
+    if not field.strip():
+        return _EMPTY
+    if NUMBER.fullmatch(field):
+        return 1.0
+    return _SEVERAL if any(other in field for other in _DELIMITERS if other != delimiter) else _TEXT
+
+
+def _quote(sample: str, records: Sequence[Sequence[str]]) -> str:
+    """Return the apostrophe if it stands around all fields of a column, at no other field's start, and no quote is."""
+    if '"' in sample or "'" not in sample:
+        return '"'
+    begin = Counter(place for fields in records for place, field in enumerate(fields) if field.startswith("'"))
+    around = Counter(
+        place for fields in records for place, field in enumerate(fields) if re.fullmatch("'[^']*'", field)
+    )
+    whole = any(count >= max(_LEAST_QUOTED, 0.9 * len(records)) for count in around.values())
+    return "'" if whole and begin == around else '"'
+
+
+def _is_spaced(sample: str, delimiter: str) -> bool:
+    """Say whether a space stands behind every delimiter that something stands behind."""
+    behind = Counter(match[1] for match in re.finditer(re.escape(delimiter) + r"(\x20|[^\r\n\x20])", sample))
+    behind.pop(delimiter, None)
+    return delimiter not in "\t " and behind[" "] >= _LEAST_SPACED and set(behind) == {" "}

@@ -1,0 +1,127 @@
+"""The old encoding of a text that is not in Unicode: by the titles that stand in it, or by how likely it reads."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from ...spec.titles import normal
+from .languages import LANGUAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHINESE: Final = "gb18030"
+_SAMPLE_BYTES: Final = 1 << 12
+_BEYOND: Final = re.compile(rb"[^\r\n\t,;]*[\x80-\xff][^\r\n\t,;]*")
+"""What stands between line ends and delimiters that are no part of a character in any encoding, and is not ASCII."""
+_WESTERN: Final = ("german", "french", "spanish", "portuguese", "italian", "nordic", "icelandic")
+_CENTRAL: Final = ("polish", "czech", "hungarian", "romanian", "croatian", "german")
+_LANGUAGES: Final = {
+    CHINESE: ("simplified", "traditional"),
+    "cp950": ("traditional",),
+    "cp932": ("japanese",),
+    "euc_jp": ("japanese",),
+    "cp949": ("korean",),
+    "cp1251": ("russian",),
+    "koi8_r": ("russian",),
+    "cp866": ("russian",),
+    "iso8859_5": ("russian",),
+    "cp1253": ("greek",),
+    "iso8859_7": ("greek",),
+    "cp1255": ("hebrew",),
+    "cp1256": ("arabic",),
+    "iso8859_6": ("arabic",),
+    "cp874": ("thai",),
+    "cp1252": _WESTERN,
+    "cp850": _WESTERN,
+    "mac_roman": _WESTERN,
+    "cp1250": _CENTRAL,
+    "iso8859_2": _CENTRAL,
+    "cp852": _CENTRAL,
+    "cp1254": ("turkish",),
+    "cp1257": ("lithuanian", "latvian"),
+}
+"""The encodings that files of tables come in, and the languages that are written in each."""
+_NOISE: Final = math.log(1 / 128)
+"""How likely a byte beyond ASCII is if it means nothing."""
+_MARGIN: Final = 7.0
+_MARGIN_PER_CHARACTER: Final = 0.3
+"""How much likelier, as a logarithm, the best reading must be than the next one, and than noise: the greater of both.
+
+The tables are rough, and what they miss adds up with the length of the text.
+"""
+_CHINESE_BYTES: Final = re.compile(
+    rb"[\x81-\xfe][\x30-\x39][\x81-\xfe][\x30-\x39]|[\x81-\xfe][\x40-\x7e\x80-\xfe]|(\x80)"
+)
+_EURO: Final = "€".encode(CHINESE)
+
+
+class _Reading(NamedTuple):
+    titles: int
+    likelihood: float
+    encoding: str
+    text: str
+
+
+def decoded_chinese(content: bytes) -> str:
+    """Return the text of bytes in GB 18030, or in Windows' code page 936, where 0x80 is the euro sign.
+
+    Raises:
+        UnicodeDecodeError: they are in neither.
+
+    """
+    try:
+        return content.decode(CHINESE)
+    except UnicodeDecodeError:
+        if b"\x80" not in content:
+            raise
+        return _CHINESE_BYTES.sub(lambda found: _EURO if found[1] else found[0], content).decode(CHINESE)
+
+
+def likely_encoding(content: bytes, titles: frozenset[str]) -> tuple[str | None, tuple[str, ...]]:
+    """Return the encoding of bytes that are no Unicode, None if it cannot be known; and those that it may be.
+
+    `titles` are those that the text may have, in the form of `normal`: a reading in which more of them stand wins.
+    """
+    sample = _sample(content)
+    foreign = frozenset(title for title in titles if not title.isascii())
+    readings = sorted(_readings(sample, foreign), reverse=True)
+    if not readings:
+        return None, ()
+    best = readings[0]
+    others = [reading for reading in readings if reading.text != best.text]
+    beyond = [character for character in best.text if not character.isascii()]
+    margin = max(_MARGIN, _MARGIN_PER_CHARACTER * len(beyond))
+    near = [reading for reading in others if best.likelihood - reading.likelihood < margin]
+    names = tuple(dict.fromkeys(reading.encoding for reading in (best, *near)))
+    if best.titles and all(reading.titles < best.titles for reading in others):
+        return best.encoding, names
+    noise = (len(sample) - len(best.text) + len(beyond)) * _NOISE
+    known = not near and best.likelihood - noise >= _MARGIN
+    return best.encoding if known else None, names
+
+
+def _sample(content: bytes) -> bytes:
+    """Return different fields that are not all ASCII, up to a size: a word that is there twice says no more."""
+    fields: dict[bytes, None] = {}
+    size = 0
+    for found in _BEYOND.finditer(content):
+        field = found[0][:_SAMPLE_BYTES]
+        size += len(field) if field not in fields else 0
+        fields[field] = None
+        if size >= _SAMPLE_BYTES:
+            break
+    return b"\n".join(fields)
+
+
+def _readings(sample: bytes, titles: frozenset[str]) -> Iterator[_Reading]:
+    for encoding, languages in _LANGUAGES.items():
+        try:
+            text = decoded_chinese(sample) if encoding == CHINESE else sample.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        likelihood = max(LANGUAGES[language].likelihood(text) for language in languages)
+        plain = normal(text) if titles else ""
+        yield _Reading(sum(title in plain for title in titles), likelihood, encoding, text)

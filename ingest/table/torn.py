@@ -1,0 +1,102 @@
+"""Rows whose cells may not be where they belong: more than there are titles, or of records that read several ways."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from ..cells.cells import Records, SheetCells
+    from ..spec.dataset import Dataset
+    from .header import FoundHeader
+
+    Mask = NDArray[np.bool_]
+
+
+def torn_rows(
+    cells: SheetCells, header: FoundHeader, filled: Mapping[int, Mask], data: Mask, dataset: Dataset
+) -> dict[int, tuple[str, str]]:
+    """Return the rows (0-based, below the header) that hold data and are torn, with a code and what is wrong.
+
+    `filled` says of each column which of its cells below the header hold anything.
+
+    Raises:
+        FileRejectedError: `header.ambiguous`: the header is torn.
+
+    """
+    found: dict[int, tuple[str, str]] = {}
+    titled = [place for place, label in enumerate(header.labels) if label and label.strip()]
+    surplus = _surplus(filled, titled, data, dataset) if titled else np.zeros(len(data), np.bool_)
+    for row in np.flatnonzero(surplus & data).tolist():
+        found[row] = "row.extra_cells", f"the row has cells where the header has no title: it has {len(titled)} titles"
+    if cells.records is not None:
+        found |= _of_records(cells.records, header, filled, data, titled)
+    return found
+
+
+def _surplus(filled: Mapping[int, Mask], titled: list[int], data: Mask, dataset: Dataset) -> Mask:
+    """Say which rows have more filled cells than titles, or any without a title where the dataset takes no other.
+
+    Cells before the last title may be a column of their own, like the row numbers that some programs write.
+    """
+    none = np.zeros(len(data), np.int64)
+    known = set(titled)
+    behind = _sum([filled[place] for place in filled if place > titled[-1]], none)
+    if dataset.contract.columns in ("freeze", "discard_row"):
+        within = _sum([filled[place] for place in filled if place < titled[-1] and place not in known], none)
+        return (behind + within) > 0
+    under = _sum([filled[place] for place in titled if place in filled], none)
+    more: Mask = (behind > 0) & (under + behind > len(titled))
+    return more
+
+
+def _sum(masks: list[Mask], none: NDArray[np.int64]) -> NDArray[np.int64]:
+    total: NDArray[np.int64] = np.sum([none, *masks], axis=0)
+    return total
+
+
+def _of_records(
+    records: Records, header: FoundHeader, filled: Mapping[int, Mask], data: Mask, titled: list[int]
+) -> dict[int, tuple[str, str]]:
+    """Return the rows whose records are suspect, or ragged: with more fields than the header and the other records.
+
+    A delimiter too many shifts the fields behind it, so that the last ones stand where no title is.
+
+    Raises:
+        FileRejectedError: `header.ambiguous`: the header itself is so, and every row would be shifted.
+
+    """
+    found: dict[int, tuple[str, str]] = {}
+    fields = records.fields[header.end : header.end + len(data)]
+    least = int(records.fields[header.end - 1]) if header.row >= 0 else 0
+    usual = int(np.bincount(fields[data]).argmax()) if data.any() else 0
+    _check_header(records, header, titled, usual)
+    behind = [mask for place, mask in filled.items() if titled and place > titled[-1]]
+    ragged = data & ((fields > max(usual, least)) | np.logical_or.reduce([np.zeros(len(data), np.bool_), *behind]))
+    for row in np.flatnonzero(ragged).tolist():
+        message = f"the record has {fields[row]} fields, more than there are titles or other records have"
+        found[row] = "row.extra_cells", message
+    for row, message in records.suspects.items():
+        if row >= header.end and data[row - header.end]:
+            found[row - header.end] = "row.open_quote", message
+    return found
+
+
+def _check_header(records: Records, header: FoundHeader, titled: list[int], usual: int) -> None:
+    """Refuse a header that is suspect, or that has a field too many and an empty title before its last one."""
+    for row in range(max(header.row, 0), header.end):
+        message = records.suspects.get(row)
+        if message is None and titled and len(titled) <= titled[-1] and 0 < usual < records.fields[row]:
+            message = f"it has {records.fields[row]} fields, an empty one among them, and its records have {usual}"
+        if message is not None:
+            hint = "correct the quotes and delimiters of the header"
+            raise rejected(
+                "header.ambiguous", f"the header in row {row + 1} can be read in several ways: {message}", hint=hint
+            )

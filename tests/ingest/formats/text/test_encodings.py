@@ -1,0 +1,177 @@
+"""The encoding of a text: by its mark, its dataset, its markup, its titles, its words; refused where none decides."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ingest.errors import FileRejectedError
+from ingest.formats.hint import NO_HINT, Hint
+from ingest.formats.text.encoding import decode_text
+from ingest.spec.dataset import parse_dataset
+from ingest.spec.yaml_document import DocumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+WORDS = {
+    "simplified": (
+        "订单号 数量 备注 价格 椅子 桌子 书架 黑色 白色 棕色 "
+        "办公桌 台灯 加急 尺寸 铅笔 钢笔 客户名称 库存不足 已发货 仓库"
+    ),
+    "traditional": (
+        "訂單編號 數量 備註 價格 椅子 桌子 書櫃 黑色 白色 辦公桌 檯燈 轉椅 客戶名稱 庫存不足 已發貨 雞蛋 倉庫 運費"
+    ),
+    "korean": (
+        "주문번호 상품 수량 의자 책상 선반 검정 하양 갈색 주전자 "
+        "파란색 빨간색 고객명 주소 배송비 단가 합계 비고 재고 부족"
+    ),
+    "japanese": (
+        "注文番号 商品 数量 机 椅子 本棚 黒 白 茶色 やかん カップ 備考 価格 顧客名 住所 送料 単価 合計 在庫 牛乳 りんご"
+    ),
+    "russian": (
+        "номер товар количество стол окно ящик жёлтый чёрный алый чайник чашка синяя цена скидка адрес заказ клиент"
+    ),
+    "capitals": ("НОМЕР ТОВАР КОЛИЧЕСТВО СТОЛ ОКНО ЯЩИК ЖЁЛТЫЙ ЧЁРНЫЙ АЛЫЙ ЧАЙНИК ЧАШКА СИНЯЯ ЦЕНА СКИДКА АДРЕС ЗАКАЗ"),
+    "greek": ("αριθμός προϊόν ποσότητα τραπέζι καρέκλα μαύρο λευκό τιμή έκπτωση διεύθυνση παραγγελία πελάτης αποθήκη"),
+    "german": (
+        "größer süß Übergröße ändern Straße Köln München Müller für Rückgabe täglich Öl Äpfel Käse Brötchen Maß"
+    ),
+    "french": ("quantité élève crème brûlée garçon français hôtel Noël été déjà reçu forêt tâche naïve pièce modèle"),
+    "polish": ("zażółć gęślą jaźń łódź Kraków Gdańsk krzesło stół ilość źródło wąż śruba żółty książka część"),
+}
+ENCODINGS = {
+    "simplified": ["gb18030", "gb2312"],
+    "traditional": ["gb18030", "cp950"],
+    "korean": ["cp949"],
+    "japanese": ["cp932", "euc_jp"],
+    "russian": ["cp1251", "koi8_r", "cp866"],
+    "capitals": ["cp1251", "koi8_r", "cp866"],
+    "greek": ["cp1253"],
+    "german": ["cp1252", "cp850"],
+    "french": ["cp1252"],
+    "polish": ["cp1250", "iso8859_2"],
+}
+EACH = [(language, encoding) for language, encodings in ENCODINGS.items() for encoding in encodings]
+
+
+def code_of(content: bytes, hint: Hint = NO_HINT) -> str:
+    with pytest.raises(FileRejectedError) as caught:
+        decode_text(content, hint)
+    return caught.value.record.code
+
+
+def found(content: bytes) -> str:
+    """Return the text, or the code by which it is refused."""
+    try:
+        return decode_text(content, NO_HINT)
+    except FileRejectedError as error:
+        return error.record.code
+
+
+def table(words: list[str]) -> str:
+    rows = [f"{word},{other},5" for word, other in zip(words[::2], words[1::2], strict=False)]
+    return "\r\n".join(["item,colour,qty", *rows]) + "\r\n"
+
+
+@pytest.mark.parametrize(("language", "encoding"), EACH)
+@pytest.mark.parametrize("count", [2, 4, 6, 12])
+def test_words_are_read_right_or_refused(language: str, encoding: str, count: int) -> None:
+    for seed in range(12):
+        words = random.Random(seed).sample(WORDS[language].split(), count)
+        try:
+            content = table(words).encode(encoding)
+        except UnicodeEncodeError:
+            continue
+        assert found(content) in {table(words), "file.encoding_ambiguous"}
+
+
+@pytest.mark.parametrize(("language", "encoding"), [pair for pair in EACH if pair != ("capitals", "koi8_r")])
+def test_many_words_are_read(language: str, encoding: str) -> None:
+    words = [word for word in WORDS[language].split() if word.encode(encoding, "ignore").decode(encoding) == word]
+    assert decode_text(table(words * 3).encode(encoding), NO_HINT) == table(words * 3)
+
+
+@pytest.mark.parametrize(
+    ("titles", "encoding"),
+    [
+        (["품명", "색"], "cp949"),
+        (["品名", "色"], "euc_jp"),
+        (["品名", "数量"], "gb18030"),
+        (["ТОВАР", "ЦЕНА"], "koi8_r"),
+        (["Größe", "Stück"], "cp1252"),
+    ],
+)
+def test_titles_of_the_dataset_decide(titles: list[str], encoding: str) -> None:
+    text = f"{titles[0]},{titles[1]}\n1,2\n"
+    hint = Hint(titles=frozenset(title.casefold() for title in titles))
+    assert decode_text(text.encode(encoding), hint) == text
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "koi8_r", "cp1252", "utf-16-le", "mac_roman"])
+def test_the_dataset_says_the_encoding(encoding: str) -> None:
+    text = {"cp949": "색,1\n", "koi8_r": "ЖЁЛТЫЙ,1\n"}.get(encoding, "é,1\n")
+    assert decode_text(text.encode(encoding), Hint(encoding=encoding)) == text
+
+
+@pytest.mark.parametrize("name", ["gbk", "GB2312", "cp936", "gb18030"])
+def test_the_code_page_of_windows_has_a_euro_sign(name: str) -> None:
+    content = "椅子,1\n".encode("gbk") + b"19.50 \x80\n"
+    assert decode_text(content, Hint(encoding=name)) == "椅子,1\n19.50 €\n"
+
+
+def test_a_mark_comes_before_what_the_dataset_says() -> None:
+    assert decode_text("é".encode("utf-8-sig"), Hint(encoding="cp1252")) == "é"
+
+
+def test_what_is_not_in_the_encoding_is_refused() -> None:
+    assert code_of("é,1\n".encode("cp1252"), Hint(encoding="utf-8")) == "file.encoding_ambiguous"
+
+
+def test_a_few_broken_bytes_do_not_make_an_old_text_of_unicode() -> None:
+    assert code_of("größer, süß\n".encode() * 40 + b"\xff\n") == "file.encoding_ambiguous"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no,note\n1,Größe <meta charset=gb2312>\n",
+        "<no>,note\n1,ç charset=iso-8859-1\n",
+        "no,note\n1,<?xml version=1.0 encoding=utf-16?> é\n",
+        "no,note\n1,plain charset=x-none\n",
+    ],
+)
+def test_a_cell_declares_nothing(text: str) -> None:
+    assert decode_text(text.encode(), NO_HINT) == text
+
+
+XML = '<?xml version="1.0"{}?><Workbook><Font x:CharSet="204"/><Data>größe 大</Data></Workbook>'
+
+
+@pytest.mark.parametrize("declared", ["", ' encoding="UTF-8"', ' encoding="x-none"', ' encoding="gb2312"'])
+def test_only_the_declaration_of_markup_counts(declared: str) -> None:
+    encoding = "gb18030" if "gb2312" in declared else "utf-8"
+    assert decode_text(XML.format(declared).encode(encoding), NO_HINT) == XML.format(declared)
+
+
+def test_markup_that_declares_what_it_is_not() -> None:
+    page = "<meta charset=iso-8859-1><table><tr><td>größer – 大</table>"
+    assert decode_text(page.encode(), NO_HINT) == page
+
+
+def test_an_unknown_encoding_is_a_problem_of_the_dataset() -> None:
+    with pytest.raises(DocumentError, match="encoding"):
+        parse_dataset("{dataset: d, encoding: x-none, fields: [{name: a, type: string}], load: {table: t}}", "d.yml")
+
+
+def test_rows_by_the_encoding_of_a_dataset(
+    tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any]
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes("item,qty\n의,5\n".encode("cp949"))
+    item, qty = {"name": "item", "type": "string"}, {"name": "qty", "type": "integer"}
+    assert parsed(path, dataset(item, qty)).refusal == "file.encoding_ambiguous"
+    assert parsed(path, dataset(item, qty, encoding="cp949")).accepted == {2: ["의", "5"]}

@@ -1,0 +1,66 @@
+"""Rows whose cells may stand where they do not belong are errors, and programs' own columns without titles are none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FIELDS = ({"name": "sku", "type": "string"}, {"name": "size", "type": "string"}, {"name": "qty", "type": "string"})
+GOOD = "sku,size,qty\nA1,large,5\nA2,small,7\n"
+
+
+@pytest.fixture
+def text(tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any]) -> Callable[..., Any]:
+    def run(content: str, **keys: Any) -> Any:
+        path = tmp_path / "x.csv"
+        path.write_text(content)
+        return parsed(path, dataset(*FIELDS, **keys))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    "row", ["A3,round, red,9", "A3,round,9,", ",A3,round,9", "A3,,round,9", "A3,,9,x", "A3,round,9,,,x"]
+)
+@pytest.mark.parametrize("contract", [{}, {"contract": {"columns": "freeze"}}])
+def test_a_record_with_a_field_too_many(text: Callable[..., Any], row: str, contract: dict[str, Any]) -> None:
+    outcome = text(f"{GOOD}{row}\nA4,flat,11\n", **contract)
+    assert outcome.faults == [("row 4", "row.extra_cells")]
+    assert list(outcome.accepted) == [2, 3, 5]
+
+
+def test_records_with_fewer_fields_or_all_with_an_empty_one_more(text: Callable[..., Any]) -> None:
+    assert text(f"{GOOD}A3\n").accepted[4] == ["A3", None, None]
+    assert text("sku,size,qty\nA1,large,5,\nA2,small,7,\n").faults == []
+    assert text("sku,size,qty,,\nA1,large,5,,\nA2,small,7\nA3,flat,9\n").faults == []
+
+
+def test_more_fields_than_titles_in_every_record(text: Callable[..., Any]) -> None:
+    outcome = text("sku,size,qty\n1,A1,large,5\n2,A2,small,7\n")
+    assert outcome.faults[1:] == [("row 2", "row.extra_cells"), ("row 3", "row.extra_cells")]
+    assert outcome.refusal == "table.too_many_bad_rows"
+
+
+def test_row_numbers_before_the_titles_are_a_column_of_their_own(text: Callable[..., Any]) -> None:
+    assert text(",sku,size,qty\n0,A1,large,5\n1,A2,small,7\n").accepted[2] == ["A1", "large", "5"]
+
+
+@pytest.mark.parametrize("header", ["sku,,size,qty", ",sku,size,qty", 'sku,"size,qty'])
+def test_a_header_that_would_shift_every_record(text: Callable[..., Any], header: str) -> None:
+    outcome = text(f"{header}\nA1,large,5\nA2,small,7\nA3,flat,9\n")
+    assert outcome.refusal in {"header.ambiguous", "header.not_found"}
+
+
+def test_cells_of_a_workbook_without_a_title(
+    workbook: Callable[..., Path], dataset: Callable[..., Any], parsed: Callable[..., Any]
+) -> None:
+    rows = [["sku", "size", "qty"], ["A1", "large", "5", "x"], ["A2", None, "7", "note"], ["A3", "flat", "9"]]
+    outcome = parsed(workbook(rows), dataset(*FIELDS))
+    assert outcome.faults == [("row 2", "row.extra_cells")]
+    frozen = parsed(workbook(rows), dataset(*FIELDS, contract={"columns": "freeze"}))
+    assert [place for place, _ in frozen.faults] == ["row 2", "row 3"]

@@ -171,14 +171,16 @@ async def run_merge(connection: AsyncConnection, dataset: Dataset, merge: Merge,
         return await _merge_new(connection, merge, lines)
     key = merge.names[merge.key[0]]
     # One join for all rows, and a second one only for those that change: of most files that is a small part.
-    locked = f"SELECT s.* FROM touched s JOIN {merge.rows} ON {merge.same_key} WHERE NOT s.headgate_new ORDER BY {merge.order}"
+    known = f"touched s JOIN {merge.rows} ON {merge.same_key} WHERE NOT s.headgate_new"
     updated = f"{merge.update('changed s')} RETURNING 1" if merge.updates else "SELECT FROM changed"
     row = await connection.exec_driver_sql(
         f"WITH touched AS MATERIALIZED ({merge.touched(lines)}), "
-        f"changed AS MATERIALIZED ({locked} FOR NO KEY UPDATE OF t), updated AS ({updated}), "
+        f"changed AS MATERIALIZED (SELECT s.* FROM {known} ORDER BY {merge.order} FOR NO KEY UPDATE OF t), "
+        f"updated AS ({updated}), "
         f"fresh AS ({merge.insert('touched s WHERE s.headgate_new')} ORDER BY {merge.order} RETURNING {key}) "
         f"SELECT (SELECT count(*) FROM {merge.stage} s WHERE {lines}), (SELECT count(*) FROM changed), "
-        "(SELECT count(*) FROM touched WHERE headgate_new), (SELECT count(*) FROM updated), (SELECT count(*) FROM fresh)"
+        "(SELECT count(*) FROM touched WHERE headgate_new), (SELECT count(*) FROM updated), "
+        "(SELECT count(*) FROM fresh)"
     )
     total, changed, missing, written, inserted = tuple(row.one())
     return Merged(

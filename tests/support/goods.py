@@ -59,7 +59,7 @@ def copy_text(value: Any) -> str:
 def spooled(
     folder: Path,
     spec: Dataset,
-    rows: Sequence[Sequence[Any]],
+    rows: Sequence[Any],
     *,
     job: int = 1,
     key_range: tuple[str, str] | None = None,

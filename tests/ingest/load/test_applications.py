@@ -95,7 +95,7 @@ LARAVEL = [
     ),
     'alter table "products" add constraint "products_sku_unique" unique ("sku")',
 ]
-STAMPS = {"insert_only": {"created_at": "now"}, "set": {"updated_at": "now"}}
+STAMPS: dict[str, Any] = {"insert_only": {"created_at": "now"}, "set": {"updated_at": "now"}}
 
 
 def spec_of(table: str = "products", **load: Any) -> Dataset:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def spec_of(
     fields: dict[str, str], key: str | None = "k", *, percent: float = 100, mode: str = "upsert", **load: Any
 ) -> Dataset:
-    content = {
+    content: dict[str, Any] = {
         "dataset": "d",
         "fields": [{"name": name, "type": kind} for name, kind in fields.items()],
         **({"primaryKey": [key]} if key else {}),

@@ -67,7 +67,8 @@ async def run(database: Database, *statements: str) -> None:
 
 async def content(database: Database, shown: Callable[[Any], str]) -> Rows:
     async with database.read() as connection:
-        return {str(row[0]): shown(row[1]) for row in await connection.exec_driver_sql("SELECT k, v FROM t")}
+        rows = (await connection.exec_driver_sql("SELECT k, v FROM t")).mappings()
+        return {str(row["k"]): shown(row["v"]) for row in rows}
 
 
 @pytest.fixture
@@ -145,7 +146,8 @@ async def _forms(database: Database, kind: ColumnKind) -> dict[str, Any]:
 async def _content(database: Database, kind: ColumnKind) -> dict[str, Any]:
     shown = "v::text" if kind.dialect == "postgresql" else "v"
     async with database.read() as connection:
-        return {row[0]: row[1] for row in await connection.exec_driver_sql(f"SELECT k, {shown} FROM t")}
+        rows = (await connection.exec_driver_sql(f"SELECT k, {shown} AS v FROM t")).mappings()
+        return {row["k"]: row["v"] for row in rows}
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ from .api.uploads import Uploads
 from .assembly import Core, open_core
 from .executors import memory_release
 from .exporter.server import Exporter
-from .intake.folder_archive import Filing
-from .intake.folder_scanner import Intake
+from .intake.folder_archive import FolderArchive
+from .intake.folder_scanner import FolderScanner
 from .intake.settings import IntakeSettings
 from .ledger.retry_cancel import RetryCancel
 from .lifecycle.components import Failures, running
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from .api.routes import Routes
     from .config.check import CheckResult
     from .config.settings import Settings
-    from .database.server_stats import ServerWatch
+    from .database.server_stats import ServerStatsWatch
     from .exporter.web_guard import WebGuard
     from .lifecycle.signals import EarlyHangup
     from .metrics.definitions import Measured
@@ -162,7 +162,7 @@ def _told_at_start(settings: Settings, core: Core) -> dict[str, object]:
 
 
 def _exporter(
-    settings: Settings, core: Core, loop_watch: LoopWatch, server_watch: ServerWatch | None, readiness: Readiness
+    settings: Settings, core: Core, loop_watch: LoopWatch, server_watch: ServerStatsWatch | None, readiness: Readiness
 ) -> Exporter:
     guard = _web_guard(settings.exporter.web_config_file)
     collectors = Collectors(core.parts.metrics.registry)
@@ -204,10 +204,10 @@ def _web_guard(path: Path | None) -> WebGuard | None:
     return WebGuard(path)
 
 
-def _intake(settings: Settings, core: Core) -> Intake:
+def _intake(settings: Settings, core: Core) -> FolderScanner:
     parts = core.parts
-    filing = Filing(executors=parts.executors, rejects=core.rejects, queries=parts.queries)
-    return Intake(IntakeSettings.of(settings.intake), parts, core.submissions, filing)
+    filing = FolderArchive(executors=parts.executors, rejects=core.rejects, queries=parts.queries)
+    return FolderScanner(IntakeSettings.of(settings.intake), parts, core.submissions, filing)
 
 
 async def _enter_api(

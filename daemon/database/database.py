@@ -21,9 +21,9 @@ from ..errors import DatabaseReplacedError, DatabaseUnavailableError, NotConnect
 from .connector import APPLICATION_NAME, Access, Connector
 from .deadlines import UNDO_SECONDS, Deadlines
 from .errors import is_of_database, meaning, reason_of
-from .pool_stats import DatabasePoolStats, PoolWatch
-from .pre_ping import watch_liveness
-from .server_stats import ServerWatch
+from .pool_stats import DatabasePoolStats, PoolStatsWatch
+from .pre_ping import watch_pre_ping
+from .server_stats import ServerStatsWatch
 from .supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Database:
             event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
             event.listen(self.engine.sync_engine, "invalidate", _undo_sqlite)
         self.supervisor = Supervisor(self.meaning)
-        self._watch = PoolWatch(
+        self._watch = PoolStatsWatch(
             self.engine,
             size=pool_size,
             max_overflow=max_overflow,
@@ -113,7 +113,7 @@ class Database:
             connect_args={"timeout": self._patience.lock_seconds} if sqlite else {"async_creator_fn": self._connector},
         )
         if not sqlite:
-            watch_liveness(engine.sync_engine, silent=self._silent)
+            watch_pre_ping(engine.sync_engine, silent=self._silent)
         return engine
 
     def hurry(self) -> None:
@@ -126,14 +126,14 @@ class Database:
         if self._deadlines is not None:
             self._deadlines.throw_idle_away()
 
-    def server_watch(self, applications: Collection[str], interval_seconds: float) -> ServerWatch | None:
+    def server_watch(self, applications: Collection[str], interval_seconds: float) -> ServerStatsWatch | None:
         """Return the watch over the server's connections, on one of its own; None for SQLite, which has no server."""
         if self.dialect == "sqlite":
             return None
         engine = self._engine(1, 0, self._connect_timeout_seconds)
         event.listen(engine.sync_engine, "do_connect", lambda *given: self._connector.choose(given[-1]))
         close = Deadlines(engine, self._patience).close
-        return ServerWatch(
+        return ServerStatsWatch(
             engine, close=close, applications=(APPLICATION_NAME, *applications), interval_seconds=interval_seconds
         )
 

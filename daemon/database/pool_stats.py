@@ -96,7 +96,7 @@ class _Counts:
 _creation: ContextVar[_Creation | None] = ContextVar("headgate_connection_creation", default=None)
 
 
-class PoolWatch:
+class PoolStatsWatch:
     """Measures around the engine's pool: no pool event fires before acquisition, so waits are taken out here."""
 
     def __init__(

@@ -20,7 +20,7 @@ FRESH_SECONDS: Final = 1.0
 PING_SECONDS: Final = 5.0
 
 
-def watch_liveness(engine: Engine, *, silent: Callable[[], None]) -> None:
+def watch_pre_ping(engine: Engine, *, silent: Callable[[], None]) -> None:
     """Do for an asyncpg engine what SQLAlchemy's `pool_pre_ping` does, without asking the server each time.
 
     Asking is a tenth of what a small job costs. A connection that the server has closed is known without it, and one

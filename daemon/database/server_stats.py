@@ -50,7 +50,7 @@ class ServerStats:
     max: int
 
 
-class ServerWatch:
+class ServerStatsWatch:
     """Asks the server each `interval_seconds`; applications that are not named share `_other`."""
 
     def __init__(

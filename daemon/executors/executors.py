@@ -15,11 +15,11 @@ from ..config.executor_limits import ExecutorLimits
 from ..errors import HeadgateError
 from . import serialization
 from .fair_limiter import FairLimiter
-from .process_pool import CpuPool, CpuTask
+from .process_pool import CpuTask, ProcessPool
 from .serialization import TaskResult
 from .spawner import WorkerSpawner
 from .stats import PoolStats, Recorder
-from .thread_pool import IoPool
+from .thread_pool import ThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -73,13 +73,13 @@ class Executors:
         self._cpu_recorder = record(pool="cpu", workers_max=limits.cpu_workers)
         self._io_recorder = record(pool="io", workers_max=limits.io_workers)
         self._spawner = WorkerSpawner(preload=preload, limits=limits, environ=environ)
-        self._cpu = CpuPool(
+        self._cpu = ProcessPool(
             spawner=self._spawner,
             limiter=queue(places=limits.cpu_workers),
             recorder=self._cpu_recorder,
             limits=limits,
         )
-        self._io = IoPool(limiter=queue(places=limits.io_workers), recorder=self._io_recorder, limits=limits)
+        self._io = ThreadPool(limiter=queue(places=limits.io_workers), recorder=self._io_recorder, limits=limits)
 
     async def __aenter__(self) -> Self:
         await self._cpu.open()

@@ -63,7 +63,7 @@ class _Assignment:
     kill_reason: str | None = "cancelled"
 
 
-class CpuPool:
+class ProcessPool:
     """Runs one task at a time in each of its worker processes; a worker's end costs only the task it runs."""
 
     def __init__(

@@ -50,7 +50,7 @@ class _IoThread:
             del call  # an idle thread must keep nothing of its last task alive
 
 
-class IoPool:
+class ThreadPool:
     """Runs calls in a bounded number of threads; a call past its deadline keeps its thread until it returns."""
 
     def __init__(self, *, limiter: FairLimiter, recorder: Recorder, limits: ExecutorLimits) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..ledger.queries import Taken
     from ..pipeline.parts import PipelineParts
     from ..spool import Received
-    from .folder_notify import FolderWatch
+    from .folder_notify import FolderNotify
     from .submissions import Submissions
     from .watched_folder import KnownFile, KnownFolder, WatchedFolder
 
@@ -34,7 +34,9 @@ logger = logging.getLogger(__name__)
 class FileTaker:
     """Receives files that are whole and enters them."""
 
-    def __init__(self, parts: PipelineParts, submissions: Submissions, watch: FolderWatch, max_file_bytes: int) -> None:
+    def __init__(
+        self, parts: PipelineParts, submissions: Submissions, watch: FolderNotify, max_file_bytes: int
+    ) -> None:
         self._submissions, self._watch, self._max_file_bytes = submissions, watch, max_file_bytes
         self._spool, self._executors = parts.spool, parts.executors
 

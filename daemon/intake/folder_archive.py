@@ -28,7 +28,7 @@ PLACES: Final = (DONE, REJECTED)
 """Folders at the top of a watched folder; what lies in them is not taken in again."""
 
 
-class Filing:
+class FolderArchive:
     """Moves files whose jobs have ended."""
 
     def __init__(self, *, executors: Executors, rejects: Rejects, queries: JobQueries) -> None:

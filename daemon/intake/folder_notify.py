@@ -33,7 +33,7 @@ class Seen(enum.Enum):
     """It got this name when nobody was seen writing to it."""
 
 
-class FolderWatch:
+class FolderNotify:
     """Sets `changed` when something happens in one of the folders; without it a scan comes a little later."""
 
     def __init__(self) -> None:

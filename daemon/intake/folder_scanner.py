@@ -17,13 +17,13 @@ from ..machine.writers import blind_spot
 from .file_taker import FileTaker
 from .folder_archive import PLACES
 from .folder_files import list_files
-from .folder_notify import FolderWatch
+from .folder_notify import FolderNotify
 from .watched_folder import KnownFile, KnownFolder
 
 if TYPE_CHECKING:
     from ..ledger.queries import Taken
     from ..pipeline.parts import PipelineParts
-    from .folder_archive import Filing
+    from .folder_archive import FolderArchive
     from .settings import IntakeSettings
     from .submissions import Submissions
 
@@ -42,14 +42,14 @@ class _Waiting(NamedTuple):
     before: Taken | None
 
 
-class Intake:
+class FolderScanner:
     """Scans the folders after every notification and now and then, and submits each file once per change."""
 
     def __init__(
-        self, settings: IntakeSettings, parts: PipelineParts, submissions: Submissions, filing: Filing
+        self, settings: IntakeSettings, parts: PipelineParts, submissions: Submissions, filing: FolderArchive
     ) -> None:
         self._watched = [KnownFolder(folder=folder) for folder in settings.folders]
-        self._settings, self._filing, self._watch = settings, filing, FolderWatch()
+        self._settings, self._filing, self._watch = settings, filing, FolderNotify()
         self._taker = FileTaker(parts, submissions, self._watch, settings.max_file_bytes)
         self._metrics = parts.metrics
         self._ledger, self._queries = parts.ledger, parts.queries

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..config.settings import Settings
     from ..database.database import Database
-    from ..database.server_stats import ServerWatch
+    from ..database.server_stats import ServerStatsWatch
     from ..executors.executors import Executors
     from ..ledger.queries import JobQueries
     from ..lifecycle.loop_watch import LoopWatch
@@ -50,7 +50,7 @@ def add_collectors(
     *,
     executors: Executors,
     database: Database,
-    server: ServerWatch | None,
+    server: ServerStatsWatch | None,
     queries: JobQueries,
     loop: LoopWatch,
     spool: Path,

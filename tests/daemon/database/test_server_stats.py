@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.database.database import Database
-from daemon.database.server_stats import OTHER, ServerNotSeenError, ServerWatch
+from daemon.database.server_stats import OTHER, ServerNotSeenError, ServerStatsWatch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def database(url: str) -> Database:
     )
 
 
-def watch(opened: Database) -> ServerWatch:
+def watch(opened: Database) -> ServerStatsWatch:
     found = opened.server_watch(("erp",), 0.1)
     assert found is not None
     return found

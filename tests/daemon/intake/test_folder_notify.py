@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from daemon.intake.folder_notify import FolderWatch, Seen
+from daemon.intake.folder_notify import FolderNotify, Seen
 
 
 @pytest.fixture
-async def watch(tmp_path: Path) -> AsyncIterator[FolderWatch]:
-    made = FolderWatch()
+async def watch(tmp_path: Path) -> AsyncIterator[FolderNotify]:
+    made = FolderNotify()
     made.use(frozenset({tmp_path}))
     yield made
     made.close()
 
 
-async def test_a_file_is_being_written_until_it_is_closed(watch: FolderWatch, tmp_path: Path) -> None:
+async def test_a_file_is_being_written_until_it_is_closed(watch: FolderNotify, tmp_path: Path) -> None:
     with (tmp_path / "a.csv").open("wb", buffering=0) as writer:
         assert watch.seen(tmp_path, "a.csv") is Seen.WRITING
         writer.write(b"half")
@@ -36,7 +36,7 @@ async def test_a_file_is_being_written_until_it_is_closed(watch: FolderWatch, tm
     assert watch.seen(tmp_path, "a.csv") is Seen.NOTHING
 
 
-async def test_a_file_is_renamed_or_linked_into_the_folder_whole(watch: FolderWatch, tmp_path: Path) -> None:
+async def test_a_file_is_renamed_or_linked_into_the_folder_whole(watch: FolderNotify, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "a").write_bytes(b"whole")
@@ -49,7 +49,7 @@ async def test_a_file_is_renamed_or_linked_into_the_folder_whole(watch: FolderWa
 
 
 async def test_what_was_open_before_is_not_known_until_it_is_written_to(tmp_path: Path) -> None:
-    watch = FolderWatch()
+    watch = FolderNotify()
     with (tmp_path / "a.csv").open("wb", buffering=0) as writer:
         watch.use(frozenset({tmp_path}))
         assert watch.seen(tmp_path, "a.csv") is Seen.NOTHING
@@ -58,7 +58,7 @@ async def test_what_was_open_before_is_not_known_until_it_is_written_to(tmp_path
     watch.close()
 
 
-async def test_a_change_wakes_and_reading_does_not(watch: FolderWatch, tmp_path: Path) -> None:
+async def test_a_change_wakes_and_reading_does_not(watch: FolderNotify, tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"whole")
     await asyncio.wait_for(watch.changed.wait(), 5)
     watch.changed.clear()
@@ -68,7 +68,7 @@ async def test_a_change_wakes_and_reading_does_not(watch: FolderWatch, tmp_path:
     assert not watch.changed.is_set()
 
 
-async def test_folders_come_and_go(watch: FolderWatch, tmp_path: Path) -> None:
+async def test_folders_come_and_go(watch: FolderNotify, tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()
     watch.use(frozenset({tmp_path, inner}))

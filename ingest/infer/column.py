@@ -40,6 +40,8 @@ PROBE_ROWS: Final = 20_000
 ENUM_VALUES: Final = 8
 ENUM_REPEATS: Final = 5
 """A column of few values, each of which is there so often on average, may hold a closed list of them."""
+CALENDAR_SERIAL: Final = 10_000
+"""A day of 1927 as a serial: what is shown as a time from here on is a moment, for nobody means a span of 27 years."""
 _SHOWN: Final = 30
 
 
@@ -131,7 +133,9 @@ class ColumnDrafter:
         if kinds == {Kind.BOOLEAN}:
             names = ("boolean",)
         elif kinds == {Kind.TIME}:
-            names = ("time", "duration")
+            serials = pc.cast(column.texts.filter(pa.array(live)), pa.float64())
+            moments = pc.min(serials).as_py() >= CALENDAR_SERIAL
+            names = ("time", "datetime" if moments else "duration")
         elif kinds and kinds <= {Kind.TIME, Kind.DURATION}:
             names = ("duration",)
         elif kinds and kinds <= {Kind.DATE, Kind.DATETIME, Kind.TIME}:

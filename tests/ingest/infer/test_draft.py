@@ -43,6 +43,14 @@ def types(dataset: Dataset) -> dict[str, str]:
     return {field.name: str(field.type) + (" id" if field.id else "") for field in dataset.fields}
 
 
+@pytest.mark.parametrize(
+    ("days", "kind"), [([46144.0625, 46145.5], "datetime"), ([0.25, 0.75], "time"), ([0.25, 1.5], "duration")]
+)
+def test_what_is_shown_as_times_may_be_moments_or_spans(workbook: Write, days: list[float], kind: str) -> None:
+    rows = [["Id", "At"], *([f"r{number}", styled(day, "h:mm")] for number, day in enumerate(days))]
+    assert types(draft(workbook(rows)))["at"] == kind
+
+
 def test_types_names_and_key_from_all_rows(workbook: Write) -> None:
     day = styled(dt.date(2024, 2, 29), "yyyy-mm-dd")
     noon = styled(dt.datetime(2024, 2, 29, 12), "yyyy-mm-dd hh:mm")  # noqa: DTZ001  # sheets know no zones

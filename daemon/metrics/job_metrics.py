@@ -43,6 +43,7 @@ RARE_CODES: Final = frozenset(
     {
         "file.unreadable",
         "file.unstable",
+        "file.quote_ambiguous",
         "file.corrupt_xml",
         "file.encoding_ambiguous",
         "file.spec_ambiguous",
@@ -52,6 +53,7 @@ RARE_CODES: Final = frozenset(
         "table.transform_failed",
         "load.replace_incomplete",
         "row.extra_cells",
+        "row.open_quote",
         "row.db_type",
         "row.db_length",
         "row.db_range",

@@ -90,7 +90,7 @@ def test_constants_come_from_the_path_the_sheet_and_the_dataset(dataset: Make, w
     path = workbook([["no"], ["A1"]], sheet="May")
     report = parse(path, spec, tmp_path, "in/shop=x7/orders.xlsx")
     assert report.rejection is None
-    assert (tmp_path / ACCEPTED_FILE).read_text() == "2\tA1\t2024\tx7\tMay\n"
+    assert (tmp_path / ACCEPTED_FILE).read_text() == "A1\t2024\tx7\tMay\n"
     refused = parse(path, spec, tmp_path, "in/orders.xlsx")
     assert refused.rejection is not None
     assert refused.rejection.code == "header.missing_required"

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from daemon.api import event_feed
 from daemon.api.event_feed import EventFeed, ListenerBehindError
+from daemon.database.errors import meaning
+from daemon.database.supervisor import Supervisor
 from daemon.ledger.queries import JobEvent
 
 
@@ -55,7 +59,8 @@ async def running(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     monkeypatch.setattr(event_feed, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(event_feed, "IDLE_POLL_SECONDS", 0.01)
     monkeypatch.setattr(event_feed, "GAP_SECONDS", 0.3)
-    feed = EventFeed(queries=cast("Any", ledger), database=cast("Any", None))
+    database = SimpleNamespace(supervisor=Supervisor(partial(meaning, sqlite=True)))
+    feed = EventFeed(queries=cast("Any", ledger), database=cast("Any", database))
     async with feed:
         task = asyncio.create_task(feed.run())
         try:

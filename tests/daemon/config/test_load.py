@@ -73,6 +73,8 @@ def test_every_setting_has_a_variable_that_is_understood(tmp_path: Path) -> None
         "HEADGATE_ENVIRONMENT": "production",
         "HEADGATE_DATABASE__URL": "",
         "HEADGATE_DATABASE__URL_FILE": str(secret),
+        "HEADGATE_DATABASE__POOLER": "transaction",
+        "HEADGATE_API__PUBLIC_URL": "https://headgate.example.com",
         "HEADGATE_API__HOST": "localhost",
         "HEADGATE_EXPORTER__HOST": "localhost",
         "HEADGATE_EXPORTER__PORT": "0",

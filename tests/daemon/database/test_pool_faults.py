@@ -322,7 +322,7 @@ async def test_a_writer_that_is_cancelled_leaves_no_lock_behind(either: Database
         ("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$", "conflict", "transient"),
         ("DO $$ BEGIN RAISE SQLSTATE '28000'; END $$", "access", "transient"),
         ("DO $$ BEGIN RAISE SQLSTATE '25006'; END $$", "read_only", "transient"),
-        ("DO $$ BEGIN RAISE SQLSTATE 'P0001'; END $$", "other", "other"),
+        ("DO $$ BEGIN RAISE SQLSTATE 'P0001'; END $$", "data", "data"),
         ("SET LOCAL statement_timeout = 20; SELECT pg_sleep(5)", "stopped", "transient"),
     ],
 )

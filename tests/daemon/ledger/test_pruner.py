@@ -138,7 +138,7 @@ async def test_a_dead_job_whose_content_was_loaded_meanwhile_is_not_retried(
     tools = RetryCancel(context=ledger.context, wake=lambda: None, kill=lambda _: None, tell=lambda *_: None)
     shown = await queries.job(dead.id)
     assert shown is not None
-    with pytest.raises(NotPossibleError, match="another job by now"):
+    with pytest.raises(NotPossibleError, match="loaded by another job"):
         await tools.retry(shown, by="me")
     assert await pruner.forget_jobs(0.01) == 1
     with pytest.raises(NotPossibleError, match="loaded by another job"):

@@ -36,6 +36,7 @@ async def queries(database: Database) -> JobQueries:
             "submitter": f"shop-{number % 2}",
             "state": STATES[2 + number % 6],
             "seconds": {},
+            "repeats": "once",
         }
         for number in range(1, JOBS + 1)
     ]

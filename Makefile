@@ -81,6 +81,7 @@ cases: .venv/.dev services ## load the small files of ../shared/cases, where tha
 bench: .venv/.bench services ## measure beside what people use today (ROWS=200000 ROUNDS=5 SLOW_ROUNDS=5 FAST=1)
 	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SLOW_ROUNDS),--slow-rounds $(SLOW_ROUNDS)) $(if $(FAST),--fast)
 	PYTHONPATH=tests/support $(BIN)/python tests/bench/ledger_pages.py
+	$(BIN)/python tests/bench/exposition.py
 
 dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
 	$(BIN)/python grafana/build.py

@@ -115,7 +115,7 @@ def test_rejected_rows_there_and_back(page: PageDriver, gate: Headgate, orders: 
     assert "cell.type" in first[3]
     assert first[4], "what to do is said"
     assert second[0].splitlines()[0] == "C9"
-    values = page.text(".values")
+    values = page.text(".tally")
     assert "38" in values
     assert "rejected" in values
 

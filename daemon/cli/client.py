@@ -105,7 +105,7 @@ class Client:
         return await self._request("GET", f"/api/v1/jobs/{job_id}")
 
     async def retry(self, job_id: int) -> dict[str, Any]:
-        """Put a dead or cancelled job back in the queue and return it."""
+        """Put a dead, cancelled or dismissed job back in the queue and return it."""
         return await self._request("POST", f"/api/v1/jobs/{job_id}/retry")
 
     async def dismiss(self, job_id: int) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import IntegrityError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from .context import LedgerContext
+
+_RETRIED: Final = f"{', '.join(GIVEN_UP[:-1])} and {GIVEN_UP[-1]}"
 
 
 class NotPossibleError(HeadgateError):
@@ -49,7 +51,7 @@ class RetryCancel:
 
         """
         if job.state not in GIVEN_UP:
-            raise NotPossibleError(f"job {job.id} is {job.state}; only {' and '.join(GIVEN_UP)} jobs are retried")
+            raise NotPossibleError(f"job {job.id} is {job.state}; only {_RETRIED} jobs are retried")
         context = self._context
         values = {
             "state": "queued",

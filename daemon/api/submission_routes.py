@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 NAME_LENGTH: Final = 255
 KEY_LENGTH: Final = 255
+AGAIN: Final = ("true", "false")
 
 CREATE_PARAMETERS: Final = (
     Parameter(
@@ -40,7 +41,7 @@ CREATE_PARAMETERS: Final = (
     Parameter(
         name="again",
         description="Load the workbook also where its content was loaded before.",
-        schema={"type": "string", "enum": ["true", "false"]},
+        schema={"type": "string", "enum": list(AGAIN)},
     ),
     Parameter(
         name="Idempotency-Key",
@@ -58,7 +59,7 @@ CREATE_BODY: Final[dict[str, dict[str, Any]]] = {
             "name": {"type": "string"},
             "dataset": {"type": "string"},
             "fixes": {"type": "string"},
-            "again": {"type": "string", "enum": ["true", "false"]},
+            "again": {"type": "string", "enum": list(AGAIN)},
         },
         "required": ["file"],
     },
@@ -157,10 +158,10 @@ class SubmissionRoutes:
             dataset = self._submissions.choose(fixes.dataset if fixes else given.get("dataset") or None, file)
         except FileRejectedError as error:
             raise of_rejection(422, error) from error
-        again = given.get("again") or "false"
-        if again not in ("true", "false"):
-            raise ProblemError(400, "again is one of: true, false")
-        return _Entry(dataset=dataset, file=file, fixes=fixes, again=again == "true")
+        # A wrong word in the form is none the less wrong where the query has a right one.
+        if any(place.get("again", "false") not in AGAIN for place in (fields, request.query)):
+            raise ProblemError(400, f"again is one of: {', '.join(AGAIN)}")
+        return _Entry(dataset=dataset, file=file, fixes=fixes, again=given.get("again") == "true")
 
 
 def _replayed(job: Job, uploaded: Uploaded) -> web.Response:

@@ -135,6 +135,10 @@ def test_forms(as_: Callable[[str], Api], tmp_path: Path, orders: Callable[..., 
         body, headers = multipart(*parts)
         answer = shop("/jobs", method="POST", body=body, headers=headers)
         assert (answer.status, answer.json["status"]) == (status, status), parts
+    for said, query in ((b"AAA", ""), (b"AAA", "?again=true"), (b"true", "?again=AAA"), (b"", "")):
+        body, headers = multipart(("file", "orders-8.xlsx", book), ("again", None, said))
+        answer = shop(f"/jobs{query}", method="POST", body=body, headers=headers)
+        assert (answer.status, answer.json["detail"]) == (400, "again is one of: true, false"), (said, query)
     assert shop("/jobs", method="POST", body=body[:-8], headers=headers).status == 400
     spool = next((tmp_path / "var" / "spool").iterdir()) / "jobs"
     assert list(spool.iterdir()) == []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +38,16 @@ def require_service(name: str, remedy: str) -> None:
     if REQUIRED:
         pytest.fail(f"{name} is missing and HEADGATE_REQUIRE_SERVICES=1: {remedy}")
     pytest.skip(f"{name}{MISSING}{remedy}")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c() -> Iterator[None]:
+    """Let programs under test be left by Ctrl-C: a shell's job in the background hands down that it is ignored."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 # -- what is run, and where ------------------------------------------------------------------------------

@@ -25,13 +25,15 @@ class Terminal:
     def __init__(self, command: Sequence[str | Path], *, cwd: Path, environ: Mapping[str, str]) -> None:
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        # They would win over the size of the terminal.
+        sized = {name: value for name, value in environ.items() if name not in ("COLUMNS", "LINES")}
         self.process = subprocess.Popen(
             command,
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
             cwd=cwd,
-            env={**environ, "TERM": "xterm-256color"},
+            env={**sized, "TERM": "xterm-256color"},
             start_new_session=True,
         )
         os.close(theirs)

@@ -278,7 +278,8 @@ class RetentionSettings(Section):
     """What is kept of jobs that have ended; nothing goes that another job or a retry still needs."""
 
     files_seconds: Seconds = Field(
-        default=2_592_000, description="How long the file of a dead or cancelled job is kept for `headgate retry`."
+        default=2_592_000,
+        description="How long the file of a dead, dismissed or cancelled job is kept for `headgate retry`.",
     )
     files_mb: Count = Field(
         default=10_240, description="Kept files of ended jobs beyond this total go, the oldest first, in MiB."

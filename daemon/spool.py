@@ -244,7 +244,7 @@ class Spool:
     def keep_rejects(self, key: str, token: str, more: Iterable[Mapping[str, Any]]) -> None:
         """Keep the error records that an attempt wrote, and `more` of them, beside the submission's bytes."""
         whole = self.rejects(key)
-        part = whole.with_suffix(".part")
+        part = whole.with_suffix(f".{token}.part")
         with part.open("w", encoding="utf-8") as out:
             written = self._jobs / key / token / REJECTED_FILE
             if written.exists():

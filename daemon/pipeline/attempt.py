@@ -19,6 +19,7 @@ from ..machine.file_identity import is_changed
 from .outcomes import (
     SUPERSEDED,
     given_up,
+    is_of_the_load,
     loaded_rows,
     read_records,
     refused_file,
@@ -109,7 +110,15 @@ class Attempts:
         outcome = await self._made(attempt)
         if outcome.state == "rejected" and await self._is_superseded(attempt.job):
             return SUPERSEDED
+        if not attempt.committed:
+            await self._keep_rejects(attempt.job, outcome)
         return outcome
+
+    async def _keep_rejects(self, job: Job, outcome: Outcome) -> None:
+        """Keep what is handed back of a job before the ledger says that it has ended: at once somebody may ask."""
+        if outcome.rows.rejected and job.spool_key and job.lease_token:
+            records = [record for record in outcome.records if is_of_the_load(record)]
+            await self._parts.executors.run_io(self._parts.spool.keep_rejects, job.spool_key, job.lease_token, records)
 
     async def _is_superseded(self, job: Job) -> bool:
         """Say whether the file that this job is of was changed since it was taken; one that is gone was not."""
@@ -230,6 +239,7 @@ class Attempts:
             if await self._is_superseded(attempt.job):
                 raise _RolledBackError(SUPERSEDED)
             attempt.outcome = outcome
+            await self._keep_rejects(attempt.job, outcome)
             await self._parts.ledger.finish(connection, attempt.job, outcome)
         attempt.committed = True
         return replace(outcome, seconds={**outcome.seconds, "commit": time.perf_counter() - loaded_at})

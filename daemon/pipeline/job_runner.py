@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from ..errors import HeadgateError, LeaseLostError, WorkerCrashedError, first_line
 from ..ledger.jobs import Outcome
 from .attempt import Attempts
-from .outcomes import given_up, is_of_the_load
+from .outcomes import given_up
 from .waits import Waits
 from .worker_failures import POOL_ERRORS
 
@@ -164,15 +164,8 @@ class JobRunner:
         await self._tell(job, outcome)
 
     async def _tell(self, job: Job, outcome: Outcome) -> None:
-        if job.spool_key:
-            await self._parts.executors.run_io(self._put_away, job.spool_key, job.lease_token, outcome)
+        # Of a job that was given up it may be the only copy, and it is what a retry needs.
+        needed = outcome.state in {"dead", "cancelled"} or outcome.rows.rejected
+        if job.spool_key and not needed:
+            await self._parts.executors.run_io(self._parts.spool.remove, job.spool_key)
         self._ends.tell(job, outcome)
-
-    def _put_away(self, key: str, token: str | None, outcome: Outcome) -> None:
-        """Remove what nobody needs of a job that has ended. Blocking; for an I/O thread."""
-        if outcome.state in {"dead", "cancelled"}:
-            return  # it may be the only copy, and it is what a retry needs
-        if token and outcome.rows.rejected:
-            self._parts.spool.keep_rejects(key, token, filter(is_of_the_load, outcome.records))
-        else:
-            self._parts.spool.remove(key)

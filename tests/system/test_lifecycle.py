@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from .conftest import Headgate
 
@@ -90,11 +88,26 @@ def test_an_unreachable_database_is_a_clear_error_without_the_password(
     assert "Traceback" not in done.stderr
 
 
-def test_an_unwritable_spool_is_a_clear_error(sqlite_headgate: Headgate) -> None:
-    """A file where the spool's folder should be: that stops root as well."""
+def test_an_unusable_state_folder_is_a_fault_of_the_configuration(sqlite_headgate: Headgate) -> None:
+    """A file where the folder should be: that stops root as well."""
     blocked = sqlite_headgate.folder / "blocked"
     blocked.write_text("a file")
     sqlite_headgate.settings["state_dir"] = str(blocked)
+    sqlite_headgate.write_config()
+    for command in ("check", "run"):
+        done = sqlite_headgate.command(command, "-c", sqlite_headgate.config, timeout=30)
+        assert done.returncode == 2
+        assert "state_dir" in done.stderr
+        assert str(blocked) in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_an_unwritable_spool_is_a_clear_error(sqlite_headgate: Headgate) -> None:
+    """A file where the spool's folder should be: that stops root as well."""
+    state = sqlite_headgate.folder / "state"
+    state.mkdir()
+    (state / "spool").write_text("a file")
+    sqlite_headgate.settings["state_dir"] = str(state)
     sqlite_headgate.write_config()
     done = sqlite_headgate.command("run", "-c", sqlite_headgate.config, timeout=30)
     assert done.returncode == 3
@@ -115,16 +128,25 @@ def test_a_second_daemon_on_one_sqlite_file_is_refused(sqlite_headgate: Headgate
 
 
 def test_a_component_that_fails_ends_the_process_with_its_reason(sqlite_headgate: Headgate) -> None:
-    """The ledger's table is taken away below the running daemon: no retry can help."""
+    """The database is taken away below the running daemon: no retry can help."""
     process = sqlite_headgate.start_ready()
-    path = sqlite_headgate.database_url.partition(":///")[2]
-    script = (
-        f"import sqlite3; c = sqlite3.connect({path!r}, timeout=30); c.execute('DROP TABLE headgate_job'); c.commit()"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+    Path(sqlite_headgate.database_url.partition(":///")[2]).unlink()
     assert process.wait(30) == 3
     assert "failed" in sqlite_headgate.tail()
     sqlite_headgate.assert_nothing_left(process)
+
+
+def test_a_table_of_the_ledger_that_is_taken_away_is_waited_for(
+    sqlite_headgate: Headgate, orders: Callable[..., Path]
+) -> None:
+    """An operator can put right what the database says, and the daemon says it."""
+    process = sqlite_headgate.start_ready()
+    sqlite_headgate.execute("ALTER TABLE headgate_job RENAME TO headgate_elsewhere")
+    sqlite_headgate.until(lambda: "no such table" in sqlite_headgate.tail(), "it is told", process=process)
+    sqlite_headgate.execute("ALTER TABLE headgate_elsewhere RENAME TO headgate_job")
+    orders(sqlite_headgate.inbox / "orders.xlsx", 5)
+    sqlite_headgate.until(lambda: sqlite_headgate.loaded_jobs() == 1, "the file is loaded", process=process)
+    assert sqlite_headgate.stop(process) == 0
 
 
 def test_the_daemon_imports_no_parsing_library(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:

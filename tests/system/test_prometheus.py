@@ -90,7 +90,17 @@ def test_work_makes_no_new_series(headgate: Headgate, orders: Callable[..., Path
     (headgate.inbox / "unknown.xlsx").write_bytes(b"of no dataset")
     headgate.until(lambda: headgate.all_finished(4), "the files are dealt with", process=process)
     headgate.get(f"{headgate.api_url}/health", headgate.token)
-    assert series() == before
+    after = series()
+    # The latest error of a dataset is one series that takes the error's name.
+    named = "headgate_dataset_last_error_timestamp_seconds"
+    assert {one for one in after if not one.startswith(named)} == {one for one in before if not one.startswith(named)}
+    assert {one for one in before if one.startswith(named)} == {
+        f'{named}{{code="none",dataset="{name}"}}' for name in ("orders", "_unmatched", "_other")
+    }
+    assert {one for one in after if one.startswith(named)} == {
+        f'{named}{{code="{code}",dataset="{name}"}}'
+        for name, code in (("orders", "file.format_unknown"), ("_unmatched", "file.no_spec"), ("_other", "none"))
+    }
     assert headgate.stop(process) == 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from daemon.errors import QueueFullError, TaskTimeoutError
+from daemon.errors import QueueFullError, TaskStalledError, TaskTimeoutError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,7 +81,7 @@ async def test_deadlines_and_queues_change(executors: Executors, tasks: ModuleTy
         await executors.run_cpu(tasks.sleep, 300.0)
     waiting = [asyncio.create_task(executors.run_cpu(tasks.sleep, 10.0, timeout=1.0)) for _ in range(3)]
     results = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(result) for result in results] == [TaskTimeoutError, TaskTimeoutError, QueueFullError]
+    assert [type(result) for result in results] == [TaskStalledError, TaskStalledError, QueueFullError]
     assert executors.stats().cpu.queue_limit == 1
 
 

@@ -88,7 +88,14 @@ async def test_workers_let_the_daemon_run_first(executors: Executors, tasks: Mod
 
 
 async def test_signals_to_the_group_are_left_to_the_daemon(executors: Executors, tasks: ModuleType) -> None:
-    assert await executors.run_cpu(tasks.ignored_signals) == ["SIGINT", "SIGTERM", "SIGHUP"]
+    assert await executors.run_cpu(tasks.outlive_signals) == ["SIGINT", "SIGTERM", "SIGHUP"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_programs_that_a_task_starts_heed_signals(
+    executors: Executors, tasks: ModuleType, number: signal.Signals
+) -> None:
+    assert await executors.run_cpu(tasks.end_child_by, int(number)) == -number
 
 
 @linux_only

@@ -154,12 +154,20 @@ def scheduling() -> tuple[int, int, int, str]:
     return os.sched_getscheduler(0), os.nice(0), os.getsid(0), autogroup
 
 
-def ignored_signals() -> list[str]:
-    return [
-        number.name
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(number) is signal.SIG_IGN
-    ]
+def outlive_signals() -> list[str]:
+    """Send this worker what the daemon's group is sent; nothing comes back if one of them ends it."""
+    outlived = []
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(os.getpid(), number)
+        outlived.append(number.name)
+    return outlived
+
+
+def end_child_by(number: int) -> int:
+    """Return how a program ended that was started here and sent a signal."""
+    child = subprocess.Popen(["sleep", "300"])
+    child.send_signal(number)
+    return child.wait(30)
 
 
 def start_child() -> int:

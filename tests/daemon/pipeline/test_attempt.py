@@ -1,0 +1,57 @@
+"""Attempts at real jobs: what is there at the moment their end is committed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import Connection, event, inspect
+from sqlalchemy.engine import Engine
+
+from daemon.config.load import load_settings
+from daemon.oneshot import Request, ingest_files
+from ingest.spec.dataset import parse_dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATASET = """
+dataset: goods
+fields: [{name: sku, type: string}, {name: qty, type: integer}]
+primaryKey: [sku]
+load: {table: goods}
+quarantine: {max_rows: MOST, max_percent: 100}
+"""
+
+
+@pytest.fixture
+def ends(tmp_path: Path) -> Iterator[list[tuple[str, bool]]]:
+    """The state of the one job as each transaction is about to be committed, and whether its records are kept."""
+    seen: list[tuple[str, bool]] = []
+
+    def look(connection: Connection) -> None:
+        if inspect(connection).has_table("headgate_job"):
+            state = connection.exec_driver_sql("SELECT state FROM headgate_job").scalar()
+            seen.append((str(state), any(tmp_path.glob("state/spool/*/jobs/*/rejects.jsonl"))))
+
+    event.listen(Engine, "commit", look)
+    yield seen
+    event.remove(Engine, "commit", look)
+
+
+@pytest.mark.parametrize(("most", "state"), [(1, "partial"), (0, "rejected")])
+async def test_rejected_rows_are_kept_before_the_job_has_ended(
+    tmp_path: Path, ends: list[tuple[str, bool]], most: int, state: str
+) -> None:
+    """A folder that is told at that moment, and a daemon that follows one killed then, find them."""
+    book = tmp_path / "goods.csv"
+    book.write_text("sku,qty\na,1\nb,many\nc,3\n", encoding="utf-8")
+    environ = {**os.environ, "HEADGATE_STATE_DIR": str(tmp_path / "state")}
+    settings = load_settings(None, environ)
+    request = Request(dataset=parse_dataset(DATASET.replace("MOST", str(most)), "goods.yml"), files=[book])
+    told: list[dict[str, Any]] = []
+    await ingest_files(settings, request, environ=environ, done=told.append)
+    assert [one["state"] for one in told] == [state]
+    assert {kept for seen, kept in ends if seen == state} == {True}

@@ -290,9 +290,7 @@ def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
     """Decide of every row below the header whether it is accepted, a duplicate or rejected."""
     columns = dict(zip(checked.columns, copy_columns(list(checked.columns.values()), table.rows), strict=True))
     strange = table.data & table.undeclared & (dataset.contract.columns == "discard_row")
-    torn = np.zeros(table.rows, np.bool_)
-    torn[list(table.torn)] = True
-    torn &= table.data
+    torn = table.torn_data
     candidates = table.data & ~checked.rejected & ~strange & ~torn
     duplicate, conflicting = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
     keys = None

@@ -21,6 +21,8 @@ _FALSE_LEAP_DAY: Final = 60
 """Serial of 1900-02-29, kept by Excel for Lotus 1-2-3; there was no such day."""
 MAX_SERIAL_1900: Final = 2_958_466
 """The first serial beyond 9999-12-31."""
+MAX_DURATION_DAYS: Final = 2**63 // (DAY_MS * 1000)
+"""Days in the longest duration whose microseconds are a number of 64 bits."""
 _ISO_TIME: Final = re.compile(r"T?\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|(?P<offset>[+-]\d{2}:?\d{2}))?", re.ASCII)
 
 
@@ -85,7 +87,7 @@ def shown(kind: Kind, serial: float, *, date1904: bool) -> str:
 
     Durations are in the form `[h]:mm:ss`, as Excel shows them.
     """
-    if kind == Kind.DURATION:
+    if kind == Kind.DURATION and abs(serial) <= MAX_DURATION_DAYS:
         return _clock(round(serial * DAY_MS))
     if 0 <= serial < 1 and (kind == Kind.TIME or not date1904):
         return _clock(round(serial * DAY_MS) % DAY_MS, pad=2)

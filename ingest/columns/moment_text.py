@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 VAGUE: Final = object()
 """What is read of a text whose meaning would have to be guessed."""
+OUTSIDE: Final = object()
+"""What is read of a text whose offset from UTC leads out of the years 1 to 9999."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OFFSET: Final = r"(?:Z|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?"
 _ISO_TIME: Final = rf"\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d{{1,6}})?)?{_OFFSET}"
@@ -44,7 +46,7 @@ class Moment:
 
 
 def read_moment(text: str, field: Field, *, iso: bool = False) -> Moment | object | None:
-    """Return what a text means to a field, None for no value of its type, or `VAGUE` for one that must be guessed.
+    """Return what a text means to a field, `VAGUE`, `OUTSIDE`, or None for no value of its type.
 
     It is read in the declared formats, in ISO 8601 without any or with `iso`.
     """
@@ -60,17 +62,19 @@ def read_moment(text: str, field: Field, *, iso: bool = False) -> Moment | objec
     return VAGUE if len(found) > 1 else next(iter(found), None)
 
 
-def _iso(text: str, field: Field) -> Moment | None:
+def _iso(text: str, field: Field) -> Moment | object | None:
     kind = field.type.kind
     if not _ISO[kind].fullmatch(text):
         return None
     try:
         return _moment(datetime.fromisoformat(text if kind != "time" else f"1970-01-01T{text}"), field)
-    except (ValueError, OverflowError):
+    except OverflowError:
+        return OUTSIDE
+    except ValueError:
         return None
 
 
-def _formatted(text: str, form: str, field: Field) -> Moment | None:
+def _formatted(text: str, form: str, field: Field) -> Moment | object | None:
     """Read a text in one format; a name of a zone counts for what it is everywhere, never for what it is here."""
     named = _ZONE_NAME.search(form) is not None
     for zone in _ZONE_NAMES if named else ("",):
@@ -79,7 +83,9 @@ def _formatted(text: str, form: str, field: Field) -> Moment | None:
             if "%Y" not in form and "%y" not in form:
                 moment = moment.replace(year=1970, month=1, day=1)
             return _moment(moment.replace(tzinfo=UTC) if named and moment.tzinfo is None else moment, field)
-        except (ValueError, OverflowError):
+        except OverflowError:
+            return OUTSIDE
+        except ValueError:
             continue
     return None
 
@@ -89,6 +95,10 @@ def _moment(moment: datetime, field: Field) -> Moment | None:
 
     A date-time keeps the moment, a date is that of the field's time zone (UTC without one) at that moment, and a time
     of day has no zone to be brought to: only UTC itself will do.
+
+    Raises:
+        OverflowError: the offset leads out of the years 1 to 9999.
+
     """
     if moment.tzinfo is None:
         return Moment(_micros(moment))

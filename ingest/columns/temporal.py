@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind
-from ..cells.date_serials import DAY_MS, serial_parts
+from ..cells.date_serials import DAY_MS, MAX_DURATION_DAYS, serial_parts
 from ..cells.number_text import doubles
 from ..spec.field import EXCEL_SERIAL
 from .converted import Converted, Fault, fault
-from .moment_text import VAGUE, Moment, read_moment
+from .moment_text import OUTSIDE, VAGUE, Moment, read_moment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 DAY_US: Final = DAY_MS * 1000
+_YEARS: Final = (-62_135_596_800_000_000, 253_402_300_800_000_000)
+"""Where year 1 begins and year 9999 has ended, in microseconds since 1970."""
+_NEAR: Final = 2 * DAY_US
+"""More than any zone is away from UTC."""
+_LED_OUTSIDE: Final = "its zone or offset leads out of the years 1 to 9999"
 _DATED: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION)
 
 
@@ -54,7 +59,7 @@ def convert_datetime(column: Column, live: Mask, field: Field, *, date1904: bool
     """Convert to microseconds since 1970; serials are exact to the millisecond.
 
     A cell with an offset from UTC means that moment, in whatever format it is written: with the field's `timezone` it
-    is loaded as such, without one as the clock of UTC shows it.
+    is loaded as such, without one as the clock of UTC shows it. The zone may not lead out of the years 1 to 9999.
     """
     read = _moments(column, live, field, date1904=date1904)
     values = pa.array(read.micros, pa.timestamp("us"), mask=~read.given)
@@ -65,12 +70,28 @@ def convert_datetime(column: Column, live: Mask, field: Field, *, date1904: bool
         there = pc.if_else(pa.array(read.absolute), values.cast(pa.timestamp("us", tz="UTC")), there)
     twice = read.given & truth(pc.is_null(there))
     message = f"a time that {field.timezone} has twice, or never, at a change of the clock"
-    faults = (*read.faults, *fault("cell.date_ambiguous", twice, message, "a time outside of the change"))
-    return Converted(values=there, faults=faults)
+    moments = there.cast(pa.int64()).fill_null(0).to_numpy()
+    outside = (moments < _YEARS[0]) | (moments >= _YEARS[1])
+    faults = (
+        *read.faults,
+        *fault("cell.date_ambiguous", twice, message, "a time outside of the change"),
+        *fault("cell.date_out_of_range", outside, _LED_OUTSIDE, "datetime"),
+    )
+    return Converted(values=pc.if_else(pa.array(outside), None, there) if outside.any() else there, faults=faults)
 
 
 def _in_zone(values: pa.TimestampArray, zone: str) -> pa.TimestampArray:
     """Return local times as moments in UTC; null for those that the zone has twice or never."""
+    micros = values.cast(pa.int64()).fill_null(0).to_numpy()
+    # Where the years end no zone changes its clock: a time there is as far from UTC as one some days nearer to 1970.
+    inwards = np.where(micros < _YEARS[0] + _NEAR, _NEAR, np.where(micros >= _YEARS[1] - _NEAR, -_NEAR, 0))
+    if not inwards.any():
+        return _within_years(values, zone)
+    days = pa.array(inwards, pa.duration("us"))
+    return pc.subtract(_within_years(pc.add(values, days), zone), days)
+
+
+def _within_years(values: pa.TimestampArray, zone: str) -> pa.TimestampArray:
     # pandas is only needed here, and takes the zone from Python's own data where the system has none.
     import pandas as pd  # noqa: PLC0415
 
@@ -99,11 +120,14 @@ def convert_duration(column: Column, live: Mask, field: Field) -> Converted:
     """Convert to microseconds; a plain number has no unit, so only cells formatted as a time count."""
     timed = live & column.has(Kind.TIME, Kind.DURATION)
     days = doubles(column.texts.filter(pa.array(timed)))
-    micros, given = np.zeros(len(live), np.int64), timed
-    micros[timed] = np.rint(days * DAY_MS).astype(np.int64) * 1000
+    micros, given = np.zeros(len(live), np.int64), timed.copy()
+    fits = np.abs(days) <= MAX_DURATION_DAYS
+    given[timed] = fits
+    micros[given] = np.rint(days[fits] * DAY_MS).astype(np.int64) * 1000
+    large = fault("cell.range", timed & ~given, "the duration is too long", f"at most {MAX_DURATION_DAYS} days")
     texts = _texts(column, live & ~timed, field)
     micros, given = _merged(micros, given, texts)
-    return Converted(values=pa.array(micros, pa.duration("us"), mask=~given), faults=texts.faults)
+    return Converted(values=pa.array(micros, pa.duration("us"), mask=~given), faults=(*large, *texts.faults))
 
 
 def _moments(column: Column, live: Mask, field: Field, *, date1904: bool) -> _Read:
@@ -131,7 +155,7 @@ def _merged(micros: NDArray[np.int64], given: Mask, other: _Read) -> tuple[NDArr
 def _texts(column: Column, where: Mask, field: Field) -> _Read:
     """Read the texts among cells that hold no serial number, each different one once."""
     textual = where & column.has(Kind.TEXT, Kind.MOMENT)
-    micros, given, absolute, vague = np.zeros(len(where), np.int64), *np.zeros((3, len(where)), np.bool_)
+    micros, given, absolute, vague, outside = np.zeros(len(where), np.int64), *np.zeros((4, len(where)), np.bool_)
     if textual.any():
         encoded = column.texts.filter(pa.array(textual)).dictionary_encode()
         iso = _are_moments(column, textual, encoded)
@@ -141,12 +165,14 @@ def _texts(column: Column, where: Mask, field: Field) -> _Read:
         given[textual] = np.array([isinstance(value, Moment) for value in parsed])[codes]
         absolute[textual] = np.array([isinstance(value, Moment) and value.absolute for value in parsed])[codes]
         vague[textual] = np.array([value is VAGUE for value in parsed])[codes]
+        outside[textual] = np.array([value is OUTSIDE for value in parsed])[codes]
         found = [value.micros if isinstance(value, Moment) else 0 for value in parsed]
         micros[textual] = np.array(found, np.int64)[codes]
     form = " or ".join(field.format) or f"{field.type.kind} (ISO 8601 if it is a text)"
     faults = (
         *fault("cell.date_ambiguous", vague, "a text that can be read as more than one date", form),
-        *fault("cell.type", where & ~given & ~vague, f"not a value of type {field.type.kind}", form),
+        *fault("cell.date_out_of_range", outside, _LED_OUTSIDE, form),
+        *fault("cell.type", where & ~given & ~vague & ~outside, f"not a value of type {field.type.kind}", form),
     )
     return _Read(micros=micros, given=given, absolute=absolute, faults=faults)
 

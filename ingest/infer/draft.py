@@ -10,7 +10,7 @@ import numpy as np
 from ..cells.cells import column_letters
 from ..columns.table_end import settled
 from ..columns.validate import check_columns
-from ..errors import FileRejectedError, rejected
+from ..errors import CATALOGUE, FileRejectedError, rejected
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
 from ..output.grid import LIMITS, choose_sheet
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..cells.cells import SheetCells, Visibility
+    from ..table.table import Table
 
     Mask = NDArray[np.bool_]
 
@@ -42,6 +43,7 @@ KEY_ROWS: Final = 3
 def infer(path: Path, sheet: str | int | None = None) -> str:
     """Return a dataset as commented YAML, by which every row of the sample can be loaded.
 
+    Rows that no dataset may load, because their cells may stand in the wrong columns, are told of in its comments.
     `sheet` is a name, a 0-based index, or None for the first visible sheet.
 
     Raises:
@@ -89,10 +91,14 @@ class _Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trial:
-    """What became of the sample by a draft: the rows that proved to be totals, and why it does not load, if so."""
+    """What became of the sample by a draft: the rows that proved to be totals, and why it does not load, if so.
+
+    `torn` says which rows would load by no other draft either.
+    """
 
     totals: frozenset[int] = frozenset()
     complaint: str | None = None
+    torn: str | None = None
 
 
 def _loading(sample: Sample, place: _Place) -> Page:
@@ -104,7 +110,7 @@ def _loading(sample: Sample, place: _Place) -> Page:
         trial = _tried(page, place)
         unproven = ends.totals if trial.complaint else ends.totals - trial.totals
         if not unproven:
-            return replace(page, complaint=trial.complaint)
+            return replace(page, complaint=trial.complaint, torn=trial.torn)
         no_totals |= unproven
 
 
@@ -114,11 +120,23 @@ def _tried(page: Page, place: _Place) -> _Trial:
         table = settled(find_table(place, dataset, place.stem), dataset)
     except FileRejectedError as error:
         return _Trial(complaint=str(error))
+    torn = _torn(table)
     bad = check_columns(table, dataset).rejected & table.data | table.beyond
     if bad.any():
         rows = table.sheet_rows(np.flatnonzero(bad))
-        return _Trial(complaint=f"{len(rows)} rows of the sample do not load by this draft, first row {rows[0]}")
-    return _Trial(totals=frozenset(np.flatnonzero(table.footer & table.marks.footers).tolist()))
+        complaint = f"{len(rows)} rows of the sample do not load by this draft, first row {rows[0]}"
+        return _Trial(complaint=complaint, torn=torn)
+    return _Trial(totals=frozenset(np.flatnonzero(table.footer & table.marks.footers).tolist()), torn=torn)
+
+
+def _torn(table: Table) -> str | None:
+    """Return how many rows are torn, and what is wrong with the first, as is told of it when it is to be loaded."""
+    rows = np.flatnonzero(table.torn_data)
+    if not len(rows):
+        return None
+    code, message = table.torn[int(rows[0])]
+    first = table.sheet_rows(rows[:1])[0]
+    return f"{len(rows)} rows load by no dataset, first row {first} ({code}): {message}; {CATALOGUE[code].hint}"
 
 
 def _page(sample: Sample, place: _Place, ends: Ends) -> Page:

@@ -23,7 +23,10 @@ _WRITTEN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """A draft: the dataset's first keys, its fields, the key if one is certain, and what is to be told."""
+    """A draft: the dataset's first keys, its fields, the key if one is certain, and what is to be told.
+
+    `complaint` says why the sample does not load by the draft, `torn` which of its rows load by none.
+    """
 
     content: Mapping[str, Any]
     table: str
@@ -33,6 +36,7 @@ class Page:
     missing: tuple[str, ...]
     left_out: tuple[str, ...]
     complaint: str | None = None
+    torn: str | None = None
 
     def dataset(self) -> Dataset:
         """Return the dataset that the page describes."""
@@ -59,6 +63,8 @@ def _lines(page: Page) -> Iterator[str]:
     yield f"# Drafted from a sample of {page.rows} rows. Read it: it knows what the sample holds, not what you mean."
     if page.complaint:
         yield f"# Mend this first: {' '.join(page.complaint.split())}"
+    if page.torn:
+        yield f"# Mend the file first: {' '.join(page.torn.split())}"
     for name, value in page.content.items():
         yield f"{name}: {inline(value)}{_CONTENT_REMARKS.get(name, '')}"
     yield "fields:"

@@ -85,6 +85,14 @@ class Table:
         return doubtful
 
     @property
+    def torn_data(self) -> Mask:
+        """Which rows of data are torn: no dataset may load them."""
+        torn = np.zeros(self.rows, np.bool_)
+        torn[list(self.torn)] = True
+        torn &= self.data
+        return torn
+
+    @property
     def sheet(self) -> str | None:
         """The sheet that has the table; None if it lies on more than one."""
         return self.parts[0].sheet if len(self.parts) == 1 else None

@@ -42,7 +42,13 @@ class PageDriver:
         pytest.fail(f"not within {WAIT_SECONDS:.0f} s: {what}\nthe page says:\n{self.text()[:3000]}")
 
     def all(self, selector: str) -> list[WebElement]:
-        return [element for element in self.browser.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()]
+        """Return what is shown at one moment; a list that an event renews while it is read is read again."""
+
+        def shown() -> tuple[list[WebElement]]:
+            found = self.browser.find_elements(By.CSS_SELECTOR, selector)
+            return ([element for element in found if element.is_displayed()],)
+
+        return self.until(f"{selector} is read", shown)[0]
 
     def one(self, selector: str) -> WebElement:
         def shown() -> WebElement | None:
@@ -64,7 +70,12 @@ class PageDriver:
 
     def cells(self, selector: str) -> list[list[str]]:
         """Return a table's body as text."""
-        return [[cell.text for cell in row.find_elements(By.CSS_SELECTOR, "td")] for row in self.all(f"{selector} tr")]
+
+        def read() -> tuple[list[list[str]]]:
+            rows = self.all(f"{selector} tr")
+            return ([[cell.text for cell in row.find_elements(By.CSS_SELECTOR, "td")] for row in rows],)
+
+        return self.until(f"{selector} is read", read)[0]
 
     def script(self, source: str, *arguments: object) -> Any:
         return self.browser.execute_script(source, *arguments)

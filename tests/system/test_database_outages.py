@@ -82,7 +82,7 @@ def test_a_server_that_turns_read_only_is_waited_for(
     own_postgres.execute("ALTER SYSTEM RESET default_transaction_read_only")
     own_postgres.execute("SELECT pg_reload_conf()")
     headgate.until(loaded(headgate, 2), "the second is loaded", process=process)
-    assert metric(headgate, "headgate_db_up") == 1
+    headgate.until(lambda: metric(headgate, "headgate_db_up") == 1, "the next beat says so", process=process)
     assert_loaded_once(headgate, 2)
     assert headgate.stop(process) == 0
 

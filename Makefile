@@ -1,6 +1,8 @@
 # Headgate: set up, run, test and check. `make` alone lists the targets.
 
 SHELL := /bin/bash
+# Images often ask for no bytecode; hundreds of short processes would then compile the same modules again and again.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)

@@ -27,9 +27,9 @@ REQUIRED = os.environ.get("HEADGATE_REQUIRE_SERVICES") == "1"
 
 SERVICES = {
     *("postgres", "own_postgres", "prometheus_binary", "alertmanager_binary", "promtool", "amtool", "systemd_analyze"),
-    *("compose_spec", "namespaces", "headgate_binary", "corpus"),
+    *("compose_spec", "namespaces", "headgate_binary", "corpus", "executors", "make_executors"),
 }
-"""Fixtures that start servers, daemons or other people's programs: a test that has one of them is a slow one."""
+"""Fixtures that start servers, daemons, workers or other people's programs: a test that has one of them is a slow one."""
 MISSING = " is missing: "
 
 
@@ -57,7 +57,9 @@ def _ctrl_c() -> Iterator[None]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     seconds: dict[str, float] = defaultdict(float)
     for item in items:
-        if SERVICES & {*getattr(item, "fixturenames", ())} or item.get_closest_marker("fault"):
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        on_a_server = "postgresql" in parameters.values()  # the fixture that starts it is asked for by the parameter
+        if SERVICES & {*getattr(item, "fixturenames", ())} or on_a_server or item.get_closest_marker("fault"):
             item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("xdist_group") is None:
             # The small tests of a file go together, those of whole daemons one by one.

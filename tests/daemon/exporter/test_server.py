@@ -82,6 +82,7 @@ async def test_health_and_readiness_give_their_reasons() -> None:
         assert (await asyncio.to_thread(get, serving.port, "/other"))[0] == 404
 
 
+@pytest.mark.slow
 async def test_a_blocked_main_loop_is_seen_while_it_is_blocked() -> None:
     watch = LoopWatch()
 
@@ -207,6 +208,7 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.mark.slow
 async def test_connections_without_a_request_are_few_and_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand heads that never end took every descriptor, and then the daemon."""
     monkeypatch.setattr(server, "CONNECTIONS_MAX", 20)

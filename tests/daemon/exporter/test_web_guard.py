@@ -151,6 +151,7 @@ async def test_users_by_their_passwords(serve: Serve) -> None:
         assert await client.get(user="alice:rabbit") == 401
 
 
+@pytest.mark.slow
 async def test_passwords_are_checked_once_and_off_the_loop(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[str] = []
     check = bcrypt.checkpw
@@ -174,6 +175,7 @@ async def test_passwords_are_checked_once_and_off_the_loop(serve: Serve, monkeyp
     assert "exporter" not in threads
 
 
+@pytest.mark.slow
 async def test_guessing_does_not_keep_the_machine_busy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web_guard, "WAITING_MAX", 2)
     monkeypatch.setattr(bcrypt, "checkpw", lambda *_: time.sleep(0.5))

@@ -7,6 +7,7 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
@@ -31,6 +32,7 @@ async def test_opening_a_ledger_again_changes_nothing(database: Database) -> Non
     assert await Ledger(database, lease_seconds=30).open() == first
 
 
+@pytest.mark.slow
 def test_a_start_without_anything_to_migrate_does_without_alembic(tmp_path: Path) -> None:
     script = textwrap.dedent(
         f"""

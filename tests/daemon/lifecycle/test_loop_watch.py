@@ -46,6 +46,7 @@ def records(caplog: pytest.LogCaptureFixture) -> list[Any]:
     return [record for record in caplog.records if record.message == "main loop held up"]
 
 
+@pytest.mark.slow
 def test_a_loop_that_is_free_is_on_time(run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
     async def work() -> None:
         async with beating() as watch:
@@ -60,6 +61,7 @@ def test_a_loop_that_is_free_is_on_time(run: Callable[[Coroutine[Any, Any, None]
     run(work())
 
 
+@pytest.mark.slow
 def test_what_holds_the_loop_up_is_counted_and_named(
     run: Callable[[Coroutine[Any, Any, None]], None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -82,6 +84,7 @@ def test_what_holds_the_loop_up_is_counted_and_named(
     assert record.passed_over == 0
 
 
+@pytest.mark.slow
 def test_a_place_is_named_once_and_then_counted(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -103,6 +106,7 @@ def test_a_place_is_named_once_and_then_counted(
     assert [one.passed_over for one in named] == [0, 3]
 
 
+@pytest.mark.slow
 def test_a_loop_that_hangs_shows_it_while_it_hangs() -> None:
     seen: list[LoopStats] = []
 

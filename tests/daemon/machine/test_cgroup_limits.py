@@ -81,6 +81,7 @@ def test_a_process_that_the_kernel_kills_for_its_memory_is_counted() -> None:
         assert after.events["max"] > 0
 
 
+@pytest.mark.slow
 def test_a_process_that_its_quota_holds_back_is_seen() -> None:
     with group("cpu", "cpuacct") as (tree, folders):
         limit(folders, cpu__max="10000 100000", cpu__cfs_quota_us="10000")

@@ -6,10 +6,13 @@ import asyncio
 import os
 import sys
 
+import pytest
+
 from daemon.machine import usage
 from daemon.machine.usage import UsageMeter
 
 
+@pytest.mark.slow
 async def test_a_window_is_neither_too_short_nor_too_long() -> None:
     meter = UsageMeter()
     first = await meter.measure()
@@ -25,6 +28,7 @@ async def test_a_window_is_neither_too_short_nor_too_long() -> None:
         assert one.threads >= one.processes > 0
 
 
+@pytest.mark.slow
 async def test_work_is_seen() -> None:
     meter = UsageMeter()
     cores = len(os.sched_getaffinity(0))

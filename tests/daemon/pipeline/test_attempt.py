@@ -41,6 +41,7 @@ def ends(tmp_path: Path) -> Iterator[list[tuple[str, bool]]]:
     event.remove(Engine, "commit", look)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most", "state"), [(1, "partial"), (0, "rejected")])
 async def test_rejected_rows_are_kept_before_the_job_has_ended(
     tmp_path: Path, ends: list[tuple[str, bool]], most: int, state: str

@@ -306,6 +306,7 @@ TITLES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @BOUNDED
 @given(st.lists(TITLES, min_size=1, max_size=5), ROWS)
 def test_every_row_of_any_workbook_loads_by_its_draft(titles: list[str], rows: list[list[Any]]) -> None:
@@ -329,6 +330,7 @@ WRITTEN = st.one_of(
 )
 
 
+@pytest.mark.slow
 @BOUNDED
 @given(st.lists(st.lists(WRITTEN, min_size=3, max_size=3), min_size=1, max_size=6), st.sampled_from(";\t|"))
 def test_every_row_of_any_csv_loads_by_its_draft(rows: list[list[str]], delimiter: str) -> None:

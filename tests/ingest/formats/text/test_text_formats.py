@@ -123,7 +123,9 @@ def test_dates_and_numbers_in_delimited_text_are_read_by_their_fields(
     assert outcome.faults == [("B3", "cell.type"), ("C3", "cell.type")]
 
 
-CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t"), max_size=8)
+CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t"), max_size=8).filter(
+    lambda text: text == text.strip("\t")  # tabs around a number have a rule, and a test, of their own
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -29,7 +29,7 @@ SERVICES = {
     *("postgres", "own_postgres", "prometheus_binary", "alertmanager_binary", "promtool", "amtool", "systemd_analyze"),
     *("compose_spec", "namespaces", "headgate_binary", "corpus", "executors", "make_executors"),
 }
-"""Fixtures that start servers, daemons, workers or other people's programs: a test that has one of them is a slow one."""
+"""Fixtures that start servers, daemons, workers or other people's programs: a test that has one of them is slow."""
 MISSING = " is missing: "
 
 

@@ -12,6 +12,8 @@ from ingest.spec.encoding_name import is_text_encoding
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from ingest.spec.dataset import FileLimits
+
 config_option: Final = click.option(
     "-c",
     "--config",
@@ -45,6 +47,31 @@ def known_encoding(_context: click.Context, _parameter: click.Parameter, value: 
     if value is not None and not is_text_encoding(value):
         raise click.BadParameter(f"no encoding of texts is named {value!r}; try utf-8, cp1252, gb18030")
     return value
+
+
+def file_limits(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> FileLimits:
+    """Return the limits of a dataset that says nothing of them but `KEY=VALUE`; raises `BadParameter`."""
+    from pydantic import ValidationError
+
+    from ingest.spec.dataset import FileLimits
+
+    keys = [value.partition("=")[::2] for value in values]
+    try:
+        return FileLimits.model_validate_strings(dict(keys))
+    except ValidationError as error:
+        first = error.errors()[0]
+        known = ", ".join(FileLimits.model_fields)
+        raise click.BadParameter(f"{first['loc'][0]}: {first['msg']}; the limits are {known}") from None
+
+
+limit_option: Final = click.option(
+    "--limit",
+    "limits",
+    metavar="KEY=VALUE",
+    multiple=True,
+    callback=file_limits,
+    help="Hold FILE to another limit of a dataset, such as cells=100000000 or parse_seconds=900; may be repeated.",
+)
 
 
 def dataset_names(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from .invocation import run, show_json, write_new
-from .options import file_argument, json_option, known_encoding, sheet_option
+from .options import file_argument, json_option, known_encoding, limit_option, sheet_option
+
+if TYPE_CHECKING:
+    from ingest.spec.dataset import FileLimits
 
 
 @click.command()
@@ -17,18 +20,25 @@ from .options import file_argument, json_option, known_encoding, sheet_option
 @sheet_option
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
 @click.option("--encoding", callback=known_encoding, help="Of a file of text, such as cp949; found, unless given.")
+@limit_option
 @click.option("--list", "list_only", is_flag=True, help="List the sheets: index, name, visibility, size.")
 @json_option
 def read(
-    file: Path, sheet: str | None, form: Literal["csv", "json"], encoding: str | None, list_only: bool, as_json: bool
+    file: Path,
+    sheet: str | None,
+    form: Literal["csv", "json"],
+    encoding: str | None,
+    limits: FileLimits,
+    list_only: bool,
+    as_json: bool,
 ) -> None:
     """Print the grid of FILE as Headgate sees it."""
     from .sandboxed_read import print_grid, sheets_of
 
     if not list_only:
-        run(print_grid(file, sheet=sheet, form="json" if as_json else form, encoding=encoding))
+        run(print_grid(file, sheet=sheet, form="json" if as_json else form, encoding=encoding, limits=limits))
         return
-    for found in run(sheets_of(file, encoding=encoding)):
+    for found in run(sheets_of(file, encoding=encoding, limits=limits)):
         if as_json:
             show_json(asdict(found))
         else:
@@ -39,18 +49,19 @@ def read(
 @click.command()
 @file_argument
 @sheet_option
+@limit_option
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write it there, not here."
 )
 @json_option
-def infer(file: Path, sheet: str | None, output: Path | None, as_json: bool) -> None:
+def infer(file: Path, sheet: str | None, limits: FileLimits, output: Path | None, as_json: bool) -> None:
     """Draft a dataset from FILE, a sample: header, types from all rows, a key.
 
     The draft is commented YAML by which every row of the sample loads. Read it before you use it.
     """
     from .sandboxed_read import draft_dataset
 
-    text = run(draft_dataset(file, sheet=sheet))
+    text = run(draft_dataset(file, sheet=sheet, limits=limits))
     if as_json:
         import yaml
 

@@ -20,23 +20,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ingest.output.grid import SheetInfo
+    from ingest.spec.dataset import FileLimits
 
-READ_SECONDS: Final = 300.0
-WORKER_BYTES: Final = 2 << 30
+MEGABYTE: Final = 1 << 20
+START_SECONDS: Final = 30.0
+"""For the one worker to be there, on a machine that has other things to do."""
 
 
-async def sheets_of(path: Path, *, encoding: str | None) -> tuple[SheetInfo, ...]:
+async def sheets_of(path: Path, *, encoding: str | None, limits: FileLimits) -> tuple[SheetInfo, ...]:
     """Return index, name, visibility and size of each sheet.
 
     Raises:
         FileRejectedError: the file cannot be read; its code says why.
 
     """
-    sheets: tuple[SheetInfo, ...] = await _in_worker(path, list_sheets, path, encoding)
+    sheets: tuple[SheetInfo, ...] = await _in_worker(limits, list_sheets, path, encoding)
     return sheets
 
 
-async def print_grid(path: Path, *, sheet: str | None, form: Literal["csv", "json"], encoding: str | None) -> None:
+async def print_grid(
+    path: Path, *, sheet: str | None, form: Literal["csv", "json"], encoding: str | None, limits: FileLimits
+) -> None:
     """Print every physical row of a sheet.
 
     Raises:
@@ -45,18 +49,18 @@ async def print_grid(path: Path, *, sheet: str | None, form: Literal["csv", "jso
     """
     with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
         grid = Path(folder) / "grid"
-        await _in_worker(path, write_grid, path, sheet, form, encoding, grid)
+        await _in_worker(limits, write_grid, path, sheet, grid, form, encoding)
         await asyncio.to_thread(_copy_out, grid)
 
 
-async def draft_dataset(path: Path, *, sheet: str | None) -> str:
+async def draft_dataset(path: Path, *, sheet: str | None, limits: FileLimits) -> str:
     """Return a dataset drafted from a sample, as commented YAML.
 
     Raises:
         FileRejectedError: the file cannot be read, or has no table; its code says why.
 
     """
-    return str(await _in_worker(path, infer_dataset, path, sheet))
+    return str(await _in_worker(limits, infer_dataset, path, sheet))
 
 
 def _copy_out(grid: Path) -> None:
@@ -65,32 +69,36 @@ def _copy_out(grid: Path) -> None:
     sys.stdout.buffer.flush()
 
 
-async def _in_worker(path: Path, function: Callable[..., Any], *arguments: object) -> Any:
-    limits = ExecutorLimits(
+async def _in_worker(limits: FileLimits, function: Callable[..., Any], path: Path, *arguments: object) -> Any:
+    """Call `function(path, *arguments, limits)` in a worker of its own that is held to the limits."""
+    seconds, memory = limits.parse_seconds, limits.worker_mb * MEGABYTE
+    bounds = ExecutorLimits(
         cpu_workers=1,
         io_workers=1,
         queue_limit=1,
-        queue_timeout_seconds=READ_SECONDS,
-        task_timeout_seconds=READ_SECONDS,
-        worker_memory_bytes=WORKER_BYTES,
-        worker_cpu_seconds=READ_SECONDS,
+        queue_timeout_seconds=START_SECONDS,
+        task_timeout_seconds=seconds,
+        worker_memory_bytes=memory,
+        worker_cpu_seconds=seconds,
         recycle_tasks=1,
-        recycle_bytes=WORKER_BYTES,
-        idle_seconds=READ_SECONDS,
-        start_timeout_seconds=30.0,
+        recycle_bytes=memory,
+        idle_seconds=START_SECONDS,
+        start_timeout_seconds=START_SECONDS,
     )
-    async with Executors(limits) as executors:
+    async with Executors(bounds) as executors:
         # Whatever becomes of the task, the pool ends in good order before it is told.
-        outcome = (await asyncio.gather(executors.run_cpu(function, *arguments), return_exceptions=True))[0]
+        outcome = (await asyncio.gather(executors.run_cpu(function, path, *arguments, limits), return_exceptions=True))[
+            0
+        ]
     if isinstance(outcome, FILE_ERRORS):
-        bounds = ReadingBounds(
+        held_to = ReadingBounds(
             file=str(path),
-            seconds=READ_SECONDS,
-            memory_bytes=WORKER_BYTES,
-            more_time="open and save the file anew, or split it",
-            more_memory="open and save the file anew, or split it",
+            seconds=seconds,
+            memory_bytes=memory,
+            more_time=f"give it more than --limit parse_seconds={seconds:g}, or split the file",
+            more_memory=f"give it more than --limit worker_mb={limits.worker_mb}, or split the file",
         )
-        raise FileRejectedError(refusal(outcome, bounds)) from outcome
+        raise FileRejectedError(refusal(outcome, held_to)) from outcome
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome

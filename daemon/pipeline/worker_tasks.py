@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from ingest.output.grid import SheetInfo
     from ingest.output.report import Report
-    from ingest.spec.dataset import Dataset
+    from ingest.spec.dataset import Dataset, FileLimits
 
 
 def parse_workbook(
@@ -28,26 +28,28 @@ def parse_workbook(
     return parse(path, dataset, out_dir, source, job, name)
 
 
-def list_sheets(path: Path, encoding: str | None) -> tuple[SheetInfo, ...]:
+def list_sheets(path: Path, encoding: str | None, limits: FileLimits) -> tuple[SheetInfo, ...]:
     """Run `ingest.output.grid.read_sheets` in a worker."""
     from ingest.output.grid import read_sheets
 
-    return read_sheets(path, encoding)
+    return read_sheets(path, encoding, limits)
 
 
-def write_grid(path: Path, sheet: str | None, form: Literal["csv", "json"], encoding: str | None, out: Path) -> None:
+def write_grid(
+    path: Path, sheet: str | None, out: Path, form: Literal["csv", "json"], encoding: str | None, limits: FileLimits
+) -> None:
     """Run `ingest.output.grid.read_grid` in a worker and leave its text in the file `out`, UTF-8."""
     from ingest.output.grid import read_grid
 
     with out.open("w", encoding="utf-8", newline="") as text:
-        read_grid(path, sheet, text, form, encoding)
+        read_grid(path, sheet, text, form, encoding, limits)
 
 
-def infer_dataset(path: Path, sheet: str | None) -> str:
+def infer_dataset(path: Path, sheet: str | None, limits: FileLimits) -> str:
     """Run `ingest.infer.infer` in a worker."""
     from ingest.infer import infer
 
-    return infer(path, sheet)
+    return infer(path, sheet, limits)
 
 
 def write_rejected_rows(

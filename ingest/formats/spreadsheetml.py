@@ -53,7 +53,7 @@ class SpreadsheetMlBook:
         content = _well_formed(read_text(path, hint)).encode("utf-8", "replace")
         refuse_doctype(content, path.name)
         start = content.find(b"?>") + 2 if content.lstrip()[:5] == b"<?xml" else 0
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False, remove_comments=True)
+        parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True)
         try:
             root = etree.fromstring(content[start:], parser)
         except (etree.XMLSyntaxError, ValueError) as error:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..cells.cells import SheetCells, Visibility
+    from ..spec.dataset import FileLimits
     from ..table.table import Table
 
     Mask = NDArray[np.bool_]
@@ -40,7 +41,7 @@ KEY_ROWS: Final = 3
 """Fewer rows than these prove nothing about a key."""
 
 
-def infer(path: Path, sheet: str | int | None = None) -> str:
+def infer(path: Path, sheet: str | int | None = None, limits: FileLimits = LIMITS) -> str:
     """Return a dataset as commented YAML, by which every row of the sample can be loaded.
 
     Rows that no dataset may load, because their cells may stand in the wrong columns, are told of in its comments.
@@ -50,7 +51,7 @@ def infer(path: Path, sheet: str | int | None = None) -> str:
         FileRejectedError: the file or the sheet cannot be read, or has no table.
 
     """
-    with open_book(path, sniff(path, LIMITS), LIMITS) as book:
+    with open_book(path, sniff(path, limits), limits) as book:
         index = choose_sheet(book, sheet)
         cells = book.read(index)
         name = book.sheets[index][0]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..formats.open import Book
 
 LIMITS: Final = FileLimits()
+"""Those of a dataset that says nothing of them."""
 ROWS_AT_ONCE: Final = 10_000
 
 
@@ -41,7 +42,7 @@ class SheetInfo:
     columns: int
 
 
-def read_sheets(path: Path, encoding: str | None = None) -> tuple[SheetInfo, ...]:
+def read_sheets(path: Path, encoding: str | None = None, limits: FileLimits = LIMITS) -> tuple[SheetInfo, ...]:
     """Return the sheets of a workbook, in the order of the tabs; a text is in the encoding, if one is given.
 
     Raises:
@@ -49,7 +50,7 @@ def read_sheets(path: Path, encoding: str | None = None) -> tuple[SheetInfo, ...
 
     """
     hint = Hint(name=path.name, encoding=encoding)
-    with open_book(path, sniff(path, LIMITS, hint), LIMITS, hint) as book:
+    with open_book(path, sniff(path, limits, hint), limits, hint) as book:
         return tuple(
             SheetInfo(index=index, name=name, visibility=visibility, rows=cells.rows, columns=cells.width)
             for index, (name, visibility) in enumerate(book.sheets)
@@ -58,7 +59,12 @@ def read_sheets(path: Path, encoding: str | None = None) -> tuple[SheetInfo, ...
 
 
 def read_grid(
-    path: Path, sheet: str | int | None, out: TextIO, form: Literal["csv", "json"], encoding: str | None = None
+    path: Path,
+    sheet: str | int | None,
+    out: TextIO,
+    form: Literal["csv", "json"],
+    encoding: str | None = None,
+    limits: FileLimits = LIMITS,
 ) -> None:
     """Write every physical row of a sheet from row 1, and every column from A, to `out`.
 
@@ -72,7 +78,7 @@ def read_grid(
 
     """
     hint = Hint(name=path.name, encoding=encoding)
-    with open_book(path, sniff(path, LIMITS, hint), LIMITS, hint) as book:
+    with open_book(path, sniff(path, limits, hint), limits, hint) as book:
         cells = book.read(choose_sheet(book, sheet))
     write = _write_csv if form == "csv" else _write_json
     for start in range(0, cells.rows, ROWS_AT_ONCE):

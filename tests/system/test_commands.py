@@ -299,6 +299,24 @@ def test_completion_scripts(sqlite_headgate: Headgate, shell: str) -> None:
     assert unknown.returncode == 2
 
 
+# -- limits of a file, without a dataset -------------------------------------------------------------------
+
+
+def test_a_file_is_held_to_the_limits_that_are_given(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    gate, book = sqlite_headgate, orders(sqlite_headgate.folder / "orders.xlsx", 300)
+    for command in ("read", "infer"):
+        assert gate.command(command, book, "--limit", "cells=1204", "--limit", "worker_mb=1024").returncode == 0
+        beyond = gate.command(command, book, "--limit", "cells=1203")
+        assert beyond.returncode == 1
+        assert "limits.cells (1203)" in beyond.stderr
+        for wrong, why in (("cell=5", "the limits are file_mb"), ("cells=many", "cells: "), ("cells", "cells: ")):
+            refused = gate.command(command, book, "--limit", wrong)
+            assert (refused.returncode, why in refused.stderr) == (2, True), refused.stderr
+    late = gate.command("read", book, "--limit", "parse_seconds=0.001")
+    assert (late.returncode, "file.timeout" in late.stderr) == (1, True), late.stderr
+    assert "--limit parse_seconds=0.001" in late.stderr, "the remedy names what was given"
+
+
 # -- for machines ----------------------------------------------------------------------------------------
 
 

@@ -110,7 +110,7 @@ class OdsBook:
         tables: list[Any] = []
         try:
             for event, element in etree.iterparse(
-                _Stream(pieces), ("start", "end"), tag=_EVENTS, resolve_entities=False, no_network=True
+                _Stream(pieces), ("start", "end"), tag=_EVENTS, resolve_entities=False, no_network=True, huge_tree=True
             ):
                 spreadsheet |= element.tag == _SPREADSHEET
                 if event == "start":

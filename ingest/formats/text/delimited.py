@@ -127,7 +127,7 @@ class DelimitedBook:
 
     def _check_size(self, records: int, width: int) -> None:
         if records * width > self._limits.cells:
-            message = f"the text has {records} records x {width} fields, more than {self._limits.cells} cells"
+            message = f"the text has {records} records x {width} fields, more than limits.cells ({self._limits.cells})"
             raise rejected("file.cell_limit", message)
 
 

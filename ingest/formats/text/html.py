@@ -65,7 +65,9 @@ class HtmlBook:
                     column += 1
                 across, down = _span(cell, "colspan", MAX_COLUMNS), _span(cell, "rowspan", _SPAN_MAX)
                 if column + across > MAX_COLUMNS or (row + 1) * (column + across) > self._limits.cells:
-                    raise rejected("file.cell_limit", f"table {index + 1} spans more cells than a sheet may have")
+                    most = f"{MAX_COLUMNS} columns or limits.cells ({self._limits.cells})"
+                    message = f"table {index + 1} spans more than {most}"
+                    raise rejected("file.cell_limit", message)
                 if text := _text(cell):
                     places.append((row, column))
                     texts.append(text)
@@ -84,11 +86,14 @@ class HtmlBook:
 
 def _tables(text: str) -> list[Any]:
     """Return the tables of a page that have rows."""
-    parser = lxml.html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True)
+    parser = lxml.html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, huge_tree=True)
     try:
         page = lxml.html.document_fromstring(_without_declaration(text).encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.LxmlError, ValueError) as error:
         raise rejected("file.corrupt_xml", f"the page cannot be read: {error}") from error
+    # The parser forgives everything: where it gives up, it leaves out the rest, and only its log says so.
+    for entry in parser.error_log.filter_from_fatals():
+        raise rejected("file.corrupt_xml", f"the page cannot be read beyond line {entry.line}: {entry.message}")
     return [table for table in page.iter("table") if next(_rows(table), None) is not None]
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES: Final = 4 << 20
 """For each thread: one core's cache likes less at a time, several threads wait less for each other with more."""
-_PROLOGUE_BYTES: Final = 16 << 20
 
 _MERGE: Final = re.compile(
     rb"""<(?:[\w.-]+:)?mergeCell\s[^>]*?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
@@ -166,13 +165,11 @@ def _to_sheet_data(stream: Iterator[bytes], name: str) -> tuple[bytes | None, by
     """Read up to the rows: return what follows `<sheetData>` (None if there are none) and the prefix."""
     buffer = b""
     for piece in stream:
-        buffer += piece
+        buffer = buffer[max(0, buffer.rfind(b"<")) :] + piece  # a tag may have begun in the piece before
         found = _SHEET_DATA.search(buffer)
         refuse_doctype(buffer if found is None else buffer[: found.start()], name)
         if found is not None:
             return (None if found[2] else buffer[found.end() :]), found[1]
-        if len(buffer) > _PROLOGUE_BYTES:
-            break
     if b"</" not in buffer[-200:]:
         raise rejected("file.corrupt_xml", f"{name} has no rows and no end")
     return None, b""

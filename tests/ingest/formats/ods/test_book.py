@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,13 @@ VALUES = [
 @pytest.mark.parametrize(("content", "shown"), VALUES)
 def test_every_type_of_value(ods: Ods, content: str, shown: str) -> None:
     assert grid(ods(sheet(row("\n" + content + "\n" + typed("float", "1"))))) == [[shown, "1"]]
+
+
+def test_a_text_of_many_megabytes(ods: Ods) -> None:
+    long = "x" * 11_000_000
+    out = io.StringIO()
+    read_grid(ods(sheet(row(cell("", f"<text:p>{long}</text:p>") + typed("float", "1")))), 0, out, "json")
+    assert json.loads(out.getvalue()) == [long, 1]
 
 
 TEXTS = [

@@ -196,6 +196,13 @@ def test_a_page_as_a_dataset(write: Callable[..., Path], dataset: Callable[..., 
     assert outcome.faults == [(None, "file.format_mismatch")]
 
 
+def test_a_page_is_read_to_its_end_however_deep_and_long(write: Callable[..., Path]) -> None:
+    long = "x" * 11_000_000
+    page = f"<table><tr><td>no<td>note<tr><td>A1<td>{long}<tr><td>A2<td>b</table>"
+    assert rows(write("<div>" * 400 + page, "x.xls")) == [["no", "note"], ["A1", long], ["A2", "b"]]
+    assert code(write("<div>" * 5000 + page, "x.xls")) == "file.corrupt_xml", "and what is not read is no success"
+
+
 # -- the XML of Excel 2003 -------------------------------------------------------------------------------
 
 XML = """<?xml version="1.0" encoding="{encoding}"?><?mso-application progid="Excel.Sheet"?>
@@ -231,6 +238,12 @@ def test_the_xml_of_excel_2003(write: Callable[..., Path], encoding: str) -> Non
         ["A1", None, 1.5, "2024-02-29"],
         [True, "#N/A", "2024-02-29T12:30:00", "08:15:00"],
     ]
+
+
+def test_a_text_of_many_megabytes_in_the_xml_of_excel_2003(write: Callable[..., Path]) -> None:
+    long = "x" * 11_000_000
+    path = write(XML.replace("{encoding}", "utf-8").replace("订单号", long), "x.xls")
+    assert rows(path)[0] == [long, None, "数量", None]
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,13 @@ def test_many_pictures_are_no_bomb(package: Package) -> None:
     assert read_sheets(path)[0].rows == 1
 
 
+def test_however_much_stands_before_the_rows_they_are_read(package: Package) -> None:
+    widths = "".join(f'<col min="{column}" max="{column}" width="{column / 7}"/>' for column in range(1, 400_000))
+    sheet = f"<worksheet><cols>{widths}</cols><sheetData>{PLAIN}</sheetData></worksheet>"
+    assert len(sheet) > 16 << 20
+    assert grid(package("", parts={"xl/worksheets/sheet1.xml": sheet})) == [["1"]]
+
+
 def test_a_message_names_the_limit(
     dataset: Callable[..., object], package: Package, parsed: Callable[..., object]
 ) -> None:

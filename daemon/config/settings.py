@@ -3,95 +3,39 @@
 from __future__ import annotations
 
 import glob
-import re
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
+from .value_types import (
+    ANY_CASE,
+    ONE_OR_MORE,
+    Automatic,
+    Count,
+    Host,
+    Number,
+    Percent,
+    Port,
+    Seconds,
+    Target,
+    TaskName,
+    Whole,
+    WorkerMemory,
+    text_as,
+)
+
 OWN_GROUPS: Final = ("daemon", "cpu_workers")
 """What groups of Headgate's own processes are called in the metrics."""
-_TARGET: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-_TASK_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_WORKER_MB_MIN: Final = 128
-_HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
 IGNORED: Final = (
     *(".*", "~$*", "*~", "#*#", "Thumbs.db", "desktop.ini"),
     *("*.part", "*.partial", "*.filepart", "*.tmp", "*.temp", "*.upload", "*.uploading", "*.incomplete"),
     *("*.crdownload", "*.download", "*.opdownload", "*.aria2", "*.swp", "*.swo", "*.swx", "*.lock", "*.lck"),
 )
 """Names that browsers, transfer programs, editors and desktops give to what is unfinished or nobody's data."""
-
-
-def _no_boolean(value: object) -> object:
-    """Refuse `true` where a number belongs, which pydantic would read as 1."""
-    if isinstance(value, bool):
-        raise PydanticCustomError("number", "{value} is not a number; write a number", {"value": str(value).lower()})
-    return value
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _folder(value: object) -> object:
-    return {"path": value} if isinstance(value, str) else value
-
-
-def _call(value: object) -> object:
-    return {"call": value} if isinstance(value, str) else value
-
-
-def _target(value: str) -> str:
-    if not _TARGET.fullmatch(value):
-        message = "{value} names no function; write module:function"
-        raise PydanticCustomError("target", message, {"value": repr(value)})
-    return value
-
-
-def _task_name(value: str) -> str:
-    if not _TASK_NAME.fullmatch(value):
-        message = "{value} cannot be a part of a URL; use up to 64 letters, digits, dots, dashes and underscores"
-        raise PydanticCustomError("task_name", message, {"value": repr(value)})
-    return value
-
-
-def _host(value: str) -> str:
-    if value == "localhost" or _HOST.fullmatch(value):
-        return value
-    try:
-        return str(ip_address(value.strip("[]")))
-    except ValueError:
-        message = "{value} is not a host; write a name or an address alone: the port has a key of its own"
-        raise PydanticCustomError("host", message, {"value": repr(value)}) from None
-
-
-def _enough_memory(value: int) -> int:
-    if 0 < value < _WORKER_MB_MIN:
-        message = "{value} MiB are too few for a worker; write at least {least}, or 0 for an automatic size"
-        raise PydanticCustomError("memory", message, {"value": value, "least": _WORKER_MB_MIN})
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(_no_boolean)]
-Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
-Automatic = Annotated[Whole, Field(ge=0, le=1000)]
-"""A size; 0 lets Headgate choose it."""
-WorkerMemory = Annotated[Whole, Field(ge=0), AfterValidator(_enough_memory)]
-Count = Annotated[Whole, Field(ge=1)]
-Seconds = Annotated[Number, Field(gt=0)]
-Percent = Annotated[Number, Field(gt=0, le=100)]
-Port = Annotated[Whole, Field(ge=0, le=65535)]
-TaskName = Annotated[str, AfterValidator(_task_name)]
-Host = Annotated[str, AfterValidator(_host)]
 
 
 def dataset_files(patterns: Iterable[str]) -> list[Path]:
@@ -141,12 +85,12 @@ class DatabaseSettings(Section):
         default=600,
         description="The same for a statement of a load, as long as no bytes pass between Headgate and the server.",
     )
-    pooler: Annotated[Literal["auto", "none", "transaction"], BeforeValidator(_lower)] = Field(
+    pooler: Annotated[Literal["auto", "none", "transaction"], ANY_CASE] = Field(
         default="auto",
         description="`transaction` behind a pooler such as pgbouncer, in transaction or session mode: nothing is left "
         "on its connections. `auto` finds out; `none` never looks.",
     )
-    watch_applications: Annotated[tuple[str, ...], BeforeValidator(_listed), Field(max_length=10)] = Field(
+    watch_applications: Annotated[tuple[str, ...], ONE_OR_MORE, Field(max_length=10)] = Field(
         default=(),
         description="Application names whose connections to the PostgreSQL server are counted apart, at most 10.",
     )
@@ -209,8 +153,8 @@ class WatchedFolder(Section):
 class IntakeSettings(Section):
     """Where workbooks come from."""
 
-    folders: Annotated[tuple[Annotated[WatchedFolder, BeforeValidator(_folder)], ...], BeforeValidator(_listed)] = (
-        Field(default=(), description="Watched folders: a list of paths, or of the keys below.")
+    folders: Annotated[tuple[Annotated[WatchedFolder, text_as("path")], ...], ONE_OR_MORE] = Field(
+        default=(), description="Watched folders: a list of paths, or of the keys below."
     )
     scan_seconds: Seconds = Field(
         default=1.0,
@@ -220,7 +164,7 @@ class IntakeSettings(Section):
     rescan_seconds: Seconds = Field(
         default=30, description="Time between two looks when no change is told of: notifications may be lost."
     )
-    ignore: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    ignore: Annotated[tuple[str, ...], ONE_OR_MORE] = Field(
         default=IGNORED,
         description="Names of files and folders that are left alone: patterns with `*` and `?`, in any case. A list "
         "of your own takes the place of this one.",
@@ -381,10 +325,10 @@ class ResourceSettings(Section):
 class LoggingSettings(Section):
     """Log lines, on standard error."""
 
-    level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = Field(
+    level: Annotated[Literal["debug", "info", "warning", "error"], ANY_CASE] = Field(
         default="info", description="The least serious lines that are written."
     )
-    format: Annotated[Literal["text", "json"], BeforeValidator(_lower)] = Field(
+    format: Annotated[Literal["text", "json"], ANY_CASE] = Field(
         default="text", description="Lines for people, or one JSON object a line."
     )
 
@@ -392,7 +336,7 @@ class LoggingSettings(Section):
 class TaskSettings(Section):
     """A function of the application that may be called over HTTP."""
 
-    call: Annotated[str, AfterValidator(_target)] = Field(
+    call: Target = Field(
         description="`module:function`; the module is found on PYTHONPATH or among the installed packages."
     )
     pool: Literal["cpu", "io"] = Field(
@@ -410,13 +354,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    environment: Annotated[Literal["development", "production"], BeforeValidator(_lower)] = Field(
+    environment: Annotated[Literal["development", "production"], ANY_CASE] = Field(
         default="development", description="Decides the automatic sizes of the database pool."
     )
     state_dir: Path = Field(
         default=Path("var"), description="Folder of the spool, the token and, with SQLite, the database."
     )
-    datasets: Annotated[tuple[str, ...], BeforeValidator(_listed)] = Field(
+    datasets: Annotated[tuple[str, ...], ONE_OR_MORE] = Field(
         default=(), description="Files with dataset specifications, or globs of such files."
     )
     watch: Annotated[tuple[WatchedProcess, ...], Field(max_length=10)] = Field(
@@ -432,7 +376,7 @@ class Settings(BaseSettings):
     shutdown: ShutdownSettings = ShutdownSettings()
     resources: ResourceSettings = ResourceSettings()
     logging: LoggingSettings = LoggingSettings()
-    tasks: Mapping[TaskName, Annotated[TaskSettings, BeforeValidator(_call)]] = Field(
+    tasks: Mapping[TaskName, Annotated[TaskSettings, text_as("call")]] = Field(
         default_factory=dict,
         description="Registered tasks by name: `module:function`, or the keys below.",
         json_schema_extra={"shown": "none"},

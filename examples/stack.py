@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import yaml
-from demo import CONFIG, KILL_SECONDS, LOG_LINES, POLL_SECONDS, DemoError, demonstrate, outcome
+from demo import CONFIG, KILL_SECONDS, LOG_LINES, POLL_SECONDS, demonstrate, outcome
+from expectations import DemoError
 
 from daemon.config.load import load_settings
 

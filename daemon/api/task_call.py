@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-_ANY: Final = inspect.signature(lambda *_args, **_kwargs: None)
 RESULT_LENGTH_MAX: Final = 16 << 20
 """Characters of a result's JSON: what is larger belongs into a file or a table."""
 
@@ -31,18 +30,13 @@ def call_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ta
     """Call "module:function"; whatever it raises is in the answer, but for MemoryError, which is for the pool."""
     try:
         function = _find(target)
-    except Exception as error:  # noqa: BLE001 - a module may raise anything when it is imported
-        return _failed(error)
-    try:
-        _signature(function).bind(*args, **kwargs)
-    except TypeError as error:
-        return TaskAnswer(fault="arguments", error_type="TypeError", error_message=str(error))
-    try:
+        if (mismatch := _mismatch(function, args, kwargs)) is not None:
+            return TaskAnswer(fault="arguments", error_type="TypeError", error_message=mismatch)
         text = json.dumps(function(*args, **kwargs), ensure_ascii=False, allow_nan=False)
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - it is the application's, and told as it is
-        return _failed(error)
+    except Exception as error:  # noqa: BLE001 - the module is the application's: whatever it raises is told as it is
+        return TaskAnswer(fault="task", error_type=type(error).__name__, error_message=str(error))
     if len(text) > RESULT_LENGTH_MAX:
         message = f"the result has {len(text)} characters of JSON, more than {RESULT_LENGTH_MAX}"
         return TaskAnswer(fault="task", error_type="ValueError", error_message=message)
@@ -58,12 +52,12 @@ def _find(target: str) -> Callable[..., Any]:
     return function
 
 
-def _signature(function: Callable[..., Any]) -> inspect.Signature:
+def _mismatch(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> str | None:
+    """Say in which way a function does not take these arguments, if so."""
     try:
-        return inspect.signature(function)
-    except ValueError:  # some functions written in C have none, and check their arguments themselves
-        return _ANY
-
-
-def _failed(error: Exception) -> TaskAnswer:
-    return TaskAnswer(fault="task", error_type=type(error).__name__, error_message=str(error))
+        inspect.signature(function).bind(*args, **kwargs)
+    except TypeError as error:
+        return str(error)
+    except ValueError:  # some functions written in C have no signature, and check their arguments themselves
+        return None
+    return None

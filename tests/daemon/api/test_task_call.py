@@ -1,0 +1,48 @@
+"""One call of an application's function: what is its own failure is told, what is the pool's is not caught."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from daemon.api.task_call import call_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A module of an application that can be imported as `applications`, still to be written."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "applications", raising=False)
+    return tmp_path / "applications.py"
+
+
+@pytest.mark.parametrize("source", ["raise MemoryError", "def work(): raise MemoryError"])
+def test_want_of_memory_is_for_the_pool_wherever_it_shows(module: Path, source: str) -> None:
+    module.write_text(source)
+    with pytest.raises(MemoryError):
+        call_task("applications:work", [], {})
+
+
+@pytest.mark.parametrize(
+    ("source", "args", "fault", "error_type"),
+    [
+        ("raise RuntimeError('no')", [], "task", "RuntimeError"),
+        ("other = 1", [], "task", "AttributeError"),
+        ("def work(): raise TypeError('mine')", [], "task", "TypeError"),
+        ("def work(): return object()", [], "task", "TypeError"),
+        ("def work(): ...", [1], "arguments", "TypeError"),
+    ],
+)
+def test_whose_fault_it_is(module: Path, source: str, args: list[int], fault: str, error_type: str) -> None:
+    module.write_text(source)
+    answer = call_task("applications:work", args, {})
+    assert (answer.fault, answer.error_type) == (fault, error_type)
+
+
+def test_a_function_without_a_signature_checks_its_arguments_itself() -> None:
+    assert call_task("builtins:max", [1, 2], {}).text == "2"

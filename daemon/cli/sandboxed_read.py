@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ingest.output.grid import SheetInfo
     from ingest.spec.dataset import FileLimits
 
-MEGABYTE: Final = 1 << 20
 START_SECONDS: Final = 30.0
 """For the one worker to be there, on a machine that has other things to do."""
 
@@ -71,8 +70,8 @@ def _copy_out(grid: Path) -> None:
 
 async def _in_worker(limits: FileLimits, function: Callable[..., Any], path: Path, *arguments: object) -> Any:
     """Call `function(path, *arguments, limits)` in a worker of its own that is held to the limits."""
-    seconds, memory = limits.parse_seconds, limits.worker_mb * MEGABYTE
-    bounds = ExecutorLimits(
+    seconds, memory = limits.parse_seconds, limits.worker_mb << 20
+    executor_limits = ExecutorLimits(
         cpu_workers=1,
         io_workers=1,
         queue_limit=1,
@@ -85,20 +84,19 @@ async def _in_worker(limits: FileLimits, function: Callable[..., Any], path: Pat
         idle_seconds=START_SECONDS,
         start_timeout_seconds=START_SECONDS,
     )
-    async with Executors(bounds) as executors:
+    async with Executors(executor_limits) as executors:
         # Whatever becomes of the task, the pool ends in good order before it is told.
-        outcome = (await asyncio.gather(executors.run_cpu(function, path, *arguments, limits), return_exceptions=True))[
-            0
-        ]
+        reading = executors.run_cpu(function, path, *arguments, limits)
+        outcome = (await asyncio.gather(reading, return_exceptions=True))[0]
     if isinstance(outcome, FILE_ERRORS):
-        held_to = ReadingBounds(
+        bounds = ReadingBounds(
             file=str(path),
             seconds=seconds,
             memory_bytes=memory,
             more_time=f"give it more than --limit parse_seconds={seconds:g}, or split the file",
             more_memory=f"give it more than --limit worker_mb={limits.worker_mb}, or split the file",
         )
-        raise FileRejectedError(refusal(outcome, held_to)) from outcome
+        raise FileRejectedError(refusal(outcome, bounds)) from outcome
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome

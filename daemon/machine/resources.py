@@ -222,4 +222,4 @@ def _number(path: Path, default: int) -> int:
 
 def _table(path: Path) -> dict[str, int]:
     pairs = (line.split() for line in read(path).splitlines())
-    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}  # noqa: PLR2004
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}  # noqa: PLR2004  # a pair

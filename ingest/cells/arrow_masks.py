@@ -21,7 +21,7 @@ def spread(values: pa.Array, where: NDArray[np.bool_]) -> pa.Array:
 
 def truth(mask: pa.BooleanArray) -> NDArray[np.bool_]:
     """Return an Arrow mask as a NumPy one; null is false."""
-    known = mask.fill_null(False) if mask.null_count else mask  # noqa: FBT003
+    known = mask.fill_null(fill_value=False) if mask.null_count else mask
     found: NDArray[np.bool_] = known.to_numpy(zero_copy_only=False)
     return found
 

@@ -89,7 +89,7 @@ def doubles(raw: pa.LargeStringArray) -> NDArray[np.float64]:
 
 def _rewrite(raw: pa.LargeStringArray, rewrite: Callable[[str], str]) -> pa.LargeStringArray:
     short = pc.and_(pc.match_substring_regex(raw, _SHORTEST), pc.less_equal(pc.binary_length(raw), EXCEL_DIGITS + 1))
-    rest = pc.invert(short.fill_null(True))  # noqa: FBT003
+    rest = pc.invert(short.fill_null(fill_value=True))
     if not pc.any(rest).as_py():
         return raw
     texts = [rewrite(text) for text in raw.filter(rest).to_pylist()]

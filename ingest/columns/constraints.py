@@ -55,7 +55,7 @@ def _matches(values: pa.LargeStringArray, pattern: str) -> NDArray[np.bool_]:
     except pa.ArrowInvalid:
         compiled = re.compile(pattern)
         found = pa.array([text is None or compiled.fullmatch(text) is not None for text in values.to_pylist()])
-    matching: NDArray[np.bool_] = found.fill_null(True).to_numpy(zero_copy_only=False)  # noqa: FBT003
+    matching: NDArray[np.bool_] = found.fill_null(fill_value=True).to_numpy(zero_copy_only=False)
     return matching
 
 

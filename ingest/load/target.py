@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ..spec.dataset import Dataset
+    from ..spec.load import Given
     from .facts import TableFacts
 
 SIMILAR: Final = 0.75
@@ -162,8 +163,8 @@ def verified(dataset: Dataset, facts: TableFacts, dialect: str) -> Target:
     )
 
 
-def _given(values: Mapping[str, object], facts: TableFacts, dialect: str) -> dict[str, str]:
-    return {name: expression(name, value, facts.columns[name], dialect) for name, value in values.items()}  # type: ignore[arg-type]
+def _given(values: Mapping[str, Given], facts: TableFacts, dialect: str) -> dict[str, str]:
+    return {name: expression(name, value, facts.columns[name], dialect) for name, value in values.items()}
 
 
 def mismatches(dataset: Dataset, facts: TableFacts, dialect: str) -> Iterator[str]:

@@ -92,8 +92,9 @@ def _tables(text: str) -> list[Any]:
     except (etree.ParserError, etree.LxmlError, ValueError) as error:
         raise rejected("file.corrupt_xml", f"the page cannot be read: {error}") from error
     # The parser forgives everything: where it gives up, it leaves out the rest, and only its log says so.
-    for entry in parser.error_log.filter_from_fatals():
-        raise rejected("file.corrupt_xml", f"the page cannot be read beyond line {entry.line}: {entry.message}")
+    if given_up := parser.error_log.filter_from_fatals():
+        message = f"the page cannot be read beyond line {given_up[0].line}: {given_up[0].message}"
+        raise rejected("file.corrupt_xml", message)
     return [table for table in page.iter("table") if next(_rows(table), None) is not None]
 
 

@@ -52,9 +52,9 @@ def parse_cells(chunk: bytes, row: int, name: str) -> tuple[list[RawCell], int]:
     parser.CharacterDataHandler = reader.data
     with refused(row=reader.place):
         try:
-            parser.Parse(b"<rows>", False)  # noqa: FBT003
-            parser.Parse(chunk, False)  # noqa: FBT003
-            parser.Parse(b"</rows>", True)  # noqa: FBT003
+            parser.Parse(b"<rows>")
+            parser.Parse(chunk)
+            parser.Parse(b"</rows>", True)  # noqa: FBT003  # it takes no keyword
         except (expat.ExpatError, ValueError) as error:
             message = f"{name} is not well-formed XML near row {reader.place()}: {error}"
             raise rejected("file.corrupt_xml", message) from error

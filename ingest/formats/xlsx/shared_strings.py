@@ -72,7 +72,7 @@ class _Reader:
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._data
         try:
-            parser.Parse(content, True)  # noqa: FBT003
+            parser.Parse(content, True)  # noqa: FBT003  # it takes no keyword
         except expat.ExpatError as error:
             raise rejected("file.corrupt_xml", f"the part {self._name} is not well-formed XML: {error}") from error
         return self._texts

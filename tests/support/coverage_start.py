@@ -28,12 +28,29 @@ def start() -> None:
     coverage.process_startup()
     for name in settings:
         del os.environ[name]
-    os.register_at_fork(after_in_child=lambda: threading.Thread(target=_save_always, daemon=True).start())
+    measuring = coverage.Coverage.current()
+    if measuring is not None:
+        saver = _Saver(measuring)
+        os.register_at_fork(after_in_child=saver.start_in_child)
 
 
-def _save_always() -> None:
-    while True:
-        time.sleep(SAVE_SECONDS)
-        with contextlib.suppress(coverage.CoverageException):  # the process ends meanwhile, and writes by itself
-            if (measuring := coverage.Coverage.current()) is not None:
-                measuring.save()
+class _Saver:
+    """Writes down what was run, again and again; one save at a time, for each gives the file another name."""
+
+    def __init__(self, measuring: coverage.Coverage) -> None:
+        self._save, self._lock = measuring.save, threading.Lock()
+        measuring.save = self.save  # type: ignore[method-assign]  # it is what the end of the process calls, too
+
+    def save(self) -> None:
+        with self._lock:
+            self._save()
+
+    def start_in_child(self) -> None:
+        self._lock = threading.Lock()  # the parent's may have been taken
+        threading.Thread(target=self._save_always, daemon=True).start()
+
+    def _save_always(self) -> None:
+        while True:
+            time.sleep(SAVE_SECONDS)
+            with contextlib.suppress(coverage.CoverageException):  # the process ends meanwhile, and writes by itself
+                self.save()

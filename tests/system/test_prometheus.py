@@ -86,9 +86,10 @@ def test_work_makes_no_new_series(headgate: Headgate, orders: Callable[..., Path
     before = series()
     orders(headgate.inbox / "orders.xlsx", 25, bad=(3,))
     orders(headgate.inbox / "orders-again.xlsx", 25, bad=(3,))
-    (headgate.inbox / "orders-broken.xlsx").write_bytes(b"PK no workbook")
     (headgate.inbox / "unknown.xlsx").write_bytes(b"of no dataset")
-    headgate.until(lambda: headgate.all_finished(4), "the files are dealt with", process=process)
+    headgate.until(lambda: headgate.all_finished(3), "the files are dealt with", process=process)
+    (headgate.inbox / "orders-broken.xlsx").write_bytes(b"PK no workbook")
+    headgate.until(lambda: headgate.all_finished(4), "the dataset's latest error is this one's", process=process)
     headgate.get(f"{headgate.api_url}/health", headgate.token)
     after = series()
     # The latest error of a dataset is one series that takes the error's name.

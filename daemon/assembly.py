@@ -30,6 +30,7 @@ from .pipeline.rejects import Rejects
 from .pipeline.retention import Retention
 from .pipeline.settings import PipelineSettings
 from .pipeline.table_check import TableFinding, compare_tables
+from .pipeline.table_watch import TableWatch
 from .spool import Spool
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Core:
     retention: Retention
     submissions: Submissions
     rejects: Rejects
+    tables: TableWatch
 
     def apply(self, settings: Settings, datasets: Sequence[Dataset]) -> None:
         """Go on under these settings and datasets, in one go: nothing else runs on the loop meanwhile.
@@ -70,6 +72,7 @@ class Core:
             part.apply(pipeline)
         self.datasets.clear()
         self.datasets.update({dataset.dataset: dataset for dataset in datasets})
+        self.tables.look(self.datasets)
         metrics, resources = self.parts.metrics, settings.resources
         targets = {name: dataset.freshness_seconds for name, dataset in self.datasets.items()}
         metrics.set_datasets(targets, most=settings.exporter.dataset_series)
@@ -168,7 +171,8 @@ def _compose(
     only: Collection[int] | None,
 ) -> Core:
     ends = JobEnds(parts.metrics)
-    runner = JobRunner(parts, ends, settings)
+    tables = TableWatch(parts)
+    runner = JobRunner(parts, ends, tables, settings)
     drain = Drain(stop, settings.drain_seconds)
     dispatcher = Dispatcher(parts, runner, settings, drain=drain, only=only)
     return Core(
@@ -182,6 +186,7 @@ def _compose(
         retention=Retention(parts, Pruner(parts.ledger.context), settings),
         submissions=Submissions(parts, ends, wake=dispatcher.wake),
         rejects=Rejects(spool=parts.spool, executors=parts.executors, datasets=known),
+        tables=tables,
     )
 
 

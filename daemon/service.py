@@ -123,6 +123,7 @@ async def serve(
             await stack.enter_async_context(_exporter(settings, core, loop_watch, server_watch, readiness))
             # The drain comes before the exporter's end: the last jobs are counted, and seen to be.
             stack.push_async_callback(core.dispatcher.close)
+        await stack.enter_async_context(running(core.tables, "table watch", failures))
         reloader = Reloader(core, settings=settings, read=read, asked=reload)
         await stack.enter_async_context(running(reloader, "reloader", failures))
         if settings.api.enabled:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -74,6 +75,8 @@ REJECT_CODES: Final = tuple(
 )
 
 
+FINDINGS: Final = ("problem", "advice")
+"""What a comparison of a dataset with its table finds."""
 NO_ERROR: Final = "none"
 DATASET: Final = "a configured dataset (the first `exporter.dataset_series`), _unmatched, _other"
 FOLLOWED: Final = "a configured dataset that declares a target, or has series of its own; _unmatched, _other"
@@ -106,6 +109,12 @@ DEFINITIONS: Final[Definitions] = define(
         "When the latest workbook of the dataset with errors ended; 0 if there was none.",
         dataset=DATASET,
         code=f"the error that was most frequent in it, {NO_ERROR} if there was none",
+    ),
+    gauge(
+        "dataset_table_findings",
+        "What the dataset's table says against it: a problem keeps every file from being loaded, advice some rows.",
+        dataset=DATASET,
+        finding=FINDINGS,
     ),
     counter(
         "label_overflow_total", "Label values beyond the allowed number, counted under _other.", label=("dataset",)
@@ -154,6 +163,7 @@ class Metrics(Collector):
         self._last_success = self._values["dataset_last_success_timestamp_seconds"]
         self._last_attempt = self._values["dataset_last_attempt_timestamp_seconds"]
         self._last_error = self._values["dataset_last_error_timestamp_seconds"]
+        self._findings = self._values["dataset_table_findings"]
         self._target = self._values["dataset_freshness_target_seconds"]
         self._overflow = self._values["label_overflow_total"]
         self._threshold = self._values["threshold_ratio"]
@@ -192,6 +202,8 @@ class Metrics(Collector):
                 self._rows.prepare(name, result)
             self._bytes.prepare(name)
             self._last_error.prepare_first(name, NO_ERROR)
+            for finding in FINDINGS:
+                self._findings.prepare(name, finding)
 
     def _dataset(self, name: str) -> str:
         if name in self._datasets:
@@ -251,6 +263,16 @@ class Metrics(Collector):
         self._threshold.set(cpu, "cpu")
         self._threshold.set(memory, "memory")
         self._threshold.set(disk, "disk")
+
+    def set_table_findings(self, found: Mapping[str, Mapping[str, int]]) -> None:
+        """Export how much there is of each of `FINDINGS` for the datasets whose tables were looked at."""
+        totals: Counter[tuple[str, str]] = Counter()
+        for dataset, counts in found.items():
+            for finding, count in counts.items():
+                totals[dataset if dataset in self._datasets else OTHER, finding] += count
+        for name in (*self._datasets, OTHER):
+            for finding in FINDINGS:
+                self._findings.set(totals[name, finding], name, finding)
 
     def set_blind_folders(self, count: int) -> None:
         """Export in how many watched folders not every writer can be seen."""

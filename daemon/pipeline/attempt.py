@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ..ledger.jobs import Job, Outcome
     from .outcomes import Records
     from .parts import PipelineParts
+    from .table_watch import TableWatch
 
 T = TypeVar("T")
 
@@ -100,8 +101,8 @@ class _Parsed:
 class Attempts:
     """Takes the steps of an attempt; the outcome is committed already if the attempt says so, else still to write."""
 
-    def __init__(self, parts: PipelineParts, persist: Persist) -> None:
-        self._parts, self._persist = parts, persist
+    def __init__(self, parts: PipelineParts, tables: TableWatch, persist: Persist) -> None:
+        self._parts, self._tables, self._persist = parts, tables, persist
         self._stalled: set[int] = set()
         self._targets, self._cores = Targets(), available_cores()
 
@@ -196,6 +197,9 @@ class Attempts:
             if kind == "other":
                 raise
             return await self._after_database_error(attempt, kind, error)
+        finally:
+            if self._targets.met_another(parsed.dataset):
+                self._tables.look([parsed.dataset.dataset])
 
     async def _load_some_way(self, attempt: Attempt, parsed: _Parsed) -> Outcome:
         """Load by the shortest way that goes, and again where other writers of the table came in between."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .job_ends import JobEnds
     from .parts import PipelineParts
     from .settings import PipelineSettings
+    from .table_watch import TableWatch
     from .waits import Wait
 
 logger = logging.getLogger(__name__)
@@ -34,11 +35,11 @@ PERSIST_PAUSE_SECONDS = 0.05
 class JobRunner:
     """Runs claimed jobs; the only place that decides whether a failed attempt is repeated."""
 
-    def __init__(self, parts: PipelineParts, ends: JobEnds, settings: PipelineSettings) -> None:
+    def __init__(self, parts: PipelineParts, ends: JobEnds, tables: TableWatch, settings: PipelineSettings) -> None:
         self._parts, self._ledger, self._ends = parts, parts.ledger, ends
         self._retry = settings.retry
         self.waits = Waits(parts.database)
-        self._attempts = Attempts(parts, self.persist)
+        self._attempts = Attempts(parts, tables, self.persist)
 
     def apply(self, settings: PipelineSettings) -> None:
         """Go on under another retry policy."""

@@ -46,10 +46,16 @@ async def compare_tables(database: Database, datasets: Iterable[Dataset]) -> tup
     """
     async with database.read() as connection:
         await connection.run_sync(demand_rights)
-    return tuple([await _compare(database, dataset) for dataset in datasets])
+    return tuple([await compare_table(database, dataset) for dataset in datasets])
 
 
-async def _compare(database: Database, dataset: Dataset) -> TableFinding:
+async def compare_table(database: Database, dataset: Dataset) -> TableFinding:
+    """Compare one dataset with its table.
+
+    Raises:
+        DatabaseUnavailableError, sqlalchemy.exc.DBAPIError: the database cannot be reached, or fails.
+
+    """
     try:
         async with database.write() as connection:
             raise _SeenError(await inspect(connection, dataset, Path()))

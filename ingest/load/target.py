@@ -53,6 +53,7 @@ class Targets:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[str, Target]] = {}
+        self._new: set[str] = set()
 
     def prepare(self, connection: Connection, dataset: Dataset) -> Target:
         """Do what `prepare_target` does, or return what it found when nothing has changed since.
@@ -65,11 +66,18 @@ class Targets:
         before = _fingerprint(connection, dataset)
         if before is not None and self._known.get(key, ("", None))[0] == before:
             return self._known[key][1]
+        self._new.add(dataset.dataset)
         target = prepare_target(connection, dataset)
         # A table that was made just now is gone again when this transaction is undone.
         if before is not None and before == _fingerprint(connection, dataset):
             self._known[key] = before, target
         return target
+
+    def met_another(self, dataset: Dataset) -> bool:
+        """Say, once, whether the table that a load met was not the one that had been verified before."""
+        met = dataset.dataset in self._new
+        self._new.discard(dataset.dataset)
+        return met
 
     def knows(self, dataset: Dataset) -> bool:
         """Say whether a load of the dataset has gone before."""

@@ -33,7 +33,7 @@ COMPONENTS = {"headgate", "ingest", "executors", "database", "loop", "machine"}
 DESIGNED = set(
     """
     Down Absent DatasetStale DatasetNeverLoaded
-    IngestErrorBudgetBurn LoadsFail FilesRefused BacklogOld BacklogFilling DeadJobs RowsUnaccounted
+    IngestErrorBudgetBurn LoadsFail TableUnfit FilesRefused BacklogOld BacklogFilling DeadJobs RowsUnaccounted
     ExecutorSaturated ExecutorStalled WorkerCrashLoop OutOfMemoryKill DbPoolTimeouts DbPoolWaitHigh DbPoolLeak
     DbServerConnectionsHigh DatabaseDown LoopWedged LoopLagHigh CpuHigh MemoryHigh MemoryNearLimit CpuThrottled
     ConfigReloadFailed CollectorFailed ScrapeSlow LabelOverflow DiskSpoolLow Watchdog

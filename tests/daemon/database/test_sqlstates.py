@@ -26,6 +26,31 @@ def test_every_documented_code_has_a_meaning(state: str) -> None:
     assert meaning_of(state).counted_as in ERROR_CLASSES
 
 
+RULE = {
+    "data": ("22", "23", "44", "P0001"),
+    "configuration": ("42", "3F"),
+    "transient": ("40", "53", "55", "57", "58", "08", "25006"),
+}
+"""What each is to mean, in words of this test: classes, and codes on their own."""
+INTEGRITY_AT_COMMIT = "40002"
+"""Of the class of conflicts, and no conflict: a constraint that the rows do not meet, however often they come."""
+
+
+@pytest.mark.parametrize("state", DOCUMENTED)
+def test_every_documented_code_follows_the_rule(state: str) -> None:
+    ruled = [kind for kind, beginnings in RULE.items() if state.startswith(beginnings)]
+    if state == INTEGRITY_AT_COMMIT:
+        assert meaning_of(state).classification == "data"
+    elif ruled:
+        assert [meaning_of(state).classification] == ruled
+
+
+def test_the_rule_reaches_many_codes() -> None:
+    of_rule = [state for state in DOCUMENTED if state.startswith(tuple(one for kind in RULE.values() for one in kind))]
+    assert len(of_rule) > 150
+    assert {"P0001", "25006"} <= set(of_rule)
+
+
 def test_the_manual_has_many_codes() -> None:
     assert len(DOCUMENTED) > 200
 

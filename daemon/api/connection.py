@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
 
 from ..lifecycle.listener import HEAD_SECONDS, LINGER_SECONDS
 from .problems import ProblemError
 
 logger = logging.getLogger(__name__)
+
+LINE_BYTES_MAX: Final = 8190
+"""Of a request's first line, and of each header with its name."""
+HEADERS_MAX: Final = 128
+HEAD_TOO_LONG: Final = (
+    f"the address and each header may have {LINE_BYTES_MAX} bytes, and there may be {HEADERS_MAX} headers; "
+    "send less, such as fewer cookies or a shorter query"
+)
 
 
 class Connection(web.RequestHandler):
@@ -35,11 +45,17 @@ class Connection(web.RequestHandler):
         else:
             logger.info("malformed request", extra={"address": request.remote, "reason": type(exc).__name__})
             detail = "the request is not HTTP as it should be"
+            if _is_too_long(exc):
+                status, detail = 431, HEAD_TOO_LONG
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun already")
         response = ProblemError(status, detail).response()
         response.force_close()
         return response
+
+
+def _is_too_long(error: BaseException | None) -> bool:
+    return isinstance(error, LineTooLong) or "Too many headers" in str(error)
 
 
 def connection_of(runner: web.AppRunner) -> Connection:
@@ -54,4 +70,7 @@ def connection_of(runner: web.AppRunner) -> Connection:
         keepalive_timeout=HEAD_SECONDS,
         lingering_time=LINGER_SECONDS,
         auto_decompress=False,
+        max_line_size=LINE_BYTES_MAX,
+        max_field_size=LINE_BYTES_MAX,
+        max_headers=HEADERS_MAX,
     )

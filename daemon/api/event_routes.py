@@ -85,6 +85,8 @@ class EventRoutes:
             }
         )
         await response.prepare(request)
+        if request.method == "HEAD":
+            return response
         # Told at once where it begins, a listener that is lost before its first event can resume too.
         begin = self._feed.position if after is None else after
         await response.write(f"retry: {RETRY_MILLISECONDS}\nid: {begin}\n\n".encode())

@@ -16,6 +16,7 @@ from ..lifecycle.listener import Listener, connections_max
 from ..lifecycle.loop_errors import LIMITS
 from . import openapi
 from .connection import connection_of
+from .expectation import end_if_waiting, hold_bodies_back
 from .problems import ProblemError, of_http
 from .routes import Answer, Route
 
@@ -84,9 +85,13 @@ class Api:
         application = web.Application(middlewares=[self._answer])
         application.on_response_prepare.append(_add_headers)
         for route in self._routes:
-            application.router.add_route(route.method, route.path, self._guarded(route))
+            guarded = self._guarded(route)
+            for method in ("GET", "HEAD") if route.method == "GET" else (route.method,):
+                application.router.add_route(method, route.path, guarded)
         self._runner = runner = web.AppRunner(application, shutdown_timeout=CLOSE_SECONDS)
         await runner.setup()
+        if runner.server is not None:
+            hold_bodies_back(runner.server)
         self._listener = Listener(
             runner,
             host=self._host,
@@ -200,7 +205,8 @@ def _audited(call: Handler) -> Handler:
     return audited
 
 
-async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    end_if_waiting(request, response)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
 

@@ -123,12 +123,15 @@ class SubmissionRoutes:
             self._keys.discard((principal.name, key))
 
     async def _receive(self, request: web.Request, key: str | None) -> web.Response:
-        # A form names its dataset inside; anything else is refused before its body is read.
-        known = None if request.content_type == "multipart/form-data" else await self._entry(request, {}, None)
+        # A form may name its dataset inside; whatever the query says is refused before a body is read.
+        form = request.content_type == "multipart/form-data"
+        told = not form or not {"dataset", "fixes"}.isdisjoint(request.query)
+        entry = await self._entry(request, {}, None) if told else None
         uploaded = await self._uploads.receive(request)
         try:
             before = key and await self._queries.by_key(request["principal"].name, key)
-            entry = known or await self._entry(request, uploaded.fields, uploaded.name)
+            if form or entry is None:
+                entry = await self._entry(request, uploaded.fields, uploaded.name)
         except BaseException:
             await self._submissions.drop(uploaded.received)
             raise

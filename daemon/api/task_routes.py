@@ -17,6 +17,7 @@ from ..errors import (
     WorkerCrashedError,
     WorkerStartError,
 )
+from .expectation import let_body_come
 from .problems import ProblemError
 from .routes import Answer, Parameter, Route
 from .task_call import TaskAnswer, call_task
@@ -209,9 +210,16 @@ async def _arguments(request: web.Request) -> tuple[Sequence[Any], Mapping[str, 
 
 
 async def _body(request: web.Request) -> bytes:
+    if (request.content_length or 0) > ARGUMENTS_BYTES_MAX:
+        raise _too_large()
+    await let_body_come(request)
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
         if len(body) > ARGUMENTS_BYTES_MAX:
-            raise ProblemError(413, f"arguments of at most {ARGUMENTS_BYTES_MAX >> 10} KiB are taken")
+            raise _too_large()
     return bytes(body)
+
+
+def _too_large() -> ProblemError:
+    return ProblemError(413, f"arguments of at most {ARGUMENTS_BYTES_MAX >> 10} KiB are taken")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ from aiohttp import ClientError, web
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from ..errors import FileTooLargeError, SpoolFullError
+from .expectation import let_body_come
 from .problems import ProblemError
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ FIELD_BYTES: Final = 1024
 PARTS_MAX: Final = 16
 FRAMING_BYTES: Final = 64 << 10
 """What a multipart body may have beyond its file."""
+ENCODINGS: Final = ("utf-8", "gb18030")
+"""Of the texts in a form, tried in this order."""
+_BYTES: Final = "latin-1"
+"""As which the heads of parts are taken for the time being: it keeps every byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,7 @@ class Uploads:
         """
         self._look_at_head(request)
         async with self._place():
+            await let_body_come(request)
             try:
                 if request.content_type == "multipart/form-data":
                     return await self._multipart(request)
@@ -164,7 +170,7 @@ class _Form:
 
     def __init__(self, boundary: str, max_file_bytes: int) -> None:
         self._parser = PushMultipartParser(
-            boundary, max_segment_size=max_file_bytes, max_segment_count=PARTS_MAX, strict=False
+            boundary, max_segment_size=max_file_bytes, max_segment_count=PARTS_MAX, header_charset=_BYTES, strict=False
         )
         self._part: MultipartSegment | None = None
         self._text = bytearray()
@@ -199,10 +205,18 @@ class _Form:
         self._text.clear()
         if part.filename is not None:
             self._files += 1
-            self.name = part.filename
+            self.name = _words(part.filename.encode(_BYTES))
             if self._files > 1:
                 raise ProblemError(400, "the form has several files; send one workbook a request")
 
     def _finish(self) -> None:
         if self._part is not None and self._part.filename is None and self._part.name:
-            self.fields[self._part.name] = self._text.decode("utf-8", "replace")
+            self.fields[self._part.name] = _words(self._text)
+
+
+def _words(text: bytes | bytearray) -> str:
+    """Read a name or a short text; nobody says in which encoding a form is, and old programs send their system's."""
+    for encoding in ENCODINGS:
+        with suppress(UnicodeDecodeError):
+            return text.decode(encoding)
+    return text.decode("utf-8", "replace")

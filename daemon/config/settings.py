@@ -260,9 +260,10 @@ class ApiSettings(Section):
     )
     public_url: str = Field(
         default="",
-        pattern=r"^(https?://[^/\s]+)?$",
+        pattern=r"^(https?://[^/\s?#]+(/[^\s?#]*)?)?$",
         description="The address by which browsers reach the page through a reverse proxy, as "
-        "`https://loads.example.com`: sign-in is taken from there, and with https the cookie is marked `Secure`.",
+        "`https://loads.example.com` or, below a path that the proxy takes off, `https://example.com/headgate/`: "
+        "sign-in is taken from there, the cookie is of that path only, and with https it is marked `Secure`.",
     )
     max_uploads: Count = Field(
         default=16, description="Uploads at once; more wait, and are refused with 503 after `body_idle_seconds`."

@@ -238,6 +238,15 @@ def test_only_the_watchdog_goes_to_the_dead_mans_switch() -> None:
     assert switch == [('alertname = "HeadgateWatchdog"',)]
 
 
+def test_the_dead_mans_switch_is_told_every_minute() -> None:
+    """A repetition waits for the end of a group_interval: with both of a minute it came every other one, or so."""
+    (watchdog,) = (one for _, one in routes(ROUTING["route"]) if one.get("receiver") == "dead-mans-switch")
+    group, repeat = (int(watchdog[name].removesuffix("s")) for name in ("group_interval", "repeat_interval"))
+    posts = -(-repeat // group)
+    assert posts * group == 60
+    assert 5 <= posts * group - repeat < group, "no delay of a moment moves it to another end"
+
+
 def test_inhibition_names_both_alerts_and_compares_labels() -> None:
     """With no name on a side, alerts of anybody without the labels of `equal` would hold each other back."""
     for rule in ROUTING["inhibit_rules"]:

@@ -5,6 +5,7 @@ The rules and Alertmanager's configuration are those that are shipped; only dura
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -19,7 +20,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from alert_stack import GRAFANA, PAGE, ROOT, RUNBOOKS, alerting, running_alertmanager
+from alert_stack import FASTER, GRAFANA, PAGE, ROOT, RUNBOOKS, alerting, running_alertmanager
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -302,6 +303,8 @@ def test_the_database_is_stopped(
     name, words = "HeadgateDatabaseDown", ("database cannot be reached", "nothing is loaded")
     everybody = {"database@example.com", "on-call@example.com"}
     alarm.called(name, to=everybody, words=words, board="headgate-database", severity="critical")
+    alarm.until(lambda: alarm.alertmanager.held_back_by("HeadgateDatabaseNotWritable") == {name}, "one mail is enough")
+    assert not alarm.sinks.mail("HeadgateDatabaseNotWritable")
     own_postgres.start()
     alarm.taken_back(name)
     assert headgate.stop(process) == 0
@@ -381,6 +384,50 @@ def test_commands_of_the_documents_do_what_they_say(
             assert time.monotonic() < deadline, sinks.mails
             time.sleep(0.1)
         assert "A test" in mail.text
+
+
+# -- what is sent, and how often -------------------------------------------------------------------------
+
+
+def test_the_watchdog_comes_every_minute(
+    tmp_path: Path, alertmanager_binary: Path, free_port: Callable[[], int]
+) -> None:
+    minute = 60 / FASTER
+    labels = {"alertname": "HeadgateWatchdog", "severity": "info", "component": "headgate", "job": "headgate"}
+    with running_alertmanager(alertmanager_binary, tmp_path, free_port()) as alertmanager:
+        alertmanager.post({"labels": labels, "annotations": {"summary": "s"}})
+        sinks, deadline = alertmanager.sinks, time.monotonic() + 20 * minute
+        arrivals: list[float] = []
+        while len(arrivals) < 9:
+            assert time.monotonic() < deadline, "eight repetitions take eight minutes, not twice as many"
+            if sinks.watchdogs() > len(arrivals):
+                arrivals.append(time.monotonic())
+            time.sleep(0.02)
+    gaps = sorted(later - sooner for sooner, later in itertools.pairwise(arrivals))
+    assert minute * 0.9 < gaps[len(gaps) // 2] < minute * 1.2, gaps
+
+
+def test_a_database_that_is_away_is_one_mail(
+    tmp_path: Path, alertmanager_binary: Path, free_port: Callable[[], int]
+) -> None:
+    """The ledger that cannot be written is told of only where the database is there."""
+    notes = {"summary": "s", "description": "d", "runbook_url": "r", "dashboard_url": "d"}
+
+    def alert(name: str, instance: str) -> dict[str, Any]:
+        labels = {"alertname": f"Headgate{name}", "job": "headgate", "instance": instance}
+        return {"labels": labels | {"severity": "critical", "component": "database"}, "annotations": notes}
+
+    with running_alertmanager(alertmanager_binary, tmp_path, free_port()) as alertmanager:
+        sinks, name = alertmanager.sinks, "HeadgateDatabaseNotWritable"
+        alertmanager.post(alert("DatabaseDown", "away:9847"))
+        alertmanager.post(alert("DatabaseNotWritable", "away:9847"), alert("DatabaseNotWritable", "read-only:9847"))
+        deadline = time.monotonic() + 60
+        while not (sinks.mail("HeadgateDatabaseDown", "away:9847") and sinks.mail(name, "read-only:9847")):
+            assert time.monotonic() < deadline, sinks.mails
+            time.sleep(0.1)
+        assert alertmanager.held_back_by(name, instance="away:9847") == {"HeadgateDatabaseDown"}
+        assert not alertmanager.held_back_by(name, instance="read-only:9847")
+        assert not sinks.mail(name, "away:9847")
 
 
 # -- working hours ---------------------------------------------------------------------------------------

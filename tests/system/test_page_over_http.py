@@ -74,14 +74,14 @@ def visitor(gate: Headgate) -> Visitor:
 
 
 def test_the_door(visitor: Visitor) -> None:
-    for path, led_to in (("/", "/login"), ("/jobs/7", "/login?next=/jobs/7")):
+    for path, led_to in (("/", "./login"), ("/jobs/7", "../login?next=/jobs/7")):
         answer = visitor.send("GET", path)
         assert (answer.status, answer.headers["Location"]) == (303, led_to)
     form = visitor.send("GET", "/login?next=/jobs/7")
     assert (form.status, 'value="/jobs/7"' in form.body) == (200, True)
     for elsewhere in ("//evil.example.com", "https://example.com/", "/jobs/7/../../x", "/\\example.com", '"><script>'):
         led = visitor.sign_in("r" * 32, next_path=elsewhere)
-        assert (led.status, led.headers["Location"]) == (303, "/"), elsewhere
+        assert (led.status, led.headers["Location"]) == (303, "./"), elsewhere
         assert elsewhere not in Visitor(visitor.port).send("GET", f"/login?{urlencode({'next': elsewhere})}").body
 
 
@@ -154,7 +154,7 @@ def test_signing_out(visitor: Visitor) -> None:
     visitor.sign_in("r" * 32)
     cookie, csrf = visitor.cookie, str(visitor.session()["csrf"])
     out = visitor.send("POST", "/logout", urlencode({"csrf": csrf}), **FORM)
-    assert (out.status, out.headers["Location"]) == (303, "/login")
+    assert (out.status, out.headers["Location"]) == (303, "./login")
     visitor.cookie = cookie
     assert visitor.send("GET", "/page/session").status == 401, "the session is over, not only forgotten"
 

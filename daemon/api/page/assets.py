@@ -15,6 +15,9 @@ from aiohttp import web
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+VIEW: Final = "index.html"
+ROOTS: Final = ("./", "../")
+"""How the page's own address is reached from a view: a proxy may have it below a path of which nobody tells us."""
 CONTENT_TYPES: Final = {
     "css": "text/css",
     "html": "text/html",
@@ -56,15 +59,16 @@ class Asset:
 class Assets:
     """All of the page's files, in memory: some 40 KB."""
 
-    def __init__(self, assets: Mapping[str, Asset], login: Template) -> None:
+    def __init__(self, assets: Mapping[str, Asset], view: Template, login: Template) -> None:
         self._assets, self._login = assets, login
+        self._views = {root: _asset(VIEW, view.substitute(root=root).encode()) for root in ROOTS}
 
     @classmethod
     def load(cls) -> Assets:
         """Read the files from the package. Blocking."""
         found = {entry.name: entry.read_bytes() for entry in files(__package__).joinpath("static").iterdir()}
-        login = Template(found.pop("login.html").decode())
-        return cls({name: _asset(name, content) for name, content in found.items()}, login)
+        view, login = (Template(found.pop(name).decode()) for name in (VIEW, "login.html"))
+        return cls({name: _asset(name, content) for name, content in found.items()}, view, login)
 
     def send(self, request: web.Request, name: str) -> web.Response:
         """Send a file, or 304 when the browser has it already.
@@ -76,6 +80,13 @@ class Assets:
         asset = self._assets.get(name)
         if asset is None:
             raise web.HTTPNotFound
+        return self._sent(request, asset)
+
+    def view(self, request: web.Request, root: str) -> web.Response:
+        """Send the view; `root` leads from its address to that of the page."""
+        return self._sent(request, self._views[root])
+
+    def _sent(self, request: web.Request, asset: Asset) -> web.Response:
         # Asked for again each time, answered by 304: a new version of the daemon is never met by old scripts.
         headers = {**SECURITY_HEADERS, "Cache-Control": "no-cache", "ETag": asset.tag, "Vary": "Accept-Encoding"}
         if request.headers.get("If-None-Match") == asset.tag:
@@ -86,10 +97,14 @@ class Assets:
             headers["Content-Encoding"] = "gzip"
         return web.Response(body=body, headers=headers, content_type=asset.content_type, charset="utf-8")
 
-    def login(self, *, status: int, message: str, next_path: str, headers: Mapping[str, str]) -> web.Response:
+    def login(
+        self, *, root: str, status: int, message: str, next_path: str, headers: Mapping[str, str]
+    ) -> web.Response:
         """Send the sign-in form; message and path are this program's own words, never a caller's."""
         notice = f'<p class="notice bad" role="alert" id="trouble">{message}</p>' if message else ""
-        text = self._login.substitute(message=notice, next=next_path, described=" trouble" if message else "")
+        text = self._login.substitute(
+            root=root, message=notice, next=next_path, described=" trouble" if message else ""
+        )
         return web.Response(
             status=status,
             text=text,

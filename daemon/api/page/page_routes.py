@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from ..expectation import let_body_come
 from ..problems import ProblemError
 from ..routes import Route
 from .sessions import Session, Sessions, matches
@@ -44,6 +45,7 @@ class PageRoutes:
         public_url: str = "",
     ) -> None:
         self._public = urlsplit(public_url)
+        self._cookie_path = self._public.path.rstrip("/") + "/"
         self._assets, self._authenticator, self._sessions = assets, authenticator, sessions
         self._max_file_bytes = max_file_bytes
         authenticator.add_session(sessions.principal)
@@ -66,8 +68,8 @@ class PageRoutes:
         A link from elsewhere comes without the cookie, which is `SameSite=Strict`: only the script's request has it.
         """
         if request.headers.get("Sec-Fetch-Site") != "cross-site" and self._sessions.find(request) is None:
-            return _led_to("/login" if request.path == "/" else f"/login?next={request.path}")
-        return self._assets.send(request, "index.html")
+            return _led_to(request, "/login" if request.path == "/" else f"/login?next={request.path}")
+        return self._assets.view(request, _root(request))
 
     async def _file(self, request: web.Request) -> web.Response:
         return self._assets.send(request, request.match_info["name"])
@@ -91,14 +93,14 @@ class PageRoutes:
 
     async def _form(self, request: web.Request) -> web.Response:
         if self._sessions.find(request) is not None:
-            return _led_to(_next(request.query.get("next", "")))
+            return _led_to(request, _next(request.query.get("next", "")))
         return self._login_form(request.query.get("next", ""))
 
     def _login_form(
         self, next_path: str, *, status: int = 200, message: str = "", headers: dict[str, str] | None = None
     ) -> web.Response:
         return self._assets.login(
-            status=status, message=escape(message), next_path=escape(_next(next_path)), headers=headers or {}
+            root="./", status=status, message=escape(message), next_path=escape(_next(next_path)), headers=headers or {}
         )
 
     async def _login(self, request: web.Request) -> web.Response:
@@ -120,14 +122,14 @@ class PageRoutes:
             )
         request["principal"] = principal  # for the log of who did what
         self._sessions.close(request)
-        response = _led_to(_next(next_path))
+        response = _led_to(request, _next(next_path))
         response.set_cookie(
             self._sessions.cookie,
             self._sessions.open(principal),
             httponly=True,
             samesite="Strict",
             secure=self._secure(request),
-            path="/",
+            path=self._cookie_path,
         )
         return response
 
@@ -137,9 +139,13 @@ class PageRoutes:
         if session is not None and not matches(session, form.get("csrf", "")):
             raise ProblemError(403, "sign out by the button of the page")
         self._sessions.close(request)
-        response = _led_to("/login")
+        response = _led_to(request, "/login")
         response.del_cookie(
-            self._sessions.cookie, path="/", httponly=True, samesite="Strict", secure=self._secure(request)
+            self._sessions.cookie,
+            path=self._cookie_path,
+            httponly=True,
+            samesite="Strict",
+            secure=self._secure(request),
         )
         return response
 
@@ -165,6 +171,7 @@ async def _fields(request: web.Request) -> dict[str, str]:
     size = request.content_length
     if request.content_type != "application/x-www-form-urlencoded" or size is None or size > FORM_BYTES_MAX:
         raise ProblemError(415, "send the fields of the form, and nothing else")
+    await let_body_come(request)
     try:
         async with asyncio.timeout(FORM_SECONDS):
             fields = await request.post()
@@ -177,5 +184,12 @@ def _next(path: str) -> str:
     return path if NEXT.fullmatch(path) else "/"
 
 
-def _led_to(path: str) -> web.Response:
-    return web.Response(status=303, headers={"Location": path, "Cache-Control": "no-store"})
+def _root(request: web.Request) -> str:
+    """Return the way from a request's address to the page's own."""
+    return "../" * (request.path.count("/") - 1) or "./"
+
+
+def _led_to(request: web.Request, path: str) -> web.Response:
+    """Lead to another path of the page, as seen from here: below which path of a host we are, browsers know best."""
+    headers = {"Location": _root(request) + path.removeprefix("/"), "Cache-Control": "no-store"}
+    return web.Response(status=303, headers=headers)

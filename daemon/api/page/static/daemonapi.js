@@ -1,5 +1,7 @@
 // The daemon's HTTP API, with the session's cookie: what went wrong is one Error with a message, a hint and a code.
 
+import { at, view } from "./address.js";
+
 let csrf = "";
 
 export class Problem extends Error {
@@ -25,25 +27,25 @@ function sentence(text) {
 
 // Who is signed in and what may be done.
 export async function session() {
-  const found = await ask("GET", "/page/session");
+  const found = await ask("GET", "page/session");
   csrf = found.csrf;
   return found;
 }
 
-export const datasets = async () => (await ask("GET", "/api/v1/datasets")).datasets;
+export const datasets = async () => (await ask("GET", "api/v1/datasets")).datasets;
 
-export const jobs = (parameters) => ask("GET", `/api/v1/jobs?${new URLSearchParams(parameters)}`);
-export const job = (id) => ask("GET", `/api/v1/jobs/${id}`);
-export const dismiss = (id) => ask("POST", `/api/v1/jobs/${id}/dismiss`);
-export const retry = (id) => ask("POST", `/api/v1/jobs/${id}/retry`);
-export const cancel = (id) => ask("POST", `/api/v1/jobs/${id}/cancel`);
-export const errors = (id, cursor) => ask("GET", `/api/v1/jobs/${id}/rejects?format=json&limit=100${cursor ? `&cursor=${cursor}` : ""}`);
-export const rejectsUrl = (id, format) => `/api/v1/jobs/${id}/rejects?format=${format}`;
+export const jobs = (parameters) => ask("GET", `api/v1/jobs?${new URLSearchParams(parameters)}`);
+export const job = (id) => ask("GET", `api/v1/jobs/${id}`);
+export const dismiss = (id) => ask("POST", `api/v1/jobs/${id}/dismiss`);
+export const retry = (id) => ask("POST", `api/v1/jobs/${id}/retry`);
+export const cancel = (id) => ask("POST", `api/v1/jobs/${id}/cancel`);
+export const errors = (id, cursor) => ask("GET", `api/v1/jobs/${id}/rejects?format=json&limit=100${cursor ? `&cursor=${cursor}` : ""}`);
+export const rejectsUrl = (id, format) => at(`api/v1/jobs/${id}/rejects?format=${format}`);
 
 async function ask(method, path) {
   let answer;
   try {
-    answer = await fetch(path, {
+    answer = await fetch(at(path), {
       method, credentials: "same-origin", headers: { Accept: "application/json", "X-CSRF-Token": csrf },
     });
   } catch {
@@ -62,7 +64,7 @@ export function submit(file, { dataset, fixes, key }, told) {
   if (fixes) parameters.set("fixes", fixes);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", `/api/v1/jobs?${parameters}`);
+    request.open("POST", at(`api/v1/jobs?${parameters}`));
     request.setRequestHeader("X-CSRF-Token", csrf);
     request.setRequestHeader("Idempotency-Key", key);
     request.setRequestHeader("Content-Type", "application/octet-stream");
@@ -85,5 +87,5 @@ export const freshKey = () =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 function signIn() {
-  location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
+  location.assign(at(`login?next=${encodeURIComponent(view())}`));
 }

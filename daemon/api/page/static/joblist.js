@@ -1,5 +1,6 @@
 // The list of jobs: filters, pages, and what is new at its top.
 
+import { at } from "./address.js";
 import { $, announce, fill, h } from "./dom.js";
 import { explain, jobs as fetchJobs } from "./daemonapi.js";
 import { stateMark, timeMark } from "./marks.js";
@@ -35,7 +36,7 @@ function filters() {
 // The filters are part of the address: they survive a reload and can be sent to somebody.
 async function filter() {
   const query = new URLSearchParams(filters()).toString();
-  history.replaceState(null, "", query ? `/?${query}` : "/");
+  history.replaceState(null, "", at(query ? `?${query}` : ""));
   shown = [];
   await refresh();
   announce(shown.length ? `${shown.length}${cursor ? " or more" : ""} jobs` : "No job passes these filters");
@@ -90,14 +91,14 @@ function trouble(error) {
 }
 
 function row(job) {
-  const at = job.finished_at ?? job.created_at;
+  const when = job.finished_at ?? job.created_at;
   const cell = (label, ...content) => h("td", { role: "cell", "data-label": label }, ...content);
   const count = (label, value) => h("td", { role: "cell", "data-label": label, class: "number" }, value ? number(value) : "–");
   return h("tr", { role: "row", "data-job": job.id },
     cell("Job", String(job.id)),
-    cell("File", h("a", { href: `/jobs/${job.id}`, "data-route": true }, job.file)),
+    cell("File", h("a", { href: at(`jobs/${job.id}`), "data-route": true }, job.file)),
     cell("Dataset", job.dataset),
     cell("State", stateMark(job.state)),
     count("Rows", job.rows.read), count("Loaded", loaded(job)), count("Rejected", job.rows.rejected),
-    cell("When", timeMark(at)));
+    cell("When", timeMark(when)));
 }

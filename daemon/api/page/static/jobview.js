@@ -1,5 +1,6 @@
 // One job: where its rows went, what was rejected and why, what happened, and what can be done about it.
 
+import { at } from "./address.js";
 import { $, announce, ask, fill, h } from "./dom.js";
 import { cancel, dismiss, errors as fetchErrors, explain, job as fetchJob, rejectsUrl, retry } from "./daemonapi.js";
 import { stateMark } from "./marks.js";
@@ -46,12 +47,12 @@ export async function showJob(id) {
 
 export const forget = () => { shown = null; };
 
-const jobLink = (id, words) => h("a", { href: `/jobs/${id}`, "data-route": true }, words);
+const jobLink = (id, words) => h("a", { href: at(`jobs/${id}`), "data-route": true }, words);
 
 function head(job) {
   const done = ENDED.has(job.state);
   return h("header", { class: "job-head" },
-    h("p", {}, h("a", { href: "/", "data-route": true }, "‹ All jobs")),
+    h("p", {}, h("a", { href: at(), "data-route": true }, "‹ All jobs")),
     h("div", { class: "title-row" }, h("h1", { tabindex: "-1" }, job.file), stateMark(job.state)),
     h("p", {}, outcome(job), job.first_job && [" ", jobLink(job.first_job, `Job ${job.first_job}`)]),
     stages({ job }),

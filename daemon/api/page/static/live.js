@@ -1,5 +1,6 @@
 // What changes at the daemon: its event stream, and a slow look of our own while that is away.
 
+import { at } from "./address.js";
 import { $ } from "./dom.js";
 
 const AWAY_MILLISECONDS = 3000;
@@ -24,7 +25,7 @@ export function connect() {
 
 function open() {
   close();
-  source = new EventSource("/api/v1/events");
+  source = new EventSource(at("api/v1/events"));
   source.addEventListener("open", () => {
     show("on", "live");
     tell(null);

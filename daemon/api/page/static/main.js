@@ -1,5 +1,6 @@
 // The page as a whole: signs in by its cookie, shows the view of the address, and keeps it up to date.
 
+import { at, view } from "./address.js";
 import { $ } from "./dom.js";
 import { datasets as fetchDatasets, explain, session as fetchSession } from "./daemonapi.js";
 import { showFreshness } from "./freshness.js";
@@ -12,11 +13,15 @@ const TOGETHER_MILLISECONDS = 400;
 let pause = 0;
 
 const jobOfAddress = () => {
-  const match = /^\/jobs\/(\d+)$/.exec(location.pathname);
+  const match = /^\/jobs\/(\d+)$/.exec(view());
   return match ? Number(match[1]) : null;
 };
 
 async function start() {
+  // In the page's text they are relative to where it was loaded, and the address moves with the views.
+  document.querySelector("link[rel=icon]").href = at("static/icon.svg");
+  document.querySelector(".brand").href = at();
+  document.querySelector(".out").action = at("logout");
   try {
     const session = { ...await fetchSession(), datasets: await fetchDatasets() };
     $("who").textContent = session.name;

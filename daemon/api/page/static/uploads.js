@@ -1,5 +1,6 @@
 // Handing in: the drop zone, and a card for each workbook that follows it to its end.
 
+import { at } from "./address.js";
 import { $, announce, fill, h } from "./dom.js";
 import { explain, freshKey, job as fetchJob, Problem, rejectsUrl, submit } from "./daemonapi.js";
 import { listen } from "./live.js";
@@ -120,7 +121,7 @@ function result(job) {
     h("p", { class: "actions" },
       job.rows.rejected > 0
         && h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, "Download the annotated workbook"),
-      h("a", { href: `/jobs/${target}`, "data-route": true }, job.rows.rejected > 0 ? "See the rejected rows" : `Job ${target}`)),
+      h("a", { href: at(`jobs/${target}`), "data-route": true }, job.rows.rejected > 0 ? "See the rejected rows" : `Job ${target}`)),
   ];
 }
 

@@ -90,6 +90,10 @@ class FileTooLargeError(HeadgateError):
     """The file is larger than is taken in."""
 
 
+class FileNotReadError(RetryableError):
+    """The file cannot be read now; the message is the system's."""
+
+
 class FileUnstableError(RetryableError):
     """The file changed while it was read; it is taken when it has stayed the same for two scans."""
 

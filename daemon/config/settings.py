@@ -211,7 +211,9 @@ class LedgerSettings(Section):
         default=100, description="Times that a job's daemon may vanish before the job is given up as dead."
     )
     backoff_seconds: Seconds = Field(default=1.0, description="Wait before the second attempt; doubles with each.")
-    backoff_max_seconds: Seconds = Field(default=300, description="The longest wait between attempts.")
+    backoff_max_seconds: Annotated[Seconds, Field(le=3600)] = Field(
+        default=300, description="The longest wait between attempts."
+    )
     poll_seconds: Seconds = Field(default=1.0, description="How often jobs of other daemons are looked for.")
     rejects_seconds: Seconds = Field(
         default=604_800, description="How long the file of a job with rejected rows is kept for `headgate rejects`."

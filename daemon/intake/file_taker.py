@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from ingest.errors import FileRejectedError
 
-from ..errors import FileUnstableError
+from ..errors import FileNotReadError, FileUnstableError
 from ..ledger.jobs import Origin
 from ..machine.file_identity import stamp_of
-from .folder_files import is_being_written, opened
+from .folder_files import is_being_written, opened, reason_of
 from .folder_notify import Seen
 from .wholeness import End, end_of, ends_within
 
@@ -45,11 +45,14 @@ class FileTaker:
 
         Raises:
             FileUnstableError: it is not whole, or was changed meanwhile.
-            FileTooLargeError, SpoolFullError, OSError: it is too large, there is no room, it cannot be read.
+            FileTooLargeError, SpoolFullError, FileNotReadError: it is too large, there is no room, it cannot be read.
 
         """
         seen = self._seen(known.folder.path, name)
-        received = await self._executors.run_io(self._receive, known.folder, name, file, seen)
+        try:
+            received = await self._executors.run_io(self._receive, known.folder, name, file, seen)
+        except OSError as error:
+            raise FileNotReadError(reason_of(error)) from error
         if seen is not Seen.WRITING and self._seen(known.folder.path, name) is Seen.WRITING:
             await self._submissions.drop(received)
             raise FileUnstableError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import fnmatch
 import os
@@ -14,15 +15,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import FileUnstableError
-from ..machine.file_identity import Stamp, stamp_of
+from ..machine.file_identity import Stamp, spelt, stamp_of
+from ..machine.mounts import FolderIdentity, identity_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
-    """The regular files of a folder by their path below it, in order, and its folders, itself included."""
+    """The regular files of a folder by their path below it, in order, and its folders, itself included and first.
+
+    `unread` has what could not be looked at, by its path below, and why.
+    """
 
     files: dict[str, Stamp]
-    folders: frozenset[Path]
+    folders: dict[Path, FolderIdentity]
+    unread: dict[str, str]
 
 
 class Ignored:
@@ -39,20 +45,38 @@ class Ignored:
 def list_files(folder: Path, *, recursive: bool, ignored: Ignored, skip: Collection[str] = ()) -> Listing:
     """Return what a folder holds but for ignored names and the folders at its top named in `skip`."""
     files: dict[str, Stamp] = {}
-    folders: set[Path] = set()
-    for root, names, entries, descriptor in os.fwalk(folder):
-        folders.add(Path(root))
+    folders: dict[Path, FolderIdentity] = {}
+    unread: dict[str, str] = {}
+    named: list[Path] = []
+    refused: list[OSError] = []
+    for root, names, entries, descriptor in os.fwalk(folder, onerror=refused.append):
+        folders[Path(root)] = identity_of(os.fstat(descriptor))
         top = Path(root) == folder
         names[:] = sorted(name for name in names if recursive and not (name in ignored or (top and name in skip)))
+        named += (Path(root) / name for name in names)
         below = PurePosixPath(os.path.relpath(root, folder))
         for name in sorted(entries):
             if name in ignored:
                 continue
-            with contextlib.suppress(OSError):
+            try:
                 facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
-                if stat.S_ISREG(facts.st_mode):
-                    files[str(below / name)] = stamp_of(facts)
-    return Listing(files=files, folders=frozenset(folders))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                unread[str(below / name)] = reason_of(error)
+                continue
+            if stat.S_ISREG(facts.st_mode):
+                files[str(below / name)] = stamp_of(facts)
+    # The errors name a folder without its path: which one it was is told by those that were not come to.
+    if (reason := next((reason_of(error) for error in refused if error.errno != errno.ENOENT), None)) is not None:
+        missed = (path for path in named if path not in folders and not path.is_symlink())
+        unread |= {str(path.relative_to(folder)): reason for path in missed}
+    return Listing(files=files, folders=folders, unread=unread)
+
+
+def reason_of(error: OSError) -> str:
+    """Return what the system says, without the path."""
+    return error.strerror or spelt(str(error))
 
 
 @contextlib.contextmanager

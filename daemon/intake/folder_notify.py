@@ -6,10 +6,16 @@ import asyncio
 import enum
 import logging
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from ..machine.file_identity import spelt
 from . import inotify
 from .inotify import Event, Inotify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..machine.mounts import FolderIdentity
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +46,7 @@ class FolderNotify:
         self.changed = asyncio.Event()
         self._kernel: Inotify | None = None
         self._watches: dict[int, Path] = {}
-        self._folders: dict[Path, int] = {}
+        self._folders: dict[Path, tuple[int, FolderIdentity]] = {}
         self._seen: dict[tuple[Path, str], Seen] = {}
         self._moving: dict[int, Seen] = {}
         self._failed = False
@@ -50,16 +56,17 @@ class FolderNotify:
         """Whether changes are told of in every folder."""
         return self._kernel is not None and not self._failed
 
-    def use(self, folders: frozenset[Path]) -> None:
-        """Watch these folders from now on, each without what is below it."""
+    def use(self, folders: Mapping[Path, FolderIdentity]) -> None:
+        """Watch these folders from now on, each without what is below it; one that is another by now, anew."""
         if self._kernel is None and not self._open():
             return
         assert self._kernel is not None  # noqa: S101  # opened a line before
-        for folder in self._folders.keys() - folders:
-            self._kernel.remove(self._folders[folder])
-            self._forget(self._folders[folder])
-        missing = folders - self._folders.keys()
-        failed = [folder for folder in missing if not self._add(folder)]
+        for folder, (watch, identity) in list(self._folders.items()):
+            if folders.get(folder) != identity:
+                self._kernel.remove(watch)
+                self._forget(watch)
+        missing = folders.keys() - self._folders.keys()
+        failed = [folder for folder in missing if not self._add(folder, folders[folder])]
         self._failed = bool(failed)
         if len(failed) < len(missing):
             # What happened between the scan and the start of a watch has no notification.
@@ -86,16 +93,16 @@ class FolderNotify:
         asyncio.get_running_loop().add_reader(self._kernel.descriptor, self._read)
         return True
 
-    def _add(self, folder: Path) -> bool:
+    def _add(self, folder: Path, identity: FolderIdentity) -> bool:
         assert self._kernel is not None  # noqa: S101  # only `use` calls this
         try:
             watch = self._kernel.add(folder)
         except (FileNotFoundError, NotADirectoryError):
             return True  # the next scan does not see it any more
         except OSError as error:
-            self._tell(f"{folder}: {error.strerror}")
+            self._tell(f"{spelt(str(folder))}: {error.strerror}")
             return False
-        self._watches[watch], self._folders[folder] = folder, watch
+        self._watches[watch], self._folders[folder] = folder, (watch, identity)
         return True
 
     def _tell(self, reason: str) -> None:

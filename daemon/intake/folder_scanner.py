@@ -7,20 +7,32 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections import ChainMap
+from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from ..errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
+from ..errors import (
+    FileNotReadError,
+    FileTooLargeError,
+    FileUnstableError,
+    SpoolFullError,
+    StartupError,
+    first_line,
+)
 from ..machine.file_identity import Stamp, spelt
+from ..machine.mounts import FileSystem, file_system_of
 from ..machine.writers import blind_spot
 from .file_taker import FileTaker
 from .folder_archive import PLACES
-from .folder_files import list_files
+from .folder_files import Ignored, Listing, list_files, reason_of
 from .folder_notify import FolderNotify
+from .folder_state import FolderState
 from .watched_folder import KnownFile, KnownFolder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..ledger.queries import Taken
     from ..pipeline.parts import PipelineParts
     from .folder_archive import FolderArchive
@@ -48,10 +60,12 @@ class FolderScanner:
     def __init__(
         self, settings: IntakeSettings, parts: PipelineParts, submissions: Submissions, filing: FolderArchive
     ) -> None:
-        self._watched = [KnownFolder(folder=folder) for folder in settings.folders]
+        self._watched = [
+            KnownFolder(folder=folder, state=FolderState(folder.path, parts.metrics.folders))
+            for folder in settings.folders
+        ]
         self._settings, self._filing, self._watch = settings, filing, FolderNotify()
         self._taker = FileTaker(parts, submissions, self._watch, settings.max_file_bytes)
-        self._metrics = parts.metrics
         self._ledger, self._queries = parts.ledger, parts.queries
         self._executors, self._database = parts.executors, parts.database
         self._closing = asyncio.Event()
@@ -64,18 +78,15 @@ class FolderScanner:
             StartupError: one is not a folder that can be read, or written where files are to be moved.
 
         """
-        blind = 0
-        for folder in (watched.folder for watched in self._watched):
+        for watched in self._watched:
+            folder = watched.folder
             rights = os.R_OK | os.X_OK | (os.W_OK if folder.move else 0)
             if not folder.path.is_dir() or not os.access(folder.path, rights):
                 wanted = "read and written" if folder.move else "read"
                 raise StartupError(
                     f"watched folder {folder.path} cannot be {wanted}; create it or correct intake.folders"
                 )
-            if (unseen := blind_spot(folder.path)) is not None:
-                blind += 1
-                logger.warning("cannot see writers here", extra={"folder": str(folder.path), "unseen": unseen})
-        self._metrics.set_blind_folders(blind)
+            watched.state.watched(unseen=blind_spot(folder.path), rescan_seconds=self._settings.rescan_seconds)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -91,7 +102,7 @@ class FolderScanner:
                 self._full = False
                 for watched in self._watched:
                     await self._look_through(watched)
-                self._watch.use(frozenset().union(*(watched.folders for watched in self._watched)))
+                self._watch.use(dict(ChainMap(*(dict(watched.folders) for watched in self._watched))))
                 await self._pause()
         finally:
             self._watch.close()
@@ -108,13 +119,20 @@ class FolderScanner:
     async def _look_through(self, watched: KnownFolder) -> None:
         try:
             await self._scan(watched)
+        except OSError as error:
+            watched.state.lost(error)
+            return
+        try:
             await self._take_all(watched)
             if watched.folder.move:
                 await self._put_away(watched)
         except Exception as error:
             if not self._will_pass(error):
                 raise
-            logger.warning("folder not read", extra={"folder": str(watched.folder.path), "reason": spelt(str(error))})
+            watched.state.waits(spelt(first_line(error)))
+        else:
+            watched.state.waits(None)
+        watched.tell()
 
     def _stop(self, reason: str) -> None:
         """Take nothing until the next look."""
@@ -127,17 +145,19 @@ class FolderScanner:
 
     async def _scan(self, watched: KnownFolder) -> None:
         folder, now = watched.folder, time.monotonic()
-        listing = await self._executors.run_io(
-            list_files,
+        listing, file_system = await self._executors.run_io(
+            _look_at,
             folder.path,
             recursive=folder.recursive,
             ignored=self._settings.ignored,
             skip=PLACES if folder.move else (),
         )
-        watched.folders = listing.folders
+        watched.state.read(listing.folders[folder.path], file_system)
+        watched.folders, watched.unread, watched.unmarked = listing.folders, listing.unread, 0
         before, watched.files = watched.files, {}
         for name, stamp in listing.files.items():
             if not folder.is_marked(name, listing.files):
+                watched.unmarked += not folder.is_marker(name)
                 continue
             known = before.get(name)
             same = known is not None and known.stamp == stamp
@@ -193,18 +213,18 @@ class FolderScanner:
         file.job_id, file.over = job_id, not watched.folder.move
 
     async def _take(self, watched: KnownFolder, name: str, file: KnownFile, before: Taken | None) -> None:
+        file.trouble, file.unfinished = None, False
         try:
             self._taken(watched, file, await self._taker.take(watched, name, file, before))
         except FileUnstableError:
-            return
+            file.unfinished = True
+        except FileNotReadError as error:
+            file.trouble = str(error)
         except FileTooLargeError as error:
             await self._refuse(watched, name, file, f"file.too_large: {error}; split it, or raise intake.max_file_mb")
         except SpoolFullError as error:
             self._stop(str(error))
-        except Exception as error:
-            if not self._will_pass(error):
-                raise
-            logger.warning("file not taken yet", extra={"file": spelt(name), "reason": spelt(str(error))})
+        watched.state.goes_on()
 
     async def _refuse(self, watched: KnownFolder, name: str, file: KnownFile, reason: str) -> None:
         """Let a file be that becomes no job, as long as it stays as it is."""
@@ -214,13 +234,14 @@ class FolderScanner:
             try:
                 await self._filing.refuse(watched.folder, name, file.stamp, reason)
             except OSError as error:
-                logger.warning("file not moved", extra={"file": spelt(name), "reason": spelt(str(error))})
+                file.trouble = f"cannot be moved: {reason_of(error)}"
 
     # -- moving --------------------------------------------------------------------------------------
 
     async def _put_away(self, watched: KnownFolder) -> None:
         """Tell in the folder how jobs have ended, also those whose files an earlier process has taken."""
         told = []
+        watched.unmoved = {}
         for job in await self._queries.owed(spelt(str(watched.folder.path)), limit=BATCH):
             if self._closing.is_set():
                 break
@@ -228,6 +249,12 @@ class FolderScanner:
                 await self._filing.put_away(watched.folder, watched.name_of(job.origin or ""), job)
                 told.append(job.id)
             except OSError as error:
-                logger.warning("file not moved", extra={"file": job.file, "reason": spelt(str(error))})
+                watched.unmoved[job.file] = reason_of(error)
         if told:
             await self._ledger.delivered(told)
+
+
+def _look_at(folder: Path, *, recursive: bool, ignored: Ignored, skip: Collection[str]) -> tuple[Listing, FileSystem]:
+    """Return what a folder holds and on what it lies. Blocking."""
+    listing = list_files(folder, recursive=recursive, ignored=ignored, skip=skip)
+    return listing, file_system_of(listing.folders[folder].device)

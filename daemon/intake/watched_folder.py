@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 from ..machine.file_identity import spelt, unspelt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..machine.file_identity import Stamp
+    from ..machine.mounts import FolderIdentity
+    from .folder_state import FolderState
     from .wholeness import Patience
 
 
@@ -32,7 +36,11 @@ class WatchedFolder:
         """Say whether a file may be taken by its name and those of the others."""
         if self.done_marker is None:
             return True
-        return not name.endswith(self.done_marker) and name + self.done_marker in names
+        return not self.is_marker(name) and name + self.done_marker in names
+
+    def is_marker(self, name: str) -> bool:
+        """Say whether a file only says of another that it is whole."""
+        return self.done_marker is not None and name.endswith(self.done_marker)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +55,10 @@ class KnownFile:
     """Nothing is left to do with it."""
     told: bool = False
     """That it is waited for was said."""
+    unfinished: bool = False
+    """The last look found it not whole."""
+    trouble: str | None = None
+    """Why it could not be read at the last look."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,12 +67,25 @@ class KnownFolder:
 
     folder: WatchedFolder
     files: dict[str, KnownFile] = field(default_factory=dict)
-    folders: frozenset[Path] = frozenset()
+    folders: Mapping[Path, FolderIdentity] = field(default_factory=dict)
+    state: FolderState
+    unread: Mapping[str, str] = field(default_factory=dict)
+    unmoved: dict[str, str] = field(default_factory=dict)
+    unmarked: int = 0
+    """Files whose marker is not there."""
 
     @property
     def unsettled(self) -> bool:
-        """Whether there is a file to be looked at again soon."""
-        return any(not file.over for file in self.files.values())
+        """Whether there is something to be looked at again soon."""
+        return not self.state.readable or any(not file.over for file in self.files.values())
+
+    def tell(self) -> None:
+        """Let its state be known after a look."""
+        troubled = {name: file.trouble for name, file in self.files.items() if file.trouble is not None}
+        unfinished = sum(file.unfinished for file in self.files.values())
+        self.state.found(
+            unreadable={**self.unread, **troubled}, unmoved=self.unmoved, unfinished=self.unmarked + unfinished
+        )
 
     def origin(self, name: str) -> str:
         """Return the ledger's name of a file; a path need not be a text, so what is not UTF-8 is spelt out."""

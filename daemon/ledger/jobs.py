@@ -32,6 +32,8 @@ UNMATCHED: Final = "_unmatched"
 
 WAITS: Final = "waits:"
 """How the reason of a job begins that was put back for want of what the database or the machine lacks."""
+DELAY_MAX_SECONDS: Final = 3600.0
+"""No job is put off for longer."""
 REJECTS_KEPT: Final = 1000
 """Error records kept in the ledger for one job; the default tolerance of a dataset is as many rows."""
 

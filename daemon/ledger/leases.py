@@ -15,7 +15,7 @@ from ..errors import LeaseLostError
 from .context import LedgerContext
 from .enqueue import Enqueue
 from .event_log import given, parameters
-from .jobs import REJECTS_KEPT, TERMINAL, Job, Outcome, State, Submission
+from .jobs import DELAY_MAX_SECONDS, REJECTS_KEPT, TERMINAL, Job, Outcome, State, Submission
 from .migrations import upgrade
 from .queries import ROW_COLUMNS, job_from_row
 from .reaper import Reaper
@@ -126,7 +126,8 @@ class Ledger:
             sa.select(table.c.id)
             .where(
                 table.c.state == "queued",
-                table.c.run_at <= self.now,
+                # Later than anything is put off: it was written by a clock that was ahead, and is due.
+                sa.or_(table.c.run_at <= self.now, table.c.run_at > self.now + DELAY_MAX_SECONDS),
                 table.c.spool_id == sa.bindparam("spool"),
                 table.c.dataset.in_(sa.bindparam("known", expanding=True)),
                 table.c.cancelled_by.is_(None),
@@ -186,7 +187,7 @@ class Ledger:
         return await self._reaper.reap(known_dead=known_dead, max_lost_leases=max_lost_leases)
 
     async def requeue(self, job: Job, *, delay_seconds: float, reason: str, give_back: bool = False) -> None:
-        """Put a running job back in the queue, due in `delay_seconds`.
+        """Put a running job back in the queue, due in `delay_seconds`, in `DELAY_MAX_SECONDS` at the latest.
 
         `give_back` returns the attempt.
 
@@ -199,7 +200,7 @@ class Ledger:
             result = await connection.execute(
                 self._held(job).values(
                     state="queued",
-                    run_at=self.now + delay_seconds,
+                    run_at=self.now + min(delay_seconds, DELAY_MAX_SECONDS),
                     reason=reason,
                     attempt=table.c.attempt - int(give_back),
                     lease_token=None,

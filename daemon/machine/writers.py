@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Final
 
+from .mounts import file_system_of
+
 _CAP_LEASE: Final = 28
 _STATUS: Final = Path("/proc/self/status")
-_MOUNTS: Final = Path("/proc/self/mountinfo")
 _SHARED: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "ceph", "afs", "lustre", "gpfs", "vboxsf"})
 """File systems that other machines write to; the kernel here is not told."""
 
@@ -18,7 +18,7 @@ def blind_spot(folder: Path) -> str | None:
     """Say which writers to files of a folder cannot be seen from here; None where all can. Blocking."""
     if not sys.platform.startswith("linux"):
         return "the system tells of no writers"
-    kind = _file_system(folder)
+    kind = file_system_of(folder.stat().st_dev).kind
     if kind in _SHARED or kind.startswith("fuse"):
         return f"it is a file system of type {kind}, which others may write to"
     if not _may_lease():
@@ -33,15 +33,3 @@ def _may_lease() -> bool:
         if name == "CapEff":
             return bool(int(value, 16) >> _CAP_LEASE & 1)
     return False
-
-
-def _file_system(folder: Path) -> str:
-    """Return the type of the file system that a folder lies on (proc_pid_mountinfo(5)); empty if it is not known."""
-    device = folder.stat().st_dev
-    number = f"{os.major(device)}:{os.minor(device)}"
-    found = ""
-    for line in _MOUNTS.read_text(encoding="utf-8", errors="replace").splitlines():
-        before, _, after = line.partition(" - ")
-        if before.split()[2] == number:
-            found = after.split()[0]
-    return found

@@ -10,7 +10,16 @@ from ..config.settings import OWN_GROUPS
 from ..machine.cores import available_cores
 from ..machine.process_groups import ProcessGroup, WatchedProcesses
 from ..machine.resources import disk_use, find_cgroup, system_use
-from . import collectors, database_metrics, executor_metrics, health_metrics, job_metrics, loop_metrics, system_metrics
+from . import (
+    collectors,
+    database_metrics,
+    executor_metrics,
+    folder_metrics,
+    health_metrics,
+    job_metrics,
+    loop_metrics,
+    system_metrics,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +38,7 @@ CATALOGUE: Final[tuple[Definition, ...]] = tuple(
     definition
     for definitions in (
         job_metrics.DEFINITIONS,
+        folder_metrics.DEFINITIONS,
         loop_metrics.BACKLOG_DEFINITIONS,
         health_metrics.DEFINITIONS,
         executor_metrics.DEFINITIONS,

@@ -17,6 +17,7 @@ from .. import __version__
 from ..histogram import Histogram
 from ..ledger.jobs import TERMINAL, UNMATCHED, RowCounts
 from .definitions import Definitions, counter, define, families, gauge, histogram
+from .folder_metrics import FolderMetrics
 from .values import MetricValues
 
 if TYPE_CHECKING:
@@ -122,7 +123,6 @@ DEFINITIONS: Final[Definitions] = define(
     gauge(
         "threshold_ratio", "Use of a resource from which on operators want to know.", resource=("cpu", "memory", "disk")
     ),
-    gauge("intake_blind_folders", "Watched folders in which not every writer can be seen; see docs/reliability.md."),
     gauge(
         "build_info",
         "Always 1; the labels say what runs and where.",
@@ -150,6 +150,7 @@ class Metrics(Collector):
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry(auto_describe=False)
+        self.folders = FolderMetrics()
         self._datasets: set[str] = set()
         self._followed: set[str] = set()
         self._loaded_at: dict[str, float] = {}
@@ -172,6 +173,7 @@ class Metrics(Collector):
         self._values["build_info"].set(1, __version__, platform.python_version(), platform.node())
         self.set_datasets({})
         self.registry.register(self)
+        self.registry.register(self.folders)
 
     def collect(self) -> Iterator[Metric]:
         """Yield what has been counted until now; called by the exporter's thread."""
@@ -273,10 +275,6 @@ class Metrics(Collector):
         for name in (*self._datasets, OTHER):
             for finding in FINDINGS:
                 self._findings.set(totals[name, finding], name, finding)
-
-    def set_blind_folders(self, count: int) -> None:
-        """Export in how many watched folders not every writer can be seen."""
-        self._values["intake_blind_folders"].set(count)
 
     def configuration_taken(self) -> None:
         """Note that a configuration was read and is in force."""

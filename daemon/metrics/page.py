@@ -36,6 +36,7 @@ a thread of its own: it answers when the main loop does not.
 _SUBJECTS: Final = {
     "ingest": "Workbooks and rows",
     "dataset": "Datasets",
+    "folder": "Watched folders",
     "backlog": "What waits",
     "dead": "What waits",
     "spool": "What waits",

@@ -182,12 +182,6 @@ STAGES: Final = Row(
             Query(expr="max by (job) (headgate_backlog_bytes{$sel})", legend="{{job}}"),
             unit="bytes",
         ),
-        lines(
-            "Folders with writers that cannot be seen",
-            "There a file is taken when it is quiet for settle_seconds. Better: let senders rename files into the "
-            "folder, or give the daemon CAP_LEASE; docs/reliability.md.",
-            by_label("instance", "headgate_intake_blind_folders", fold="max"),
-        ),
         columns(
             "Datasets counted under _other",
             "More datasets than have series of their own, or names nobody configured: look for a mistake in the "
@@ -197,10 +191,55 @@ STAGES: Final = Row(
     ),
 )
 
+FOLDERS: Final = Row(
+    title="Watched folders",
+    panels=(
+        lines(
+            "Folders that can be read",
+            "0: the folder is gone, its mount is, or rights keep Headgate out. No file of it is taken.",
+            Query(
+                expr="min by (folder) (headgate_folder_readable{$sel} * headgate_folder_mounted{$sel})",
+                legend="{{folder}}",
+            ),
+            nothing="no folder is watched",
+        ),
+        lines(
+            "Age of the last look",
+            "It climbs where a network file system hangs, or while very many files are taken.",
+            Query(expr=age("headgate_folder_last_look_timestamp_seconds", by="folder"), legend="{{folder}}"),
+            unit=SECONDS,
+            nothing="no folder is watched",
+        ),
+        lines(
+            "Files that cannot be read or moved",
+            "Mostly rights: the sender's umask, or a folder that Headgate may not write. The log names one of them.",
+            by_label("folder", "headgate_folder_unreadable_files", fold="max"),
+            nothing="no folder is watched",
+        ),
+        lines(
+            "Unfinished files",
+            "Files that are waited for. A line that stays up: their writer hangs, or their done marker never came.",
+            by_label("folder", "headgate_folder_unfinished_files", fold="max"),
+            nothing="no folder is watched",
+        ),
+        columns(
+            "Times another folder stood in its place",
+            "A mount, an unmount, or a folder that was made anew: from then on the new one is watched.",
+            happened("headgate_folder_replaced_total", by="folder"),
+        ),
+        lines(
+            "Folders with writers that cannot be seen",
+            "There a file is taken when it is quiet for settle_seconds. Better: let senders rename files into the "
+            "folder, or give the daemon CAP_LEASE; docs/reliability.md.",
+            by_label("folder", "headgate_folder_blind", fold="max"),
+        ),
+    ),
+)
+
 INGESTION: Final = Board(
     slug="ingestion",
     title="Ingestion by dataset",
     description="Whose files are late, refused or slow",
-    rows=(FRESH, FILES, ROWS, STAGES),
+    rows=(FRESH, FILES, ROWS, FOLDERS, STAGES),
     variables=("dataset",),
 )

@@ -27,6 +27,7 @@ EVALUATION_SECONDS = 15
 END_SECONDS = 1800
 JOB = 'job="headgate", instance="a"'
 DATASET = f'{JOB}, dataset="orders"'
+FOLDER = f'{JOB}, folder="/in"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,18 @@ CASES = (
         breaks_at=1,
         limit_seconds=900,
         for_seconds=300,
+    ),
+    Case(
+        alert="HeadgateFolderSilent",
+        well={
+            # Looks come every 590 seconds.
+            f"headgate_folder_last_look_timestamp_seconds{{{FOLDER}}}": lambda at: at // 590 * 590,
+            f"headgate_folder_look_limit_seconds{{{FOLDER}}}": lambda _: 600,
+        },
+        broken={f"headgate_folder_last_look_timestamp_seconds{{{FOLDER}}}": lambda _: 590},
+        breaks_at=590,
+        limit_seconds=600,
+        for_seconds=120,
     ),
 )
 

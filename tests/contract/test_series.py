@@ -32,6 +32,7 @@ ANY_VALUE = {
     "dataset": (*DATASETS, "_unmatched", "_other"),
     "kind": ("task", "parse", "probe"),
     "application": ("headgate", "erp", "_other"),
+    "folder": ("/in",),
     "scope": ("cgroup",),
     "code": ("none",),
     "group": ("daemon", "cpu_workers"),
@@ -47,6 +48,7 @@ async def exposition(tmp_path: Path, postgres_database: str) -> str:
     metrics.set_datasets(dict.fromkeys(DATASETS, 3600.0))
     metrics.set_thresholds(cpu=0.8, memory=0.85, disk=0.9)
     metrics.configuration_taken()
+    metrics.folders.watched("/in", blind=False, look_limit_seconds=600)
     limits = ExecutorLimits(
         cpu_workers=1,
         io_workers=1,

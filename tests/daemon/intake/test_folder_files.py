@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,13 @@ from daemon.config.settings import IGNORED
 from daemon.errors import FileUnstableError
 from daemon.intake.folder_files import Ignored, Listing, is_being_written, move, opened, place_of, write_beside
 from daemon.intake.folder_files import list_files as list_folder
+
+ASK = """
+import json, pathlib, sys
+from daemon.intake.folder_files import Ignored, list_files
+found = list_files(pathlib.Path(sys.argv[1]), recursive=True, ignored=Ignored(()))
+print(json.dumps([list(found.files), found.unread]))
+"""
 
 
 def list_files(folder: Path, *, recursive: bool = True, skip: tuple[str, ...] = ()) -> Listing:
@@ -56,7 +66,7 @@ def test_a_scan_sees_regular_files_and_leaves_unfinished_ones_alone(inbox: Path,
     os.mkfifo(inbox / "pipe.xlsx")
     assert seen(inbox) == ["a.xlsx", "2026/d.xlsx", "2026/11/e.xls"]
     assert seen(inbox, recursive=False) == ["a.xlsx"]
-    assert list_files(inbox, recursive=True).folders == {inbox, inbox / "2026", inbox / "2026" / "11"}
+    assert list(list_files(inbox, recursive=True).folders) == [inbox, inbox / "2026", inbox / "2026" / "11"]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +113,23 @@ def test_a_change_of_content_or_of_the_file_itself_changes_the_stamp(inbox: Path
     os.utime(other, ns=(1, 1))
     other.rename(book)
     assert list_files(inbox, recursive=True).files["a.xlsx"] != second
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give capabilities away")
+def test_what_cannot_be_looked_at_is_told_by_its_path(inbox: Path) -> None:
+    (inbox / "a" / "locked").mkdir(parents=True)
+    (inbox / "a" / "locked" / "orders.xlsx").write_bytes(b"x")
+    (inbox / "named").mkdir()
+    (inbox / "named" / os.fsdecode(b"orders-\xff.xlsx")).write_bytes(b"x")
+    (inbox / "b.xlsx").write_bytes(b"x")
+    (inbox / "a" / "locked").chmod(0)
+    (inbox / "named").chmod(0o400)
+    (inbox / "link").symlink_to(inbox / "a" / "locked")
+    bounded = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"]
+    asked = subprocess.run([*bounded, sys.executable, "-c", ASK, inbox], capture_output=True, check=True, timeout=60)
+    files, unread = json.loads(asked.stdout)
+    assert files == ["b.xlsx"]
+    assert unread == dict.fromkeys((os.fsdecode(b"named/orders-\xff.xlsx"), "a/locked"), "Permission denied")
 
 
 def test_a_folder_that_is_gone_is_empty(tmp_path: Path) -> None:

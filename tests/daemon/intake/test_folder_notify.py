@@ -10,12 +10,17 @@ from pathlib import Path
 import pytest
 
 from daemon.intake.folder_notify import FolderNotify, Seen
+from daemon.machine.mounts import FolderIdentity, identity_of
+
+
+def named(*folders: Path) -> dict[Path, FolderIdentity]:
+    return {folder: identity_of(folder.stat()) for folder in folders}
 
 
 @pytest.fixture
 async def watch(tmp_path: Path) -> AsyncIterator[FolderNotify]:
     made = FolderNotify()
-    made.use(frozenset({tmp_path}))
+    made.use(named(tmp_path))
     yield made
     made.close()
 
@@ -51,7 +56,7 @@ async def test_a_file_is_renamed_or_linked_into_the_folder_whole(watch: FolderNo
 async def test_what_was_open_before_is_not_known_until_it_is_written_to(tmp_path: Path) -> None:
     watch = FolderNotify()
     with (tmp_path / "a.csv").open("wb", buffering=0) as writer:
-        watch.use(frozenset({tmp_path}))
+        watch.use(named(tmp_path))
         assert watch.seen(tmp_path, "a.csv") is Seen.NOTHING
         writer.write(b"more")
         assert watch.seen(tmp_path, "a.csv") is Seen.WRITING
@@ -71,13 +76,30 @@ async def test_a_change_wakes_and_reading_does_not(watch: FolderNotify, tmp_path
 async def test_folders_come_and_go(watch: FolderNotify, tmp_path: Path) -> None:
     inner = tmp_path / "inner"
     inner.mkdir()
-    watch.use(frozenset({tmp_path, inner}))
+    watch.use(named(tmp_path, inner))
     (inner / "a.csv").write_bytes(b"whole")
     assert watch.seen(inner, "a.csv") is Seen.CLOSED
     inner.rename(tmp_path / "other")
     assert watch.seen(inner, "a.csv") is Seen.NOTHING
     other = tmp_path / "other"
-    watch.use(frozenset({tmp_path, other, tmp_path / "never"}))
+    watch.use({**named(tmp_path, other), tmp_path / "never": FolderIdentity(0, 0)})
     assert watch.works
     (other / "b.csv").write_bytes(b"whole")
     assert watch.seen(other, "b.csv") is Seen.CLOSED
+
+
+async def test_a_folder_in_the_place_of_another_is_watched_anew(watch: FolderNotify, tmp_path: Path) -> None:
+    """The kernel goes on telling of the folder that was there before, and calls it by the same name."""
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    watch.use(named(tmp_path, inner))
+    watch.seen(inner, "")
+    (tmp_path / "new").mkdir()
+    inner.rename(tmp_path / "old")
+    (tmp_path / "new").rename(inner)
+    watch.use(named(tmp_path, inner))
+    watch.changed.clear()
+    (tmp_path / "old" / "a.csv").write_bytes(b"whole")
+    assert watch.seen(inner, "a.csv") is Seen.NOTHING
+    (inner / "b.csv").write_bytes(b"whole")
+    assert watch.seen(inner, "b.csv") is Seen.CLOSED

@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from daemon.errors import LeaseLostError
-from daemon.ledger.jobs import Job, Outcome, RowCounts, Submission
+from daemon.ledger.jobs import DELAY_MAX_SECONDS, Job, Outcome, RowCounts, Submission
 from daemon.ledger.leases import Ledger
 from daemon.ledger.queries import JobFilter, JobQueries
 
@@ -145,6 +146,35 @@ async def test_a_requeued_job_waits_for_its_time(ledger: Ledger) -> None:
     assert await ledger.claim(datasets=["orders"]) is None
     with pytest.raises(LeaseLostError):
         await ledger.requeue(job, delay_seconds=0, reason="twice")
+
+
+@pytest.mark.parametrize(("ahead_seconds", "due"), [(86_400.0, True), (DELAY_MAX_SECONDS - 60, False)])
+async def test_a_job_of_a_clock_that_was_ahead_is_due(
+    ledger: Ledger, database: Database, ahead_seconds: float, *, due: bool
+) -> None:
+    """Its times were written by a clock that was set right afterwards; a wait that somebody asked for is kept."""
+    job = await ledger.submit(submission("a"))
+    table = ledger.tables.job
+    times = {name: table.c[name] + ahead_seconds for name in ("run_at", "created_at")}
+    async with database.write() as connection:
+        await connection.execute(table.update().where(table.c.id == job.id).values(times))
+    later = await ledger.submit(submission("b"))
+    first = await ledger.claim(datasets=["orders"])
+    assert first is not None
+    assert first.id == later.id, "what is due by the clock of now comes first"
+    assert (await ledger.claim(datasets=["orders"]) is not None) is due
+
+
+async def test_no_job_is_put_off_for_longer_than_the_longest_wait(ledger: Ledger, database: Database) -> None:
+    await ledger.submit(submission("a"))
+    job = await ledger.claim(datasets=["orders"])
+    assert job is not None
+    await ledger.requeue(job, delay_seconds=10 * DELAY_MAX_SECONDS, reason="later")
+    assert await ledger.claim(datasets=["orders"]) is None
+    table = ledger.tables.job
+    async with database.read() as connection:
+        wait = (await connection.execute(sa.select(table.c.run_at - ledger.now))).scalar_one()
+    assert 0 < wait <= DELAY_MAX_SECONDS
 
 
 async def test_an_attempt_given_back_does_not_count(ledger: Ledger, queries: JobQueries) -> None:

@@ -1,0 +1,169 @@
+"""Watched folders of a running daemon that cannot be read, are replaced, unmounted: measured, told once, and mended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+if TYPE_CHECKING:
+    from .conftest import Headgate
+
+NO_OVERRIDE = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"]
+"""Takes from root what lets it read and write whatever the rights say."""
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount, and give capabilities away")
+
+
+def watched(headgate: Headgate, **folder: object) -> Headgate:
+    headgate.prefix = NO_OVERRIDE if os.geteuid() == 0 else []
+    headgate.settings["intake"] = {
+        "folders": [{"path": "inbox", "settle_seconds": 0.3, **folder}],
+        "scan_seconds": 0.1,
+        "rescan_seconds": 1,
+    }
+    headgate.write_config()
+    return headgate
+
+
+def measured(headgate: Headgate) -> dict[str, float]:
+    """The numbers of the one folder, by their names."""
+    families = text_string_to_metric_families(headgate.get(f"{headgate.exporter_url}/metrics")[1])
+    return {
+        sample.name.removeprefix("headgate_folder_"): sample.value
+        for family in families
+        for sample in family.samples
+        if "folder" in sample.labels
+    }
+
+
+def told(headgate: Headgate, event: str) -> list[str]:
+    return [line for line in headgate.log.read_text(encoding="utf-8").splitlines() if event in line]
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[[Path], None]]:
+    """Mount an empty file system on a folder; it is gone after the test."""
+    mounted = []
+
+    def mount(folder: Path) -> None:
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "headgate-test", folder], capture_output=True, text=True, check=False, timeout=20
+        )
+        if done.returncode:
+            pytest.skip(f"nothing can be mounted here: {done.stderr}")
+        mounted.append(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", folder], check=False, timeout=20, capture_output=True)
+
+
+@AS_ROOT
+@pytest.mark.parametrize("taken", ["stay", "move"])
+def test_files_that_cannot_be_read_are_counted_and_told_of_once(
+    sqlite_headgate: Headgate, orders: Callable[..., Path], taken: str
+) -> None:
+    headgate = watched(sqlite_headgate, taken=taken)
+    inbox = headgate.inbox
+    for number in range(40):
+        (inbox / f"note-{number}.csv").write_bytes(b"%d\n" % number)
+        (inbox / f"note-{number}.csv").chmod(0)
+    odd = Path(os.fsdecode(os.fsencode(inbox) + b"/orders-\xff.xlsx"))
+    orders(inbox / "orders-1.xlsx", 5, start=100).rename(odd)
+    odd.chmod(0)
+    locked = inbox / os.fsdecode(b"caf\xe9")
+    locked.mkdir()
+    orders(locked / "orders-2.xlsx", 5)
+    locked.chmod(0)
+    (inbox / "orders-3.xlsx.part").write_bytes(b"")
+    process = headgate.start_ready()
+    headgate.until(lambda: measured(headgate)["unreadable_files"] == 42, "all are counted", process=process)
+    orders(inbox / "orders-4.xlsx", 5, start=200)
+    headgate.until(lambda: headgate.all_finished(1), "what can be read is taken", process=process)
+    before = measured(headgate)
+    headgate.until(
+        lambda: measured(headgate)["last_look_timestamp_seconds"] > before["last_look_timestamp_seconds"] + 1,
+        "it was looked at ten times more",
+        process=process,
+    )
+    lines = told(headgate, "files not read")
+    assert 1 <= len(lines) <= 3, "one line for all of them, and one more where a look came between"
+    assert "Permission denied" in lines[-1]
+    assert not told(headgate, "Traceback")
+    # The remedy of the runbook.
+    for path in inbox.glob("note-*"):
+        path.chmod(0o644)
+    odd.chmod(0o644)
+    locked.chmod(0o755)
+    headgate.until(lambda: headgate.all_finished(43), "all are taken", process=process)
+    headgate.until(lambda: measured(headgate)["unreadable_files"] == 0, "nothing is left lying", process=process)
+    assert headgate.rows("SELECT count(*) FROM orders") == [(15,)]
+    assert headgate.stop(process) == 0
+
+
+@AS_ROOT
+def test_files_that_cannot_be_moved_are_counted(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    headgate = watched(sqlite_headgate, taken="move")
+    below = headgate.inbox / "shop"
+    below.mkdir()
+    orders(below / "orders-1.xlsx", 5)
+    below.chmod(0o555)
+    process = headgate.start_ready()
+    headgate.until(lambda: measured(headgate)["unreadable_files"] == 1, "it is counted", process=process)
+    assert headgate.loaded_jobs() == 1
+    below.chmod(0o755)
+    moved = headgate.inbox / "done" / "shop" / "orders-1.xlsx"
+    headgate.until(moved.exists, "it is moved", process=process)
+    headgate.until(lambda: measured(headgate)["unreadable_files"] == 0, "nothing is left lying", process=process)
+    first, *rest = told(headgate, "files not moved")
+    assert "Permission denied" in first
+    assert len(rest) == 1
+    assert headgate.stop(process) == 0
+
+
+def test_a_folder_that_is_gone_comes_back(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    headgate = watched(sqlite_headgate)
+    process = headgate.start_ready()
+    assert measured(headgate)["readable"] == 1
+    headgate.inbox.rename(headgate.folder / "old")
+    headgate.until(lambda: measured(headgate)["readable"] == 0, "it is missed", process=process)
+    seen = measured(headgate)["last_look_timestamp_seconds"]
+    headgate.until(
+        lambda: measured(headgate)["last_look_timestamp_seconds"] > seen + 1, "it is looked for", process=process
+    )
+    assert len(told(headgate, "folder not read")) == 1
+    headgate.inbox.mkdir()
+    orders(headgate.inbox / "orders-1.xlsx", 5)
+    headgate.until(lambda: headgate.all_finished(1), "its files are taken", process=process)
+    now = measured(headgate)
+    assert (now["readable"], now["mounted"], now["replaced_total"]) == (1, 1, 1)
+    assert len(told(headgate, "folder read again")) == 1
+    assert headgate.stop(process) == 0
+
+
+@AS_ROOT
+def test_a_mount_is_noticed_and_watched(
+    sqlite_headgate: Headgate, orders: Callable[..., Path], mount: Callable[[Path], None]
+) -> None:
+    headgate = watched(sqlite_headgate)
+    mount(headgate.inbox)
+    process = headgate.start_ready()
+    assert measured(headgate)["mounted"] == 1
+    subprocess.run(["umount", headgate.inbox], check=True, timeout=20)
+    headgate.until(lambda: measured(headgate)["mounted"] == 0, "the empty folder below is told", process=process)
+    assert measured(headgate)["readable"] == 1
+    mount(headgate.inbox)
+    headgate.until(lambda: measured(headgate)["mounted"] == 1, "it is mounted again", process=process)
+    # Only a watch that was set anew tells of a rename in time: without one the file would wait to settle.
+    orders(headgate.folder / "orders-1.xlsx", 5).chmod(0o644)
+    subprocess.run(["cp", headgate.folder / "orders-1.xlsx", headgate.inbox / "orders-1.xlsx.part"], check=True)
+    (headgate.inbox / "orders-1.xlsx.part").rename(headgate.inbox / "orders-1.xlsx")
+    headgate.until(lambda: headgate.all_finished(1), "its files are taken", process=process)
+    assert measured(headgate)["replaced_total"] == 2
+    assert len(told(headgate, "folder replaced")) == 2
+    assert headgate.stop(process) == 0

@@ -1,7 +1,7 @@
 // The page as a whole: signs in by its cookie, shows the view of the address, and keeps it up to date.
 
 import { $ } from "./dom.js";
-import { datasets as fetchDatasets, explain, session as fetchSession } from "./daemonapi.js";
+import { datasets as fetchDatasets, explain, leave, session as fetchSession } from "./daemonapi.js";
 import { showFreshness } from "./freshness.js";
 import * as joblist from "./joblist.js";
 import * as jobview from "./jobview.js";
@@ -28,6 +28,7 @@ async function start() {
     return;
   }
   document.addEventListener("click", route);
+  document.querySelector("form.out").addEventListener("submit", leave);
   window.addEventListener("popstate", () => show(true));
   await show(false);
   listen(changed);

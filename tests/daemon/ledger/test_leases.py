@@ -255,13 +255,13 @@ async def test_a_living_daemon_is_not_reaped_and_a_silent_one_is(postgres_databa
         leak_seconds=60,
         connect_timeout_seconds=10,
     ) as database:
-        silent, watcher = await opened(database), await opened(database, lease_seconds=0.5)
+        silent, watcher = await opened(database), await opened(database, lease_seconds=3)
         job = await claimed(silent)
         await watcher.reap(max_lost_leases=3)
         shown = await JobQueries(database).job(job.id)
         assert shown is not None
         assert shown.state == "running"
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(3.2)
         await watcher.beat()
         await watcher.reap(max_lost_leases=3)
         shown = await JobQueries(database).job(job.id)

@@ -3,6 +3,10 @@
 import { at, view } from "./address.js";
 
 let csrf = "";
+const leaving = new AbortController();
+
+// Nobody waits for an answer any more: the page is being left, and its session with it.
+export const leave = () => leaving.abort();
 
 export class Problem extends Error {
   constructor(status, body) {
@@ -47,8 +51,10 @@ async function ask(method, path) {
   try {
     answer = await fetch(at(path), {
       method, credentials: "same-origin", headers: { Accept: "application/json", "X-CSRF-Token": csrf },
+      signal: leaving.signal,
     });
   } catch {
+    if (leaving.signal.aborted) return new Promise(() => {});
     throw new Problem(0, { detail: "the daemon does not answer", hint: "look whether it runs, then try again" });
   }
   if (answer.status === 401) signIn();

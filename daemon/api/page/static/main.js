@@ -2,7 +2,7 @@
 
 import { at, view } from "./address.js";
 import { $ } from "./dom.js";
-import { datasets as fetchDatasets, explain, session as fetchSession } from "./daemonapi.js";
+import { datasets as fetchDatasets, explain, leave, session as fetchSession } from "./daemonapi.js";
 import { showFreshness } from "./freshness.js";
 import * as joblist from "./joblist.js";
 import * as jobview from "./jobview.js";
@@ -33,6 +33,7 @@ async function start() {
     return;
   }
   document.addEventListener("click", route);
+  document.querySelector("form.out").addEventListener("submit", leave);
   window.addEventListener("popstate", () => show(true));
   await show(false);
   listen(changed);

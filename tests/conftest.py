@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import ports
 import pytest
 from certificates import openssl
 from postgres_server import Postgres, postgres_binaries, running_postgres
@@ -164,13 +164,7 @@ def corpus() -> Path:
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """Return a function that names a loopback port nobody listens on now."""
-
-    def choose() -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
-
-    return choose
+    return ports.free_port
 
 
 @pytest.fixture(scope="session")

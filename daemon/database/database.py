@@ -227,7 +227,7 @@ class Database:
         async with self._writer, self._transaction(operation) as connection:
             if self.dialect == "sqlite":
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
-            elif self._connector.pooled or operation == "load":
+            elif self._connector.pooled or self._patience.lock_of(operation) != self._patience.lock_of("write"):
                 # For this transaction alone: behind a pooler the connection is everybody's.
                 limit = round(self._patience.lock_of(operation) * 1000)
                 await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {limit}")

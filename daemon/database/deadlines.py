@@ -30,6 +30,8 @@ UNDO_SECONDS: Final = 3.0
 """How long a transaction that failed or was cancelled may take to be undone."""
 GRACE_SECONDS: Final = 1.0
 """How long a user may take to notice that its connection has ended; COPY never notices while it may not write."""
+LOOK_SECONDS: Final = 0.2
+"""How long a lock is waited for by what only looks, and can do so later."""
 LOOKS: Final = 4
 """How often it is looked, within a deadline, whether bytes have passed."""
 _TCP_BYTES: Final = struct.Struct("=120xQQ")
@@ -49,8 +51,13 @@ class Patience:
         return self.load_seconds if operation == "load" else self.statement_seconds
 
     def lock_of(self, operation: str) -> float:
-        """Return how long an operation waits for a lock: where nobody but us holds one, the server says so first."""
-        return self.lock_seconds if operation == "load" else min(self.lock_seconds, self.statement_seconds / 2)
+        """Return how long an operation waits for a lock: where nobody but us holds one, the server says so first.
+
+        Whoever only looks at somebody's table waits for nobody: it holds a connection that others want.
+        """
+        if operation == "load":
+            return self.lock_seconds
+        return min(self.lock_seconds, LOOK_SECONDS if operation == "look" else self.statement_seconds / 2)
 
 
 class Deadlines:

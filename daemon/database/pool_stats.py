@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-OPERATIONS: Final = ("read", "write", "enter", "claim", "load", "beat")
+OPERATIONS: Final = ("read", "look", "write", "enter", "claim", "load", "beat")
 """What connections are taken for; at most 8."""
 WAIT_OUTCOMES: Final = ("ok", "timeout")
 STACK_FRAMES: Final = 12

@@ -49,15 +49,15 @@ async def compare_tables(database: Database, datasets: Iterable[Dataset]) -> tup
     return tuple([await compare_table(database, dataset) for dataset in datasets])
 
 
-async def compare_table(database: Database, dataset: Dataset) -> TableFinding:
-    """Compare one dataset with its table.
+async def compare_table(database: Database, dataset: Dataset, operation: str = "write") -> TableFinding:
+    """Compare one dataset with its table, whose locks are waited for as `operation` does.
 
     Raises:
         DatabaseUnavailableError, sqlalchemy.exc.DBAPIError: the database cannot be reached, or fails.
 
     """
     try:
-        async with database.write() as connection:
+        async with database.write(operation) as connection:
             raise _SeenError(await inspect(connection, dataset, Path()))
     except _SeenError as seen:
         found = seen.found

@@ -69,7 +69,7 @@ class TableWatch:
 
     async def _compared(self, dataset: Dataset) -> TableFinding:
         try:
-            return await compare_table(self._parts.database, dataset)
+            return await compare_table(self._parts.database, dataset, "look")
         except Exception as error:  # raised again if waiting helps
             if isinstance(error, OSError) or self._parts.database.supervisor.will_pass(error):
                 raise

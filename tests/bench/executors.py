@@ -30,6 +30,7 @@ from typing import Any
 
 import psutil
 import uvloop
+from ports import free_port
 from postgres_server import Postgres, postgres_binaries, running_postgres
 from rich.console import Console
 from rich.table import Table
@@ -156,15 +157,9 @@ class Daemon:
         return sum(process.memory_full_info().pss for process in self.family()) / MEGABYTE
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def _daemon(folder: Path, url: str) -> Iterator[Daemon]:
-    api, exporter = _free_port(), _free_port()
+    api, exporter = free_port(), free_port()
     (folder / "orders.yml").write_text(specification(), encoding="utf-8")
     settings = {
         "state_dir": str(folder / "var"),

@@ -11,7 +11,6 @@ import json
 import os
 import random
 import re
-import socket
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from ports import free_port
 from postgres_server import Postgres, postgres_binaries, running_postgres
 from rich.console import Console
 from rich.table import Table
@@ -64,9 +64,7 @@ class Daemon:
 
     def __init__(self, folder: Path, url: str) -> None:
         (folder / "orders.yml").write_text(ORDERS)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.exporter = f"http://127.0.0.1:{port}"
         settings = {
             "environment": "production",

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from ports import free_port
 from workbooks import specification
 
 UPLOADS_AT_ONCE: Final = 4
@@ -33,9 +33,7 @@ class Daemon:
 
     def __init__(self, folder: Path, url: str) -> None:
         (folder / "orders.yml").write_text(specification(), encoding="utf-8")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._exporter_port = int(probe.getsockname()[1])
+        self._exporter_port = free_port()
         settings = {
             "state_dir": str(folder / "var"),
             "datasets": ["orders.yml"],

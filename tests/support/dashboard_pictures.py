@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from monitored_load import INTERVALS, free_port, scenario
+from monitored_load import INTERVALS, scenario
+from ports import free_port
 from prometheus_server import running_prometheus
 
 if TYPE_CHECKING:

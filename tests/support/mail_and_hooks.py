@@ -15,6 +15,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from ports import free_port
 
 PASSWORD = "for the mail server"  # noqa: S105  # of a server on loopback, for a test
 TOKEN = "for the webhook"  # noqa: S105
@@ -130,15 +131,10 @@ def listening() -> Iterator[Sinks]:
 
 
 def _controller(sinks: Sinks) -> Controller:
-    import socket  # noqa: PLC0415
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
     return Controller(
         _Mailbox(sinks),
         hostname="127.0.0.1",
-        port=port,
+        port=free_port(),
         authenticator=_authenticate,
         auth_required=True,
         auth_require_tls=False,

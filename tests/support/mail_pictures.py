@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 from alert_stack import GRAFANA, PAGE, ROOT, RUNBOOKS, running_alertmanager
 from browser import emulate, find_programs, running_browser
-from monitored_load import free_port
+from ports import free_port
 
 if TYPE_CHECKING:
     from mail_and_hooks import Mail

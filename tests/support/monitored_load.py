@@ -16,7 +16,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -30,6 +29,7 @@ from typing import Any, Final
 
 import xlsxwriter
 import yaml
+from ports import free_port
 from postgres_server import Postgres, postgres_binaries, running_postgres
 from prometheus_server import Prometheus, running_prometheus
 
@@ -189,13 +189,6 @@ def append(path: Path, line: str) -> None:
 def cut(path: Path, line: str) -> None:
     """Take a line away."""
     path.write_text(path.read_text(encoding="utf-8").replace(line, ""), encoding="utf-8")
-
-
-def free_port() -> int:
-    """Return a loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(url: str) -> bool:

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ports import free_port
+
 CONFIGURATION = """\
 [databases]
 * = host=127.0.0.1 port={server} user=headgate
@@ -77,10 +79,7 @@ class PgBouncer:
 def running_pgbouncer(server: int, mode: str, *, connections: int = 2) -> Iterator[PgBouncer]:
     """Yield a running pooler in front of the server on that port."""
     folder = Path(tempfile.mkdtemp(prefix="headgate-pgbouncer-"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    pooler = PgBouncer(folder, server=server, port=port, mode=mode, connections=connections)
+    pooler = PgBouncer(folder, server=server, port=free_port(), mode=mode, connections=connections)
     try:
         pooler.start()
         yield pooler

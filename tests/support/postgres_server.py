@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+
+from ports import free_port
 
 
 class Postgres:
@@ -125,10 +126,7 @@ def running_postgres(binaries: Path, *, durable: bool = False) -> Iterator[Postg
     """Yield a running server; one that is not `durable` survives the death of its processes, but not of the machine."""
     # Not pytest's folder: that one is closed to other users, and the server runs as one.
     folder = Path(tempfile.mkdtemp(prefix="headgate-postgres-"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    server = Postgres(binaries, folder, port, durable=durable)
+    server = Postgres(binaries, folder, free_port(), durable=durable)
     try:
         server.create()
         server.start()

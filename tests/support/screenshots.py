@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from urllib.parse import quote
 
 import yaml
 from browser import DESK, PHONE, emulate, find_programs, running_browser
+from ports import free_port
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
@@ -69,13 +69,6 @@ def running_daemon(folder: Path) -> Iterator[str]:
     finally:
         daemon.terminate()
         daemon.wait(WAIT_SECONDS)
-
-
-def free_port() -> int:
-    """Return a loopback port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def answers(url: str) -> bool:

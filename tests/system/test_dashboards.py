@@ -47,6 +47,7 @@ EMPTY: Final = {
     "Datasets counted under _other": "there are four",
     "Times the loop was held up": "where the machine has time",
     "Held back by the quota": "only where a control group has a CPU quota",
+    "Times another folder stood in its place": "no folder is replaced",
     "Times memory ran into a limit": "it does not",
     "Some task waited for it": "only where the kernel counts pressure",
     "Every task waited for it": "only where the kernel counts pressure",

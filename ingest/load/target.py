@@ -130,6 +130,8 @@ def ledger_is_meant(dialect: str, schema: str | None, name: str) -> str | None:
 def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
     """Refuse to make a missing table unless the dataset says so, or no table has a similar name.
 
+    One of the very name has been made by another load since it was missed.
+
     Raises:
         TargetMismatchError: it may not be made; names the nearest table.
 
@@ -143,7 +145,7 @@ def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
         else catalogue.table_names(connection, schema)
     )
     near = get_close_matches(name, names, n=1, cutoff=SIMILAR)
-    if dataset.load.create is None and not near:
+    if name in names or (dataset.load.create is None and not near):
         return
     meant = f"; did you mean {near[0]}?" if near else ""
     raise TargetMismatchError(

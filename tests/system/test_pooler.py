@@ -59,7 +59,7 @@ def test_everything_is_loaded_once_and_nothing_is_left_behind(
     for number in range(FILES):
         orders(headgate.inbox / f"orders-{number}.xlsx", ROWS, start=number * ROWS // 2)
     headgate.until(lambda: headgate.all_finished(FILES), "every job has ended", seconds=120, process=process)
-    assert {job["state"] for job in headgate.jobs()} == {"loaded"}
+    assert {(job["state"], job["reason"]) for job in headgate.jobs()} == {("loaded", None)}
     count = ROWS + (FILES - 1) * ROWS // 2
     assert headgate.scalar("SELECT count(*) || '/' || count(DISTINCT order_no) FROM orders") == f"{count}/{count}"
     assert _left(pooler, name) == {"0/0/0/0"}

@@ -17,6 +17,7 @@ from .cells.cells import column_letters
 from .columns.duplicates import find_repeats, key_range
 from .columns.reconcile import reconcile
 from .columns.table_end import settled
+from .columns.unforeseen import Place, values_refused
 from .columns.validate import Checked, check_columns
 from .errors import ErrorRecord, FileRejectedError, rejected
 from .formats.hint import Hint
@@ -102,7 +103,12 @@ class _Run:
         self._rejected_keys = False
 
     def report(self) -> Report:
-        table = self._read()
+        with values_refused():
+            table = self._read()
+        with values_refused(lambda: Place(sheet=table.sheet)):
+            return self._checked(table)
+
+    def _checked(self, table: Table) -> Report:
         with self._timed("validate"):
             self._warnings = (*self._warnings, *find_drift(table, self._dataset), *fill_notes(table, self._dataset))
             checked = check_columns(table, self._dataset)

@@ -12,6 +12,7 @@ import pyarrow as pa
 from ..errors import FileRejectedError, rejected
 from .constraints import check_constraints
 from .converted import faulty
+from .unforeseen import failing_row
 from .validate import Checked
 
 if TYPE_CHECKING:
@@ -82,8 +83,9 @@ class _Call:
         except MemoryError:
             raise
         except Exception as error:
-            row = None if frame.empty else self._failing_row(frame)
-            raise self.failed(f"it raised {type(error).__name__}: {error}", row) from error
+            row = failing_row(len(frame), lambda some: self._function(frame.iloc[some].copy()))
+            place = None if row is None else int(frame.index[row])
+            raise self.failed(f"it raised {type(error).__name__}: {error}", place) from error
         if not isinstance(result, pd.DataFrame):
             raise self.failed(f"it returned a {type(result).__name__}, not a DataFrame")
         if not result.index.equals(frame.index):
@@ -91,24 +93,6 @@ class _Call:
         if missing := [name for name in frame.columns if name not in result.columns]:
             raise self.failed(f"it returned no column {', '.join(missing)}")
         return result
-
-    def _failing_row(self, frame: pd.DataFrame) -> int | None:
-        """Halve the rows as long as one half fails alone; a failure that needs several rows has no row."""
-        while len(frame) > 1:
-            middle = len(frame) // 2
-            halves = (frame.iloc[:middle], frame.iloc[middle:])
-            failing = next((half for half in halves if self._fails(half)), None)
-            if failing is None:
-                return None
-            frame = failing
-        return int(frame.index[0])
-
-    def _fails(self, frame: pd.DataFrame) -> bool:
-        try:
-            self._function(frame.copy())
-        except Exception:  # noqa: BLE001  # any failure tells that it lies in these rows
-            return True
-        return False
 
     def column(self, frame: pd.DataFrame, field: str, kind: pa.DataType) -> pa.Array:
         series: Any = frame[field]

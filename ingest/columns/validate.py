@@ -22,6 +22,7 @@ from .numeric import convert_decimal, convert_integer, convert_number
 from .temporal import convert_date, convert_datetime, convert_duration, convert_time
 from .textual import convert_boolean, convert_string
 from .unbatch import taken_apart
+from .unforeseen import Place, failing_row, values_refused
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
@@ -57,7 +58,20 @@ def check_columns(table: Table, dataset: Dataset) -> Checked:
     def checked(places: list[int]) -> Iterable[Converted]:
         column = concat_columns([table.columns[fields[place].name] for place in places])
         lines = data if len(places) == 1 else np.tile(data, len(places))
-        found = _check_field(column, lines, fields[places[0]], dataset, date1904=table.date1904)
+
+        def check(column: Column, lines: Mask) -> Converted:
+            return _check_field(column, lines, fields[places[0]], dataset, date1904=table.date1904)
+
+        def blamed() -> Place:
+            line = failing_row(len(lines), lambda some: check(column.at(some), lines[some]))
+            if line is None:
+                return Place(field=fields[places[0]].name if len(places) == 1 else None, sheet=table.sheet)
+            place, row = divmod(line, table.rows)
+            part = table.part_of(row)
+            return Place(field=fields[places[place]].name, sheet=part.sheet, row=part.sheet_row(row))
+
+        with values_refused(blamed):
+            found = check(column, lines)
         return (found,) if len(places) == 1 else taken_apart(found, len(places))
 
     found: dict[int, Converted] = {}

@@ -72,7 +72,7 @@ def _record(table: Table, dataset: Dataset, item: FaultyField, row: int) -> Erro
     part = table.part_of(row)
     column = part.header.columns.get(item.field.name)
     labels = part.header.labels
-    sheet_row = part.first_row + row - part.start
+    sheet_row = part.sheet_row(row)
     entry = CATALOGUE[item.fault.code]
     raw = _raw(table, item.field, row)
     message, hint = told(item.fault, item.field, raw)
@@ -109,7 +109,7 @@ def row_record(table: Table, dataset: Dataset, code: str, row: int, message: str
         hint=entry.hint,
         severity=entry.severity,
         sheet=part.sheet,
-        row=part.first_row + row - part.start,
+        row=part.sheet_row(row),
         raw=raw,
         spec_version=dataset.version,
     )

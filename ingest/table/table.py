@@ -44,6 +44,10 @@ class Part:
     first_row: int
     rows: int
 
+    def sheet_row(self, row: int) -> int:
+        """Return the 1-based row of the sheet of a 0-based row of the table that lies in this part."""
+        return self.first_row + row - self.start
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from ..errors import FileUnstableError
 from ..machine.file_identity import Stamp, spelt, stamp_of
 from ..machine.mounts import FolderIdentity, identity_of
+from ..machine.renaming import rename_to_free
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +138,7 @@ def move(folder: Path, name: str, stamp: Stamp, target: str, number: int) -> str
     ):
         if not _is(source, path.name, stamp):
             return None
-        free = _reserve(sink, path, number)
-        os.rename(path.name, free, src_dir_fd=source, dst_dir_fd=sink)
+        free = _move_to_free(path, number, source=source, sink=sink)
         if not _is(sink, free, stamp):  # replaced between the look and the move
             os.rename(free, path.name, src_dir_fd=sink, dst_dir_fd=source)
             return None
@@ -170,9 +170,8 @@ def write_beside(folder: Path, name: str, suffix: str, number: int, content: byt
             file.flush()
             os.fsync(file.fileno())
         try:
-            os.link(part, f"{path.stem}{suffix}", src_dir_fd=parent, dst_dir_fd=parent)
-            os.unlink(part, dir_fd=parent)
-        except OSError:  # it is taken, or the file system has no links
+            rename_to_free(part, f"{path.stem}{suffix}", source=parent, sink=parent)
+        except FileExistsError:
             os.rename(part, f"{path.stem}.{number}{suffix}", src_dir_fd=parent, dst_dir_fd=parent)
 
 
@@ -183,11 +182,10 @@ def remove(folder: Path, name: str) -> None:
         os.unlink(path.name, dir_fd=parent)
 
 
-def _reserve(folder: int, path: PurePosixPath, number: int) -> str:
-    """Take a name that nobody has: a rename onto the empty file that then has it overwrites nothing."""
+def _move_to_free(path: PurePosixPath, number: int, *, source: int, sink: int) -> str:
     for name in _names(path, number):
         with contextlib.suppress(FileExistsError):
-            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder))
+            rename_to_free(path.name, name, source=source, sink=sink)
             return name
     raise FileUnstableError(f"{path.name} is there already, with and without the job's number")
 

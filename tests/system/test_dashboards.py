@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.xdist_group("dashboards")  # one daemon at work for all of them
 
 WINDOW_SECONDS: Final = 60.0
-STEP_SECONDS: Final = 5.0
-INTERVALS: Final = {"rate_interval": "20s", "interval": "10s", "range": "60s"}
 SCRAPES: Final = ("1s", "4s")
 """As 15 and 60 seconds are to the intervals that Grafana chooses."""
 JOBS: Final = 12
@@ -57,18 +55,38 @@ SERIES_MAY_BE_MISSING: Final = {"Some task waited for it", "Every task waited fo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """A time range that somebody chooses, the step of its graphs and what Grafana makes of its variables then."""
+
+    seconds: float
+    step_seconds: float
+    intervals: dict[str, str]
+
+
+RANGES: Final = {
+    "while it is at work": Range(
+        seconds=WINDOW_SECONDS, step_seconds=5, intervals={"rate_interval": "20s", "interval": "10s", "range": "60s"}
+    ),
+    # Almost all of it lies before the first start, and a step is longer than the daemon has lived.
+    "seven days": Range(
+        seconds=7 * 86400, step_seconds=600, intervals={"rate_interval": "610s", "interval": "600s", "range": "7d"}
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """The servers under the demo load, and what the variables of the dashboards resolve to."""
 
     prometheus: Prometheus
     values: dict[str, list[str]]
 
-    def result(self, target: Target) -> list[dict[str, Any]]:
-        """Ask what Grafana would ask, with every value of each variable chosen."""
+    def result(self, target: Target, shown: Range) -> list[dict[str, Any]]:
+        """Ask what Grafana would ask for a time range, with every value of each variable chosen."""
         chosen = {name: "|".join(re.escape(value) for value in values) for name, values in self.values.items()}
-        promql = target.promql(**{name: text.replace("\\", "\\\\") for name, text in chosen.items()}, **INTERVALS)
+        promql = target.promql(**{name: text.replace("\\", "\\\\") for name, text in chosen.items()}, **shown.intervals)
         if target.panel["type"] == "timeseries":
-            return self.prometheus.query_range(promql, seconds=WINDOW_SECONDS, step_seconds=STEP_SECONDS)
+            return self.prometheus.query_range(promql, seconds=shown.seconds, step_seconds=shown.step_seconds)
         return [{**series, "values": [series["value"]]} for series in self.prometheus.query(promql)]
 
     def missing(self, target: Target) -> set[str]:
@@ -151,14 +169,15 @@ def test_every_variable_resolves(watched: Watched) -> None:
     assert {"orders", "settlements", "stock", "prices"} <= set(watched.values["dataset"])
 
 
+@pytest.mark.parametrize("shown", RANGES)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_query_parses_and_returns_data(watched: Watched, path: Path) -> None:
+def test_every_query_parses_and_returns_data(watched: Watched, path: Path, shown: str) -> None:
     empty, failed = set(), []
     for target in targets():
         if target.dashboard != path.stem:
             continue
         try:
-            series = watched.result(target)
+            series = watched.result(target, RANGES[shown])
         except PrometheusError as error:
             failed.append(f"{target.place}: {error}")
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WHITE_SPACE: Final = " \t\r\n"
-_REFERENCE: Final = re.compile(r"&(?:#x([0-9A-Fa-f]+);|#([0-9]+);|(lt|gt|amp|quot|apos);)?")
-_NAMED: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
+_REFERENCE: Final = re.compile(r"(&(?:#x[0-9A-Fa-f]+;|#[0-9]+;|(?:lt|gt|amp|quot|apos);)?)")
+_NAMED: Final = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&quot;": '"', "&apos;": "'"}
+_APART: Final = "\0"
+"""What no well-formed text has, and so separates texts that are worked on as one."""
 _ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _RARE: Final = r"[&\r]|_x[0-9A-Fa-f]{4}_"
 _RARE_TEXTS: Final = (b"&", b"\r", b"_x")
@@ -52,8 +55,8 @@ def plain_texts(raw: pa.LargeStringArray, preserve: NDArray[np.bool_]) -> pa.Lar
     if not pc.any(rare).as_py():
         return texts
     index = np.flatnonzero(rare.to_numpy(zero_copy_only=False))
-    pairs = zip(raw.take(pa.array(index)).to_pylist(), preserve[index].tolist(), strict=True)
-    plain = [plain_text(text, preserve=keep) for text, keep in pairs]
+    resolved = _resolved(raw.take(pa.array(index)).to_pylist())
+    plain = [excel_text(text, preserve=keep) for text, keep in zip(resolved, preserve[index].tolist(), strict=True)]
     return pc.replace_with_mask(texts, rare, pa.array(plain, pa.large_string()))
 
 
@@ -66,29 +69,33 @@ def _white_edges(offsets: NDArray[np.int64], content: NDArray[np.uint8]) -> NDAr
     return white
 
 
-def plain_text(raw: str, *, preserve: bool) -> str:
-    """Return one raw text node as Excel reads it."""
-    return excel_text(_resolve(raw), preserve=preserve)
-
-
 def excel_text(text: str, *, preserve: bool) -> str:
     """Return the text of an XML node, its references resolved already, as Excel reads it."""
-    return _ESCAPE.sub(_escaped, text if preserve else text.strip(WHITE_SPACE))
+    text = text if preserve else text.strip(WHITE_SPACE)
+    return _ESCAPE.sub(_escaped, text) if "_x" in text else text
+
+
+def _resolved(raw: list[str]) -> list[str]:
+    """Resolve texts as one: some writers write every letter beyond ASCII as a reference."""
+    plain = _resolve(_APART.join(raw)).split(_APART)
+    return plain if len(plain) == len(raw) else [_resolve(text) for text in raw]  # one of them has that character
 
 
 def _resolve(raw: str) -> str:
-    return _REFERENCE.sub(_character, raw.replace("\r\n", "\n").replace("\r", "\n"))
+    parts = _REFERENCE.split(raw.replace("\r\n", "\n").replace("\r", "\n"))
+    parts[1::2] = map(_character, parts[1::2])
+    return "".join(parts)
 
 
-def _character(match: re.Match[str]) -> str:
-    hexadecimal, number, name = match.groups()
-    if name:
-        return _NAMED[name]
-    if match[0] == "&":
+@lru_cache(maxsize=1 << 16)
+def _character(reference: str) -> str:
+    if reference in _NAMED:
+        return _NAMED[reference]
+    if reference == "&":
         raise rejected("file.corrupt_xml", "a text has an ampersand that begins no known reference")
-    code = int(hexadecimal, 16) if hexadecimal else int(number)
+    code = int(reference[3:-1], 16) if reference[2] == "x" else int(reference[2:-1])
     if code > _LAST_CHARACTER or code in _SURROGATES:
-        raise rejected("file.corrupt_xml", f"there is no character {match[0]}")
+        raise rejected("file.corrupt_xml", f"there is no character {reference}")
     return chr(code)
 
 

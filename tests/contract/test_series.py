@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import subprocess
 from pathlib import Path
@@ -24,6 +25,8 @@ from daemon.metrics.job_metrics import Metrics
 from daemon.metrics.page import render
 
 if TYPE_CHECKING:
+    from postgres_server import Postgres
+
     from daemon.metrics.definitions import Definition
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
@@ -41,9 +44,17 @@ ANY_VALUE = {
 """What labels whose values the configuration decides have here."""
 
 
-@pytest.fixture
-async def exposition(tmp_path: Path, postgres_database: str) -> str:
+@pytest.fixture(scope="module")
+def exposition(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> str:
     """What a daemon with 20 datasets exports, from the real parts, before it has done anything."""
+    postgres.execute("CREATE DATABASE series")
+    try:
+        return asyncio.run(_exported(tmp_path_factory.mktemp("series"), postgres.url("series")))
+    finally:
+        postgres.execute("DROP DATABASE series WITH (FORCE)")
+
+
+async def _exported(folder: Path, url: str) -> str:
     metrics = Metrics()
     metrics.set_datasets(dict.fromkeys(DATASETS, 3600.0))
     metrics.set_thresholds(cpu=0.8, memory=0.85, disk=0.9)
@@ -64,12 +75,12 @@ async def exposition(tmp_path: Path, postgres_database: str) -> str:
     )
     executors = Executors(limits)
     database = Database(
-        url=postgres_database,
+        url=url,
         pool_size=1,
         max_overflow=0,
-        pool_timeout_seconds=1,
+        pool_timeout_seconds=30,
         leak_seconds=1,
-        connect_timeout_seconds=1,
+        connect_timeout_seconds=30,
     )
     server = database.server_watch(("erp",), 60)
     assert server is not None
@@ -90,7 +101,7 @@ async def exposition(tmp_path: Path, postgres_database: str) -> str:
             server=server,
             queries=JobQueries(database),
             loop=LoopWatch(),
-            spool=tmp_path,
+            spool=folder,
         )
         return generate_latest(metrics.registry).decode()
 

@@ -12,7 +12,7 @@ import pytest
 from daemon.api.schemas import COMPONENTS
 from daemon.cli.console import LOADED, job_line
 from daemon.ledger.enqueue import ENTERED
-from daemon.ledger.jobs import INTERNAL, Job, RowCounts, Submission
+from daemon.ledger.jobs import INTERNAL, STATES, TERMINAL, Job, RowCounts, Submission
 from daemon.ledger.queries import JobEvent
 from daemon.ledger.tables import build_tables
 from daemon.metrics.job_metrics import RESULTS
@@ -62,6 +62,17 @@ def test_events_tell_of_a_job_what_it_has() -> None:
     of_job = {one.name for one in fields(JobEvent)} - {"id", "job_id", "at", "event", "attempt", "detail"}
     assert of_job <= set(SHOWN)
     assert set(COMPONENTS["JobEvent"]["properties"]) == {one.name for one in fields(JobEvent)} - {"id"}
+
+
+def test_the_page_knows_every_state() -> None:
+    words, stages = ((PAGE / name).read_text(encoding="utf-8") for name in ("words.js", "stages.js"))
+    (listed,) = re.findall(r"STATES = \[(.+)\];", words)
+    assert tuple(re.findall(r'"(\w+)"', listed)) == STATES
+    (kinds,) = re.findall(r"KINDS = \{(.+?)\};", words, re.DOTALL)
+    assert set(re.findall(r"(\w+):", kinds)) == set(STATES)
+    assert set(re.findall(r'case "(\w+)": return', words)) == set(STATES)
+    (ends,) = re.findall(r"LAST = \{(.+?)\};", stages, re.DOTALL)
+    assert set(re.findall(r"(\w+): \[", ends)) == set(TERMINAL)
 
 
 def test_the_page_reads_only_what_is_shown() -> None:

@@ -39,7 +39,8 @@ class PageDriver:
             except StaleElementReferenceException:
                 pass
             time.sleep(0.05)
-        pytest.fail(f"not within {WAIT_SECONDS:.0f} s: {what}\nthe page says:\n{self.text()[:3000]}")
+        said = self.browser.find_element(By.TAG_NAME, "body").text
+        pytest.fail(f"not within {WAIT_SECONDS:.0f} s: {what}\nthe page says:\n{said[:3000]}")
 
     def all(self, selector: str) -> list[WebElement]:
         """Return what is shown at one moment; a list that an event renews while it is read is read again."""
@@ -62,8 +63,20 @@ class PageDriver:
 
         return self.until(f"a link or button «{words}» in {within}", shown)
 
+    def click(self, words: str, within: str = "main") -> None:
+        """Press a link or button; one that is renewed before it is pressed is looked for again."""
+
+        def pressed() -> bool:
+            self.link(words, within).click()
+            return True
+
+        self.until(f"«{words}» in {within} is pressed", pressed)
+
     def text(self, selector: str = "body") -> str:
-        return str(self.browser.find_element(By.CSS_SELECTOR, selector).text)
+        def read() -> tuple[str]:
+            return (str(self.browser.find_element(By.CSS_SELECTOR, selector).text),)
+
+        return self.until(f"{selector} is read", read)[0]
 
     def says(self, words: str, selector: str = "body") -> None:
         self.until(f"{selector} says «{words}»", lambda: any(words in one.text for one in self.all(selector)))

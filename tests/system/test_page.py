@@ -79,7 +79,7 @@ def test_a_wrong_token_then_the_right_one(page: PageDriver) -> None:
     page.says("No workbook has been handed in yet")
     assert page.text("#who") == "root"
     assert page.script("return document.cookie") == "", "no script sees the cookie"
-    page.link("Sign out", ".bar").click()
+    page.click("Sign out", ".bar")
     page.one("#token")
     page.go("/")
     page.one("#token")
@@ -110,7 +110,7 @@ def test_rejected_rows_there_and_back(page: PageDriver, gate: Headgate, orders: 
     page.hand_in(orders(gate.folder / "orders.xlsx", 40, bad=(3, 7)))
     card = page.upload("orders.xlsx", "partial")
     assert "38 rows loaded, 2 rejected" in card.text
-    page.link("See the rejected rows", ".upload").click()
+    page.click("See the rejected rows", ".upload")
     page.says("orders.xlsx", "h1")
     assert page.browser.current_url.endswith("/jobs/1")
     first, second = page.cells(".errors tbody")
@@ -122,7 +122,7 @@ def test_rejected_rows_there_and_back(page: PageDriver, gate: Headgate, orders: 
     assert "38" in values
     assert "rejected" in values
 
-    page.link("Download the annotated workbook", "#job").click()
+    page.click("Download the annotated workbook", "#job")
     back = page.downloaded("rejects-1.xlsx")
     book = openpyxl.load_workbook(back)
     for row in book["订单"].iter_rows(min_row=2):
@@ -141,13 +141,13 @@ def test_a_file_that_is_not_taken(page: PageDriver, gate: Headgate, orders: Call
     card = page.upload("what is it.xlsx", "refused")
     assert "file.no_spec" in card.text
     assert any("422" in complaint for complaint in page.complaints())
-    page.link("Send it again", ".upload").click()
+    page.click("Send it again", ".upload")
     page.upload("what is it.xlsx", "loaded")
     empty = gate.folder / "orders broken.xlsx"
     empty.write_bytes(b"this is no workbook at all \0\1\2")
     page.hand_in(empty)
     assert "Nothing was loaded" in page.upload("orders broken.xlsx", "rejected").text
-    page.link("Job 2", ".upload").click()
+    page.click("Job 2", ".upload")
     page.says("the file", ".errors .place")
 
 
@@ -157,7 +157,7 @@ def test_the_list_is_filtered_and_goes_on(page: PageDriver, gate: Headgate, orde
     gate.until(lambda: gate.all_finished(30), "all files have ended")
     page.sign_in(ROOT)
     page.until("a page of jobs", lambda: len(page.all("#jobs tr")) == 25)
-    page.link("Show older jobs").click()
+    page.click("Show older jobs")
     page.until("all jobs", lambda: len(page.all("#jobs tr")) == 30)
     assert not page.all("#older")
     page.one("#filter-text").send_keys("ORDERS 1")
@@ -189,7 +189,7 @@ def test_what_happens_elsewhere_appears_by_itself(
     page.until("a restart has ended the session", lambda: page.browser.current_url.endswith("/login?next=%2F"))
     page.complaints()  # refused connections and the 401 are noted by the browser
     page.one("#token").send_keys(ROOT)
-    page.link("Sign in").click()
+    page.click("Sign in")
     page.until("the list is back", lambda: page.all("#jobs tr"))
 
 
@@ -213,17 +213,31 @@ def test_cancel_and_try_again(page: PageDriver, gate: Headgate, orders: Callable
     with frozen(psutil.Process(gate.processes[-1].pid).children(recursive=True)):
         page.hand_in(orders(gate.folder / "orders 2.xlsx", 30, start=100))
         page.upload("orders 2.xlsx", "running")
-        page.link("orders 2.xlsx", "#jobs").click()
-        page.link("Cancel this job", "#job").click()
-        page.link("No, leave it", "dialog").click()
+        page.click("orders 2.xlsx", "#jobs")
+        page.click("Cancel this job", "#job")
+        page.click("No, leave it", "dialog")
         assert page.text("#job .state") == "running"
-        page.link("Cancel this job", "#job").click()
-        page.link("Yes, cancel it", "dialog").click()
+        page.click("Cancel this job", "#job")
+        page.click("Yes, cancel it", "dialog")
         page.says("Cancelled", "#job")
-    page.link("Try again", "#job").click()
+    page.click("Try again", "#job")
     page.says("All 30 rows are in the table", "#job")
     assert "retried" in page.text("#job .history")
     assert gate.scalar("SELECT count(*) FROM orders") == "32"
+
+
+def test_a_dead_job_is_put_to_rest(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    gate.execute("CREATE TABLE orders (order_no text PRIMARY KEY, quantity integer)")
+    page.sign_in(ROOT)
+    page.hand_in(orders(gate.folder / "orders 1.xlsx", 2))
+    page.upload("orders 1.xlsx", "dead")
+    page.click("orders 1.xlsx", "#jobs")
+    page.click("Dismiss", "#job")
+    page.says("Given up and put to rest", "#job")
+    assert page.text("#job .state") == "dismissed"
+    assert not page.all("#job [data-do=dismiss]")
+    assert "dismissed" in page.text("#job .history")
+    assert [job["state"] for job in gate.jobs()] == ["dismissed"]
 
 
 def test_a_workbook_is_dropped(page: PageDriver, gate: Headgate) -> None:
@@ -283,7 +297,7 @@ def test_a_job_goes_through_its_stages(
             page.until("it is loaded", lambda: now() == "Loading")
         page.upload("orders-second.xlsx", "loaded")
         assert now() == ""
-        page.link("Job 2", ".upload").click()
+        page.click("Job 2", ".upload")
         page.says("loading", "#job .history")
     assert gate.stop(process) == 0
 
@@ -323,7 +337,7 @@ def test_names_and_values_are_text(page: PageDriver, gate: Headgate) -> None:
     page.sign_in(ROOT)
     page.hand_in(gate.folder / name)
     page.upload(name, "partial")
-    page.link("See the rejected rows").click()
+    page.click("See the rejected rows")
     page.says(MARKUP, ".errors .raw code")
     page.says(name, "h1")
     assert page.script('return document.querySelectorAll("#content img").length') == 0
@@ -381,7 +395,7 @@ def test_on_a_phone(page: PageDriver, gate: Headgate, orders: Callable[..., Path
     page.hand_in(orders(gate.folder / f"orders {'with a very long name ' * 5}.xlsx", 40, bad=(3, 7)))
     page.upload("very long name", "partial")
     fits()
-    page.link("See the rejected rows").click()
+    page.click("See the rejected rows")
     page.says("cell.type", ".errors")
     fits()
     label = page.script('return getComputedStyle(document.querySelector(".errors td"), "::before").content')
@@ -394,7 +408,7 @@ def test_who_may_only_look(page: PageDriver, gate: Headgate, orders: Callable[..
     page.sign_in(VIEWER)
     page.until("the job is shown", lambda: len(page.all("#jobs tr")) == 1)
     assert not page.all("#hand-in")
-    page.link("orders.xlsx", "#jobs").click()
+    page.click("orders.xlsx", "#jobs")
     page.says("cell.type", ".errors")
     assert not page.all("#fix-file, [data-do=cancel], [data-do=retry]")
 
@@ -433,7 +447,7 @@ def test_nothing_stands_in_anybodys_way(
     page.complaints()
     page.until("the list", lambda: len(page.all("#jobs tr")) == 1)
     examine("home")
-    page.link("See the rejected rows").click()
+    page.click("See the rejected rows")
     page.says("cell.type", ".errors")
     examine("a job")
     assert problems == [], json.dumps(problems, ensure_ascii=False, indent=1)

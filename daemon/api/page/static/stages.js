@@ -8,6 +8,7 @@ const DOING = ["Sending", "Waiting", "Reading", "Loading"];
 const LAST = {
   loaded: ["done", "Loaded"], partial: ["partly", "Partly loaded"], rejected: ["bad", "Rejected"],
   duplicate: ["done", "Known already"], dead: ["bad", "Given up"], cancelled: ["bad", "Cancelled"],
+  superseded: ["", "Taken anew"], dismissed: ["", "Put to rest"],
 };
 
 // `sent` is the part of the file that has left, from 0 to 1, as long as there is no job yet.

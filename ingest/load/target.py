@@ -165,12 +165,7 @@ def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
     if dataset.load.create:
         return
     schema, name = place_of(dataset)
-    names = (
-        sqlite_catalogue.table_names(connection)
-        if connection.dialect.name == "sqlite"
-        else catalogue.table_names(connection, schema)
-    )
-    near = get_close_matches(name, names, n=1, cutoff=SIMILAR)
+    names, near = _similar(connection, schema, name)
     if name in names or (dataset.load.create is None and not near):
         return
     meant = f"; did you mean {near[0]}?" if near else ""
@@ -178,6 +173,34 @@ def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
         f"there is no table {dataset.load.table}{meant or ';'} correct load.table, or write load.create: true to have "
         "it made"
     )
+
+
+def find_facts(connection: Connection, table: str) -> TableFacts:
+    """Return what the database says of a table that must be there.
+
+    Raises:
+        TargetMismatchError: it is not; names the nearest, or it is where jobs are kept.
+
+    """
+    schema, _, name = table.rpartition(".")
+    if refusal := ledger_is_meant(connection.dialect.name, schema or None, name):
+        raise TargetMismatchError(refusal)
+    facts = read_facts(connection, schema or None, name)
+    if facts is None:
+        _, near = _similar(connection, schema or None, name)
+        meant = f"did you mean {near[0]}?" if near else "correct its name"
+        raise TargetMismatchError(f"there is no table {table}; {meant}")
+    return facts
+
+
+def _similar(connection: Connection, schema: str | None, name: str) -> tuple[list[str], list[str]]:
+    """Return the names of all tables that could be meant, and the nearest."""
+    names = (
+        sqlite_catalogue.table_names(connection)
+        if connection.dialect.name == "sqlite"
+        else catalogue.table_names(connection, schema)
+    )
+    return names, get_close_matches(name, names, n=1, cutoff=SIMILAR)
 
 
 def verified_parents(dataset: Dataset, parents: Mapping[str, TableFacts | None], dialect: str) -> dict[str, Parent]:

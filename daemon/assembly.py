@@ -30,11 +30,13 @@ from .pipeline.rejects import Rejects
 from .pipeline.retention import Retention
 from .pipeline.settings import PipelineSettings
 from .pipeline.table_check import TableFinding, compare_tables
+from .pipeline.table_outline import read_outline
 from .pipeline.table_watch import TableWatch
 from .spool import Spool
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
+    from ingest.spec.outline import TableOutline
 
     from .config.executor_limits import ExecutorLimits
     from .config.settings import Settings
@@ -216,3 +218,9 @@ async def check_tables(settings: Settings, datasets: Sequence[Dataset]) -> tuple
     """Compare datasets with their tables; see `compare_tables`."""
     async with _database(settings) as database:
         return await compare_tables(database, datasets)
+
+
+async def outline_of(settings: Settings, table: str) -> TableOutline:
+    """Return an existing table as a dataset would declare it; see `read_outline`."""
+    async with _database(settings) as database:
+        return await read_outline(database, table)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .invocation import run, show_json, write_new
+from .invocation import run, settings_of, show_json, write_new
 from .options import file_argument, json_option, known_encoding, limit_option, sheet_option
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import FileLimits
+    from ingest.spec.outline import TableOutline
 
 
 @click.command()
@@ -50,18 +51,32 @@ def read(
 @file_argument
 @sheet_option
 @limit_option
+@click.option("--table", help="A table that is there: the draft is for its columns, and matches the titles with them.")
+@click.option("--database", help="Where --table is: a database URL; without it the configuration's.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False, writable=True), help="Write it there, not here."
 )
 @json_option
-def infer(file: Path, sheet: str | None, limits: FileLimits, output: Path | None, as_json: bool) -> None:
+def infer(
+    file: Path,
+    sheet: str | None,
+    limits: FileLimits,
+    table: str | None,
+    database: str | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
     """Draft a dataset from FILE, a sample: header, types from all rows, a key.
 
-    The draft is commented YAML by which every row of the sample loads. Read it before you use it.
+    The draft is commented YAML by which every row of the sample loads. Read it before you use it. With --table the
+    types, lengths and key are those of an existing table.
     """
     from .sandboxed_read import draft_dataset
 
-    text = run(draft_dataset(file, sheet=sheet, limits=limits))
+    if database is not None and table is None:
+        raise click.UsageError("--database says where --table is; name the table, too")
+    outline = None if table is None else _outline(table, database)
+    text = run(draft_dataset(file, sheet=sheet, outline=outline, limits=limits))
     if as_json:
         import yaml
 
@@ -72,3 +87,9 @@ def infer(file: Path, sheet: str | None, limits: FileLimits, output: Path | None
         return
     write_new(output, text.encode())
     click.echo(f"drafted {output}; read it, then: headgate ingest {file.name} --dataset {output}", err=True)
+
+
+def _outline(table: str, database: str | None) -> TableOutline:
+    from ..assembly import outline_of
+
+    return run(outline_of(settings_of(None, database=database, one_shot=True), table))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ingest.output.grid import SheetInfo
     from ingest.spec.dataset import FileLimits
+    from ingest.spec.outline import TableOutline
 
 START_SECONDS: Final = 30.0
 """For the one worker to be there, on a machine that has other things to do."""
@@ -52,14 +53,14 @@ async def print_grid(
         await asyncio.to_thread(_copy_out, grid)
 
 
-async def draft_dataset(path: Path, *, sheet: str | None, limits: FileLimits) -> str:
-    """Return a dataset drafted from a sample, as commented YAML.
+async def draft_dataset(path: Path, *, sheet: str | None, outline: TableOutline | None, limits: FileLimits) -> str:
+    """Return a dataset drafted from a sample, for the table of the outline if there is one, as commented YAML.
 
     Raises:
         FileRejectedError: the file cannot be read, or has no table; its code says why.
 
     """
-    return str(await _in_worker(limits, infer_dataset, path, sheet))
+    return str(await _in_worker(limits, infer_dataset, path, sheet, outline))
 
 
 def _copy_out(grid: Path) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from .postgresql_options import OptionError, understood
 from .secret_file import read_secret
+from .service_file import service_options
 
 if TYPE_CHECKING:
     from .settings import DatabaseSettings
@@ -96,11 +97,11 @@ def _postgresql(text: str) -> DatabaseUrl:
         reason = "its host and port cannot be understood"
         raise DatabaseUrlError(f"{reason}; percent-encode what is special in user and password") from None
     try:
-        query = understood(dict(parse_qsl(parts.query, keep_blank_values=True)))
+        query = _with_service(understood(dict(parse_qsl(parts.query, keep_blank_values=True))), place, parts.path)
     except OptionError as error:
         raise DatabaseUrlError(str(error)) from None
     path = f"/{query.pop('dbname')}" if "dbname" in query and not parts.path.strip("/") else parts.path
-    if not path.strip("/") and "service" not in query:
+    if not path.strip("/"):
         raise DatabaseUrlError("names no database; write postgresql://user@host/name")
     secret = place.password or "password" in query
     if len(place.hosts) > 1:
@@ -116,6 +117,23 @@ def _postgresql(text: str) -> DatabaseUrl:
         has_password=secret,
         shown=_joined((f"{place.user}@" if place.user else "") + host, path, public),
     )
+
+
+def _with_service(query: dict[str, str], place: _Place, path: str) -> dict[str, str]:
+    """Put what the service file says where the URL says nothing."""
+    name = query.pop("service", None)
+    if name is None:
+        return query
+    options = service_options(name)
+    if "service" in options:
+        raise OptionError(f"the service {name} names another one; write its options instead")
+    found = understood(options)
+    said = {
+        **dict.fromkeys(("host", "port"), place.text),
+        **dict.fromkeys(("user", "password"), place.user),
+        "dbname": path.strip("/"),
+    }
+    return {option: value for option, value in found.items() if not said.get(option)} | query
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ingest.output.grid import SheetInfo
     from ingest.output.report import Report
     from ingest.spec.dataset import Dataset, FileLimits
+    from ingest.spec.outline import TableOutline
 
 
 def parse_workbook(
@@ -45,11 +46,11 @@ def write_grid(
         read_grid(path, sheet, text, form, encoding, limits)
 
 
-def infer_dataset(path: Path, sheet: str | None, limits: FileLimits) -> str:
+def infer_dataset(path: Path, sheet: str | None, outline: TableOutline | None, limits: FileLimits) -> str:
     """Run `ingest.infer.infer` in a worker."""
     from ingest.infer import infer
 
-    return infer(path, sheet, limits)
+    return infer(path, sheet, outline, limits)
 
 
 def write_rejected_rows(

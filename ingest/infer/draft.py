@@ -20,6 +20,7 @@ from ..spec.yaml_text import quoted
 from ..table.header import find_header
 from ..table.table import find_table
 from .column import ColumnDrafter, Draft
+from .existing import into_table
 from .names import dataset_name, file_glob, identifier, unique_name
 from .page import Page, draft_text
 from .sample import SEARCH_ROWS, Ends, Sample
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from ..cells.cells import SheetCells, Visibility
     from ..spec.dataset import FileLimits
+    from ..spec.outline import TableOutline
     from ..table.table import Table
 
     Mask = NDArray[np.bool_]
@@ -41,14 +43,16 @@ KEY_ROWS: Final = 3
 """Fewer rows than these prove nothing about a key."""
 
 
-def infer(path: Path, sheet: str | int | None = None, limits: FileLimits = LIMITS) -> str:
+def infer(
+    path: Path, sheet: str | int | None = None, outline: TableOutline | None = None, limits: FileLimits = LIMITS
+) -> str:
     """Return a dataset as commented YAML, by which every row of the sample can be loaded.
 
     Rows that no dataset may load, because their cells may stand in the wrong columns, are told of in its comments.
-    `sheet` is a name, a 0-based index, or None for the first visible sheet.
+    `sheet` is a name, a 0-based index, or None for the first visible sheet; `outline` the table that is there already.
 
     Raises:
-        FileRejectedError: the file or the sheet cannot be read, or has no table.
+        FileRejectedError: the file or the sheet cannot be read, or has no table, or none of the columns of `outline`.
 
     """
     with open_book(path, sniff(path, limits), limits) as book:
@@ -59,7 +63,7 @@ def infer(path: Path, sheet: str | int | None = None, limits: FileLimits = LIMIT
             raise rejected("table.no_rows", f"sheet {name!r} is empty", sheet=name)
         where = _Place(sheets=book.sheets, index=index, cells=cells, stem=path.stem)
     sample = Sample(cells)
-    return draft_text(_loading(sample, where))
+    return draft_text(_loading(sample, where, outline))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +106,14 @@ class _Trial:
     torn: str | None = None
 
 
-def _loading(sample: Sample, place: _Place) -> Page:
+def _loading(sample: Sample, place: _Place, outline: TableOutline | None) -> Page:
     """Return the draft by which the whole sample loads: what begins as a total may prove to be none."""
     no_totals: frozenset[int] = frozenset()
     while True:
         ends = sample.ends(no_totals)
         page = _page(sample, place, ends)
+        if outline is not None:
+            page = into_table(page, outline)
         trial = _tried(page, place)
         unproven = ends.totals if trial.complaint else ends.totals - trial.totals
         if not unproven:
@@ -213,7 +219,7 @@ def _header_rule(sample: Sample, drafts: list[Draft]) -> dict[str, Any]:
     return {"mode": "detect"} if found == sample.header_row else {"mode": "row", "row": sample.header_row + 1}
 
 
-def _key(drafts: list[Draft], about: str, rows: int) -> Draft | None:
+def _key(drafts: list[Draft], about: str, rows: int) -> tuple[Draft, ...]:
     """Return the field that is certain to be the key: the first whose title numbers the rows, if its values do.
 
     A column that is different in every row by chance would lose rows of the next file; so would one that only counts
@@ -221,4 +227,4 @@ def _key(drafts: list[Draft], about: str, rows: int) -> Draft | None:
     """
     titles = ((draft, normal(draft.field.header[0])) for draft in drafts if draft.field.header)
     first = next((draft for draft, title in titles if numbers_rows(title, about)), None)
-    return first if first and first.unique and not first.running and rows >= KEY_ROWS else None
+    return (first,) if first and first.unique and not first.running and rows >= KEY_ROWS else ()

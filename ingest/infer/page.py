@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ..spec.field import Field
+    from ..spec.outline import TableOutline
     from .column import Draft
 
 _WRITTEN = (
     *("format", "decimal_char", "group_char", "currency", "percent", "negative"),
-    *("true_values", "false_values"),
+    *("true_values", "false_values", "timezone"),
 )
 """Settings of a field that are written where they are not the default."""
 
@@ -25,22 +26,25 @@ _WRITTEN = (
 class Page:
     """A draft: the dataset's first keys, its fields, the key if one is certain, and what is to be told.
 
+    `outline` is the table that is there, if the draft is for one, `beside` what it and the sample do not share.
     `complaint` says why the sample does not load by the draft, `torn` which of its rows load by none.
     """
 
     content: Mapping[str, Any]
     table: str
     drafts: tuple[Draft, ...]
-    key: Draft | None
+    key: tuple[Draft, ...]
     rows: int
     missing: tuple[str, ...]
     left_out: tuple[str, ...]
+    outline: TableOutline | None = None
+    beside: tuple[str, ...] = ()
     complaint: str | None = None
     torn: str | None = None
 
     def dataset(self) -> Dataset:
         """Return the dataset that the page describes."""
-        fields = [_entry(draft.field, required=draft is self.key) for draft in self.drafts]
+        fields = [entry(draft.field, required=draft in self.key) for draft in self.drafts]
         return Dataset.model_validate({**self.content, "fields": fields, **self.behind})
 
     @property
@@ -49,9 +53,13 @@ class Page:
         return {
             **({"missingValues": ["", *self.missing]} if self.missing else {}),
             **({"errorCells": "null"} if any(draft.errors for draft in self.drafts) else {}),
-            **({"primaryKey": [self.key.field.name]} if self.key else {}),
-            "load": {"table": self.table, "mode": "upsert" if self.key else "insert"},
+            **({"primaryKey": [draft.field.name for draft in self.key]} if self.key else {}),
+            "load": self.load("upsert" if self.key else "insert"),
         }
+
+    def load(self, mode: str) -> dict[str, Any]:
+        """Return the key `load`: a table that is there is never made, any other is."""
+        return {"table": self.table, "mode": mode, "create": self.outline is None}
 
 
 def draft_text(page: Page) -> str:
@@ -69,13 +77,16 @@ def _lines(page: Page) -> Iterator[str]:
         yield f"{name}: {inline(value)}{_CONTENT_REMARKS.get(name, '')}"
     yield "fields:"
     for draft in page.drafts:
-        yield f"  - {inline(_entry(draft.field, required=draft is page.key))}  # {draft.remark}"
+        yield f"  - {inline(entry(draft.field, required=draft in page.key))}  # {draft.remark}"
         yield from (f"  # or: {inline(other)}" for other in draft.others)
     yield from (f"# left out, {reason}" for reason in page.left_out)
+    yield from (f"# {text}" for text in page.beside)
     for name, value in page.behind.items():
-        if name == "primaryKey":
+        if name == "primaryKey" and page.outline is not None:
+            yield f"# The key of table {page.table}."
+        elif name == "primaryKey":
             yield f"# Its title says that it numbers the rows: it is filled in all {page.rows}, and different in each."
-        elif name == "load" and page.key is None:
+        elif name == "load" and not page.key:
             yield from _without_key(page)
         yield f"{name}: {inline(value)}{_BEHIND_REMARKS.get(name, '')}"
 
@@ -92,31 +103,35 @@ _BEHIND_REMARKS = {
 
 
 def _without_key(page: Page) -> Iterator[str]:
+    if page.outline is not None:
+        yield f"# The sample has no key of table {page.table}: rows are only ever added."
+        return
     yield "# No column is certain to be a key, now and in the files to come: rows are only ever added."
     names = [draft.field.name for draft in page.drafts if draft.may_be_key]
     if names:
         yield f"# Filled and different in every row of the sample: {', '.join(names)}. If one of them always is:"
         yield f"#   primaryKey: {inline(names[:1])}"
-        yield f"#   load: {inline({'table': page.table, 'mode': 'upsert'})}"
+        yield f"#   load: {inline(page.load('upsert'))}"
 
 
-def _entry(field: Field, *, required: bool) -> dict[str, Any]:
+def entry(field: Field, *, required: bool = False) -> dict[str, Any]:
     """Return a field as it is written: without what is the default."""
-    entry: dict[str, Any] = {"name": field.name, "type": str(field.type)}
+    written: dict[str, Any] = {"name": field.name, "type": str(field.type)}
     if field.header:
-        entry["header"] = list(field.header)
+        written["header"] = list(field.header)
     if field.id:
-        entry["id"] = True
+        written["id"] = True
     defaults = type(field).model_fields
     for name in _WRITTEN:
         value = getattr(field, name)
         if value != defaults[name].default:
-            entry[defaults[name].alias or name] = _written(value)
+            written[defaults[name].alias or name] = _written(value)
     if field.on_error == "null_value" and not required:
-        entry["onError"] = "null_value"
-    if required:
-        entry["constraints"] = {"required": True}
-    return entry
+        written["onError"] = "null_value"
+    limits = field.constraints.model_dump(by_alias=True, exclude_defaults=True)
+    if required or limits:
+        written["constraints"] = {**limits, **({"required": True} if required else {})}
+    return written
 
 
 def _written(value: Any) -> Any:

@@ -10,10 +10,13 @@ from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
 from .catalogue import new_place
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy import Connection
 
     from ..spec.dataset import Dataset
     from ..spec.field import Field
+    from .facts import ColumnFacts
 
 SQLITE_EXACT_DIGITS: Final = 15
 """Digits that SQLite's NUMERIC affinity keeps when it turns text into a double (https://sqlite.org/datatype3.html)."""
@@ -43,8 +46,29 @@ def column_type(field: Field, dialect: str) -> sa.types.TypeEngine[Any]:
     return types[kind]
 
 
-def create_table(connection: Connection, dataset: Dataset, schema: str | None, name: str) -> None:
-    """Make the table, with the key as its primary key, unless another load has made it a moment ago."""
+def _like(column: ColumnFacts, dialect: str) -> sa.types.TypeEngine[Any]:
+    return _AsDeclared(column.cast if dialect == "sqlite" else column.declared)
+
+
+class _AsDeclared(sa.types.UserDefinedType[Any]):
+    """The type of a column that is there, as its database writes it."""
+
+    cache_ok = True
+
+    def __init__(self, declared: str) -> None:
+        self.declared = declared
+
+    def get_col_spec(self, **_: Any) -> str:
+        return self.declared
+
+
+def create_table(
+    connection: Connection, dataset: Dataset, schema: str | None, name: str, given: Mapping[str, ColumnFacts]
+) -> None:
+    """Make the table, with the key as its primary key, unless another load has made it a moment ago.
+
+    `given` has the columns of other tables whose values are loaded for fields.
+    """
     dialect = connection.dialect.name
     if dialect == "postgresql":
         # CREATE TABLE IF NOT EXISTS still collides when two transactions run it at once.
@@ -60,7 +84,7 @@ def create_table(connection: Connection, dataset: Dataset, schema: str | None, n
         *(
             sa.Column(
                 field.name,
-                column_type(field, dialect),
+                column_type(field, dialect) if field.name not in given else _like(given[field.name], dialect),
                 primary_key=field.name in dataset.primary_key,
                 autoincrement=False,
                 nullable=field.name not in required and field.name not in dataset.primary_key,

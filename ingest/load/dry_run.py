@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import DBAPIError
 
+from .foreign_keys import missing_references
 from .given import make_functions
 from .loaded import TargetMismatchError
+from .lookups import translation
 from .merge import Merge
 from .refusals import driver_error
 from .staging import make_stage
@@ -33,7 +35,9 @@ async def try_merge(connection: AsyncConnection, dataset: Dataset, spooled: Spoo
     await make_functions(connection, dataset.load)
     stage = await make_stage(connection, spooled, target)
     merge = Merge.of(dataset, spooled, target, stage, "postgresql")
-    statements = [merge.insert(f"{stage} s"), merge.matching("s.*", merge.differs)]
+    statements = [translation(merge, name, stage) for name in merge.found]
+    statements += [statement for statement, _ in missing_references(merge, dataset)]
+    statements += [merge.insert(f"{stage} s"), merge.matching("s.*", merge.differs)]
     if merge.updates and dataset.load.mode != "insert":
         statements.append(merge.update(f"{stage} s"))
     if dataset.load.key_where is not None:

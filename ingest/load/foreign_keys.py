@@ -1,9 +1,13 @@
-"""Rows whose parents are missing, found for all at once by an anti-join: builds the statements, runs none."""
+"""Rows whose parents are missing, found for all at once by an anti-join: builds the statements, runs none.
+
+Parents of two kinds: of the table's own foreign keys, and of fields that refer to another table in the dataset.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .facts import quoted
 from .merge import LINE
 from .refusals import Refusal
 
@@ -13,6 +17,39 @@ if TYPE_CHECKING:
     from ..spec.dataset import Dataset
     from .facts import ForeignKey
     from .merge import Merge
+    from .references import Parent
+
+CODE = "row.db_foreign_key"
+
+
+def missing_references(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Refusal]]:
+    """Yield for each field that refers to another table the statement that finds lines without a parent, and why.
+
+    What fields look up must have been filled in.
+    """
+    for field in dataset.fields:
+        parent = merge.target.parents.get(field.name)
+        if parent is None or field.name not in merge.staged or field.parent is None:
+            continue
+        sought = f"{field.parent.table} has no row whose {field.parent.field} is this {field.name}"
+        given = f", or it has no {field.parent.gives}" if field.parent.gives else ""
+        yield (
+            _reference_statement(merge, field.name, parent),
+            Refusal(code=CODE, message=f"{sought}{given}", fields=(field.name,)),
+        )
+
+
+def _reference_statement(merge: Merge, name: str, parent: Parent) -> str:
+    raw, own = merge.raw(name), parent.quoted == merge.target.quoted
+    if parent.gives is not None:
+        absent = f"s.{merge.found[name]} IS NULL"
+    else:
+        absent = f"NOT EXISTS (SELECT 1 FROM {parent.quoted} p WHERE p.{quoted(parent.sought.name)} = {raw})"
+        if own and parent.sought.name in merge.staged:
+            # A parent may come with the same file.
+            theirs = merge.value(parent.sought.name, "o")
+            absent += f" AND NOT EXISTS (SELECT 1 FROM {merge.stage} o WHERE {theirs} = {raw})"
+    return f"SELECT s.{LINE} FROM {merge.stage} s WHERE {raw} IS NOT NULL AND {absent} ORDER BY s.{LINE}"
 
 
 def missing_parents(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Refusal]]:
@@ -23,7 +60,7 @@ def missing_parents(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Refus
             names = tuple(fields[column] for column in key.columns)
             others = ", ".join(key.other_columns)
             refusal = Refusal(
-                code="row.db_foreign_key",
+                code=CODE,
                 message=f"{key.other} has no row whose {others} is this {', '.join(names)} ({key.name})",
                 fields=names,
             )
@@ -38,6 +75,6 @@ def _statement(merge: Merge, key: ForeignKey, names: tuple[str, ...]) -> str:
     own = {merge.names[name]: name for name in merge.staged}
     if key.own and all(theirs in own for theirs in key.other_columns):
         # A parent may come with the same file.
-        inside = " AND ".join(f"o.{merge.staged[own[theirs]]} = {merge.value(mine)}" for theirs, mine in pairs)
+        inside = " AND ".join(f"{merge.value(own[theirs], 'o')} = {merge.value(mine)}" for theirs, mine in pairs)
         absent += f" AND NOT EXISTS (SELECT 1 FROM {merge.stage} o WHERE {inside})"
     return f"SELECT s.{LINE} FROM {merge.stage} s WHERE {filled} AND {absent} ORDER BY s.{LINE}"

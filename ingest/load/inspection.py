@@ -9,10 +9,11 @@ from ..output.report import ParsedRows, Report
 from .dry_run import try_merge
 from .fit import text_length
 from .loaded import Spooled, TargetMismatchError
-from .target import ledger_is_meant, mismatches, place_of, read_facts, refuse_a_typo, verified
+from .references import problems as reference_problems
+from .target import ledger_is_meant, mismatches, place_of, read_facts, read_parents, refuse_a_typo, verified
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -39,24 +40,32 @@ async def inspect(connection: AsyncConnection, dataset: Dataset, folder: Path) -
     if refusal := ledger_is_meant(dialect, schema, name):
         return Inspection(problems=(refusal,))
     facts = await connection.run_sync(read_facts, schema, name)
+    parents = await connection.run_sync(read_parents, dataset)
     if facts is None:
         try:
             await connection.run_sync(refuse_a_typo, dataset)
         except TargetMismatchError as error:
             return Inspection(problems=(str(error),))
-        return Inspection(advice=(f"there is no table {dataset.load.table}; the first load makes it",))
-    problems = tuple(mismatches(dataset, facts, dialect))
+        problems = tuple(reference_problems(dataset, parents, dialect))
+        return Inspection(
+            problems=problems, advice=(f"there is no table {dataset.load.table}; the first load makes it",)
+        )
+    problems = tuple(mismatches(dataset, facts, parents, dialect))
     if not problems:
-        problems = await _of_the_merge(connection, dataset, facts, folder)
+        problems = await _of_the_merge(connection, dataset, facts, parents, folder)
     return Inspection(problems=problems, advice=tuple(_advice(dataset, facts)))
 
 
 async def _of_the_merge(
-    connection: AsyncConnection, dataset: Dataset, facts: TableFacts, folder: Path
+    connection: AsyncConnection,
+    dataset: Dataset,
+    facts: TableFacts,
+    parents: Mapping[str, TableFacts | None],
+    folder: Path,
 ) -> tuple[str, ...]:
     report = Report(rows=ParsedRows(), codes={}, seconds={})
     try:
-        target = verified(dataset, facts, connection.dialect.name)
+        target = verified(dataset, facts, parents, connection.dialect.name)
         if dataset.primary_key and connection.dialect.name == "postgresql":
             await try_merge(connection, dataset, Spooled.of(dataset, report, folder), target)
     except TargetMismatchError as error:
@@ -95,7 +104,7 @@ def _of_column(dataset: Dataset, name: str, column: ColumnFacts) -> Iterator[str
     [field] = [field for field in dataset.fields if field.name == name]
     if column.required and not dataset.is_needed(field):
         yield f"column {name} is NOT NULL; write constraints: {{required: true}} to have empty cells named at once"
-    length = text_length(column)
+    length = None if field.lookup is not None else text_length(column)
     limit = field.constraints.max_length
     if length is not None and (limit is None or limit > length):
         yield f"column {name} is {column.declared}; write constraints: {{maxLength: {length}}} to have long texts named"

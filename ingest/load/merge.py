@@ -26,14 +26,16 @@ ALL: Final = "true"
 class Merge:
     """The names of one merge: a staged column beside each column of the table. All are quoted where they need it.
 
-    `kept` are columns whose empty cells leave alone what is there, `compared` those of which a difference counts, as
-    texts where the type has no equality.
+    `found` has the staged column of what another table gives for a field, beside that of the field itself. `kept` are
+    columns whose empty cells leave alone what is there, `compared` those of which a difference counts, as texts where
+    the type has no equality.
     """
 
     target: Target
     stage: str
     names: dict[str, str]
     staged: dict[str, str]
+    found: dict[str, str]
     key: tuple[str, ...]
     written: tuple[str, ...]
     lineage: tuple[str, ...]
@@ -52,6 +54,7 @@ class Merge:
             stage=stage,
             names=names,
             staged=stage_names(spooled),
+            found=found_names(spooled, target),
             key=dataset.primary_key,
             written=others,
             lineage=tuple(name for name in spooled.columns if name in (LINEAGE_ROW, LINEAGE_JOB)),
@@ -63,15 +66,20 @@ class Merge:
 
     # -- pieces --------------------------------------------------------------------------------------
 
-    def value(self, name: str) -> str:
-        """Return what a staged row (`s`) has for a column, in the column's own type."""
-        staged, fit = f"s.{self.staged[name]}", self.target.fits[name]
-        if not fit.stage:
-            # SQLite compares a TEXT column with a number as text only where that has no affinity of its own.
-            return f"+{staged}"
-        if fit.exact is None:
-            return staged
-        return f"{staged}::{self.target.facts.columns[name].declared}"
+    def raw(self, name: str, row: str = "s") -> str:
+        """Return what a staged row has for a field as the file has it, also where another value is looked up for it."""
+        staged = f"{row}.{self.staged[name]}"
+        # SQLite compares a TEXT column with a number as text only where that has no affinity of its own.
+        return staged if self.target.fits[name].stage else f"+{staged}"
+
+    def value(self, name: str, row: str = "s") -> str:
+        """Return what a staged row has for a column, in the column's own type."""
+        fit = self.target.fits[name]
+        if name in self.found:
+            return f"{'' if fit.stage else '+'}{row}.{self.found[name]}"
+        if not fit.stage or fit.exact is None:
+            return self.raw(name, row)
+        return f"{self.raw(name, row)}::{self.target.facts.columns[name].declared}"
 
     @property
     def same_key(self) -> str:
@@ -102,7 +110,7 @@ class Merge:
     @property
     def order(self) -> str:
         """The order by key: two loads that touch the same rows lock them in one order and cannot deadlock."""
-        return ", ".join(f"s.{self.staged[name]}" for name in self.key) or f"s.{LINE}"
+        return ", ".join(map(self.value, self.key)) or f"s.{LINE}"
 
     def missing(self, lines: str) -> str:
         """Return the statement that finds the staged rows whose key is not in the table."""
@@ -180,3 +188,8 @@ class Merge:
 def stage_names(spooled: Spooled) -> dict[str, str]:
     """Return the staged name of each field of a file; no column of a table has such a name."""
     return {name: f"headgate_{number}" for number, name in enumerate(spooled.fields, 1)}
+
+
+def found_names(spooled: Spooled, target: Target) -> dict[str, str]:
+    """Return for each field of a file that is looked up the staged name of what is found for it."""
+    return {name: f"{staged}_found" for name, staged in stage_names(spooled).items() if target.gives(name)}

@@ -9,8 +9,10 @@ import asyncpg
 
 from ..spec.field import bound_value
 from .facts import quoted
+from .foreign_keys import missing_references
 from .given import make_functions
 from .loaded import Loaded, Merged, OtherWayError, Way
+from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
 from .refusals import Refusals
 from .replacing import delete_all, delete_others, prepare_replace, refuse_cascades, replaces_all
@@ -68,7 +70,7 @@ def goes_straight(dataset: Dataset, target: Target) -> bool:
     facts = target.facts
     exact = any(fit.exact is not None for fit in target.fits.values())
     views = facts.kind == "view" and not facts.triggers
-    return not (dataset.load.given or exact or facts.rules or facts.row_security or views)
+    return not (dataset.load.given or exact or target.parents or facts.rules or facts.row_security or views)
 
 
 async def _copy_straight(connection: AsyncConnection, spooled: Spooled, target: Target) -> Loaded:
@@ -111,12 +113,14 @@ async def _stage_and_merge(connection: AsyncConnection, dataset: Dataset, spoole
     """Copy the rows into a staging table, and from there into the table by key."""
     name = await stage(connection, spooled, target)
     merge = Merge.of(dataset, spooled, target, name, "postgresql")
+    await translate(connection, merge, name)
     if await _needs_a_look(connection, dataset, merge, spooled):
         raise OtherWayError(Way.ROW_BY_ROW)
     held_back = False
     if dataset.load.mode == "replace":
         source = spooled.kept_keys if spooled.report.rows.rejected else None
         kept = await stage_kept_keys(connection, source, spooled, target, merge.key)
+        kept = await translated_keys(connection, merge, kept)
         held_back = not await delete_others(connection, dataset, spooled, merge, kept)
     merged = await run_merge(connection, dataset, merge)
     await move_sequences(connection, spooled, target)
@@ -133,13 +137,20 @@ async def first_line(connection: AsyncConnection, name: str) -> int:
 
 
 async def _needs_a_look(connection: AsyncConnection, dataset: Dataset, merge: Merge, spooled: Spooled) -> bool:
-    """Say whether a column would lose part of a value, or two rows are of one key by the database's own measure."""
+    """Say whether there are rows to be refused.
+
+    A column would lose part of a value, a row refers to none of another table, or two rows are of one key by the
+    database's own measure.
+    """
     lossy = " OR ".join(f"NOT ({condition})" for condition in exactness(spooled, merge).values())
     if (
         lossy
         and (await connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {merge.stage} s WHERE {lossy})")).scalar()
     ):
         return True
+    for statement, _ in missing_references(merge, dataset):
+        if (await connection.exec_driver_sql(f"SELECT EXISTS ({statement})")).scalar_one():
+            return True
     loose = any(is_loose(dataset, merge, name) for name in merge.key)
     return loose and (await connection.exec_driver_sql(f"SELECT EXISTS ({merge.repeated_keys()})")).scalar_one()
 
@@ -148,7 +159,11 @@ def is_loose(dataset: Dataset, merge: Merge, name: str) -> bool:
     """Say whether keys that differ in the file may be equal in the table."""
     [field] = [field for field in dataset.fields if field.name == name]
     fit = merge.target.fits[name]
-    return fit.exact is not None or (field.type.kind == "string" and merge.target.facts.columns[name].loose)
+    return (
+        name in merge.found
+        or fit.exact is not None
+        or (field.type.kind == "string" and merge.target.facts.columns[name].loose)
+    )
 
 
 def exactness(spooled: Spooled, merge: Merge) -> dict[str, str]:

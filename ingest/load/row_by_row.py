@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from .bisection import TooManyError, each_part
-from .foreign_keys import missing_parents
+from .foreign_keys import missing_parents, missing_references
 from .given import make_functions
 from .loaded import Loaded, Merged
+from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
 from .postgresql import exactness, is_loose, move_sequences, run_merge
 from .refusals import INSUFFICIENT_PRIVILEGE, Refusal, Refusals, driver_error, is_policy, of_postgresql
@@ -98,8 +99,8 @@ class _RowByRow:
         """Return the type of a staged column without its length: with it, a cast would cut what is too long."""
         for name, own in self._merge.staged.items():
             if own == staged:
-                column = self._target.facts.columns[name]
-                return self._target.fits[name].stage if self._target.fits[name].exact else column.cast
+                exact = self._target.fits[name].exact or self._target.gives(name)
+                return self._target.fits[name].stage if exact else self._target.facts.columns[name].cast
         return "bigint"
 
     async def _first_bad_column(self, line: int, casts: Mapping[str, str]) -> str | None:
@@ -127,6 +128,9 @@ class _RowByRow:
                 fields=(name,),
             )
             await self._refuse_all(f"SELECT s.{LINE} FROM {CHECKED} s WHERE NOT ({condition})", refusal)
+        await translate(self._connection, self._merge, CHECKED)
+        for statement, refusal in missing_references(self._merge, self._dataset):
+            await self._refuse_all(statement, refusal)
         if any(is_loose(self._dataset, self._merge, name) for name in self._merge.key):
             refusal = Refusal(
                 code="row.key_duplicate",
@@ -193,6 +197,7 @@ class _RowByRow:
         """Delete what the file does not have, then write; with refused rows nothing is deleted by key."""
         source = self._spooled.kept_keys if self._spooled.report.rows.rejected else None
         kept = await stage_kept_keys(self._connection, source, self._spooled, self._target, self._merge.key)
+        kept = await translated_keys(self._connection, self._merge, kept)
         known = len(self._refusals)
         async with self._connection.begin_nested() as savepoint:
             if not known or replaces_all(self._dataset):

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .bisection import TooManyError, each_part
-from .foreign_keys import missing_parents
+from .foreign_keys import missing_parents, missing_references
 from .given import make_functions
 from .loaded import Loaded, Merged
+from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
 from .refusals import Refusal, Refusals
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
@@ -90,7 +91,8 @@ class _Load:
 
     async def _stage(self) -> None:
         names = [self._merge.staged.get(name, name) for name in self._spooled.columns]
-        await self._run(f"CREATE TEMPORARY TABLE {STAGE} ({LINE} INTEGER PRIMARY KEY, {', '.join(names)})")
+        columns = ", ".join((*names, *self._merge.found.values()))
+        await self._run(f"CREATE TEMPORARY TABLE {STAGE} ({LINE} INTEGER PRIMARY KEY, {columns})")
         kinds = {field.name: field.type.kind for field in self._dataset.fields}
         convert = [_from_copy(kinds.get(name, "integer")) for name in self._spooled.columns]
         await self._fill(STAGE, names, _rows(self._spooled.accepted, convert))
@@ -101,9 +103,9 @@ class _Load:
             return None
         names = [self._merge.staged[name] for name in self._merge.key]
         kinds = {field.name: field.type.kind for field in self._dataset.fields}
-        await self._run(f"CREATE TEMPORARY TABLE {KEPT} ({', '.join(names)})")
+        await self._run(f"CREATE TEMPORARY TABLE {KEPT} ({', '.join((*names, *self._merge.found.values()))})")
         await self._fill(KEPT, names, _rows(source, [_from_copy(kinds[name]) for name in self._merge.key]))
-        return f"temp.{KEPT}"
+        return await translated_keys(self._connection, self._merge, f"temp.{KEPT}")
 
     async def _fill(self, table: str, names: list[str], rows: Iterator[list[object]]) -> None:
         driver: Any = (await self._connection.get_raw_connection()).driver_connection
@@ -116,7 +118,11 @@ class _Load:
 
     async def _refuse_known(self) -> None:
         await self._refuse_changed()
-        if any(self._target.facts.columns[name].loose for name in self._merge.key):
+        await translate(self._connection, self._merge, self._merge.stage)
+        for statement, refusal in missing_references(self._merge, self._dataset):
+            await self._refuse_all(await self._lines(statement), refusal)
+        loose = any(self._target.facts.columns[name].loose for name in self._merge.key)
+        if loose or self._merge.found.keys() & set(self._merge.key):
             refusal = Refusal(
                 code="row.key_duplicate",
                 message=f"another row of the file has the same key ({', '.join(self._merge.key)}) for the database",
@@ -129,7 +135,7 @@ class _Load:
     async def _repeated_keys(self) -> list[int]:
         """Return the lines of rows that are of one key by the collations of the table's columns."""
         kept = ", ".join(f"t.{self._merge.names[name]} AS k{number}" for number, name in enumerate(self._merge.key))
-        keys = ", ".join(f"s.{self._merge.staged[name]}" for name in self._merge.key)
+        keys = ", ".join(map(self._merge.value, self._merge.key))
         # A column of a compound SELECT has the collation of its first part, which has no rows.
         names = ", ".join(f"k{number}" for number, _ in enumerate(self._merge.key))
         return await self._lines(

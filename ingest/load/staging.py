@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
-from .merge import LINE, stage_names
+from .merge import LINE, found_names, stage_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +27,16 @@ ANALYZE_FROM: Final = 2_000
 
 
 def typed_columns(spooled: Spooled, target: Target) -> dict[str, str]:
-    """Return the staged columns of a file and their types."""
+    """Return the staged columns that are filled from a file, and their types."""
     names = stage_names(spooled)
     lineage = {name: "bigint" for name in spooled.columns if name in (LINEAGE_ROW, LINEAGE_JOB)}
     return lineage | {names[name]: target.fits[name].stage for name in spooled.fields}
+
+
+def found_columns(spooled: Spooled, target: Target) -> dict[str, str]:
+    """Return the staged columns that are filled by what other tables give, and their types."""
+    found = found_names(spooled, target)
+    return {staged: column.declared for name, staged in found.items() if (column := target.gives(name))}
 
 
 async def copy(
@@ -58,8 +64,10 @@ async def make_stage(connection: AsyncConnection, spooled: Spooled, target: Targ
     than a small load itself, and bloats the catalogue. One with types of the application's own goes with the
     transaction: it would keep the application from changing them. So does one on a connection that is not kept.
     """
-    columns = typed_columns(spooled, target)
-    builtin = all(target.facts.columns[name].builtin for name in spooled.fields)
+    columns = typed_columns(spooled, target) | found_columns(spooled, target)
+    builtin = all(target.read_as(name).builtin for name in spooled.fields) and all(
+        column.builtin for name in spooled.fields if (column := target.gives(name))
+    )
     lasting = builtin and spooled.keeps_session
     return await (_lasting_stage if lasting else _passing_stage)(connection, columns)
 
@@ -105,7 +113,8 @@ async def stage_texts(connection: AsyncConnection, spooled: Spooled, target: Tar
     number = f"{LINE} bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
     await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {TEXTS} ({number}, {texts}) ON COMMIT DROP")
     await connection.exec_driver_sql(
-        f"CREATE TEMPORARY TABLE {CHECKED} ({LINE} bigint PRIMARY KEY, {_body(columns)}) ON COMMIT DROP"
+        f"CREATE TEMPORARY TABLE {CHECKED} ({LINE} bigint PRIMARY KEY, "
+        f"{_body(columns | found_columns(spooled, target))}) ON COMMIT DROP"
     )
     await copy(connection, spooled.accepted, TEXTS, tuple(columns))
     return TEXTS, CHECKED
@@ -118,7 +127,7 @@ async def stage_kept_keys(
     if source is None:
         return None
     names = stage_names(spooled)
-    columns = ", ".join(f"{names[name]} {target.fits[name].stage}" for name in key)
-    await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {KEPT} ({columns}) ON COMMIT DROP")
+    columns = {names[name]: target.fits[name].stage for name in key} | found_columns(spooled, target)
+    await connection.exec_driver_sql(f"CREATE TEMPORARY TABLE {KEPT} ({_body(columns)}) ON COMMIT DROP")
     await copy(connection, source, KEPT, tuple(names[name] for name in key))
     return KEPT

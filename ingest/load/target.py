@@ -12,6 +12,7 @@ from .creation import create_table
 from .fit import Fit, UnfitError, fit
 from .given import expression
 from .loaded import TargetMismatchError
+from .references import parent_of, problems, referring, table_of, unfit_columns
 from .sqlite_fit import fit as sqlite_fit
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
     from ..spec.dataset import Dataset
     from ..spec.load import Given
-    from .facts import TableFacts
+    from .facts import ColumnFacts, TableFacts
+    from .references import Parent
 
 SIMILAR: Final = 0.75
 """How alike two names are of which one is taken for a mistyped other (difflib's ratio)."""
@@ -29,10 +31,14 @@ SIMILAR: Final = 0.75
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A verified table. `fits` says of each field how it is staged; `given` has the SQL of columns without a field."""
+    """A verified table. `fits` says of each field how it is staged.
+
+    `parents` has the tables that fields refer to; `insert_only` and `set` the SQL of columns without a field.
+    """
 
     facts: TableFacts
     fits: Mapping[str, Fit]
+    parents: Mapping[str, Parent]
     insert_only: Mapping[str, str]
     set: Mapping[str, str]
 
@@ -40,6 +46,15 @@ class Target:
     def quoted(self) -> str:
         """The whole name, quoted."""
         return self.facts.quoted
+
+    def gives(self, name: str) -> ColumnFacts | None:
+        """Return the column of another table whose value is loaded for a field; None if its own is."""
+        parent = self.parents.get(name)
+        return parent.gives if parent else None
+
+    def read_as(self, name: str) -> ColumnFacts:
+        """Return the column whose type a field's values have: the table's, or the one that they are looked up in."""
+        return self.parents[name].sought if self.gives(name) else self.facts.columns[name]
 
 
 def place_of(dataset: Dataset) -> tuple[str | None, str]:
@@ -87,7 +102,9 @@ class Targets:
 def _fingerprint(connection: Connection, dataset: Dataset) -> str | None:
     if connection.dialect.name == "sqlite":
         return sqlite_catalogue.fingerprint(connection)
-    return catalogue.fingerprint(connection, *place_of(dataset))
+    places = [place_of(dataset), *(table_of(dataset, reference) for _, reference in referring(dataset))]
+    prints = [catalogue.fingerprint(connection, *place) for place in places]
+    return None if prints[0] is None else " | ".join(map(str, prints))
 
 
 def read_facts(connection: Connection, schema: str | None, name: str) -> TableFacts | None:
@@ -95,6 +112,13 @@ def read_facts(connection: Connection, schema: str | None, name: str) -> TableFa
     if connection.dialect.name == "sqlite":
         return sqlite_catalogue.read_facts(connection, name)
     return catalogue.read_facts(connection, schema, name)
+
+
+def read_parents(connection: Connection, dataset: Dataset) -> dict[str, TableFacts | None]:
+    """Return for each field that refers to another table what the database says of that; None if there is none."""
+    return {
+        field.name: read_facts(connection, *table_of(dataset, reference)) for field, reference in referring(dataset)
+    }
 
 
 def prepare_target(connection: Connection, dataset: Dataset) -> Target:
@@ -107,13 +131,15 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
     schema, name = place_of(dataset)
     if refusal := ledger_is_meant(connection.dialect.name, schema, name):
         raise TargetMismatchError(refusal)
-    facts = read_facts(connection, schema, name)
+    facts, parents = read_facts(connection, schema, name), read_parents(connection, dataset)
     if facts is None:
         refuse_a_typo(connection, dataset)
-        create_table(connection, dataset, schema, name)
+        found = verified_parents(dataset, parents, connection.dialect.name)
+        given = {field: parent.gives for field, parent in found.items() if parent.gives is not None}
+        create_table(connection, dataset, schema, name, given)
         facts = read_facts(connection, schema, name)
         assert facts is not None  # noqa: S101  # it was made in this transaction
-    return verified(dataset, facts, connection.dialect.name)
+    return verified(dataset, facts, parents, connection.dialect.name)
 
 
 def ledger_is_meant(dialect: str, schema: str | None, name: str) -> str | None:
@@ -139,12 +165,7 @@ def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
     if dataset.load.create:
         return
     schema, name = place_of(dataset)
-    names = (
-        sqlite_catalogue.table_names(connection)
-        if connection.dialect.name == "sqlite"
-        else catalogue.table_names(connection, schema)
-    )
-    near = get_close_matches(name, names, n=1, cutoff=SIMILAR)
+    names, near = _similar(connection, schema, name)
     if name in names or (dataset.load.create is None and not near):
         return
     meant = f"; did you mean {near[0]}?" if near else ""
@@ -154,20 +175,68 @@ def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
     )
 
 
-def verified(dataset: Dataset, facts: TableFacts, dialect: str) -> Target:
+def find_facts(connection: Connection, table: str) -> TableFacts:
+    """Return what the database says of a table that must be there.
+
+    Raises:
+        TargetMismatchError: it is not; names the nearest, or it is where jobs are kept.
+
+    """
+    schema, _, name = table.rpartition(".")
+    if refusal := ledger_is_meant(connection.dialect.name, schema or None, name):
+        raise TargetMismatchError(refusal)
+    facts = read_facts(connection, schema or None, name)
+    if facts is None:
+        _, near = _similar(connection, schema or None, name)
+        meant = f"did you mean {near[0]}?" if near else "correct its name"
+        raise TargetMismatchError(f"there is no table {table}; {meant}")
+    return facts
+
+
+def _similar(connection: Connection, schema: str | None, name: str) -> tuple[list[str], list[str]]:
+    """Return the names of all tables that could be meant, and the nearest."""
+    names = (
+        sqlite_catalogue.table_names(connection)
+        if connection.dialect.name == "sqlite"
+        else catalogue.table_names(connection, schema)
+    )
+    return names, get_close_matches(name, names, n=1, cutoff=SIMILAR)
+
+
+def verified_parents(dataset: Dataset, parents: Mapping[str, TableFacts | None], dialect: str) -> dict[str, Parent]:
+    """Return the tables that fields refer to, by field.
+
+    Raises:
+        TargetMismatchError: one of them cannot be looked up; the message says what to change.
+
+    """
+    for problem in problems(dataset, parents, dialect):
+        raise TargetMismatchError(problem)
+    return {
+        field.name: parent_of(field, reference, facts, dialect)
+        for field, reference in referring(dataset)
+        if (facts := parents[field.name]) is not None
+    }
+
+
+def verified(dataset: Dataset, facts: TableFacts, parents: Mapping[str, TableFacts | None], dialect: str) -> Target:
     """Return the target that the facts make.
 
     Raises:
         TargetMismatchError: the table cannot take the rows; the message says what to change.
 
     """
-    found = tuple(mismatches(dataset, facts, dialect))
-    if found:
-        raise TargetMismatchError(found[0])
+    for problem in mismatches(dataset, facts, parents, dialect):
+        raise TargetMismatchError(problem)
     find = sqlite_fit if dialect == "sqlite" else fit
+    found = verified_parents(dataset, parents, dialect)
     return Target(
         facts=facts,
-        fits={field.name: find(field, facts.columns[field.name]) for field in dataset.fields},
+        fits={
+            field.name: find(field, facts.columns[field.name]) if field.lookup is None else found[field.name].fit
+            for field in dataset.fields
+        },
+        parents=found,
         insert_only=_given(dataset.load.insert_only, facts, dialect),
         set=_given(dataset.load.set, facts, dialect),
     )
@@ -177,8 +246,10 @@ def _given(values: Mapping[str, Given], facts: TableFacts, dialect: str) -> dict
     return {name: expression(name, value, facts.columns[name], dialect) for name, value in values.items()}
 
 
-def mismatches(dataset: Dataset, facts: TableFacts, dialect: str) -> Iterator[str]:
-    """Yield everything in the table that keeps it from taking the dataset's rows, with what to change."""
+def mismatches(
+    dataset: Dataset, facts: TableFacts, parents: Mapping[str, TableFacts | None], dialect: str
+) -> Iterator[str]:
+    """Yield everything that keeps the table from taking the dataset's rows, with what to change."""
     table, load = dataset.load.table, dataset.load
     if facts.kind == "materialized view":
         yield f"{table} is a materialized view, which takes no rows; load into the table behind it"
@@ -190,7 +261,7 @@ def mismatches(dataset: Dataset, facts: TableFacts, dialect: str) -> Iterator[st
         yield f"table {table} has no column {', '.join(missing)}; add it or take it out of the dataset"
         return
     find = sqlite_fit if dialect == "sqlite" else fit
-    for field in dataset.fields:
+    for field in (field for field in dataset.fields if field.lookup is None):
         try:
             find(field, facts.columns[field.name])
         except UnfitError as error:
@@ -208,6 +279,8 @@ def mismatches(dataset: Dataset, facts: TableFacts, dialect: str) -> Iterator[st
             f"table {table} demands a value for {', '.join(demanded)}, which the dataset does not have; declare the "
             f"field, give the column a default, or write load.insert_only: {{{demanded[0]}: ...}}"
         )
+    unreferred = tuple(problems(dataset, parents, dialect))
+    yield from unreferred or unfit_columns(dataset, facts, verified_parents(dataset, parents, dialect), dialect)
     yield from _key_problems(dataset, facts)
     yield from _missing_rights(dataset, facts)
 

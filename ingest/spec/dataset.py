@@ -14,8 +14,9 @@ from pydantic import ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from .encoding_name import is_text_encoding
-from .field import NUMERIC, Constraints, Field, FieldType, Kind, Model, Negatives, Texts
+from .field import NUMERIC, Constraints, Field, FieldType, Kind, Negatives, Texts
 from .load import Load
+from .model import Model
 from .yaml_document import DocumentError, Problem, parse_yaml, problems_of
 
 if TYPE_CHECKING:

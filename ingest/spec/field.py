@@ -9,9 +9,12 @@ from decimal import MAX_PREC, Context, Decimal, InvalidOperation
 from typing import Annotated, Final, Literal, Self, get_args
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 from pydantic import Field as Key
 from pydantic_core import PydanticCustomError
+
+from .model import Model
+from .reference import Lookup, Reference, References
 
 Kind = Literal["string", "integer", "number", "decimal", "boolean", "date", "datetime", "time", "duration"]
 
@@ -53,12 +56,6 @@ Negatives = Annotated[tuple[Negative, ...], BeforeValidator(_listed), Key(min_le
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 """One string, or a list of them."""
-
-
-class Model(BaseModel):
-    """A part of a specification: frozen, and with no keys but the declared ones."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class FieldType(Model):
@@ -174,6 +171,8 @@ class Field(Model):
     false_values: Texts = Key(default=("false", "0"), alias="falseValues")
     on_error: Literal["reject_row", "null_value"] = Key(default="reject_row", alias="onError")
     timezone: str | None = None
+    references: References | None = None
+    lookup: Lookup | None = None
 
     @field_validator("timezone")
     @classmethod
@@ -183,6 +182,11 @@ class Field(Model):
                 "timezone", "{value} is no time zone; write one as Asia/Shanghai", {"value": value}
             )
         return value
+
+    @property
+    def parent(self) -> Reference | None:
+        """The column of another table that must have the field's values, if one is declared."""
+        return self.lookup or self.references
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -204,6 +208,7 @@ class Field(Model):
         self._only({"string"}, "minLength, maxLength and pattern", used=textual)
         self._only({"date", "datetime"}, "timezone", used=self.timezone is not None)
         self._bounds_are_values()
+        self._has_one_parent()
         if self.decimal_char == self.group_char:
             raise PydanticCustomError("characters", "decimalChar and groupChar are the same")
         if self.on_error == "null_value" and limits.required:
@@ -211,6 +216,14 @@ class Field(Model):
         if EXCEL_SERIAL in self.format and kind == "time":
             raise PydanticCustomError("format", "excel_serial is a format of date and datetime")
         return self
+
+    def _has_one_parent(self) -> None:
+        if self.references is not None and self.lookup is not None:
+            raise PydanticCustomError("reference", "references and lookup are both given; keep lookup, it checks too")
+        if self.lookup is not None and self.lookup.gives is None:
+            raise PydanticCustomError("lookup", "lookup gives no column; write shops.code -> shops.id")
+        if self.references is not None and self.references.gives is not None:
+            raise PydanticCustomError("reference", "references gives a column; write lookup: shops.code -> shops.id")
 
     def _bounds_are_values(self) -> None:
         limits = self.constraints

@@ -8,7 +8,8 @@ from pydantic import Field as Key
 from pydantic import StrictBool, StrictFloat, StrictInt, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from .field import Model
+from .model import Model
+from .reference import TABLE_NAME
 
 GENERATED: Final = ("now", "uuid", "uuid7", "ulid", "cuid")
 """The words in `insert_only` and `set` that stand for a value made at the load."""
@@ -35,7 +36,7 @@ class Load(Model):
     it is made unless there is one of a similar name.
     """
 
-    table: str = Key(pattern=r"^[^.]{1,63}(\.[^.]{1,63})?$")
+    table: str = Key(pattern=TABLE_NAME)
     mode: Literal["insert", "upsert", "replace"] = "insert"
     unchanged: Literal["skip", "update"] = "skip"
     lineage: bool = False

@@ -179,6 +179,7 @@ def test_only_configuration_and_commands_read_the_environment() -> None:
             readers.add(str(path.relative_to(ROOT / "daemon")))
     assert readers <= {
         "config/load.py",
+        "config/service_file.py",
         "cli/invocation.py",
         "cli/run_check.py",
         "cli/ingest.py",

@@ -31,7 +31,6 @@ HERE = Path("/here")
             "postgresql://u@a:5433,b/d?target_session_attrs=read-write",
             "u@/d?target_session_attrs=read-write&host=a%2Cb&port=5433%2C5432",
         ),
-        ("postgresql://?service=shop", "?service=shop"),
         ("postgresql://u@h/d?keepalives=1&gssencmode=disable&client_encoding=UTF8", "u@h/d"),
     ],
 )

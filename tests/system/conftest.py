@@ -217,6 +217,10 @@ class Headgate:
     def scalar(self, statement: str) -> str:
         return str(self.rows(statement)[0][0])
 
+    def tells(self, words: str) -> None:
+        """Wait until the log says so: it leaves the daemon by a queue, after what it tells of."""
+        self.until(lambda: words in self.log.read_text(), f"the log says «{words}»", seconds=20)
+
     def loaded_jobs(self) -> int:
         """Ask the ledger, past the daemon; 0 as long as it has not been made."""
         table = "headgate_job" if self.database_url.startswith("sqlite") else "headgate.job"

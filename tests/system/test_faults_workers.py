@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -67,19 +68,21 @@ def faulty(sqlite_headgate: Headgate, monkeypatch: pytest.MonkeyPatch) -> Callab
 
 
 def _workers(process: subprocess.Popen[bytes]) -> list[int]:
-    return [child.pid for child in _family(process) if child.name() == "headgate-worker"]
+    return _named("headgate-worker", process)
 
 
 def _fork_server(process: subprocess.Popen[bytes]) -> int | None:
-    return next((child.pid for child in _family(process) if child.name() == "headgate-forks"), None)
+    return next(iter(_named("headgate-forks", process)), None)
 
 
-def _family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    return [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if child.status() != psutil.STATUS_ZOMBIE
-    ]
+def _named(name: str, process: subprocess.Popen[bytes]) -> list[int]:
+    """Return the daemon's descendants of that name; one that ends while it is looked at is none."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if child.status() != psutil.STATUS_ZOMBIE and child.name() == name:
+                found.append(child.pid)
+    return found
 
 
 def _metric(headgate: Headgate, name: str, **labels: str) -> float:
@@ -304,10 +307,11 @@ def test_a_fork_server_that_is_killed_at_its_start_does_not_end_the_daemon(fault
     killed: list[int] = []
 
     def kill_the_first() -> bool:
-        for child in _family(process):
-            if not killed and "headgate-forkserver" in " ".join(child.cmdline()):
-                child.kill()
-                killed.append(child.pid)
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                if not killed and "headgate-forkserver" in " ".join(child.cmdline()):
+                    child.kill()
+                    killed.append(child.pid)
         return bool(killed)
 
     headgate.until(kill_the_first, "the first fork server is killed", process=process)

@@ -141,7 +141,7 @@ def test_a_database_that_is_taken_away_ends_the_daemon(
             database.touch()
     orders(headgate.inbox / "orders-2.xlsx", 5, start=100)
     assert process.wait(30) != 0
-    assert "was removed or replaced" in headgate.log.read_text()
+    headgate.tells("was removed or replaced")
     assert (headgate.inbox / "orders-2.xlsx").exists()
 
 

@@ -29,8 +29,8 @@ def test_a_table_that_does_not_fit_is_told_at_the_start_and_until_it_does(headga
     headgate.execute(NARROW)
     process = headgate.start_ready()
     headgate.until(lambda: findings(headgate, "problem") == 1, "the metric tells")
-    assert "table does not fit" in headgate.log.read_text()
-    assert "no column buyer" in headgate.log.read_text()
+    headgate.tells("table does not fit")
+    headgate.tells("no column buyer")
     headgate.execute("ALTER TABLE orders ADD COLUMN buyer text")
     headgate.until(lambda: findings(headgate, "problem") == 0, "it is looked at again", seconds=90)
     assert headgate.log.read_text().count("table does not fit") == 1

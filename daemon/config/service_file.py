@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from configparser import Error, MissingSectionHeaderError, ParsingError, RawConfigParser
 from pathlib import Path
 from typing import Final
 
@@ -29,25 +30,29 @@ def service_options(name: str) -> dict[str, str]:
 
 def _section(path: Path, name: str) -> dict[str, str] | None:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # libpq knows neither values of several lines nor a section that stands for all.
+        lines = map(str.strip, path.read_text(encoding="utf-8").splitlines())
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a UTF-8 text"
         raise OptionError(f"the service file {path} cannot be read ({reason}); let this user read it") from error
-    section: str | None = None
-    found: dict[str, str] | None = None
-    for number, line in enumerate(map(str.strip, lines), 1):
-        if not line or line.startswith("#"):
-            continue
-        if line.startswith("[") and line.endswith("]"):
-            section = line[1:-1]
-            if section == name:
-                found = {} if found is None else found
-            continue
-        option, separator, value = line.partition("=")
-        if not separator or section is None:
-            raise OptionError(f"line {number} of {path} cannot be understood; write [service], and option=value below")
-        if section == name and found is not None:
-            found[option.strip()] = value.strip()
-    return found
+    parser = _Services(delimiters=("=",), comment_prefixes=("#",), strict=False, default_section="")
+    try:
+        parser.read_file(lines)
+    except Error as error:
+        raise OptionError(
+            f"line {_line(error)} of {path} cannot be understood; write [service], and option=value below"
+        ) from error
+    return dict(parser[name]) if parser.has_section(name) else None
+
+
+class _Services(RawConfigParser):
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr  # not in lower case: what libpq does not know is refused as it is written
+
+
+def _line(error: Error) -> int:
+    if isinstance(error, MissingSectionHeaderError):
+        return error.lineno
+    return error.errors[0][0] if isinstance(error, ParsingError) else 1

@@ -30,8 +30,8 @@ UNDO_SECONDS: Final = 3.0
 """How long a transaction that failed or was cancelled may take to be undone."""
 GRACE_SECONDS: Final = 1.0
 """How long a user may take to notice that its connection has ended; COPY never notices while it may not write."""
-LOOK_SECONDS: Final = 0.2
-"""How long a lock is waited for by what only looks, and can do so later."""
+LOCK_OF_LOOK_SECONDS: Final = 0.2
+"""How long a lock is waited for by what only looks at a table, and can do so later."""
 LOOKS: Final = 4
 """How often it is looked, within a deadline, whether bytes have passed."""
 _TCP_BYTES: Final = struct.Struct("=120xQQ")
@@ -57,7 +57,7 @@ class Patience:
         """
         if operation == "load":
             return self.lock_seconds
-        return min(self.lock_seconds, LOOK_SECONDS if operation == "look" else self.statement_seconds / 2)
+        return min(self.lock_seconds, LOCK_OF_LOOK_SECONDS if operation == "look" else self.statement_seconds / 2)
 
 
 class Deadlines:

@@ -42,7 +42,7 @@ def into_table(page: Page, outline: TableOutline) -> Page:
     columns = {column.name: column for column in outline.columns}
     drafts = {name: _fitted(draft, columns[name]) for name, draft in matched.items()}
     key = next((key for key in outline.keys if set(key) <= drafts.keys()), ())
-    used = [id(draft) for draft in matched.values()]
+    used = list(matched.values())
     return replace(
         page,
         table=outline.table,
@@ -50,7 +50,7 @@ def into_table(page: Page, outline: TableOutline) -> Page:
         key=tuple(drafts[name] for name in key),
         outline=outline,
         beside=(
-            *(f"no column of {outline.table}: {inline(entry(d.field))}" for d in page.drafts if id(d) not in used),
+            *(f"no column of {outline.table}: {inline(entry(d.field))}" for d in page.drafts if d not in used),
             *_not_in_sample(outline, drafts),
         ),
     )

@@ -16,6 +16,12 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def split_name(table: str) -> tuple[str | None, str]:
+    """Return the schema, if it is named, and the name of a table as it stands in a dataset."""
+    schema, _, name = table.rpartition(".")
+    return schema or None, name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnFacts:
     """One column.

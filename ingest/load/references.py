@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .facts import split_name
 from .fit import MICROSECONDS, Fit, UnfitError, fit, numeric_size
 from .sqlite_fit import fit as sqlite_fit
 
@@ -33,8 +34,8 @@ class Parent:
 
 def table_of(dataset: Dataset, reference: Reference) -> tuple[str | None, str]:
     """Return schema and name of the other table; without a schema it lies in that of the dataset's table, if named."""
-    schema, _, name = reference.table.rpartition(".")
-    return schema or dataset.load.table.rpartition(".")[0] or None, name
+    schema, name = split_name(reference.table)
+    return schema or split_name(dataset.load.table)[0], name
 
 
 def referring(dataset: Dataset) -> Iterator[tuple[Field, Reference]]:
@@ -44,7 +45,16 @@ def referring(dataset: Dataset) -> Iterator[tuple[Field, Reference]]:
             yield field, field.parent
 
 
-def parent_of(field: Field, reference: Reference, facts: TableFacts, dialect: str) -> Parent:
+def found_parents(dataset: Dataset, parents: Mapping[str, TableFacts | None], dialect: str) -> dict[str, Parent]:
+    """Return the tables that fields refer to, by field, where the references have no problems."""
+    return {
+        field.name: _parent_of(field, reference, facts, dialect)
+        for field, reference in referring(dataset)
+        if (facts := parents[field.name]) is not None
+    }
+
+
+def _parent_of(field: Field, reference: Reference, facts: TableFacts, dialect: str) -> Parent:
     """Return what the other table's catalogue says of a reference that has no problems."""
     sought = facts.columns[reference.field]
     found = sqlite_fit(field, sought) if dialect == "sqlite" else fit(field, sought)

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Final
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
 from . import catalogue, sqlite_catalogue
 from .creation import create_table
+from .facts import split_name
 from .fit import Fit, UnfitError, fit
 from .given import expression
 from .loaded import TargetMismatchError
-from .references import parent_of, problems, referring, table_of, unfit_columns
+from .references import found_parents, problems, referring, table_of, unfit_columns
 from .sqlite_fit import fit as sqlite_fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection
 
@@ -59,8 +60,7 @@ class Target:
 
 def place_of(dataset: Dataset) -> tuple[str | None, str]:
     """Return the schema, if the dataset names one, and the name of its table."""
-    schema, _, name = dataset.load.table.rpartition(".")
-    return schema or None, name
+    return split_name(dataset.load.table)
 
 
 class Targets:
@@ -134,11 +134,12 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
     facts, parents = read_facts(connection, schema, name), read_parents(connection, dataset)
     if facts is None:
         refuse_a_typo(connection, dataset)
-        found = verified_parents(dataset, parents, connection.dialect.name)
+        _refuse_first(problems(dataset, parents, connection.dialect.name))
+        found = found_parents(dataset, parents, connection.dialect.name)
         given = {field: parent.gives for field, parent in found.items() if parent.gives is not None}
         create_table(connection, dataset, schema, name, given)
         facts = read_facts(connection, schema, name)
-        assert facts is not None  # noqa: S101  # it was made in this transaction
+        assert facts is not None  # noqa: S101  # it was made in this transaction, or by another that is committed
     return verified(dataset, facts, parents, connection.dialect.name)
 
 
@@ -182,12 +183,12 @@ def find_facts(connection: Connection, table: str) -> TableFacts:
         TargetMismatchError: it is not; names the nearest, or it is where jobs are kept.
 
     """
-    schema, _, name = table.rpartition(".")
-    if refusal := ledger_is_meant(connection.dialect.name, schema or None, name):
+    schema, name = split_name(table)
+    if refusal := ledger_is_meant(connection.dialect.name, schema, name):
         raise TargetMismatchError(refusal)
-    facts = read_facts(connection, schema or None, name)
+    facts = read_facts(connection, schema, name)
     if facts is None:
-        _, near = _similar(connection, schema or None, name)
+        _, near = _similar(connection, schema, name)
         meant = f"did you mean {near[0]}?" if near else "correct its name"
         raise TargetMismatchError(f"there is no table {table}; {meant}")
     return facts
@@ -203,20 +204,9 @@ def _similar(connection: Connection, schema: str | None, name: str) -> tuple[lis
     return names, get_close_matches(name, names, n=1, cutoff=SIMILAR)
 
 
-def verified_parents(dataset: Dataset, parents: Mapping[str, TableFacts | None], dialect: str) -> dict[str, Parent]:
-    """Return the tables that fields refer to, by field.
-
-    Raises:
-        TargetMismatchError: one of them cannot be looked up; the message says what to change.
-
-    """
-    for problem in problems(dataset, parents, dialect):
-        raise TargetMismatchError(problem)
-    return {
-        field.name: parent_of(field, reference, facts, dialect)
-        for field, reference in referring(dataset)
-        if (facts := parents[field.name]) is not None
-    }
+def _refuse_first(found: Iterable[str]) -> None:
+    if (first := next(iter(found), None)) is not None:
+        raise TargetMismatchError(first)
 
 
 def verified(dataset: Dataset, facts: TableFacts, parents: Mapping[str, TableFacts | None], dialect: str) -> Target:
@@ -226,10 +216,9 @@ def verified(dataset: Dataset, facts: TableFacts, parents: Mapping[str, TableFac
         TargetMismatchError: the table cannot take the rows; the message says what to change.
 
     """
-    for problem in mismatches(dataset, facts, parents, dialect):
-        raise TargetMismatchError(problem)
+    _refuse_first(mismatches(dataset, facts, parents, dialect))
     find = sqlite_fit if dialect == "sqlite" else fit
-    found = verified_parents(dataset, parents, dialect)
+    found = found_parents(dataset, parents, dialect)
     return Target(
         facts=facts,
         fits={
@@ -280,7 +269,7 @@ def mismatches(
             f"field, give the column a default, or write load.insert_only: {{{demanded[0]}: ...}}"
         )
     unreferred = tuple(problems(dataset, parents, dialect))
-    yield from unreferred or unfit_columns(dataset, facts, verified_parents(dataset, parents, dialect), dialect)
+    yield from unreferred or unfit_columns(dataset, facts, found_parents(dataset, parents, dialect), dialect)
     yield from _key_problems(dataset, facts)
     yield from _missing_rights(dataset, facts)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 INBOX: Final = Path(__file__).parent / "inbox"
-MADE_AT: Final = datetime(2024, 6, 1, 8, 0)  # noqa: DTZ001 - a workbook's own property, which has no zone
+MADE_AT: Final = datetime(2024, 6, 1, 8, 0)  # noqa: DTZ001  # a workbook's own property, which has no zone
 
 Row = list[Any]
 

@@ -35,7 +35,7 @@ def call_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ta
         text = json.dumps(function(*args, **kwargs), ensure_ascii=False, allow_nan=False)
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - the module is the application's: whatever it raises is told as it is
+    except Exception as error:  # noqa: BLE001  # the module is the application's: whatever it raises is told as it is
         return TaskAnswer(fault="task", error_type=type(error).__name__, error_message=str(error))
     if len(text) > RESULT_LENGTH_MAX:
         message = f"the result has {len(text)} characters of JSON, more than {RESULT_LENGTH_MAX}"

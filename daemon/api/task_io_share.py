@@ -35,7 +35,7 @@ class IoShare:
             queue_timeout_seconds=limits.queue_timeout_seconds,
         )
 
-    async def run(self, function: Callable[..., Any], *args: Any, timeout: float | None, lane: str) -> Any:  # noqa: ASYNC109 - as of the pool
+    async def run(self, function: Callable[..., Any], *args: Any, timeout_seconds: float | None, lane: str) -> Any:
         """Run a call as `Executors.run_io` does, with the same errors."""
         await self._limiter.enter(lane)
         loop = asyncio.get_running_loop()
@@ -52,7 +52,7 @@ class IoShare:
                     loop.call_soon_threadsafe(self._limiter.leave)
 
         try:
-            return await self._executors.run_io(call, timeout=timeout, lane=lane)
+            return await self._executors.run_io(call, timeout=timeout_seconds, lane=lane)
         except BaseException:
             if taken.acquire(blocking=False):
                 self._limiter.leave()

@@ -157,7 +157,9 @@ class TaskRoutes:
     ) -> tuple[TaskAnswer, dict[str, float]]:
         lane = f"task {task.name}"
         if task.pool == "io":
-            answer = await self._io.run(call_task, task.target, args, kwargs, timeout=task.timeout_seconds, lane=lane)
+            answer = await self._io.run(
+                call_task, task.target, args, kwargs, timeout_seconds=task.timeout_seconds, lane=lane
+            )
             return answer, {}
         result = await self._executors.submit_cpu(
             call_task, task.target, args, kwargs, timeout=task.timeout_seconds, lane=lane

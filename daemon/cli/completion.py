@@ -22,8 +22,7 @@ def completion(context: click.Context, shell: str) -> None:
     zsh:   headgate completion zsh > ~/.zfunc/_headgate    (with ~/.zfunc in fpath, before compinit)
     fish:  headgate completion fish > ~/.config/fish/completions/headgate.fish
     """  # noqa: D301  # click looks for the character itself
-    from click.shell_completion import get_completion_class
+    from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
-    kind = get_completion_class(shell)
-    assert kind is not None  # noqa: S101  # click knows each of SHELLS
+    kind = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
     click.echo(kind(context.find_root().command, {}, "headgate", VARIABLE).source())

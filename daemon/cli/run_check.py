@@ -17,7 +17,9 @@ from .invocation import run as run_to_end
 from .options import config_option, json_option
 
 if TYPE_CHECKING:
-    from ..config.check import CheckResult
+    from ingest.spec.dataset import Dataset
+
+    from ..config.settings import Settings
     from ..pipeline.table_check import TableFinding
 
 SWITCH_SECONDS: Final = 0.001
@@ -64,7 +66,8 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
     from ..config.check import check as check_configuration
 
     result = check_configuration(config_path(config))
-    tables = _compared(result) if connect and not result.problems else ()
+    settings = None if result.problems else result.settings
+    tables = _compared(settings, result.datasets) if connect and settings is not None else ()
     datasets = [
         {"dataset": dataset.dataset, "version": dataset.version, "table": dataset.load.table}
         for dataset in result.datasets
@@ -92,9 +95,8 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
     click.echo("configuration and datasets are fine")
 
 
-def _compared(result: CheckResult) -> tuple[TableFinding, ...]:
+def _compared(settings: Settings, datasets: tuple[Dataset, ...]) -> tuple[TableFinding, ...]:
     """Compare the datasets with their tables; a database that cannot be reached is an error of its own."""
     from ..assembly import check_tables
 
-    assert result.settings is not None  # noqa: S101  # without problems there are settings
-    return run_to_end(check_tables(result.settings, result.datasets))
+    return run_to_end(check_tables(settings, datasets))

@@ -15,6 +15,7 @@ from ..machine.writers import blind_spot
 from .load import Configuration, Sources, load_configuration
 from .settings import Settings, WatchedFolder, dataset_files
 from .sizing import MIB, DoesNotFitError, detect_machine, executor_sizes, pool_sizes
+from .web_yml import load_web_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +143,6 @@ def _open_exporter(sources: Sources, settings: Settings) -> Iterator[Problem]:
     exporter = settings.exporter
     authenticates = False
     if exporter.web_config_file is not None:
-        from .web_yml import load_web_config  # noqa: PLC0415  # few have such a file
-
         try:
             authenticates = load_web_config(exporter.web_config_file).authenticates
         except DocumentError as error:

@@ -40,7 +40,7 @@ IGNORED: Final = (
 
 def dataset_files(patterns: Iterable[str]) -> list[Path]:
     """Return the files that absolute globs name, each once, in the order of the globs."""
-    found = (Path(name) for pattern in patterns for name in sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    found = (Path(name) for pattern in patterns for name in sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207  # Path.glob takes no absolute pattern
     return list(dict.fromkeys(path for path in found if path.is_file()))
 
 

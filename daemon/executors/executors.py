@@ -1,6 +1,6 @@
 """The executors: CPU work in supervised processes, blocking I/O in threads; the one door to both pools."""
 
-# ruff: noqa: ASYNC109 - `timeout` is part of the published interface of the pools
+# ruff: noqa: ASYNC109  # `timeout` is part of the published interface of the pools
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class ForkServer:
             code = 0
         except ConnectionError:
             code = 0  # the daemon has let go of this worker while it was answering
-        except BaseException:  # noqa: BLE001 - nothing may unwind into the fork server's own frames
+        except BaseException:  # noqa: BLE001  # nothing may unwind into the fork server's own frames
             traceback.print_exc()
         finally:
             os._exit(code)
@@ -141,7 +141,7 @@ def _import(name: str) -> str | None:
         imported = importlib.import_module(module)
         if function:
             getattr(imported, function)()
-    except Exception as error:  # noqa: BLE001 - the daemon says what is wrong, whatever it is
+    except Exception as error:  # noqa: BLE001  # the daemon says what is wrong, whatever it is
         return f"{type(error).__name__}: {error}"
     return None
 

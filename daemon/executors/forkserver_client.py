@@ -96,7 +96,7 @@ class ForkServerProcess:
         with theirs:
             try:
                 # Standard output belongs to the command in the daemon: what tasks print goes to stderr.
-                self._process = subprocess.Popen(  # noqa: ASYNC220, S603 - brief, our own interpreter and text
+                self._process = subprocess.Popen(  # noqa: ASYNC220, S603  # brief, our own interpreter and text
                     [sys.executable, "-c", _BOOT, "headgate-forkserver", json.dumps(options)],
                     stdin=subprocess.DEVNULL,
                     stdout=2,
@@ -186,7 +186,7 @@ class ForkServerProcess:
             del self._requests[number]
 
     def _read(self) -> None:
-        assert self._control is not None  # noqa: S101 - the reader is there only while the socket is
+        assert self._control is not None  # noqa: S101  # the reader is there only while the socket is
         try:
             data = self._control.recv(65536)
         except BlockingIOError:

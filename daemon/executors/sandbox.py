@@ -57,7 +57,7 @@ def ignore_group_signals() -> None:
     """
     for number in _GROUP_SIGNALS:
         signal.signal(number, _do_nothing)
-        signal.siginterrupt(number, False)  # noqa: FBT003 - it has no keyword
+        signal.siginterrupt(number, False)  # noqa: FBT003  # it has no keyword
 
 
 def heed_signals_in_children() -> None:

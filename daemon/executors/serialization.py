@@ -49,7 +49,7 @@ def _not_picklable(function: Callable[..., Any], name: str, error: Exception) ->
     """Say whether it was the function or its arguments."""
     try:
         pickle.dumps(function, protocol=pickle.HIGHEST_PROTOCOL)
-    except Exception as own:  # noqa: BLE001 - pickling may raise anything
+    except Exception as own:  # noqa: BLE001  # pickling may raise anything
         advice = "use a function at the top level of a module"
         return TaskNotPicklableError(f"{name} cannot be sent to a worker ({own}): {advice}")
     return TaskNotPicklableError(f"the arguments of {name} cannot be sent to a worker: {error}")
@@ -85,7 +85,7 @@ def _error(body: bytes, name: str) -> Exception:
     if pickled:
         try:
             loaded = _load(pickled)
-        except Exception:  # noqa: BLE001 - an error that cannot be read back is told by its text
+        except Exception:  # noqa: BLE001  # an error that cannot be read back is told by its text
             loaded = None
         error = loaded if isinstance(loaded, Exception) else None
     if error is None:

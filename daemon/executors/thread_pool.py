@@ -168,7 +168,7 @@ def _call(context: contextvars.Context, call: Callable[[], Any]) -> tuple[Any, E
         return context.run(call), None
     except StopIteration as error:
         return None, TaskFailedError(f"{name_of(call)} raised StopIteration: {error}")
-    except Exception as error:  # noqa: BLE001 - it belongs to the caller
+    except Exception as error:  # noqa: BLE001  # it belongs to the caller
         return None, error
-    except BaseException as error:  # noqa: BLE001 - the daemon would take it for its own end
+    except BaseException as error:  # noqa: BLE001  # the daemon would take it for its own end
         return None, TaskFailedError(f"{name_of(call)} raised {type(error).__name__}: {error}")

@@ -59,7 +59,7 @@ def _run(task: framing.Frame, usage: ResourceUsage, limits: sandbox.TaskLimits) 
             kind, body = framing.DONE, _call(task.body)
         finally:
             limits.raise_memory()
-    except BaseException as error:  # noqa: BLE001 - whatever a task raises is for its caller
+    except BaseException as error:  # noqa: BLE001  # whatever a task raises is for its caller
         kind, body = framing.FAILED, _failure(error)
     seconds = time.perf_counter() - started
     cpu_after, peak = usage.used()
@@ -71,7 +71,7 @@ class _CannotBeSentError(Exception):
 
 
 def _call(body: bytes) -> bytes:
-    function, args, kwargs = pickle.loads(body)  # noqa: S301 - it comes from the daemon, over a private socket
+    function, args, kwargs = pickle.loads(body)  # noqa: S301  # it comes from the daemon, over a private socket
     value = function(*args, **kwargs)
     try:
         return pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL)
@@ -98,7 +98,7 @@ def _failure(error: BaseException) -> bytes:
 def _pickled(error: Exception) -> bytes:
     try:
         body = pickle.dumps(error, protocol=pickle.HIGHEST_PROTOCOL)
-        again = pickle.loads(body)  # noqa: S301 - our own bytes of a moment ago
-    except Exception:  # noqa: BLE001 - an error that cannot be pickled must not hide the error
+        again = pickle.loads(body)  # noqa: S301  # our own bytes of a moment ago
+    except Exception:  # noqa: BLE001  # an error that cannot be pickled must not hide the error
         return b""
     return body if type(again) is type(error) else b""

@@ -56,7 +56,7 @@ class WorkerProcess(asyncio.Protocol):
     @property
     def pid(self) -> int:
         """The process id, once it has been forked."""
-        assert self._pid is not None  # noqa: S101 - nobody has a worker before
+        assert self._pid is not None  # noqa: S101  # nobody has a worker before
         return self._pid
 
     def forked(self, pid: int) -> None:
@@ -93,7 +93,7 @@ class WorkerProcess(asyncio.Protocol):
 
     async def answer(self) -> framing.Frame:
         """Wait for the answer to the task that was sent; WorkerEndedError when the worker ends first."""
-        assert self._answer is not None  # noqa: S101 - a task was sent before
+        assert self._answer is not None  # noqa: S101  # a task was sent before
         try:
             answer = await self._answer
         finally:

@@ -204,7 +204,7 @@ def _kind(value: object) -> str:
 class _Loader(yaml.SafeLoader):
     """PyYAML with the scalars of YAML 1.2's core schema instead of 1.1's."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - filled by add_implicit_resolver below, as PyYAML's own are
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  # filled by add_implicit_resolver below, as PyYAML's own are
 
 
 _TAG: Final = "tag:yaml.org,2002:"

@@ -69,7 +69,7 @@ def serve(make_executors: Callable[..., Executors], tmp_path: Path) -> Callable[
             api = Api(host="127.0.0.1", port=0, groups=[routes], authenticator=Authenticator(tokens), database=database)
             async with api, aiohttp.ClientSession(api.url) as session:
 
-                async def call(name: str, body: Any = None, token: str = "application-token", **more: Any) -> Any:  # noqa: S107 - a made-up token
+                async def call(name: str, body: Any = None, token: str = "application-token", **more: Any) -> Any:  # noqa: S107  # a made-up token
                     sent = {"json": body} if body is not None else {}
                     headers = {"Authorization": f"Bearer {token}"}
                     async with session.post(f"/api/v1/tasks/{name}", headers=headers, **sent, **more) as answer:
@@ -208,7 +208,7 @@ async def test_what_are_no_arguments_is_refused(
 
 async def test_only_those_who_may_submit_call_and_unknown_tasks_are_named(serve: Callable[..., Any]) -> None:
     async with serve() as (call, _):
-        assert (await call("add", [1], token="looking-on-token"))[0] == 403  # noqa: S106 - a made-up token
+        assert (await call("add", [1], token="looking-on-token"))[0] == 403  # noqa: S106  # a made-up token
         assert (await call("add", [1], token="unknown"))[0] == 401  # noqa: S106
         status, answer, _ = await call("ad", [1])
         assert status == 404

@@ -53,7 +53,7 @@ def test_checking_changes_nothing(configuration: Path) -> None:
 
 
 def test_beyond_loopback_a_token_file_is_enough(configuration: Path) -> None:
-    environ = {"HEADGATE_API__HOST": "0.0.0.0", "HEADGATE_API__TOKEN_FILE": str(configuration.parent / "token")}  # noqa: S104 - never bound
+    environ = {"HEADGATE_API__HOST": "0.0.0.0", "HEADGATE_API__TOKEN_FILE": str(configuration.parent / "token")}  # noqa: S104  # never bound
     assert "write a token into that file" in str(check(configuration, environ).problems[0])
     (configuration.parent / "token").touch(mode=0o600)
     assert check(configuration, environ).problems == ()

@@ -10,7 +10,7 @@ from daemon.config.load import load_configuration, load_settings
 from daemon.config.sizing import pool_sizes
 from ingest.spec.yaml_document import DocumentError
 
-SECRET = "postgresql://headgate:hunter2@db.example/app"  # noqa: S105 - opens nothing
+SECRET = "postgresql://headgate:hunter2@db.example/app"  # noqa: S105  # opens nothing
 
 
 def written(folder: Path, text: str) -> Path:

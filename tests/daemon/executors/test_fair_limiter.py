@@ -120,7 +120,7 @@ async def test_a_longer_queue_takes_in_who_was_outside() -> None:
         max_size=60,
     ),
 )
-def test_places_are_neither_lost_nor_handed_out_twice(  # noqa: C901 - a script has a branch for each verb
+def test_places_are_neither_lost_nor_handed_out_twice(  # noqa: C901  # a script has a branch for each verb
     places: int, limit: int, script: list[tuple[str, int | str | None]]
 ) -> None:
     """Whatever happens in whatever order: when all are through, the limiter is empty and as wide as it was set."""

@@ -67,8 +67,8 @@ async def test_the_daemons_descriptors_do_not_leak_into_workers(
     make_executors: Callable[..., Executors], tasks: ModuleType, tmp_path: Path
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening, (tmp_path / "ledger").open("w") as file:
-        os.set_inheritable(listening.fileno(), True)  # noqa: FBT003 - it takes no keyword
-        os.set_inheritable(file.fileno(), True)  # noqa: FBT003 - it takes no keyword
+        os.set_inheritable(listening.fileno(), True)  # noqa: FBT003  # it takes no keyword
+        os.set_inheritable(file.fileno(), True)  # noqa: FBT003  # it takes no keyword
         async with make_executors(cpu_workers=3) as executors:
             found = await asyncio.gather(*(executors.run_cpu(tasks.descriptors) for _ in range(3)))
     for descriptors in found:

@@ -95,7 +95,7 @@ async def test_a_crash_charges_the_content_in_whatever_submission(ledger: Ledger
     assert shown is not None
     assert shown.crashes == 3
     with pytest.raises(LeaseLostError):
-        await ledger.charge_crash(claim.evolve(lease_token="another's"))  # noqa: S106 - no secret
+        await ledger.charge_crash(claim.evolve(lease_token="another's"))  # noqa: S106  # no secret
 
 
 async def test_what_was_loaded_in_the_end_is_not_held_against_the_content(ledger: Ledger) -> None:

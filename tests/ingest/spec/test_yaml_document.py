@@ -161,6 +161,6 @@ def test_key_path() -> None:
 
 def test_the_error_survives_pickling() -> None:
     error = DocumentError([Problem(file="f", line=1, key="k", reason="r", remedy="m")])
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own bytes
     assert copy.problems == error.problems
     assert str(copy) == "f:1: k: r; m"

@@ -181,7 +181,7 @@ def start_child_and_spin(path: str) -> None:
 
 
 def print_text(text: str) -> None:
-    print(text, flush=True)  # noqa: T201 - that is the point
+    print(text, flush=True)  # noqa: T201  # that is the point
 
 
 def arrow_table(rows: int) -> int:

@@ -121,6 +121,17 @@ async def load_spooled(database: Database, spec: Dataset, rows: Spooled) -> Load
             way = Way.ROW_BY_ROW
 
 
+async def run(database: Database, *statements: str) -> None:
+    async with database.write() as connection:
+        for statement in statements:
+            await connection.exec_driver_sql(statement)
+
+
+async def rows_of(database: Database, statement: str) -> list[tuple[Any, ...]]:
+    async with database.read() as connection:
+        return [tuple(row) for row in await connection.exec_driver_sql(statement)]
+
+
 async def table(database: Database, columns: str = "*") -> list[tuple[Any, ...]]:
     async with database.read() as connection:
         rows = await connection.execute(sa.text(f"SELECT {columns} FROM goods ORDER BY sku, size"))

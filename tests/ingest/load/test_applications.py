@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from goods import load_spooled, opened, spooled
+from goods import load_spooled, opened, rows_of, run, spooled
 
 from ingest.load.loaded import Loaded
 from ingest.spec.dataset import Dataset, parse_dataset
@@ -115,17 +115,6 @@ async def load_both(database: Database, spec: Dataset, folder: Path) -> None:
     assert second == Loaded(inserted=1, updated=1, unchanged=1), second.records
 
 
-async def rows_of(database: Database, statement: str) -> list[tuple[Any, ...]]:
-    async with database.read() as connection:
-        return [tuple(row) for row in await connection.exec_driver_sql(statement)]
-
-
-async def make(database: Database, statements: list[str]) -> None:
-    async with database.write() as connection:
-        for statement in statements:
-            await connection.exec_driver_sql(statement)
-
-
 @pytest.fixture(params=["postgresql", "sqlite"])
 def dialect(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -185,7 +174,7 @@ async def test_a_table_that_sqlalchemy_made_loads_and_sqlalchemy_reads_it(url: s
 
 async def test_a_table_of_rails_gets_its_stamps(url: str, dialect: str, tmp_path: Path) -> None:
     async with opened(url) as database:
-        await make(database, RAILS[dialect])
+        await run(database, *RAILS[dialect])
         await load_both(database, spec_of(**STAMPS), tmp_path)
         rows = await rows_of(database, "SELECT id, sku, created_at <= updated_at FROM products ORDER BY sku")
         assert [(row[0], row[1], bool(row[2])) for row in rows] == [(1, "A1", True), (2, "A2", True), (3, "A3", True)]
@@ -195,7 +184,7 @@ async def test_a_table_of_rails_gets_its_stamps(url: str, dialect: str, tmp_path
 async def test_a_table_of_prisma_gets_its_ids(url: str, dialect: str, tmp_path: Path, word: str) -> None:
     lengths = {"uuid": 36, "uuid7": 36, "ulid": 26, "cuid": 25}
     async with opened(url) as database:
-        await make(database, PRISMA[dialect])
+        await run(database, *PRISMA[dialect])
         await load_both(database, spec_of(insert_only={"id": word}, set={"updated_at": "now"}), tmp_path)
         ids = [row[0] for row in await rows_of(database, "SELECT id FROM products ORDER BY sku")]
         assert len(set(ids)) == 3
@@ -206,10 +195,10 @@ async def test_a_table_of_prisma_gets_its_ids(url: str, dialect: str, tmp_path: 
 
 async def test_unchanged_rows_are_not_touched(postgres_database: str, tmp_path: Path) -> None:
     async with opened(postgres_database) as database:
-        await make(database, LARAVEL)
+        await run(database, *LARAVEL)
         spec = spec_of(**STAMPS)
         await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))
-        await make(database, ["UPDATE products SET created_at = '2020-01-01', updated_at = '2020-01-01'"])
+        await run(database, "UPDATE products SET created_at = '2020-01-01', updated_at = '2020-01-01'")
         await load_spooled(database, spec, spooled(tmp_path, spec, SECOND))
         rows = await rows_of(
             database,
@@ -228,9 +217,9 @@ async def test_ids_of_the_file_move_the_sequence_on(postgres_database: str, tmp_
     }
     spec = parse_dataset(json.dumps(content), "d.yml")
     async with opened(postgres_database) as database:
-        await make(database, ["CREATE TABLE t (id serial PRIMARY KEY, v text)"])
+        await run(database, "CREATE TABLE t (id serial PRIMARY KEY, v text)")
         await load_spooled(database, spec, spooled(tmp_path, spec, [[7, "x"], [9, "y"]]))
-        await make(database, ["INSERT INTO t (v) VALUES ('mine')"])
+        await run(database, "INSERT INTO t (v) VALUES ('mine')")
         assert await rows_of(database, "SELECT id FROM t WHERE v = 'mine'") == [(10,)]
 
 
@@ -253,12 +242,10 @@ async def test_what_the_file_lacks_stays(url: str, tmp_path: Path, empty: str, *
         "d.yml",
     )
     async with opened(url) as database:
-        await make(
+        await run(
             database,
-            [
-                "CREATE TABLE t (k text PRIMARY KEY, name text DEFAULT 'new', v int)",
-                "INSERT INTO t VALUES ('a', 'kept', 1)",
-            ],
+            "CREATE TABLE t (k text PRIMARY KEY, name text DEFAULT 'new', v int)",
+            "INSERT INTO t VALUES ('a', 'kept', 1)",
         )
         rows = [["a", 2], ["b", 3]] if absent else [["a", None, 2], ["b", None, 3]]
         spool = spooled(tmp_path, spec, rows, absent=["name"] if absent else ())
@@ -283,12 +270,10 @@ async def test_replace_spares_what_it_must(url: str, tmp_path: Path) -> None:
         "d.yml",
     )
     async with opened(url) as database:
-        await make(
+        await run(
             database,
-            [
-                "CREATE TABLE t (k text PRIMARY KEY, v int CHECK (v > 0))",
-                "INSERT INTO t VALUES ('a', 1), ('b', 2), ('c', 3)",
-            ],
+            "CREATE TABLE t (k text PRIMARY KEY, v int CHECK (v > 0))",
+            "INSERT INTO t VALUES ('a', 1), ('b', 2), ('c', 3)",
         )
         loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 5], ["b", -1]]))
         assert (loaded.updated, loaded.refused, loaded.held_back) == (1, {"row.db_check": 1}, True)
@@ -300,7 +285,7 @@ async def test_replace_spares_what_it_must(url: str, tmp_path: Path) -> None:
 
 async def test_a_typo_names_the_nearest_table(url: str, tmp_path: Path) -> None:
     async with opened(url) as database:
-        await make(database, ["CREATE TABLE products (sku text PRIMARY KEY)"])
+        await run(database, "CREATE TABLE products (sku text PRIMARY KEY)")
         spec = spec_of("product")
         with pytest.raises(Exception, match="did you mean products"):
             await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))
@@ -329,7 +314,7 @@ async def test_a_table_that_another_makes_meanwhile_is_no_typo(
 
 async def test_the_ledgers_schema_is_never_a_target(own_role: Callable[[str], str], tmp_path: Path) -> None:
     async with opened(own_role("headgate")) as database:
-        await make(database, ["CREATE SCHEMA IF NOT EXISTS headgate", "CREATE TABLE headgate.products (sku text)"])
+        await run(database, "CREATE SCHEMA IF NOT EXISTS headgate", "CREATE TABLE headgate.products (sku text)")
         spec = spec_of()
         await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))
         assert await rows_of(database, "SELECT count(*) FROM public.products") == [(2,)]

@@ -6,14 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from goods import load_spooled, opened, spooled
+from goods import load_spooled, opened, rows_of, run, spooled
 
 from ingest.spec.dataset import Dataset, parse_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from daemon.database.database import Database
 
 
 def spec_of(
@@ -27,17 +26,6 @@ def spec_of(
         "load": {"table": "t", "mode": mode, **load},
     }
     return parse_dataset(json.dumps(content), "d.yml")
-
-
-async def run(database: Database, *statements: str) -> None:
-    async with database.write() as connection:
-        for statement in statements:
-            await connection.exec_driver_sql(statement)
-
-
-async def rows_of(database: Database, statement: str) -> list[tuple[Any, ...]]:
-    async with database.read() as connection:
-        return [tuple(row) for row in await connection.exec_driver_sql(statement)]
 
 
 SHOPS = "CREATE TABLE shop (id int PRIMARY KEY)"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from goods import load_spooled, opened, spooled
+from goods import load_spooled, opened, rows_of, run, spooled
 
 from ingest.load.inspection import inspect
 from ingest.load.loaded import Spooled, TargetMismatchError
@@ -43,17 +43,6 @@ def spec_of(shop: dict[str, Any], *, key: tuple[str, ...] = ("k",), table: str =
         "load": {"table": table, "mode": "upsert", **load},
     }
     return parse_dataset(json.dumps(content), "sales.yml")
-
-
-async def run(database: Database, *statements: str) -> None:
-    async with database.write() as connection:
-        for statement in statements:
-            await connection.exec_driver_sql(statement)
-
-
-async def rows_of(database: Database, statement: str) -> list[tuple[Any, ...]]:
-    async with database.read() as connection:
-        return [tuple(row) for row in await connection.exec_driver_sql(statement)]
 
 
 async def sales(database: Database) -> dict[str, Any]:

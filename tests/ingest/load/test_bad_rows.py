@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-
 def spec_of(
     fields: dict[str, str], key: str | None = "k", *, percent: float = 100, mode: str = "upsert", **load: Any
 ) -> Dataset:

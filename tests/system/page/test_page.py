@@ -1,67 +1,30 @@
-"""The page in a real browser against a real daemon: hand in, be refused, download, correct; mouse, keys, phone."""
+"""The page in a real browser against a real daemon: hand in, be refused, download, correct."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import partial
-from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import openpyxl
 import psutil
-import pytest
 import xlsxwriter
-from browser import DESK, PHONE, emulate, find_programs, running_browser
 from postgres_server import psql_program
 from selenium.webdriver.common.keys import Keys
 
-from ..conftest import require_service
-from .page_driver import PageDriver
+from ..page_driver import PageDriver
+from .conftest import ROOT, SHOP, VIEWER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
     from selenium.webdriver import Chrome
 
-    from .conftest import Headgate
+    from ..conftest import Headgate
 
-ROOT, SHOP, VIEWER = "r" * 32, "s" * 32, "v" * 32
 MARKUP = '<img src=x onerror="document.title=1">'
-
-
-@pytest.fixture
-def gate(sqlite_headgate: Headgate) -> Iterator[Headgate]:
-    """A running daemon with three tokens and one worker."""
-    secret = sqlite_headgate.folder / "var" / "api.token"
-    secret.parent.mkdir()
-    secret.write_text(f"root admin {ROOT}\nshop submit {SHOP}\nviewer read {VIEWER}\n", encoding="utf-8")
-    secret.chmod(0o600)
-    sqlite_headgate.settings["executors"] = {"cpu_workers": 1}
-    sqlite_headgate.write_config()
-    process = sqlite_headgate.start_ready()
-    yield sqlite_headgate
-    assert sqlite_headgate.stop(process) == 0
-
-
-@pytest.fixture
-def browse(tmp_path: Path) -> Callable[..., AbstractContextManager[Chrome]]:
-    programs = find_programs()
-    if programs is None:
-        require_service("chromium", "install the system packages chromium and chromium-driver")
-    assert programs is not None
-    return partial(running_browser, programs, tmp_path)
-
-
-@pytest.fixture
-def page(gate: Headgate, browse: Callable[..., AbstractContextManager[Chrome]], tmp_path: Path) -> Iterator[PageDriver]:
-    """A browser at the daemon's page; whatever it complained about fails the test."""
-    with browse() as browser:
-        driver = PageDriver(browser, f"http://127.0.0.1:{gate.settings['api']['port']}", tmp_path)
-        yield driver
-        assert driver.complaints() == []
 
 
 def test_a_wrong_token_then_the_right_one(page: PageDriver) -> None:
@@ -342,112 +305,3 @@ def test_names_and_values_are_text(page: PageDriver, gate: Headgate) -> None:
     page.says(name, "h1")
     assert page.script('return document.querySelectorAll("#content img").length') == 0
     assert page.browser.title.startswith("orders <img")
-
-
-def test_by_keyboard_alone(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
-    file = orders(gate.folder / "orders.xlsx", 20, bad=(2,))
-    page.go("/")
-    page.press(ROOT, Keys.ENTER)
-    page.until("somebody is signed in", lambda: page.all("#home"))
-    page.press(Keys.TAB)
-    assert page.focused.text == "Skip to content"
-    page.press(Keys.ENTER)
-    field = page.tab_to("#file")
-    assert field.accessible_name == "Choose files"
-    field.send_keys(str(file))  # the dialogue of the system is the system's
-    page.upload("orders.xlsx", "partial")
-    page.tab_to("a", "See the rejected rows")
-    page.press(Keys.ENTER)
-    page.until(
-        "the heading has the focus", lambda: page.focused.tag_name == "h1" and page.focused.text == "orders.xlsx"
-    )
-    page.tab_to("a", "Download the annotated workbook")
-    page.press(Keys.ENTER)
-    page.downloaded("rejects-1.xlsx")
-    page.tab_to("#fix-file")
-    page.press(Keys.SHIFT, Keys.TAB)
-    page.go("/")
-    page.tab_to("#filter-state")
-    page.press("p")
-    page.until("the list is filtered", lambda: "state=partial" in page.browser.current_url)
-    page.tab_to("#jobs a", "orders.xlsx")
-    outline = page.script("return getComputedStyle(document.activeElement).outlineStyle")
-    assert outline == "solid", "what has the focus can be seen"
-
-
-@pytest.mark.parametrize("size", [PHONE, (320, 568)], ids=["common", "smallest"])
-def test_on_a_phone(page: PageDriver, gate: Headgate, orders: Callable[..., Path], size: tuple[int, int]) -> None:
-    emulate(page.browser, size=size, dark=False)
-
-    def fits() -> None:
-        wide = page.script("return document.documentElement.scrollWidth - window.innerWidth")
-        assert wide <= 0, f"the page is {wide} px too wide"
-        small = page.script(
-            'return [...document.querySelectorAll("button, .button, select, input:not([type=hidden], [type=file])")]'
-            ".filter(e => e.offsetParent && !e.matches('.quiet')).map(e => [e.textContent || e.id, e.offsetHeight])"
-            ".filter(([, height]) => height < 44)"
-        )
-        assert small == [], "fingers need 44 px"
-
-    page.go("/")
-    fits()
-    page.sign_in(SHOP)
-    page.hand_in(orders(gate.folder / f"orders {'with a very long name ' * 5}.xlsx", 40, bad=(3, 7)))
-    page.upload("very long name", "partial")
-    fits()
-    page.click("See the rejected rows")
-    page.says("cell.type", ".errors")
-    fits()
-    label = page.script('return getComputedStyle(document.querySelector(".errors td"), "::before").content')
-    assert label == '"Place"', "a row is a card, and each value says what it is"
-
-
-def test_who_may_only_look(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
-    orders(gate.inbox / "orders.xlsx", 10, bad=(1,))
-    gate.until(lambda: gate.all_finished(1), "the file has ended")
-    page.sign_in(VIEWER)
-    page.until("the job is shown", lambda: len(page.all("#jobs tr")) == 1)
-    assert not page.all("#hand-in")
-    page.click("orders.xlsx", "#jobs")
-    page.says("cell.type", ".errors")
-    assert not page.all("#fix-file, [data-do=cancel], [data-do=retry]")
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_nothing_stands_in_anybodys_way(
-    page: PageDriver,
-    gate: Headgate,
-    orders: Callable[..., Path],
-    size: tuple[int, int],
-    dark: bool,  # noqa: FBT001  # a parameter of the test
-) -> None:
-    """Everything that axe can find against WCAG 2.1 AA, contrast included."""
-    emulate(page.browser, size=size, dark=dark)
-    axe = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    problems: list[tuple[str, Any]] = []
-
-    def examine(view: str) -> None:
-        page.script(axe)
-        found = page.browser.execute_async_script(
-            "const done = arguments[1];"
-            "axe.run(document, {runOnly: {type: 'tag', values: arguments[0]}}).then("
-            "({violations}) => done(violations.map(({id, nodes}) => [id, nodes.map(({html}) => html)])),"
-            "(error) => done([String(error)]))",
-            ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"],
-        )
-        problems.extend((view, one) for one in found)
-
-    page.go("/")
-    examine("the door")
-    page.sign_in(ROOT)
-    page.hand_in(orders(gate.folder / "orders.xlsx", 40, bad=(3,)), orders(gate.folder / "other.xlsx", 3))
-    page.upload("orders.xlsx", "partial")
-    page.upload("other.xlsx", "refused")
-    page.complaints()
-    page.until("the list", lambda: len(page.all("#jobs tr")) == 1)
-    examine("home")
-    page.click("See the rejected rows")
-    page.says("cell.type", ".errors")
-    examine("a job")
-    assert problems == [], json.dumps(problems, ensure_ascii=False, indent=1)

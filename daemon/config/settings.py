@@ -214,7 +214,9 @@ class LedgerSettings(Section):
     backoff_max_seconds: Annotated[Seconds, Field(le=3600)] = Field(
         default=300, description="The longest wait between attempts."
     )
-    poll_seconds: Seconds = Field(default=1.0, description="How often jobs of other daemons are looked for.")
+    poll_seconds: Seconds = Field(
+        default=1.0, description="How often jobs of other daemons are looked for, and those whose turn has come."
+    )
     rejects_seconds: Seconds = Field(
         default=604_800, description="How long the file of a job with rejected rows is kept for `headgate rejects`."
     )

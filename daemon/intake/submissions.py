@@ -65,6 +65,7 @@ class Submissions:
             idempotency_key=idempotency_key,
             origin=origin,
             repeats="again" if again else _repeats(dataset),
+            in_turn=dataset.load.mode == "replace",
         )
         try:
             job = await self._ledger.submit(submission, adopt=adopt)

@@ -12,13 +12,14 @@ from ..errors import KeyUsedError
 from .event_log import given, parameters
 from .jobs import Job, State, Submission
 from .queries import ROW_COLUMNS, job_from_row
+from .tables import unfinished
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from .context import LedgerContext
 
-GIVEN: Final = tuple(one.name for one in fields(Submission) if one.name != "origin")
+GIVEN: Final = tuple(one.name for one in fields(Submission) if one.name not in {"origin", "in_turn"})
 STARTS: Final[dict[str, Any]] = {
     **dict.fromkeys(("attempt", "crashes", "lost_leases", "errors_total"), 0),
     "seconds": {},
@@ -26,7 +27,18 @@ STARTS: Final[dict[str, Any]] = {
     **{f"rows_{name}": 0 for name in ROW_COLUMNS},
 }
 """What every job begins with."""
-ENTERED: Final = (*GIVEN, *STARTS, "spool_id", "state", "first_job", "origin", "origin_stamp", "owed", "reason")
+ENTERED: Final = (
+    *GIVEN,
+    *STARTS,
+    "spool_id",
+    "state",
+    "first_job",
+    "origin",
+    "origin_stamp",
+    "owed",
+    "reason",
+    "after_job",
+)
 """What is known of a job when it is entered."""
 
 
@@ -50,18 +62,27 @@ class Enqueue:
         that is queued but whose file no living daemon has is adopted: it is pointed at this
         submission's file, which has the same bytes. With `adopt` a job queued in this very spool is taken too.
 
+        Where the last content counts (`repeats`), another content that was entered between the two makes this no
+        duplicate: it is loaded again, after that one.
+
         Raises:
             KeyUsedError: the submitter has used the idempotency key before.
 
         """
         async with self._database.write("enter") as connection:
-            first = None
-            while first is None:
-                queued = await self._insert(connection, submission, state="queued", unique=True)
+            after: Job | None = None
+            while True:
+                queued = await self._insert(connection, submission, state="queued", unique=True, after=after)
                 if queued is not None:
-                    return await self._unless_loaded_before(connection, queued)
+                    return queued if after else await self._unless_loaded_before(connection, queued, submission)
                 await self._refuse_used_key(connection, submission)
-                first = await self._waiting(connection, submission)
+                first = await self._newest_unfinished(connection, submission, same=True)
+                if first is None:
+                    continue
+                if submission.repeats == "last":
+                    after = await self._newest_unfinished(connection, submission)
+                if after is None or _same(after, submission):
+                    break
             if first.state == "queued" and await self._orphaned(connection, first, adopt=adopt):
                 return await self._repoint(connection, first, submission)
             duplicate = await self._insert(
@@ -74,22 +95,29 @@ class Enqueue:
             assert duplicate is not None  # noqa: S101  # only an insert that may collide returns None
             return duplicate
 
-    async def _unless_loaded_before(self, connection: AsyncConnection, job: Job) -> Job:
-        """Return a job just entered, as a `duplicate` if its content was loaded before.
+    async def _unless_loaded_before(self, connection: AsyncConnection, job: Job, submission: Submission) -> Job:
+        """Return a job just entered; as a `duplicate` if its content was loaded before, or with its turn.
 
         Looked at after the insert, which waits for whoever ends or removes such a job in this moment.
         """
         before = await self._context.loaded_before(connection, job)
+        if submission.in_turn or (before is not None and job.repeats == "last"):
+            ahead = await self._newest_unfinished(connection, submission, before=job.id)
+            if ahead is not None and not _same(ahead, submission):
+                return await self._change(connection, job, **_turn(ahead))
+            before = before if ahead is None else ahead.id
         if before is None:
             return job
-        table = self._tables.job
         reason = f"the same content is job {before}"
-        values = {"state": "duplicate", "first_job": before, "reason": reason, "spool_id": None, "spool_key": None}
-        await connection.execute(
-            table.update().where(table.c.id == job.id).values({**values, "finished_at": self._context.now})
-        )
+        ended = {"state": "duplicate", "first_job": before, "reason": reason, "spool_id": None, "spool_key": None}
+        job = await self._change(connection, job, **ended, finished_at=self._context.now)
         await self._context.event(connection, job.id, "duplicate", 0, reason)
-        return job.evolve(**values)
+        return job
+
+    async def _change(self, connection: AsyncConnection, job: Job, **values: Any) -> Job:
+        table = self._tables.job
+        await connection.execute(table.update().where(table.c.id == job.id).values(values))
+        return job.evolve(**{name: value for name, value in values.items() if name != "finished_at"})
 
     async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
         """Enter a submission that no dataset takes, as `rejected` at once."""
@@ -108,6 +136,7 @@ class Enqueue:
         *,
         state: State,
         unique: bool = False,
+        after: Job | None = None,
         first_job: int | None = None,
         reason: str | None = None,
     ) -> Job | None:
@@ -121,7 +150,9 @@ class Enqueue:
             "origin": origin and origin.path,
             "origin_stamp": origin and origin.stamp,
             "owed": True if origin is not None and origin.owed else None,
+            "after_job": None,
             "reason": reason,
+            **({} if after is None else _turn(after)),
         }
         change = self._enter_queued if unique else self._enter_ended
         row = await change.make(connection, given({**columns, **STARTS}), event=state, detail=reason)
@@ -138,18 +169,17 @@ class Enqueue:
         if (await connection.execute(sa.select(table.c.id).where(same))).one_or_none() is not None:
             raise KeyUsedError
 
-    async def _waiting(self, connection: AsyncConnection, submission: Submission) -> Job | None:
-        """Return the job of the same content that has not ended, unless it ended in this moment."""
+    async def _newest_unfinished(
+        self, connection: AsyncConnection, submission: Submission, *, same: bool = False, before: int | None = None
+    ) -> Job | None:
+        """Return the newest job of the dataset that waits or runs: of the `same` content, entered `before` that job."""
         table = self._tables.job
-        row = await connection.execute(
-            sa.select(table).where(
-                table.c.dataset == submission.dataset,
-                table.c.sha256 == submission.sha256,
-                table.c.spec_version == submission.spec_version,
-                table.c.state.in_(("queued", "running")),
-            )
-        )
-        found = row.mappings().one_or_none()
+        asked = sa.select(table).where(table.c.dataset == submission.dataset, unfinished(table))
+        if same:
+            asked = asked.where(table.c.sha256 == submission.sha256, table.c.spec_version == submission.spec_version)
+        if before is not None:
+            asked = asked.where(table.c.id < before)
+        found = (await connection.execute(asked.order_by(table.c.id.desc()).limit(1))).mappings().one_or_none()
         return None if found is None else job_from_row(found)
 
     async def _orphaned(self, connection: AsyncConnection, job: Job, *, adopt: bool) -> bool:
@@ -166,3 +196,11 @@ class Enqueue:
         )
         await self._context.event(connection, job.id, "adopted", job.attempt, None)
         return job.evolve(spool_id=self._context.spool_id, spool_key=submission.spool_key)
+
+
+def _same(job: Job, submission: Submission) -> bool:
+    return (job.sha256, job.spec_version) == (submission.sha256, submission.spec_version)
+
+
+def _turn(ahead: Job) -> dict[str, Any]:
+    return {"after_job": ahead.id, "reason": f"comes after job {ahead.id}"}

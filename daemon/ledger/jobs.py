@@ -88,6 +88,8 @@ class Submission:
     submitter: str | None = None
     idempotency_key: str | None = None
     repeats: Repeats = "once"
+    in_turn: bool = False
+    """Whether it is loaded only after all that was entered for its dataset before."""
     origin: Origin | None = None
 
 
@@ -135,6 +137,8 @@ class Job:
     owed: bool | None = field(default=None, metadata=INTERNAL)
     """Whether its end is still to be told in the folder that its file came from; None if it never was to be."""
     repeats: Repeats = field(default="once", metadata=INTERNAL)
+    after_job: int | None = field(default=None, metadata=INTERNAL)
+    """The job that must have ended before this one is claimed."""
     cpu_seconds: float | None = field(default=None, metadata=INTERNAL)
     table_refused: bool = field(default=False, metadata=INTERNAL)
 

@@ -19,6 +19,7 @@ from .jobs import DELAY_MAX_SECONDS, REJECTS_KEPT, TERMINAL, Job, Outcome, State
 from .migrations import upgrade
 from .queries import ROW_COLUMNS, job_from_row
 from .reaper import Reaper
+from .tables import unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -121,7 +122,21 @@ class Ledger:
         return None if row is None else job_from_row(row)
 
     def _claim(self, *, narrowed: bool) -> sa.Update:
-        table = self.tables.job
+        table, daemon = self.tables.job, self.tables.daemon
+        ahead = table.alias("ahead")
+        chosen: sa.BindParameter[Any] = sa.bindparam("chosen", expanding=True)
+        lease = self.context.lease_seconds
+        # One whose file no living daemon has may wait for ever; it keeps nobody waiting.
+        its_turn_comes_later = (
+            sa.select(ahead.c.id)
+            .join(daemon, daemon.c.spool_id == ahead.c.spool_id)
+            .where(ahead.c.id == table.c.after_job, unfinished(ahead), daemon.c.beat_at >= self.now - lease)
+        )
+        if narrowed:
+            # What this daemon does not choose it never claims.
+            its_turn_comes_later = its_turn_comes_later.where(
+                sa.or_(ahead.c.id.in_(chosen), daemon.c.id != self.daemon_id)
+            )
         due = (
             sa.select(table.c.id)
             .where(
@@ -131,13 +146,14 @@ class Ledger:
                 table.c.spool_id == sa.bindparam("spool"),
                 table.c.dataset.in_(sa.bindparam("known", expanding=True)),
                 table.c.cancelled_by.is_(None),
+                sa.or_(table.c.after_job.is_(None), ~its_turn_comes_later.exists()),
             )
             .order_by(table.c.run_at, table.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         )
         if narrowed:
-            due = due.where(table.c.id.in_(sa.bindparam("chosen", expanding=True)))
+            due = due.where(table.c.id.in_(chosen))
         return (
             table.update()
             .where(table.c.id == due.scalar_subquery())

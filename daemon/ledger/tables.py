@@ -114,6 +114,7 @@ def _job(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("origin_stamp", sa.Text),
         sa.Column("owed", sa.Boolean),
         sa.Column("repeats", sa.Text, nullable=False, default="once"),
+        sa.Column("after_job", sa.BigInteger),
         *(sa.Column(f"rows_{name}", sa.BigInteger, nullable=False, default=0) for name in RowCounts.__slots__),
         sa.Column("table_refused", sa.Boolean, nullable=False, default=False),
         sa.Column("errors_total", sa.BigInteger, nullable=False, default=0),
@@ -124,6 +125,11 @@ def _job(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("started_at", sa.Double),
         sa.Column("finished_at", sa.Double),
     )
+
+
+def unfinished(job: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return the condition for jobs that wait or run, in literals as the indexes of such jobs have it."""
+    return job.c.state.in_([sa.literal_column("'queued'"), sa.literal_column("'running'")])
 
 
 def succeeded(job: sa.Table) -> sa.ColumnElement[bool]:

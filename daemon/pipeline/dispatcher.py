@@ -140,7 +140,9 @@ class Dispatcher:
                 flight.task.cancel()
 
     def _landed(self, token: str | None, _: asyncio.Task[None]) -> None:
-        del self._flights[token]
+        flight = self._flights.pop(token)
+        if flight.attempt.job.repeats == "last":
+            self.wake()  # another may have waited for its turn
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

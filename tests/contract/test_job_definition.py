@@ -48,7 +48,7 @@ def test_the_table_has_the_fields_and_the_counts(dialect: str) -> None:
 def test_what_is_entered_are_columns_and_all_that_a_submission_brings() -> None:
     columns = {column.name for column in build_tables("sqlite").job.c}
     assert set(ENTERED) <= columns
-    assert {one.name for one in fields(Submission)} <= {*ENTERED, "origin"}
+    assert {one.name for one in fields(Submission)} <= {*ENTERED, "origin", "in_turn"}
 
 
 def test_the_api_describes_what_is_shown() -> None:

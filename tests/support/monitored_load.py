@@ -38,6 +38,7 @@ INTERVALS: Final = ("15s", "60s")
 MINUTE: Final = 60.0
 SEED: Final = 7
 GONE_SECONDS: Final = 40.0
+START_SECONDS: Final = 60.0
 TITLES: Final = ("Order ID", "Shop", "Site", "Order date", "Paid at", "Product", "SKU", "Quantity", "Price")
 
 
@@ -84,6 +85,14 @@ class Daemon:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def wait(self) -> None:
+        """Wait until it can be scraped: whoever is looked at sooner is down, and rightly told of."""
+        end = time.monotonic() + START_SECONDS
+        while not answers(f"http://127.0.0.1:{self.port}/-/healthy"):
+            if time.monotonic() > end:
+                sys.exit(f"{self.name} does not answer; its log: {self.folder / 'log'}")
+            time.sleep(0.1)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal, if it runs."""
@@ -249,6 +258,8 @@ def scenario(folder: Path, *, minutes: float, troubles: bool) -> dict[str, Any]:
             daemon.configure(postgres.url("load") if busy else None, None if daemon.name == "empty" else datasets)
             daemon.start()
             stack.callback(daemon.stop)
+        for daemon in daemons:
+            daemon.wait()
         began = time.time()
         servers = stack.enter_context(watching(folder, daemons))
         senders = Senders()

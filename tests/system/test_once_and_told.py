@@ -102,6 +102,21 @@ def test_what_comes_again_after_another_is_loaded_unless_rows_are_only_added(
     assert json.loads(again.stdout)["state"] != "duplicate"
 
 
+@pytest.mark.parametrize("mode", ["upsert", "replace"])
+def test_what_is_handed_in_together_has_its_order(headgate: Headgate, mode: str) -> None:
+    spec = headgate.folder / "stock.yml"
+    spec.write_text(STOCK.format(mode=mode), encoding="utf-8")
+    days = [5, 7, 5, 9, 7, 5]
+    names = [f"day-{number}.csv" for number in range(len(days))]
+    for name, quantity in zip(names, days, strict=True):
+        (headgate.folder / name).write_text(f"sku,qty\nA,{quantity}\n", encoding="utf-8")
+    done = headgate.command("ingest", *names, "--dataset", spec, "--json")
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [job["state"] for job in found] == ["loaded"] * len(days)
+    assert int(headgate.scalar("SELECT qty FROM stock")) == 5
+
+
 def test_a_rejected_file_that_is_put_back_is_tried_anew(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
     headgate = moving(sqlite_headgate)
     spec = headgate.folder / "datasets" / "orders.yml"

@@ -85,6 +85,92 @@ async def test_what_replaces_is_loaded_again_after_another_content(ledger: Ledge
     assert job.finished_at is not None
 
 
+async def claimed(ledger: Ledger, **chosen: Any) -> Job:
+    job = await ledger.claim(datasets=["orders", "stock"], **chosen)
+    assert job is not None
+    return job
+
+
+@pytest.mark.parametrize("running", [0, 1, 2])
+@pytest.mark.parametrize("in_turn", [False, True])
+async def test_what_comes_again_after_another_content_that_waits_is_loaded_after_it(
+    ledger: Ledger,
+    running: int,
+    in_turn: bool,  # noqa: FBT001
+) -> None:
+    last: dict[str, Any] = {"repeats": "last", "in_turn": in_turn}
+    monday = await ledger.submit(submission("monday", **last))
+    tuesday = await ledger.submit(submission("tuesday", **last))
+    begun = [await claimed(ledger) for _ in range(running if not in_turn else min(running, 1))]
+    wednesday = await ledger.submit(submission("monday", **last))
+    assert (wednesday.state, wednesday.reason) == ("queued", f"comes after job {tuesday.id}")
+    same = await ledger.submit(submission("monday", **last))
+    assert (same.state, same.first_job) == ("duplicate", wednesday.id)
+    order = [job.id for job in begun]
+    while (job := begun.pop(0) if begun else await ledger.claim(datasets=["orders"])) is not None:
+        order += [job.id] if job.id not in order else []
+        await ledger.finish_alone(job, Outcome(state="loaded"))
+    assert order == [monday.id, tuesday.id, wednesday.id]
+    assert (await ledger.submit(submission("monday", **last))).first_job == wednesday.id
+
+
+async def test_what_waits_counts_for_a_content_that_was_loaded_last(ledger: Ledger) -> None:
+    await ended(ledger, "monday", repeats="last")
+    tuesday = await ledger.submit(submission("tuesday", repeats="last"))
+    wednesday = await ledger.submit(submission("monday", repeats="last"))
+    assert (await claimed(ledger)).id == tuesday.id
+    assert await ledger.claim(datasets=["orders"]) is None
+    assert wednesday.reason == f"comes after job {tuesday.id}"
+
+
+async def test_what_replaces_all_rows_is_claimed_one_after_the_other(ledger: Ledger) -> None:
+    days = [
+        await ledger.submit(submission(day, repeats="last", in_turn=True)) for day in ("monday", "tuesday", "wednesday")
+    ]
+    other = await ledger.submit(submission("monday", repeats="last", in_turn=True, dataset="stock"))
+    monday = await claimed(ledger)
+    assert (await claimed(ledger)).id == other.id
+    assert await ledger.claim(datasets=["orders"]) is None
+    await ledger.requeue(monday, delay_seconds=0, reason="again", give_back=True)
+    assert (await claimed(ledger)).id == days[0].id
+    await ledger.finish_alone(await claimed_again(ledger, days[0]), Outcome(state="rejected"))
+    tuesday = await claimed(ledger)
+    assert (tuesday.id, tuesday.reason) == (days[1].id, None)
+    assert await ledger.claim(datasets=["orders"]) is None
+
+
+async def claimed_again(ledger: Ledger, job: Job) -> Job:
+    """Return a job with the lease that it is under."""
+    found = await JobQueries(ledger.context.database).job(job.id)
+    assert found is not None
+    return found
+
+
+async def test_nobody_waits_for_a_job_that_nobody_will_claim(ledger: Ledger, database: Database) -> None:
+    last: dict[str, Any] = {"repeats": "last", "in_turn": True}
+    left = await ledger.submit(submission("monday", **last))
+    mine = await ledger.submit(submission("tuesday", **last))
+    assert mine.reason == f"comes after job {left.id}"
+    assert await ledger.claim(datasets=["orders"], only=[mine.id, left.id]) is not None
+    assert await ledger.claim(datasets=["orders"], only=[mine.id, left.id]) is None
+    async with database.write() as connection:
+        await connection.execute(
+            ledger.tables.job.update().where(ledger.tables.job.c.id == left.id).values(spool_id="lost")
+        )
+    assert (await claimed(ledger)).id == mine.id
+
+
+async def test_a_command_waits_for_no_job_but_its_own_and_those_of_other_daemons(ledger: Ledger) -> None:
+    last: dict[str, Any] = {"repeats": "last", "in_turn": True}
+    await ledger.submit(submission("monday", **last))
+    mine = await ledger.submit(submission("tuesday", **last))
+    assert (await claimed(ledger, only=[mine.id])).id == mine.id
+    async with Ledger(ledger.context.database, lease_seconds=30) as other:
+        await other.register("spool-1")
+        later = await ledger.submit(submission("wednesday", **last))
+        assert await ledger.claim(datasets=["orders"], only=[later.id]) is None
+
+
 async def test_a_file_without_changes_keeps_its_dataset_fresh(ledger: Ledger, queries: JobQueries) -> None:
     await ended(ledger, "monday", repeats="last")
     before = (await queries.last_successes(["orders"]))["orders"]

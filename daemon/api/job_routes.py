@@ -11,7 +11,7 @@ from ingest.errors import FileRejectedError
 from ..ledger.jobs import REJECTS_KEPT, STATES
 from ..ledger.queries import JobFilter
 from ..ledger.retry_cancel import NotPossibleError
-from ..pipeline.rejects import NoRejectsError
+from ..pipeline.rejects import NoRejectsError, RejectsLaterError
 from .problems import ProblemError, of_rejection
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
 from .routes import Answer, Parameter, Route
@@ -179,6 +179,8 @@ class JobRoutes:
                     await response.write(chunk)
         except NoRejectsError as error:
             raise ProblemError(409, str(error)) from error
+        except RejectsLaterError as error:
+            raise ProblemError(503, str(error), headers={"Retry-After": "5"}) from error
         except FileRejectedError as error:
             raise of_rejection(409, error) from error
         return response

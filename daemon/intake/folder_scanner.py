@@ -23,6 +23,7 @@ from ..errors import (
 from ..machine.file_identity import Stamp, spelt
 from ..machine.mounts import FileSystem, file_system_of
 from ..machine.writers import blind_spot
+from ..pipeline.rejects import RejectsLaterError
 from .file_taker import FileTaker
 from .folder_archive import PLACES
 from .folder_files import Ignored, Listing, list_files, reason_of
@@ -250,6 +251,8 @@ class FolderScanner:
                 told.append(job.id)
             except OSError as error:
                 watched.unmoved[job.file] = reason_of(error)
+            except RejectsLaterError as error:
+                watched.unmoved[job.file] = str(error)
         if told:
             await self._ledger.delivered(told)
 

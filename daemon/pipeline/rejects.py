@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 from uuid import uuid4
 
-from ..errors import HeadgateError
-from .worker_failures import FILE_ERRORS
+from ..errors import HeadgateError, RetryableError, WorkerCrashedError, first_line
+from .worker_failures import FILE_ERRORS, POOL_ERRORS
 from .worker_tasks import write_rejected_rows
 
 if TYPE_CHECKING:
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 
 Form = Literal["xlsx", "csv"]
 CHUNK_BYTES: Final = 1 << 18
+WRITES: Final = 3
+"""How often a workbook is begun whose worker dies: whoever kills workers has seldom meant this one."""
 
 
 class NoRejectsError(HeadgateError):
     """The job has no rejected rows, or is not finished, or its file was not kept; the message says which."""
+
+
+class RejectsLaterError(RetryableError):
+    """The rejected rows cannot be written now; ask again in a moment."""
 
 
 class Rejects:
@@ -47,31 +53,46 @@ class Rejects:
 
         Raises:
             NoRejectsError: there are none, or no longer, or they cannot be written.
+            RejectsLaterError: no worker can write them now.
             FileRejectedError: the kept file cannot be read by its dataset any more.
 
         """
         key, dataset = await self._kept(job)
         out = self._spool.rejects(key).with_name(uuid4().hex)
         try:
-            await self._executors.submit_cpu(
-                write_rejected_rows,
-                self._spool.source(key),
-                dataset,
-                self._spool.rejects(key),
-                job.file,
-                out,
-                form,
-                timeout=dataset.limits.parse_seconds,
-                own=True,
-                memory_bytes=dataset.limits.worker_mb << 20,
-            )
+            await self._write(job, dataset, key, out, form)
             yield out
-        except (*FILE_ERRORS, FileNotFoundError) as error:
-            raise NoRejectsError(
-                f"the rejected rows of job {job.id} cannot be written as {form}; ask for its error records"
-            ) from error
         finally:
             await self._executors.run_io(out.unlink, missing_ok=True)
+
+    async def _write(self, job: Job, dataset: Dataset, key: str, out: Path, form: Form) -> None:
+        left = WRITES
+        while True:
+            left -= 1
+            try:
+                await self._executors.submit_cpu(
+                    write_rejected_rows,
+                    self._spool.source(key),
+                    dataset,
+                    self._spool.rejects(key),
+                    job.file,
+                    out,
+                    form,
+                    timeout=dataset.limits.parse_seconds,
+                    own=True,
+                    memory_bytes=dataset.limits.worker_mb << 20,
+                )
+            except POOL_ERRORS as error:
+                raise RejectsLaterError(
+                    f"the rejected rows of job {job.id} cannot be written now ({first_line(error)}); ask again"
+                ) from error
+            except (*FILE_ERRORS, FileNotFoundError) as error:
+                if left and isinstance(error, WorkerCrashedError):
+                    continue
+                raise NoRejectsError(
+                    f"the rejected rows of job {job.id} cannot be written as {form}; ask for its error records"
+                ) from error
+            return
 
     async def chunks(self, path: Path) -> AsyncIterator[bytes]:
         """Yield a file's content piece by piece."""

@@ -157,6 +157,7 @@ def ledger_is_meant(dialect: str, schema: str | None, name: str) -> str | None:
 def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
     """Refuse to make a missing table unless the dataset says so, or no table has a similar name.
 
+    Names that differ in their numbers only (`sales_2025`, `sales_2026`) are meant to be two.
     One of the very name has been made by another load since it was missed.
 
     Raises:
@@ -167,6 +168,7 @@ def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
         return
     schema, name = place_of(dataset)
     names, near = _similar(connection, schema, name)
+    near = [one for one in near if _without_numbers(one) != _without_numbers(name)]
     if name in names or (dataset.load.create is None and not near):
         return
     meant = f"; did you mean {near[0]}?" if near else ""
@@ -195,13 +197,17 @@ def find_facts(connection: Connection, table: str) -> TableFacts:
 
 
 def _similar(connection: Connection, schema: str | None, name: str) -> tuple[list[str], list[str]]:
-    """Return the names of all tables that could be meant, and the nearest."""
+    """Return the names of all tables that could be meant, and the nearest, the most similar first."""
     names = (
         sqlite_catalogue.table_names(connection)
         if connection.dialect.name == "sqlite"
         else catalogue.table_names(connection, schema)
     )
-    return names, get_close_matches(name, names, n=1, cutoff=SIMILAR)
+    return names, get_close_matches(name, names, cutoff=SIMILAR)
+
+
+def _without_numbers(name: str) -> str:
+    return "".join(sign for sign in name if not sign.isdigit())
 
 
 def _refuse_first(found: Iterable[str]) -> None:

@@ -8,14 +8,18 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import openpyxl
+import psutil
 import pytest
 
 if TYPE_CHECKING:
+    import subprocess
+
     from .conftest import Headgate
 
 KILLS = int(os.environ.get("HAND_BACK_KILLS", "20"))
@@ -170,28 +174,53 @@ def annotated(path: Path) -> bool:
     return any("many" in str(cell) for row in sheet.iter_rows(values_only=True) for cell in row)
 
 
+def victim(process: subprocess.Popen[bytes], chance: random.Random) -> psutil.Process:
+    """Choose whom to kill: the daemon half of the time, else a worker, now and then the fork server."""
+    kind = chance.choices(("daemon", "headgate-worker", "headgate-forks"), (4, 4, 1))[0]
+    daemon = psutil.Process(process.pid)
+    named = []
+    for child in daemon.children(recursive=True) if kind != "daemon" else []:
+        with suppress(psutil.NoSuchProcess):
+            named += [child] if child.name() == kind else []
+    return chance.choice(named) if named else daemon
+
+
 @pytest.mark.fault
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(120 + 15 * KILLS)
 def test_every_sender_is_told_whatever_is_killed(headgate: Headgate, orders: Callable[..., Path]) -> None:
     """Kills at random, among them between load, move and the annotated workbook."""
     moving(headgate)
-    headgate.settings["ledger"]["max_lost_leases"] = 1000
+    headgate.settings["ledger"] |= {"max_lost_leases": 1000, "max_crashes": 1000, "max_attempts": 1000}
     headgate.write_config()
     seed = random.randrange(10**6)  # shown on failure, so that a run can be repeated
     chance = random.Random(seed)
-    rejected, files = headgate.inbox / "rejected", 0
+    rejected, files, process = headgate.inbox / "rejected", 0, headgate.start_ready()
     for _ in range(KILLS):
         for number in range(files, files + 4):
             orders(headgate.inbox / f"orders-{number}.xlsx", 20, start=number * 20, bad=(3,))
         files += 4
-        process = headgate.start_ready()
         more = len(list(rejected.glob("*.xlsx"))) + 1
         headgate.until(partial(at_least, rejected, "*.xlsx", more), "files are moved", process=process)
         time.sleep(chance.uniform(0.0, 0.4))
-        headgate.kill(process)
-    process = headgate.start_ready()
+        killed = victim(process, chance)
+        with suppress(psutil.NoSuchProcess):
+            killed.kill()
+        if killed.pid == process.pid:
+            process.wait(10)
+            headgate.assert_nothing_left(process)
+            process = headgate.start_ready()
     expected = [rejected / f"orders-{number}.rejects.xlsx" for number in range(files)]
-    headgate.until(lambda: all(path.exists() for path in expected), "everybody was told", process=process)
+
+    def untold() -> list[str]:
+        return [path.name for path in expected if not path.exists()]
+
+    headgate.until(
+        lambda: not untold(),
+        "everybody was told",
+        seconds=60 + KILLS,
+        process=process,
+        problem=lambda: (seed, untold()),
+    )
     headgate.until(lambda: not list(headgate.inbox.glob("*.xlsx")), "every file is moved", process=process)
     assert headgate.stop(process) == 0
     for number in range(files):

@@ -27,7 +27,6 @@ USERS = {"own user": DAEMON_USER, "second user": OTHER_USER}
 ROWS, AMOUNT = 300, 12001234.56
 SETTLE_SECONDS = 2.0
 FINE = "whole, once"
-TABLES = {"insert": "additions", "upsert": "latest"}
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 
 HOW = {
@@ -38,7 +37,8 @@ HOW = {
     "renaming": ("writes under an unfinished name and renames", 1.0),
     "marking": ("writes in bursts, longer apart than it takes to settle, and a marker last", 3.0),
 }
-TAKEN, MODES, FORMATS = ("move", "stay"), ("insert", "upsert"), ("csv", "xlsx")
+TAKEN, MODES, FORMATS = ("move", "stay"), ("insert", "upsert", "replace"), ("csv", "xlsx")
+CASES = list(product(HOW, USERS, TAKEN, MODES, FORMATS))
 
 
 @dataclass
@@ -53,12 +53,13 @@ class Matrix:
         return self.folder / f"{taken}-{mode}"
 
     def configure(self) -> None:
-        for mode in MODES:
-            (self.folder / f"{mode}.yml").write_text(yaml.safe_dump(dataset(mode)), encoding="utf-8")
+        for spec in (dataset(mode, number) for number, (*_, mode, _) in enumerate(CASES)):
+            path = self.folder / "datasets" / f"{spec['dataset']}.yml"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(yaml.safe_dump(spec), encoding="utf-8")
         folders: list[dict[str, Any]] = [
             {
                 "path": str(self.inbox(taken, mode)),
-                "dataset": mode,
                 "taken": taken,
                 "settle_seconds": SETTLE_SECONDS,
                 "recursive": False,
@@ -71,7 +72,7 @@ class Matrix:
             Path(folder["path"]).mkdir()
             Path(folder["path"]).chmod(0o777)
         self.headgate.settings |= {
-            "datasets": ["insert.yml", "upsert.yml"],
+            "datasets": ["datasets/*.yml"],
             "intake": {"folders": [*folders, *marked], "scan_seconds": 0.1},
         }
         self.headgate.write_config()
@@ -90,11 +91,18 @@ def as_user(user: int) -> list[str]:
     return ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", *passing, "--"]
 
 
-def dataset(mode: str) -> dict[str, Any]:
+def table_of(mode: str, number: int) -> str:
+    """Return the table of a file: one that takes the place of all rows has one of its own."""
+    return {"insert": "additions", "upsert": "latest"}.get(mode, f"replaced_{number}")
+
+
+def dataset(mode: str, number: int) -> dict[str, Any]:
+    own = mode == "replace"
     spec: dict[str, Any] = {
-        "dataset": mode,
+        "dataset": f"{mode}-{number}" if own else mode,
+        "match": {"glob": f"{mode}-{number}-*" if own else f"{mode}-*"},
         "fields": [{"name": "sku", "type": "string"}, {"name": "amount", "type": "decimal(12,2)"}],
-        "load": {"table": TABLES[mode], "mode": mode, "lineage": True},
+        "load": {"table": table_of(mode, number), "mode": mode, "lineage": True},
     }
     return spec | ({"primaryKey": ["sku"]} if mode == "upsert" else {})
 
@@ -137,19 +145,19 @@ def content(path: Path, sign: str) -> Path:
 def measured(matrix: Matrix) -> dict[tuple[str, str, str], str]:
     """Let every kind of writer of both users write into every folder; return what became of each kind's files."""
     files = []
-    for number, (how, whose, taken, mode, form) in enumerate(product(HOW, USERS, TAKEN, MODES, FORMATS)):
+    for number, (how, whose, taken, mode, form) in enumerate(CASES):
         sign = f"{number:03}-"
         source = content(matrix.folder / f"{number}.{form}", sign)
         inbox = matrix.inbox(taken, f"{mode}-marked" if how == "marking" else mode)
-        matrix.write(how, source, inbox / f"{how}-{whose}.{form}", USERS[whose])
-        files.append((sign, how, whose, taken, mode, form))
+        matrix.write(how, source, inbox / f"{mode}-{number}-{how}-{whose}.{form}", USERS[whose])
+        files.append((sign, how, whose, taken, mode, form, table_of(mode, number)))
     headgate = matrix.headgate
     headgate.until(lambda: all(writer.poll() == 0 for writer in matrix.writers), "the writers are done")
     headgate.until(lambda: headgate.all_finished(len(files)), "every file is taken", problem=headgate.tail)
     found: dict[tuple[str, str, str], str] = {}
-    for sign, how, whose, taken, mode, form in files:
+    for sign, how, whose, taken, mode, form, table in files:
         rows, different, jobs, least = headgate.rows(
-            f"SELECT count(*), count(DISTINCT sku), count(DISTINCT headgate_job), min(amount) FROM {TABLES[mode]} "
+            f"SELECT count(*), count(DISTINCT sku), count(DISTINCT headgate_job), min(amount) FROM {table} "
             f"WHERE sku LIKE '{sign}%'"
         )[0]
         fine = (rows, different, jobs, float(least or 0)) == (ROWS, ROWS, 1, AMOUNT)
@@ -159,7 +167,7 @@ def measured(matrix: Matrix) -> dict[tuple[str, str, str], str]:
     return found
 
 
-def table(found: dict[tuple[str, str, str], str]) -> str:
+def as_table(found: dict[tuple[str, str, str], str]) -> str:
     """Return the page's table: what became of the files of each kind of writer, over modes and formats."""
     columns = list(product(USERS, TAKEN))
     lines = [
@@ -176,7 +184,7 @@ def table(found: dict[tuple[str, str, str], str]) -> str:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can write files as a second user")
 def test_every_file_is_loaded_whole_and_once(matrix: Matrix) -> None:
     process = matrix.headgate.start_ready()
-    made = table(measured(matrix))
+    made = as_table(measured(matrix))
     assert made in PAGE.read_text(encoding="utf-8"), f"the page says otherwise:\n{made}"
     names = {path.name for path in (matrix.inbox("move", "insert-marked") / "done").iterdir()}
     assert not [name for name in names if name.endswith(".done")]

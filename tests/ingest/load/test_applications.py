@@ -293,6 +293,16 @@ async def test_a_typo_names_the_nearest_table(url: str, tmp_path: Path) -> None:
         assert (await load_spooled(database, made, spooled(tmp_path, made, FIRST))).inserted == 2
 
 
+async def test_names_with_other_numbers_are_no_typos_of_each_other(url: str, tmp_path: Path) -> None:
+    async with opened(url) as database:
+        for table in ("sales_2025", "sales_2026", "2026_sales"):
+            spec = spec_of(table)
+            assert (await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))).inserted == 2
+        spec = spec_of("sale_2027")
+        with pytest.raises(Exception, match="did you mean sales_202"):
+            await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))
+
+
 @pytest.mark.parametrize("create", [None, False])
 async def test_a_table_that_another_makes_meanwhile_is_no_typo(
     postgres_database: str, tmp_path: Path, *, create: bool | None

@@ -271,3 +271,12 @@ def terminate_a_fork() -> int:
         os._exit(0)
     os.kill(pid, signal.SIGTERM)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def write_after_deaths(path: Path, _dataset: object, _records: Path, _source: str, out: Path, _form: str) -> None:
+    """Die as often as the file says, then write."""
+    left = int(path.read_text())
+    if left:
+        path.write_text(str(left - 1))
+        os.kill(os.getpid(), signal.SIGKILL)
+    out.write_text("written")

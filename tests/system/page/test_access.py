@@ -87,6 +87,10 @@ def test_who_may_only_look(page: PageDriver, gate: Headgate, orders: Callable[..
     page.click("orders.xlsx", "#jobs")
     page.says("cell.type", ".errors")
     assert not page.all("#fix-file, [data-do=cancel], [data-do=retry]")
+    gate.execute("UPDATE headgate_job SET state = 'dead'")
+    page.browser.refresh()
+    page.until("it is dead", lambda: [one for one in page.all("#job .state") if one.text == "dead"])
+    assert not page.all("#job button[data-do]")
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

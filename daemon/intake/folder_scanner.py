@@ -44,6 +44,8 @@ logger = logging.getLogger(__name__)
 
 TAKEN_AT_ONCE: Final = 4
 BATCH: Final = 200
+TOLD_AT_ONCE: Final = 10
+"""So many senders at the most are told a second time after a kill."""
 """Files that the ledger is asked about at a time."""
 
 
@@ -253,6 +255,9 @@ class FolderScanner:
                 watched.unmoved[job.file] = reason_of(error)
             except RejectsLaterError as error:
                 watched.unmoved[job.file] = str(error)
+            if len(told) >= TOLD_AT_ONCE:
+                await self._ledger.delivered(told)
+                told = []
         if told:
             await self._ledger.delivered(told)
 

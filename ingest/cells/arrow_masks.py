@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+_PRINTABLE: Final = 0x20
+"""The first byte of ASCII that prints."""
 
 
 def spread(values: pa.Array, where: NDArray[np.bool_]) -> pa.Array:
@@ -32,6 +36,11 @@ def has_byte(texts: pa.LargeStringArray, wanted: bytes) -> bool:
     if not len(texts) or content is None:
         return False
     offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    found = np.zeros(256, np.bool_)
-    found[np.frombuffer(wanted, np.uint8)] = True
-    return bool(found[np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]].any())
+    looked_at = np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]
+    if any((looked_at == byte).any() for byte in wanted if byte >= _PRINTABLE):
+        return True
+    # Few texts have any of those that do not print: one comparison finds that out for all of them.
+    low = looked_at[looked_at < _PRINTABLE]
+    found = np.zeros(_PRINTABLE, np.bool_)
+    found[[byte for byte in wanted if byte < _PRINTABLE]] = True
+    return bool(found[low].any())

@@ -15,6 +15,7 @@ from ..cells.date_serials import DAY_MS, MAX_DURATION_DAYS, serial_parts
 from ..cells.number_text import doubles
 from ..spec.field import EXCEL_SERIAL
 from .converted import Converted, Fault, fault
+from .moment_layouts import read_fixed
 from .moment_text import OUTSIDE, VAGUE, Moment, read_moment
 
 if TYPE_CHECKING:
@@ -159,15 +160,10 @@ def _texts(column: Column, where: Mask, field: Field) -> _Read:
     if textual.any():
         encoded = column.texts.filter(pa.array(textual)).dictionary_encode()
         iso = _are_moments(column, textual, encoded)
-        pairs = zip(encoded.dictionary.to_pylist(), iso.tolist(), strict=True)
-        parsed = [read_moment(text, field, iso=is_iso) for text, is_iso in pairs]
+        different = _read_each(encoded.dictionary, field, iso)
         codes = encoded.indices.to_numpy()
-        given[textual] = np.array([isinstance(value, Moment) for value in parsed])[codes]
-        absolute[textual] = np.array([isinstance(value, Moment) and value.absolute for value in parsed])[codes]
-        vague[textual] = np.array([value is VAGUE for value in parsed])[codes]
-        outside[textual] = np.array([value is OUTSIDE for value in parsed])[codes]
-        found = [value.micros if isinstance(value, Moment) else 0 for value in parsed]
-        micros[textual] = np.array(found, np.int64)[codes]
+        for found, of_each in zip((micros, given, absolute, vague, outside), different, strict=True):
+            found[textual] = of_each[codes]
     form = " or ".join(field.format) or f"{field.type.kind} (ISO 8601 if it is a text)"
     faults = (
         *fault("cell.date_ambiguous", vague, "a text that can be read as more than one date", form),
@@ -175,6 +171,19 @@ def _texts(column: Column, where: Mask, field: Field) -> _Read:
         *fault("cell.type", where & ~given & ~vague & ~outside, f"not a value of type {field.type.kind}", form),
     )
     return _Read(micros=micros, given=given, absolute=absolute, faults=faults)
+
+
+def _read_each(texts: pa.StringArray, field: Field, iso: Mask) -> tuple[NDArray[np.int64], Mask, Mask, Mask, Mask]:
+    """Return of each text its microseconds, and whether it is given, absolute, vague, outside of the years."""
+    micros, given = read_fixed(texts, field, iso)
+    absolute, vague, outside = np.zeros((3, len(texts)), np.bool_)
+    left = np.flatnonzero(~given)
+    for place, text in zip(left.tolist(), texts.take(left).to_pylist(), strict=True):
+        value = read_moment(text, field, iso=bool(iso[place]))
+        if isinstance(value, Moment):
+            micros[place], given[place], absolute[place] = value.micros, True, value.absolute
+        vague[place], outside[place] = value is VAGUE, value is OUTSIDE
+    return micros, given, absolute, vague, outside
 
 
 def _are_moments(column: Column, textual: Mask, encoded: pa.DictionaryArray) -> Mask:

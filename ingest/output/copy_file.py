@@ -119,12 +119,23 @@ def _text(values: pa.Array) -> pa.LargeStringArray:
     if pa.types.is_decimal(kind) and kind.scale > _EXACT_TEXT_SCALE:
         texts = [None if value is None else f"{value:f}" for value in values.to_pylist()]
         return pa.array(texts, pa.large_string())
-    texts = values.cast(pa.large_string())
-    zoned = pa.types.is_timestamp(kind) and kind.tz is not None
-    whole = ".000000Z" if zoned else ".000000"
-    if (pa.types.is_timestamp(kind) or pa.types.is_time(kind)) and pc.any(pc.ends_with(texts, whole)).as_py():
+    if not (pa.types.is_timestamp(kind) or pa.types.is_time(kind)):
+        return values.cast(pa.large_string())
+    timed = _in_seconds(values)
+    texts = timed.cast(pa.large_string())
+    if timed.type.unit != "s":
         texts = pc.replace_substring_regex(texts, r"\.000000(Z?)$", r"\1")
+    zoned = pa.types.is_timestamp(kind) and kind.tz is not None
     return pc.replace_substring_regex(texts, "Z$", "+00:00") if zoned else texts
+
+
+def _in_seconds(values: pa.Array) -> pa.Array:
+    """Return moments or times of day in seconds, whose texts have no fraction, if none of them has one."""
+    kind = values.type
+    micros = values.cast(pa.int64()).fill_null(0).to_numpy()
+    if kind.unit != "us" or (micros % 1_000_000).any():
+        return values
+    return values.cast(pa.timestamp("s", kind.tz) if pa.types.is_timestamp(kind) else pa.time32("s"))
 
 
 def _escaped(texts: pa.LargeStringArray) -> pa.LargeStringArray:

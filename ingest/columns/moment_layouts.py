@@ -1,0 +1,101 @@
+"""Dates in texts whose digits all stand in fixed places: owns how many of them are read at once, and no other form.
+
+What is read here `moment_text.read_moment` would read alike; whatever does not fit to the byte is left to it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow.compute as pc
+
+from ..spec.field import EXCEL_SERIAL
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from ..spec.field import Field
+
+    Mask = NDArray[np.bool_]
+
+_ISO: Final = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")
+_WIDTHS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
+_MONTH_DAYS: Final = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+_SECOND: Final = 1_000_000
+_FEW: Final = 64
+"""So few texts are read one by one in less time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where each part's digits begin, and the bytes between them; `length` in bytes."""
+
+    length: int
+    starts: dict[str, int]
+    literals: dict[int, int]
+
+
+def read_fixed(texts: pa.StringArray, field: Field, iso: Mask) -> tuple[NDArray[np.int64], Mask]:
+    """Return the microseconds since 1970 of texts, and which were read; those that are `iso` are in ISO 8601."""
+    micros, read = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.bool_)
+    if len(texts) < _FEW or field.type.kind not in {"date", "datetime"}:
+        return micros, read
+    formats = [form for form in field.format if form != EXCEL_SERIAL]
+    declared = tuple(formats) or _ISO
+    # What fits several declared formats may mean several things.
+    ways = [(_ISO, iso)] + ([(declared, ~iso)] if len(formats) <= 1 else [])
+    lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
+    for forms, where in ways:
+        for layout in filter(None, map(_layout, forms)):
+            fitting = np.flatnonzero(where & ~read & (lengths == layout.length))
+            if len(fitting):
+                found, valid = _read(texts.take(fitting), layout)
+                micros[fitting[valid]], read[fitting[valid]] = found[valid], True
+    return micros, read
+
+
+@cache
+def _layout(form: str) -> _Layout | None:
+    """Return the layout of a format, None unless it is made of ASCII and of parts whose width is known."""
+    starts: dict[str, int] = {}
+    literals: dict[int, int] = {}
+    length = 0
+    for part in re.findall(r"%.|.", form, re.DOTALL):
+        width = _WIDTHS.get(part[1:], 0) if part[0] == "%" else 1
+        if not width or part[1:] in starts or not part.isascii() or (part.isspace() and part != " "):
+            return None
+        if part[0] == "%":
+            starts[part[1:]] = length
+        else:
+            literals[length] = ord(part)
+        length += width
+    return _Layout(length, starts, literals) if {"Y", "m", "d"} <= starts.keys() else None
+
+
+def _read(texts: pa.StringArray, layout: _Layout) -> tuple[NDArray[np.int64], Mask]:
+    """Read texts that all have the layout's length."""
+    signs = np.frombuffer(texts.buffers()[-1], np.uint8, len(texts) * layout.length).reshape(-1, layout.length)
+    places = [start + place for part, start in layout.starts.items() for place in range(_WIDTHS[part])]
+    valid = (signs[:, places] - ord("0") <= 9).all(axis=1)  # noqa: PLR2004  # a digit's largest value
+    valid &= (signs[:, list(layout.literals)] == list(layout.literals.values())).all(axis=1)
+    year, month, day, hour, minute, second = (_number(signs, layout, part) for part in _WIDTHS)
+    valid &= (year >= 1) & (month >= 1) & (month <= len(_MONTH_DAYS)) & (day >= 1)
+    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
+    valid &= day <= _MONTH_DAYS[np.where(valid, month, 1) - 1] + (leap & (month == 2))  # noqa: PLR2004  # February
+    valid &= (hour < 24) & (minute < 60) & (second < 60)  # noqa: PLR2004  # a day's clock
+    months = (year - 1970) * 12 + month - 1
+    days = (months.astype("M8[M]").astype("M8[D]") + (day - 1)).astype(np.int64)
+    return (((days * 24 + hour) * 60 + minute) * 60 + second) * _SECOND, valid
+
+
+def _number(signs: NDArray[np.uint8], layout: _Layout, part: str) -> NDArray[np.int64]:
+    start = layout.starts.get(part)
+    number = np.zeros(len(signs), np.int64)
+    for place in range(0 if start is None else _WIDTHS[part]):
+        number = number * 10 + signs[:, (start or 0) + place] - ord("0")
+    return number

@@ -1,0 +1,153 @@
+"""Numbers and dates in texts that are read all at once are read as each of them alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ingest.cells.cells import Column, Kind
+from ingest.columns.moment_layouts import read_fixed
+from ingest.columns.moment_text import Moment, read_moment
+from ingest.columns.numeric import convert_decimal, convert_integer
+from ingest.spec.dataset import parse_dataset
+
+if TYPE_CHECKING:
+    from ingest.spec.field import Field
+
+MANY = 64
+"""From so many different texts on they are read at once."""
+FORMATS = [
+    [],
+    ["%Y-%m-%d"],
+    ["%d.%m.%Y"],
+    ["%m/%d/%Y %H:%M:%S"],
+    ["%Y%m%d"],
+    ["%Y年%m月%d日"],
+    ["%d.%m.%Y", "%m.%d.%Y"],
+    ["%d %b %Y"],
+    ["excel-serial", "%d-%m-%Y"],
+    ["%Y-%m-%d %H:%M", "excel-serial"],
+    ["%y-%m-%d"],
+    ["%d.%m.%Y %d"],
+    ["100%% %d.%m.%Y"],
+]
+
+
+def field(kind: str, **more: Any) -> Field:
+    document = {"dataset": "d", "fields": [{"name": "a", "type": kind, **more}], "load": {"table": "t"}}
+    return parse_dataset(json.dumps(document), "d.yml").fields[0]
+
+
+def numbers(low: int, high: int, width: int) -> st.SearchStrategy[str]:
+    return st.integers(low, high).map(lambda number: f"{number:0{width}}")
+
+
+@st.composite
+def moments(draw: st.DrawFn) -> str:
+    year, month, day = draw(numbers(0, 9999, 4)), draw(numbers(0, 13, 2)), draw(numbers(0, 32, 2))
+    hour, minute, second = (draw(numbers(0, most, 2)) for most in (25, 61, 61))
+    form = draw(
+        st.sampled_from(
+            (
+                "{y}-{m}-{d}",
+                "{y}-{m}-{d} {h}:{n}:{s}",
+                "{y}-{m}-{d}T{h}:{n}:{s}",
+                "{y}-{m}-{d} {h}:{n}",
+                "{y}-{m}-{d}T{h}:{n}Z",
+                "{y}-{m}-{d} {h}:{n}:{s}.5",
+                "{y}-{m}-{d}  {h}:{n}",
+                "{d}.{m}.{y}",
+                "{m}/{d}/{y} {h}:{n}:{s}",
+                "{y}{m}{d}",
+                "{y}年{m}月{d}日",
+                "{d}-{m}-{y}",
+                " {y}-{m}-{d}",
+                "100% {d}.{m}.{y}",
+            )
+        )
+    )
+    text = form.format(y=year, m=month, d=day, h=hour, n=minute, s=second)
+    if draw(st.integers(0, 9)) == 0:
+        place = draw(st.integers(0, len(text) - 1))
+        text = text[:place] + draw(st.sampled_from("0x٣1 -:１\n+")) + text[place + 1 :]
+    return text
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    texts=st.lists(moments(), min_size=1, max_size=60),
+    form=st.sampled_from(FORMATS),
+    kind=st.sampled_from(("date", "datetime")),
+    iso=st.booleans(),
+)
+@example(texts=["2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "0000-01-01"], form=[], kind="date", iso=False)
+def test_dates_in_fixed_places_mean_what_each_means_alone(
+    texts: list[str],
+    form: list[str],
+    kind: str,
+    iso: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    declared = field(kind, format=form) if form else field(kind)
+    every = [*texts, *(f"19{number:02}-01-{1 + number % 28:02}" for number in range(MANY))]
+    where = np.full(len(every), iso)
+    micros, read = read_fixed(pa.array(every, pa.large_string()), declared, where)
+    for text, found, known in zip(every, micros.tolist(), read.tolist(), strict=True):
+        if known:
+            assert read_moment(text, declared, iso=iso) == Moment(found), text
+
+
+def test_common_dates_are_read_at_once() -> None:
+    every = [f"20{year:02}-{month:02}-28 23:59:59" for year in range(99) for month in range(1, 13)]
+    _, read = read_fixed(pa.array(every, pa.large_string()), field("datetime"), np.zeros(len(every), np.bool_))
+    assert read.all()
+
+
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", re.ASCII)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    texts=st.lists(
+        st.from_regex(r"[+-]?[0-9]{0,18}(\.[0-9]{0,6})?[ x-]?", fullmatch=True).filter(bool), min_size=1, max_size=30
+    ),
+    precision=st.integers(1, 30),
+    scale=st.integers(0, 20),
+)
+@example(texts=["999999999999.995", "99999999999999.9", "-0.00", "0.1", "1e5", "007"], precision=15, scale=2)
+@example(texts=["999999999999999", "1000000000000000", "123456789012345678"], precision=18, scale=0)
+def test_decimals_in_texts_are_exact(texts: list[str], precision: int, scale: int) -> None:
+    scale = min(scale, precision)
+    column = Column(kinds=np.full(len(texts), Kind.TEXT, np.uint8), texts=pa.array(texts, pa.large_string()))
+    live = np.ones(len(texts), np.bool_)
+    found = convert_decimal(column, live, field(f"decimal({precision},{scale})")).values.to_pylist()
+    whole = convert_integer(column, live, field("integer")).values.to_pylist()
+    for text, decimal, integer in zip(texts, found, whole, strict=True):
+        value = Decimal(text.strip()) if NUMBER.fullmatch(text.strip()) else None
+        fits = value is not None and value == round(value, scale) and abs(value) < 10 ** (precision - scale)
+        assert decimal == (value if fits else None), text
+        counts = value is not None and value == int(value) and -(2**63) <= int(value) < 2**63
+        assert integer == (int(value) if counts and value is not None else None), text
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "meant"),
+    [
+        ({"decimalChar": ","}, "1.5", None),
+        ({"decimalChar": ",", "groupChar": "."}, "1.500", Decimal(1500)),
+        ({"negative": ["trailing"]}, "-5", None),
+        ({"groupChar": ","}, "1,500", Decimal(1500)),
+        ({}, "-5", Decimal(-5)),
+    ],
+)
+def test_declared_characters_decide(declared: dict[str, Any], text: str, meant: Decimal | None) -> None:
+    column = Column(kinds=np.array([Kind.TEXT], np.uint8), texts=pa.array([text], pa.large_string()))
+    read = convert_decimal(column, np.ones(1, np.bool_), field("decimal(12,3)", **declared))
+    assert read.values.to_pylist() == [meant]

@@ -255,6 +255,9 @@ class ForkServerProcess:
         for answer in unanswered:
             if not answer.done():
                 answer.set_exception(problem)
+        # Nobody waits for it where the process could not even be started.
+        with contextlib.suppress(asyncio.CancelledError):
+            self._ready.exception()
         for worker in list(self._workers.values()):
             worker.kill()
             worker.process_ended(None)

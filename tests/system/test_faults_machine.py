@@ -1,11 +1,16 @@
-"""Faults of the machine below the real daemon: it stands still, its clock jumps."""
+"""Faults of the machine below the real daemon: it stands still, has no descriptor left, its clock jumps."""
 
 from __future__ import annotations
 
+import http.client
+import resource
 import signal
 import subprocess
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -13,7 +18,6 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from .conftest import Headgate
 
@@ -102,3 +106,62 @@ def test_a_parse_is_bound_by_the_time_that_tasks_have(
     assert job["reason"].startswith("file.timeout: reading orders.xlsx took longer than 2 s")
     assert "executors.task_timeout_seconds" in job["reason"]
     assert headgate.stop(process) == 0
+
+
+def _use_up_descriptors(process: subprocess.Popen[bytes]) -> None:
+    """Let the daemon keep the descriptors that it has, and get no other: the limit is one of their numbers."""
+    used = {int(entry.name) for entry in Path(f"/proc/{process.pid}/fd").iterdir()}
+    first_free = next(number for number in count() if number not in used)
+    _, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (first_free, hard))
+
+
+class _Caller:
+    """Somebody who is connected already."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._connection.connect()
+
+    def call(self, path: str, *, token: str = "", body: bytes | None = None) -> tuple[int, str | None, str]:
+        """Return status, Retry-After and body."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._connection.request("GET" if body is None else "POST", path, body=body, headers=headers)
+        answer = self._connection.getresponse()
+        return answer.status, answer.headers["Retry-After"], answer.read().decode()
+
+
+def test_descriptors_that_are_used_up_are_waited_for(headgate: Headgate, orders: Callable[..., Path]) -> None:
+    headgate.settings["ledger"] |= {"beat_seconds": 0.5}
+    headgate.write_config()
+    process = headgate.start_ready()
+    api, exporter = (_Caller(headgate.settings[part]["port"]) for part in ("api", "exporter"))
+    hand_in = partial(api.call, "/api/v1/jobs?name=orders-uploaded.xlsx", token=headgate.token)
+    body = orders(headgate.folder / "orders-uploaded.xlsx", ROWS, start=2 * ROWS).read_bytes()
+    assert exporter.call("/metrics")[0] == 200
+    before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    answers = []
+    for number in range(20):
+        _use_up_descriptors(process)
+        orders(headgate.inbox / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
+        answers.append(hand_in(body=body))
+        assert exporter.call("/metrics")[0] == 200
+        time.sleep(0.3)
+    assert process.poll() is None, headgate.tail()
+    refused = [answer for answer in answers if answer[0] != 201]
+    assert len(refused) > 10
+    assert {(status, retry) for status, retry, _ in refused} == {(503, "5")}
+    assert all("descriptor" in words for _, _, words in refused)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
+    assert hand_in(body=body)[0] == 201
+    expected = 20 + len(answers) - len(refused) + 1
+    headgate.until(lambda: headgate.all_finished(expected), "all is loaded", process=process)
+    assert {(job["state"], job["attempt"]) for job in headgate.jobs()} <= {("loaded", 1), ("duplicate", 0)}
+    assert headgate.scalar("SELECT count(*) FROM orders") == str(20 * ROWS)
+    assert headgate.stop(process) == 0
+    told = headgate.log.read_text()
+    assert "Traceback" not in told
+    assert "never retrieved" not in told
+    assert len([line for line in told.splitlines() if "Too many open files" in line]) < 20, told
+    assert told.count("request failed") == 1
+    assert "status=500" not in told

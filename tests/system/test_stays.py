@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -136,24 +137,37 @@ def test_a_thousand_unfinished_requests_end_nothing(
     process = headgate.start_ready()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    held: list[socket.socket] = []
-    try:
+    book = orders(headgate.folder / "orders-uploaded.xlsx", 20_000, start=1000).read_bytes()
+    head = (
+        f"POST /api/v1/jobs?name=orders-uploaded.xlsx HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {headgate.token}\r\nContent-Length: {len(book)}\r\n\r\n"
+    )
+    half = len(book) // 2
+    with ExitStack() as held:
+        held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        admitted = [_connected(headgate.settings["api"]["port"], held) for _ in range(10)]
+        for one in admitted:
+            one.sendall(head.encode() + book[:half])
         for port in (headgate.settings["exporter"]["port"], headgate.settings["api"]["port"]):
             for _ in range(1000):
-                one = socket.create_connection(("127.0.0.1", port), timeout=30)
-                one.sendall(b"GET /-/ready HTTP/1.1\r\n")
-                held.append(one)
+                _connected(port, held).sendall(b"GET /-/ready HTTP/1.1\r\n")
         orders(headgate.inbox / "orders-first.xlsx", 50)
-        headgate.until(lambda: headgate.loaded_jobs() == 1, "a file is loaded meanwhile", process=process)
-    finally:
-        for one in held:
-            one.close()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        headgate.until(lambda: headgate.loaded_jobs() >= 1, "a file is loaded meanwhile", process=process)
+        for one in admitted:
+            one.sendall(book[half:])
+        assert [one.recv(12) for one in admitted] == [b"HTTP/1.1 201"] * len(admitted)
     headgate.until(headgate.ready, "it answers", process=process)
+    headgate.until(lambda: headgate.all_finished(11), "what was handed in is loaded", process=process)
+    assert headgate.scalar("SELECT count(*) FROM orders") == str(20_000 + 50)
     told = headgate.log.read_text()
     assert "Traceback" not in told
+    assert told.count("connections refused") == 2
     assert len(told.splitlines()) < 60
     assert headgate.stop(process) == 0
+
+
+def _connected(port: int, held: ExitStack) -> socket.socket:
+    return held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
 
 
 def _shown(port: int, authority: Authority) -> bytes:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,3 +166,57 @@ def test_descriptors_that_are_used_up_are_waited_for(headgate: Headgate, orders:
     assert len([line for line in told.splitlines() if "Too many open files" in line]) < 20, told
     assert told.count("request failed") == 1
     assert "status=500" not in told
+
+
+FAKETIME = next(Path("/usr").glob("lib/**/faketime/libfaketimeMT.so.1"), None)
+
+
+def _measured(headgate: Headgate, name: str, **labels: str) -> float:
+    _, text = headgate.get(f"{headgate.exporter_url}/metrics")
+    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    (value,) = [sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()]
+    return float(value)
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")
+@pytest.mark.parametrize("minutes", [30, 24 * 60])
+def test_jobs_of_a_clock_that_was_ahead_are_loaded_once_it_is_right(
+    headgate: Headgate, orders: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, minutes: int
+) -> None:
+    """A clock half an hour ahead let jobs wait for half an hour, and one a day ahead hid stale datasets for a day."""
+    clock = headgate.folder / "clock"
+    clock.write_text(f"+{minutes}m")
+    headgate.prefix = [
+        "env",
+        f"LD_PRELOAD={FAKETIME}",
+        f"FAKETIME_TIMESTAMP_FILE={clock}",
+        "FAKETIME_CACHE_DURATION=1",
+        "FAKETIME_DONT_FAKE_MONOTONIC=1",
+        "NO_FAKE_STAT=1",
+    ]
+    headgate.settings["ledger"] |= {"beat_seconds": 0.5}
+    headgate.settings["executors"] = {"cpu_workers": 1}
+    folder = _held_up(headgate, monkeypatch, "freshness_seconds: 3600")
+    (folder / "hold").unlink()
+    process = headgate.start_ready()
+    orders(headgate.inbox / "orders-before.xlsx", ROWS)
+    headgate.until(lambda: headgate.loaded_jobs() == 1, "one is loaded ahead of its time", process=process)
+    (folder / "hold").touch()
+    for number in range(6):
+        orders(headgate.inbox / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
+    headgate.until(lambda: len(headgate.jobs()) == 7, "the others are taken", process=process)
+    queued = [job for job in headgate.jobs() if job["state"] == "queued"]
+    assert queued
+    clock.write_text("+0")
+    seen = partial(_measured, headgate, "headgate_loop_heartbeat_timestamp_seconds")
+    headgate.until(lambda: seen() <= time.time() + 1, "the daemon's clock is right", process=process)
+    (folder / "hold").unlink()
+    headgate.until(lambda: headgate.all_finished(7), "the others are loaded", process=process)
+    assert headgate.scalar("SELECT count(*) FROM orders") == str(6 * ROWS)
+    by_its_clock = headgate.database_url.startswith("sqlite")  # PostgreSQL's clock was right
+    ahead = partial(_measured, headgate, "headgate_clock_ahead_seconds")
+    headgate.until(lambda: (ahead() > minutes * 60 - 60) is by_its_clock, "it is told", process=process)
+    assert ("clock was ahead" in headgate.log.read_text()) is by_its_clock
+    loaded_at = partial(_measured, headgate, "headgate_dataset_last_success_timestamp_seconds", dataset="orders")
+    headgate.until(lambda: loaded_at() <= time.time(), "no load is of a time to come", process=process)
+    assert headgate.stop(process) == 0

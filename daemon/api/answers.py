@@ -10,11 +10,11 @@ from aiohttp import web
 
 from ..lifecycle.loop_errors import limit_hit
 from ..lifecycle.seldom import Seldom
+from .auth import PRINCIPAL
 from .problems import ProblemError, of_http
 
 if TYPE_CHECKING:
     from ..database.database import Database
-    from .auth import Principal
     from .routes import Handler
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Answers:
             else:
                 return response
             finally:
-                principal: Principal | None = request.get("principal")
+                principal = request.get(PRINCIPAL)
                 fields: dict[str, Any] = {
                     "method": request.method,
                     "path": _path(request),

@@ -14,6 +14,7 @@ from ..errors import StartupError
 from ..lifecycle.listener import Listener, connections_max
 from . import openapi
 from .answers import Answers
+from .auth import PRINCIPAL
 from .connection import connection_of
 from .expectation import end_if_waiting, hold_bodies_back
 from .problems import ProblemError
@@ -133,7 +134,7 @@ class Api:
         async def call(request: web.Request) -> web.StreamResponse:
             if route.roles:
                 principal = self._authenticator.principal(request)
-                request["principal"] = principal
+                request[PRINCIPAL] = principal
                 if not principal.may(*route.roles):
                     roles = " or ".join((*route.roles, "admin"))
                     raise ProblemError(403, f"token {principal.name} has not the role {roles}")

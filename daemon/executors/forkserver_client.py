@@ -133,9 +133,13 @@ class ForkServerProcess:
                 raise
         return worker
 
+    def retire(self) -> None:
+        """Take no request any more: the process is about to be closed."""
+        self._closing = True
+
     async def close(self) -> None:
         """Kill every worker, then let the process end; terminate it when it does not."""
-        self._closing = True
+        self.retire()
         workers = list(self._workers.values())
         for worker in workers:
             worker.kill()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from certificates import Authority
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from .conftest import Headgate
 
 pytestmark = pytest.mark.fault
+
+SIDECAR = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 
 APPLICATION = """\
 import time
@@ -67,6 +70,25 @@ def test_a_spool_that_is_gone_ends_readiness(sqlite_headgate: Headgate) -> None:
     _, text = headgate.get(f"{headgate.exporter_url}/-/ready")
     assert "spool" in text
     shutil.move(headgate.folder / "elsewhere", headgate.folder / "var" / "spool")
+    headgate.until(headgate.ready, "it is ready again", process=process)
+    assert headgate.stop(process) == 0
+
+
+def test_the_application_stays_in_service_while_the_ledger_cannot_be_written(sqlite_headgate: Headgate) -> None:
+    """The kubelet asks what the sidecar's manifest says: a pod is out of service when one of its containers is."""
+    text = (SIDECAR / "sidecar.yaml").read_text(encoding="utf-8")
+    (pod,) = [one["spec"]["template"]["spec"] for one in yaml.safe_load_all(text) if one["kind"] == "StatefulSet"]
+    (container,) = [one for one in pod["initContainers"] if one["name"] == "headgate"]
+    headgate = sqlite_headgate
+    headgate.settings["ledger"] |= {"beat_seconds": 0.5}
+    headgate.write_config()
+    process = headgate.start_ready()
+    headgate.execute("ALTER TABLE headgate_job RENAME TO headgate_elsewhere")
+    headgate.until(lambda: not headgate.ready(), "it is not ready", process=process)
+    for probe in ("readinessProbe", "livenessProbe"):
+        path = container[probe]["httpGet"]["path"]
+        assert headgate.get(f"{headgate.exporter_url}{path}")[0] == 200, probe
+    headgate.execute("ALTER TABLE headgate_elsewhere RENAME TO headgate_job")
     headgate.until(headgate.ready, "it is ready again", process=process)
     assert headgate.stop(process) == 0
 

@@ -31,7 +31,8 @@ class ClockCorrection:
         job, daemon = self._context.tables.job, self._context.tables.daemon
         unfinished = job.c.state.in_(("queued", "running"))
         latest = (
-            sa.select(sa.func.max(job.c.finished_at)),
+            # With the words of its index, which SQLite wants.
+            sa.select(sa.func.max(job.c.finished_at)).where(job.c.finished_at.is_not(None)),
             sa.select(sa.func.max(job.c.created_at)).where(unfinished),
             sa.select(sa.func.max(job.c.started_at)).where(unfinished),
             sa.select(sa.func.max(job.c.run_at) - DELAY_MAX_SECONDS).where(job.c.state == "queued"),

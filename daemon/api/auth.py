@@ -13,13 +13,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import Final, Literal, get_args
+
+from aiohttp import web
 
 from ..errors import StartupError
 from .problems import ProblemError
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 Role = Literal["submit", "read", "admin"]
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
@@ -51,6 +50,10 @@ class Principal:
         return None if self.may("read") else self.name
 
 
+PRINCIPAL: Final = web.RequestKey("principal", Principal)
+"""Where a request keeps whoever it comes from."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """A principal and the SHA-256 of what it presents; the token itself is not kept."""
@@ -59,7 +62,7 @@ class Token:
     digest: bytes = field(repr=False)
 
 
-Session = Callable[["web.Request"], Principal | None]
+Session = Callable[[web.Request], Principal | None]
 """Another way to be known than a token, such as a cookie: None if the request carries none.
 
 It raises a ProblemError for a request that carries one and must not pass, such as one without its CSRF token.

@@ -7,10 +7,11 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from .auth import PRINCIPAL
 from .event_feed import ListenerBehindError
 from .problems import ProblemError
 from .routes import Answer, Parameter, Route
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..ledger.queries import JobEvent
-    from .auth import Principal
     from .event_feed import EventFeed
 
 STREAMS_MAX: Final = 200
@@ -76,7 +76,7 @@ class EventRoutes:
             self._streams -= 1
 
     async def _stream(self, request: web.Request, after: int | None) -> web.StreamResponse:
-        owner = cast("Principal", request["principal"]).owner
+        owner = request[PRINCIPAL].owner
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream; charset=utf-8",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aiohttp.streams import StreamReader
     from aiohttp.web_protocol import RequestHandler
 
-_WAITS: Final = "body is held back"
+_WAITS: Final = web.RequestKey("body is held back", bool)
 
 
 def hold_bodies_back(server: web.Server) -> None:

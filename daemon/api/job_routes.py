@@ -12,6 +12,7 @@ from ..ledger.jobs import REJECTS_KEPT, STATES
 from ..ledger.queries import JobFilter
 from ..ledger.retry_cancel import NotPossibleError
 from ..pipeline.rejects import NoRejectsError, RejectsLaterError
+from .auth import PRINCIPAL
 from .problems import ProblemError, of_rejection
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
 from .routes import Answer, Parameter, Route
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ..ledger.queries import JobQueries
     from ..ledger.retry_cancel import RetryCancel
     from ..pipeline.rejects import Rejects
-    from .auth import Principal
 
 TEXT_LENGTH: Final = 200
 STATE: Final = Parameter(
@@ -140,7 +140,7 @@ class JobRoutes:
         )
 
     async def _list(self, request: web.Request) -> web.Response:
-        principal: Principal = request["principal"]
+        principal = request[PRINCIPAL]
         state = request.query.get("state")
         if state is not None and state not in STATES:
             raise ProblemError(400, f"state is one of: {', '.join(STATES)}")
@@ -202,7 +202,7 @@ class JobRoutes:
     async def _retry(self, request: web.Request) -> web.Response:
         job = await find_job(self._queries, request, request.match_info["id"])
         try:
-            changed = await self._retry_cancel.retry(job, by=request["principal"].name)
+            changed = await self._retry_cancel.retry(job, by=request[PRINCIPAL].name)
         except NotPossibleError as error:
             raise ProblemError(409, str(error)) from error
         return web.json_response(changed.as_dict())
@@ -210,7 +210,7 @@ class JobRoutes:
     async def _dismiss(self, request: web.Request) -> web.Response:
         job = await find_job(self._queries, request, request.match_info["id"])
         try:
-            changed = await self._retry_cancel.dismiss(job, by=request["principal"].name)
+            changed = await self._retry_cancel.dismiss(job, by=request[PRINCIPAL].name)
         except NotPossibleError as error:
             raise ProblemError(409, str(error)) from error
         return web.json_response(changed.as_dict())
@@ -218,7 +218,7 @@ class JobRoutes:
     async def _cancel(self, request: web.Request) -> web.Response:
         job = await find_job(self._queries, request, request.match_info["id"])
         try:
-            changed = await self._retry_cancel.cancel(job, by=request["principal"].name)
+            changed = await self._retry_cancel.cancel(job, by=request[PRINCIPAL].name)
         except NotPossibleError as error:
             raise ProblemError(409, str(error)) from error
         return web.json_response(changed.as_dict(), status=200 if changed.finished else 202)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
+from .auth import PRINCIPAL
 from .problems import ProblemError
 from .routes import Parameter
 
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 
     from ..ledger.jobs import Job
     from ..ledger.queries import JobQueries
-    from .auth import Principal
 
 PAGE_MAX: Final = 500
 PAGE: Final = 50
@@ -36,7 +36,7 @@ async def find_job(queries: JobQueries, request: web.Request, text: str) -> Job:
         ProblemError: 404.
 
     """
-    owner = cast("Principal", request["principal"]).owner
+    owner = request[PRINCIPAL].owner
     job = await queries.job(int(text)) if _is_id(text) else None
     if job is None or (owner is not None and job.submitter != owner):
         raise ProblemError(404, f"there is no job {text}")

@@ -1,4 +1,4 @@
-"""The HTTP server of the API: owns listening, the guard before every route and what becomes of an error behind it."""
+"""The HTTP server of the API: owns listening and the guard before every route."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import asyncio
 import json
 import logging
 import os
-import time
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from aiohttp import web
 
 from ..errors import StartupError
 from ..lifecycle.listener import Listener, connections_max
-from ..lifecycle.loop_errors import LIMITS
 from . import openapi
+from .answers import Answers
+from .auth import PRINCIPAL
 from .connection import connection_of
 from .expectation import end_if_waiting, hold_bodies_back
-from .problems import ProblemError, of_http
+from .problems import ProblemError
 from .routes import Answer, Route
 
 if TYPE_CHECKING:
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
     from ..database.database import Database
     from ..lifecycle.signals import Drain
-    from .auth import Authenticator, Principal
+    from .auth import Authenticator
     from .routes import Handler, Routes
     from .tls import FollowedTls
 
 logger = logging.getLogger(__name__)
-audit = logging.getLogger("daemon.audit")
 
 CLOSE_SECONDS: Final = 5.0
 CONNECTIONS_MAX: Final = 1000
@@ -52,7 +51,7 @@ class Api:
         drain: Drain | None = None,
     ) -> None:
         self._host, self.port, self._tls, self._drain = host, port, tls, drain
-        self._authenticator, self._database = authenticator, database
+        self._authenticator, self._answers = authenticator, Answers(database)
         document = Route(
             method="GET",
             path="/api/v1/openapi.json",
@@ -135,82 +134,28 @@ class Api:
         async def call(request: web.Request) -> web.StreamResponse:
             if route.roles:
                 principal = self._authenticator.principal(request)
-                request["principal"] = principal
+                request[PRINCIPAL] = principal
                 if not principal.may(*route.roles):
                     roles = " or ".join((*route.roles, "admin"))
                     raise ProblemError(403, f"token {principal.name} has not the role {roles}")
             return await route.handler(request)
 
-        return call if route.method == "GET" else _audited(call)
+        return call if route.method == "GET" else self._answers.audited(call)
 
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Turn whatever is raised into a problem document without inner details."""
+        """Count a request for as long as it takes."""
         self._requests += 1
         self._idle.clear()
         try:
-            return await handler(request)
-        except ProblemError as problem:
-            return problem.response()
-        except web.HTTPException as error:
-            if error.status < web.HTTPBadRequest.status_code:
-                raise
-            return of_http(error, request).response()
-        except Exception as error:
-            if request.transport is None or request.transport.is_closing():
-                logger.info("caller gone", extra={"path": _path(request), "address": request.remote})
-                return ProblemError(400, "the connection was lost").response()
-            if (reason := self._passing(error)) is not None:
-                logger.warning("request failed", extra={"path": _path(request), "error": reason})
-                return ProblemError(
-                    503, "the database or a pool does not answer; try again", headers={"Retry-After": "5"}
-                ).response()
-            logger.exception("request failed", extra={"path": _path(request)})
-            return ProblemError(500, "see the daemon's log").response()
+            return await self._answers.of(request, handler)
         finally:
             self._requests -= 1
             if not self._requests:
                 self._idle.set()
-
-    def _passing(self, error: Exception) -> str | None:
-        """Return the reason of an error that will pass, None if it is none."""
-        if isinstance(error, OSError) and error.errno in LIMITS:
-            return error.strerror or str(error)
-        return self._database.supervisor.reason(error) if self._database.will_pass(error) else None
-
-
-def _audited(call: Handler) -> Handler:
-    async def audited(request: web.Request) -> web.StreamResponse:
-        began, status = time.monotonic(), 500
-        try:
-            response = await call(request)
-            status = response.status
-        except ProblemError as problem:
-            status = problem.status
-            raise
-        else:
-            return response
-        finally:
-            principal: Principal | None = request.get("principal")
-            fields: dict[str, Any] = {
-                "method": request.method,
-                "path": _path(request),
-                "by": principal.name if principal else None,
-                "address": request.remote,
-                "status": status,
-                "seconds": round(time.monotonic() - began, 3),
-            }
-            audit.info("api call", extra=fields)
-
-    return audited
 
 
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     end_if_waiting(request, response)
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-
-
-def _path(request: web.Request) -> str:
-    """Return the path as it was sent: decoded it may hold line breaks, which do not belong into a log."""
-    return request.raw_path.partition("?")[0]

@@ -10,6 +10,7 @@ from aiohttp import web
 from ingest.errors import FileRejectedError
 
 from ..errors import KeyUsedError
+from .auth import PRINCIPAL
 from .problems import ProblemError, of_rejection
 from .request_parameters import WHOLE, find_job
 from .routes import Answer, Parameter, Route
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from ..intake.submissions import Submissions
     from ..ledger.jobs import Job
     from ..ledger.queries import JobQueries
-    from .auth import Principal
     from .uploads import Uploaded, Uploads
 
 NAME_LENGTH: Final = 255
@@ -110,7 +110,7 @@ class SubmissionRoutes:
         )
 
     async def _create(self, request: web.Request) -> web.Response:
-        principal: Principal = request["principal"]
+        principal = request[PRINCIPAL]
         key = _idempotency_key(request)
         if key is None:
             return await self._receive(request, None)
@@ -129,7 +129,7 @@ class SubmissionRoutes:
         entry = await self._entry(request, {}, None) if told else None
         uploaded = await self._uploads.receive(request)
         try:
-            before = key and await self._queries.by_key(request["principal"].name, key)
+            before = key and await self._queries.by_key(request[PRINCIPAL].name, key)
             if form or entry is None:
                 entry = await self._entry(request, uploaded.fields, uploaded.name)
         except BaseException:
@@ -146,7 +146,7 @@ class SubmissionRoutes:
                 source="http",
                 fixes=entry.fixes,
                 again=entry.again,
-                submitter=request["principal"].name,
+                submitter=request[PRINCIPAL].name,
                 idempotency_key=key,
             )
         except KeyUsedError as error:

@@ -133,9 +133,13 @@ class ForkServerProcess:
                 raise
         return worker
 
+    def retire(self) -> None:
+        """Take no request any more: the process is about to be closed."""
+        self._closing = True
+
     async def close(self) -> None:
         """Kill every worker, then let the process end; terminate it when it does not."""
-        self._closing = True
+        self.retire()
         workers = list(self._workers.values())
         for worker in workers:
             worker.kill()
@@ -255,6 +259,9 @@ class ForkServerProcess:
         for answer in unanswered:
             if not answer.done():
                 answer.set_exception(problem)
+        # Nobody waits for it where the process could not even be started.
+        with contextlib.suppress(asyncio.CancelledError):
+            self._ready.exception()
         for worker in list(self._workers.values()):
             worker.kill()
             worker.process_ended(None)

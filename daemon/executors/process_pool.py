@@ -18,6 +18,7 @@ from ..errors import (
     WorkerStartError,
 )
 from . import framing, serialization
+from .awake_timeout import awake_timeout
 from .stats import RESTART_REASONS
 from .worker_process import WorkerEndedError, WorkerProcess
 
@@ -159,7 +160,7 @@ class ProcessPool:
             worker.send(framing.Frame(framing.FOREIGN_TASK if task.foreign else framing.TASK, task.body, bounds))
             ticket.started()
             try:
-                async with asyncio.timeout(task.timeout_seconds):
+                async with awake_timeout(task.timeout_seconds):
                     answer = await worker.answer()
             except TimeoutError:
                 stay.kill_reason = "timeout"

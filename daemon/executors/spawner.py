@@ -182,6 +182,8 @@ class WorkerSpawner:
         server = self._server
         if server is not None and server.unused and not self._closed.is_set():
             self._server = None
+            # Now, not when the task begins: whoever has found this one would have a worker that ends with it.
+            server.retire()
             task = asyncio.get_running_loop().create_task(server.close())
             self._resting.add(task)
             task.add_done_callback(self._resting.discard)

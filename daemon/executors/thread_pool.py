@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PoolClosedError, TaskFailedError, TaskTimeoutError
+from .awake_timeout import awake_timeout
 from .serialization import name_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class ThreadPool:
             ticket.started()
             outcome = self._start(call)
             try:
-                async with asyncio.timeout(timeout_seconds):
+                async with awake_timeout(timeout_seconds):
                     return await outcome
             except TimeoutError:
                 if not outcome.cancelled():

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from .. import __version__
 from ..errors import LeaseLostError
+from .clock_correction import ClockCorrection
 from .context import LedgerContext
 from .enqueue import Enqueue
 from .event_log import given, parameters
@@ -61,7 +62,7 @@ class Ledger:
         kept = sa.case((sa.bindparam("keeps_file", type_=sa.Boolean), job.c.spool_key))
         change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
         self._finish = context.noted(change, job.c.id, job.c.attempt)
-        self._enqueue, self._reaper = Enqueue(context), Reaper(context)
+        self._enqueue, self._reaper, self._clock = Enqueue(context), Reaper(context), ClockCorrection(context)
 
     @property
     def spool_id(self) -> str:
@@ -141,8 +142,7 @@ class Ledger:
             sa.select(table.c.id)
             .where(
                 table.c.state == "queued",
-                # Later than anything is put off: it was written by a clock that was ahead, and is due.
-                sa.or_(table.c.run_at <= self.now, table.c.run_at > self.now + DELAY_MAX_SECONDS),
+                table.c.run_at <= self.now,
                 table.c.spool_id == sa.bindparam("spool"),
                 table.c.dataset.in_(sa.bindparam("known", expanding=True)),
                 table.c.cancelled_by.is_(None),
@@ -197,6 +197,10 @@ class Ledger:
             for job in ended:
                 await self.event(connection, job.id, "cancelled", job.attempt, job.reason)
         return ids, ended
+
+    async def correct_clock(self) -> float:
+        """Make times of now that lie in the future, and return by how much they do; see `ClockCorrection.correct`."""
+        return await self._clock.correct()
 
     async def reap(self, *, known_dead: Sequence[str] = (), max_lost_leases: int) -> list[Job]:
         """Give the jobs of dead daemons back and return those that this gave up for good; see `Reaper.reap`."""

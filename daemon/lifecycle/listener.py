@@ -7,11 +7,12 @@ import logging
 import resource
 import socket
 import ssl
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+
+from .seldom import Seldom
 
 if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler
@@ -26,7 +27,6 @@ LINGER_SECONDS: Final = 5.0
 CUT_SECONDS: Final = 10.0
 """How long a request may go on whose connection another TLS would not have let in."""
 BACKLOG: Final = 128
-QUIET_SECONDS: Final = 60.0
 
 
 def connections_max(most: int) -> int:
@@ -45,7 +45,7 @@ class Listener:
         self._limit, self._connect = limit, connect
         self._sockets: list[socket.socket] = []
         self._sites: list[_Site] = []
-        self._told_at = -QUIET_SECONDS
+        self._refusals = Seldom()
 
     async def open(self, tls: ssl.SSLContext | None) -> None:
         """Listen; OSError says why that cannot be."""
@@ -93,9 +93,9 @@ class Listener:
     def _accept(self) -> asyncio.Protocol:
         if len(self._open_connections()) < self._limit:
             return self._connect()
-        if time.monotonic() - self._told_at > QUIET_SECONDS:
-            self._told_at = time.monotonic()
-            logger.warning("connections refused", extra={"port": self.port, "open": self._limit})
+        if (passed_over := self._refusals.passed_over(self.port)) is not None:
+            about = {"port": self.port, "open": self._limit, "passed_over": passed_over}
+            logger.warning("connections refused", extra=about)
         return _Refused()
 
     def _open_connections(self) -> list[RequestHandler]:

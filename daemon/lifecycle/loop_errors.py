@@ -5,31 +5,33 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import time
+import os
 from typing import Any, Final
+
+from .seldom import Seldom
 
 logger = logging.getLogger(__name__)
 
 LIMITS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 """What the machine has too little of; asyncio tries to accept again by itself."""
-QUIET_SECONDS: Final = 60.0
+
+
+def limit_hit(error: BaseException | None) -> str | None:
+    """Return what the machine has too little of, in the system's words; None if the error says no such thing."""
+    code = error.errno if isinstance(error, OSError) else None
+    return os.strerror(code) if code in LIMITS else None
 
 
 class LoopErrors:
     """Takes the errors that a loop has no caller for."""
 
     def __init__(self) -> None:
-        self._told_at = -QUIET_SECONDS
-        self._passed_over = 0
+        self._limits_hit = Seldom()
 
     def handle(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log an error; never ends anything."""
-        error = context.get("exception")
-        if not isinstance(error, OSError) or error.errno not in LIMITS:
+        reason = limit_hit(context.get("exception"))
+        if reason is None:
             loop.default_exception_handler(context)
-            return
-        if time.monotonic() - self._told_at < QUIET_SECONDS:
-            self._passed_over += 1
-            return
-        logger.error("limit hit", extra={"reason": error.strerror, "passed_over": self._passed_over})
-        self._told_at, self._passed_over = time.monotonic(), 0
+        elif (passed_over := self._limits_hit.passed_over(reason)) is not None:
+            logger.error("limit hit", extra={"reason": reason, "passed_over": passed_over})

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.registry import Collector
 
+from ..lifecycle.loop_errors import limit_hit
+from ..lifecycle.seldom import Seldom
 from .definitions import Definitions, Measured, define, families, gauge
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ class _Part:
 
     def __init__(self, name: str, collect: Callable[[], list[Metric]]) -> None:
         self._name, self._collect = name, collect
+        self._failures = Seldom()
         self.asked_at: float | None = None
 
     def ask(self) -> _Answer:
@@ -55,11 +58,18 @@ class _Part:
         self.asked_at = time.monotonic()
         try:
             found = self._collect()
-        except Exception:
-            logger.exception("collector failed", extra={"collector": self._name})
+        except Exception as error:  # noqa: BLE001  # told, and counted by scrape_collector_success
+            self._tell(error)
             found = None
         seconds, self.asked_at = time.monotonic() - self.asked_at, None
         return _Answer(found, seconds)
+
+    def _tell(self, error: Exception) -> None:
+        """Say why it failed; the next scrapes meet the same."""
+        if (passed_over := self._failures.passed_over(repr(error))) is not None:
+            limit = limit_hit(error)
+            about = {"collector": self._name, "reason": limit, "passed_over": passed_over}
+            logger.error("collector failed", extra=about, exc_info=error if limit is None else None)
 
     def late(self, deadline_seconds: float) -> _Answer:
         """Answer in the place of a run that takes too long."""

@@ -12,6 +12,10 @@ SERVERS: Final = ("api", "exporter")
 DEFINITIONS: Final[Definitions] = define(
     gauge("ready", "1 while the daemon takes work; /-/ready says why it does not."),
     gauge("db_up", "1 while the ledger can be written."),
+    gauge(
+        "clock_ahead_seconds",
+        "By how much times in the ledger were ahead of its database's clock; they were corrected in the last hour.",
+    ),
     counter("log_lines_dropped_total", "Log lines that nobody took in time."),
     gauge(
         "certificate_not_after_timestamp_seconds",
@@ -25,6 +29,7 @@ def health_metrics(
     not_ready: str | None,
     database_trouble: str | None,
     *,
+    clock_ahead_seconds: float,
     dropped_lines: int,
     certificates_end_at: Mapping[str, float | None],
 ) -> Measured:
@@ -32,6 +37,7 @@ def health_metrics(
     return {
         "ready": {(): not_ready is None},
         "db_up": {(): database_trouble is None},
+        "clock_ahead_seconds": {(): clock_ahead_seconds},
         "log_lines_dropped_total": {(): dropped_lines},
         "certificate_not_after_timestamp_seconds": {
             (server,): ends_at for server, ends_at in certificates_end_at.items() if ends_at is not None

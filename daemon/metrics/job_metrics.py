@@ -255,8 +255,12 @@ class Metrics(Collector):
         self._last_attempt.set(at, dataset if dataset in self._followed else self._dataset(dataset))
 
     def loaded_at(self, dataset: str, at: float) -> None:
-        """Note a success, also of an earlier process or another daemon; one older than is known changes nothing."""
-        if dataset in self._followed and at > self._loaded_at.get(dataset, 0.0):
+        """Note a success, also of an earlier process or another daemon; one older than is known changes nothing.
+
+        What is known and lies in the future was told by a clock that was ahead.
+        """
+        known = self._loaded_at.get(dataset, 0.0)
+        if dataset in self._followed and (at > known or known > time.time()):
             self._loaded_at[dataset] = at
             self._last_success.set(at, dataset)
 

@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 FRESHNESS_SECONDS: Final = 30.0
 """How often it is looked what other daemons on this ledger have loaded."""
 
+CLOCK_TOLD_SECONDS: Final = 3600.0
+"""How long it is told that the ledger's clock was ahead: its times are corrected at once, so nobody would see it."""
+
 BEAT: Final = "beat"
 BEATS_MISSED: Final = 4
 """A beat that takes so many of its intervals stands still: a held lock, a server that has stopped answering."""
@@ -36,6 +39,7 @@ class Heartbeat:
         self._closing = asyncio.Event()
         self._beaten_at = time.monotonic()
         self._spool_trouble: str | None = None
+        self._clock_ahead = 0.0, 0.0
 
     @property
     def trouble(self) -> str | None:
@@ -49,6 +53,12 @@ class Heartbeat:
         if told is None and silent > self._settings.beat_seconds * BEATS_MISSED:
             return f"the database has not answered for {silent:.0f} s"
         return told
+
+    @property
+    def clock_ahead_seconds(self) -> float:
+        """By how much the ledger was ahead of its clock when that was last corrected, 0.0 after a while."""
+        ahead_seconds, at = self._clock_ahead
+        return ahead_seconds if time.monotonic() - at < CLOCK_TOLD_SECONDS else 0.0
 
     def apply(self, settings: PipelineSettings) -> None:
         """Go on under other settings from the next beat."""
@@ -85,6 +95,7 @@ class Heartbeat:
         self._spool_trouble = trouble
 
     async def _beat(self) -> None:
+        self._note_clock(await self._ledger.correct_clock())
         await self._ledger.beat()
         dead = await self._parts.executors.run_io(self._spool.dead_daemons)
         for job in await self._ledger.reap(known_dead=dead, max_lost_leases=self._settings.retry.max_lost_leases):
@@ -94,6 +105,11 @@ class Heartbeat:
         await self._refresh_freshness()
         self._beaten_at = time.monotonic()
         self._dispatcher.wake()
+
+    def _note_clock(self, ahead_seconds: float) -> None:
+        if ahead_seconds:
+            self._clock_ahead = ahead_seconds, time.monotonic()
+            logger.warning("clock was ahead; times corrected", extra={"seconds": round(ahead_seconds, 1)})
 
     async def _cancel(self) -> None:
         """End the jobs that somebody cancelled through another daemon, or while they changed hands."""

@@ -38,7 +38,7 @@ DESIGNED = set(
     DbServerConnectionsHigh DatabaseDown LoopWedged LoopLagHigh CpuHigh MemoryHigh MemoryNearLimit CpuThrottled
     ConfigReloadFailed CollectorFailed ScrapeSlow LabelOverflow DiskSpoolLow Watchdog
     FolderGone FolderSilent FolderFilesUnreadable
-    NotReady DatabaseNotWritable JobsWaiting ForkServerReplaced CertificateEnds LogLinesDropped
+    NotReady DatabaseNotWritable JobsWaiting ForkServerReplaced CertificateEnds ClockAhead LogLinesDropped
     """.split()  # noqa: SIM905  # thirty lines of one word each say no more
 )
 

@@ -90,7 +90,7 @@ async def _exported(folder: Path, url: str) -> str:
             "health",
             health_metrics.DEFINITIONS,
             lambda: health_metrics.health_metrics(
-                None, None, dropped_lines=0, certificates_end_at={"api": 0.0, "exporter": 0.0}
+                None, None, clock_ahead_seconds=0.0, dropped_lines=0, certificates_end_at={"api": 0.0, "exporter": 0.0}
             ),
         )
         add_collectors(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def test_files_that_cannot_be_read_are_counted_and_told_of_once(
 ) -> None:
     headgate = watched(sqlite_headgate, taken=taken)
     inbox = headgate.inbox
-    for number in range(40):
+    for number in range(300):
         (inbox / f"note-{number}.csv").write_bytes(b"%d\n" % number)
         (inbox / f"note-{number}.csv").chmod(0)
     odd = Path(os.fsdecode(os.fsencode(inbox) + b"/orders-\xff.xlsx"))
@@ -82,7 +83,7 @@ def test_files_that_cannot_be_read_are_counted_and_told_of_once(
     locked.chmod(0)
     (inbox / "orders-3.xlsx.part").write_bytes(b"")
     process = headgate.start_ready()
-    headgate.until(lambda: measured(headgate)["unreadable_files"] == 42, "all are counted", process=process)
+    headgate.until(lambda: measured(headgate)["unreadable_files"] == 302, "all are counted", process=process)
     orders(inbox / "orders-4.xlsx", 5, start=200)
     headgate.until(lambda: headgate.all_finished(1), "what can be read is taken", process=process)
     before = measured(headgate)
@@ -100,7 +101,7 @@ def test_files_that_cannot_be_read_are_counted_and_told_of_once(
         path.chmod(0o644)
     odd.chmod(0o644)
     locked.chmod(0o755)
-    headgate.until(lambda: headgate.all_finished(43), "all are taken", process=process)
+    headgate.until(lambda: headgate.all_finished(303), "all are taken", process=process)
     headgate.until(lambda: measured(headgate)["unreadable_files"] == 0, "nothing is left lying", process=process)
     assert headgate.rows("SELECT count(*) FROM orders") == [(15,)]
     assert headgate.stop(process) == 0
@@ -166,4 +167,65 @@ def test_a_mount_is_noticed_and_watched(
     headgate.until(lambda: headgate.all_finished(1), "its files are taken", process=process)
     assert measured(headgate)["replaced_total"] == 2
     assert len(told(headgate, "folder replaced")) == 2
+    assert headgate.stop(process) == 0
+
+
+@pytest.mark.parametrize("taken", ["stay", "move"])
+def test_names_that_are_no_text_hold_nobody_up(
+    sqlite_headgate: Headgate, orders: Callable[..., Path], taken: str
+) -> None:
+    """A name that is not UTF-8 ended the watch with a traceback."""
+    headgate = watched(sqlite_headgate, taken=taken, recursive=True)
+    inbox = os.fsencode(headgate.inbox)
+    process = headgate.start_ready()
+    for name in (b"\xff.csv", b"\xb6\xa9\xb5\xa5.csv", b"line\nbreak\xfe.csv"):
+        Path(os.fsdecode(inbox + b"/" + name)).write_bytes(b"a,b\n1,%s\n" % name[:1])
+    below = Path(os.fsdecode(inbox + b"/\xe9t\xe9"))
+    below.mkdir()
+    orders(headgate.folder / "orders-1.xlsx", 5).rename(below / os.fsdecode(b"orders-\xff.xlsx"))
+    headgate.until(lambda: headgate.all_finished(4), "each reaches an end", process=process)
+    orders(headgate.inbox / "orders-2.xlsx", 5, start=100)
+    headgate.until(lambda: headgate.all_finished(5), "the watch goes on", process=process)
+    assert sorted(job["state"] for job in headgate.jobs()) == ["loaded", "loaded", *["rejected"] * 3]
+    assert headgate.rows("SELECT count(*) FROM orders") == [(10,)]
+    before = measured(headgate)
+    headgate.until(
+        lambda: measured(headgate)["last_look_timestamp_seconds"] > before["last_look_timestamp_seconds"] + 1,
+        "it was looked at ten times more",
+        process=process,
+    )
+    assert measured(headgate)["unreadable_files"] == 0
+    assert len(headgate.jobs()) == 5
+    assert len(told(headgate, "job queued")) == 2
+    assert not told(headgate, "Traceback")
+    if taken == "move":
+        moved = [name for _, _, names in os.walk(inbox + b"/rejected") for name in names]
+        assert sum(name.endswith(b".reason.txt") for name in moved) == 3
+        assert b"\xff.csv" in moved
+    assert headgate.stop(process) == 0
+
+
+@AS_ROOT
+@pytest.mark.parametrize("limit", ["max_inotify_instances", "max_inotify_watches"])
+def test_a_machine_without_notifications_is_told_of_once(
+    sqlite_headgate: Headgate, orders: Callable[..., Path], limit: str
+) -> None:
+    """There was a line a second; the limits are those of a user namespace of the daemon's own."""
+    headgate = watched(sqlite_headgate)
+    own_limit = f'echo 0 >/proc/sys/user/{limit} && exec "$@"'
+    headgate.prefix = ["unshare", "--user", "--map-root-user", "sh", "-c", own_limit, "sh"]
+    if subprocess.run([*headgate.prefix, "true"], check=False, capture_output=True, timeout=20).returncode:
+        pytest.skip("there are no user namespaces here")
+    process = headgate.start_ready()
+    for number in range(3):
+        orders(headgate.inbox / f"orders-{number}.xlsx", 5, start=number * 100)
+        headgate.until(partial(headgate.all_finished, number + 1), "it is found", process=process)
+    before = measured(headgate)
+    headgate.until(
+        lambda: measured(headgate)["last_look_timestamp_seconds"] > before["last_look_timestamp_seconds"] + 1,
+        "it was looked at ten times more",
+        process=process,
+    )
+    assert len(told(headgate, "folders not watched")) == 1
+    assert not told(headgate, "Traceback")
     assert headgate.stop(process) == 0

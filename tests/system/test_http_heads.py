@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -137,6 +138,10 @@ def test_head_is_answered_as_get_is(gate: Headgate) -> None:
         line.send("GET", path)
         assert line.answer()[0] == 200, "no body of the answer before is in the way"
         line.connection.close()
+    for path in ("/metrics", "/-/ready", "/-/healthy", "/"):
+        asked = urllib.request.Request(f"{gate.exporter_url}{path}", method="HEAD")  # noqa: S310  # loopback only
+        with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310  # loopback only
+            assert (answer.status, answer.read()) == (200, b""), path
     line = Line(gate)
     line.send("HEAD", "/api/v1/events", "Connection: close")
     assert b"text/event-stream" in line.head()

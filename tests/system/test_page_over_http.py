@@ -150,6 +150,18 @@ def test_nobody_is_signed_in_from_elsewhere(visitor: Visitor) -> None:
     assert visitor.sign_in("r" * 32, Origin=f"http://{own}", Sec_Fetch_Site="same-origin").status == 303
 
 
+def test_a_refused_sign_in_says_why_in_the_log(visitor: Visitor, gate: Headgate) -> None:
+    visitor.sign_in("r" * 32, Origin="https://example.com")
+    visitor.sign_in("r" * 32, Sec_Fetch_Site="cross-site")
+    for number in range(25):
+        visitor.sign_in(f"guess number {number} of a secret")
+    for reason in ("example.com", "cross-site", "unknown token", "too many wrong tokens"):
+        gate.tells(reason)
+    told = [line for line in gate.log.read_text().splitlines() if "sign-in refused" in line]
+    assert all("reason=" in line and "address=127.0.0.1" in line for line in told)
+    assert "of a secret" not in gate.log.read_text()
+
+
 def test_signing_out(visitor: Visitor) -> None:
     visitor.sign_in("r" * 32)
     cookie, csrf = visitor.cookie, str(visitor.session()["csrf"])

@@ -12,10 +12,12 @@ import subprocess
 import threading
 import time
 import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from certificates import Authority
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from .conftest import Headgate
 
 pytestmark = pytest.mark.fault
+
+SIDECAR = Path(__file__).resolve().parents[2] / "deploy" / "kubernetes"
 
 APPLICATION = """\
 import time
@@ -66,6 +70,25 @@ def test_a_spool_that_is_gone_ends_readiness(sqlite_headgate: Headgate) -> None:
     _, text = headgate.get(f"{headgate.exporter_url}/-/ready")
     assert "spool" in text
     shutil.move(headgate.folder / "elsewhere", headgate.folder / "var" / "spool")
+    headgate.until(headgate.ready, "it is ready again", process=process)
+    assert headgate.stop(process) == 0
+
+
+def test_the_application_stays_in_service_while_the_ledger_cannot_be_written(sqlite_headgate: Headgate) -> None:
+    """The kubelet asks what the sidecar's manifest says: a pod is out of service when one of its containers is."""
+    text = (SIDECAR / "sidecar.yaml").read_text(encoding="utf-8")
+    (pod,) = [one["spec"]["template"]["spec"] for one in yaml.safe_load_all(text) if one["kind"] == "StatefulSet"]
+    (container,) = [one for one in pod["initContainers"] if one["name"] == "headgate"]
+    headgate = sqlite_headgate
+    headgate.settings["ledger"] |= {"beat_seconds": 0.5}
+    headgate.write_config()
+    process = headgate.start_ready()
+    headgate.execute("ALTER TABLE headgate_job RENAME TO headgate_elsewhere")
+    headgate.until(lambda: not headgate.ready(), "it is not ready", process=process)
+    for probe in ("readinessProbe", "livenessProbe"):
+        path = container[probe]["httpGet"]["path"]
+        assert headgate.get(f"{headgate.exporter_url}{path}")[0] == 200, probe
+    headgate.execute("ALTER TABLE headgate_elsewhere RENAME TO headgate_job")
     headgate.until(headgate.ready, "it is ready again", process=process)
     assert headgate.stop(process) == 0
 
@@ -136,24 +159,37 @@ def test_a_thousand_unfinished_requests_end_nothing(
     process = headgate.start_ready()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    held: list[socket.socket] = []
-    try:
+    book = orders(headgate.folder / "orders-uploaded.xlsx", 20_000, start=1000).read_bytes()
+    head = (
+        f"POST /api/v1/jobs?name=orders-uploaded.xlsx HTTP/1.1\r\nHost: localhost\r\n"
+        f"Authorization: Bearer {headgate.token}\r\nContent-Length: {len(book)}\r\n\r\n"
+    )
+    half = len(book) // 2
+    with ExitStack() as held:
+        held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        admitted = [_connected(headgate.settings["api"]["port"], held) for _ in range(10)]
+        for one in admitted:
+            one.sendall(head.encode() + book[:half])
         for port in (headgate.settings["exporter"]["port"], headgate.settings["api"]["port"]):
             for _ in range(1000):
-                one = socket.create_connection(("127.0.0.1", port), timeout=30)
-                one.sendall(b"GET /-/ready HTTP/1.1\r\n")
-                held.append(one)
+                _connected(port, held).sendall(b"GET /-/ready HTTP/1.1\r\n")
         orders(headgate.inbox / "orders-first.xlsx", 50)
-        headgate.until(lambda: headgate.loaded_jobs() == 1, "a file is loaded meanwhile", process=process)
-    finally:
-        for one in held:
-            one.close()
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        headgate.until(lambda: headgate.loaded_jobs() >= 1, "a file is loaded meanwhile", process=process)
+        for one in admitted:
+            one.sendall(book[half:])
+        assert [one.recv(12) for one in admitted] == [b"HTTP/1.1 201"] * len(admitted)
     headgate.until(headgate.ready, "it answers", process=process)
+    headgate.until(lambda: headgate.all_finished(11), "what was handed in is loaded", process=process)
+    assert headgate.scalar("SELECT count(*) FROM orders") == str(20_000 + 50)
     told = headgate.log.read_text()
     assert "Traceback" not in told
+    assert told.count("connections refused") == 2
     assert len(told.splitlines()) < 60
     assert headgate.stop(process) == 0
+
+
+def _connected(port: int, held: ExitStack) -> socket.socket:
+    return held.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
 
 
 def _shown(port: int, authority: Authority) -> bytes:

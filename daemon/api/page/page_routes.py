@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from ..auth import PRINCIPAL
 from ..expectation import let_body_come
 from ..problems import ProblemError
 from ..routes import Route
@@ -120,7 +121,7 @@ class PageRoutes:
             return self._login_form(
                 next_path, status=401, message="That token is not known here. Look for a missing end."
             )
-        request["principal"] = principal  # for the log of who did what
+        request[PRINCIPAL] = principal  # for the log of who did what
         self._sessions.close(request)
         response = _led_to(request, _next(next_path))
         response.set_cookie(

@@ -89,14 +89,22 @@ async def test_an_idle_pool_has_no_process_and_wakes_up_for_a_task(
         assert executors.stats().cpu.restarts == {"recycle": 0, "idle": 2, "crash": 0, "memory": 0, "timeout": 0}
 
 
+@pytest.mark.parametrize("turns", range(12))
 async def test_a_task_that_comes_while_the_fork_server_ends_gets_another(
-    make_executors: Callable[..., Executors], tasks: ModuleType
+    make_executors: Callable[..., Executors], tasks: ModuleType, turns: int
 ) -> None:
-    async with make_executors(idle_seconds=0.02) as executors:
-        for pause in range(25):
-            assert await executors.run_cpu(tasks.add, pause, 1) == pause + 1
-            await asyncio.sleep(0.03 + pause / 1000)
-        assert sum(executors.stats().cpu.tasks.values()) == executors.stats().cpu.tasks["task", "ok"] == 25
+    """The fork server decides to end in each turn of the loop that the start of a worker takes."""
+    async with make_executors() as executors:
+        running = asyncio.create_task(executors.run_cpu(tasks.sleep, 0.2))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        server = executors._spawner._server
+        assert server is not None
+        unused = server.unused
+        executors._spawner._rest_if_unused()
+        assert server.alive is not unused, "who ends takes no request any more"
+        await running
+        assert sum(executors.stats().cpu.tasks.values()) == executors.stats().cpu.tasks["task", "ok"] == 1
 
 
 async def test_a_worker_that_has_grown_is_recycled(make_executors: Callable[..., Executors], tasks: ModuleType) -> None:

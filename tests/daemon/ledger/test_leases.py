@@ -148,23 +148,6 @@ async def test_a_requeued_job_waits_for_its_time(ledger: Ledger) -> None:
         await ledger.requeue(job, delay_seconds=0, reason="twice")
 
 
-@pytest.mark.parametrize(("ahead_seconds", "due"), [(86_400.0, True), (DELAY_MAX_SECONDS - 60, False)])
-async def test_a_job_of_a_clock_that_was_ahead_is_due(
-    ledger: Ledger, database: Database, ahead_seconds: float, *, due: bool
-) -> None:
-    """Its times were written by a clock that was set right afterwards; a wait that somebody asked for is kept."""
-    job = await ledger.submit(submission("a"))
-    table = ledger.tables.job
-    times = {name: table.c[name] + ahead_seconds for name in ("run_at", "created_at")}
-    async with database.write() as connection:
-        await connection.execute(table.update().where(table.c.id == job.id).values(times))
-    later = await ledger.submit(submission("b"))
-    first = await ledger.claim(datasets=["orders"])
-    assert first is not None
-    assert first.id == later.id, "what is due by the clock of now comes first"
-    assert (await ledger.claim(datasets=["orders"]) is not None) is due
-
-
 async def test_no_job_is_put_off_for_longer_than_the_longest_wait(ledger: Ledger, database: Database) -> None:
     await ledger.submit(submission("a"))
     job = await ledger.claim(datasets=["orders"])

@@ -97,7 +97,7 @@ def test_a_place_is_named_once_and_then_counted(
                 hold_up(0.4)
                 await asyncio.sleep(3 * BEAT_SECONDS)
             assert watch.stats().slow_callbacks_total >= before + 4
-            monkeypatch.setattr("daemon.lifecycle.stall_log.QUIET_SECONDS", 0.0)
+            monkeypatch.setattr("daemon.lifecycle.seldom.QUIET_SECONDS", 0.0)
             hold_up(0.4)
             await asyncio.sleep(3 * BEAT_SECONDS)
 

@@ -1,0 +1,57 @@
+"""Times that a clock wrote which was ahead and has been set right since: finds them and makes them of now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+from .jobs import DELAY_MAX_SECONDS
+
+if TYPE_CHECKING:
+    from .context import LedgerContext
+
+TOLERANCE_SECONDS: Final = 1.0
+"""Clocks are put back by so much in the daily course, and nobody notices."""
+
+
+class ClockCorrection:
+    """Keeps jobs from waiting for a time that was never meant, and loads from counting as newer than what follows."""
+
+    def __init__(self, context: LedgerContext) -> None:
+        self._context, self._database = context, context.database
+
+    async def correct(self) -> float:
+        """Return by how many seconds the ledger was ahead of its database's clock, 0.0 if it was not.
+
+        Nothing that has happened lies in the future, and nothing is put off for longer than the longest delay. Where
+        something does, all that is to come is of the same clock: what waits is due, if it was put off for a moment,
+        too, and a daemon that has died can be seen to be silent.
+        """
+        job, daemon = self._context.tables.job, self._context.tables.daemon
+        unfinished = job.c.state.in_(("queued", "running"))
+        latest = (
+            # With the words of its index, which SQLite wants.
+            sa.select(sa.func.max(job.c.finished_at)).where(job.c.finished_at.is_not(None)),
+            sa.select(sa.func.max(job.c.created_at)).where(unfinished),
+            sa.select(sa.func.max(job.c.started_at)).where(unfinished),
+            sa.select(sa.func.max(job.c.run_at) - DELAY_MAX_SECONDS).where(job.c.state == "queued"),
+            sa.select(sa.func.max(daemon.c.beat_at)),
+        )
+        async with self._database.read("beat") as connection:
+            now, *found = (
+                await connection.execute(sa.select(self._context.now, *(one.scalar_subquery() for one in latest)))
+            ).one()
+        ahead = float(max((at for at in found if at is not None), default=now) - now)
+        if ahead < TOLERANCE_SECONDS:
+            return 0.0
+        past = {name: _at_most(job.c[name], now) for name in ("created_at", "started_at", "finished_at", "run_at")}
+        touched = sa.or_(job.c.finished_at > now, unfinished)
+        async with self._database.write("beat") as connection:
+            await connection.execute(job.update().where(touched).values(past))
+            await connection.execute(daemon.update().where(daemon.c.beat_at > now).values(beat_at=now))
+        return ahead
+
+
+def _at_most(column: sa.ColumnElement[float], now: float) -> sa.ColumnElement[float]:
+    return sa.case((column > now, now), else_=column)

@@ -42,7 +42,7 @@ def main() -> None:
         print("skipped: Node or Prometheus is missing")
         return
     if not (VIEWER / "node_modules").exists():
-        subprocess.run([npm, "install", "--no-audit", "--no-fund"], cwd=VIEWER, check=True)
+        subprocess.run([npm, "install", "--no-audit", "--no-fund", "--no-package-lock"], cwd=VIEWER, check=True)
     subprocess.run([node, "bundle.mjs"], cwd=VIEWER, check=True)
     recording: Path = options.recording
     if not (recording / "outcome.json").is_file():

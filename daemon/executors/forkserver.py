@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import memory_release, sandbox, worker_main
+from .rusage import RU_MAXRSS_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +86,7 @@ class ForkServer:
             return False
         verb, number, memory_bytes = RECORD.unpack(record)
         if verb == REAP:
-            _reap(number)
+            self._reap(number)
         elif verb == PING:
             _tell(self._control, {"event": "alive"})
         else:
@@ -125,6 +126,12 @@ class ForkServer:
             traceback.print_exc()
         finally:
             os._exit(code)
+
+    def _reap(self, pid: int) -> None:
+        """Let the pid go, and tell the most memory that the process ever held: only now does the kernel say."""
+        with contextlib.suppress(ChildProcessError):
+            _, _, used = os.wait4(pid, 0)
+            _tell(self._control, {"event": "reaped", "pid": pid, "peak_bytes": used.ru_maxrss * RU_MAXRSS_UNIT})
 
     def _report_ends(self) -> None:
         for pid in list(self._children):
@@ -169,8 +176,3 @@ def _peek_exit(pid: int) -> int | None:
     if info is None:
         return None
     return info.si_status if info.si_code == os.CLD_EXITED else -info.si_status
-
-
-def _reap(pid: int) -> None:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)

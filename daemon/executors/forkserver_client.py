@@ -58,6 +58,7 @@ class ForkServerProcess:
         self._requests: dict[int, _Request] = {}
         self._numbers = itertools.count(1)
         self._workers: dict[int, WorkerProcess] = {}
+        self._unreaped: dict[int, WorkerProcess] = {}
         self._received = b""
         self._started = False
         self._unanswered = 0
@@ -216,6 +217,9 @@ class ForkServerProcess:
                 request = self._requests.get(event["request"])
                 if request is not None and not request.forked.done():
                     request.forked.set_exception(WorkerStartError(f"no process can be forked: {event['problem']}"))
+            case "reaped":
+                if (dead := self._unreaped.pop(event["pid"], None)) is not None:
+                    dead.reaped(event["peak_bytes"])
             case "exited":
                 worker = self._workers.get(event["pid"])
                 if worker is None:
@@ -233,7 +237,9 @@ class ForkServerProcess:
 
     def _release(self, pid: int) -> None:
         """Let the fork server reap a dead worker: from now on its pid may be anybody's."""
-        self._workers.pop(pid, None)
+        worker = self._workers.pop(pid, None)
+        if worker is not None:
+            self._unreaped[pid] = worker
         if self._control is not None and not self._ended.is_set():
             with contextlib.suppress(OSError):
                 self._control.send(forkserver.RECORD.pack(forkserver.REAP, pid, 0))

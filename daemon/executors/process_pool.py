@@ -17,6 +17,7 @@ from ..errors import (
     WorkerLostError,
     WorkerStartError,
 )
+from ..machine.resources import find_cgroup, memory_kills, memory_limit
 from . import framing, serialization
 from .awake_timeout import awake_timeout
 from .stats import RESTART_REASONS
@@ -79,6 +80,7 @@ class ProcessPool:
         self._limiter = limiter
         self._recorder = recorder
         self._limits = limits
+        self._cgroup = find_cgroup()
         self._idle: dict[WorkerProcess, asyncio.TimerHandle] = {}
         self._busy: set[WorkerProcess] = set()
         self._kill_reasons: dict[WorkerProcess, str] = {}
@@ -159,6 +161,7 @@ class ProcessPool:
             bounds = (task.memory_bytes, self._limits.worker_cpu_seconds, 0.0, 0.0)
             worker.send(framing.Frame(framing.FOREIGN_TASK if task.foreign else framing.TASK, task.body, bounds))
             ticket.started()
+            kills = memory_kills(self._cgroup)
             try:
                 async with awake_timeout(task.timeout_seconds):
                     answer = await worker.answer()
@@ -167,7 +170,7 @@ class ProcessPool:
                 raise _too_late(task, worker) from None
             except WorkerEndedError as error:
                 if error.accepted:
-                    raise self._crash(task, worker, error) from None
+                    raise await self._crash(task, worker, error, kills) from None
             else:
                 if worker.changed:
                     _log.info("worker changed by its task", extra={"task": task.name, "changed": worker.changed})
@@ -175,11 +178,14 @@ class ProcessPool:
                 return answer
         raise WorkerStartError("worker processes die before they accept a task")
 
-    def _crash(self, task: CpuTask, worker: WorkerProcess, error: WorkerEndedError) -> Exception:
+    async def _crash(self, task: CpuTask, worker: WorkerProcess, error: WorkerEndedError, kills: int) -> Exception:
+        """Say how a worker died; `kills` is how many processes the kernel had killed for memory when it began."""
         if worker.out_of_cpu:
             return TaskTimeoutError(f"{task.name} used up its {self._limits.worker_cpu_seconds:g} s of CPU time")
-        kind = WorkerLostError if worker.orphaned else WorkerCrashedError
-        return kind(f"the worker died while it ran {task.name}: {error.how}")
+        kind, how = WorkerLostError if worker.orphaned else WorkerCrashedError, error.how
+        if worker.killed and memory_kills(self._cgroup) > kills:
+            how = _killed_for_memory(await worker.peak_bytes(), memory_limit(self._cgroup), task.memory_bytes)
+        return kind(f"the worker died while it ran {task.name}: {how}")
 
     def _reason_to_replace(self, worker: WorkerProcess, answer: framing.Frame) -> str | None:
         if serialization.out_of_memory(answer):
@@ -260,6 +266,15 @@ class ProcessPool:
         reason = self._kill_reasons.pop(worker, "timeout" if worker.out_of_cpu else "crash")
         if reason in RESTART_REASONS:
             self._recorder.restarted(reason)
+
+
+def _killed_for_memory(peak_bytes: int | None, limit_bytes: int, task_bytes: int) -> str:
+    held = "" if peak_bytes is None else f" when it held {peak_bytes >> 20} MB"
+    return (
+        f"the kernel killed it for memory{held}, for all processes here may hold {limit_bytes >> 20} MB together and "
+        f"it alone {task_bytes >> 20} MB; raise the memory limit of the control group or the machine, or lower "
+        "executors.cpu_workers, executors.worker_memory_mb or limits.worker_mb of the dataset"
+    )
 
 
 def _too_late(task: CpuTask, worker: WorkerProcess) -> TaskTimeoutError:

@@ -7,7 +7,7 @@ import resource
 import sys
 from typing import Final
 
-_RU_MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
+RU_MAXRSS_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 _RESET_PEAK: Final = b"5"  # of /proc/PID/clear_refs, see proc_pid_clear_refs(5)
 
 
@@ -31,7 +31,7 @@ class ResourceUsage:
         in kernel/sys.c).
         """
         used = resource.getrusage(resource.RUSAGE_SELF)
-        return used.ru_utime + used.ru_stime, used.ru_maxrss * _RU_MAXRSS_UNIT
+        return used.ru_utime + used.ru_stime, used.ru_maxrss * RU_MAXRSS_UNIT
 
     def resident_bytes(self) -> int:
         """Return the memory held now; 0 where there is no /proc to tell."""

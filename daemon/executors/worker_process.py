@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # A process that a task has started outside the worker's group may hold the socket open after the worker's end.
 _SOCKET_GRACE_SECONDS = 1.0
+# The fork server answers at once, unless it ends in that moment.
+_REAPED_SECONDS = 1.0
 
 
 class WorkerEndedError(Exception):
@@ -42,6 +44,8 @@ class WorkerProcess(asyncio.Protocol):
         self.tasks_done = 0
         self.out_of_cpu = False
         self.orphaned = False
+        self.killed = False
+        """Whether SIGKILL has ended it, whoever sent that."""
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._release = release
         self._frames = framing.FrameBuffer()
@@ -52,6 +56,7 @@ class WorkerProcess(asyncio.Protocol):
         self._cpu_before: float | None = None
         self._socket_ended = False
         self._how: str | None = None
+        self._peak_bytes: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     @property
     def pid(self) -> int:
@@ -125,11 +130,24 @@ class WorkerProcess(asyncio.Protocol):
         self._how = _describe(status)
         self.out_of_cpu = status == -signal.SIGXCPU
         self.orphaned = status is None
+        self.killed = status == -signal.SIGKILL
         self._release(self.pid)
         if self._socket_ended or self._transport is None:
             self._settle()
         else:
             asyncio.get_running_loop().call_later(_SOCKET_GRACE_SECONDS, self._transport.abort)
+
+    def reaped(self, peak_bytes: int) -> None:
+        """Take note of the most memory that the process ever held."""
+        if not self._peak_bytes.done():
+            self._peak_bytes.set_result(peak_bytes)
+
+    async def peak_bytes(self) -> int | None:
+        """Return the most memory that a worker that has ended ever held; None when the fork server does not say."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_REAPED_SECONDS):
+                return await self._peak_bytes
+        return None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (called by the event loop)."""

@@ -146,7 +146,6 @@ def memory_use(cgroup: Cgroup) -> MemoryUse:
     if cgroup.memory is not None:
         stat = _table(cgroup.memory / "memory.stat")
         used = _number(cgroup.memory / "memory.usage_in_bytes", 0) - stat.get("total_inactive_file", 0)
-        kills = _table(cgroup.memory / "memory.oom_control").get("oom_kill", 0)
         return MemoryUse(
             scope="cgroup",
             working_set_bytes=max(0, used),
@@ -154,10 +153,25 @@ def memory_use(cgroup: Cgroup) -> MemoryUse:
             events={
                 **dict.fromkeys(MEMORY_EVENTS, 0),
                 "max": _number(cgroup.memory / "memory.failcnt", 0),
-                "oom_kill": kills,
+                "oom_kill": memory_kills(cgroup),
             },
         )
     return MemoryUse(scope="host", working_set_bytes=host.total - host.available, limit_bytes=host.total)
+
+
+def memory_kills(cgroup: Cgroup, host: Path = Path("/proc/vmstat")) -> int:
+    """Return how many processes the kernel has killed for memory: those of the cgroup, or of the host without one."""
+    counted = host
+    if cgroup.unified is not None:
+        counted = cgroup.unified / "memory.events"
+    elif cgroup.memory is not None:
+        counted = cgroup.memory / "memory.oom_control"
+    return _table(counted).get("oom_kill", 0)
+
+
+def memory_limit(cgroup: Cgroup) -> int:
+    """Return the bytes that all processes here may hold together: the lowest limit on the way up, or the machine's."""
+    return _memory_limit(cgroup, psutil.virtual_memory().total)
 
 
 def pressures(cgroup: Cgroup, host: Path = Path("/proc/pressure")) -> tuple[Pressure, ...]:

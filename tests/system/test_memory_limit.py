@@ -5,9 +5,14 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import psutil
 import pytest
+
+if TYPE_CHECKING:
+    from .conftest import Headgate
 
 MIB = 1 << 20
 ROOT = Path("/sys/fs/cgroup")
@@ -32,6 +37,53 @@ def limited() -> Iterator[Callable[[int], Path]]:
     yield make
     for group in made:
         group.rmdir()
+
+
+HOARD = """\
+def hoard(frame):
+    held = []
+    while True:
+        held.append(b"x" * (1 << 20))
+"""
+
+
+@pytest.mark.fault
+def test_a_worker_that_the_kernel_kills_for_memory_says_so(
+    limited: Callable[[int], Path],
+    sqlite_headgate: Headgate,
+    orders: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The group has less than was there for the sizing at the start, as where others use it, too."""
+    headgate, group = sqlite_headgate, limited(2048)
+    application = headgate.folder / "application"
+    application.mkdir()
+    (application / "hoarding.py").write_text(HOARD, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(application))
+    dataset = headgate.folder / "datasets" / "orders.yml"
+    sound = dataset.read_text(encoding="utf-8")
+    dataset.write_text(sound.replace("dataset: orders", "dataset: orders\ntransform: hoarding:hoard"), encoding="utf-8")
+    headgate.settings["executors"] = {"cpu_workers": 1, "worker_memory_mb": 1024}
+    headgate.settings["ledger"] |= {"max_crashes": 1}  # each kill is a risk for the daemon, in the same group
+    headgate.write_config()
+    monkeypatch.setattr(headgate, "prefix", ["/bin/sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(group)])
+    process = headgate.start_ready()
+    _hold(group, psutil.Process(process.pid).memory_info().rss // MIB + 300)
+    orders(headgate.inbox / "orders.xlsx", 20)
+    headgate.until(lambda: headgate.all_finished(1), "the job has ended", process=process)
+    (job,) = headgate.jobs()
+    assert (job["state"], job["crashes"]) == ("dead", 1)
+    assert "file.worker_crash: the worker died while it ran" in job["reason"]
+    assert "the kernel killed it for memory when it held" in job["reason"]
+    assert "raise the memory limit of the control group" in job["reason"]
+    assert headgate.ready()
+    assert headgate.stop(process) == 0
+
+
+def _hold(group: Path, mebibytes: int) -> None:
+    """Lower the limit of a group that is in use."""
+    v1, v2 = group / "memory.limit_in_bytes", group / "memory.max"
+    (v1 if v1.exists() else v2).write_text(str(mebibytes * MIB))
 
 
 def _check(binary: Path, group: Path, folder: Path, configuration: str = "") -> subprocess.CompletedProcess[str]:

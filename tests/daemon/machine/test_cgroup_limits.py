@@ -77,7 +77,8 @@ def test_a_process_that_the_kernel_kills_for_its_memory_is_counted() -> None:
         assert (before.scope, before.events["oom_kill"]) == ("cgroup", 0)
         assert run(folders, HOARD) == -9
         after = resources.memory_use(cgroup)
-        assert after.events["oom_kill"] == 1
+        assert after.events["oom_kill"] == resources.memory_kills(cgroup) == 1
+        assert resources.memory_limit(cgroup) == before.limit_bytes
         assert after.events["max"] > 0
 
 

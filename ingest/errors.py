@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -10,6 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Severity = Literal["error", "warning", "info"]
+
+NO_ROOM: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
+NO_MEANS: Final = NO_ROOM | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE}
+"""What the system says where the machine lacks something: room on a disk, or that and descriptors, memory, a disk."""
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Say whether the machine lacked something: no file is to blame for that, whatever was read of it meanwhile."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in NO_MEANS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import DatabaseSilentError, DatabaseUnavailableError, NotConnectedError, RetryableError
 from .sqlstates import NO_ACCESS, NO_ROOM, NOT_CONNECTED, READ_ONLY, Meaning, meaning_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ERROR_CLASSES: Final = (
     "connection",
@@ -56,9 +59,11 @@ def meaning(error: BaseException, *, sqlite: bool) -> Meaning:
             return Meaning(classification="transient", counted_as="connection")
         if isinstance(cause, DBAPIError) and cause.connection_invalidated:
             return Meaning(classification="transient", counted_as="connection")
-        if isinstance(cause, RetryableError):
-            return Meaning(classification="transient", counted_as="other")
-    return _meaning_of_sqlite(error) if sqlite else Meaning(classification="other", counted_as="other")
+    if sqlite and (found := _meaning_of_sqlite(chain)) is not None:
+        return found
+    # What we say ourselves of an error that we pass on comes last: the error says more.
+    retryable = any(isinstance(cause, RetryableError) for cause in chain)
+    return Meaning(classification="transient" if retryable else "other", counted_as="other")
 
 
 def is_of_database(error: BaseException) -> bool:
@@ -81,19 +86,19 @@ def causes(error: BaseException | None) -> list[BaseException]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the first line of what the driver said, or of what its silence came to."""
+    """Return the first line of what the driver said, or of what its silence or a failure to connect came to."""
     chain = causes(error)
-    cause = next((cause for cause in chain if isinstance(cause, DatabaseSilentError)), chain[-1])
+    own = (DatabaseSilentError, NotConnectedError)
+    cause = next((cause for cause in chain if isinstance(cause, own)), chain[-1])
     return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
-def _meaning_of_sqlite(error: BaseException) -> Meaning:
-    if isinstance(error, OperationalError):
-        text = str(error).lower()
-        return next(
-            (found for word, found in SQLITE.items() if word in text),
-            Meaning(classification="other", counted_as="statement"),
-        )
-    if isinstance(error, (IntegrityError, DataError)):
-        return Meaning(classification="data", counted_as="data")
-    return Meaning(classification="other", counted_as="other")
+def _meaning_of_sqlite(chain: Iterable[BaseException]) -> Meaning | None:
+    for cause in chain:
+        if isinstance(cause, OperationalError):
+            text = str(cause).lower()
+            unknown = Meaning(classification="other", counted_as="statement")
+            return next((found for word, found in SQLITE.items() if word in text), unknown)
+        if isinstance(cause, (IntegrityError, DataError)):
+            return Meaning(classification="data", counted_as="data")
+    return None

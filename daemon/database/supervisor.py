@@ -30,18 +30,20 @@ class Supervisor:
 
     def __init__(self, meaning: Callable[[BaseException], Meaning]) -> None:
         self._meaning = meaning
-        self._troubles: dict[str, str] = {}
+        self._troubles: dict[str, tuple[str, str]] = {}
+        """Of each work that waits the kind of its trouble and what a person reads of it."""
 
     def waiting(self, work: str) -> Step:
         """Return what to do a step of some work in: what the database fails of it is told, and not raised."""
         return Step(self, work)
 
     def failed(self, work: str, error: BaseException) -> None:
-        """Take note that some work waits; told when it begins to, and when the reason is another."""
+        """Take note that some work waits; told when it begins to, and when the trouble is of another kind."""
         reason = self.reason(error)
-        if reason != self._troubles.get(work):
+        kind = self._meaning(error).counted_as if is_of_database(error) else reason
+        if kind != self._troubles.get(work, ("", ""))[0]:
             logger.warning("waiting", extra={"work": work, "error": reason})
-        self._troubles[work] = reason
+        self._troubles[work] = kind, reason
 
     def done(self, work: str) -> None:
         """Take note that some work goes on."""
@@ -62,7 +64,8 @@ class Supervisor:
 
     def trouble(self, work: str) -> str | None:
         """Return why a piece of work waits now, None if it does not; safe to call from any thread."""
-        return self._troubles.get(work)
+        found = self._troubles.get(work)
+        return None if found is None else found[1]
 
 
 class Step:

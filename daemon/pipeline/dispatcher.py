@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+CLAIM: Final = "claim"
 LOADS_BESIDE_PARSES: Final = 4
 """Jobs in flight beyond the CPU workers: while files are loaded, the workers are parsing the next ones."""
 
@@ -156,6 +157,6 @@ class Dispatcher:
 
     async def _claim(self) -> Job | None:
         datasets = self._runner.waits.claimable(self._parts.datasets)
-        with self._parts.database.supervisor.waiting("claim"):
+        with self._parts.database.supervisor.waiting(CLAIM):
             return await self._parts.ledger.claim(datasets=datasets, only=self._only)
         return None

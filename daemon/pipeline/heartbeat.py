@@ -9,6 +9,8 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 
 from ..ledger.jobs import Outcome
+from .dispatcher import CLAIM
+from .job_runner import NOTING
 
 if TYPE_CHECKING:
     from .dispatcher import Dispatcher
@@ -49,7 +51,8 @@ class Heartbeat:
     @property
     def database_trouble(self) -> str | None:
         """Why the ledger cannot be worked with now; also when nothing fails, but nothing comes back either."""
-        silent, told = time.monotonic() - self._beaten_at, self._parts.database.supervisor.trouble(BEAT)
+        silent, trouble = time.monotonic() - self._beaten_at, self._parts.database.supervisor.trouble
+        told = trouble(BEAT) or trouble(CLAIM) or trouble(NOTING)
         if told is None and silent > self._settings.beat_seconds * BEATS_MISSED:
             return f"the database has not answered for {silent:.0f} s"
         return told

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ..errors import HeadgateError, LeaseLostError, WorkerCrashedError, first_line
 from ..ledger.jobs import Outcome
@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 PERSIST_PAUSE_SECONDS = 0.05
 """The least pause before a ledger transaction is tried again."""
+NOTING: Final = "what became of jobs"
+"""The name of the work that `persist` does, for whoever asks why it waits."""
 
 
 class JobRunner:
@@ -40,6 +42,7 @@ class JobRunner:
         self._retry = settings.retry
         self.waits = Waits(parts.database)
         self._attempts = Attempts(parts, tables, self.persist)
+        self._unwritten = 0
 
     def apply(self, settings: PipelineSettings) -> None:
         """Go on under another retry policy."""
@@ -78,17 +81,23 @@ class JobRunner:
                 self._parts.spool.remove_work(job.spool_key, job.lease_token)
 
     async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a ledger transaction until the database answers: a job must not stay `running` for want of it."""
-        attempt = 0
-        while True:
-            try:
-                return await write()
-            except Exception as error:  # raised again unless it will pass
-                if not self._parts.database.will_pass(error):
-                    raise
-                attempt += 1
-                logger.warning("ledger not reached", extra={"error": first_line(error), "attempt": attempt})
-                await asyncio.sleep(max(PERSIST_PAUSE_SECONDS, self._retry.delay_seconds(attempt)))
+        """Repeat a ledger transaction until the database takes it: a job must not stay `running` for want of it."""
+        attempt, supervisor = 0, self._parts.database.supervisor
+        try:
+            while True:
+                try:
+                    return await write()
+                except Exception as error:  # raised again unless it will pass
+                    if not supervisor.will_pass(error):
+                        raise
+                    attempt += 1
+                    self._unwritten += attempt == 1
+                    supervisor.failed(NOTING, error)
+                    await asyncio.sleep(max(PERSIST_PAUSE_SECONDS, self._retry.delay_seconds(attempt)))
+        finally:
+            self._unwritten -= attempt > 0
+            if attempt and not self._unwritten:
+                supervisor.done(NOTING)
 
     # -- failures ------------------------------------------------------------------------------------
 

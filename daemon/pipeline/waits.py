@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from ingest.errors import NO_MEANS, NO_ROOM
 
 from ..database.errors import causes
 from ..errors import SpoolFullError, first_line
@@ -22,10 +23,6 @@ _OF_DATABASE: Final = {
     "access": "database_access",
     "resources": "database_full",
     "read_only": "database_read_only",
-}
-_OF_MACHINE: Final = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EROFS), "disk_full"),
-    **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE), "machine"),
 }
 
 
@@ -52,8 +49,8 @@ class Waits:
             return Wait(reason=reason, words=f"{WAITS} {self._database.supervisor.reason(error)}")
         for cause in causes(error):
             code = cause.errno if isinstance(cause, OSError) else None
-            if isinstance(cause, SpoolFullError) or code in _OF_MACHINE:
-                reason = "disk_full" if code is None else _OF_MACHINE[code]
+            if isinstance(cause, SpoolFullError) or code in NO_MEANS:
+                reason = "disk_full" if code is None or code in NO_ROOM else "machine"
                 return Wait(reason=reason, words=f"{WAITS} the machine lacks what it takes: {first_line(cause)}")
         return None
 

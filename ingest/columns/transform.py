@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..errors import FileRejectedError, rejected
+from ..errors import FileRejectedError, is_of_the_machine, rejected
 from .constraints import check_constraints
 from .converted import faulty
 from .unforeseen import failing_row
@@ -80,9 +80,9 @@ class _Call:
     def run(self, frame: pd.DataFrame) -> pd.DataFrame:
         try:
             result = self._function(frame.copy())
-        except MemoryError:
-            raise
         except Exception as error:
+            if is_of_the_machine(error):
+                raise
             row = failing_row(len(frame), lambda some: self._function(frame.iloc[some].copy()))
             place = None if row is None else int(frame.index[row])
             raise self.failed(f"it raised {type(error).__name__}: {error}", place) from error

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import FileRejectedError, rejected
+from ..errors import FileRejectedError, is_of_the_machine, rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def refused(sheet: str | None = None, row: Callable[[], int | None] | None = None) -> Iterator[None]:
-    """Refuse the file for any exception within, and add sheet and row to a refusal that lacks them.
+    """Refuse the file for any exception within but what the machine lacks; add sheet and row to a refusal without.
 
     `row` says which 1-based row was being read.
 
@@ -28,9 +28,9 @@ def refused(sheet: str | None = None, row: Callable[[], int | None] | None = Non
         place = None if row is None else row()
         found = error.record
         raise FileRejectedError(replace(found, sheet=found.sheet or sheet, row=found.row or place)) from error
-    except MemoryError:
-        raise
     except Exception as error:
+        if is_of_the_machine(error):
+            raise
         place = None if row is None else row()
         where = "" if place is None else f", near row {place}"
         message = f"the reader failed{where}: {type(error).__name__} {error}"[:300]

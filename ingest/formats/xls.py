@@ -17,7 +17,7 @@ from ..cells.date_serials import kind_of_serial
 from ..cells.error_values import error_text
 from ..cells.number_format import NumberFormat, builtin_format, number_format
 from ..cells.styles import CellStyles
-from ..errors import FileRejectedError, rejected
+from ..errors import FileRejectedError, is_of_the_machine, rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,8 +141,10 @@ def _guarded() -> Iterator[None]:
     """Turn whatever xlrd raises about a damaged file into a refusal: it has no exception of its own for most."""
     try:
         yield
-    except (FileRejectedError, MemoryError):
+    except FileRejectedError:
         raise
     except Exception as error:
+        if is_of_the_machine(error):
+            raise
         code = "file.encrypted" if "encrypted" in str(error) else "file.corrupt_container"
         raise rejected(code, f"the workbook cannot be read: {type(error).__name__} {error}"[:300]) from error

@@ -24,7 +24,7 @@ import pyarrow as pa
 from ..cells.assembly import assemble
 from ..cells.cells import CellBlock, Kind, SheetCells
 from ..cells.date_serials import kind_of_serial
-from ..errors import FileRejectedError, rejected
+from ..errors import FileRejectedError, is_of_the_machine, rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,9 +162,11 @@ def _guarded() -> Iterator[None]:
     try:
         with _silenced():
             yield
-    except (MemoryError, KeyboardInterrupt, SystemExit, FileRejectedError):
+    except (KeyboardInterrupt, SystemExit, FileRejectedError):
         raise
     except BaseException as error:
+        if is_of_the_machine(error):
+            raise
         # A Rust panic is no Exception in Python.
         message = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         code = "file.encrypted" if "assword" in message else "file.corrupt_container"

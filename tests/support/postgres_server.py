@@ -21,21 +21,33 @@ class Postgres:
     """A PostgreSQL server of our own: a free loopback port, a temporary folder, gone at the end."""
 
     def __init__(self, binaries: Path, folder: Path, port: int, *, durable: bool) -> None:
-        self._binaries, self._folder, self.port, self._durable = binaries, folder, port, durable
+        self._binaries, self.folder, self.port, self._durable = binaries, folder, port, durable
         self._data = folder / "data"
         # initdb and postgres refuse to run as root; Debian's package brings the user.
         self._user = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
 
     def create(self) -> None:
         if self._user is not None:
-            os.chown(self._folder, self._user.pw_uid, self._user.pw_gid)
+            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
         self._run("initdb", "-D", str(self._data), "-U", "headgate", "--auth=trust", "-EUTF8", "--locale=C.UTF-8", "-N")
 
-    def start(self) -> None:
-        options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self._folder} -c max_connections=200"
+    def create_as_standby(self, primary: Postgres) -> None:
+        """Become a copy of another server that follows it and is read-only until it is promoted."""
+        if self._user is not None:
+            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        place = ("-h", "127.0.0.1", "-p", str(primary.port), "-U", "headgate")
+        self._run("pg_basebackup", "-D", str(self._data), *place, "-X", "stream", "-c", "fast", "-R")
+
+    def promote(self) -> None:
+        """End the following of another server."""
+        self._run("pg_ctl", "-D", str(self._data), "-w", "-t", "60", "promote")
+
+    def start(self, *, max_connections: int = 200) -> None:
+        options = f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.folder}"
+        options += f" -c max_connections={max_connections}"
         if not self._durable:
             options += " -c fsync=off -c full_page_writes=off"
-        log = str(self._folder / "server.log")
+        log = str(self.folder / "server.log")
         self._run("pg_ctl", "-D", str(self._data), "-l", log, "-w", "-t", "60", "-o", options, "start")
 
     def stop(self, mode: str = "fast") -> None:
@@ -62,6 +74,12 @@ class Postgres:
         rules = self._data / "pg_hba.conf"
         rules.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
         self.execute("SELECT pg_reload_conf()")
+
+    def add_tablespace(self, name: str, folder: Path) -> None:
+        """Let tables be made in a folder, which the server's user comes to own."""
+        if self._user is not None:
+            os.chown(folder, self._user.pw_uid, self._user.pw_gid)
+        self.execute(f"CREATE TABLESPACE {name} LOCATION '{folder}'")
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql+asyncpg://headgate@127.0.0.1:{self.port}/{database}"
@@ -93,14 +111,14 @@ class Postgres:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
-            cwd=self._folder,
+            cwd=self.folder,
             timeout=120,
             check=False,
             user=self._user and self._user.pw_uid,
             group=self._user and self._user.pw_gid,
         )
         if done.returncode:
-            log = self._folder / "server.log"
+            log = self.folder / "server.log"
             tail = log.read_text(errors="replace")[-2000:] if log.exists() else "no log"
             raise RuntimeError(f"{program} ended with {done.returncode}: {tail}")
 
@@ -122,13 +140,18 @@ def psql_program() -> str:
 
 
 @contextmanager
-def running_postgres(binaries: Path, *, durable: bool = False) -> Iterator[Postgres]:
+def running_postgres(
+    binaries: Path, *, durable: bool = False, standby_of: Postgres | None = None
+) -> Iterator[Postgres]:
     """Yield a running server; one that is not `durable` survives the death of its processes, but not of the machine."""
     # Not pytest's folder: that one is closed to other users, and the server runs as one.
     folder = Path(tempfile.mkdtemp(prefix="headgate-postgres-"))
     server = Postgres(binaries, folder, free_port(), durable=durable)
     try:
-        server.create()
+        if standby_of is None:
+            server.create()
+        else:
+            server.create_as_standby(standby_of)
         server.start()
         yield server
     finally:

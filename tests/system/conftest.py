@@ -18,6 +18,10 @@ import pytest
 import xlsxwriter
 import yaml
 from postgres_server import psql_program
+from prometheus_client.parser import text_string_to_metric_families
+from small_disk import SmallDisk
+
+from ..conftest import require_service
 
 ORDERS_SPEC = """
 dataset: orders
@@ -32,6 +36,19 @@ primaryKey: [order_no]
 load: {table: orders, mode: upsert}
 quarantine: {max_rows: 10, max_percent: 50}
 """
+
+
+NO_OVERRIDE = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"]
+"""Takes from root what lets it read and write whatever the rights say."""
+
+
+def as_user(user: int) -> list[str]:
+    """Return what makes a command another user's. It may still pass folders on its way to the interpreter.
+
+    The capability for that lets it read, and gives it no leases on others' files.
+    """
+    passing = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
+    return ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", *passing, "--"]
 
 
 def write_orders(path: Path, rows: int, *, start: int = 0, bad: tuple[int, ...] = ()) -> Path:
@@ -58,6 +75,7 @@ class Headgate:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     prefix: list[str] = field(default_factory=list)
     """Words before the daemon's command, such as those that make it another user's."""
+    more_environ: dict[str, str] = field(default_factory=dict)
 
     @property
     def config(self) -> Path:
@@ -76,7 +94,7 @@ class Headgate:
 
     def environ(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
-        return {**clean, "XDG_STATE_HOME": str(self.folder / "xdg")}
+        return {**clean, "XDG_STATE_HOME": str(self.folder / "xdg"), **self.more_environ}
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start a daemon in a session of its own, so that what it leaves behind can be found."""
@@ -96,9 +114,11 @@ class Headgate:
         self.until(self.ready, "the daemon is ready", process=process)
         return process
 
-    def command(self, *arguments: object, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *arguments: object, timeout: float = 120, as_prefixed: bool = False
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.binary, *map(str, arguments)],
+            [*(self.prefix if as_prefixed else ()), self.binary, *map(str, arguments)],
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -135,6 +155,17 @@ class Headgate:
     def ready(self) -> bool:
         return self.get(f"{self.exporter_url}/-/ready")[0] == 200
 
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric's series that have these labels."""
+        _, text = self.get(f"{self.exporter_url}/metrics")
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+
+    def why_not_ready(self) -> str:
+        """Return what readiness says while it says no."""
+        status, text = self.get(f"{self.exporter_url}/-/ready")
+        return text if status == 503 else ""
+
     def jobs(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         cursor = ""
@@ -150,6 +181,10 @@ class Headgate:
     def all_finished(self, at_least: int) -> bool:
         jobs = self.jobs()
         return len(jobs) >= at_least and all(job["state"] not in {"queued", "running"} for job in jobs)
+
+    def all_loaded(self, at_least: int) -> bool:
+        jobs = self.jobs()
+        return len(jobs) >= at_least and {job["state"] for job in jobs} == {"loaded"}
 
     def until(
         self,
@@ -288,6 +323,35 @@ def sqlite_headgate(tmp_path: Path, headgate_binary: Path, free_port: Callable[[
         if process.poll() is None:
             process.kill()
             process.wait(10)
+
+
+@pytest.fixture
+def mount() -> Iterator[Callable[..., None]]:
+    """Mount an empty file system of so many MB on a folder; it is gone after the test, whoever still uses it."""
+    mounted = []
+
+    def mount(folder: Path, megabytes: int = 64) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "headgate-test", str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        if done.returncode:
+            require_service("a mount", f"run the tests as root, where root may mount: {done.stderr.strip()}")
+        mounted.append(folder)
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=False, timeout=20, capture_output=True)
+
+
+@pytest.fixture
+def small_disk(mount: Callable[..., None]) -> Callable[[Path, int], SmallDisk]:
+    """Make a folder a file system of so many MB of its own."""
+
+    def make(folder: Path, megabytes: int) -> SmallDisk:
+        folder.mkdir(exist_ok=True)
+        mount(folder, megabytes)
+        return SmallDisk(folder)
+
+    return make
 
 
 @pytest.fixture

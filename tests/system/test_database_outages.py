@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 from silent_proxy import threaded_proxy
 
 if TYPE_CHECKING:
@@ -20,21 +19,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.fault
 
 ROWS = 300
-
-
-def metric(headgate: Headgate, name: str, **labels: str) -> float:
-    _, text = headgate.get(f"{headgate.exporter_url}/metrics")
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return sum(sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items())
-
-
-def why_not_ready(headgate: Headgate) -> str:
-    status, text = headgate.get(f"{headgate.exporter_url}/-/ready")
-    return text if status == 503 else ""
-
-
-def loaded(headgate: Headgate, files: int) -> Callable[[], Any]:
-    return lambda: headgate.all_finished(files) and {job["state"] for job in headgate.jobs()} == {"loaded"}
 
 
 def assert_loaded_once(headgate: Headgate, files: int) -> None:
@@ -60,8 +44,8 @@ def server(own_postgres: Any, tmp_path: Path, headgate_at: Callable[[Path, str],
 def begin(headgate: Headgate, orders: Callable[..., Path]) -> subprocess.Popen[bytes]:
     process = headgate.start_ready()
     orders(headgate.inbox / "orders-first.xlsx", ROWS)
-    headgate.until(loaded(headgate, 1), "the first file is loaded", process=process)
-    assert metric(headgate, "headgate_ready") == metric(headgate, "headgate_db_up") == 1
+    headgate.until(lambda: headgate.all_loaded(1), "the first file is loaded", process=process)
+    assert headgate.metric("headgate_ready") == headgate.metric("headgate_db_up") == 1
     return process
 
 
@@ -71,9 +55,9 @@ def test_a_server_that_turns_read_only_is_waited_for(
     headgate, process = server, begin(server, orders)
     own_postgres.execute("ALTER SYSTEM SET default_transaction_read_only = on")
     own_postgres.execute("SELECT pg_reload_conf()")
-    headgate.until(lambda: "read-only" in why_not_ready(headgate), "readiness says why", process=process)
-    assert metric(headgate, "headgate_db_up") == 0
-    assert metric(headgate, "headgate_db_errors_total", **{"class": "read_only"}) > 0
+    headgate.until(lambda: "read-only" in headgate.why_not_ready(), "readiness says why", process=process)
+    assert headgate.metric("headgate_db_up") == 0
+    assert headgate.metric("headgate_db_errors_total", **{"class": "read_only"}) > 0
     orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
     time.sleep(3)
     assert process.poll() is None
@@ -81,8 +65,8 @@ def test_a_server_that_turns_read_only_is_waited_for(
     assert told.count("waiting work=") < 8, "said when it begins, not each time"
     own_postgres.execute("ALTER SYSTEM RESET default_transaction_read_only")
     own_postgres.execute("SELECT pg_reload_conf()")
-    headgate.until(loaded(headgate, 2), "the second is loaded", process=process)
-    headgate.until(lambda: metric(headgate, "headgate_db_up") == 1, "the next beat says so", process=process)
+    headgate.until(lambda: headgate.all_loaded(2), "the second is loaded", process=process)
+    headgate.until(lambda: headgate.metric("headgate_db_up") == 1, "the next beat says so", process=process)
     assert_loaded_once(headgate, 2)
     assert headgate.stop(process) == 0
 
@@ -105,13 +89,13 @@ def test_a_password_that_is_rotated_is_read_anew(
     process = begin(headgate, orders)
     own_postgres.execute("ALTER ROLE loader PASSWORD 'after'")
     own_postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'loader'")
-    headgate.until(lambda: "lets nobody in" in why_not_ready(headgate), "readiness says why", process=process)
+    headgate.until(lambda: "lets nobody in" in headgate.why_not_ready(), "readiness says why", process=process)
     status, problem = headgate.get(f"{headgate.api_url}/jobs", headgate.token)
     assert status == 503, problem
     orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
     time.sleep(2)
     write("after")
-    headgate.until(loaded(headgate, 2), "the second is loaded", process=process)
+    headgate.until(lambda: headgate.all_loaded(2), "the second is loaded", process=process)
     assert_loaded_once(headgate, 2)
     assert "after" not in headgate.log.read_text()
     assert headgate.stop(process) == 0
@@ -128,11 +112,11 @@ def test_a_database_that_is_renamed_away_is_waited_for(
     own_postgres.execute("ALTER DATABASE work WITH ALLOW_CONNECTIONS false")
     own_postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'work'")
     own_postgres.execute("ALTER DATABASE work RENAME TO away")
-    headgate.until(lambda: "does not exist" in why_not_ready(headgate), "readiness says why", process=process)
+    headgate.until(lambda: "does not exist" in headgate.why_not_ready(), "readiness says why", process=process)
     own_postgres.execute("ALTER DATABASE away RENAME TO work")
     own_postgres.execute("ALTER DATABASE work WITH ALLOW_CONNECTIONS true")
     orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
-    headgate.until(loaded(headgate, 2), "the second is loaded", process=process)
+    headgate.until(lambda: headgate.all_loaded(2), "the second is loaded", process=process)
     assert_loaded_once(headgate, 2)
     assert headgate.stop(process) == 0
 
@@ -148,7 +132,7 @@ def test_connections_that_fall_silent_are_replaced(
         assert proxy.silence() > 0
         orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
         headgate.until(lambda: headgate.loaded_jobs() == 2, "the second is loaded", seconds=40, process=process)
-        assert metric(headgate, "headgate_db_errors_total", **{"class": "silent"}) > 0
+        assert headgate.metric("headgate_db_errors_total", **{"class": "silent"}) > 0
         headgate.until(headgate.ready, "it is ready again", process=process)
         assert_loaded_once(headgate, 2)
         assert headgate.stop(process) == 0

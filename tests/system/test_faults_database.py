@@ -6,11 +6,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from postgres_server import psql_program
-from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,12 +40,6 @@ def _locked(url: str, table: str) -> Iterator[None]:
         psql.wait(30)
 
 
-def _metric(headgate: Headgate, name: str, **labels: str) -> float:
-    _, text = headgate.get(f"{headgate.exporter_url}/metrics")
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return sum(sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items())
-
-
 @pytest.fixture
 def small(
     tmp_path: Path, postgres_database: str, headgate_at: Callable[[Path, str], Headgate], orders: Callable[..., Path]
@@ -65,14 +58,10 @@ def small(
     return headgate
 
 
-def _loaded(headgate: Headgate, files: int) -> Callable[[], Any]:
-    return lambda: headgate.all_finished(files) and {job["state"] for job in headgate.jobs()} == {"loaded"}
-
-
 def test_a_locked_target_is_waited_for_told_and_loaded_once(small: Headgate, orders: Callable[..., Path]) -> None:
     headgate = small
     process = headgate.start_ready()
-    headgate.until(_loaded(headgate, 1), "the first file is loaded", process=process)
+    headgate.until(lambda: headgate.all_loaded(1), "the first file is loaded", process=process)
     with _locked(headgate.database_url, "orders"):
         orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
         headgate.until(
@@ -81,8 +70,8 @@ def test_a_locked_target_is_waited_for_told_and_loaded_once(small: Headgate, ord
             process=process,
         )
         assert headgate.ready(), "a locked target is one job's trouble"
-        assert _metric(headgate, "headgate_ingest_retries_total", reason="transient") >= 1
-    headgate.until(_loaded(headgate, 2), "it is loaded once the lock is gone", process=process)
+        assert headgate.metric("headgate_ingest_retries_total", reason="transient") >= 1
+    headgate.until(lambda: headgate.all_loaded(2), "it is loaded once the lock is gone", process=process)
     assert headgate.scalar("SELECT count(*) || '/' || count(DISTINCT order_no) FROM orders") == f"{2 * ROWS}/{2 * ROWS}"
     assert headgate.stop(process) == 0
 
@@ -92,7 +81,7 @@ def test_a_locked_ledger_ends_readiness_and_requests_with_a_clear_error(
 ) -> None:
     headgate = small
     process = headgate.start_ready()
-    headgate.until(_loaded(headgate, 1), "the first file is loaded", process=process)
+    headgate.until(lambda: headgate.all_loaded(1), "the first file is loaded", process=process)
     with _locked(headgate.database_url, "headgate.job, headgate.daemon"):
         headgate.until(lambda: not headgate.ready(), "readiness says so", seconds=20, process=process)
         status, text = headgate.get(f"{headgate.exporter_url}/-/ready")
@@ -104,13 +93,13 @@ def test_a_locked_ledger_ends_readiness_and_requests_with_a_clear_error(
         assert "try again" in problem
         assert time.monotonic() - started < 9, "a request waits, but not for ever"
         headgate.until(
-            lambda: _metric(headgate, "headgate_db_pool_timeouts_total") > 0,
+            lambda: headgate.metric("headgate_db_pool_timeouts_total") > 0,
             "the metric of the alert DbPoolTimeouts has moved",
             process=process,
         )
         assert headgate.get(f"{headgate.exporter_url}/-/healthy")[0] == 200, "it is not the daemon that hangs"
         orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
     headgate.until(headgate.ready, "readiness is back", process=process)
-    headgate.until(_loaded(headgate, 2), "everything is loaded", process=process)
+    headgate.until(lambda: headgate.all_loaded(2), "everything is loaded", process=process)
     assert headgate.scalar("SELECT count(*) || '/' || count(DISTINCT order_no) FROM orders") == f"{2 * ROWS}/{2 * ROWS}"
     assert headgate.stop(process) == 0

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 import xlsxwriter
-from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,19 +84,12 @@ def _named(name: str, process: subprocess.Popen[bytes]) -> list[int]:
     return found
 
 
-def _metric(headgate: Headgate, name: str, **labels: str) -> float:
-    _, text = headgate.get(f"{headgate.exporter_url}/metrics")
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    (value,) = [sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()]
-    return float(value)
-
-
 def _crashed(headgate: Headgate) -> float:
-    return _metric(headgate, "headgate_executor_tasks_total", pool="cpu", kind="parse", outcome="crashed")
+    return headgate.metric("headgate_executor_tasks_total", pool="cpu", kind="parse", outcome="crashed")
 
 
 def _restarts(headgate: Headgate, reason: str) -> float:
-    return _metric(headgate, "headgate_executor_worker_restarts_total", pool="cpu", reason=reason)
+    return headgate.metric("headgate_executor_worker_restarts_total", pool="cpu", reason=reason)
 
 
 def _job(headgate: Headgate, file: str) -> dict[str, Any]:
@@ -208,7 +200,7 @@ def test_a_parse_that_hangs_and_ignores_sigterm_is_killed_at_its_deadline(
     assert "file.timeout" in shown
     assert (_job(headgate, "orders.xlsx")["state"], _job(headgate, "orders.xlsx")["attempt"]) == ("loaded", 1)
     # A parse that had less than half of its time on a core is tried once more.
-    stalled = _metric(headgate, "headgate_ingest_retries_total", reason="pool_busy")
+    stalled = headgate.metric("headgate_ingest_retries_total", reason="pool_busy")
     assert stalled <= 1
     assert _restarts(headgate, "timeout") == 1 + stalled
     headgate.until(lambda: len(_workers(process)) <= 1, "the hanging worker is gone", process=process)
@@ -297,7 +289,7 @@ def test_a_fork_server_that_is_stopped_is_replaced_and_the_attempt_given_back(
     orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
     headgate.until(lambda: headgate.all_finished(2), "the jobs have ended", process=process)
     assert {(job["state"], job["attempt"], job["crashes"]) for job in headgate.jobs()} == {("loaded", 1, 0)}
-    assert _metric(headgate, "headgate_fork_servers_replaced_total", reason="hung") == 1
+    assert headgate.metric("headgate_fork_servers_replaced_total", reason="hung") == 1
     assert headgate.stop(process) == 0
 
 

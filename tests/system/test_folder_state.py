@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from .conftest import NO_OVERRIDE
+
 if TYPE_CHECKING:
     from .conftest import Headgate
 
-NO_OVERRIDE = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"]
-"""Takes from root what lets it read and write whatever the rights say."""
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount, and give capabilities away")
 
 
@@ -44,24 +44,6 @@ def measured(headgate: Headgate) -> dict[str, float]:
 
 def told(headgate: Headgate, event: str) -> list[str]:
     return [line for line in headgate.log.read_text(encoding="utf-8").splitlines() if event in line]
-
-
-@pytest.fixture
-def mount() -> Iterator[Callable[[Path], None]]:
-    """Mount an empty file system on a folder; it is gone after the test."""
-    mounted = []
-
-    def mount(folder: Path) -> None:
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "headgate-test", folder], capture_output=True, text=True, check=False, timeout=20
-        )
-        if done.returncode:
-            pytest.skip(f"nothing can be mounted here: {done.stderr}")
-        mounted.append(folder)
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", folder], check=False, timeout=20, capture_output=True)
 
 
 @AS_ROOT

@@ -18,6 +18,8 @@ import writers
 import xlsxwriter
 import yaml
 
+from .conftest import as_user
+
 if TYPE_CHECKING:
     from .conftest import Headgate
 
@@ -80,15 +82,6 @@ class Matrix:
     def write(self, how: str, source: Path, target: Path, user: int) -> None:
         command: list[Any] = [sys.executable, writers.__file__, how, source, target, "--pause", str(HOW[how][1])]
         self.writers.append(subprocess.Popen([*as_user(user), *command]))
-
-
-def as_user(user: int) -> list[str]:
-    """Return what makes a command another user's. It may still pass folders on its way to the interpreter.
-
-    The capability for that lets it read, and gives it no leases on others' files.
-    """
-    passing = ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"]
-    return ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", *passing, "--"]
 
 
 def table_of(mode: str, number: int) -> str:

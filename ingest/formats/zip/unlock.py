@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ...errors import rejected
+from ...errors import is_of_the_machine, rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,24 +23,33 @@ def unlocked(path: Path) -> Iterator[Path]:
 
     Raises:
         FileRejectedError: `file.encrypted`: it takes a password that somebody has chosen.
+        OSError: there is no room for the copy.
 
     """
     # Takes 50 ms to import, and few workbooks need it.
     import msoffcrypto  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="headgate-") as folder:
+    with _temporary_folder() as folder:
         plain = Path(folder) / path.name
         try:
             with path.open("rb") as source, plain.open("wb") as target:
                 workbook = msoffcrypto.OfficeFile(source)
                 workbook.load_key(password=_PASSWORD)
                 workbook.decrypt(target)
-        except MemoryError:
-            raise
         except Exception as error:
+            if is_of_the_machine(error):
+                raise
             # The library has no exception of its own for most damages, nor for a cipher that it does not know.
             raise rejected("file.encrypted", "the workbook is encrypted with a password") from error
         yield plain
+
+
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="headgate-")
+    except FileNotFoundError as error:
+        # So Python says that it could write a few bytes nowhere.
+        raise OSError(errno.ENOSPC, "no temporary folder has room: make some, or set TMPDIR") from error
 
 
 def is_ole(path: Path) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import asyncpg
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from daemon.database.errors import ERROR_CLASSES, meaning
 from daemon.database.sqlstates import CLASSES, meaning_of
+from daemon.errors import DatabaseUnavailableError
 
 NO_ERRORS = {"00", "01", "02"}
 DOCUMENTED = sorted(
@@ -78,3 +82,22 @@ def test_the_driver_error_behind_others_decides() -> None:
     outer = RuntimeError("load failed")
     outer.__cause__ = asyncpg.exceptions.CheckViolationError("no")
     assert meaning(outer, sqlite=False).classification == "data"
+
+
+@pytest.mark.parametrize(
+    ("words", "counted_as", "waits"),
+    [
+        ("database or disk is full", "resources", True),
+        ("disk I/O error", "resources", True),
+        ("attempt to write a readonly database", "read_only", True),
+        ("unable to open database file", "access", True),
+        ("database is locked", "locked", False),
+    ],
+)
+def test_what_sqlite_says_decides_whatever_was_made_of_it(words: str, counted_as: str, *, waits: bool) -> None:
+    said = OperationalError("INSERT", {}, sqlite3.OperationalError(words))
+    passed_on = DatabaseUnavailableError("the database gave up")
+    passed_on.__cause__ = said
+    for error in (said, passed_on):
+        found = meaning(error, sqlite=True)
+        assert (found.classification, found.counted_as, found.waits) == ("transient", counted_as, waits)

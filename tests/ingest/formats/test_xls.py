@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import errno
 import io
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -95,6 +98,23 @@ def test_any_other_password_does_not(workbook: Callable[..., Path]) -> None:
     with pytest.raises(FileRejectedError) as caught:
         read_sheets(path)
     assert caught.value.record.code == "file.encrypted"
+
+
+def test_no_room_for_its_plain_copy_is_nobodys_fault(workbook: Callable[..., Path]) -> None:
+    """A limit of the kernel lets the process write as little as full disks do, into every temporary folder."""
+    path = encrypted(workbook([["no"]]), "VelvetSweatshop")
+    script = (
+        "import pathlib, resource, sys\n"
+        "from ingest.formats.zip.unlock import unlocked\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "try:\n"
+        f"    with unlocked(pathlib.Path({str(path)!r})):\n"
+        "        pass\n"
+        "except OSError as error:\n"
+        "    sys.exit(error.errno)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, timeout=60)
+    assert done.returncode == errno.ENOSPC
 
 
 def test_an_xls_protected_from_changes_only(corpus: Path) -> None:

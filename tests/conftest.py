@@ -26,7 +26,16 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 REQUIRED = os.environ.get("HEADGATE_REQUIRE_SERVICES") == "1"
 
 SERVICES = {
-    *("postgres", "own_postgres", "prometheus_binary", "alertmanager_binary", "promtool", "amtool", "systemd_analyze"),
+    *(
+        "postgres",
+        "own_postgres",
+        "own_standby",
+        "prometheus_binary",
+        "alertmanager_binary",
+        "promtool",
+        "amtool",
+        "systemd_analyze",
+    ),
     *("compose_spec", "namespaces", "headgate_binary", "corpus", "executors", "make_executors"),
 }
 """Fixtures that start servers, daemons, workers or other people's programs: a test that has one of them is slow."""
@@ -195,6 +204,15 @@ def postgres() -> Iterator[Postgres]:
 def own_postgres() -> Iterator[Postgres]:
     """A running server for one test, which may stop it and start it again."""
     with running_postgres(_binaries()) as server:
+        yield server
+
+
+@pytest.fixture
+def own_standby(own_postgres: Postgres) -> Iterator[Postgres]:
+    """A second server that follows the first, and is told of every COMMIT before that is answered."""
+    with running_postgres(_binaries(), standby_of=own_postgres) as server:
+        own_postgres.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        own_postgres.execute("SELECT pg_reload_conf()")
         yield server
 
 

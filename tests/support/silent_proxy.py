@@ -39,6 +39,11 @@ class SilentProxy:
         for task in self._tasks:
             task.cancel()
 
+    def lead_to(self, port: int) -> None:
+        """Lead new connections elsewhere from now on, and end those that there are."""
+        self._target = port
+        self.drop()
+
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = int(self._server.sockets[0].getsockname()[1])
@@ -111,6 +116,9 @@ class ThreadedProxy:
 
     def speak(self) -> None:
         self._loop.call_soon_threadsafe(self._proxy.speak)
+
+    def lead_to(self, port: int) -> None:
+        self._loop.call_soon_threadsafe(self._proxy.lead_to, port)
 
 
 @contextlib.contextmanager

@@ -215,8 +215,9 @@ def _database(settings: Settings) -> Database:
 
 
 async def check_tables(settings: Settings, datasets: Sequence[Dataset]) -> tuple[TableFinding, ...]:
-    """Compare datasets with their tables; see `compare_tables`."""
+    """See that the database takes writes and compare datasets with their tables; see `compare_tables`."""
     async with _database(settings) as database:
+        await database.see_that_it_takes_writes()
         return await compare_tables(database, datasets)
 
 

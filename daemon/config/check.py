@@ -182,11 +182,14 @@ def _bad_folders(sources: Sources, settings: Settings) -> Iterator[Problem]:
 
 
 def _unusable_state(sources: Sources, settings: Settings) -> Iterator[Problem]:
-    """Yield that the state folder can be neither used nor made."""
-    nearest = next(path for path in (settings.state_dir, *settings.state_dir.parents) if os.access(path, os.F_OK))
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        what = "cannot be written by this user" if nearest.is_dir() else "is no folder"
-        yield sources.problem(("state_dir",), f"{nearest} {what}", "name a folder that this user may make and write")
+    """Yield that the state folder, or the spool in it, can be neither used nor made."""
+    for folder in (settings.state_dir, settings.state_dir / "spool"):
+        nearest = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            what = "cannot be written by this user" if nearest.is_dir() else "is no folder"
+            remedy = "name a folder that this user may make and write"
+            yield sources.problem(("state_dir",), f"{nearest} {what}", remedy)
+            return
 
 
 def _reaches(folder: WatchedFolder, path: Path) -> bool:

@@ -178,8 +178,8 @@ class Database:
             DatabaseUnavailableError: no answer within the timeout, or a refusal.
 
         """
-        place = f"{self._url.host or 'localhost'}:{self._url.port or 5432}/{self._url.database}"
-        where = str(self._url.database) if self.dialect == "sqlite" else place
+        where = self._where
+        remedy = "make it writable for this user" if self.dialect == "sqlite" else "start it"
         try:
             async with asyncio.timeout(timeout_seconds), self._connection("read") as connection:
                 await connection.execute(sa.select(1))
@@ -190,7 +190,7 @@ class Database:
         except (OSError, TimeoutError, DBAPIError, NotConnectedError) as error:
             reason = "no answer in time" if isinstance(error, TimeoutError) else reason_of(error)
             raise DatabaseUnavailableError(
-                f"database {where} cannot be reached: {reason}; start it or correct database.url"
+                f"database {where} cannot be reached: {reason}; {remedy} or correct database.url"
             ) from error
         except Exception as error:
             # asyncpg raises some refusals (unknown user, unknown database) as its own errors.
@@ -199,6 +199,28 @@ class Database:
             raise DatabaseUnavailableError(
                 f"database {where} refuses: {reason_of(error)}; correct database.url or the server's rights"
             ) from error
+
+    async def see_that_it_takes_writes(self) -> None:
+        """Ask a server whether it is read-only, as a standby is; an SQLite file was written to when it was opened.
+
+        Raises:
+            DatabaseUnavailableError: it is.
+
+        """
+        if self.dialect == "sqlite":
+            return
+        async with self.read() as connection:
+            read_only = (await connection.execute(sa.text("SHOW transaction_read_only"))).scalar_one()
+        if read_only == "on":
+            raise DatabaseUnavailableError(
+                f"database {self._where} is read-only; promote it, make it writable or correct database.url"
+            )
+
+    @property
+    def _where(self) -> str:
+        if self.dialect == "sqlite":
+            return str(self._url.database)
+        return f"{self._url.host or 'localhost'}:{self._url.port or 5432}/{self._url.database}"
 
     @contextlib.asynccontextmanager
     async def read(self, operation: str = "read") -> AsyncIterator[AsyncConnection]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,11 +89,13 @@ def test_an_unreachable_database_is_a_clear_error_without_the_password(
     assert "Traceback" not in done.stderr
 
 
-def test_an_unusable_state_folder_is_a_fault_of_the_configuration(sqlite_headgate: Headgate) -> None:
-    """A file where the folder should be: that stops root as well."""
-    blocked = sqlite_headgate.folder / "blocked"
+@pytest.mark.parametrize("place", ["state", "state/spool"])
+def test_an_unusable_state_folder_is_a_fault_of_the_configuration(sqlite_headgate: Headgate, place: str) -> None:
+    """A file where a folder should be: that stops root as well."""
+    blocked = sqlite_headgate.folder / place
+    blocked.parent.mkdir(exist_ok=True)
     blocked.write_text("a file")
-    sqlite_headgate.settings["state_dir"] = str(blocked)
+    sqlite_headgate.settings["state_dir"] = str(sqlite_headgate.folder / "state")
     sqlite_headgate.write_config()
     for command in ("check", "run"):
         done = sqlite_headgate.command(command, "-c", sqlite_headgate.config, timeout=30)
@@ -100,20 +103,6 @@ def test_an_unusable_state_folder_is_a_fault_of_the_configuration(sqlite_headgat
         assert "state_dir" in done.stderr
         assert str(blocked) in done.stderr
         assert "Traceback" not in done.stderr
-
-
-def test_an_unwritable_spool_is_a_clear_error(sqlite_headgate: Headgate) -> None:
-    """A file where the spool's folder should be: that stops root as well."""
-    state = sqlite_headgate.folder / "state"
-    state.mkdir()
-    (state / "spool").write_text("a file")
-    sqlite_headgate.settings["state_dir"] = str(state)
-    sqlite_headgate.write_config()
-    done = sqlite_headgate.command("run", "-c", sqlite_headgate.config, timeout=30)
-    assert done.returncode == 3
-    assert "spool" in done.stderr
-    assert "state_dir" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_a_second_daemon_on_one_sqlite_file_is_refused(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:

@@ -1,20 +1,44 @@
-"""The shared strings of an xlsx workbook as one Arrow array: plain ones by whole columns, rich ones one by one."""
+"""The shared strings of an xlsx workbook as one Arrow array: by whole columns, or by a parser if they are unusual."""
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 from xml.parsers import expat
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...errors import rejected
-from ..zip.xml_text import excel_text, plain_texts, refuse_doctype
+from ..zip.xml_bytes import XmlBytes, begins
+from ..zip.xml_text import plain_texts, refuse_doctype
+from .string_list import StringListReader
 
-_PLAIN: Final = r'^<t(?P<p> xml:space="preserve")?>(?P<t>[^<]*)</t></si>\s*$'
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-_PRESERVE: Final = b' xml:space="preserve"'
+    from ..zip.xml_bytes import Places
+
+_ROOT: Final = re.compile(rb"^\s*(?:<\?xml[^>]*\?>)?\s*<((?:[A-Za-z_][\w.-]*:)?)sst[\s>]")
+_MOST_STRETCHES: Final = 2_000
+"""So many different stretches of markup are read as fast by one parser as each by one of its own."""
+_CONTEXTS: Final = (("sst", "si", "t"), ("sst", "si", "r", "t"), ("sst", "si", "rPh", "t"))
+"""Where in the list a text may stand: plain, in a run of rich text, in a phonetic guide that nobody reads."""
+_PHONETIC: Final = 2
+_NEXT: Final = (*_CONTEXTS, ("sst",))
+_END: Final = 3
+_BEHIND_NAME: Final = np.frombuffer(b"> \t\r\n", np.uint8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """Markup after a text: the context of that text and of the next one, the strings that end, how the next begins."""
+
+    before: int
+    after: int
+    strings: int
+    preserve: bool
 
 
 def shared_strings(content: bytes, name: str) -> pa.LargeStringArray:
@@ -24,81 +48,119 @@ def shared_strings(content: bytes, name: str) -> pa.LargeStringArray:
         FileRejectedError: the part is not well-formed XML.
 
     """
+    found = by_stretches(content, name)
+    if found is not None:
+        return found
     refuse_doctype(content, name)
-    start, end = content.find(b"<si>"), content.rfind(b"</si>")
-    if start < 0 or end < 0 or b"<si/" in content or b"<si " in content or b"<!" in content:
-        return pa.array(_Reader(name).read(content), pa.large_string())
-    body = pa.array([content[start : end + len(b"</si>")]], pa.large_binary())
-    pieces = pc.list_flatten(pc.split_pattern(body, b"<si>"))[1:]
+    reader = StringListReader()
     try:
-        pieces = pieces.cast(pa.large_string())
+        content.decode()
+        reader.read(content, whole=True)
+    except UnicodeDecodeError as error:
+        raise rejected("file.corrupt_xml", f"the part {name} is not UTF-8") from error
+    except expat.ExpatError as error:
+        raise rejected("file.corrupt_xml", f"the part {name} is not well-formed XML: {error}") from error
+    return pa.array(reader.texts, pa.large_string())
+
+
+def by_stretches(content: bytes, name: str) -> pa.LargeStringArray | None:
+    """Read the strings by the stretches of markup between their texts; None if anything is unusual.
+
+    What a stretch means depends on the elements that are open around it and not on any text, and there are only a
+    few different ones: a parser reads each of those once.
+    """
+    root = _ROOT.match(content)
+    if root is None:
+        return None
+    prefix, found = root[1], XmlBytes(content)
+    places = _texts(found, prefix)
+    if places is None:
+        return None
+    starts, ends = places
+    if not len(starts) or len(starts) != len(ends) or not (starts <= ends).all() or not (ends[:-1] < starts[1:]).all():
+        return None
+    head = _read(content[: int(starts[0])])
+    if head is None or head.stack not in _CONTEXTS:
+        return None
+    opening = b"<" + prefix + b"sst" + (b' xml:space="preserve">' if head.inherited else b">")
+    pieces = found.alternating(starts, ends)
+    encoded = pieces.take(pa.array(np.arange(1, len(pieces), 2))).dictionary_encode()
+    tail, closing, behind = content[int(ends[-1]) :].rpartition(b"</" + prefix + b"si>")
+    # What follows the last string says nothing; the list may even be cut off there.
+    if b"si" in behind:
+        return None
+    if len(encoded.dictionary) > _MOST_STRETCHES:
+        return None
+    kinds = [_stretch(text, opening, prefix) for text in [*encoded.dictionary.to_pylist(), tail + closing]]
+    known = [kind for kind in kinds if kind is not None]
+    if len(known) < len(kinds) or known[-1].after != _END:
+        return None
+    order = np.append(encoded.indices.to_numpy(), len(known) - 1)
+    before = np.array([kind.before for kind in known])[order]
+    after = np.append(_CONTEXTS.index(head.stack), np.array([kind.after for kind in known])[order])
+    if not (before == after[:-1]).all() or any(kind.after == _END for kind in known[:-1]):
+        return None
+    preserve = np.append(head.preserve, np.array([kind.preserve for kind in known])[order])[:-1]
+    texts = _cut(found, starts, np.where(before == _PHONETIC, starts, ends), name)
+    strings = np.array([kind.strings for kind in known])[order]
+    last = np.repeat(np.arange(1, len(strings) + 1), strings)
+    return (
+        None if texts is None else _joined(plain_texts(texts, preserve), np.append([0] * (len(head.texts) + 1), last))
+    )
+
+
+def _texts(found: XmlBytes, prefix: bytes) -> tuple[Places, Places] | None:
+    """Return where the texts of all `<t>` begin and end; None if there is anything else than elements."""
+    tags = found.tags()
+    words = found.words(tags)
+    if begins(words, b"<!").any() or begins(words[1:], b"<?").any():
+        return None
+    opening, closing = b"<" + prefix + b"t", b"</" + prefix + b"t>"
+    ends = tags[begins(words, closing)]
+    opens = tags[begins(words, opening)] + len(opening)
+    if prefix:
+        ends, opens = ends[found.stands(closing, ends)], opens[found.stands(opening, opens - len(opening))]
+    opens = opens[np.isin(found.at[opens], _BEHIND_NAME)]
+    starts, others = opens + 1, found.at[opens] != ord(">")
+    starts[others] = found.tag_ends(opens[others])
+    return starts[found.at[starts - 2] != ord("/")], ends
+
+
+def _cut(found: XmlBytes, starts: Places, ends: Places, name: str) -> pa.LargeStringArray | None:
+    texts = found.between(starts, ends)
+    whole = texts.buffers()[2]
+    if whole is not None and (np.frombuffer(whole, np.uint8) == ord("<")).any():
+        return None
+    try:
+        return texts.cast(pa.large_string())
     except pa.ArrowInvalid as error:
         raise rejected("file.corrupt_xml", f"the part {name} is not UTF-8") from error
-    parts = pc.extract_regex(pieces, _PLAIN)
-    raw, preserve = pc.struct_field(parts, "t"), pc.struct_field(parts, "p")
-    # Some writers say once, of the whole list, that white space is to be kept.
-    inherited = _PRESERVE in content[:start]
-    kept = pc.not_equal(preserve.fill_null(""), "").to_numpy(zero_copy_only=False) | inherited
-    plain = plain_texts(raw.fill_null(""), kept)
-    rich = pc.is_null(parts)
-    if not pc.any(rich).as_py():
-        return plain
-    index = pa.array(np.flatnonzero(rich.to_numpy(zero_copy_only=False)))
-    # One parser for all of them: the wrapping element makes them one document.
-    wrapped = (
-        f"<sst{_PRESERVE.decode() if inherited else ''}><si>" + "<si>".join(pieces.take(index).to_pylist()) + "</sst>"
-    )
-    texts = _Reader(name).read(wrapped.encode())
-    if len(texts) != len(index):
-        raise rejected("file.corrupt_xml", f"the part {name} is not a list of strings")
-    return pc.replace_with_mask(plain, rich, pa.array(texts, pa.large_string()))
 
 
-class _Reader:
-    """Reads strings of any form with an XML parser, one by one."""
+def _joined(texts: pa.LargeStringArray, bounds: NDArray[np.int64]) -> pa.LargeStringArray:
+    """Return texts that lie one behind the other as longer ones; each goes from one bound to the next."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    return pa.LargeStringArray.from_buffers(len(bounds) - 1, pa.py_buffer(offsets[bounds]), texts.buffers()[2])
 
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._texts: list[str] = []
-        self._runs: list[str] = []
-        self._pieces: list[str] | None = None
-        self._preserve = self._inherited = False
-        self._phonetic = 0
 
-    def read(self, content: bytes) -> list[str]:
-        parser = expat.ParserCreate("utf-8")
-        parser.buffer_text = True
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._data
-        try:
-            parser.Parse(content, True)  # noqa: FBT003  # it takes no keyword
-        except expat.ExpatError as error:
-            raise rejected("file.corrupt_xml", f"the part {self._name} is not well-formed XML: {error}") from error
-        return self._texts
+def _read(text: bytes) -> StringListReader | None:
+    """Return what a parser makes of the beginning of a list; None if it is damaged or unusual."""
+    reader = StringListReader()
+    try:
+        reader.read(text, whole=False)
+    except expat.ExpatError:
+        return None
+    return None if reader.unusual else reader
 
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        name = tag.rpartition(":")[2]
-        if name == "si":
-            self._runs = []
-        elif name == "rPh":
-            self._phonetic += 1
-        elif name == "t" and not self._phonetic:
-            self._pieces = []
-            self._preserve = self._inherited or attributes.get("xml:space") == "preserve"
-        elif name == "sst":
-            self._inherited = attributes.get("xml:space") == "preserve"
 
-    def _data(self, text: str) -> None:
-        if self._pieces is not None:
-            self._pieces.append(text)
-
-    def _end(self, tag: str) -> None:
-        name = tag.rpartition(":")[2]
-        if name == "t" and self._pieces is not None:
-            self._runs.append(excel_text("".join(self._pieces), preserve=self._preserve))
-            self._pieces = None
-        elif name == "rPh":
-            self._phonetic -= 1
-        elif name == "si":
-            self._texts.append("".join(self._runs))
+def _stretch(text: bytes, opening: bytes, prefix: bytes) -> _Stretch | None:
+    """Return what a stretch means; None unless there is exactly one context in which it may stand."""
+    found: list[_Stretch] = []
+    for before, context in enumerate(_CONTEXTS):
+        opened = opening + b"".join(b"<" + prefix + name.encode() + b">" for name in context[1:])
+        reader = _read(opened + text)
+        if reader is not None and reader.stack in _NEXT:
+            after = _NEXT.index(reader.stack)
+            kind = _Stretch(before=before, after=after, strings=len(reader.texts), preserve=reader.preserve)
+            found.append(kind)
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,91 @@
+"""The bytes of an XML part as a NumPy array: where tags stand and what lies between places; knows no elements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+    Places = NDArray[np.int64]
+    Words = NDArray[np.uint64]
+
+WORD: Final = 8
+_PADDING: Final = 64
+_TAG: Final = 32
+"""As long as nearly every tag is."""
+_AT_ONCE: Final = 1 << 14
+_WINDOW: Final = 1 << 20
+"""What is looked through at once should stay in a core's own cache."""
+
+
+class XmlBytes:
+    """Bytes with enough zeros behind them that looking a little ahead never leaves them."""
+
+    def __init__(self, content: bytes) -> None:
+        self.size = len(content)
+        self.bytes = content + bytes(_PADDING)
+        self.at = np.frombuffer(self.bytes, np.uint8)
+        # NumPy gathers texts faster than words that are not aligned.
+        self._windows: NDArray[np.bytes_] = np.ndarray(
+            (self.size + _PADDING - WORD + 1,), dtype=f"S{WORD}", buffer=self.bytes, strides=(1,)
+        )
+
+    def tags(self) -> Places:
+        """Return where each tag begins."""
+        starts = range(0, self.size, _WINDOW)
+        parts = [np.flatnonzero(self.at[start : start + _WINDOW] == ord("<")) + start for start in starts]
+        return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def words(self, places: Places) -> Words:
+        """Return the eight bytes at each place as one number, the first byte the lowest."""
+        found: Words = self._windows[places].view("<u8")
+        return found
+
+    def stands(self, text: bytes, places: Places) -> Mask:
+        """Say at which places the text stands."""
+        found = begins(self.words(places), text)
+        for offset in range(WORD, len(text), WORD):
+            found &= begins(self.words(places + offset), text[offset:])
+        return found
+
+    def tag_ends(self, places: Places) -> Places:
+        """Return, for places within a tag, the one behind the next `>`; 0 without one."""
+        ends = np.zeros(len(places), np.int64)
+        window: NDArray[np.bytes_] = np.ndarray(
+            (self.size + _PADDING - _TAG + 1,), dtype=f"S{_TAG}", buffer=self.bytes, strides=(1,)
+        )
+        for start in range(0, len(places), _AT_ONCE):
+            some = places[start : start + _AT_ONCE]
+            closes = window[some].view(np.uint8).reshape(len(some), _TAG) == ord(">")
+            first = closes.argmax(axis=1)
+            ends[start : start + _AT_ONCE] = np.where(closes[np.arange(len(some)), first], some + first + 1, 0)
+        for place in np.flatnonzero(ends == 0).tolist():
+            ends[place] = self.bytes.find(b">", int(places[place])) + 1
+        return ends
+
+    def between(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
+        """Return the bytes from each start to its end; each begins where the one before it has ended, or later."""
+        return self.alternating(starts, ends).take(pa.array(np.arange(0, 2 * len(starts), 2)))
+
+    def alternating(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
+        """Return, without copying, what lies between all the places together: every second piece is one of `between`.
+
+        With places that go back and forth, only the pieces with a start and an end of their own may be taken.
+        """
+        offsets = np.empty(2 * len(starts), np.int64)
+        offsets[::2], offsets[1::2] = starts, ends
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.bytes)]
+        return pa.LargeBinaryArray.from_buffers(pa.large_binary(), max(0, len(offsets) - 1), buffers)
+
+
+def begins(words: Words, text: bytes) -> Mask:
+    """Say which words begin with the text, of which only the first eight bytes count."""
+    text = text[:WORD]
+    mask, value = np.uint64((1 << 8 * len(text)) - 1), np.uint64(int.from_bytes(text, "little"))
+    found: Mask = (words & mask) == value
+    return found

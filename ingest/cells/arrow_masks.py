@@ -44,3 +44,13 @@ def has_byte(texts: pa.LargeStringArray, wanted: bytes) -> bool:
     found = np.zeros(_PRINTABLE, np.bool_)
     found[[byte for byte in wanted if byte < _PRINTABLE]] = True
     return bool(found[low].any())
+
+
+def with_nulls(texts: pa.LargeStringArray, where: NDArray[np.bool_]) -> pa.LargeStringArray:
+    """Return texts that are null at the true places too, without copying any."""
+    if not where.any():
+        return texts
+    known = ~where if not texts.null_count else ~where & truth(texts.is_valid())
+    bits = pa.py_buffer(np.packbits(known, bitorder="little"))
+    offsets = texts.buffers()[1].slice(texts.offset * np.dtype(np.int64).itemsize)
+    return pa.LargeStringArray.from_buffers(len(texts), offsets, texts.buffers()[2], bits)

@@ -1,194 +1,116 @@
-"""Cells of a sheet's XML in the form in which nearly every writer puts them, found by whole columns of bytes.
+"""The cells of a chunk of sheet XML, found by whole columns of bytes: where each is, what its tag says, its value.
 
-Positions of `<` and `"` are looked up once; everything else is arithmetic on them and comparing bytes. A cell counts
-only if every byte of it is accounted for: any other goes to the regular expression, and from there to the XML parser.
+Which cells a row has and which it lacks makes no difference. Rows with a cell of a form that only a parser knows are
+left to one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from ..zip.xml_bytes import XmlBytes
+from .cell_contents import read_contents
+from .cell_openings import read_openings
 from .cell_values import INLINE, TYPES
+from .sheet_tags import find_tags
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Mask = NDArray[np.bool_]
-    Places = NDArray[np.int64]
-
-_LONGEST_TYPE: Final = max(map(len, TYPES))
-_CODES: Final = np.zeros((_LONGEST_TYPE + 2, 256), np.int8)
-"""The only type that a text of that length and first letter can be; 0 if there is none. Dates are too rare."""
-for _name in set(TYPES) - {"", "d"}:
-    _CODES[len(_name), ord(_name[0])] = TYPES.index(_name)
-_BEHIND: Final = r"^\s*(?:(?:</row>|<row(?: [^>]*)?>)\s*)*$"
-_PADDING: Final = 64
-_MOST_DIGITS: Final = 7
+    from ..zip.xml_bytes import Mask, Places
+    from .cell_openings import Openings
+    from .sheet_tags import SheetTags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundCells:
-    """The cells of a chunk in their order; where `found` is false, nothing but `texts` is known of them.
+    """Cells in the order of the XML, and the rows that are left (their 0-based numbers, their XML).
 
-    `types` are indexes of `TYPES`; `values` are the bytes of `<v>`, or of `<is><t>`, as they stand in the XML. `texts`
-    are whole cells, from behind `<c `, of those that were not found.
+    `rows` and `columns` are 0-based, `types` places in `TYPES`; values lie in `xml` from `starts` to `ends`. `next_row`
+    is the number that a following row without one has.
     """
 
-    found: Mask
-    rows: NDArray[np.int32]
-    columns: NDArray[np.int32]
-    styles: NDArray[np.int32]
+    xml: XmlBytes
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
     types: NDArray[np.int8]
-    values: pa.LargeBinaryArray
-    texts: pa.LargeBinaryArray
-    before: bytes
+    styles: NDArray[np.int32]
+    formulas: Mask
+    preserve: Mask
+    starts: Places
+    ends: Places
+    left_rows: NDArray[np.int64]
+    left: bytes
+    next_row: int
 
 
-class _Bytes:
-    """A chunk's bytes, with enough zeros behind them that looking ahead never leaves them."""
+def find_cells(chunk: bytes, row: int | None) -> FoundCells | None:
+    """Return the cells of whole rows; None if they are of a form that only a parser knows.
 
-    def __init__(self, chunk: bytes) -> None:
-        self.size = len(chunk)
-        self.at = np.frombuffer(chunk + bytes(_PADDING), np.uint8)
-
-    def equal(self, places: Places, text: bytes) -> Mask:
-        """Say at which places the text stands."""
-        found: Mask = self.at[places] == text[0]
-        for offset, byte in enumerate(text[1:], start=1):
-            found &= self.at[places + offset] == byte
-        return found
-
-    def cut(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
-        """Return the bytes between places as an array."""
-        lengths = ends - starts
-        offsets = np.zeros(len(starts) + 1, np.int64)
-        np.cumsum(lengths, out=offsets[1:])
-        index = np.repeat(starts - offsets[:-1], lengths)
-        index += np.arange(len(index))
-        return pa.LargeBinaryArray.from_buffers(
-            pa.large_binary(), len(starts), [None, pa.py_buffer(offsets), pa.py_buffer(self.at[index])]
-        )
-
-    def number(self, starts: Places, ends: Places, most: int) -> tuple[NDArray[np.int64], Mask]:
-        """Return decimal numbers of up to `most` digits between places, and which of them are such."""
-        lengths = ends - starts
-        numbers = np.zeros(len(starts), np.int64)
-        fine: Mask = (lengths > 0) & (lengths <= most)
-        for place in range(most):
-            here = lengths > place
-            if not here.any():
-                break
-            digits = self.at[np.maximum(ends - 1 - place, 0)].astype(np.int64) - ord("0")
-            fine &= ~here | ((digits >= 0) & (digits <= 9))  # noqa: PLR2004  # decimal digits
-            numbers += np.where(here, digits, 0) * 10**place
-        return numbers, fine
-
-
-def find_cells(chunk: bytes) -> FoundCells:
-    """Return the cells of a chunk of rows."""
-    text = _Bytes(chunk)
-    opening = np.flatnonzero(text.at == ord("<"))
-    starts = opening[text.equal(opening, b"<c ")] + len(b"<c ")
-    ends = np.append(starts[1:] - len(b"<c "), text.size)
-    before = chunk[: int(starts[0]) - len(b"<c ")] if len(starts) else chunk
-    quotes = np.flatnonzero(text.at == ord('"'))
-    reference = np.searchsorted(quotes, starts + len("r="))
-    quotes = np.append(quotes, np.full(8, text.size, np.int64))
-    found = text.equal(starts, b'r="')
-    first, last = quotes[reference] + 1, quotes[reference + 1]
-    rows, columns, fine = _places(text, first, last)
-    found &= fine
-    styles, types, close, fine = _attributes(text, quotes, reference + 1)
-    found &= fine
-    value_start, value_end, cell_end, inline, fine = _content(text, opening, close)
-    types = np.where(inline, np.int8(TYPES.index(INLINE)), types)
-    found &= fine & (cell_end <= ends)
-    found[found] = _nothing_behind(text, cell_end[found], ends[found])
-    some = np.where(found, value_start, 0), np.where(found, value_end, 0)
+    `row` is the 0-based number that a first row without one has; if nobody knows it yet, such rows are not read.
+    """
+    xml = XmlBytes(chunk)
+    found = find_tags(xml)
+    if found is None:
+        return None
+    openings = read_openings(xml, found)
+    closed = np.array([kind.closed for kind in openings.kinds], np.bool_)[openings.kind_of]
+    contents = read_contents(xml, found, closed & openings.fine)
+    fine = openings.fine & contents.fine
+    row_numbers, numbered = _row_numbers(found.rows.numbers, row)
+    left = np.unique(found.row_of[~fine])
+    if (left.size and not numbered[left].all()) or 2 * len(left) > len(row_numbers):
+        return None
+    rows, columns = openings.rows, openings.columns
+    if not openings.referred.all():
+        if row is None and not numbered[found.row_of[~openings.referred]].all():
+            return None
+        rows = np.where(openings.referred, rows, row_numbers[found.row_of])
+        columns = _counted(openings, found)
+    types = np.array([kind.code for kind in openings.kinds], np.int8)[openings.kind_of]
+    types[contents.inline] = TYPES.index(INLINE)
+    styles = np.array([kind.style for kind in openings.kinds], np.int32)[openings.kind_of]
+    some: Mask | slice = slice(None)
+    if len(left):
+        whole = np.ones(len(row_numbers), np.bool_)
+        whole[left] = False
+        some = whole[found.row_of]
+    bounds = found.rows.bounds
     return FoundCells(
-        found=found,
-        rows=rows.astype(np.int32),
-        columns=columns.astype(np.int32),
-        styles=styles.astype(np.int32),
-        types=types,
-        values=text.cut(*some),
-        texts=text.cut(starts[~found], ends[~found]),
-        before=before,
+        xml=xml,
+        rows=rows[some],
+        columns=columns[some],
+        types=types[some],
+        styles=styles[some],
+        formulas=contents.formulas[some],
+        preserve=contents.preserve[some],
+        starts=contents.starts[some],
+        ends=contents.ends[some],
+        left_rows=row_numbers[left],
+        left=b"".join(chunk[int(bounds[place]) : int(bounds[place + 1])] for place in left.tolist()),
+        next_row=int(row_numbers[-1]) + 1,
     )
 
 
-def _places(text: _Bytes, first: Places, last: Places) -> tuple[Places, Places, Mask]:
-    """Return 0-based rows and columns of references in A1 form, and which of them are such."""
-    letters = text.at[first].astype(np.int64) - ord("A") + 1
-    fine: Mask = (letters >= 1) & (letters <= 26)  # noqa: PLR2004  # A to Z
-    columns, digits = letters, first + 1
-    more = fine
-    for _ in range(2):
-        letters = text.at[digits].astype(np.int64) - ord("A") + 1
-        more = more & (letters >= 1) & (letters <= 26)  # noqa: PLR2004  # A to Z
-        columns = np.where(more, columns * 26 + letters, columns)
-        digits = digits + more
-    rows, numbers = text.number(digits, last, _MOST_DIGITS)
-    return rows - 1, columns - 1, fine & numbers
+def _row_numbers(numbers: NDArray[np.int64], row: int | None) -> tuple[NDArray[np.int64], Mask]:
+    """Return the 0-based number of each row, the ones without counted on, and which say it by themselves."""
+    numbered = numbers >= 0
+    if numbered.all():
+        return numbers, numbered
+    places = np.arange(len(numbers))
+    last = np.maximum.accumulate(np.where(numbered, places, -1))
+    base = np.where(last >= 0, numbers[last] - last, row or 0)
+    return base + places, numbered
 
 
-def _attributes(text: _Bytes, quotes: Places, quote: Places) -> tuple[Places, NDArray[np.int8], Places, Mask]:
-    """Return style, type and the place behind the last attribute; `quote` is the index of the one before them."""
-    styles = np.zeros(len(quote), np.int64)
-    fine = np.ones(len(quote), np.bool_)
-    here = text.equal(quotes[quote] + 1, b' s="')
-    numbers, decimal = text.number(quotes[quote + 1] + 1, quotes[quote + 2], _MOST_DIGITS - 1)
-    styles[here] = numbers[here]
-    fine &= ~here | decimal
-    quote = quote + 2 * here
-    here = text.equal(quotes[quote] + 1, b' t="')
-    start, lengths = quotes[quote + 1] + 1, quotes[quote + 2] - quotes[quote + 1] - 1
-    types = np.where(here, _CODES[np.minimum(lengths, _LONGEST_TYPE + 1), text.at[start]], 0)
-    known = ~here | (types > 0)
-    for code, name in enumerate(TYPES):
-        if len(name) > 1:
-            one = np.flatnonzero(types == code)
-            known[one] = text.equal(start[one], name.encode())
-    return styles, types, quotes[quote + 2 * here] + 1, fine & known
-
-
-def _content(text: _Bytes, opening: Places, close: Places) -> tuple[Places, Places, Places, Mask, Mask]:
-    """Return where each value begins and ends, where its cell ends, which are inline texts and of a known form at all.
-
-    `close` is the place of what closes the opening tag: `/>`, or `>` with `<v>`, `<is><t>` or nothing behind it.
-    """
-    start, end, cell_end = close.copy(), close.copy(), close.copy()
-    empty = text.equal(close, b"/>")
-    cell_end[empty] += len(b"/>")
-    bare = text.equal(close, b"></c>")
-    cell_end[bare] += len(b"></c>")
-    fine = empty | bare
-    inline = np.zeros(len(close), np.bool_)
-    following = np.append(opening, np.full(4, text.size, np.int64))
-    index = np.searchsorted(opening, close)
-    for head, skipped, tail in ((b"><v>", 1, b"</v></c>"), (b"><is><t>", 2, b"</t></is></c>")):
-        here = ~fine
-        here[here] = text.equal(close[here], head)
-        stop = following[index[here] + skipped]
-        begin = close[here] + len(head)
-        whole = (stop >= begin) & text.equal(stop, tail)
-        place = np.flatnonzero(here)[whole]
-        start[place], end[place] = begin[whole], stop[whole]
-        cell_end[place] = stop[whole] + len(tail)
-        fine[place] = True
-        inline[place] = head != b"><v>"
-    return start, end, cell_end, inline, fine
-
-
-def _nothing_behind(text: _Bytes, cell_ends: Places, ends: Places) -> Mask:
-    """Say of which cells nothing but the ends and beginnings of rows follows before the next one."""
-    fine: Mask = cell_ends == ends
-    rest = np.flatnonzero(~fine)
-    between = text.cut(cell_ends[rest], ends[rest])
-    fine[rest] = pc.match_substring_regex(between, _BEHIND).to_numpy(zero_copy_only=False)
-    return fine
+def _counted(openings: Openings, found: SheetTags) -> NDArray[np.int64]:
+    """Return the columns, those of cells that do not say it counted from the cell before in their row."""
+    places = np.arange(len(openings.columns))
+    first = np.diff(found.row_of, prepend=-1) > 0
+    last = np.maximum.accumulate(np.where(first | openings.referred, places, -1))
+    base = np.where(openings.referred, openings.columns, 0)[last]
+    counted: NDArray[np.int64] = base + places - last
+    return counted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
+_Place = TypeVar("_Place", np.int32, np.int64)
 TYPES: Final = ("", "n", "s", "b", "e", "str", "inlineStr", "d")
 """The types of a cell, ECMA-376 part 1, 18.18.11; the first two are numbers."""
 INLINE: Final = "inlineStr"
@@ -90,10 +91,8 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
 
 
 def _present(codes: NDArray[np.int8] | NDArray[np.int32]) -> list[int]:
-    """Return the different codes; of a column, that is as a rule only one."""
-    if len(codes) and (codes == codes[0]).all():
-        return [int(codes[0])]
-    found: list[int] = np.unique(codes).tolist()
+    """Return the different codes."""
+    found: list[int] = np.flatnonzero(np.bincount(codes)).tolist()
     return found
 
 
@@ -116,7 +115,7 @@ def _iso_dates(
     return pc.replace_with_mask(values, mask, pa.array([text for _, text in read], pa.large_string()))
 
 
-def check_places(rows: NDArray[np.int32], columns: NDArray[np.int32], context: SheetContext) -> None:
+def check_places(rows: NDArray[_Place], columns: NDArray[_Place], context: SheetContext) -> None:
     """Refuse cells that lie outside of any sheet.
 
     Raises:

@@ -1,41 +1,46 @@
-"""A chunk of a sheet's rows to cells: rows of one shape by whole columns, others by their bytes or a pattern."""
+"""A chunk of a sheet's rows to cells: as whole columns if they make a table, rows of unusual forms by a parser."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ...cells.arrow_masks import with_nulls
 from ...cells.assembly import overlaid
-from ...cells.cells import CellBlock, Column, Kind, RowBlock, column_index
-from ...errors import rejected
+from ...cells.cells import MAX_COLUMNS, CellBlock, Column, Kind, RowBlock
+from ...errors import FileRejectedError, rejected
 from ..zip.xml_text import plain_texts
 from .cell_scan import find_cells
-from .cell_values import INLINE, TYPES, RawCells, SheetContext, check_places, typed
-from .row_shapes import find_rows
+from .cell_values import TYPES, RawCells, SheetContext, check_places, typed
+from .expat_cells import parse_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ...cells.cells import Block
+    from .cell_scan import FoundCells
     from .expat_cells import RawCell
-    from .row_shapes import FoundRows
 
-# A cell as nearly every writer puts it, from behind "<c " to the next one. Whatever is not of this form is left
-# to the XML parser, so the pattern may be strict: it matches to the end and hides nothing.
-_CELL: Final = (
-    r'^r="(?P<column>[A-Z]{1,3})(?P<row>[0-9]{1,7})"(?: s="(?P<style>[0-9]{1,6})")?(?: t="(?P<type>[a-zA-Z]+)")?\s*'
-    r"(?:/>|>(?P<formula><f[^>]*>(?:[^<]*</f>)?)?"
-    r'(?:<v(?P<space> xml:space="preserve")?>(?P<value>[^<]*)</v>|<v/>)?'
-    r'(?P<own><is><t(?P<inline_space> xml:space="preserve")?>(?P<inline>[^<]*)</t></is>)?</c>)'
-    r"\s*(?:(?:</row>|<row(?: [^>]*)?>)\s*)*$"
-)
+_Scalar = TypeVar("_Scalar", np.int64, np.int32, np.int8, np.bool_)
+_ROWS_OF_A_TABLE: Final = 200
+"""Of fewer rows, all cells at once are read faster than each column by itself."""
+_SPARSE: Final = 6
+"""A table of so many places for each cell is no table, but cells here and there."""
 
 
-def read_chunk(chunk: bytes, context: SheetContext) -> CellBlock | RowBlock | None:
-    """Read whole rows; None if any cell is of a form that only an XML parser knows.
+class ReadChunk(NamedTuple):
+    """The cells of a chunk, and the 0-based number that a following row without one has."""
+
+    block: Block
+    next_row: int
+
+
+def read_chunk(chunk: bytes, context: SheetContext, row: int | None = None) -> ReadChunk | None:
+    """Read whole rows; None if any is of a form that only an XML parser knows, or that `row` must be known for.
+
+    `row` is the 0-based number of a first row that has none.
 
     Raises:
         FileRejectedError: the chunk is not UTF-8, or a cell refers to what is not there.
@@ -44,35 +49,94 @@ def read_chunk(chunk: bytes, context: SheetContext) -> CellBlock | RowBlock | No
     if b"\0" in chunk:
         # No XML has it: the parser says so, whichever cells stand beside it.
         return None
-    rows = find_rows(chunk)
-    if rows is None:
-        return _read_cells(chunk, context)
-    left = _read_cells(rows.left, context) if rows.left else None
-    if rows.left and (left is None or not np.isin(left.rows, rows.left_rows).all()):
+    found = find_cells(chunk, row)
+    if found is None:
         return None
-    block = RowBlock(first=rows.first, rows=rows.rows, columns=_columns(rows, context))
-    check_places(np.array([block.first, block.last], np.int32), np.array(rows.columns, np.int32), context)
-    # Cells that are only formatted hold nothing that could be laid over anything.
-    return block if left is None or left.empty else overlaid(block, left)
+    left = _left(found, context)
+    if left is None:
+        return None
+    check_places(found.rows, found.columns, context)
+    return ReadChunk(_with_left(found, left, context), found.next_row)
 
 
-def _columns(rows: FoundRows, context: SheetContext) -> dict[int, Column]:
-    texts = plain_texts(_utf8(rows.values, context), rows.preserve.ravel())
+def _left(found: FoundCells, context: SheetContext) -> CellBlock | None:
+    """Return the cells of the rows that are left; None if they are damaged, or are not the only ones of their rows."""
+    if len(found.left_rows) and np.isin(found.rows, found.left_rows).any():
+        return None
+    try:
+        cells, _ = parse_cells(found.left, 0, context.name)
+    except FileRejectedError:
+        return None  # The parser says it of the whole chunk, at the right place.
+    block = parsed_block(cells, context)
+    return block if np.isin(block.rows, found.left_rows).all() else None
+
+
+def _with_left(found: FoundCells, left: CellBlock, context: SheetContext) -> Block:
+    places = _table(found)
+    if places:
+        block = _table_block(found, places, context)
+        # Cells that are only formatted hold nothing that could be laid over anything.
+        return block if left.empty else overlaid(block, left)
+    cells = _cells(found, context)
+    if left.empty:
+        return cells
+    return CellBlock(
+        rows=np.concatenate([cells.rows, left.rows]),
+        columns=np.concatenate([cells.columns, left.columns]),
+        kinds=np.concatenate([cells.kinds, left.kinds]),
+        texts=pa.concat_arrays([cells.texts, left.texts]),
+    )
+
+
+def _table(found: FoundCells) -> list[int]:
+    """Return the columns that the cells make a table of; none if they do not, or there are two at one place."""
+    if not len(found.rows):
+        return []
+    height = int(found.rows[-1] - found.rows[0]) + 1
+    ascending = (np.diff(found.rows * MAX_COLUMNS + found.columns) > 0).all()
+    if not ascending or height < _ROWS_OF_A_TABLE:
+        return []
+    places: list[int] = np.flatnonzero(np.bincount(found.columns)).tolist()
+    return places if height * len(places) <= _SPARSE * len(found.rows) else []
+
+
+def _table_block(found: FoundCells, places: list[int], context: SheetContext) -> RowBlock:
+    """Lay the cells out column after column, and read each column at once."""
+    first, height = int(found.rows[0]), int(found.rows[-1] - found.rows[0]) + 1
+    line_of = np.zeros(places[-1] + 1, np.int64)
+    line_of[places] = np.arange(len(places))
+    at, size = line_of[found.columns] * height + (found.rows - first), len(places) * height
+    starts, ends = _laid_out(found.starts, at, size), _laid_out(found.ends, at, size)
+    types, styles = _laid_out(found.types, at, size), _laid_out(found.styles, at, size)
+    formulas, preserve = _laid_out(found.formulas, at, size), _laid_out(found.preserve, at, size)
+    exists = _laid_out(np.ones(len(at), np.bool_), at, size)
+    texts = plain_texts(_utf8(found.xml.pieces(starts, ends), context), preserve)
     columns: dict[int, Column] = {}
-    for line, place in enumerate(rows.columns):
-        raw = RawCells(
-            codes=rows.codes[line],
-            names=TYPES,
-            styles=rows.styles[line],
-            formulas=rows.formulas[line],
-            values=texts[line * rows.rows : (line + 1) * rows.rows],
-        )
+    for line, place in enumerate(places):
+        here = slice(line * height, (line + 1) * height)
+        some = exists[here]
+        if not some.all():
+            # Where a column has no cell, one of the kind of its first one changes nothing.
+            sample = int(some.argmax())
+            types[here][~some], styles[here][~some] = types[here][sample], styles[here][sample]
+        raw = RawCells(codes=types[here], names=TYPES, styles=styles[here], formulas=formulas[here], values=texts[here])
         kinds, values = typed(raw, context)
-        empty = kinds == Kind.EMPTY
-        if empty.any():
-            values = pc.if_else(pa.array(empty), pa.scalar(None, pa.large_string()), values)
-        columns[place] = Column(kinds=kinds, texts=values)
-    return columns
+        columns[place] = Column(kinds=kinds, texts=with_nulls(values, kinds == Kind.EMPTY))
+    return RowBlock(first=first, rows=height, columns=columns)
+
+
+def _laid_out(values: NDArray[_Scalar], at: NDArray[np.int64], size: int) -> NDArray[_Scalar]:
+    """Return the values at their places, and 0 elsewhere."""
+    found = np.zeros(size, values.dtype)
+    if values.dtype != np.bool_ or values.any():
+        found[at] = values
+    return found
+
+
+def _cells(found: FoundCells, context: SheetContext) -> CellBlock:
+    values = plain_texts(_utf8(found.xml.pieces(found.starts, found.ends), context), found.preserve)
+    raw = RawCells(codes=found.types, names=TYPES, styles=found.styles, formulas=found.formulas, values=values)
+    return _block(found.rows.astype(np.int32), found.columns.astype(np.int32), raw, context)
 
 
 def _utf8(values: pa.LargeBinaryArray, context: SheetContext) -> pa.LargeStringArray:
@@ -82,90 +146,6 @@ def _utf8(values: pa.LargeBinaryArray, context: SheetContext) -> pa.LargeStringA
         raise rejected("file.corrupt_xml", f"{context.name} is not UTF-8") from error
 
 
-def _read_cells(chunk: bytes, context: SheetContext) -> CellBlock | None:
-    """Read cells one by one, wherever they are; None if any is of a form that only an XML parser knows."""
-    if b"<!" in chunk:
-        return None
-    cells = find_cells(chunk)
-    if b"<c" in cells.before or (b"<c" in chunk and not len(cells.found)):
-        return None
-    values = plain_texts(_utf8(cells.values, context), np.zeros(len(cells.values), np.bool_))
-    rows, columns, styles, types = cells.rows, cells.columns, cells.styles, cells.types.astype(np.int32)
-    formulas = np.zeros(len(rows), np.bool_)
-    names = list(TYPES)
-    if len(cells.texts):
-        others = _match(_utf8(cells.texts, context))
-        if others is None:
-            return None
-        rest = ~cells.found
-        rows[rest], columns[rest], styles[rest], formulas[rest] = (
-            others.rows,
-            others.columns,
-            others.styles,
-            others.formulas,
-        )
-        codes, found = _type_codes(others.types)
-        types[rest] = codes + len(names)
-        names += found
-        values = pc.replace_with_mask(values, pa.array(rest), others.values)
-    raw = RawCells(codes=types, names=names, styles=styles, formulas=formulas, values=values)
-    return _block(rows, columns, raw, context)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Matched:
-    """Cells as the regular expression has read them."""
-
-    rows: NDArray[np.int32]
-    columns: NDArray[np.int32]
-    styles: NDArray[np.int32]
-    formulas: NDArray[np.bool_]
-    types: pa.LargeStringArray
-    values: pa.LargeStringArray
-
-
-def _match(cells: pa.LargeStringArray) -> _Matched | None:
-    """Read cells of the rarer forms, such as formulas; None if one is of no form that is known."""
-    parts = pc.extract_regex(cells, _CELL)
-    if parts.null_count:
-        return None
-    inline = _are_inline(parts)
-    types = pc.if_else(inline, pa.scalar(INLINE, pa.large_string()), parts.field("type"))
-    return _Matched(
-        rows=parts.field("row").cast(pa.int32()).to_numpy() - 1,
-        columns=_column_numbers(parts.field("column")),
-        styles=_style_numbers(parts.field("style")),
-        formulas=pc.not_equal(parts.field("formula"), "").to_numpy(zero_copy_only=False),
-        types=types,
-        values=_values(parts, inline),
-    )
-
-
-def _are_inline(parts: pa.StructArray) -> pa.BooleanArray:
-    """Say which cells hold the text of their `<is>`, by the rule of `INLINE`."""
-    declared, empty = pc.equal(parts.field("type"), INLINE), pc.equal(parts.field("value"), "")
-    return pc.and_(pc.not_equal(parts.field("own"), ""), pc.or_(declared, empty))
-
-
-def _values(parts: pa.StructArray, inline: pa.BooleanArray) -> pa.LargeStringArray:
-    """Return the text of each cell: of `<v>`, or of an inline string."""
-    raw = pc.if_else(inline, parts.field("inline"), parts.field("value"))
-    space = pc.if_else(inline, parts.field("inline_space"), parts.field("space"))
-    return plain_texts(raw, pc.not_equal(space, "").to_numpy(zero_copy_only=False))
-
-
-def _column_numbers(letters: pa.LargeStringArray) -> NDArray[np.int32]:
-    encoded = letters.dictionary_encode()
-    numbers = np.array([column_index(text) for text in encoded.dictionary.to_pylist()], np.int32)
-    found: NDArray[np.int32] = numbers[encoded.indices.to_numpy()]
-    return found
-
-
-def _style_numbers(texts: pa.LargeStringArray) -> NDArray[np.int32]:
-    styles: NDArray[np.int32] = pc.if_else(pc.equal(texts, ""), "0", texts).cast(pa.int32()).to_numpy()
-    return styles
-
-
 def parsed_block(cells: list[RawCell], context: SheetContext) -> CellBlock:
     """Return the cells that an XML parser has found.
 
@@ -173,10 +153,10 @@ def parsed_block(cells: list[RawCell], context: SheetContext) -> CellBlock:
         FileRejectedError: one lies outside of any sheet, or refers to what is not there.
 
     """
-    codes, names = _type_codes(pa.array([cell.type for cell in cells], pa.large_string()))
+    types = pa.array([cell.type for cell in cells], pa.large_string()).dictionary_encode()
     raw = RawCells(
-        codes=codes,
-        names=names,
+        codes=types.indices.to_numpy(),
+        names=types.dictionary.to_pylist(),
         styles=np.array([cell.style for cell in cells], np.int32),
         formulas=np.array([cell.formula for cell in cells], np.bool_),
         values=pa.array([cell.value for cell in cells], pa.large_string()),
@@ -193,8 +173,3 @@ def _block(rows: NDArray[np.int32], columns: NDArray[np.int32], raw: RawCells, c
     if keep.all():
         return CellBlock(rows=rows, columns=columns, kinds=kinds, texts=texts)
     return CellBlock(rows=rows[keep], columns=columns[keep], kinds=kinds[keep], texts=texts.filter(pa.array(keep)))
-
-
-def _type_codes(types: pa.LargeStringArray) -> tuple[NDArray[np.int32], list[str]]:
-    encoded = types.dictionary_encode()
-    return encoded.indices.to_numpy(), encoded.dictionary.to_pylist()

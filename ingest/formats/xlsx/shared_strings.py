@@ -83,8 +83,7 @@ def by_stretches(content: bytes, name: str) -> pa.LargeStringArray | None:
     if head is None or head.stack not in _CONTEXTS:
         return None
     opening = b"<" + prefix + b"sst" + (b' xml:space="preserve">' if head.inherited else b">")
-    pieces = found.alternating(starts, ends)
-    encoded = pieces.take(pa.array(np.arange(1, len(pieces), 2))).dictionary_encode()
+    encoded = found.between(starts, ends).dictionary_encode()
     tail, closing, behind = content[int(ends[-1]) :].rpartition(b"</" + prefix + b"si>")
     # What follows the last string says nothing; the list may even be cut off there.
     if b"si" in behind:
@@ -127,7 +126,7 @@ def _texts(found: XmlBytes, prefix: bytes) -> tuple[Places, Places] | None:
 
 
 def _cut(found: XmlBytes, starts: Places, ends: Places, name: str) -> pa.LargeStringArray | None:
-    texts = found.between(starts, ends)
+    texts = found.pieces(starts, ends)
     whole = texts.buffers()[2]
     if whole is not None and (np.frombuffer(whole, np.uint8) == ord("<")).any():
         return None

@@ -14,7 +14,7 @@ from ...errors import rejected
 from ...parallel import threads
 from ..failures import refused
 from ..zip.xml_text import refuse_doctype
-from .chunk import parsed_block, read_chunk
+from .chunk import ReadChunk, parsed_block, read_chunk
 from .expat_cells import parse_cells
 
 if TYPE_CHECKING:
@@ -49,17 +49,22 @@ class SheetXml:
         box = _Box(self._context)
         row = 0
         for chunk, read in self._ahead():
-            block = read
-            if block is None:
-                with refused(row=partial(_first_row, chunk)):
-                    cells, row = parse_cells(chunk, row, self._context.name)
-                    block = parsed_block(cells, self._context)
+            block, row = read or self._in_order(chunk, row)
             if not block.empty:
                 box.add(block)
                 row = max(row, block.last + 1)
                 yield block
 
-    def _ahead(self) -> Iterator[tuple[bytes, Block | None]]:
+    def _in_order(self, chunk: bytes, row: int) -> ReadChunk:
+        """Read a chunk that was not read ahead: one whose rows do not say which they are, or of an unusual form."""
+        with refused(row=partial(_first_row, chunk)):
+            read = read_chunk(chunk, self._context, row)
+            if read is None:
+                cells, next_row = parse_cells(chunk, row, self._context.name)
+                read = ReadChunk(parsed_block(cells, self._context), next_row)
+        return read
+
+    def _ahead(self) -> Iterator[tuple[bytes, ReadChunk | None]]:
         """Yield the chunks in order, a few of them being read meanwhile: inflating and reading share the cores."""
         chunks = self._row_chunks()
         first, second = next(chunks, None), next(chunks, None)
@@ -70,7 +75,7 @@ class SheetXml:
             yield _read(first, self._context)
             return
         with ThreadPoolExecutor(threads(), thread_name_prefix="sheet") as pool:
-            waiting: deque[Future[tuple[bytes, Block | None]]] = deque()
+            waiting: deque[Future[tuple[bytes, ReadChunk | None]]] = deque()
             for chunk in chain((first, second), chunks):
                 waiting.append(pool.submit(_read, chunk, self._context))
                 if len(waiting) > threads():
@@ -122,7 +127,7 @@ class SheetXml:
         yield _without(prefix, text[:end])
 
 
-def _read(chunk: bytes, context: SheetContext) -> tuple[bytes, Block | None]:
+def _read(chunk: bytes, context: SheetContext) -> tuple[bytes, ReadChunk | None]:
     with refused(row=partial(_first_row, chunk)):
         return chunk, read_chunk(chunk, context)
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     Words = NDArray[np.uint64]
 
 WORD: Final = 8
+MASKS: Final = np.array([(1 << 8 * length) - 1 for length in range(WORD + 1)], np.uint64)
 _PADDING: Final = 64
+_SPACE: Final = np.isin(np.arange(256), np.frombuffer(b" \t\r\n", np.uint8))
 _TAG: Final = 32
 """As long as nearly every tag is."""
 _AT_ONCE: Final = 1 << 14
@@ -41,16 +43,16 @@ class XmlBytes:
         parts = [np.flatnonzero(self.at[start : start + _WINDOW] == ord("<")) + start for start in starts]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
 
-    def words(self, places: Places) -> Words:
-        """Return the eight bytes at each place as one number, the first byte the lowest."""
-        found: Words = self._windows[places].view("<u8")
+    def words(self, places: Places, offset: int = 0) -> Words:
+        """Return the eight bytes at each place, or so far behind it, as one number, the first byte the lowest."""
+        found: Words = self._windows[offset:][places].view("<u8")
         return found
 
     def stands(self, text: bytes, places: Places) -> Mask:
         """Say at which places the text stands."""
         found = begins(self.words(places), text)
         for offset in range(WORD, len(text), WORD):
-            found &= begins(self.words(places + offset), text[offset:])
+            found &= begins(self.words(places, offset), text[offset:])
         return found
 
     def tag_ends(self, places: Places) -> Places:
@@ -68,19 +70,35 @@ class XmlBytes:
             ends[place] = self.bytes.find(b">", int(places[place])) + 1
         return ends
 
+    def before_space(self, places: Places) -> Places:
+        """Return the places behind what stands before the white space before each place, if that is not long."""
+        found = places
+        for _ in range(_PADDING):
+            white = _SPACE[self.at[found - 1]] & (found > 0)
+            if not white.any():
+                break
+            found = found - white
+        return found
+
+    def pieces(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
+        """Return the bytes from each start to its end, wherever they are."""
+        offsets = np.append(_alternating(starts, ends), self.size)
+        return self._pieces(offsets).take(pa.array(np.arange(0, 2 * len(starts), 2)))
+
     def between(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
-        """Return the bytes from each start to its end; each begins where the one before it has ended, or later."""
-        return self.alternating(starts, ends).take(pa.array(np.arange(0, 2 * len(starts), 2)))
+        """Return what lies between each end and the next start."""
+        return self._pieces(_alternating(starts, ends)).take(pa.array(np.arange(1, 2 * len(starts) - 1, 2)))
 
-    def alternating(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
-        """Return, without copying, what lies between all the places together: every second piece is one of `between`.
-
-        With places that go back and forth, only the pieces with a start and an end of their own may be taken.
-        """
-        offsets = np.empty(2 * len(starts), np.int64)
-        offsets[::2], offsets[1::2] = starts, ends
+    def _pieces(self, offsets: Places) -> pa.LargeBinaryArray:
+        """Return what lies between all places one after the other; where they go back, a piece may not be taken."""
         buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.bytes)]
-        return pa.LargeBinaryArray.from_buffers(pa.large_binary(), max(0, len(offsets) - 1), buffers)
+        return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
+
+
+def _alternating(starts: Places, ends: Places) -> Places:
+    places = np.empty(2 * len(starts), np.int64)
+    places[::2], places[1::2] = starts, ends
+    return places
 
 
 def begins(words: Words, text: bytes) -> Mask:
@@ -88,4 +106,10 @@ def begins(words: Words, text: bytes) -> Mask:
     text = text[:WORD]
     mask, value = np.uint64((1 << 8 * len(text)) - 1), np.uint64(int.from_bytes(text, "little"))
     found: Mask = (words & mask) == value
+    return found
+
+
+def masked(words: Words, lengths: NDArray[np.int64]) -> Words:
+    """Return words of which only the first bytes are left, as many as the lengths say: eight at most."""
+    found: Words = words & MASKS[np.clip(lengths, 0, WORD)]
     return found

@@ -1,23 +1,28 @@
-"""Rows read by their shape are what an XML parser makes of them, whatever stands between, before and in them."""
+"""Cells read by whole columns are what an XML parser makes of them, whatever stands between, before and in them."""
 
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingest.cells.assembly import assemble
 from ingest.cells.cells import SheetCells, column_letters
 from ingest.cells.number_format import number_format
 from ingest.cells.styles import CellStyles
 from ingest.errors import FileRejectedError
+from ingest.formats.xlsx import sheet
+from ingest.formats.xlsx.cell_scan import find_cells
 from ingest.formats.xlsx.cell_values import SheetContext
 from ingest.formats.xlsx.chunk import parsed_block, read_chunk
 from ingest.formats.xlsx.expat_cells import parse_cells
-from ingest.formats.xlsx.row_shapes import find_rows
+from ingest.formats.xlsx.sheet import SheetXml
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,9 +92,9 @@ def _by_parser(chunk: bytes) -> SheetCells:
     return assemble([parsed_block(cells, CONTEXT)], date1904=False)
 
 
-def _by_shape(chunk: bytes) -> SheetCells | None:
-    block = read_chunk(chunk, CONTEXT)
-    return None if block is None else assemble([block], date1904=False)
+def _by_columns(chunk: bytes) -> SheetCells | None:
+    read = read_chunk(chunk, CONTEXT)
+    return None if read is None else assemble([read.block], date1904=False)
 
 
 def _filled(cells: SheetCells) -> dict[tuple[int, int], tuple[int, str | None]]:
@@ -107,18 +112,21 @@ def test_rows_are_what_a_parser_reads(seed: int) -> None:
     makers = chance.choices(kinds, [6, 4, 4, 1, 0.3], k=chance.randint(1, 12))
     tag = chance.choice(["", ' spans="1:9"', ' ht="15" customHeight="1"'])
     chunk = _rows(chance, chance.randint(30, 400), makers, chance.choice([0, 0, 0.05, 0.5]), tag)
-    read = _by_shape(chunk)
+    read = _by_columns(chunk)
     if read is not None:
         assert _filled(read) == _filled(_by_parser(chunk))
 
 
-def test_rows_of_one_shape_leave_hardly_anything_over() -> None:
-    chunk = _rows(random.Random(1), 300, [lambda place, _: f'<c r="{place}" s="1"><v>1</v></c>', _shared], 0, "")
-    found = find_rows(chunk)
+def test_gaps_and_unusual_cells_leave_only_rows_with_these_to_a_parser() -> None:
+    makers: list[Maker] = [_number, _shared, _inline, _formula]
+    chunk = _rows(random.Random(1), 300, makers, 0.3, "")
+    found = find_cells(chunk, None)
     assert found is not None
-    assert found.rows == 300
-    # Rows 8 and 9 have numbers of another length, and behind the last one there is no line end.
-    assert found.left_rows.tolist() in ([], [7, 8], [7, 8, 306])
+    assert not len(found.left_rows)
+    rich = chunk.replace(b"</row>", b'<c r="Z9" t="inlineStr"><is><r><t>a</t></r></is></c></row>', 1)
+    found = find_cells(rich, None)
+    assert found is not None
+    assert len(found.left_rows) == 1
 
 
 ROW = '<row r="{0}"><c r="A{0}"><v>{0}</v></c><c r="B{0}" t="str"><v>x</v></c></row>'
@@ -143,7 +151,7 @@ ROW = '<row r="{0}"><c r="A{0}"><v>{0}</v></c><c r="B{0}" t="str"><v>x</v></c></
 def test_one_odd_row_among_many_is_read_or_refused_as_a_parser_does(odd: str) -> None:
     rows = [ROW.format(row) for row in range(10, 100)]
     chunk = "".join([*rows[:40], odd, *rows[41:]]).encode()
-    expected, read = _outcome(_by_parser, chunk), _outcome(_by_shape, chunk)
+    expected, read = _outcome(_by_parser, chunk), _outcome(_by_columns, chunk)
     assert read in (expected, None)
 
 
@@ -166,3 +174,89 @@ def test_a_cell_that_is_cut_off_is_left_to_the_parser() -> None:
     with pytest.raises(FileRejectedError):
         parse_cells("".join([*rows, '<row r="100"><c ']).encode(), 0, "sheet1.xml")
     assert read_chunk("".join([*rows, '<row r="100"><c ']).encode(), CONTEXT) is None
+
+
+# What follows writes one sheet in every way that a writer may choose.
+
+PLACES: Final = st.sampled_from(["first", "last", "none"])
+VALUES: Final = st.sampled_from(
+    [
+        ("", "<v>7</v>"), ("n", "<v>45000.5</v>"), ("s", "<v>3</v>"), ("s", ""), ("b", "<v>1</v>"),
+        ("e", "<v>#N/A</v>"), ("str", "<v> a &lt;&#20013; </v>"), ("str", '<v xml:space="preserve"> a </v>'),
+        ("str", "<f>A1&amp;B1</f><v>x_x000D_</v>"), ("", '<f t="shared" si="0"/><v>3</v>'), ("", "<f>1+1</f>"),
+        ("", '<f t="array" ref="A1:B2">1&gt;0</f><v>1</v>'), ("", "<v/>"), ("", "<v></v>"), ("", "/"), ("", ""),
+        ("inlineStr", "<is><t> a </t></is>"), ("inlineStr", '<is><t xml:space="preserve"> a </t></is>'),
+        ("", "<is><t>text</t></is>"), ("d", "<v>2024-05-01</v>"), ("inlineStr", "<is/>"),
+        ("inlineStr", "<is><r><t>rich</t></r><r><t>er</t></r></is>"), ("str", "<v><![CDATA[<c>]]></v>"),
+        ("inlineStr", '<is><t>a</t><rPh sb="0" eb="1"><t>b</t></rPh></is>'), ("str", "<v>a<!-- c -->b</v>"),
+        ("", "\n <v>1</v>\n "), ("", "<v>1</v><extLst><ext/></extLst>"), ("str", "<v>a<?pi?>b</v>"),
+        ("str", "<v>a > b</v>"), ("", "<v>1</v><f>A1</f>"), ("str", "<v>x</v>text"), ("wrong", "<v>1</v>"),
+        ("s", "<v>99</v>"), ("", "<w>1</v>"), ("str", "<v>a & b</v>"), ("str", "<v>&nope;</v>"),
+    ]
+)  # fmt: skip
+USUAL: Final = st.integers(0, 16)
+
+
+@st.composite
+def _sheet(draw: st.DrawFn) -> str:
+    """Return rows: most cells of usual forms, in a few ways to write them down."""
+    numbered, referred, pretty = draw(st.booleans()), draw(st.booleans()), draw(st.integers(0, 5)) == 0
+    order, more = draw(PLACES), draw(st.sampled_from(["", ' cm="1"', ' xr:uid="{a}"', " a='1'"]))
+    values = draw(st.lists(VALUES, min_size=1, max_size=5))
+    height, width = draw(st.sampled_from([1, 3, 30, 210])), draw(st.integers(1, 6))
+    chance = random.Random(draw(st.integers(0, 1 << 16)))
+    missing = draw(st.sampled_from([0, 0, 0.2, 0.9]))
+    first, rows = draw(st.sampled_from([1, 7, 95, 99_990])), []
+    for row in range(first, first + height):
+        cells = []
+        for column in range(width):
+            if chance.random() < missing:
+                continue
+            kind, content = chance.choice(values) if chance.random() < 0.2 else values[column % len(values)]
+            place = f' r="{column_letters(column * 9)}{row}"' if referred or chance.random() < 0.5 else ""
+            style = f' s="{chance.randint(0, 4)}"' if chance.random() < 0.5 else ""
+            attributes = [place, style, f' t="{kind}"' if kind else "", more if chance.random() < 0.1 else ""]
+            tag = "".join(reversed(attributes) if order == "last" else attributes)
+            cells.append(f"<c{tag}/>" if content == "/" else f"<c{tag}>{content}</c>")
+        number = f' r="{row}"' if numbered or chance.random() < 0.3 else ""
+        space = "\n  " if pretty else ""
+        tag = chance.choice([f'<row{number} spans="1:9"', f'<row ht="15"{number}', f"<row{number}"])
+        rows.append(f"{tag}>{space}{space.join(cells)}{space}</row>" if cells else f"{tag}/>")
+    return ("\n" if pretty else "").join(rows)
+
+
+def _whole_sheet(rows: str, prefix: str) -> SheetCells:
+    body = re.sub(r"<(/?)(row|c|v|f|is|t|r|rPh|extLst|ext|w)(?=[\s/>])", rf"<\1{prefix}\2", rows) if prefix else rows
+    xml = f"<{prefix}worksheet><{prefix}sheetData>{body}</{prefix}sheetData></{prefix}worksheet>".encode()
+    return assemble(SheetXml([xml], CONTEXT).blocks(), date1904=False)
+
+
+def _told(read: Callable[[], SheetCells]) -> object:
+    try:
+        return _filled(read())
+    except FileRejectedError as error:
+        return error.record.code, error.record.message
+
+
+@settings(max_examples=500, deadline=None)
+@given(_sheet(), st.sampled_from(["", "", "x:"]))
+def test_a_sheet_is_read_or_refused_as_a_parser_does(rows: str, prefix: str) -> None:
+    expected, read = _told(lambda: _by_parser(rows.encode())), _told(lambda: _whole_sheet(rows, prefix))
+    if read != expected:
+        # Of references the columns have a message of their own.
+        assert isinstance(read, tuple)
+        assert isinstance(expected, tuple)
+        assert "ampersand" in read[1]
+        assert read[0] == expected[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_sheet(), min_size=2, max_size=4))
+def test_chunks_follow_each_other_whatever_their_form(sheets: list[str]) -> None:
+    rows = "".join(sheets)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sheet, "CHUNK_BYTES", 200)
+        read = _told(lambda: _whole_sheet(rows, ""))
+    expected = _told(lambda: _by_parser(rows.encode()))
+    # A refusal may name another place: each chunk is parsed by itself.
+    assert read == expected or (isinstance(read, tuple) and isinstance(expected, tuple) and read[0] == expected[0])

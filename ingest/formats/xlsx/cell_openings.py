@@ -1,0 +1,187 @@
+"""The opening tags of a chunk's cells: each cell's place and what kind of tag it has, of which a file has few.
+
+What stands before the reference of a cell and behind it is compared as whole words; of all tags that are the same
+but for the reference, one is taken apart. Of a tag that is not `fine`, which only a parser knows, nothing is said.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from ..zip.xml_bytes import WORD, begins, masked
+from .cell_values import TYPES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..zip.xml_bytes import Mask, Places, Words, XmlBytes
+    from .sheet_tags import SheetTags
+
+_USUAL: Final = b'<c r="'
+_BARE: Final = b"<c"
+_MOST_BEGINNINGS: Final = 32
+"""Different texts before the reference; a file has one, as a rule."""
+_COMMON: Final = 24
+"""So many kinds of tags are found by looking for each; what is left then is sorted."""
+_LONGEST: Final = 48
+_MOST_DIGITS: Final = 7
+_MOST_LETTERS: Final = 3
+_LETTERS: Final = 26
+_TAG: Final = re.compile(rb'<c((?: [A-Za-z_][\w:.-]*="[^"<>]*")*)[ \t\r\n]*(/?)>[ \t\r\n]*')
+_ATTRIBUTE: Final = re.compile(rb' ([A-Za-z_][\w:.-]*)="([^"]*)"')
+_TO_REFERENCE: Final = re.compile(rb'<c(?: [A-Za-z_][\w:.-]*="[^"<>]*")*? r="')
+_STYLE: Final = re.compile(rb"[0-9]{1,6}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagKind:
+    """What all cells with the same tag have in common: place in `TYPES`, style, whether they are empty elements."""
+
+    code: int
+    style: int
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Openings:
+    """Of each cell its 0-based place and its kind, a place in `kinds`; `referred` are those that say where they are."""
+
+    fine: Mask
+    referred: Mask
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    kind_of: NDArray[np.int64]
+    kinds: list[TagKind]
+
+
+def read_openings(xml: XmlBytes, found: SheetTags) -> Openings:
+    """Return what the opening tags of all cells say."""
+    starts, ends = found.tags[found.cells], found.tags[found.cells + 1]
+    lengths, beginnings = _beginnings(xml, starts, ends)
+    referred = lengths > len(_BARE)
+    fine = lengths > 0
+    places = starts + lengths
+    rows, columns, behind, referable = _references(xml, found, places)
+    if not referred.all():
+        behind = np.where(referred, behind, places)
+        referable |= ~referred
+    fine &= referable & (behind <= ends)
+    behind = np.minimum(behind, ends)
+    kind_of, samples = _kinds(xml, behind, ends - behind, beginnings)
+    kinds: list[TagKind] = []
+    known = np.ones(len(samples), np.bool_)
+    for place, sample in enumerate(samples):
+        reference = b'A1"' if referred[sample] else b""
+        head = xml.bytes[int(starts[sample]) : int(places[sample])]
+        kind = _kind(head + reference + xml.bytes[int(behind[sample]) : int(ends[sample])])
+        known[place] = kind is not None
+        kinds.append(kind or TagKind(code=0, style=0, closed=False))
+    fine &= known[kind_of] & (ends - behind <= _LONGEST)
+    return Openings(fine=fine, referred=referred, rows=rows, columns=columns, kind_of=kind_of, kinds=kinds)
+
+
+def _beginnings(xml: XmlBytes, starts: Places, ends: Places) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """Return how long what stands before each reference is, and which it is; 0 if it is of no form that is known."""
+    usual = begins(xml.words(starts), _USUAL)
+    lengths = np.where(usual, len(_USUAL), 0)
+    if usual.all():
+        return lengths, None
+    numbers = np.zeros(len(starts), np.int64)
+    rest = np.flatnonzero(~usual)
+    for number in range(1, _MOST_BEGINNINGS):
+        if not len(rest):
+            break
+        first = int(rest[0])
+        text = xml.bytes[int(starts[first]) : int(ends[first])]
+        if len(text) > _LONGEST:
+            rest = rest[1:]
+            continue
+        match = _TO_REFERENCE.match(text)
+        same = xml.stands(match[0] if match else text, starts[rest])
+        if match is None:
+            # Without a reference, what follows is compared as that which stands behind one.
+            same &= ends[rest] - starts[rest] == len(text)
+        lengths[rest[same]] = len(match[0]) if match else len(_BARE)
+        numbers[rest[same]] = number
+        rest = rest[~same]
+    return lengths, numbers
+
+
+def _references(
+    xml: XmlBytes, found: SheetTags, places: Places
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Places, Mask]:
+    """Return rows, columns and the places behind references that begin at the places, and which of them are such."""
+    letters = xml.at[places] - np.uint8(ord("A"))
+    fine = letters < _LETTERS
+    columns, count, more = letters + np.int64(1), np.ones(len(places), np.int64), fine
+    for place in range(1, _MOST_LETTERS):
+        letters = xml.at[place:][places] - np.uint8(ord("A"))
+        more = more & (letters < _LETTERS)
+        if not more.any():
+            break
+        columns = np.where(more, columns * _LETTERS + letters + 1, columns)
+        count += more
+    # Nearly always it ends with the number of its row, as that is written there.
+    digits = found.rows.digits[found.row_of]
+    numbers = xml.words(places + count) & found.rows.masks[found.row_of]
+    same = (numbers == found.rows.written[found.row_of]) & (digits > 0)
+    rows = found.rows.numbers[found.row_of]
+    behind = places + count + digits + 1
+    other = np.flatnonzero(fine & ~same)
+    if len(other):
+        rows[other], behind[other], fine[other] = _row_numbers(xml, places[other] + count[other])
+    return rows, columns - 1, behind, fine
+
+
+def _row_numbers(xml: XmlBytes, places: Places) -> tuple[NDArray[np.int64], Places, Mask]:
+    """Return the 0-based rows that are written at the places, the places behind the quotation marks, which are such."""
+    marks = xml.words(places).view(np.uint8).reshape(len(places), WORD)
+    digits = (marks == ord('"')).argmax(axis=1).astype(np.int64)
+    numbers, fine = np.zeros(len(places), np.int64), digits > 0
+    for place in range(_MOST_DIGITS):
+        here = digits > place
+        digit = marks[:, place].astype(np.int64) - ord("0")
+        fine &= ~here | ((digit >= 0) & (digit <= 9))  # noqa: PLR2004  # decimal digits
+        numbers = np.where(here, numbers * 10 + digit, numbers)
+    return numbers - 1, places + digits + 1, fine
+
+
+def _kinds(
+    xml: XmlBytes, places: Places, lengths: NDArray[np.int64], beginnings: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], list[int]]:
+    """Return the kind of each cell by what stands at its place, and one cell of each kind."""
+    parts: list[Words] = [] if beginnings is None else [beginnings.astype(np.uint64)]
+    longest = min(int(lengths.max(initial=0)), _LONGEST)
+    parts += [masked(xml.words(places, offset), lengths - offset) for offset in range(0, longest, WORD)]
+    kind_of = np.full(len(places), -1, np.int64)
+    samples: list[int] = []
+    rest = np.arange(len(places))
+    while len(rest) and len(samples) < _COMMON:
+        first = rest[0]
+        same = np.logical_and.reduce([part[rest] == part[first] for part in parts])
+        kind_of[rest[same]] = len(samples)
+        samples.append(int(first))
+        rest = rest[~same]
+    if len(rest):
+        _, firsts, others = np.unique(
+            np.stack([part[rest] for part in parts]), axis=1, return_index=True, return_inverse=True
+        )
+        kind_of[rest] = others.ravel() + len(samples)
+        samples += rest[firsts].tolist()
+    return kind_of, samples
+
+
+def _kind(tag: bytes) -> TagKind | None:
+    found = _TAG.fullmatch(tag)
+    if found is None:
+        return None
+    pairs = _ATTRIBUTE.findall(found[1])
+    attributes = dict(pairs)
+    style, name = attributes.get(b"s", b"0"), attributes.get(b"t", b"").decode()
+    if len(attributes) < len(pairs) or not _STYLE.fullmatch(style) or name not in TYPES or b"&" in tag:
+        return None
+    return TagKind(code=TYPES.index(name), style=int(style), closed=bool(found[2]))

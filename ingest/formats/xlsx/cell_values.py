@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...cells.arrow_masks import spread
 from ...cells.cells import MAX_COLUMNS, MAX_ROWS, Kind
 from ...cells.date_serials import iso_cell
 from ...errors import rejected
@@ -73,7 +74,9 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
             values = context.styles.apply(cells.styles, here, kinds, values)
         elif name == "s":
             kinds[here] = Kind.TEXT
-            values = _shared(values, here & filled, context)
+            # Where a cell holds nothing, no text is asked for.
+            only = not formulas.any() and not (filled & ~here).any()
+            values = _shared(values, here & filled, context, only=only)
         elif name in ("str", "inlineStr"):
             kinds[here] = Kind.TEXT
         elif name == "b":
@@ -96,10 +99,12 @@ def _present(codes: NDArray[np.int8] | NDArray[np.int32]) -> list[int]:
     return found
 
 
-def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext) -> pa.LargeStringArray:
+def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext, *, only: bool) -> pa.LargeStringArray:
+    """Put the shared strings in the place of their numbers; `only` they count, the other values may be lost."""
     mask = pa.array(where)
     try:
-        texts = context.strings.take((values if where.all() else values.filter(mask)).cast(pa.int32()))
+        numbers = (values if where.all() else values.filter(mask)).cast(pa.int32())
+        texts = context.strings.take(spread(numbers, where) if only else numbers)
     except (pa.ArrowInvalid, pa.ArrowIndexError) as error:
         raise rejected("file.corrupt_xml", f"{context.name} refers to a shared string that is not there") from error
     return texts if len(texts) == len(values) else pc.replace_with_mask(values, mask, texts)

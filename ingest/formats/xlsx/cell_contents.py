@@ -72,7 +72,8 @@ def read_contents(xml: XmlBytes, found: SheetTags, closed: Mask) -> Contents:
         starts[closed] = ends[closed] = behind[closed] = tags[first[closed]]
         rest = np.flatnonzero(~fine & ~closed & known)
         for form in _FORMS:
-            cells = rest[xml.stands(form.head, tags[first[rest]])]
+            here = xml.stands(form.head, tags[first[rest]])
+            cells, rest = rest[here], rest[~here]
             last = first[cells] + form.ending
             starts[cells] = tags[first[cells]] + len(form.head)
             ends[cells] = tags[last] if form.ending else starts[cells]

@@ -25,9 +25,6 @@ _NAMED: Final = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&quot;": '"', "&apos;"
 _APART: Final = "\0"
 """What no well-formed text has, and so separates texts that are worked on as one."""
 _ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_RARE: Final = r"[&\r]|_x[0-9A-Fa-f]{4}_"
-_RARE_TEXTS: Final = (b"&", b"\r", b"_x")
-"""What a text must hold for the pattern to be worth trying."""
 _IS_WHITE: Final = np.isin(np.arange(256), np.frombuffer(WHITE_SPACE.encode(), np.uint8))
 _LAST_CHARACTER: Final = 0x10FFFF
 _SURROGATES: Final = range(0xD800, 0xE000)
@@ -48,16 +45,28 @@ def plain_texts(raw: pa.LargeStringArray, preserve: NDArray[np.bool_]) -> pa.Lar
     texts = raw
     if (_white_edges(offsets, np.frombuffer(content, np.uint8)) & ~preserve).any():
         texts = pc.if_else(pa.array(preserve), raw, pc.utf8_trim(raw, WHITE_SPACE))
-    whole = content.slice(int(offsets[0]), int(offsets[-1] - offsets[0])).to_pybytes()
-    if not any(text in whole for text in _RARE_TEXTS):
+    rare = _rare(offsets, np.frombuffer(content, np.uint8))
+    if not rare.any():
         return texts
-    rare = pc.match_substring_regex(raw, _RARE)
-    if not pc.any(rare).as_py():
-        return texts
-    index = np.flatnonzero(rare.to_numpy(zero_copy_only=False))
-    resolved = _resolved(raw.take(pa.array(index)).to_pylist())
-    plain = [excel_text(text, preserve=keep) for text, keep in zip(resolved, preserve[index].tolist(), strict=True)]
-    return pc.replace_with_mask(texts, rare, pa.array(plain, pa.large_string()))
+    # A table says the same thing again and again.
+    found = raw.filter(pa.array(rare)).dictionary_encode()
+    resolved = _resolved(found.dictionary.to_pylist())
+    kept, stripped = (
+        pa.array([excel_text(text, preserve=keep) for text in resolved], pa.large_string()).take(found.indices)
+        for keep in (True, False)
+    )
+    return pc.replace_with_mask(texts, pa.array(rare), pc.if_else(pa.array(preserve[rare]), kept, stripped))
+
+
+def _rare(offsets: NDArray[np.int64], content: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say which texts may hold a reference, a line end of another kind or an escape."""
+    content = content[offsets[0] : offsets[-1]]
+    escapes = np.flatnonzero(content == ord("_"))
+    escapes = escapes[content[np.minimum(escapes + 1, len(content) - 1)] == ord("x")]
+    found = np.concatenate([np.flatnonzero((content == ord("&")) | (content == ord("\r"))), escapes])
+    rare = np.zeros(len(offsets) - 1, np.bool_)
+    rare[np.searchsorted(offsets, found + offsets[0], side="right") - 1] = True
+    return rare
 
 
 def _white_edges(offsets: NDArray[np.int64], content: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -21,6 +21,8 @@ EXCEL_DIGITS: Final = 15
 _EXACT_BELOW: Final = 1e15
 """From here on a number in a cell may have lost digits of what was typed in."""
 
+_SMALLEST_PLAIN, _LARGEST_PLAIN = 1e-4, 1e10
+"""Between these, Arrow writes numbers without an exponent, as Python does."""
 _PRODUCT_ROUNDING: Final = 2.0**-53
 _SURELY_SAME: Final = 3.5e-16
 _PERHAPS_SAME: Final = 5e-15
@@ -113,3 +115,24 @@ def _shortest(raw: str) -> str:
     if number.is_integer() and abs(number) < _EXACT_BELOW:
         return str(int(number))
     return repr(number).removesuffix(".0")
+
+
+def number_texts(numbers: NDArray[np.float64]) -> pa.LargeStringArray:
+    """Return the shortest text of each number that reads back the same, `inf` or `nan` for what is none."""
+    size = np.abs(numbers)
+    plain = (size >= _SMALLEST_PLAIN) & (size < _LARGEST_PLAIN) | ((size == 0) & ~np.signbit(numbers))
+    whole = (np.rint(numbers) == numbers) & (size < _EXACT_BELOW) & ((size > 0) | plain)
+    if whole.all():
+        return _whole(numbers)
+    texts = pa.array(numbers).cast(pa.large_string())
+    if plain.all():
+        return texts
+    # Arrow turns to exponents earlier for large numbers and later for small ones than Python does.
+    texts = pc.replace_with_mask(texts, pa.array(whole & ~plain), _whole(numbers[whole & ~plain]))
+    others = ~(whole | plain)
+    rewritten = [repr(number).removesuffix(".0") for number in numbers[others].tolist()]
+    return pc.replace_with_mask(texts, pa.array(others), pa.array(rewritten, pa.large_string()))
+
+
+def _whole(numbers: NDArray[np.float64]) -> pa.LargeStringArray:
+    return pa.array(numbers.astype(np.int64)).cast(pa.large_string())

@@ -32,10 +32,6 @@ class CellStyles:
         self._telling = tuple(place for place, form in enumerate(self._formats) if form.kind is None)
         """The styles of which the number itself says what it is."""
 
-    def cell(self, style: int, text: str) -> tuple[Kind, str]:
-        """Return the kind and the text of one number."""
-        return self._formats[style if style < len(self._formats) else 0].cell(text)
-
     def apply(
         self, styles: NDArray[np.int32], where: NDArray[np.bool_], kinds: NDArray[np.uint8], texts: pa.LargeStringArray
     ) -> pa.LargeStringArray:

@@ -14,7 +14,7 @@ from .text.delimited import DelimitedBook
 from .text.html import HtmlBook
 from .xls import XlsBook
 from .xls_damaged import ForeignBook
-from .xlsb import XlsbBook
+from .xlsb.book import XlsbBook
 from .xlsx.book import XlsxBook
 from .zip.unlock import is_ole, unlocked
 

@@ -9,6 +9,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+from xlsb_records import cell, real, record, rk, row, short, wide
 
 from ingest.errors import FileRejectedError
 from ingest.formats.open import open_book
@@ -23,40 +24,6 @@ if TYPE_CHECKING:
     Xlsb = Callable[..., Path]
 
 RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-
-
-def record(number: int, data: bytes = b"") -> bytes:
-    head = bytes([number]) if number < 128 else bytes([number & 127 | 128, number >> 7])
-    size, length = b"", len(data)
-    while True:
-        size += bytes([length & 127 | (128 if length > 127 else 0)])
-        length >>= 7
-        if not length:
-            return head + size + data
-
-
-def wide(text: str) -> bytes:
-    return struct.pack("<I", len(text.encode("utf-16-le")) // 2) + text.encode("utf-16-le")
-
-
-def row(number: int) -> bytes:
-    return record(0, struct.pack("<I", number) + bytes(13))
-
-
-def cell(number: int, column: int, value: bytes = b"", style: int = 0) -> bytes:
-    return record(number, struct.pack("<II", column, style) + value)
-
-
-def short(number: int, value: bytes = b"", style: int = 0) -> bytes:
-    return record(number, struct.pack("<I", style) + value)
-
-
-def rk(number: int, *, hundredth: bool = False) -> bytes:
-    return struct.pack("<I", (number << 2 | 2 | hundredth) & 0xFFFFFFFF)
-
-
-def real(number: float) -> bytes:
-    return struct.pack("<d", number)
 
 
 FORMATS = [0, 14, 22, 46, 164, 165]

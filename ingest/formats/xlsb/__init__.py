@@ -1,0 +1,1 @@
+"""Binary workbooks in zip containers: xlsb."""

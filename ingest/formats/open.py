@@ -12,8 +12,8 @@ from .ods.book import OdsBook
 from .spreadsheetml import SpreadsheetMlBook
 from .text.delimited import DelimitedBook
 from .text.html import HtmlBook
-from .xls import XlsBook
-from .xls_damaged import ForeignBook
+from .xls.book import open_xls
+from .xls.damaged import ForeignBook
 from .xlsb.book import XlsbBook
 from .xlsx.book import XlsxBook
 from .zip.unlock import is_ole, unlocked
@@ -114,7 +114,7 @@ def _open(path: Path, found: Format, limits: FileLimits) -> Book:
         with refused():
             return _BOOKS[found](path, limits)
     try:
-        return XlsBook(path, limits)
+        return open_xls(path, limits)
     except FileRejectedError as error:
         if error.record.code == "file.encrypted":
             raise

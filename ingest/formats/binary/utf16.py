@@ -18,10 +18,16 @@ _SURROGATE_BITS: Final = 0xF800
 _LOW: Final = 0x400
 
 
-def texts_at(stream: Stream, places: NDArray[np.int64], lengths: NDArray[np.int64]) -> pa.LargeStringArray:
+def texts_at(
+    stream: Stream, places: NDArray[np.int64], lengths: NDArray[np.int64], *, strict: bool
+) -> pa.LargeStringArray:
     """Return texts of so many 16-bit units that begin at places within the stream, in their order.
 
     What is no UTF-16 becomes U+FFFD.
+
+    Raises:
+        UnicodeDecodeError: with `strict`, one is no UTF-16.
+
     """
     wide = cut(stream, places, places + 2 * lengths)
     offsets = np.frombuffer(wide.buffers()[1], np.int64)[: len(wide) + 1] // 2
@@ -32,14 +38,14 @@ def texts_at(stream: Stream, places: NDArray[np.int64], lengths: NDArray[np.int6
     try:
         text = units.tobytes().decode("utf-16-le").encode()
     except UnicodeDecodeError:
-        return _one_by_one(wide)
+        return _one_by_one(wide, "strict" if strict else "replace")
     sizes = 1 + (units >= _ONE_BYTE).view(np.uint8) + (units >= _TWO_BYTES).view(np.uint8)
     surrogate = (units & _SURROGATE_BITS) == _SURROGATES
     if surrogate.any():
         low = surrogate & ((units & _LOW) != 0)
         if low[offsets[:-1][lengths > 0]].any():
             # Two halves that stand in two texts make no character.
-            return _one_by_one(wide)
+            return _one_by_one(wide, "strict" if strict else "replace")
         sizes[surrogate] = 4
         sizes[low] = 0
     ends = np.append(np.int64(0), np.cumsum(sizes, dtype=np.int64))
@@ -61,5 +67,5 @@ def _array(offsets: NDArray[np.int64], text: NDArray[np.uint8]) -> pa.LargeStrin
     return pa.LargeStringArray.from_buffers(len(offsets) - 1, *buffers[1:])
 
 
-def _one_by_one(wide: pa.LargeBinaryArray) -> pa.LargeStringArray:
-    return pa.array([piece.decode("utf-16-le", "replace") for piece in wide.to_pylist()], pa.large_string())
+def _one_by_one(wide: pa.LargeBinaryArray, errors: str) -> pa.LargeStringArray:
+    return pa.array([piece.decode("utf-16-le", errors) for piece in wide.to_pylist()], pa.large_string())

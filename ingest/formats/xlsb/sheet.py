@@ -214,7 +214,7 @@ def sized_texts(stream: Stream, places: Places) -> pa.LargeStringArray:
     lengths[lengths == NULL_TEXT] = 0
     if len(places) and (places + 4 + 2 * lengths).max() > stream.end:
         raise IndexError("a text is longer than its part")
-    return texts_at(stream, places + 4, lengths)
+    return texts_at(stream, places + 4, lengths, strict=False)
 
 
 def _among(numbers: Places, wanted: tuple[int, ...]) -> Mask:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import re
 import zipfile
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
@@ -30,7 +29,7 @@ _ZIP: Final = b"PK\x03\x04"
 _ZIP_EMPTY: Final = b"PK\x05\x06"
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _BIFF: Final = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08")
-_BOOK_STREAM: Final = re.compile("book".encode("utf-16-le"), re.IGNORECASE)
+_BOOK_STREAM: Final = "book".encode("utf-16-le")
 """The stream of an xls file is named Book or Workbook, in UTF-16 and in any case."""
 
 
@@ -65,7 +64,7 @@ def _sniff_ole(path: Path, limits: FileLimits) -> Format:
     if "EncryptedPackage".encode("utf-16-le") in content:
         with unlocked(path) as plain, Container(plain, limits) as container:
             return container.format()
-    if _BOOK_STREAM.search(content):
+    if _BOOK_STREAM in content.lower():
         return "xls"
     raise rejected("file.format_unknown", "the file is an OLE document without a workbook in it")
 

@@ -15,7 +15,7 @@ import xlwt
 from msoffcrypto.format.ooxml import OOXMLFile
 
 from ingest.errors import FileRejectedError, rejected
-from ingest.formats import xls
+from ingest.formats.xls import xlrd_book
 from ingest.output.grid import read_grid, read_sheets
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ def test_the_1904_system(tmp_path: Path) -> None:
 
 def test_damaged_formats_cost_no_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = written(tmp_path / "x.xls", [(45351, "yyyy-mm-dd"), (0.25, "h:mm"), (45351.5, "d/m/yy h:mm"), (7, "0")])
-    opened = xls._opened
+    opened = xlrd_book._opened
 
     def refuse_formats(path: Path, *, formats: bool) -> Any:
         if formats:
             raise rejected("file.corrupt_container", "a format is damaged")
         return opened(path, formats=formats)
 
-    monkeypatch.setattr(xls, "_opened", refuse_formats)
+    monkeypatch.setattr(xlrd_book, "_opened", refuse_formats)
     assert grid(path) == [["2024-02-29"], ["06:00:00"], ["2024-02-29T12:00:00"], ["7"]]
 
 

@@ -1,4 +1,4 @@
-"""xls workbooks (BIFF2 to BIFF8) through xlrd: each cell with its own kind and value; knows no datasets."""
+"""Rare and damaged xls workbooks (BIFF2 to BIFF8) through xlrd: each cell with its own kind and value."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 import xlrd
 
-from ..cells.assembly import assemble
-from ..cells.cells import CellBlock, Kind, Merge, SheetCells
-from ..cells.date_serials import kind_of_serial
-from ..cells.error_values import error_text
-from ..cells.number_format import NumberFormat, builtin_format, number_format
-from ..cells.styles import CellStyles
-from ..errors import FileRejectedError, is_of_the_machine, rejected
+from ...cells.assembly import assemble
+from ...cells.cells import CellBlock, Kind, Merge, SheetCells
+from ...cells.date_serials import kind_of_serial
+from ...cells.error_values import error_text
+from ...cells.number_format import NumberFormat, builtin_format, number_format
+from ...cells.number_text import number_texts
+from ...cells.styles import CellStyles
+from ...errors import FileRejectedError, is_of_the_machine, rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..cells.cells import Visibility
-    from ..spec.dataset import FileLimits
+    from ...cells.cells import Visibility
+    from ...spec.dataset import FileLimits
 
-_VISIBILITY: Final[tuple[Visibility, ...]] = ("visible", "hidden", "veryhidden")
+VISIBILITY: Final[tuple[Visibility, ...]] = ("visible", "hidden", "veryhidden")
 _KINDS: Final = {
     xlrd.XL_CELL_EMPTY: Kind.EMPTY,
     xlrd.XL_CELL_BLANK: Kind.EMPTY,
@@ -41,7 +42,7 @@ _KINDS: Final = {
 _KIND_OF_TYPE: Final = np.array([_KINDS[number] for number in range(len(_KINDS))], np.uint8)
 
 
-class XlsBook:
+class XlrdBook:
     """An open xls workbook; all of its sheets are in memory (a sheet has at most 65,536 rows x 256 columns).
 
     Raises:
@@ -58,7 +59,7 @@ class XlsBook:
                 raise
             # Damaged formats are no reason to give the cells up: which of them are dates is known all the same.
             self._book, self._formats = _opened(path, formats=False), False
-        self._styles = CellStyles([_format_of(self._book, style) for style in self._book.xf_list])
+        self._styles = CellStyles([format_of(self._book, style) for style in self._book.xf_list])
 
     def close(self) -> None:
         """Close the file."""
@@ -67,7 +68,7 @@ class XlsBook:
     @property
     def sheets(self) -> tuple[tuple[str, Visibility], ...]:
         """The name and visibility of each worksheet, in the order of the tabs."""
-        return tuple((sheet.name, _VISIBILITY[min(sheet.visibility, 2)]) for sheet in self._book.sheets())
+        return tuple((sheet.name, VISIBILITY[min(sheet.visibility, 2)]) for sheet in self._book.sheets())
 
     def read(self, index: int) -> SheetCells:
         """Return the cells of a sheet.
@@ -78,8 +79,7 @@ class XlsBook:
         """
         sheet = self._book.sheet_by_index(index)
         if sheet.nrows * sheet.ncols > self._limits.cells:
-            message = f"sheet {sheet.name} spans {sheet.nrows} rows x {sheet.ncols} columns"
-            raise rejected("file.cell_limit", f"{message}, more than limits.cells ({self._limits.cells})")
+            raise too_large(sheet.name, sheet.nrows, sheet.ncols, self._limits.cells)
         lengths = np.array([sheet.row_len(row) for row in range(sheet.nrows)], np.int64)
         types = list(chain.from_iterable(sheet.row_types(row) for row in range(sheet.nrows)))
         values = list(chain.from_iterable(sheet.row_values(row) for row in range(sheet.nrows)))
@@ -110,13 +110,19 @@ class XlsBook:
         return assemble([block], date1904=self._book.datemode == 1, merges=merges)
 
 
+def too_large(name: str, rows: int, columns: int, limit: int) -> FileRejectedError:
+    """Return the refusal of a sheet that spans more cells than the limit."""
+    message = f"sheet {name} spans {rows} rows x {columns} columns"
+    return rejected("file.cell_limit", f"{message}, more than limits.cells ({limit})")
+
+
 def _opened(path: Path, *, formats: bool) -> Any:
-    with _guarded():
+    with guarded():
         # xlrd tells of oddities on standard output unless it is given another place.
         return xlrd.open_workbook(path, logfile=io.StringIO(), formatting_info=formats, ragged_rows=True)
 
 
-def _format_of(book: Any, style: Any) -> NumberFormat:
+def format_of(book: Any, style: Any) -> NumberFormat:
     """Return the number format of a cell style: the file's own code, or what the id means without one."""
     form = book.format_map.get(style.format_key)
     return builtin_format(style.format_key) if form is None or not form.format_str else number_format(form.format_str)
@@ -127,7 +133,7 @@ def _texts(kinds: NDArray[np.uint8], values: list[Any]) -> pa.LargeStringArray:
     texts = np.empty(len(values), object)
     numeric = np.array([isinstance(value, (int, float)) for value in values], np.bool_) & (kinds != Kind.ERROR)
     numbers = [value for value, is_number in zip(values, numeric.tolist(), strict=True) if is_number]
-    texts[numeric] = pa.array(numbers, pa.float64()).cast(pa.large_string()).to_numpy(zero_copy_only=False)
+    texts[numeric] = number_texts(np.array(numbers, np.float64)).to_numpy(zero_copy_only=False)
     texts[~numeric] = [
         error_text(value) if kind == Kind.ERROR else value
         for kind, value, is_number in zip(kinds.tolist(), values, numeric.tolist(), strict=True)
@@ -137,7 +143,7 @@ def _texts(kinds: NDArray[np.uint8], values: list[Any]) -> pa.LargeStringArray:
 
 
 @contextmanager
-def _guarded() -> Iterator[None]:
+def guarded() -> Iterator[None]:
     """Turn whatever xlrd raises about a damaged file into a refusal: it has no exception of its own for most."""
     try:
         yield

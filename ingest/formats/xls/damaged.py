@@ -21,17 +21,17 @@ import fastexcel
 import numpy as np
 import pyarrow as pa
 
-from ..cells.assembly import assemble
-from ..cells.cells import CellBlock, Kind, SheetCells
-from ..cells.date_serials import kind_of_serial
-from ..errors import FileRejectedError, is_of_the_machine, rejected
+from ...cells.assembly import assemble
+from ...cells.cells import CellBlock, Kind, SheetCells
+from ...cells.date_serials import kind_of_serial
+from ...errors import FileRejectedError, is_of_the_machine, rejected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from ..cells.cells import Visibility
-    from ..spec.dataset import FileLimits
+    from ...cells.cells import Visibility
+    from ...spec.dataset import FileLimits
 
 _DETAIL: Final = re.compile(r"Expected \w+ but got '(\w+)\((.*?)\)?'?", re.DOTALL)
 _DATETIME: Final = re.compile(r"ExcelDateTime \{ value: ([^,]+), datetime_type: (\w+), is_1904: (\w+) \}")

@@ -1,0 +1,1 @@
+"""Workbooks of BIFF records: xls."""

@@ -1,0 +1,82 @@
+"""What an xls workbook says before its sheets: its stream, formats, list of sheets; knows no cells and no strings.
+
+xlrd reads it: these are few records of many sorts. It leaves the shared strings and the sheets out.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from xlrd.biffh import XL_WORKBOOK_GLOBALS
+from xlrd.book import Book
+
+from ..binary.stream import Stream
+from .unsure import UnsureError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_BIFF8: Final = 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSheet:
+    """A worksheet as it is listed: its name, how it is shown, and where its records begin."""
+
+    name: str
+    visibility: int
+    place: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XlsGlobals:
+    """The stream of records, where that of the shared strings begins (None: there are none), and what xlrd has read."""
+
+    stream: Stream
+    strings: int | None
+    sheets: tuple[ListedSheet, ...]
+    book: Any
+
+
+class _Globals(Book):  # type: ignore[misc]
+    """The workbook without its shared strings and sheets."""
+
+    strings: int | None = None
+
+    def handle_sst(self, data: bytes) -> None:
+        """Note where the strings are."""
+        if self.strings is not None:
+            raise UnsureError("there are two lists of shared strings")
+        self.strings = self._position - len(data) - 4
+
+
+def read_globals(path: Path) -> XlsGlobals:
+    """Read what stands before the sheets.
+
+    Raises:
+        UnsureError: it is no workbook of Excel 97 or later.
+        Exception: whatever xlrd raises about a damaged one.
+
+    """
+    book = _Globals()
+    # What xlrd tells of oddities has no reader.
+    book.biff2_8_load(filename=path, logfile=io.StringIO(), formatting_info=True)
+    try:
+        book.biff_version = book.getbof(XL_WORKBOOK_GLOBALS)
+        if book.biff_version != _BIFF8:
+            raise UnsureError("the workbook is older than Excel 97")
+        book.parse_globals()
+        listed = zip(book._sheet_names, book._sheet_visibility, book._sh_abs_posn, strict=True)  # noqa: SLF001
+        return XlsGlobals(
+            stream=Stream([book.mem[book.base : book.base + book.stream_len]]),
+            strings=None if book.strings is None else book.strings - book.base,
+            sheets=tuple(
+                ListedSheet(name=name, visibility=visibility, place=place - book.base)
+                for name, visibility, place in listed
+            ),
+            book=book,
+        )
+    finally:
+        book.release_resources()

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .outcomes import Records
     from .parts import PipelineParts
     from .table_watch import TableWatch
+    from .turns import Turns
 
 T = TypeVar("T")
 
@@ -101,8 +102,8 @@ class _Parsed:
 class Attempts:
     """Takes the steps of an attempt; the outcome is committed already if the attempt says so, else still to write."""
 
-    def __init__(self, parts: PipelineParts, tables: TableWatch, persist: Persist) -> None:
-        self._parts, self._tables, self._persist = parts, tables, persist
+    def __init__(self, parts: PipelineParts, tables: TableWatch, turns: Turns, persist: Persist) -> None:
+        self._parts, self._tables, self._turns, self._persist = parts, tables, turns, persist
         self._stalled: set[int] = set()
         self._targets, self._cores = Targets(), available_cores()
 
@@ -143,6 +144,7 @@ class Attempts:
         if result.value.rejection is not None:
             return refused_parse(result, result.value.rejection, records)
         parsed = _Parsed(dataset=dataset, result=result, records=records, folder=folder)
+        await self._turns.come(job)
         return await self._load(attempt, parsed)
 
     async def _parse(self, job: Job, dataset: Dataset, source: Path, folder: Path) -> TaskResult:

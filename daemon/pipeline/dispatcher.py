@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 CLAIM: Final = "claim"
 LOADS_BESIDE_PARSES: Final = 4
 """Jobs in flight beyond the CPU workers: while files are loaded, the workers are parsing the next ones."""
+LOADS_OF_A_DATASET: Final = 2
+"""Jobs of one dataset in flight beyond the CPU workers: one loads, another one waits for its turn."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -142,7 +144,7 @@ class Dispatcher:
 
     def _landed(self, token: str | None, _: asyncio.Task[None]) -> None:
         flight = self._flights.pop(token)
-        if flight.attempt.job.repeats == "last":
+        if flight.attempt.job.repeats != "once":
             self.wake()  # another may have waited for its turn
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -156,7 +158,9 @@ class Dispatcher:
             self._wake.set()
 
     async def _claim(self) -> Job | None:
-        datasets = self._runner.waits.claimable(self._parts.datasets)
+        # One dataset's jobs wait for their turns in places of its own: others' are not kept waiting for them.
+        crowded = self._runner.turns.crowded(self._settings.parallel_parses + LOADS_OF_A_DATASET)
+        datasets = self._runner.waits.claimable([name for name in self._parts.datasets if name not in crowded])
         with self._parts.database.supervisor.waiting(CLAIM):
             return await self._parts.ledger.claim(datasets=datasets, only=self._only)
         return None

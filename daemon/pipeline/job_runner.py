@@ -13,6 +13,7 @@ from ..errors import HeadgateError, LeaseLostError, WorkerCrashedError, first_li
 from ..ledger.jobs import Outcome
 from .attempt import Attempts
 from .outcomes import given_up
+from .turns import Turns
 from .waits import Waits
 from .worker_failures import POOL_ERRORS
 
@@ -40,8 +41,8 @@ class JobRunner:
     def __init__(self, parts: PipelineParts, ends: JobEnds, tables: TableWatch, settings: PipelineSettings) -> None:
         self._parts, self._ledger, self._ends = parts, parts.ledger, ends
         self._retry = settings.retry
-        self.waits = Waits(parts.database)
-        self._attempts = Attempts(parts, tables, self.persist)
+        self.waits, self.turns = Waits(parts.database), Turns()
+        self._attempts = Attempts(parts, tables, self.turns, self.persist)
         self._unwritten = 0
 
     def apply(self, settings: PipelineSettings) -> None:
@@ -50,6 +51,10 @@ class JobRunner:
 
     async def run(self, attempt: Attempt) -> None:
         """Take a job to its terminal state or back to the queue; raises only what leaves neither true."""
+        with self.turns.taking_part(attempt.job):
+            await self._run(attempt)
+
+    async def _run(self, attempt: Attempt) -> None:
         job = attempt.job
         self._parts.metrics.attempt(job.dataset, time.time())
         try:

@@ -1,0 +1,47 @@
+"""Which of a dataset's jobs loads first: owns the order, in which they were handed in, and knows no outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..ledger.jobs import Job
+
+
+class Turns:
+    """The jobs that run here, by dataset; each is read beside the others and loads after those before it."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, dict[int, asyncio.Event]] = {}
+
+    @contextmanager
+    def taking_part(self, job: Job) -> Iterator[None]:
+        """Keep later jobs of the dataset from loading before this one's attempt is over, unless rows are only added."""
+        if job.repeats == "once":
+            yield
+            return
+        running = self._running.setdefault(job.dataset, {})
+        over = running[job.id] = asyncio.Event()
+        try:
+            yield
+        finally:
+            over.set()
+            if running.get(job.id) is over:
+                del running[job.id]
+            if not running:
+                self._running.pop(job.dataset, None)
+
+    async def come(self, job: Job) -> None:
+        """Wait until no earlier job of the dataset runs here any more, unless rows are only added."""
+        running = self._running.get(job.dataset, {})
+        earlier = [over for number, over in running.items() if number < job.id and job.repeats != "once"]
+        for over in earlier:
+            await over.wait()
+
+    def crowded(self, most: int) -> set[str]:
+        """Return the datasets of which so many jobs run: more would wait for their turn in others' places."""
+        return {dataset for dataset, running in self._running.items() if len(running) >= most}

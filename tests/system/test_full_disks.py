@@ -57,9 +57,14 @@ def assert_waits(headgate: Headgate, words: str, reason: str, process: subproces
         return headgate.metric("headgate_ingest_retries_total", reason=reason)
 
     headgate.until(lambda: retries() >= 4 * ATTEMPTS, "jobs are put back", process=process, problem=retries)
-    jobs = headgate.jobs()
-    assert {job["state"] for job in jobs} <= {"loaded", "queued", "running"}
-    assert any(str(job["reason"]).startswith("waits:") and words in str(job["reason"]) for job in jobs), jobs
+    assert {job["state"] for job in headgate.jobs()} <= {"loaded", "queued", "running"}
+
+    def told() -> bool:
+        """Say whether a job has the reason: one that is tried at the moment has none."""
+        reasons = [str(job["reason"]) for job in headgate.jobs()]
+        return any(reason.startswith("waits:") and words in reason for reason in reasons)
+
+    headgate.until(told, "a job says what it waits for", process=process, problem=headgate.jobs)
     headgate.until(lambda: headgate.metric("headgate_waiting_jobs") >= 1, "the metric has moved", process=process)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)$"
 _FLOAT: Final = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?$"
+_BARE_POINT: Final = r"^([+-]?)\."
 _INT64: Final = 2**63
 _SIGNIFICANT: Final = re.compile(r"(?<![0-9])0+(?=[0-9])")
 """Zeros in front: Python reads no number of more than a few thousand digits."""
@@ -154,7 +155,8 @@ def _exact(column: Column, live: NDArray[np.bool_], field: Field) -> _Texts:
         "cell.precision_lost", lost, "a number of 16 digits or more has lost some in the cell", "at most 15 digits"
     )
     numbers = spread(exact_texts(raw), numeric)
-    kept = pc.if_else(pa.array(numeric & ~lost), numbers, read.texts)
+    begun = pc.replace_substring_regex(read.texts, _BARE_POINT, r"\10.")
+    kept = pc.if_else(pa.array(numeric & ~lost), numbers, begun)
     return _Texts(texts=kept, faults=(*read.faults, *faults))
 
 

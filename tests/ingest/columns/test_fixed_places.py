@@ -129,6 +129,7 @@ def decimals(draw: st.DrawFn) -> str:
     scale=st.integers(0, 20),
 )
 @example(texts=["999999999999.995", "99999999999999.9", "-0.00", "0.1", "1e5", "007"], precision=15, scale=2)
+@example(texts=[".0", "-.0", "+.50", "5."], precision=3, scale=0)
 @example(texts=["999999999999999", "1000000000000000", "123456789012345678"], precision=18, scale=0)
 def test_decimals_in_texts_are_exact(texts: list[str], precision: int, scale: int) -> None:
     scale = min(scale, precision)

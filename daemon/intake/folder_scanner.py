@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 TAKEN_AT_ONCE: Final = 4
 BATCH: Final = 200
 """Files that the ledger is asked about at a time."""
-TOLD_AT_ONCE: Final = 10
+TOLD_AT_ONCE: Final = 50
 """So many senders at the most are told a second time after a kill."""
 
 

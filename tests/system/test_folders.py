@@ -148,7 +148,7 @@ def test_lost_notifications_are_made_up_for(sqlite_headgate: Headgate, orders: C
     assert headgate.stop(process) == 0
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_ten_thousand_files_dropped_at_once(sqlite_headgate: Headgate) -> None:
     headgate = moving(sqlite_headgate)
     drop = headgate.folder / "drop"
@@ -159,7 +159,7 @@ def test_ten_thousand_files_dropped_at_once(sqlite_headgate: Headgate) -> None:
     before = psutil.Process(process.pid).memory_info().rss
     drop.rename(headgate.inbox / "drop")
     count = "SELECT count(*) FROM headgate_job WHERE state = 'rejected'"
-    headgate.until(lambda: headgate.scalar(count) == "10000", "all are taken", seconds=300, process=process)
+    headgate.until(lambda: headgate.scalar(count) == "10000", "all are taken", seconds=500, process=process)
     assert psutil.Process(process.pid).memory_info().rss - before < 100 << 20
     assert headgate.scalar("SELECT count(DISTINCT sha256) FROM headgate_job") == "10000"
     process.kill()

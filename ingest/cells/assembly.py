@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from .cells import CellBlock, Column, Kind, RowBlock, SheetCells, concat_columns, empty_column
+from .cells import CellBlock, Column, RowBlock, SheetCells, concat_columns, empty_column
 from .raw_values import settled
 
 if TYPE_CHECKING:
@@ -60,22 +60,16 @@ def overlaid(block: RowBlock, cells: CellBlock) -> RowBlock:
         index = np.full(last - first + 1, -1, np.int64)
         index[block.first - first : block.last - first + 1] = np.arange(block.rows)
         index[rows - first] = block.rows + np.arange(len(rows))
-        columns[place] = _taken(both, index)
+        columns[place] = both.at_or_empty(index)
     grown = block.rows != last - first + 1
     if grown:
         index = np.arange(first, last + 1) - block.first
         index[index >= block.rows] = -1
         columns = {
-            place: column if len(column.kinds) == len(index) else _taken(column, np.maximum(index, -1))
+            place: column if len(column.kinds) == len(index) else column.at_or_empty(np.maximum(index, -1))
             for place, column in columns.items()
         }
     return RowBlock(first=first, rows=last - first + 1, columns=columns)
-
-
-def _taken(column: Column, index: NDArray[np.int64]) -> Column:
-    """Return the cells at the given places, an empty one where the place is negative."""
-    kinds = np.append(column.kinds, np.uint8(Kind.EMPTY))[index]
-    return Column(kinds=kinds, texts=column.texts.take(pa.array(index, mask=index < 0)))
 
 
 def _one_block(blocks: Sequence[Block]) -> CellBlock:
@@ -108,7 +102,7 @@ def _dense(cells: CellBlock) -> RowBlock:
         if not np.array_equal(rows, every):
             index = np.full(len(every), -1, np.int64)
             index[rows - first] = np.arange(len(rows))
-            column = _taken(column, index)
+            column = column.at_or_empty(index)
         columns[place] = column
     return RowBlock(first=first, rows=len(every), columns=columns)
 

@@ -81,6 +81,11 @@ class Column:
         """Return the cells at the given places."""
         return Column(kinds=self.kinds[index], texts=self.texts.take(pa.array(index)))
 
+    def at_or_empty(self, index: NDArray[np.int64]) -> Column:
+        """Return the cells at the given places, an empty one where the place is negative."""
+        kinds = np.append(self.kinds, np.uint8(Kind.EMPTY))[index]
+        return Column(kinds=kinds, texts=self.texts.take(pa.array(index, mask=index < 0)))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merge:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .cells import Kind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -24,6 +26,11 @@ class Source:
     places: NDArray[np.int64]
     kinds: NDArray[np.uint8]
     texts: pa.LargeStringArray
+
+
+def of_kind(places: NDArray[np.int64], kind: Kind, texts: pa.LargeStringArray) -> Source:
+    """Return cells that are all of one kind."""
+    return Source(places=places, kinds=np.full(len(places), kind, np.uint8), texts=texts)
 
 
 def row_block(rows: NDArray[np.int64], columns: NDArray[np.int64], sources: Sequence[Source]) -> RowBlock:
@@ -64,7 +71,4 @@ def _spread(column: Column, places: NDArray[np.int64], height: int) -> Column:
     """Return a column of so many rows with the cells at their places."""
     index = np.full(height, -1, np.int64)
     index[places] = np.arange(len(places))
-    missing = index < 0
-    kinds = column.kinds[index]
-    kinds[missing] = 0
-    return Column(kinds=kinds, texts=column.texts.take(pa.array(index, mask=missing)))
+    return column.at_or_empty(index)

@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
 _ISO: Final = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M")
 _WIDTHS: Final = {"Y": 4, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2}
-_MONTH_DAYS: Final = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
+_RANGES: Final = {
+    "Y": range(1, 10_000),
+    "m": range(1, 13),
+    "d": range(1, 32),
+    "H": range(24),
+    "M": range(60),
+    "S": range(60),
+}
+_DIGITS: Final = 10
 _SECOND: Final = 1_000_000
 _FEW: Final = 64
 """So few texts are read one by one in less time."""
@@ -81,21 +89,20 @@ def _read(texts: pa.StringArray, layout: _Layout) -> tuple[NDArray[np.int64], Ma
     """Read texts that all have the layout's length."""
     signs = np.frombuffer(texts.buffers()[-1], np.uint8, len(texts) * layout.length).reshape(-1, layout.length)
     places = [start + place for part, start in layout.starts.items() for place in range(_WIDTHS[part])]
-    valid = (signs[:, places] - ord("0") <= 9).all(axis=1)  # noqa: PLR2004  # a digit's largest value
+    valid = (signs[:, places] - np.uint8(ord("0")) < _DIGITS).all(axis=1)
     valid &= (signs[:, list(layout.literals)] == list(layout.literals.values())).all(axis=1)
-    year, month, day, hour, minute, second = (_number(signs, layout, part) for part in _WIDTHS)
-    valid &= (year >= 1) & (month >= 1) & (month <= len(_MONTH_DAYS)) & (day >= 1)
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    valid &= day <= _MONTH_DAYS[np.where(valid, month, 1) - 1] + (leap & (month == 2))  # noqa: PLR2004  # February
-    valid &= (hour < 24) & (minute < 60) & (second < 60)  # noqa: PLR2004  # a day's clock
-    months = (year - 1970) * 12 + month - 1
-    days = (months.astype("M8[M]").astype("M8[D]") + (day - 1)).astype(np.int64)
-    return (((days * 24 + hour) * 60 + minute) * 60 + second) * _SECOND, valid
+    parts = {part: _number(signs, start, _WIDTHS[part]) for part, start in layout.starts.items()}
+    for part, number in parts.items():
+        valid &= (number >= _RANGES[part].start) & (number < _RANGES[part].stop)
+    months = ((parts["Y"] - 1970) * 12 + parts["m"] - 1).astype("M8[M]")
+    days = months.astype("M8[D]") + (parts["d"] - 1)
+    valid &= days.astype("M8[M]") == months
+    hours = days.astype(np.int64) * 24 + parts.get("H", 0)
+    return ((hours * 60 + parts.get("M", 0)) * 60 + parts.get("S", 0)) * _SECOND, valid
 
 
-def _number(signs: NDArray[np.uint8], layout: _Layout, part: str) -> NDArray[np.int64]:
-    start = layout.starts.get(part)
+def _number(signs: NDArray[np.uint8], start: int, width: int) -> NDArray[np.int64]:
     number = np.zeros(len(signs), np.int64)
-    for place in range(0 if start is None else _WIDTHS[part]):
-        number = number * 10 + signs[:, (start or 0) + place] - ord("0")
+    for place in range(start, start + width):
+        number = number * _DIGITS + signs[:, place] - ord("0")
     return number

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from .utf16 import cut
+from ..pieces import pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,7 @@ _ONE_BYTE: Final = 0x80
 
 def latin_texts_at(stream: Stream, places: NDArray[np.int64], lengths: NDArray[np.int64]) -> pa.LargeStringArray:
     """Return texts of so many bytes that begin at places within the stream, in their order."""
-    narrow = cut(stream, places, places + lengths)
+    narrow = pieces(stream.content, places, places + lengths)
     offsets = np.frombuffer(narrow.buffers()[1], np.int64)[: len(narrow) + 1]
     buffer = narrow.buffers()[2]
     content = np.frombuffer(b"" if buffer is None else buffer, np.uint8)[: offsets[-1]]

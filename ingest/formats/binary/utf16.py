@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
+from ..pieces import pieces
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -29,7 +31,7 @@ def texts_at(
         UnicodeDecodeError: with `strict`, one is no UTF-16.
 
     """
-    wide = cut(stream, places, places + 2 * lengths)
+    wide = pieces(stream.content, places, places + 2 * lengths)
     offsets = np.frombuffer(wide.buffers()[1], np.int64)[: len(wide) + 1] // 2
     content = wide.buffers()[2]
     units = np.frombuffer(b"" if content is None else content, "<u2")[: offsets[-1]]
@@ -50,16 +52,6 @@ def texts_at(
         sizes[low] = 0
     ends = np.append(np.int64(0), np.cumsum(sizes, dtype=np.int64))
     return _array(ends[offsets], np.frombuffer(text, np.uint8))
-
-
-def cut(stream: Stream, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> pa.LargeBinaryArray:
-    """Return the bytes between places, in any order: every second element of the array that all places make."""
-    offsets = np.empty(2 * len(starts) + 1, np.int64)
-    offsets[:-1:2], offsets[1::2], offsets[-1] = starts, ends, stream.end
-    pieces = pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(offsets) - 1, [None, pa.py_buffer(offsets), pa.py_buffer(stream.content)]
-    )
-    return pieces.take(pa.array(np.arange(0, len(offsets) - 1, 2)))
 
 
 def _array(offsets: NDArray[np.int64], text: NDArray[np.uint8]) -> pa.LargeStringArray:

@@ -40,7 +40,7 @@ class XlsGlobals:
     book: Any
 
 
-class _Globals(Book):  # type: ignore[misc]
+class _Globals(Book):  # type: ignore[misc]  # xlrd has no types
     """The workbook without its shared strings and sheets."""
 
     strings: int | None = None
@@ -68,7 +68,7 @@ def read_globals(path: Path) -> XlsGlobals:
         if book.biff_version != _BIFF8:
             raise UnsureError("the workbook is older than Excel 97")
         book.parse_globals()
-        listed = zip(book._sheet_names, book._sheet_visibility, book._sh_abs_posn, strict=True)  # noqa: SLF001
+        listed = zip(book._sheet_names, book._sheet_visibility, book._sh_abs_posn, strict=True)  # noqa: SLF001  # they are nowhere else
         return XlsGlobals(
             stream=Stream([book.mem[book.base : book.base + book.stream_len]]),
             strings=None if book.strings is None else book.strings - book.base,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ...cells.cells import Kind, Merge, RowBlock
 from ...cells.error_values import error_text
 from ...cells.number_text import number_texts
-from ...cells.sources import Source, row_block
+from ...cells.sources import Source, of_kind, row_block
 from ..binary.latin1 import latin_texts_at
 from ..binary.numbers import unpacked
 from ..binary.utf16 import texts_at
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 256
 _ROWS: Final = 65_536
+_DIMENSIONS_BYTES: Final = 12
 _NO_NUMBER: Final = 0xFFFF
 """The upper half of a formula's result that says that it is no number."""
 _TEXT_RESULT, _BOOLEAN_RESULT, _ERROR_RESULT, _EMPTY_RESULT = range(4)
@@ -100,16 +101,15 @@ class XlsSheet:
         cells = np.flatnonzero(np.isin(records.kinds, (*kinds_of.VALUES, kinds_of.BLANK, kinds_of.MULTIPLE_BLANK)))
         if len(found) and (self.height or (len(cells) and found[-1] > cells[0])):
             raise UnsureError("the size of a sheet stands behind its cells")
-        if ((records.sizes[found] < 12) & (records.sizes[found] > 0)).any():  # noqa: PLR2004
+        if ((records.sizes[found] < _DIMENSIONS_BYTES) & (records.sizes[found] > 0)).any():
             raise UnsureError("the size of a sheet is cut")
 
     def _sorts(self, records: Records) -> _Sorts:
         if np.isin(records.kinds, kinds_of.OLDER).any():
             raise UnsureError("there are cells as older workbooks have them")
         formulas = self._formulas(records)
-        wrong = self._stream.bytes
         flags = self._single(records, kinds_of.BOOLEAN_OR_ERROR, least=8)
-        kind = wrong[flags.values + 1]
+        kind = self._stream.bytes[flags.values + 1]
         if (kind > 1).any():
             raise UnsureError("a cell is neither a boolean nor an error")
         texts = self._single(records, kinds_of.LABEL, least=8)
@@ -274,7 +274,7 @@ class XlsSheet:
         return Source(places=places, kinds=kinds, texts=texts)
 
     def _shared(self, places: Places, cells: _Cells) -> Source:
-        return _source(places, Kind.TEXT, self._strings.take(pa.array(self._stream.integers[cells.values])))
+        return of_kind(places, Kind.TEXT, self._strings.take(pa.array(self._stream.integers[cells.values])))
 
     def _texts(self, places: Places, cells: _Cells) -> Source:
         starts, lengths = cells.values + 3, self._stream.shorts[cells.values].astype(np.int64)
@@ -284,27 +284,23 @@ class XlsSheet:
             texts_at(self._stream, starts[wide], lengths[wide], strict=True),
             latin_texts_at(self._stream, starts[~wide], lengths[~wide]),
         ]
-        return _source(places, Kind.TEXT, pa.concat_arrays(found).take(pa.array(order)))
+        return of_kind(places, Kind.TEXT, pa.concat_arrays(found).take(pa.array(order)))
 
     def _empty(self, places: Places, _cells: _Cells) -> Source:
-        return _source(places, Kind.TEXT, pa.array([""] * len(places), pa.large_string()))
+        return of_kind(places, Kind.TEXT, pa.array([""] * len(places), pa.large_string()))
 
     def _booleans(self, places: Places, cells: _Cells) -> Source:
         codes = self._stream.bytes[cells.values].astype(np.int64)
-        return _source(places, Kind.BOOLEAN, pa.array(codes).cast(pa.large_string()))
+        return of_kind(places, Kind.BOOLEAN, pa.array(codes).cast(pa.large_string()))
 
     def _errors(self, places: Places, cells: _Cells) -> Source:
         texts = [error_text(code) for code in self._stream.bytes[cells.values].tolist()]
-        return _source(places, Kind.ERROR, pa.array(texts, pa.large_string()))
+        return of_kind(places, Kind.ERROR, pa.array(texts, pa.large_string()))
 
 
 def _joined(*parts: _Cells) -> _Cells:
     filled = [part for part in parts if len(part.rows)]
     return filled[0] if len(filled) == 1 else _Cells(*map(np.concatenate, zip(*(filled or parts), strict=True)))
-
-
-def _source(places: Places, kind: Kind, texts: pa.LargeStringArray) -> Source:
-    return Source(places=places, kinds=np.full(len(places), kind, np.uint8), texts=texts)
 
 
 _NONE: Final = _Cells(*(np.zeros(0, np.int64) for _ in _Cells._fields))

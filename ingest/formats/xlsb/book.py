@@ -15,8 +15,7 @@ from ...cells.styles import CellStyles
 from ...errors import rejected
 from ..binary.stream import Stream
 from ..failures import refused
-from ..zip.container import Container
-from ..zip.opc import main_part, part_of, relations, visibility_of, worksheets
+from ..zip.opc import OpcBook, main_part, part_of, relations, visibility_of, worksheets
 from .layout import XlsbLayout, each_record
 from .sheet import NULL_TEXT, XlsbSheet, sized_texts
 
@@ -35,30 +34,19 @@ _INT: Final = struct.Struct("<I")
 _STATES: Final = ("visible", "hidden", "veryhidden")
 
 
-class XlsbBook:
-    """An open xlsb workbook. A sheet is inflated and read when it is asked for."""
+class XlsbBook(OpcBook):
+    """An open xlsb workbook."""
 
     def __init__(self, path: Path, limits: FileLimits) -> None:
-        self._limits = limits
-        self._container = Container(path, limits)
+        super().__init__(path, limits)
         self._strings: pa.LargeStringArray | None = None
         self._styles: CellStyles | None = None
-        try:
-            part = main_part(self._container, "xl/workbook.bin")
-            self._targets = relations(self._container, part)
-            self._date1904, self._sheets = self._read_book(part)
-        except BaseException:
-            self._container.close()
-            raise
 
-    def close(self) -> None:
-        """Close the file."""
-        self._container.close()
-
-    @property
-    def sheets(self) -> tuple[tuple[str, Visibility], ...]:
-        """The name and visibility of each worksheet, in the order of the tabs."""
-        return tuple((sheet.name, sheet.visibility) for sheet in self._sheets)
+    def _opened(self) -> tuple[SheetPart, ...]:
+        part = main_part(self._container, "xl/workbook.bin")
+        self._targets = relations(self._container, part)
+        self._date1904, sheets = self._read_book(part)
+        return sheets
 
     def read(self, index: int) -> SheetCells:
         """Return the cells of a sheet.

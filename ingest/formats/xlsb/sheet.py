@@ -11,7 +11,7 @@ import pyarrow as pa
 from ...cells.cells import Kind, Merge, RowBlock
 from ...cells.error_values import error_text
 from ...cells.number_text import number_texts
-from ...cells.sources import Source, row_block
+from ...cells.sources import Source, of_kind, row_block
 from ..binary.numbers import unpacked
 from ..binary.utf16 import texts_at
 from .layout import XlsbLayout
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Numbers of records, [MS-XLSB] 2.3.2.
 _ROW, _MERGE, _RICH_CELL = 0, 176, 62
 NULL_TEXT: Final = 0xFFFFFFFF
+_RANGE_BYTES: Final = 16
 _BLANKS: Final = (1, 12)
 _PACKED: Final = (2, 13)
 _ERRORS: Final = (3, 11, 14)
@@ -159,9 +160,9 @@ class XlsbSheet:
         return rows, columns
 
     def _merge(self, records: Records) -> None:
-        ranges = np.flatnonzero((records.numbers == _MERGE) & (records.ends - records.starts >= 16))  # noqa: PLR2004
+        ranges = np.flatnonzero((records.numbers == _MERGE) & (records.ends - records.starts >= _RANGE_BYTES))
         for start in records.starts[ranges].tolist():
-            top, bottom, left, right = self._stream.integers[start : start + 16 : 4].tolist()
+            top, bottom, left, right = self._stream.integers[start : start + _RANGE_BYTES : 4].tolist()
             if bottom > top or right > left:
                 self.merges.append(Merge(top=top, bottom=bottom, left=left, right=right))
 
@@ -186,12 +187,12 @@ class XlsbSheet:
     def _texts(self, cells: _Cells) -> Source:
         places = np.flatnonzero(_IS_TEXT[cells.numbers])
         values = cells.values[places] + (cells.numbers[places] == _RICH_CELL)
-        return _source(places, Kind.TEXT, sized_texts(self._stream, values))
+        return of_kind(places, Kind.TEXT, sized_texts(self._stream, values))
 
     def _shared(self, cells: _Cells) -> Source:
         places = np.flatnonzero(_IS_SHARED[cells.numbers])
         numbers = self._stream.integers[cells.values[places]].astype(np.int64)
-        return _source(places, Kind.TEXT, self._strings.take(pa.array(numbers)))
+        return of_kind(places, Kind.TEXT, self._strings.take(pa.array(numbers)))
 
     def _flags(self, cells: _Cells) -> Source:
         """Return booleans and errors, a byte each."""
@@ -222,7 +223,3 @@ def _among(numbers: Places, wanted: tuple[int, ...]) -> Mask:
     for number in wanted:
         found |= numbers == number
     return found
-
-
-def _source(places: Places, kind: Kind, texts: pa.LargeStringArray) -> Source:
-    return Source(places=places, kinds=np.full(len(places), kind, np.uint8), texts=texts)

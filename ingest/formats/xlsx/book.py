@@ -11,8 +11,7 @@ from ...cells.assembly import assemble
 from ...cells.number_format import builtin_format, number_format
 from ...cells.styles import CellStyles
 from ...errors import rejected
-from ..zip.container import Container
-from ..zip.opc import SheetPart, main_part, part_of, relations, visibility_of, worksheets
+from ..zip.opc import OpcBook, SheetPart, main_part, part_of, relations, visibility_of, worksheets
 from ..zip.xml_text import local_name, parse_xml, utf8_pieces
 from .cell_values import SheetContext
 from .shared_strings import shared_strings
@@ -22,41 +21,29 @@ if TYPE_CHECKING:
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
-    from ...cells.cells import SheetCells, Visibility
+    from ...cells.cells import SheetCells
     from ...cells.number_format import NumberFormat
     from ...spec.dataset import FileLimits
 
 _TRUE: Final = frozenset({"1", "true", "on"})
 
 
-class XlsxBook:
-    """An open xlsx workbook. A sheet is inflated and read when it is asked for."""
+class XlsxBook(OpcBook):
+    """An open xlsx workbook."""
 
     def __init__(self, path: Path, limits: FileLimits) -> None:
-        self._limits = limits
-        self._container = Container(path, limits)
-        try:
-            part = main_part(self._container, "xl/workbook.xml")
-            self._root = parse_xml(self._container.read(part), part)
-            if local_name(self._root.tag) != "workbook":
-                raise rejected("file.format_unknown", f"the file is a {local_name(self._root.tag)}, not a workbook")
-            self._targets = relations(self._container, part)
-            self._sheets = self._find_sheets()
-            self.date1904 = self._is_1904()
-        except BaseException:
-            self._container.close()
-            raise
+        super().__init__(path, limits)
         self._strings: pa.LargeStringArray | None = None
         self._styles: CellStyles | None = None
 
-    def close(self) -> None:
-        """Close the file."""
-        self._container.close()
-
-    @property
-    def sheets(self) -> tuple[tuple[str, Visibility], ...]:
-        """The name and visibility of each worksheet, in the order of the tabs."""
-        return tuple((sheet.name, sheet.visibility) for sheet in self._sheets)
+    def _opened(self) -> tuple[SheetPart, ...]:
+        part = main_part(self._container, "xl/workbook.xml")
+        self._root = parse_xml(self._container.read(part), part)
+        if local_name(self._root.tag) != "workbook":
+            raise rejected("file.format_unknown", f"the file is a {local_name(self._root.tag)}, not a workbook")
+        self._targets = relations(self._container, part)
+        self.date1904 = self._is_1904()
+        return self._find_sheets()
 
     def read(self, index: int) -> SheetCells:
         """Return the cells of a sheet.

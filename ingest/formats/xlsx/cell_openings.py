@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ..zip.xml_bytes import WORD, begins, masked
+from ..zip.xml_bytes import WORD, begins, masked, quoted_numbers
 from .cell_values import TYPES
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ _MOST_BEGINNINGS: Final = 32
 _COMMON: Final = 24
 """So many kinds of tags are found by looking for each; what is left then is sorted."""
 _LONGEST: Final = 48
-_MOST_DIGITS: Final = 7
 _MOST_LETTERS: Final = 3
 _LETTERS: Final = 26
 _TAG: Final = re.compile(rb'<c((?: [A-Za-z_][\w:.-]*="[^"<>]*")*)[ \t\r\n]*(/?)>[ \t\r\n]*')
@@ -139,14 +138,7 @@ def _references(
 
 def _row_numbers(xml: XmlBytes, places: Places) -> tuple[NDArray[np.int64], Places, Mask]:
     """Return the 0-based rows that are written at the places, the places behind the quotation marks, which are such."""
-    marks = xml.words(places).view(np.uint8).reshape(len(places), WORD)
-    digits = (marks == ord('"')).argmax(axis=1).astype(np.int64)
-    numbers, fine = np.zeros(len(places), np.int64), digits > 0
-    for place in range(_MOST_DIGITS):
-        here = digits > place
-        digit = marks[:, place].astype(np.int64) - ord("0")
-        fine &= ~here | ((digit >= 0) & (digit <= 9))  # noqa: PLR2004  # decimal digits
-        numbers = np.where(here, numbers * 10 + digit, numbers)
+    numbers, digits, fine = quoted_numbers(xml.words(places))
     return numbers - 1, places + digits + 1, fine
 
 

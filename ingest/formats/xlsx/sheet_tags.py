@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ..zip.xml_bytes import MASKS, WORD, begins
+from ..zip.xml_bytes import MASKS, begins, quoted_numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +23,6 @@ _KINDS: Final = np.zeros(256, np.uint8)
 _KINDS[[ord("c"), ord("r"), ord("/")]] = _CELL, _ROW, _ROW_END
 _BEHIND_NAME: Final = np.isin(np.arange(256), np.frombuffer(b" \t\r\n/>", np.uint8))
 _ROW_START: Final = b'<row r="'
-_MOST_DIGITS: Final = 7
 _NUMBER: Final = re.compile(rb"[0-9]{1,7}")
 _ROW_TAG: Final = re.compile(rb"<row((?:\s+[\w:.-]+=(?:\"[^\"<]*\"|'[^'<]*'))*)\s*/?>\s*")
 _ROW_ATTRIBUTE: Final = re.compile(rb"\s(r)=[\"']([^\"']*)[\"']|\s[\w:.-]+=(?:\"[^\"]*\"|'[^']*')")
@@ -119,15 +118,8 @@ def _whole(
 def _rows(xml: XmlBytes, starts: Places, ends: Places) -> SheetRows | None:
     words = xml.words(starts + len(_ROW_START))
     usual = xml.stands(_ROW_START, starts)
-    marks = words.view(np.uint8).reshape(len(words), WORD)
-    digits = (marks == ord('"')).argmax(axis=1).astype(np.int64)
-    numbers = np.zeros(len(words), np.int64)
-    usual &= digits > 0
-    for place in range(_MOST_DIGITS):
-        here = digits > place
-        digit = marks[:, place].astype(np.int64) - ord("0")
-        usual &= ~here | ((digit >= 0) & (digit <= 9))  # noqa: PLR2004  # decimal digits
-        numbers = np.where(here, numbers * 10 + digit, numbers)
+    numbers, digits, fine = quoted_numbers(words)
+    usual &= fine
     numbers -= 1
     for place in np.flatnonzero(~usual).tolist():
         number = _number(xml.bytes[int(starts[place]) : int(ends[place])])

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import posixpath
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from ...errors import rejected
+from .container import Container
 from .xml_text import parse_xml
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ...cells.cells import Visibility
-    from .container import Container
+    from ...spec.dataset import FileLimits
 
 Relations = dict[str, tuple[str, str]]
 """Relation id to the last word of its type and the full name of its target."""
@@ -25,6 +29,32 @@ class SheetPart:
     name: str
     visibility: Visibility
     part: str
+
+
+class OpcBook(ABC):
+    """An open workbook in such a package. A sheet is inflated and read when it is asked for."""
+
+    def __init__(self, path: Path, limits: FileLimits) -> None:
+        self._limits = limits
+        self._container = Container(path, limits)
+        try:
+            self._sheets = self._opened()
+        except BaseException:
+            self._container.close()
+            raise
+
+    @abstractmethod
+    def _opened(self) -> tuple[SheetPart, ...]:
+        """Read the workbook's own part and return its worksheets."""
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    @property
+    def sheets(self) -> tuple[tuple[str, Visibility], ...]:
+        """The name and visibility of each worksheet, in the order of the tabs."""
+        return tuple((sheet.name, sheet.visibility) for sheet in self._sheets)
 
 
 def main_part(container: Container, usual: str) -> str:

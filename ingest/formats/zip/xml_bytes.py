@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pyarrow as pa
+
+from ..pieces import between, pieces
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 WORD: Final = 8
 MASKS: Final = np.array([(1 << 8 * length) - 1 for length in range(WORD + 1)], np.uint64)
+DIGITS: Final = 10
 _PADDING: Final = 64
 _SPACE: Final = np.isin(np.arange(256), np.frombuffer(b" \t\r\n", np.uint8))
 _TAG: Final = 32
@@ -82,23 +85,11 @@ class XmlBytes:
 
     def pieces(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
         """Return the bytes from each start to its end, wherever they are."""
-        offsets = np.append(_alternating(starts, ends), self.size)
-        return self._pieces(offsets).take(pa.array(np.arange(0, 2 * len(starts), 2)))
+        return pieces(self.bytes, starts, ends)
 
     def between(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
         """Return what lies between each end and the next start."""
-        return self._pieces(_alternating(starts, ends)).take(pa.array(np.arange(1, 2 * len(starts) - 1, 2)))
-
-    def _pieces(self, offsets: Places) -> pa.LargeBinaryArray:
-        """Return what lies between all places one after the other; where they go back, a piece may not be taken."""
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(self.bytes)]
-        return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
-
-
-def _alternating(starts: Places, ends: Places) -> Places:
-    places = np.empty(2 * len(starts), np.int64)
-    places[::2], places[1::2] = starts, ends
-    return places
+        return between(self.bytes, starts, ends)
 
 
 def begins(words: Words, text: bytes) -> Mask:
@@ -113,3 +104,16 @@ def masked(words: Words, lengths: NDArray[np.int64]) -> Words:
     """Return words of which only the first bytes are left, as many as the lengths say: eight at most."""
     found: Words = words & MASKS[np.clip(lengths, 0, WORD)]
     return found
+
+
+def quoted_numbers(words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64], Mask]:
+    """Return the numbers that words begin with, their digits' count, and which are such: a quotation mark ends each."""
+    marks = words.view(np.uint8).reshape(len(words), WORD)
+    digits = (marks == ord('"')).argmax(axis=1).astype(np.int64)
+    numbers, fine = np.zeros(len(words), np.int64), digits > 0
+    for place in range(WORD - 1):
+        here = digits > place
+        digit = marks[:, place] - np.uint8(ord("0"))
+        fine &= ~here | (digit < DIGITS)
+        numbers = np.where(here, numbers * DIGITS + digit, numbers)
+    return numbers, digits, fine

@@ -60,9 +60,11 @@ def dataset_of(settings: Settings, name: str) -> Dataset:
     from ingest.spec.dataset import load_dataset
     from ingest.spec.yaml_document import suggestion
 
+    from ..config.dataset_files import dataset_files
+
     if Path(name).is_file():
         return load_dataset(Path(name))
-    datasets = [load_dataset(path) for path in settings.dataset_files()]
+    datasets = [load_dataset(path) for path in dataset_files(settings.datasets)]
     for dataset in datasets:
         if dataset.dataset == name:
             return dataset

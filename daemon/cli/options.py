@@ -81,10 +81,12 @@ def dataset_names(context: click.Context, _: click.Parameter, incomplete: str) -
     from ingest.spec.dataset import load_dataset
     from ingest.spec.yaml_document import DocumentError
 
+    from ..config.dataset_files import dataset_files
     from .invocation import settings_of
 
     try:
-        names = [load_dataset(path).dataset for path in settings_of(context.params.get("config")).dataset_files()]
+        patterns = settings_of(context.params.get("config")).datasets
+        names = [load_dataset(path).dataset for path in dataset_files(patterns)]
     except DocumentError:
         return []
     return [CompletionItem(name) for name in sorted(names) if name.startswith(incomplete)]

@@ -7,15 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ingest.spec.dataset import Dataset, load_dataset
 from ingest.spec.yaml_document import DocumentError, Problem, read_yaml, suggestion
 
 from ..machine.writers import blind_spot
+from .dataset_files import dataset_files
 from .load import Configuration, Sources, load_configuration
-from .settings import Settings, WatchedFolder, dataset_files
 from .sizing import MIB, DoesNotFitError, detect_machine, executor_sizes, pool_sizes
 from .web_yml import load_web_config
+
+if TYPE_CHECKING:
+    from .settings import Settings, WatchedFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

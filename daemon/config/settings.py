@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -36,12 +35,6 @@ IGNORED: Final = (
     *("*.crdownload", "*.download", "*.opdownload", "*.aria2", "*.swp", "*.swo", "*.swx", "*.lock", "*.lck"),
 )
 """Names that browsers, transfer programs, editors and desktops give to what is unfinished or nobody's data."""
-
-
-def dataset_files(patterns: Iterable[str]) -> list[Path]:
-    """Return the files that absolute globs name, each once, in the order of the globs."""
-    found = (Path(name) for pattern in patterns for name in sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207  # Path.glob takes no absolute pattern
-    return list(dict.fromkeys(path for path in found if path.is_file()))
 
 
 class Section(BaseModel):
@@ -399,7 +392,3 @@ class Settings(BaseSettings):
         # In a dictionary, for type checkers do not know this parameter of BaseSettings.
         options: dict[str, Any] = {"_build_sources": (sources, {})}
         return cls(**options)
-
-    def dataset_files(self) -> list[Path]:
-        """Return the files that `datasets` names, each once, in the order of the names."""
-        return dataset_files(self.datasets)

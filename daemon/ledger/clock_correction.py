@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from .jobs import DELAY_MAX_SECONDS
+from .tables import unfinished
 
 if TYPE_CHECKING:
     from .context import LedgerContext
@@ -29,12 +30,12 @@ class ClockCorrection:
         too, and a daemon that has died can be seen to be silent.
         """
         job, daemon = self._context.tables.job, self._context.tables.daemon
-        unfinished = job.c.state.in_(("queued", "running"))
+        waits_or_runs = unfinished(job)
         latest = (
             # With the words of its index, which SQLite wants.
             sa.select(sa.func.max(job.c.finished_at)).where(job.c.finished_at.is_not(None)),
-            sa.select(sa.func.max(job.c.created_at)).where(unfinished),
-            sa.select(sa.func.max(job.c.started_at)).where(unfinished),
+            sa.select(sa.func.max(job.c.created_at)).where(waits_or_runs),
+            sa.select(sa.func.max(job.c.started_at)).where(waits_or_runs),
             sa.select(sa.func.max(job.c.run_at) - DELAY_MAX_SECONDS).where(job.c.state == "queued"),
             sa.select(sa.func.max(daemon.c.beat_at)),
         )
@@ -46,7 +47,7 @@ class ClockCorrection:
         if ahead < TOLERANCE_SECONDS:
             return 0.0
         past = {name: _at_most(job.c[name], now) for name in ("created_at", "started_at", "finished_at", "run_at")}
-        touched = sa.or_(job.c.finished_at > now, unfinished)
+        touched = sa.or_(job.c.finished_at > now, waits_or_runs)
         async with self._database.write("beat") as connection:
             await connection.execute(job.update().where(touched).values(past))
             await connection.execute(daemon.update().where(daemon.c.beat_at > now).values(beat_at=now))

@@ -66,9 +66,7 @@ class Rejects:
             await self._executors.run_io(out.unlink, missing_ok=True)
 
     async def _write(self, job: Job, dataset: Dataset, key: str, out: Path, form: Form) -> None:
-        left = WRITES
-        while True:
-            left -= 1
+        for left in reversed(range(WRITES)):
             try:
                 await self._executors.submit_cpu(
                     write_rejected_rows,
@@ -87,12 +85,12 @@ class Rejects:
                     f"the rejected rows of job {job.id} cannot be written now ({first_line(error)}); ask again"
                 ) from error
             except (*FILE_ERRORS, FileNotFoundError) as error:
-                if left and isinstance(error, WorkerCrashedError):
-                    continue
-                raise NoRejectsError(
-                    f"the rejected rows of job {job.id} cannot be written as {form}; ask for its error records"
-                ) from error
-            return
+                if not left or not isinstance(error, WorkerCrashedError):
+                    raise NoRejectsError(
+                        f"the rejected rows of job {job.id} cannot be written as {form}; ask for its error records"
+                    ) from error
+            else:
+                return
 
     async def chunks(self, path: Path) -> AsyncIterator[bytes]:
         """Yield a file's content piece by piece."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from daemon.config.dataset_files import dataset_files
 from daemon.config.layers import OLD_NAMES, leaves, variable_of
 from daemon.config.load import load_configuration, load_settings
 from daemon.config.sizing import pool_sizes
@@ -123,7 +124,7 @@ def test_paths_of_the_file_are_relative_to_the_file(tmp_path: Path, monkeypatch:
     )
     monkeypatch.chdir(tmp_path)
     settings = load_settings(path.relative_to(tmp_path), {})
-    assert settings.dataset_files() == [folder / "sets" / "a.yml", folder / "sets" / "b.yml"]
+    assert dataset_files(settings.datasets) == [folder / "sets" / "a.yml", folder / "sets" / "b.yml"]
     assert settings.state_dir == folder / "state"
     assert settings.api.token_file == folder / "state" / "api.token"
     assert settings.database.url == f"sqlite+aiosqlite:///{folder}/state/headgate.db"

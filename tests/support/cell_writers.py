@@ -14,6 +14,8 @@ from xml.sax.saxutils import escape, quoteattr
 import openpyxl
 import xlsxwriter
 import xlwt
+from xlsb_records import record, wide
+from xlsb_records import row as row_record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,26 +128,26 @@ def write_xls(path: Path, cells: list[Cell]) -> None:
 
 def write_xlsb(path: Path, cells: list[Cell]) -> None:
     forms = sorted({cell.form for cell in cells} | {"General"})
-    sheet = _row(0) + _record(6, bytes(8) + _wide(TITLE))
-    for row, cell in enumerate(cells, 1):
+    sheet = row_record(0) + record(6, bytes(8) + wide(TITLE))
+    for place, cell in enumerate(cells, 1):
         head = struct.pack("<II", 0, forms.index(cell.form))
-        sheet += _row(row)
+        sheet += row_record(place)
         if cell.kind == "number":
-            sheet += _record(5, head + struct.pack("<d", float(cell.raw)))
+            sheet += record(5, head + struct.pack("<d", float(cell.raw)))
         elif cell.kind == "boolean":
-            sheet += _record(4, head + bytes([int(cell.raw)]))
+            sheet += record(4, head + bytes([int(cell.raw)]))
         elif cell.kind == "text":
-            sheet += _record(6, head + _wide(cell.raw))
-    styles = b"".join(_record(44, struct.pack("<H", 164 + n) + _wide(form)) for n, form in enumerate(forms))
-    used = (_record(47, struct.pack("<HH", 0, 164 + n) + bytes(12)) for n in range(len(forms)))
-    styles += _record(617) + b"".join(used)
+            sheet += record(6, head + wide(cell.raw))
+    styles = b"".join(record(44, struct.pack("<H", 164 + n) + wide(form)) for n, form in enumerate(forms))
+    used = (record(47, struct.pack("<HH", 0, 164 + n) + bytes(12)) for n in range(len(forms)))
+    styles += record(617) + b"".join(used)
     parts: dict[str, str | bytes] = {
         "[Content_Types].xml": "<Types/>",
-        "xl/workbook.bin": _record(156, struct.pack("<II", 0, 1) + _wide("s") + _wide("S")),
+        "xl/workbook.bin": record(156, struct.pack("<II", 0, 1) + wide("s") + wide("S")),
         "xl/_rels/workbook.bin.rels": f'<Relationships><Relationship Id="s" Type="{RELATIONS}/worksheet" '
         f'Target="s.bin"/><Relationship Id="f" Type="{RELATIONS}/styles" Target="f.bin"/></Relationships>',
         "xl/s.bin": sheet,
-        "xl/f.bin": styles + _record(618),
+        "xl/f.bin": styles + record(618),
     }
     _zip(path, parts)
 
@@ -232,24 +234,6 @@ def _zip(path: Path, parts: Mapping[str, str | bytes]) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
-
-
-def _record(number: int, data: bytes = b"") -> bytes:
-    head = bytes([number]) if number < 128 else bytes([number & 127 | 128, number >> 7])
-    size, length = b"", len(data)
-    while True:
-        size += bytes([length & 127 | (128 if length > 127 else 0)])
-        length >>= 7
-        if not length:
-            return head + size + data
-
-
-def _row(number: int) -> bytes:
-    return _record(0, struct.pack("<I", number) + bytes(13))
-
-
-def _wide(text: str) -> bytes:
-    return struct.pack("<I", len(text.encode("utf-16-le")) // 2) + text.encode("utf-16-le")
 
 
 Writer = Callable[["Path", list[Cell]], None]

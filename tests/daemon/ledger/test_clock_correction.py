@@ -8,13 +8,11 @@ import pytest
 import sqlalchemy as sa
 
 from daemon.ledger.jobs import DELAY_MAX_SECONDS, Outcome, Submission
-from daemon.ledger.leases import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from daemon.database.database import Database
     from daemon.ledger.jobs import Job
+    from daemon.ledger.leases import Ledger
 
 DAY_SECONDS = 86_400.0
 
@@ -30,15 +28,6 @@ def submission(content: str) -> Submission:
         spool_key=f"key-{content}",
         repeats="last",
     )
-
-
-@pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
-    made = Ledger(database, lease_seconds=30)
-    await made.open()
-    await made.register("spool-1")
-    async with made:
-        yield made
 
 
 async def _put_ahead(ledger: Ledger, database: Database, seconds: float, *names: str) -> None:

@@ -8,25 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from daemon.ledger.jobs import Job, Outcome, RowCounts, State, Submission
-from daemon.ledger.leases import Ledger
 from daemon.ledger.pruner import Pruner
 from daemon.ledger.queries import JobQueries
 from daemon.ledger.retry_cancel import NotPossibleError, RetryCancel
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from daemon.database.database import Database
+    from daemon.ledger.leases import Ledger
 
 BAD = RowCounts(read=2, inserted=1, rejected=1)
-
-
-@pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
-    async with Ledger(database, lease_seconds=30) as made:
-        await made.open()
-        await made.register("spool-1")
-        yield made
 
 
 @pytest.fixture

@@ -14,8 +14,6 @@ from daemon.ledger.queries import JobQueries
 from daemon.ledger.retry_cancel import NotPossibleError, RetryCancel
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from daemon.database.database import Database
 
 
@@ -30,15 +28,6 @@ def submission(content: str, **changes: Any) -> Submission:
         "spool_key": f"key-{content}",
     }
     return Submission(**values | changes)
-
-
-@pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
-    made = Ledger(database, lease_seconds=30)
-    await made.open()
-    await made.register("spool-1")
-    async with made:
-        yield made
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+from shown import grid
 
 from ingest.errors import FileRejectedError
 from ingest.formats.open import open_book
@@ -67,12 +67,6 @@ def ods(tmp_path: Path) -> Ods:
         return path
 
     return write
-
-
-def grid(path: Path) -> list[list[str]]:
-    out = io.StringIO(newline="")
-    read_grid(path, 0, out, "csv")
-    return list(csv.reader(io.StringIO(out.getvalue(), newline="")))
 
 
 def row(cells: str, attributes: str = "") -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import errno
-import io
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -13,20 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import xlwt
 from msoffcrypto.format.ooxml import OOXMLFile
+from shown import grid
 
 from ingest.errors import FileRejectedError, rejected
 from ingest.formats.xls import xlrd_book
-from ingest.output.grid import read_grid, read_sheets
+from ingest.output.grid import read_sheets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-def grid(path: Path) -> list[list[str]]:
-    out = io.StringIO(newline="")
-    read_grid(path, 0, out, "csv")
-    return list(csv.reader(io.StringIO(out.getvalue(), newline="")))
 
 
 def written(path: Path, cells: list[tuple[Any, str]], *, date1904: bool = False) -> Path:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import struct
 import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
+from shown import code, grid
 from xlsb_records import cell, real, record, rk, row, short, wide
 
-from ingest.errors import FileRejectedError
 from ingest.formats.open import open_book
 from ingest.formats.zip.container import sniff
-from ingest.output.grid import read_grid, read_sheets
+from ingest.output.grid import read_sheets
 from ingest.spec.dataset import FileLimits
 
 if TYPE_CHECKING:
@@ -71,18 +69,6 @@ def xlsb(tmp_path: Path) -> Xlsb:
         return path
 
     return write
-
-
-def grid(path: Path) -> list[list[str]]:
-    out = io.StringIO(newline="")
-    read_grid(path, 0, out, "csv")
-    return list(csv.reader(io.StringIO(out.getvalue(), newline="")))
-
-
-def code(path: Path) -> str:
-    with pytest.raises(FileRejectedError) as caught:
-        read_sheets(path)
-    return caught.value.record.code
 
 
 CELLS = [

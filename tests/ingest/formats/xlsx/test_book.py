@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import random
 import struct
 import zipfile
@@ -11,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 import xlsxwriter
+from shown import code, grid
 
 from ingest.errors import FileRejectedError
-from ingest.output.grid import read_grid, read_sheets
+from ingest.output.grid import read_sheets
 from ingest.spec.dataset import FileLimits
 
 if TYPE_CHECKING:
@@ -21,19 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     Package = Callable[..., Path]
-
-
-def grid(path: Path, sheet: str | int | None = None) -> list[list[str]]:
-    out = io.StringIO(newline="")
-    read_grid(path, sheet, out, "csv")
-    return list(csv.reader(io.StringIO(out.getvalue(), newline="")))
-
-
-def code(path: Path) -> str:
-    with pytest.raises(FileRejectedError) as caught:
-        read_sheets(path)
-    assert caught.value.record.hint
-    return caught.value.record.code
 
 
 PLAIN = '<row r="1"><c r="A1"><v>1</v></c></row>'

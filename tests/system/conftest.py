@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -22,6 +22,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from small_disk import SmallDisk
 
 from ..conftest import require_service
+
+if TYPE_CHECKING:
+    from prometheus_client.samples import Sample
 
 ORDERS_SPEC = """
 dataset: orders
@@ -157,9 +160,12 @@ class Headgate:
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's series that have these labels."""
+        return sum(one.value for one in self.samples() if one.name == name and labels.items() <= one.labels.items())
+
+    def samples(self) -> list[Sample]:
+        """Return all that the exporter tells."""
         _, text = self.get(f"{self.exporter_url}/metrics")
-        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-        return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
+        return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 
     def why_not_ready(self) -> str:
         """Return what readiness says while it says no."""

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -172,10 +171,8 @@ FAKETIME = next(Path("/usr").glob("lib/**/faketime/libfaketimeMT.so.1"), None)
 
 
 def _measured(headgate: Headgate, name: str, **labels: str) -> float:
-    _, text = headgate.get(f"{headgate.exporter_url}/metrics")
-    samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    (value,) = [sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()]
-    return float(value)
+    (found,) = [one for one in headgate.samples() if one.name == name and labels.items() <= one.labels.items()]
+    return found.value
 
 
 @pytest.mark.skipif(FAKETIME is None, reason="libfaketime is not installed")

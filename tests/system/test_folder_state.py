@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from .conftest import NO_OVERRIDE
 
@@ -33,11 +32,9 @@ def watched(headgate: Headgate, **folder: object) -> Headgate:
 
 def measured(headgate: Headgate) -> dict[str, float]:
     """The numbers of the one folder, by their names."""
-    families = text_string_to_metric_families(headgate.get(f"{headgate.exporter_url}/metrics")[1])
     return {
         sample.name.removeprefix("headgate_folder_"): sample.value
-        for family in families
-        for sample in family.samples
+        for sample in headgate.samples()
         if "folder" in sample.labels
     }
 

@@ -6,8 +6,6 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-from prometheus_client.parser import text_string_to_metric_families
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -20,13 +18,7 @@ HOUR_SECONDS = 3600.0
 
 
 def _by_dataset(headgate: Headgate, metric: str) -> dict[str, float]:
-    families = text_string_to_metric_families(headgate.get(f"{headgate.exporter_url}/metrics")[1])
-    return {
-        sample.labels["dataset"]: sample.value
-        for family in families
-        for sample in family.samples
-        if sample.name == f"headgate_{metric}"
-    }
+    return {one.labels["dataset"]: one.value for one in headgate.samples() if one.name == f"headgate_{metric}"}
 
 
 def _add_dataset(headgate: Headgate, name: str) -> None:

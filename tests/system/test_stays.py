@@ -154,6 +154,8 @@ def test_a_thousand_unfinished_requests_end_nothing(
     """The descriptors ran out, there were 2,578 tracebacks, and then the daemon ended."""
     headgate = sqlite_headgate
     headgate.settings["ledger"] |= {"beat_seconds": 0.5}
+    # The test itself rests in the middle of each body, for as long as its 2,000 connections take.
+    headgate.settings["api"] |= {"body_idle_seconds": 600}
     headgate.write_config()
     monkeypatch.setattr(headgate, "prefix", ["prlimit", "--nofile=256:256"])
     process = headgate.start_ready()

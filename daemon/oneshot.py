@@ -40,13 +40,15 @@ class Request:
     """What to ingest, and how.
 
     `fixes` is the job whose rejected rows the files have in a corrected form, `rejects` the folder for those that are
-    rejected now. With `again` they are loaded also where their content was loaded before.
+    rejected now. With `again` they are loaded also where their content was loaded before; with `check_only` not at
+    all.
     """
 
     dataset: Dataset
     files: Sequence[Path]
     fixes: int | None = None
     again: bool = False
+    check_only: bool = False
     rejects: Path | None = None
 
 
@@ -145,7 +147,8 @@ async def _ingest_all(
         job = await _finished(core, entered.id)
         back = None if request.rejects is None else request.rejects / f"{path.stem}.rejects.xlsx"
         written = back is not None and await _hand_back(core, job, back)
-        done({**_as_json(path, job), **({"rejects": str(back)} if written else {})})
+        preview = await core.parts.queries.preview(job.id)
+        done({**_as_json(path, job), "preview": preview, **({"rejects": str(back)} if written else {})})
 
 
 async def _fixed_job(core: Core, job_id: int, dataset: Dataset) -> Job:
@@ -185,6 +188,7 @@ async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: J
         fixes=fixes,
         adopt=True,
         again=request.again,
+        check_only=request.check_only,
     )
 
 
@@ -208,6 +212,7 @@ def _as_json(path: Path, job: Job) -> dict[str, Any]:
         "job": job.id,
         "dataset": job.dataset,
         "state": job.state,
+        "would_be": job.would_be,
         "rows": shown["rows"],
         "errors": shown["errors"],
         "errors_total": job.errors_total,
@@ -225,6 +230,8 @@ def _refused(path: Path, dataset: Dataset, record: ErrorRecord) -> dict[str, Any
         "job": None,
         "dataset": dataset.dataset,
         "state": "rejected",
+        "would_be": None,
+        "preview": None,
         "rows": asdict(RowCounts()),
         "errors": [record.as_dict()],
         "errors_total": 1,

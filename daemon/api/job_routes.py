@@ -156,7 +156,9 @@ class JobRoutes:
 
     async def _show(self, request: web.Request) -> web.Response:
         job = await find_job(self._queries, request, request.match_info["id"])
-        return web.json_response({**job.as_dict(), "events": await self._queries.events(job.id)})
+        preview = await self._queries.preview(job.id) if job.state == "checked" else None
+        events = await self._queries.events(job.id)
+        return web.json_response({**job.as_dict(), "events": events, "preview": preview})
 
     async def _send_rejects(self, request: web.Request) -> web.StreamResponse:
         limit, cursor = limit_of(request), number_of(request, "cursor")

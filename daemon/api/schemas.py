@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..ledger.jobs import STATES, RowCounts
+from ..ledger.jobs import ENDS, STATES, RowCounts
 
 Schema = dict[str, Any]
 
@@ -49,6 +49,13 @@ _JOB: Final[dict[str, Schema]] = {
     "crashes": COUNT,
     "first_job": {**OPTIONAL_COUNT, "description": "Of a duplicate: the job of the same content."},
     "fixes_job": {**OPTIONAL_COUNT, "description": "The job whose rejected rows this one corrects."},
+    "check_only": {"type": "boolean", "description": "Whether it is only told what would become of the workbook."},
+    "would_be": {
+        "enum": [None, *ENDS],
+        "description": "Of a checked job: the state that it would have ended in. Its rows count what would become of "
+        "them.",
+    },
+    "loaded_as": {**OPTIONAL_COUNT, "description": "Of a checked job: the job as which its workbook was loaded then."},
     "rows": _object(**dict.fromkeys(RowCounts.__slots__, COUNT)),
     "errors": _list(ref("ErrorRecord")),
     "errors_total": COUNT,
@@ -59,6 +66,12 @@ _JOB: Final[dict[str, Schema]] = {
     "finished_at": OPTIONAL_TIME,
 }
 _EXECUTOR: Final = _object(max_workers=COUNT, active_tasks=COUNT, idle_workers=COUNT, queued_tasks=COUNT)
+_PREVIEW: Final[Schema] = {
+    **_object(columns=_list(TEXT), rows=_list(_list(OPTIONAL_TEXT))),
+    "type": ["object", "null"],
+    "description": "Of a checked job: the first rows as they would stand in the table, values as the database writes "
+    "them.",
+}
 _EVENT: Final[dict[str, Schema]] = {
     "at": TIME,
     "event": TEXT,
@@ -94,7 +107,7 @@ COMPONENTS: Final[dict[str, Schema]] = {
         "required": ["code", "message", "hint", "severity"],
     },
     "Job": _object(**_JOB),
-    "JobDetail": _object(**_JOB, events=_list(_object(**_EVENT))),
+    "JobDetail": _object(**_JOB, events=_list(_object(**_EVENT)), preview=_PREVIEW),
     "JobPage": _object(jobs=_list(ref("Job")), next_cursor=OPTIONAL_TEXT),
     "ErrorPage": _object(
         errors=_list(ref("ErrorRecord")),

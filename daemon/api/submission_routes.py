@@ -10,9 +10,10 @@ from aiohttp import web
 from ingest.errors import FileRejectedError
 
 from ..errors import KeyUsedError
+from ..ledger.retry_cancel import NotPossibleError
 from .auth import PRINCIPAL
 from .problems import ProblemError, of_rejection
-from .request_parameters import WHOLE, find_job
+from .request_parameters import ID, WHOLE, find_job
 from .routes import Answer, Parameter, Route
 from .schemas import BINARY, JOB
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
 NAME_LENGTH: Final = 255
 KEY_LENGTH: Final = 255
-AGAIN: Final = ("true", "false")
+SWITCH: Final = ("true", "false")
+"""What a parameter may say that is on or off."""
 
 CREATE_PARAMETERS: Final = (
     Parameter(
@@ -41,7 +43,12 @@ CREATE_PARAMETERS: Final = (
     Parameter(
         name="again",
         description="Load the workbook also where its content was loaded before.",
-        schema={"type": "string", "enum": list(AGAIN)},
+        schema={"type": "string", "enum": list(SWITCH)},
+    ),
+    Parameter(
+        name="check",
+        description="Load nothing, and tell what would become of the workbook.",
+        schema={"type": "string", "enum": list(SWITCH)},
     ),
     Parameter(
         name="Idempotency-Key",
@@ -59,7 +66,8 @@ CREATE_BODY: Final[dict[str, dict[str, Any]]] = {
             "name": {"type": "string"},
             "dataset": {"type": "string"},
             "fixes": {"type": "string"},
-            "again": {"type": "string", "enum": list(AGAIN)},
+            "again": {"type": "string", "enum": list(SWITCH)},
+            "check": {"type": "string", "enum": list(SWITCH)},
         },
         "required": ["file"],
     },
@@ -74,6 +82,7 @@ class _Entry:
     file: str
     fixes: Job | None
     again: bool
+    check_only: bool
 
 
 class SubmissionRoutes:
@@ -106,6 +115,22 @@ class SubmissionRoutes:
                     ),
                 },
                 problems=(404, 408, 409, 413, 415, 422, 507),
+            ),
+            Route(
+                method="POST",
+                path="/api/v1/jobs/{id}/load",
+                handler=self._load,
+                roles=("submit",),
+                summary="Load the workbook that a job has checked",
+                parameters=(ID,),
+                answers={
+                    201: Answer(
+                        description="The job that loads it; nothing is sent again.",
+                        content={"application/json": JOB},
+                        headers={"Location": "Where the job is found."},
+                    ),
+                },
+                problems=(404, 409),
             ),
         )
 
@@ -146,12 +171,20 @@ class SubmissionRoutes:
                 source="http",
                 fixes=entry.fixes,
                 again=entry.again,
+                check_only=entry.check_only,
                 submitter=request[PRINCIPAL].name,
                 idempotency_key=key,
             )
         except KeyUsedError as error:
             raise ProblemError(409, "a request with this Idempotency-Key was taken a moment ago") from error
-        return web.json_response(job.as_dict(), status=201, headers={"Location": f"/api/v1/jobs/{job.id}"})
+        return _made(job)
+
+    async def _load(self, request: web.Request) -> web.Response:
+        checked = await find_job(self._queries, request, request.match_info["id"])
+        try:
+            return _made(await self._submissions.load(checked, by=request[PRINCIPAL].name))
+        except NotPossibleError as error:
+            raise ProblemError(409, str(error)) from error
 
     async def _entry(self, request: web.Request, fields: Mapping[str, str], name: str | None) -> _Entry:
         given = {**fields, **request.query}
@@ -162,9 +195,20 @@ class SubmissionRoutes:
         except FileRejectedError as error:
             raise of_rejection(422, error) from error
         # A wrong word in the form is none the less wrong where the query has a right one.
-        if any(place.get("again", "false") not in AGAIN for place in (fields, request.query)):
-            raise ProblemError(400, f"again is one of: {', '.join(AGAIN)}")
-        return _Entry(dataset=dataset, file=file, fixes=fixes, again=given.get("again") == "true")
+        for switch in ("again", "check"):
+            if any(place.get(switch, "false") not in SWITCH for place in (fields, request.query)):
+                raise ProblemError(400, f"{switch} is one of: {', '.join(SWITCH)}")
+        return _Entry(
+            dataset=dataset,
+            file=file,
+            fixes=fixes,
+            again=given.get("again") == "true",
+            check_only=given.get("check") == "true",
+        )
+
+
+def _made(job: Job) -> web.Response:
+    return web.json_response(job.as_dict(), status=201, headers={"Location": f"/api/v1/jobs/{job.id}"})
 
 
 def _replayed(job: Job, uploaded: Uploaded) -> web.Response:

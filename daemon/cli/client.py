@@ -45,11 +45,12 @@ class DaemonError(HeadgateError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitAs:
-    """What a file is handed in as: of which dataset, correcting which job's rows, or to be loaded again."""
+    """What a file is handed in as: of which dataset, correcting which job's rows, to be loaded again, or checked."""
 
     dataset: str | None
     fixes: int | None
     again: bool
+    check_only: bool
 
 
 class Client:
@@ -98,6 +99,7 @@ class Client:
         params = {"name": path.name} | ({"dataset": given.dataset} if given.dataset else {})
         params |= {"fixes": str(given.fixes)} if given.fixes is not None else {}
         params |= {"again": "true"} if given.again else {}
+        params |= {"check": "true"} if given.check_only else {}
         return await self._request("POST", "/api/v1/jobs", params=params, data=_chunks(path, progress))
 
     async def job(self, job_id: int) -> dict[str, Any]:
@@ -107,6 +109,10 @@ class Client:
     async def retry(self, job_id: int) -> dict[str, Any]:
         """Put a dead, cancelled or dismissed job back in the queue and return it."""
         return await self._request("POST", f"/api/v1/jobs/{job_id}/retry")
+
+    async def load(self, job_id: int) -> dict[str, Any]:
+        """Load the file that a job has checked and return the job that does so."""
+        return await self._request("POST", f"/api/v1/jobs/{job_id}/load")
 
     async def dismiss(self, job_id: int) -> dict[str, Any]:
         """Put a dead job to rest and return it."""

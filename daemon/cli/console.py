@@ -23,6 +23,7 @@ STYLES: Final = {
     "duplicate": "cyan",
     "superseded": "cyan",
     "running": "blue",
+    "checked": "magenta",
 }
 COLUMNS: Final = ("job", "state", "dataset", "file", "rows", "loaded", "rejected", "at", "what")
 LOADED: Final = ("inserted", "updated", "unchanged")
@@ -104,6 +105,9 @@ def _job_cells(job: Mapping[str, Any]) -> list[str]:
 
 def _what(job: Mapping[str, Any]) -> str:
     what = f"first job {job['first_job']}" if job.get("first_job") else (job.get("reason") or "")
+    if job.get("would_be"):
+        then = f"loaded as job {job['loaded_as']}" if job["loaded_as"] else f"headgate load {job['id']} loads it"
+        what = f"would be {job['would_be']}{': ' + what if what else ''}; {then}"
     return " ".join(what.split())
 
 
@@ -126,7 +130,20 @@ def print_ingested(job: Mapping[str, Any]) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in rows.items() if count) or "no rows"
     first = f" of job {job['first_job']}" if job["first_job"] else ""
     number = f" (job {job['job']})" if job["job"] else ""
-    print(f"{job['file']}: {job['state']}{first}{number}: {counts}")
+    would_be = f", would be {job['would_be']}" if job["would_be"] else ""
+    print(f"{job['file']}: {job['state']}{would_be}{first}{number}: {counts}")
+
+
+def print_preview(preview: Mapping[str, Any] | None) -> None:
+    """Print the first rows of a check as they would stand in the table, each as its columns with a value."""
+    if preview is None or not preview["rows"]:
+        return
+    count = len(preview["rows"])
+    print(f"  the first {count} rows as they would stand:" if count > 1 else "  the first row as it would stand:")
+    for row in preview["rows"]:
+        known = zip(preview["columns"], row, strict=True)
+        told = ", ".join(f"{name} {_printable(' '.join(text.split()))}" for name, text in known if text is not None)
+        _print_text(told, "    ")
 
 
 def print_events(job: Mapping[str, Any]) -> None:

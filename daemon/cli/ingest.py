@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 import click
 
-from .invocation import dataset_of, exit_code, run, settings_of, show_json, shown_url
-from .options import again_option, config_option, files_argument, fixes_option, json_option
+from .invocation import dataset_of, end_of, exit_code, run, settings_of, show_json, shown_url
+from .options import again_option, check_option, config_option, files_argument, fixes_option, json_option
 
 
 @click.command()
@@ -20,6 +20,7 @@ from .options import again_option, config_option, files_argument, fixes_option, 
 @click.option("--database", help="Database URL; without it the configuration's.")
 @fixes_option
 @again_option
+@check_option
 @click.option(
     "--rejects",
     type=click.Path(path_type=Path, file_okay=False),
@@ -33,6 +34,7 @@ def ingest(
     database: str | None,
     fixes: int | None,
     again: bool,
+    check_only: bool,
     rejects: Path | None,
     config: Path | None,
     as_json: bool,
@@ -41,7 +43,7 @@ def ingest(
 
     What could not be loaded is told with its cells, and `headgate rejects ID --database URL` gives those rows back.
     The pipeline and the ledger are the daemon's: what is interrupted is taken up by the next run,
-    and nothing is loaded twice.
+    and nothing is loaded twice. With --check all of it is done and undone: the table stays as it is.
     """
     from ..lifecycle.logs import configure_logging
     from ..oneshot import Request, ingest_files
@@ -55,13 +57,13 @@ def ingest(
     states: list[str] = []
 
     def done(job: dict[str, Any]) -> None:
-        states.append(job["state"])
+        states.append(end_of(job))
         if as_json:
             show_json(job)
         else:
             _show_ingested(job, dataset, url)
 
-    request = Request(dataset=chosen, files=files, fixes=fixes, again=again, rejects=rejects)
+    request = Request(dataset=chosen, files=files, fixes=fixes, again=again, check_only=check_only, rejects=rejects)
     run(ingest_files(settings, request, environ=os.environ, done=done))
     sys.exit(exit_code(states))
 
@@ -78,9 +80,10 @@ async def rejects_of(
 
 def _show_ingested(job: dict[str, Any], dataset: str, url: str) -> None:
     """Print what became of a file, and how its rejected rows are had or handed in again."""
-    from .console import print_errors, print_ingested
+    from .console import print_errors, print_ingested, print_preview
 
     print_ingested(job)
+    print_preview(job["preview"])
     print_errors(job)
     number, written = job["job"], job.get("rejects")
     if written:

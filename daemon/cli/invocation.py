@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -119,6 +119,11 @@ def write_new(path: Path, content: bytes) -> None:
 def show_json(value: object) -> None:
     """Print one JSON value on a line of its own."""
     click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def end_of(job: Mapping[str, Any]) -> str:
+    """Return the state of a job; of one that only checked, the state that it would have ended in."""
+    return str(job["would_be"] or job["state"])
 
 
 def exit_code(states: Iterable[str]) -> int:

@@ -67,9 +67,10 @@ def job(job_id: int, config: Path | None, as_json: bool) -> None:
     if as_json:
         show_json(found)
         return
-    from .console import print_events, print_jobs
+    from .console import print_events, print_jobs, print_preview
 
     print_jobs([found])
+    print_preview(found["preview"])
     print_events(found)
 
 

@@ -34,7 +34,7 @@ for command in (
     ingest.ingest,
     submit.submit,
     *(jobs.jobs, jobs.job, jobs.rejects),
-    *(retry_cancel.retry, retry_cancel.cancel, retry_cancel.dismiss),
+    *(retry_cancel.retry, retry_cancel.load, retry_cancel.cancel, retry_cancel.dismiss),
     *(read_infer.read, read_infer.infer),
     assets_command.assets,
     completion.completion,

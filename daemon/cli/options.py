@@ -27,6 +27,9 @@ fixes_option: Final = click.option(
 again_option: Final = click.option(
     "--again", is_flag=True, help="Load FILES also where their content was loaded before: rows may then be there twice."
 )
+check_option: Final = click.option(
+    "--check", "check_only", is_flag=True, help="Load nothing, and tell what would become of FILES."
+)
 files_argument: Final = click.argument(
     "files",
     nargs=-1,

@@ -1,4 +1,4 @@
-"""`headgate retry`, `cancel` and `dismiss`: what people do to a job, over the running daemon's API."""
+"""`headgate retry`, `load`, `cancel` and `dismiss`: what people do to a job, over the running daemon's API."""
 
 from __future__ import annotations
 
@@ -29,6 +29,18 @@ def retry(job_ids: tuple[int, ...], config: Path | None, as_json: bool) -> None:
     A job that cannot be retried is named on standard error, and the others go on; the exit code is then 3.
     """
     _change(job_ids, lambda client, job_id: client.retry(job_id), config=config, as_json=as_json)
+
+
+@click.command()
+@jobs_argument
+@config_option
+@json_option
+def load(job_ids: tuple[int, ...], config: Path | None, as_json: bool) -> None:
+    """Load the files that the jobs IDS have checked, without sending them again; shows the jobs that load them.
+
+    A job whose file cannot be loaded is named on standard error, and the others go on; the exit code is then 3.
+    """
+    _change(job_ids, lambda client, job_id: client.load(job_id), config=config, as_json=as_json)
 
 
 @click.command()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .invocation import FAILED, FINE, REJECTED, client_of, exit_code, run
+from .invocation import FAILED, FINE, REJECTED, client_of, end_of, exit_code, run
 from .jobs import show_jobs
-from .options import again_option, config_option, dataset_names, files_argument, fixes_option, json_option
+from .options import again_option, check_option, config_option, dataset_names, files_argument, fixes_option, json_option
 
 if TYPE_CHECKING:
     from .client import Client, SubmitAs
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--dataset", shell_complete=dataset_names, help="Dataset name; without it the file's name decides.")
 @fixes_option
 @again_option
+@check_option
 @click.option("--wait", is_flag=True, help="Wait until each job has ended, and show what became of it.")
 @config_option
 @json_option
@@ -31,12 +32,14 @@ def submit(
     dataset: str | None,
     fixes: int | None,
     again: bool,
+    check_only: bool,
     wait: bool,
     config: Path | None,
     as_json: bool,
 ) -> None:
     """Hand FILES to the running daemon.
 
+    With --check nothing of them is loaded: `headgate load ID` loads what was checked, without sending it again.
     A file that the daemon does not take is named on standard error, and the others go on; the exit code is then 1.
     """
     from .client import SubmitAs
@@ -44,10 +47,11 @@ def submit(
 
     with Stages(files) as stages:
         sending = Sending(stages)
-        run(sending.send(client_of(config), files, SubmitAs(dataset=dataset, fixes=fixes, again=again), wait=wait))
+        given = SubmitAs(dataset=dataset, fixes=fixes, again=again, check_only=check_only)
+        run(sending.send(client_of(config), files, given, wait=wait))
     jobs = sending.jobs.values()
     show_jobs(jobs, as_json=as_json)
-    sys.exit(max(sending.worst, exit_code(job["state"] for job in jobs)))
+    sys.exit(max(sending.worst, exit_code(map(end_of, jobs))))
 
 
 class Sending:

@@ -220,7 +220,8 @@ class RetentionSettings(Section):
 
     files_seconds: Seconds = Field(
         default=2_592_000,
-        description="How long the file of a dead, dismissed or cancelled job is kept for `headgate retry`.",
+        description="How long the file of a dead, dismissed or cancelled job is kept for `headgate retry`, and that of "
+        "a checked one for `headgate load`.",
     )
     files_mb: Count = Field(
         default=10_240, description="Kept files of ended jobs beyond this total go, the oldest first, in MiB."

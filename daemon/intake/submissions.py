@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ingest.spec.matching import choose_dataset
 
 from ..ledger.jobs import UNMATCHED, Outcome, Submission
+from ..ledger.retry_cancel import NotPossibleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,11 +49,13 @@ class Submissions:
         idempotency_key: str | None = None,
         origin: Origin | None = None,
         again: bool = False,
+        check_only: bool = False,
     ) -> Job:
         """Enter a received file; after this returns it is acknowledged and reaches exactly one terminal state.
 
         `fixes` is the job whose rejected rows the file has in a corrected form: it counts as handed in as that one's.
-        `again` has it loaded also where its content was loaded before.
+        `again` has it loaded also where its content was loaded before; with `check_only` nothing is loaded, and told
+        what would be.
 
         Raises:
             KeyUsedError: the submitter has used the idempotency key before.
@@ -66,6 +69,7 @@ class Submissions:
             origin=origin,
             repeats="again" if again else _repeats(dataset),
             in_turn=dataset.load.mode == "replace",
+            check_only=check_only,
         )
         try:
             job = await self._ledger.submit(submission, adopt=adopt)
@@ -78,6 +82,40 @@ class Submissions:
             self._tell(job, "file.duplicate_content")
         else:
             logger.info("job queued", extra={"job": job.id, "dataset": job.dataset, "file": file, "source": source})
+            self._wake()
+        return job
+
+    async def load(self, checked: Job, *, by: str | None) -> Job:
+        """Enter the file that a job has checked, to be loaded now; no byte of it is handed in again.
+
+        Raises:
+            NotPossibleError: it was not checked, its file is not kept any more, or its dataset is gone.
+
+        """
+        dataset = self._parts.datasets.get(checked.dataset)
+        if dataset is None:
+            raise NotPossibleError(f"dataset {checked.dataset} is not configured any more; configure it again")
+        submission = Submission(
+            dataset=dataset.dataset,
+            spec_version=dataset.version,
+            sha256=checked.sha256,
+            size_bytes=checked.size_bytes,
+            file=checked.file,
+            source=checked.source,
+            spool_key=checked.spool_key or "",
+            spool_id=checked.spool_id,
+            fixes_job=checked.fixes_job,
+            submitter=by,
+            repeats="again" if checked.repeats == "again" else _repeats(dataset),
+            in_turn=dataset.load.mode == "replace",
+        )
+        job = await self._ledger.load_checked(checked, submission)
+        if job.state == "duplicate":
+            if checked.spool_id == self._spool.id:
+                await self._parts.executors.run_io(self._spool.remove, submission.spool_key)
+            self._tell(job, "file.duplicate_content")
+        else:
+            logger.info("job queued", extra={"job": job.id, "dataset": job.dataset, "checked_as": checked.id})
             self._wake()
         return job
 

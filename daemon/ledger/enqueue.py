@@ -12,6 +12,7 @@ from ..errors import KeyUsedError
 from .event_log import given, parameters
 from .jobs import Job, State, Submission
 from .queries import ROW_COLUMNS, job_from_row
+from .retry_cancel import NotPossibleError
 from .tables import unfinished
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from .context import LedgerContext
 
-GIVEN: Final = tuple(one.name for one in fields(Submission) if one.name not in {"origin", "in_turn"})
+GIVEN: Final = tuple(one.name for one in fields(Submission) if one.name not in {"origin", "in_turn", "spool_id"})
 STARTS: Final[dict[str, Any]] = {
     **dict.fromkeys(("attempt", "crashes", "lost_leases", "errors_total"), 0),
     "seconds": {},
@@ -63,37 +64,69 @@ class Enqueue:
         submission's file, which has the same bytes. With `adopt` a job queued in this very spool is taken too.
 
         Where the last content counts (`repeats`), another content that was entered between the two makes this no
-        duplicate: it is loaded again, after that one.
+        duplicate: it is loaded again, after that one. One that is only checked is no duplicate, and makes none.
 
         Raises:
             KeyUsedError: the submitter has used the idempotency key before.
 
         """
         async with self._database.write("enter") as connection:
-            after: Job | None = None
-            while True:
-                queued = await self._insert(connection, submission, state="queued", unique=True, after=after)
-                if queued is not None:
-                    return queued if after else await self._unless_loaded_before(connection, queued, submission)
-                await self._refuse_used_key(connection, submission)
-                first = await self._newest_unfinished(connection, submission, same=True)
-                if first is None:
-                    continue
-                if submission.repeats == "last":
-                    after = await self._newest_unfinished(connection, submission)
-                if after is None or _same(after, submission):
-                    break
-            if first.state == "queued" and await self._orphaned(connection, first, adopt=adopt):
-                return await self._repoint(connection, first, submission)
-            duplicate = await self._insert(
-                connection,
-                submission,
-                state="duplicate",
-                first_job=first.id,
-                reason=f"the same content is job {first.id}",
-            )
-            assert duplicate is not None  # noqa: S101  # only an insert that may collide returns None
-            return duplicate
+            if submission.check_only:
+                checked = await self._insert(connection, submission, state="queued", unique=True)
+                if checked is None:
+                    raise KeyUsedError
+                return checked
+            return await self._enter(connection, submission, adopt=adopt)
+
+    async def load_checked(self, checked: Job, submission: Submission) -> Job:
+        """Enter the file of a job that has checked it, which keeps it no longer.
+
+        Raises:
+            NotPossibleError: the job has checked nothing, or its file is not kept any more.
+
+        """
+        table = self._tables.job
+        if checked.state != "checked":
+            raise NotPossibleError(f"job {checked.id} is {checked.state}; only checked jobs are loaded")
+        if checked.loaded_as is not None:
+            raise NotPossibleError(f"job {checked.id} was loaded as job {checked.loaded_as} already; look at that one")
+        held = sa.and_(table.c.id == checked.id, table.c.state == "checked", table.c.spool_key.is_not(None))
+        async with self._database.write("enter") as connection:
+            let_go = await connection.execute(table.update().where(held).values(spool_key=None))
+            served = await self._context.spool_is_served(connection, checked.spool_id)
+            if let_go.rowcount != 1 or not served:
+                raise NotPossibleError(f"the file of job {checked.id} is not kept any more; hand it in again")
+            job = await self._enter(connection, submission, adopt=False)
+            await self._change(connection, checked, loaded_as=job.id)
+            by = f"as job {job.id}, by {submission.submitter}"
+            await self._context.event(connection, checked.id, "load_requested", checked.attempt, by)
+            return job
+
+    async def _enter(self, connection: AsyncConnection, submission: Submission, *, adopt: bool) -> Job:
+        after: Job | None = None
+        while True:
+            queued = await self._insert(connection, submission, state="queued", unique=True, after=after)
+            if queued is not None:
+                return queued if after else await self._unless_loaded_before(connection, queued, submission)
+            await self._refuse_used_key(connection, submission)
+            first = await self._newest_unfinished(connection, submission, same=True)
+            if first is None:
+                continue
+            if submission.repeats == "last":
+                after = await self._newest_unfinished(connection, submission)
+            if after is None or _same(after, submission):
+                break
+        if first.state == "queued" and await self._orphaned(connection, first, adopt=adopt):
+            return await self._repoint(connection, first, submission)
+        duplicate = await self._insert(
+            connection,
+            submission,
+            state="duplicate",
+            first_job=first.id,
+            reason=f"the same content is job {first.id}",
+        )
+        assert duplicate is not None  # noqa: S101  # only an insert that may collide returns None
+        return duplicate
 
     async def _unless_loaded_before(self, connection: AsyncConnection, job: Job, submission: Submission) -> Job:
         """Return a job just entered; as a `duplicate` if its content was loaded before, or with its turn.
@@ -143,7 +176,7 @@ class Enqueue:
         kept, origin = state == "queued", submission.origin
         columns: dict[str, Any] = {
             **{name: getattr(submission, name) for name in GIVEN},
-            "spool_id": self._context.spool_id if kept else None,
+            "spool_id": (submission.spool_id or self._context.spool_id) if kept else None,
             "spool_key": submission.spool_key if kept else None,
             "state": state,
             "first_job": first_job,
@@ -174,7 +207,9 @@ class Enqueue:
     ) -> Job | None:
         """Return the newest job of the dataset that waits or runs: of the `same` content, entered `before` that job."""
         table = self._tables.job
-        asked = sa.select(table).where(table.c.dataset == submission.dataset, unfinished(table))
+        asked = sa.select(table).where(
+            table.c.dataset == submission.dataset, unfinished(table), sa.not_(table.c.check_only)
+        )
         if same:
             asked = asked.where(table.c.sha256 == submission.sha256, table.c.spec_version == submission.spec_version)
         if before is not None:
@@ -188,14 +223,14 @@ class Enqueue:
         return not await self._context.spool_is_served(connection, job.spool_id)
 
     async def _repoint(self, connection: AsyncConnection, job: Job, submission: Submission) -> Job:
-        table = self._tables.job
+        table, spool_id = self._tables.job, submission.spool_id or self._context.spool_id
         await connection.execute(
             table.update()
             .where(table.c.id == job.id, table.c.state == "queued")
-            .values(spool_id=self._context.spool_id, spool_key=submission.spool_key, run_at=self._context.now)
+            .values(spool_id=spool_id, spool_key=submission.spool_key, run_at=self._context.now)
         )
         await self._context.event(connection, job.id, "adopted", job.attempt, None)
-        return job.evolve(spool_id=self._context.spool_id, spool_key=submission.spool_key)
+        return job.evolve(spool_id=spool_id, spool_key=submission.spool_key)
 
 
 def _same(job: Job, submission: Submission) -> bool:

@@ -17,9 +17,12 @@ State = Literal[
     "cancelled",
     "superseded",
     "dismissed",
+    "checked",
 ]
 STATES: Final[tuple[State, ...]] = get_args(State)
 TERMINAL: Final = STATES[2:]
+ENDS: Final[tuple[State, ...]] = tuple(state for state in TERMINAL if state != "checked")
+"""How a job that loads may end. One that only checks ends `checked`, and says which of these it would have been."""
 
 GIVEN_UP: Final[tuple[State, ...]] = ("dead", "cancelled", "dismissed")
 """States of jobs that ended without a verdict on their file, which is kept for a retry."""
@@ -91,6 +94,10 @@ class Submission:
     in_turn: bool = False
     """Whether it is loaded only after all that was entered for its dataset before."""
     origin: Origin | None = None
+    check_only: bool = False
+    """Whether it is only to be told what would become of it."""
+    spool_id: str | None = None
+    """The spool that the file lies in; None for that of the daemon that enters it."""
 
 
 INTERNAL: Final = {"internal": True}
@@ -118,6 +125,9 @@ class Job:
     crashes: int = 0
     first_job: int | None = None
     fixes_job: int | None = None
+    check_only: bool = False
+    would_be: State | None = None
+    loaded_as: int | None = None
     rows: RowCounts = field(default_factory=RowCounts)
     errors: tuple[Mapping[str, Any], ...] = ()
     errors_total: int = 0
@@ -165,15 +175,26 @@ def _plain(value: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """The first rows of a file as they would stand in the table, each value as the database writes it as a text."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How an attempt ended for good; `records` are the error records to keep, at most `REJECTS_KEPT`.
 
     `table_refused` says that a file was rejected by what the target table is and holds, and not by what is in it: the
-    same file may come again.
+    same file may come again. A job that only checked is `checked`, `would_be` what it would have come to otherwise, and
+    `preview` the first rows as they would stand in the table.
     """
 
     state: State
+    would_be: State | None = None
     rows: RowCounts = field(default_factory=RowCounts)
+    preview: Preview | None = None
     reason: str | None = None
     records: tuple[Mapping[str, Any], ...] = ()
     errors_total: int = 0
@@ -185,5 +206,5 @@ class Outcome:
 
     @property
     def keeps_file(self) -> bool:
-        """Whether the workbook is still needed: for a retry, or to hand rejected rows back."""
-        return self.state in GIVEN_UP or self.rows.rejected > 0
+        """Whether the workbook is still needed: to be loaded after all, or to hand rejected rows back."""
+        return self.state in (*GIVEN_UP, "checked") or self.rows.rejected > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import uuid4
 
@@ -33,7 +34,17 @@ logger = logging.getLogger(__name__)
 
 FINISHED: Final = (
     *(f"rows_{name}" for name in ROW_COLUMNS),
-    *("state", "reason", "errors_total", "seconds", "cpu_seconds", "peak_rss_bytes", "crashes", "table_refused"),
+    *(
+        "state",
+        "would_be",
+        "reason",
+        "errors_total",
+        "seconds",
+        "cpu_seconds",
+        "peak_rss_bytes",
+        "crashes",
+        "table_refused",
+    ),
 )
 """What the end of a job says of it."""
 
@@ -103,6 +114,10 @@ class Ledger:
     async def submit(self, submission: Submission, *, adopt: bool = False) -> Job:
         """Enter a submission; see `Enqueue.submit`."""
         return await self._enqueue.submit(submission, adopt=adopt)
+
+    async def load_checked(self, checked: Job, submission: Submission) -> Job:
+        """Enter the file of a job that has checked it; see `Enqueue.load_checked`."""
+        return await self._enqueue.load_checked(checked, submission)
 
     async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
         """Enter a submission that no dataset takes; see `Enqueue.refuse`."""
@@ -282,6 +297,7 @@ class Ledger:
         values = {
             **{f"rows_{name}": getattr(outcome.rows, name) for name in ROW_COLUMNS},
             "state": outcome.state,
+            "would_be": outcome.would_be,
             "reason": outcome.reason,
             "errors_total": outcome.errors_total,
             "seconds": dict(outcome.seconds),
@@ -301,6 +317,10 @@ class Ledger:
         ]
         if records:
             await connection.execute(self.tables.reject.insert(), records)
+        if outcome.preview is not None:
+            await connection.execute(
+                self.tables.preview.insert().values(job_id=job.id, preview=asdict(outcome.preview))
+            )
 
     async def _resolve(self, connection: AsyncConnection, job: Job) -> None:
         """Put earlier jobs to rest that were given up with the file that is loaded now."""

@@ -31,10 +31,10 @@ class Pruner:
         return sa.and_(job.spool_id == self._context.spool_id, job.spool_key.is_not(None), job.finished_at.is_not(None))
 
     async def forget_old_files(self, *, rejects_seconds: float, files_seconds: float) -> tuple[str, ...]:
-        """Let go of the files of jobs that ended so long ago, with rejected rows or given up; return their keys."""
+        """Let go of files of jobs that ended so long ago, with rejects, given up or only checked; return their keys."""
         job, now = self._job.c, self._context.now
         with_rejects = job.state.in_(("partial", "rejected")) & (job.finished_at < now - rejects_seconds)
-        given_up = job.state.in_(GIVEN_UP) & (job.finished_at < now - files_seconds)
+        given_up = job.state.in_((*GIVEN_UP, "checked")) & (job.finished_at < now - files_seconds)
         return await self._forget(sa.and_(self._kept(), with_rejects | given_up))
 
     async def forget_files_beyond(self, max_bytes: int) -> tuple[str, ...]:

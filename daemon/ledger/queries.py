@@ -196,6 +196,14 @@ class JobQueries:
             row = (await connection.execute(statement)).mappings().one_or_none()
             return None if row is None else job_from_row(row)
 
+    async def preview(self, job_id: int) -> dict[str, Any] | None:
+        """Return the columns and first rows that a check has seen in the table, None if it has seen none."""
+        preview = self.tables.preview
+        statement = sa.select(preview.c.preview).where(preview.c.job_id == job_id)
+        async with self._database.read() as connection:
+            found: dict[str, Any] | None = (await connection.execute(statement)).scalar_one_or_none()
+            return found
+
     async def events(self, job_id: int) -> list[dict[str, Any]]:
         """Return what happened to a job, oldest first."""
         event = self.tables.event

@@ -67,7 +67,8 @@ class Reaper:
             table.update()
             .where(table.c.state == "running", table.c.lease_daemon.in_(owners), table.c.lost_leases + 1 >= limit)
             .values(
-                state="dead",
+                state=sa.case((table.c.check_only, "checked"), else_="dead"),
+                would_be=sa.case((table.c.check_only, "dead")),
                 lost_leases=table.c.lost_leases + 1,
                 finished_at=self._context.now,
                 reason=f"load.retry_exhausted: {limit} daemons died while they held this job",
@@ -76,7 +77,7 @@ class Reaper:
         )
         jobs = [job_from_row(row) for row in rows.mappings()]
         for job in jobs:
-            await self._context.event(connection, job.id, "dead", job.attempt, job.reason)
+            await self._context.event(connection, job.id, job.state, job.attempt, job.reason)
         return jobs
 
     async def give_back(self, connection: AsyncConnection, owners: Sequence[str], *, lost: bool = False) -> None:

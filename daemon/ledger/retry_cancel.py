@@ -56,6 +56,7 @@ class RetryCancel:
         values = {
             "state": "queued",
             "reason": None,
+            "would_be": None,
             "attempt": 0,
             "crashes": 0,
             "lost_leases": 0,

@@ -17,13 +17,14 @@ Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The seven tables of the ledger for one dialect."""
+    """The eight tables of the ledger for one dialect."""
 
     ledger: sa.Table
     daemon: sa.Table
     job: sa.Table
     event: sa.Table
     reject: sa.Table
+    preview: sa.Table
     loaded_content: sa.Table
     taken_file: sa.Table
 
@@ -64,6 +65,12 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("job_id", Key, primary_key=True, autoincrement=False),
             sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
             sa.Column("record", sa.JSON, nullable=False),
+        ),
+        preview=sa.Table(
+            f"{prefix}preview",
+            metadata,
+            sa.Column("job_id", Key, primary_key=True, autoincrement=False),
+            sa.Column("preview", sa.JSON, nullable=False),
         ),
         loaded_content=sa.Table(
             f"{prefix}loaded_content",
@@ -115,6 +122,9 @@ def _job(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("owed", sa.Boolean),
         sa.Column("repeats", sa.Text, nullable=False, default="once"),
         sa.Column("after_job", sa.BigInteger),
+        sa.Column("check_only", sa.Boolean, nullable=False, default=False),
+        sa.Column("would_be", sa.Text),
+        sa.Column("loaded_as", sa.BigInteger),
         *(sa.Column(f"rows_{name}", sa.BigInteger, nullable=False, default=0) for name in RowCounts.__slots__),
         sa.Column("table_refused", sa.Boolean, nullable=False, default=False),
         sa.Column("errors_total", sa.BigInteger, nullable=False, default=0),

@@ -15,7 +15,7 @@ from ingest.errors import CATALOGUE
 
 from .. import __version__
 from ..histogram import Histogram
-from ..ledger.jobs import TERMINAL, UNMATCHED, RowCounts
+from ..ledger.jobs import ENDS, UNMATCHED, RowCounts
 from .definitions import Definitions, counter, define, families, gauge, histogram
 from .folder_metrics import FolderMetrics
 from .values import MetricValues
@@ -28,6 +28,8 @@ DATASETS_MAX: Final = 50
 """Names that get series of their own unless the settings say otherwise; a mistake must not make thousands."""
 
 RESULTS: Final = tuple(RowCounts.__slots__)
+VERDICTS: Final = ("loaded", "partial", "rejected", "duplicate", "dead")
+"""What a checked workbook would have become."""
 STAGES: Final = ("receive", "sniff", "read", "validate", "spool", "load", "commit")
 STAGE: Final = "ingest_stage_seconds"
 STAGE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
@@ -83,11 +85,23 @@ DATASET: Final = "a configured dataset (the first `exporter.dataset_series`), _u
 FOLLOWED: Final = "a configured dataset that declares a target, or has series of its own; _unmatched, _other"
 
 DEFINITIONS: Final[Definitions] = define(
-    counter("ingest_jobs_total", "Jobs ended, by outcome.", dataset=DATASET, outcome=TERMINAL),
+    counter("ingest_jobs_total", "Jobs ended, by outcome.", dataset=DATASET, outcome=ENDS),
     counter(
         "ingest_rows_total",
         "Physical data rows by what became of them; read is the sum of the others.",
         dataset=DATASET,
+        result=RESULTS,
+    ),
+    counter(
+        "ingest_checks_total",
+        "Jobs that only checked a workbook, by what it would have become.",
+        dataset=DATASET,
+        would_be=VERDICTS,
+    ),
+    counter(
+        "ingest_checked_rows_total",
+        "Physical data rows of workbooks that were only checked, by what would become of them; read is the sum of the "
+        "others.",
         result=RESULTS,
     ),
     counter("ingest_rejects_total", "Errors found in workbooks, by code.", code=(*REJECT_CODES, OTHER)),
@@ -157,6 +171,8 @@ class Metrics(Collector):
         self._values = {name: MetricValues(definition) for name, definition in DEFINITIONS.items() if name != STAGE}
         self._jobs = self._values["ingest_jobs_total"]
         self._rows = self._values["ingest_rows_total"]
+        self._checks = self._values["ingest_checks_total"]
+        self._checked_rows = self._values["ingest_checked_rows_total"]
         self._rejects = self._values["ingest_rejects_total"]
         self._bytes = self._values["ingest_bytes_total"]
         self._retries = self._values["ingest_retries_total"]
@@ -171,6 +187,8 @@ class Metrics(Collector):
         self._reload_ok = self._values["config_last_reload_successful"]
         self._reload_at = self._values["config_last_reload_success_timestamp_seconds"]
         self._values["build_info"].set(1, __version__, platform.python_version(), platform.node())
+        for result in RESULTS:
+            self._checked_rows.prepare(result)
         self.set_datasets({})
         self.registry.register(self)
         self.registry.register(self.folders)
@@ -198,8 +216,10 @@ class Metrics(Collector):
             for values in (self._last_success, self._last_attempt):
                 values.prepare(name)
         for name in [*sorted(self._datasets), OTHER]:
-            for outcome in TERMINAL:
+            for outcome in ENDS:
                 self._jobs.prepare(name, outcome)
+            for verdict in VERDICTS:
+                self._checks.prepare(name, verdict)
             for result in RESULTS:
                 self._rows.prepare(name, result)
             self._bytes.prepare(name)
@@ -237,6 +257,12 @@ class Metrics(Collector):
             self.stage(stage, seconds)
         if outcome in {"loaded", "partial"}:
             self.loaded_at(dataset if dataset in self._followed else name, time.time())
+
+    def job_checked(self, *, dataset: str, would_be: str, rows: Mapping[str, int]) -> None:
+        """Count a workbook that was only checked, apart from those that were to be loaded."""
+        name = self._dataset(dataset)
+        self._checks.add(1, name, would_be)
+        self._checked_rows.add_all(rows)
 
     def _count_code(self, code: str, count: int) -> None:
         if is_error(code):

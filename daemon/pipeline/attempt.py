@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from ingest.errors import ErrorRecord, FileRejectedError
 from ingest.load.load import load
 from ingest.load.loaded import OtherWayError, RefusedLoadError, Spooled, TargetMismatchError, Way
+from ingest.load.sample import see_deferred
 from ingest.load.target import Targets
 
 from ..errors import DatabaseUnavailableError, TaskStalledError, TaskTimeoutError, first_line
@@ -18,6 +19,7 @@ from ..machine.cores import available_cores
 from ..machine.file_identity import is_changed
 from .outcomes import (
     SUPERSEDED,
+    checked,
     given_up,
     is_of_the_load,
     loaded_rows,
@@ -31,6 +33,8 @@ from .worker_tasks import parse_workbook
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ingest.output.report import Report
     from ingest.spec.dataset import Dataset
@@ -49,6 +53,8 @@ LOADING_TOLD_SECONDS: Final = 0.1
 """After so long a parse it is told that the load begins: people watch, and a transaction more is nothing beside it."""
 
 
+SAMPLED: Final = 20
+"""Rows that a check shows as they would stand in the table."""
 CONFLICT_TRIES: Final = 20
 """How often a load is begun anew because other writers of the same rows came in between: that is no failed attempt."""
 CONFLICT_PAUSE_SECONDS: Final = 0.05
@@ -110,7 +116,9 @@ class Attempts:
     async def make(self, attempt: Attempt) -> Outcome:
         """Parse and load; anything raised is a failed attempt."""
         outcome = await self._made(attempt)
-        if outcome.state == "rejected" and await self._is_superseded(attempt.job):
+        if attempt.job.check_only:
+            outcome = checked(outcome)
+        elif outcome.state == "rejected" and await self._is_superseded(attempt.job):
             return SUPERSEDED
         if not attempt.committed:
             await self._keep_rejects(attempt.job, outcome)
@@ -205,7 +213,8 @@ class Attempts:
 
     async def _load_some_way(self, attempt: Attempt, parsed: _Parsed) -> Outcome:
         """Load by the shortest way that goes, and again where other writers of the table came in between."""
-        way, conflicts = Way.STRAIGHT, 0
+        # What is only tried is looked at beside the table, which says more.
+        way, conflicts = Way.STAGED if attempt.job.check_only else Way.STRAIGHT, 0
         while True:
             try:
                 return await self._load_once(attempt, parsed, way)
@@ -226,21 +235,28 @@ class Attempts:
 
     async def _load_once(self, attempt: Attempt, parsed: _Parsed, way: Way) -> Outcome:
         """Load and finish a job in one transaction."""
-        started, database = time.perf_counter(), self._parts.database
-        folder, keeps_session = parsed.folder, database.keeps_sessions
+        started, database, folder = time.perf_counter(), self._parts.database, parsed.folder
         async with database.write("load") as connection:
             await self._parts.ledger.lock(connection, attempt.job)
             loaded = await load(
                 connection,
                 parsed.dataset,
-                Spooled.of(parsed.dataset, parsed.report, folder, keeps_session=keeps_session),
+                Spooled.of(
+                    parsed.dataset,
+                    parsed.report,
+                    folder,
+                    keeps_session=database.keeps_sessions,
+                    sampled=SAMPLED if attempt.job.check_only else 0,
+                ),
                 targets=self._targets,
                 way=way,
                 at_fault=self._is_of_the_rows,
             )
             loaded_at = time.perf_counter()
             outcome = loaded_rows(parsed.dataset, parsed.result, parsed.records, loaded, loaded_at - started)
-            if outcome.state == "rejected":
+            if attempt.job.check_only:
+                outcome = await self._seen(connection, attempt.job, outcome)
+            if outcome.state == "rejected" or attempt.job.check_only:
                 raise _RolledBackError(outcome)
             if await self._is_superseded(attempt.job):
                 raise _RolledBackError(SUPERSEDED)
@@ -249,6 +265,14 @@ class Attempts:
             await self._parts.ledger.finish(connection, attempt.job, outcome)
         attempt.committed = True
         return replace(outcome, seconds={**outcome.seconds, "commit": time.perf_counter() - loaded_at})
+
+    async def _seen(self, connection: AsyncConnection, job: Job, outcome: Outcome) -> Outcome:
+        """Return what a load that is only tried would come to: what waits for the COMMIT is looked at now."""
+        await see_deferred(connection)
+        before = await self._parts.ledger.context.loaded_before(connection, job)
+        if before is None:
+            return outcome
+        return replace(outcome, state="duplicate", reason=f"the same content is job {before}: it is not loaded again")
 
     async def _after_database_error(self, attempt: Attempt, kind: Classification, error: Exception) -> Outcome:
         """Decide by the kind of error; a COMMIT without reply may have worked, so the row is read back first."""

@@ -32,19 +32,23 @@ class JobEnds:
         if (expected := self._expected.pop(job.id, None)) is not None:
             expected.set()
         rows = asdict(outcome.rows)
-        self._metrics.job_finished(
-            dataset=job.dataset,
-            outcome=outcome.state,
-            rows=rows,
-            codes=outcome.codes,
-            size_bytes=job.size_bytes,
-            stage_seconds=outcome.seconds,
-        )
+        if outcome.would_be is not None:
+            self._metrics.job_checked(dataset=job.dataset, would_be=outcome.would_be, rows=rows)
+        elif not job.check_only:
+            self._metrics.job_finished(
+                dataset=job.dataset,
+                outcome=outcome.state,
+                rows=rows,
+                codes=outcome.codes,
+                size_bytes=job.size_bytes,
+                stage_seconds=outcome.seconds,
+            )
         logger.info(
             "job finished",
             extra={
                 "job": job.id,
                 "state": outcome.state,
+                "would_be": outcome.would_be,
                 "dataset": job.dataset,
                 "file": job.file,
                 "attempt": job.attempt,
@@ -56,4 +60,5 @@ class JobEnds:
 
     def tell_given_up(self, job: Job) -> None:
         """Tell of a job that was given up because the daemons that held it died."""
-        self.tell(job, Outcome(state="dead", reason=job.reason, codes={"load.retry_exhausted": 1}))
+        outcome = Outcome(state=job.state, would_be=job.would_be, reason=job.reason, codes={"load.retry_exhausted": 1})
+        self.tell(job, outcome)

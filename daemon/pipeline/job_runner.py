@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 from ..errors import HeadgateError, LeaseLostError, WorkerCrashedError, first_line
 from ..ledger.jobs import Outcome
 from .attempt import Attempts
-from .outcomes import given_up
+from .outcomes import checked, given_up
 from .turns import Turns
 from .waits import Waits
 from .worker_failures import POOL_ERRORS
@@ -56,7 +56,7 @@ class JobRunner:
 
     async def _run(self, attempt: Attempt) -> None:
         job = attempt.job
-        self._parts.metrics.attempt(job.dataset, time.time())
+        self._note_attempt(job)
         try:
             outcome = await self._attempts.make(attempt)
             if not attempt.committed:
@@ -84,6 +84,10 @@ class JobRunner:
         finally:
             if job.spool_key and job.lease_token:
                 self._parts.spool.remove_work(job.spool_key, job.lease_token)
+
+    def _note_attempt(self, job: Job) -> None:
+        if not job.check_only:
+            self._parts.metrics.attempt(job.dataset, time.time())
 
     async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
         """Repeat a ledger transaction until the database takes it: a job must not stay `running` for want of it."""
@@ -126,6 +130,8 @@ class JobRunner:
             return
         with contextlib.suppress(LeaseLostError):
             outcome = given_up(code, error)
+            if job.check_only:
+                outcome = checked(outcome)
             await self._finish(job, outcome)
             await self._tell(job, outcome)
 
@@ -180,7 +186,6 @@ class JobRunner:
 
     async def _tell(self, job: Job, outcome: Outcome) -> None:
         # Of a job that was given up it may be the only copy, and it is what a retry needs.
-        needed = outcome.state in {"dead", "cancelled"} or outcome.rows.rejected
-        if job.spool_key and not needed:
+        if job.spool_key and not outcome.keeps_file:
             await self._parts.executors.run_io(self._parts.spool.remove, job.spool_key)
         self._ends.tell(job, outcome)

@@ -12,7 +12,7 @@ from ingest.errors import ErrorRecord
 from ingest.output.report import REJECTED_FILE
 
 from ..errors import RowsUnaccountedError, first_line
-from ..ledger.jobs import REJECTS_KEPT, Outcome, RowCounts
+from ..ledger.jobs import REJECTS_KEPT, Outcome, Preview, RowCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -77,6 +77,11 @@ def refused_load(result: TaskResult, rejection: ErrorRecord, records: Records) -
     return replace(_refused_rows(result, rejection, records, report.errors_total + 1, codes), table_refused=True)
 
 
+def checked(outcome: Outcome) -> Outcome:
+    """Return the outcome of a job that was only to check what this outcome would be; a cancelled one is none."""
+    return replace(outcome, state="checked", would_be=outcome.state)
+
+
 def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: Loaded, load_seconds: float) -> Outcome:
     """Return the outcome of a load: `loaded`, `partial`, or `rejected` if its refused rows pass the tolerance.
 
@@ -121,6 +126,7 @@ def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: 
         seconds={**report.seconds, "load": load_seconds},
         cpu_seconds=result.cpu_seconds,
         peak_rss_bytes=result.peak_rss_bytes,
+        preview=Preview(columns=loaded.sample.columns, rows=loaded.sample.rows) if loaded.sample else None,
     )
 
 

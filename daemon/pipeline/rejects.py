@@ -105,7 +105,7 @@ class Rejects:
         """Return the spool key and the dataset of a job that has something to hand back."""
         if not job.finished:
             raise NoRejectsError(f"job {job.id} is {job.state}; wait until it has ended")
-        if not job.rows.rejected or job.state not in ("partial", "rejected"):
+        if not job.rows.rejected or job.state not in ("partial", "rejected", "checked"):
             raise NoRejectsError(f"job {job.id} is {job.state} and has no rejected rows")
         key = job.spool_key if job.spool_id == self._spool.id else None
         if key is None or not await self._executors.run_io(self._spool.rejects(key).exists):

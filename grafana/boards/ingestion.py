@@ -72,6 +72,12 @@ FILES: Final = Row(
             "with the specification.",
             happened(JOBS, by="dataset", where=f'{HERE}, outcome=~"rejected|dead"'),
         ),
+        columns(
+            "Files that were only checked, by what they would have become",
+            "Nothing of them was loaded, and they count nowhere else. Many rejected: people look before they load.",
+            happened("headgate_ingest_checks_total", by="would_be", where=HERE),
+            nothing="no file was checked",
+        ),
         lines(
             "Share of files given up, over an hour",
             "What the error budget's alert judges; the dashed line is the objective. Refused files are their senders' "
@@ -133,6 +139,13 @@ ROWS: Final = Row(
             "Errors in workbooks, by code",
             "Of all datasets together. docs/errors.md has cause and remedy of each code.",
             happened("headgate_ingest_rejects_total", by="code"),
+        ),
+        stack(
+            "Rows that were only checked, by what would become of them",
+            "Of all datasets together. None of them is in the table, unless the file was loaded later.",
+            per_second("headgate_ingest_checked_rows_total", by="result", where=', result!="read"'),
+            unit=ROWS_PER_SECOND,
+            decimals=1,
         ),
         lines(
             "Rows unaccounted for, by dataset",

@@ -51,8 +51,9 @@ class Spooled:
     """The accepted rows of a file (COPY text of `columns`, `rows` lines) and what the parse knows of them.
 
     `keeps_session` says that the connection is nobody else's after the transaction, which a pooler's is not.
-    `tolerance` is how many of them may still be refused. `kept_keys` has the keys of rows that the parse rejected,
-    None if one of them has no readable key.
+    `sampled` is how many rows are to be shown as they stand afterwards; a load that shows any does not go STRAIGHT.
+    `tolerance` is how many of them may still be refused. `kept_keys` has the keys of rows that the parse rejected, None
+    if one of them has no readable key.
     """
 
     folder: Path
@@ -61,9 +62,12 @@ class Spooled:
     report: Report
     tolerance: int
     keeps_session: bool = True
+    sampled: int = 0
 
     @classmethod
-    def of(cls, dataset: Dataset, report: Report, folder: Path, *, keeps_session: bool = True) -> Self:
+    def of(
+        cls, dataset: Dataset, report: Report, folder: Path, *, keeps_session: bool = True, sampled: int = 0
+    ) -> Self:
         """Return what a parse has left in a folder."""
         rows = report.rows
         return cls(
@@ -72,6 +76,7 @@ class Spooled:
             columns=accepted_columns(dataset, report.absent),
             report=report,
             keeps_session=keeps_session,
+            sampled=sampled,
             tolerance=dataset.quarantine.allowed(rows.read - rows.blank - rows.footer) - rows.rejected,
         )
 
@@ -92,12 +97,21 @@ class Spooled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Some rows of a table, each value as the database writes it as a text."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | None, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """What became of the accepted rows, by what the statements did.
 
     `skipped` are rows that a trigger, a rule or a view of the database left out or put elsewhere, `refused` those that
     were refused, by code, with the first records. `too_many` says that the search was ended because more are refused
     than the file may have; `held_back` that the rows which the file lacks were left where they are, in mode `replace`.
+    `sample` has the first rows as they stand in the table, if they were asked for.
     """
 
     inserted: int = 0
@@ -108,6 +122,7 @@ class Loaded:
     records: tuple[ErrorRecord, ...] = ()
     too_many: bool = False
     held_back: bool = False
+    sample: Sample | None = None
 
     @property
     def rejected(self) -> int:

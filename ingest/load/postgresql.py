@@ -16,6 +16,7 @@ from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
 from .refusals import Refusals
 from .replacing import delete_all, delete_others, prepare_replace, refuse_cascades, replaces_all
+from .sample import sampled
 from .staging import copy, stage, stage_kept_keys
 
 if TYPE_CHECKING:
@@ -122,13 +123,13 @@ async def _stage_and_merge(connection: AsyncConnection, dataset: Dataset, spoole
         kept = await stage_kept_keys(connection, source, spooled, target, merge.key)
         kept = await translated_keys(connection, merge, kept)
         held_back = not await delete_others(connection, dataset, spooled, merge, kept)
-    merged = await run_merge(connection, dataset, merge)
+    merged, sample = await sampled(connection, merge, spooled, lambda: run_merge(connection, dataset, merge))
     await move_sequences(connection, spooled, target)
     refusals = Refusals(dataset, spooled)
     if merged.conflicts:
         first = await first_line(connection, name)
         refusals.add_conflicts([line - first + 1 for line in merged.conflicts])
-    return replace(refusals.loaded(merged), held_back=held_back)
+    return replace(refusals.loaded(merged), held_back=held_back, sample=sample)
 
 
 async def first_line(connection: AsyncConnection, name: str) -> int:

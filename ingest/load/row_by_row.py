@@ -14,6 +14,7 @@ from .merge import ALL, LINE, Merge
 from .postgresql import exactness, is_loose, move_sequences, run_merge
 from .refusals import INSUFFICIENT_PRIVILEGE, Refusal, Refusals, driver_error, is_policy, of_postgresql
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
+from .sample import sampled
 from .staging import CHECKED, TEXTS, stage_kept_keys, stage_texts, typed_columns
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
-    from .loaded import Spooled
+    from .loaded import Sample, Spooled
     from .target import Target
 
     Fault = Callable[[BaseException], bool]
@@ -57,6 +58,7 @@ class _RowByRow:
         self._fault = at_fault
         self._refusals = Refusals(dataset, spooled)
         self._merge = Merge.of(dataset, spooled, target, CHECKED, "postgresql")
+        self._sample: Sample | None = None
 
     async def load(self) -> Loaded:
         await make_functions(self._connection, self._dataset.load)
@@ -75,7 +77,7 @@ class _RowByRow:
             return self._refusals.loaded(Merged(), too_many=True)
         await move_sequences(self._connection, self._spooled, self._target)
         self._refusals.add_conflicts(merged.conflicts)
-        return replace(self._refusals.loaded(merged), held_back=held_back)
+        return replace(self._refusals.loaded(merged), held_back=held_back, sample=self._sample)
 
     # -- what the columns do not take --------------------------------------------------------------------
 
@@ -162,6 +164,10 @@ class _RowByRow:
     # -- what only writing tells ---------------------------------------------------------------------------
 
     async def _write(self) -> Merged:
+        merged, self._sample = await sampled(self._connection, self._merge, self._spooled, self._write_all)
+        return merged
+
+    async def _write_all(self) -> Merged:
         done = await self._parts(self._merge_lines, self._refuse_written)
         for _ in range(TRIES):
             written = await self._try_again()

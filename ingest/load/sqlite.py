@@ -14,6 +14,7 @@ from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
 from .refusals import Refusal, Refusals
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
+from .sample import sampled
 from .sqlite_fit import keeps_number, keeps_text
 from .staging import CHECKED, KEPT, STAGE
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
-    from .loaded import Spooled
+    from .loaded import Sample, Spooled
     from .target import Target
 
     Fault = Callable[[BaseException], bool]
@@ -66,6 +67,7 @@ class _Load:
         self._at_fault = at_fault
         self._refusals = Refusals(dataset, spooled)
         self._merge = Merge.of(dataset, spooled, target, f"temp.{STAGE}", "sqlite")
+        self._sample: Sample | None = None
 
     async def run(self) -> Loaded:
         await make_functions(self._connection, self._dataset.load)
@@ -81,7 +83,7 @@ class _Load:
         except TooManyError:
             return self._refusals.loaded(Merged(), too_many=True)
         self._refusals.add_conflicts(merged.conflicts)
-        return replace(self._refusals.loaded(merged), held_back=held_back)
+        return replace(self._refusals.loaded(merged), held_back=held_back, sample=self._sample)
 
     async def clear(self) -> None:
         for name in (STAGE, CHECKED, KEPT):
@@ -186,6 +188,10 @@ class _Load:
     # -- writing -----------------------------------------------------------------------------------------------
 
     async def _write(self) -> Merged:
+        merged, self._sample = await sampled(self._connection, self._merge, self._spooled, self._write_all)
+        return merged
+
+    async def _write_all(self) -> Merged:
         done = await each_part(
             self._connection,
             1,

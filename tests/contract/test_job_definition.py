@@ -54,7 +54,7 @@ def test_what_is_entered_are_columns_and_all_that_a_submission_brings() -> None:
 def test_the_api_describes_what_is_shown() -> None:
     assert list(a_job().as_dict()) == SHOWN
     assert list(COMPONENTS["Job"]["properties"]) == SHOWN
-    assert list(COMPONENTS["JobDetail"]["properties"]) == [*SHOWN, "events"]
+    assert list(COMPONENTS["JobDetail"]["properties"]) == [*SHOWN, "events", "preview"]
     assert list(COMPONENTS["Job"]["properties"]["rows"]["properties"]) == COUNTS
 
 
@@ -78,7 +78,7 @@ def test_the_page_knows_every_state() -> None:
 def test_the_page_reads_only_what_is_shown() -> None:
     read = {name for path in PAGE.glob("*.js") for name in re.findall(r"\bjob\.([a-z_0-9]+)", path.read_text())}
     assert read
-    assert read <= {*SHOWN, "events"}
+    assert read <= {*SHOWN, "events", "preview"}
     counted = {name for path in PAGE.glob("*.js") for name in re.findall(r"\.rows\.([a-z_]+)", path.read_text())}
     assert counted
     assert counted <= set(COUNTS)

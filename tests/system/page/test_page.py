@@ -98,6 +98,30 @@ def test_rejected_rows_there_and_back(page: PageDriver, gate: Headgate, orders: 
     page.until("the list is back", lambda: len(page.all("#jobs tr")) == 2)
 
 
+def test_check_first_and_load_then(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
+    page.sign_in(ROOT)
+    page.tab_to("#check")
+    page.press(Keys.SPACE)
+    page.hand_in(orders(gate.folder / "orders.xlsx", 40, bad=(3,)))
+    card = page.upload("orders.xlsx", "checked")
+    assert "39 rows can be loaded, 1 would be rejected" in card.text
+    page.until("the list says so", lambda: page.cells("#jobs")[0][3:7] == ["checked", "40", "–", "1"])
+    page.click("See it before it loads", ".upload")
+    page.says("40 rows read, 39 can be loaded", "#job")
+    first, *others = page.cells(".preview tbody")
+    assert first == ["100000000000000000", "buyer 0", "1", "9.99"]
+    assert len(others) == 19
+    assert page.cells(".errors tbody")[0][2] == "many"
+    page.click("Load it now", "#job")
+    page.says("Checked, and loaded then", ".job-head")
+    assert not page.all('[data-do="load"]')
+    page.click("Job 2", ".job-head")
+    page.says("39 rows loaded, 1 rejected", ".job-head")
+    assert gate.scalar("SELECT count(*) FROM orders") == "39"
+    page.browser.back()
+    page.says("Checked, and loaded then", ".job-head")
+
+
 def test_a_file_that_is_not_taken(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
     page.sign_in(ROOT)
     page.hand_in(orders(gate.folder / "what is it.xlsx", 5))

@@ -41,6 +41,7 @@ export const datasets = async () => (await ask("GET", "api/v1/datasets")).datase
 export const jobs = (parameters) => ask("GET", `api/v1/jobs?${new URLSearchParams(parameters)}`);
 export const job = (id) => ask("GET", `api/v1/jobs/${id}`);
 export const dismiss = (id) => ask("POST", `api/v1/jobs/${id}/dismiss`);
+export const load = (id) => ask("POST", `api/v1/jobs/${id}/load`);
 export const retry = (id) => ask("POST", `api/v1/jobs/${id}/retry`);
 export const cancel = (id) => ask("POST", `api/v1/jobs/${id}/cancel`);
 export const errors = (id, cursor) => ask("GET", `api/v1/jobs/${id}/rejects?format=json&limit=100${cursor ? `&cursor=${cursor}` : ""}`);
@@ -64,10 +65,11 @@ async function ask(method, path) {
 }
 
 // Sends a file as the body of a request; `told` is called with the part that has left, from 0 to 1.
-export function submit(file, { dataset, fixes, key }, told) {
+export function submit(file, { dataset, fixes, check, key }, told) {
   const parameters = new URLSearchParams({ name: file.name });
   if (dataset) parameters.set("dataset", dataset);
   if (fixes) parameters.set("fixes", fixes);
+  if (check) parameters.set("check", "true");
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", at(`api/v1/jobs?${parameters}`));

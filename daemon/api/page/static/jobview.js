@@ -2,11 +2,11 @@
 
 import { at } from "./address.js";
 import { $, announce, ask, fill, h } from "./dom.js";
-import { cancel, dismiss, errors as fetchErrors, explain, job as fetchJob, rejectsUrl, retry } from "./daemonapi.js";
+import { cancel, dismiss, errors as fetchErrors, explain, job as fetchJob, load, rejectsUrl, retry } from "./daemonapi.js";
 import { stateMark } from "./marks.js";
 import { stages } from "./stages.js";
 import { hand } from "./uploads.js";
-import { bytes, ENDED, loaded, number, outcome, rows, span, when } from "./words.js";
+import { bytes, ENDED, fit, loaded, number, outcome, rows, span, when } from "./words.js";
 
 const FATES = ["inserted", "updated", "unchanged", "skipped", "duplicate", "rejected", "blank", "footer"];
 const MARKS = { error: "bad", warning: "warn", info: "info" };
@@ -32,13 +32,14 @@ export async function showJob(id) {
   if (shown !== id) {
     shown = id;
     found = { errors: [], next_cursor: null };
-    article.replaceChildren(...["head", "rows", "errors", "fix", "more"].map((part) => h("div", { "data-part": part })));
+    article.replaceChildren(...["head", "rows", "preview", "errors", "fix", "more"].map((part) => h("div", { "data-part": part })));
     fix(job, article.querySelector('[data-part="fix"]'));
   }
   if (job.errors_total > 0 && !found.errors.length) found = await fetchErrors(id, null);
   const part = (name) => article.querySelector(`[data-part="${name}"]`);
   fill(part("head"), head(job));
   fill(part("rows"), job.rows.read > 0 && flow(job));
+  fill(part("preview"), job.preview && preview(job.preview));
   fill(part("errors"), job.errors_total > 0 && errors(job));
   fill(part("more"), h("div", { class: "two" }, facts(job), events(job)));
   part("fix").hidden = !(session.may_submit && job.rows.rejected > 0 && ENDED.has(job.state));
@@ -54,13 +55,15 @@ function head(job) {
   return h("header", { class: "job-head" },
     h("p", {}, h("a", { href: at(), "data-route": true }, "‹ All jobs")),
     h("div", { class: "title-row" }, h("h1", { tabindex: "-1" }, job.file), stateMark(job.state)),
-    h("p", {}, outcome(job), job.first_job && [" ", jobLink(job.first_job, `Job ${job.first_job}`)]),
+    h("p", {}, outcome(job), job.first_job && [" ", jobLink(job.first_job, `Job ${job.first_job}`)],
+      job.loaded_as && [" ", jobLink(job.loaded_as, `Job ${job.loaded_as}`)]),
     stages({ job }),
     h("p", { class: "actions" },
       done && job.rows.rejected > 0 && [
         h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, "Download the annotated workbook"),
         h("a", { href: rejectsUrl(job.id, "csv"), download: "" }, "as CSV"),
       ],
+      session.may_submit && job.state === "checked" && !job.loaded_as && h("button", { type: "button", class: "button", "data-do": "load" }, "Load it now"),
       session.may_submit && ["dead", "cancelled", "dismissed"].includes(job.state) && h("button", { type: "button", "data-do": "retry" }, "Try again"),
       session.may_submit && job.state === "dead" && h("button", { type: "button", "data-do": "dismiss" }, "Dismiss"),
       session.may_submit && !done && h("button", { type: "button", class: "danger", "data-do": "cancel" }, "Cancel this job")));
@@ -71,9 +74,22 @@ function flow(job) {
   const bar = h("div", { class: "flow", "aria-hidden": "true" }, fates.map((name) => h("span", { "data-rows": name })));
   fates.forEach((name, index) => { bar.children[index].style.flex = `${job.rows[name]} 0 0`; });
   return h("section", { class: "panel", "aria-label": "Where the rows went" },
-    h("h2", {}, `${rows(job.rows.read)} read, ${number(loaded(job))} loaded`), bar,
+    h("h2", {}, job.state === "checked"
+      ? `${rows(job.rows.read)} read, ${number(fit(job))} can be loaded`
+      : `${rows(job.rows.read)} read, ${number(loaded(job))} loaded`), bar,
     h("dl", { class: "tally" }, fates.map((name) =>
       h("div", { "data-rows": name }, h("dt", {}, name), h("dd", {}, number(job.rows[name]))))));
+}
+
+function preview({ columns, rows: first }) {
+  return first.length > 0 && h("section", { class: "panel" },
+    h("h2", { id: "preview-title" }, "As the first rows would stand in the table"),
+    h("div", { class: "sheet", tabindex: "0", role: "region", "aria-labelledby": "preview-title" },
+      h("table", { class: "preview", role: "table", "aria-labelledby": "preview-title" },
+        h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
+          columns.map((name) => h("th", { role: "columnheader", scope: "col" }, name)))),
+        h("tbody", { role: "rowgroup" }, first.map((row) => h("tr", { role: "row" }, row.map((value, index) =>
+          h("td", { role: "cell", "data-label": columns[index] }, value ?? h("i", { class: "dim" }, "empty")))))))));
 }
 
 function errors(job) {
@@ -114,7 +130,7 @@ function fix(job, place) {
   const list = h("ul", { class: "uploads", "aria-label": "Corrected workbooks handed in" });
   const input = h("input", { type: "file", id: "fix-file" });
   input.addEventListener("change", () => {
-    for (const file of input.files) hand(file, { dataset: null, fixes: job.id, list });
+    for (const file of input.files) hand(file, { dataset: null, fixes: job.id, check: false, list });
     input.value = "";
   });
   place.append(h("section", { class: "panel", "aria-labelledby": "fix-title" },
@@ -150,6 +166,7 @@ async function perform(action) {
   const job = current;
   if (action === "retry") await act(retry, job, "is in the queue again");
   if (action === "dismiss") await act(dismiss, job, "is put to rest");
+  if (action === "load") await act(load, job, "is being loaded");
   if (action === "more") await moreErrors(job);
   if (action !== "cancel") return;
   const sure = await ask(`Cancel ${job.file}?`, "Nothing of it is loaded. It can be tried again later.", "Yes, cancel it");

@@ -8,7 +8,7 @@ const DOING = ["Sending", "Waiting", "Reading", "Loading"];
 const LAST = {
   loaded: ["done", "Loaded"], partial: ["partly", "Partly loaded"], rejected: ["bad", "Rejected"],
   duplicate: ["done", "Known already"], dead: ["bad", "Given up"], cancelled: ["bad", "Cancelled"],
-  superseded: ["", "Taken anew"], dismissed: ["", "Put to rest"],
+  superseded: ["", "Taken anew"], dismissed: ["", "Put to rest"], checked: ["done", "Checked"],
 };
 
 // `sent` is the part of the file that has left, from 0 to 1, as long as there is no job yet.
@@ -39,7 +39,7 @@ function passed(job, index) {
   if (index === 0) return "done";
   if (job.state === "duplicate") return "";
   if (index < 3) return job.started_at ? "done" : "";
-  return ["loaded", "partial"].includes(job.state) ? "done" : "";
+  return ["loaded", "partial"].includes(job.would_be ?? job.state) ? "done" : "";
 }
 
 function step(name, at) {

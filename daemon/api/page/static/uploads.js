@@ -32,14 +32,14 @@ export function prepare(found) {
 }
 
 function take(files) {
-  for (const file of files) hand(file, { dataset: $("dataset").value, fixes: null, list: $("uploads") });
+  for (const file of files) hand(file, { dataset: $("dataset").value, fixes: null, check: $("check").checked, list: $("uploads") });
 }
 
 // Sends one file and shows in `list` what becomes of it.
-export function hand(file, { dataset, fixes, list }) {
+export function hand(file, { dataset, fixes, check, list }) {
   const card = h("li", { class: "upload" });
   list.prepend(card);
-  const upload = { file, dataset, fixes, card, key: freshKey(), sent: 0, job: null, error: null };
+  const upload = { file, dataset, fixes, check, card, key: freshKey(), sent: 0, job: null, error: null };
   show(upload);
   waiting.push(upload);
   next();
@@ -121,7 +121,9 @@ function result(job) {
     h("p", { class: "actions" },
       job.rows.rejected > 0
         && h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, "Download the annotated workbook"),
-      h("a", { href: at(`jobs/${target}`), "data-route": true }, job.rows.rejected > 0 ? "See the rejected rows" : `Job ${target}`)),
+      job.state === "checked"
+        ? h("a", { class: "button", href: at(`jobs/${job.id}`), "data-route": true }, "See it before it loads")
+        : h("a", { href: at(`jobs/${target}`), "data-route": true }, job.rows.rejected > 0 ? "See the rejected rows" : `Job ${target}`)),
   ];
 }
 

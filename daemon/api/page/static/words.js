@@ -34,15 +34,16 @@ export function span(seconds) {
   return `${Math.round(seconds)} s`;
 }
 
-export const STATES = ["queued", "running", "loaded", "partial", "rejected", "duplicate", "dead", "cancelled", "superseded", "dismissed"];
+export const STATES = ["queued", "running", "loaded", "partial", "rejected", "duplicate", "dead", "cancelled", "superseded", "dismissed", "checked"];
 export const ENDED = new Set(STATES.slice(2));
 
 const KINDS = {
-  queued: "wait", running: "busy", loaded: "good", partial: "warn", rejected: "bad", duplicate: "info", dead: "bad", cancelled: "wait", superseded: "info", dismissed: "wait",
+  queued: "wait", running: "busy", loaded: "good", partial: "warn", rejected: "bad", duplicate: "info", dead: "bad", cancelled: "wait", superseded: "info", dismissed: "wait", checked: "info",
 };
 export const kind = (state) => KINDS[state] ?? "wait";
 
-export const loaded = (job) => job.rows.inserted + job.rows.updated + job.rows.unchanged;
+export const fit = (job) => job.rows.inserted + job.rows.updated + job.rows.unchanged;
+export const loaded = (job) => (job.state === "checked" ? 0 : fit(job));
 
 // One sentence on what became of a job.
 export function outcome(job) {
@@ -57,6 +58,16 @@ export function outcome(job) {
     case "cancelled": return "Cancelled; nothing was loaded.";
     case "superseded": return "The file was changed meanwhile: nothing of this job was loaded, it is taken anew.";
     case "dismissed": return `Given up and put to rest. ${job.reason ?? ""}`.trim();
+    case "checked": return verdict(job);
     default: return job.state;
+  }
+}
+
+function verdict(job) {
+  if (job.loaded_as) return "Checked, and loaded then.";
+  switch (job.would_be) {
+    case "loaded": return `Checked: all ${rows(fit(job))} can be loaded. Nothing is in the table yet.`;
+    case "partial": return `Checked: ${rows(fit(job))} can be loaded, ${number(job.rows.rejected)} would be rejected. Nothing is in the table yet.`;
+    default: return `Checked: nothing of it would be loaded. ${job.reason ?? ""}`.trim();
   }
 }

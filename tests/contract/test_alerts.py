@@ -45,22 +45,9 @@ DESIGNED = set(
 NOT_FOLLOWED = {
     "Watchdog": "always fires, and must never end",
     "RowsUnaccounted": "nothing but a defect makes it",
-    "CpuThrottled": "needs a control group of version 2 with a CPU quota",
-    "OutOfMemoryKill": "needs a control group with a memory limit",
-    "MemoryNearLimit": "without a memory limit it is of the whole machine, which tests share with others",
-    "MemoryHigh": "without a memory limit it is of the whole machine, which tests share with others",
-    "CpuHigh": "without a quota it is of the whole machine, which tests share with others",
-    "LoopLagHigh": "judges no daemon before its fifth minute",
-    "FolderSilent": "no folder is silent before its tenth minute",
-    "BacklogOld": "no job is old before a quarter of an hour",
+    "FolderSilent": "needs a file system that hangs, such as a network one whose server is gone",
     "ScrapeSlow": "needs scrapes of more than five seconds, one after the other, while the tests' take one at most",
-} | dict.fromkeys(
-    (
-        *("BacklogFilling", "ExecutorSaturated", "ExecutorStalled", "DbPoolWaitHigh", "DbServerConnectionsHigh"),
-        *("CollectorFailed", "LabelOverflow", "LogLinesDropped", "ClockAhead"),
-    ),
-    "could be made in a test, and no test makes it so far",
-)
+}
 """Alerts whose runbook no test follows, and why: the list may only grow shorter."""
 
 

@@ -1,7 +1,8 @@
 """The shipped rules with faster clocks: owns how a rule that looks back for hours is run in seconds.
 
-Every range, offset, `for` and `keep_firing_for` is divided by one factor, and every rule is looked at with each scrape.
-Thresholds stay what they are, those in seconds and those of predictions too.
+Every range, offset, `for` and `keep_firing_for` is divided by one factor, and so is every number of seconds that an age
+is compared with; every rule is looked at with each scrape. Other thresholds stay what they are, those in seconds and
+those of predictions too.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ import yaml
 
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 LOOKBACK: Final = re.compile(r"(?P<before>\[|\boffset )(?P<count>\d+)(?P<unit>[smhd])\b")
+AGE: Final = re.compile(
+    r"(?P<age>:age_seconds|timestamp\((?P<since>\w+)\) - (?P=since)) (?P<compared>[<>]=?) (?P<seconds>\d+)\b"
+)
+"""What happened so long ago, by a record that says so or by the moment itself; what is still to come is no age."""
 SHORTEST_RANGE: Final = 4
 """Seconds that hold three samples at least, scraped every second: of fewer there is no increase."""
 
@@ -44,6 +49,9 @@ def _hasten(rule: dict[str, Any], factor: int) -> None:
     rule["expr"] = LOOKBACK.sub(
         lambda found: f"{found['before']}{max(SHORTEST_RANGE, _seconds(found['count'] + found['unit']) // factor)}s",
         rule["expr"],
+    )
+    rule["expr"] = AGE.sub(
+        lambda found: f"{found['age']} {found['compared']} {int(found['seconds']) // factor}", rule["expr"]
     )
     for wait in {"for", "keep_firing_for"} & {*rule}:
         rule[wait] = f"{_seconds(rule[wait]) // factor}s"

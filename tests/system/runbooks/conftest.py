@@ -38,8 +38,36 @@ FACTOR: Final = 60
 """Minutes are seconds."""
 FORGET: Final = "--query.lookback-delta=10s"
 """Prometheus's own clock: series of a job that is not in its configuration any more are seen for five minutes."""
+ALERT_SECONDS: Final = 110
 STOP_SECONDS: Final = 5
 """What a daemon that is restarted gets to end, before it is killed; the unit's TimeoutStopSec is longer."""
+
+
+HOLD: Final = """
+import pathlib, time
+
+HERE = pathlib.Path(__file__).parent
+
+def hold(frame):
+    while (HERE / "hold").exists():
+        time.sleep(0.05)
+    return frame
+"""
+"""An application whose transform hangs for as long as there is a file beside it."""
+
+
+def give_application(gate: Headgate, code: str) -> Path:
+    """Put a module `application` where the daemon's workers find it; return its folder."""
+    folder = gate.folder / "application"
+    folder.mkdir()
+    (folder / "application.py").write_text(code, encoding="utf-8")
+    gate.more_environ["PYTHONPATH"] = str(folder)
+    return folder
+
+
+def add_to_dataset(gate: Headgate, line: str) -> None:
+    spec = gate.folder / "datasets" / "orders.yml"
+    spec.write_text(spec.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
 
 
 class Operator:
@@ -93,13 +121,15 @@ class Operator:
     def is_called(self, severity: str = "") -> None:
         """Wait until the alert fires, by the rule of that severity where it has several."""
         wanted = {"firing", severity} - {""}
-        self.gate.until(
-            lambda: any(wanted <= one for one in self._active()), f"{self._alert} fires", problem=self._active
-        )
+        self._until(lambda: any(wanted <= one for one in self._active()), "fires")
 
     def is_done(self) -> None:
         """Wait until it is over."""
-        self.gate.until(lambda: not self._active(), f"{self._alert} is over", problem=self._active)
+        self._until(lambda: not self._active(), "is over")
+
+    def _until(self, condition: Callable[[], bool], what: str) -> None:
+        """A machine that is busy with other tests may lose scrapes, and then a clock of an alert begins anew."""
+        self.gate.until(condition, f"{self._alert} {what}", seconds=ALERT_SECONDS, problem=self._active)
 
     def _active(self) -> list[set[str]]:
         """State and severity of each that is pending or fires."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -18,16 +18,23 @@ if TYPE_CHECKING:
     from ..conftest import Headgate
     from .conftest import Called
 
+pytestmark = pytest.mark.timeout(300)
+
 END_BLOCKERS: Final = (
     "SELECT count(pg_terminate_backend(blocker)) FROM (SELECT DISTINCT unnest(pg_blocking_pids(pid)) AS blocker "
     "FROM pg_stat_activity WHERE application_name = 'headgate') AS blockers"
 )
 
 
+IDLE: Final = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'NAME' AND state LIKE 'idle%'"
+)
+
+
 @contextmanager
 def session(url: str, statements: str) -> Iterator[None]:
     """Leave a transaction of another application open until left, or until somebody ends it."""
-    command = [psql_program(), url.replace("+asyncpg", ""), "-XqAt"]
+    command = [psql_program(), f"{url.replace('+asyncpg', '')}?application_name=shop", "-XqAt"]
     psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert psql.stdin is not None
     assert psql.stdout is not None
@@ -118,6 +125,79 @@ def test_callers_that_get_no_connection(
             own_postgres.execute(END_BLOCKERS)
             operator.is_done()
         gate.until(lambda: gate.loaded_jobs() == 2, "what waited is loaded", process=operator.process)
+
+
+def test_callers_that_wait_for_a_connection(
+    called: Called, gate: Headgate, own_postgres: Any, orders: Callable[..., Path]
+) -> None:
+    orders(gate.inbox / "orders-1.xlsx", 5)
+    with called("HeadgateDbPoolWaitHigh", gate) as operator:
+        gate.until(lambda: gate.loaded_jobs() == 1, "the first is loaded", process=operator.process)
+        with session(gate.database_url, "LOCK TABLE orders, headgate.job"):
+            orders(gate.inbox / "orders-2.xlsx", 5, start=10)
+            operator.is_called()
+            operator.reads("Transactions got slower: look at the database (locks, disk, vacuum)")
+            operator.reads("`Lock` waits: another session holds the table; end it")
+            own_postgres.execute(END_BLOCKERS)
+            operator.is_done()
+        gate.until(lambda: gate.loaded_jobs() == 2, "what waited is loaded", process=operator.process)
+
+
+def test_a_job_that_waits_for_long(called: Called, gate: Headgate, orders: Callable[..., Path]) -> None:
+    gate.settings["database"]["lock_timeout_seconds"] = 1
+    gate.settings["ledger"]["max_attempts"] = 1000
+    gate.write_config()
+    orders(gate.inbox / "orders-1.xlsx", 5)
+    with called("HeadgateBacklogOld", gate) as operator:
+        gate.until(lambda: gate.loaded_jobs() == 1, "the first is loaded", process=operator.process)
+        with session(gate.database_url, "LOCK TABLE orders"):
+            orders(gate.inbox / "orders-2.xlsx", 5, start=10)
+            operator.is_called()
+            operator.reads("Workers idle: the job waits for another attempt")
+            gate.until(lambda: "lock" in operator.runs("headgate job ID", ID=2), "its reason is seen between tries")
+            operator.reads("Mend that")
+            gate.until(lambda: gate.scalar(END_BLOCKERS) != "0", "who holds the lock is seen while it is waited for")
+            operator.is_done()
+        gate.until(lambda: gate.loaded_jobs() == 2, "what waited is loaded", process=operator.process)
+
+
+def test_a_server_that_runs_out_of_connections(called: Called, gate: Headgate, own_postgres: Any) -> None:
+    """Another application opens transactions and forgets to end them."""
+    own_postgres.stop()
+    own_postgres.start(max_connections=30)
+    gate.settings["resources"] = {"check_interval_seconds": 0.5}
+    gate.write_config()
+    with called("HeadgateDbServerConnectionsHigh", gate) as operator, ExitStack() as open_sessions:
+        for _ in range(25):
+            open_sessions.enter_context(session(gate.database_url, "SET LOCAL enable_sort = on"))
+        operator.is_called()
+        asked = "SELECT application_name, state, count(*) FROM pg_stat_activity GROUP BY 1, 2 ORDER BY 3 DESC"
+        operator.reads(f"`{asked}`")
+        assert gate.rows(asked)[0] == ("shop", "idle in transaction", "25")
+        operator.reads(f"it forgets to commit; end its sessions (`{IDLE}`)")
+        own_postgres.execute(IDLE.replace("NAME", "shop"))
+        operator.is_done()
+
+
+def test_connections_that_cannot_be_counted(
+    called: Called, tmp_path: Path, own_postgres: Any, headgate_at: Callable[[Path, str], Headgate]
+) -> None:
+    """Somebody hardened the server: the daemon's user sees nobody's connections any more."""
+    own_postgres.execute("CREATE ROLE loader LOGIN")
+    own_postgres.execute("GRANT CREATE ON DATABASE postgres TO loader")
+    own_postgres.execute("GRANT ALL ON SCHEMA public TO loader")
+    gate = headgate_at(tmp_path / "headgate", own_postgres.url().replace("headgate@", "loader@"))
+    gate.settings["resources"] = {"check_interval_seconds": 0.5}
+    gate.write_config()
+    with called("HeadgateCollectorFailed", gate) as operator:
+        own_postgres.execute("REVOKE SELECT ON pg_stat_activity FROM PUBLIC")
+        operator.is_called()
+        operator.reads("`journalctl -u headgate -g collector`")
+        gate.tells("collector failed")
+        gate.tells("permission denied")
+        operator.reads("may not read `pg_stat_activity` (`GRANT SELECT ON pg_stat_activity TO USER`)")
+        own_postgres.execute("GRANT SELECT ON pg_stat_activity TO loader")
+        operator.is_done()
 
 
 def test_a_connection_that_is_held(

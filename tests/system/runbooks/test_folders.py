@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..conftest import Headgate
     from .conftest import Called
 
+pytestmark = pytest.mark.timeout(300)
+
 
 def test_a_folder_that_is_gone(called: Called, sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
     gate = sqlite_headgate

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from .conftest import add_to_dataset
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -14,14 +16,11 @@ if TYPE_CHECKING:
     from ..conftest import Headgate
     from .conftest import Called
 
+pytestmark = pytest.mark.timeout(300)
+
 FRESH_SECONDS: Final = 20
 DAYS: Final = 3600
 """By so much clocks run faster where a rule looks back for days."""
-
-
-def add(gate: Headgate, line: str) -> None:
-    spec = gate.folder / "datasets" / "orders.yml"
-    spec.write_text(spec.read_text(encoding="utf-8") + line + "\n", encoding="utf-8")
 
 
 def given_up(gate: Headgate, orders: Callable[..., Path]) -> Path:
@@ -50,7 +49,7 @@ def test_dead_jobs(called: Called, orders: Callable[..., Path], sqlite_headgate:
 def test_a_dataset_that_was_never_loaded(
     called: Called, orders: Callable[..., Path], sqlite_headgate: Headgate
 ) -> None:
-    add(sqlite_headgate, "freshness_seconds: 1")
+    add_to_dataset(sqlite_headgate, "freshness_seconds: 1")
     file = orders(sqlite_headgate.folder / "of another name.xlsx", 5)
     with called("HeadgateDatasetNeverLoaded") as operator:
         operator.is_called()
@@ -63,7 +62,7 @@ def test_a_dataset_that_was_never_loaded(
 
 def test_a_stale_dataset(called: Called, orders: Callable[..., Path], sqlite_headgate: Headgate) -> None:
     """The files come and are refused, as the last job says: its sender corrects the file."""
-    add(sqlite_headgate, f"freshness_seconds: {FRESH_SECONDS}")
+    add_to_dataset(sqlite_headgate, f"freshness_seconds: {FRESH_SECONDS}")
     orders(sqlite_headgate.inbox / "orders-1.xlsx", 5)
     with called("HeadgateDatasetStale") as operator:
         gate = operator.gate

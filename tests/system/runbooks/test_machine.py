@@ -13,6 +13,8 @@ import psutil
 import pytest
 from certificates import Authority
 
+from .conftest import add_to_dataset, give_application
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
     from ..conftest import Headgate
     from .conftest import Called
 
-APPLICATION = """
+pytestmark = pytest.mark.timeout(300)
+
+EXPLODE = """
 import os
 
 def explode(frame):
@@ -56,18 +60,11 @@ def test_fork_servers_that_die(called: Called, sqlite_headgate: Headgate, orders
         operator.is_done()
 
 
-def test_workers_that_crash(
-    called: Called, sqlite_headgate: Headgate, orders: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_that_crash(called: Called, sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
     """Three files break the reader, each twice: they are given up, and the sender is asked."""
     gate = sqlite_headgate
-    application = gate.folder / "application"
-    application.mkdir()
-    (application / "faulty.py").write_text(APPLICATION, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(application))
-    spec = gate.folder / "datasets" / "orders.yml"
-    sound = spec.read_text(encoding="utf-8")
-    spec.write_text(sound.replace("dataset: orders", "dataset: orders\ntransform: faulty:explode"), encoding="utf-8")
+    give_application(gate, EXPLODE)
+    add_to_dataset(gate, "transform: application:explode")
     with called("HeadgateWorkerCrashLoop", factor=10) as operator:
         for number in range(3):
             orders(gate.inbox / f"orders-{number}.xlsx", 5, start=10 * number)

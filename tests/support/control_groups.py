@@ -13,6 +13,8 @@ ROOT: Final = Path("/sys/fs/cgroup")
 CONTROLLERS: Final = ("memory", "cpu", "cpuacct")
 """Hierarchies of version 1 that the daemon measures; version 2 has one for all."""
 JOIN: Final = 'for folder in $0; do echo $$ > "$folder/cgroup.procs" || exit; done; exec "$@"'
+FIRST: Final = 10_000
+"""Of 1,024 in version 1 and 100 in version 2, which is what groups have."""
 REMOVE_SECONDS: Final = 10.0
 """What was killed stays in its group until the kernel has done with it."""
 
@@ -49,7 +51,9 @@ class ControlGroup:
         self._file("memory", "memory.limit_in_bytes", "memory.max").write_text(str(mebibytes * MIB))
 
     def limit_cpu(self, quota_milliseconds: int, period_milliseconds: int) -> None:
+        """Let it have so much of each period; up to there it goes before others, so that the limit alone decides."""
         quota, period = quota_milliseconds * 1000, period_milliseconds * 1000
+        self._file("cpu", "cpu.shares", "cpu.weight").write_text(str(FIRST))
         if self._v1:
             self._file("cpu", "cpu.cfs_period_us", "").write_text(str(period))
             self._file("cpu", "cpu.cfs_quota_us", "").write_text(str(quota))

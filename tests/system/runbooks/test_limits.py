@@ -62,14 +62,13 @@ def gate(control_group: ControlGroup, sqlite_headgate: Headgate) -> Headgate:
 
 
 @contextmanager
-def beside(group: ControlGroup, code: str, count: int = 1) -> Iterator[Callable[[], None]]:
+def beside(group: ControlGroup, code: str) -> Iterator[Callable[[], None]]:
     """Run another program in the group; what is yielded ends it, and the end of the test does so, too."""
-    running = [subprocess.Popen([*group.prefix, sys.executable, "-c", code]) for _ in range(count)]
+    process = subprocess.Popen([*group.prefix, sys.executable, "-c", code])
 
     def end() -> None:
-        for process in running:
-            process.kill()
-            process.wait(20)
+        process.kill()
+        process.wait(20)
 
     try:
         yield end
@@ -81,7 +80,7 @@ def test_a_cpu_that_is_busy(control_group: ControlGroup, called: Called, gate: H
     control_group.limit_cpu(400, 400)
     gate.settings["resources"] = {"cpu_threshold": 30}
     gate.write_config()
-    with called("HeadgateCpuHigh") as operator, beside(control_group, SPIN, 2) as end:
+    with called("HeadgateCpuHigh") as operator, beside(control_group, SPIN) as end:
         operator.is_called()
         operator.reads("Another group, or none of them: it is not Headgate; `top` shows what it is")
         end()
@@ -91,8 +90,8 @@ def test_a_cpu_that_is_busy(control_group: ControlGroup, called: Called, gate: H
 @pytest.mark.usefixtures("gate")
 def test_a_main_loop_that_lags(control_group: ControlGroup, called: Called) -> None:
     """Others use up the group's time at once, and the daemon stands still for the rest of each period."""
-    control_group.limit_cpu(200, 400)
-    with called("HeadgateLoopLagHigh") as operator, beside(control_group, SPIN, 2) as end:
+    with called("HeadgateLoopLagHigh") as operator, beside(control_group, SPIN) as end:
+        control_group.limit_cpu(120, 400)
         operator.is_called()
         operator.reads("The machine is out of CPU: see [HeadgateCpuHigh](#headgatecpuhigh)")
         end()
@@ -100,12 +99,12 @@ def test_a_main_loop_that_lags(control_group: ControlGroup, called: Called) -> N
 
 
 def test_workers_that_the_quota_holds_back(control_group: ControlGroup, called: Called, gate: Headgate) -> None:
-    control_group.limit_cpu(200, 400)
+    control_group.limit_cpu(400, 400)
     give_application(gate, WORK)
     gate.settings["executors"]["cpu_workers"] = 2
     gate.settings["tasks"] = {"work": "application:work"}
     gate.write_config()
-    with called("HeadgateCpuThrottled", factor=HASTE) as operator, callers(gate, "work", 8):
+    with called("HeadgateCpuThrottled", factor=HASTE) as operator, callers(gate, "work", 16):
         operator.is_called()
         operator.reads("Raise the CPU limit of the container")
         control_group.limit_cpu(1600, 400)

@@ -299,8 +299,14 @@ class Database:
                         yield connection, watch.undoing()
         except Exception as error:
             if not connected or is_of_database(error):
-                self._watch.failed(self.meaning(error).counted_as)
+                self._failed(self.meaning(error).counted_as)
             raise
+
+    def _failed(self, error_class: str) -> None:
+        self._watch.failed(error_class)
+        if error_class == "read_only" and self._deadlines is not None:
+            # What is connected to a standby stays with it; the URL, which is read anew, may name the primary by now.
+            self._deadlines.throw_idle_away()
 
     def stats(self) -> DatabasePoolStats:
         """Return the pool's numbers at this moment; safe to call from any thread."""

@@ -98,7 +98,7 @@ class Deadlines:
             del self._watches[key]
 
     def throw_idle_away(self) -> None:
-        """End every connection that nobody uses: what has silenced one has silenced all that are as old."""
+        """End every connection that nobody uses: what is the matter with one is so with all that are as old."""
         used = {watch.driver for watch in self._watches.values()}
         for driver in self._open - used:
             driver.terminate()

@@ -42,6 +42,14 @@ DESIGNED = set(
     """.split()  # noqa: SIM905  # thirty lines of one word each say no more
 )
 
+NOT_FOLLOWED = {
+    "Watchdog": "always fires, and must never end",
+    "RowsUnaccounted": "nothing but a defect makes it",
+    "FolderSilent": "needs a file system that hangs, such as a network one whose server is gone",
+    "ScrapeSlow": "needs scrapes of more than five seconds, one after the other, while the tests' take one at most",
+}
+"""Alerts whose runbook no test follows, and why: the list may only grow shorter."""
+
 
 @cache
 def moments() -> list[tuple[str, dict[str, Any]]]:
@@ -139,6 +147,18 @@ def test_every_alert_is_tested_silent_and_firing(rule: dict[str, Any]) -> None:
 
 def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
     assert sorted(RUNBOOKS) == NAMES
+
+
+def test_every_runbook_is_followed_in_a_test_or_it_is_said_why_not() -> None:
+    """What is followed is what the tests of runbooks call by its name."""
+    folder = ROOT / "tests" / "system" / "runbooks"
+    followed = [
+        name
+        for path in sorted(folder.glob("test_*.py"))
+        for name in re.findall(r'\bcalled\(\s*"(\w+)"', path.read_text(encoding="utf-8"))
+    ]
+    assert {*followed} | {f"Headgate{name}" for name in NOT_FOLLOWED} == {*NAMES}
+    assert not {*followed} & {f"Headgate{name}" for name in NOT_FOLLOWED}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -30,6 +30,15 @@ class Prometheus:
     """A running server."""
 
     url: str
+    configuration: Path
+
+    def change(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Edit its configuration and let it be read."""
+        config = yaml.safe_load(self.configuration.read_text(encoding="utf-8"))
+        change(config)
+        self.configuration.write_text(yaml.safe_dump(config), encoding="utf-8")
+        with urlopen(f"{self.url}/-/reload", data=b"", timeout=30):  # noqa: S310  # loopback only
+            pass
 
     def ask(self, path: str, **parameters: object) -> Any:
         """Return the data of an answer of the HTTP API."""
@@ -82,22 +91,25 @@ def running_prometheus(
     port: int,
     interval: str = "1s",
     change: Callable[[dict[str, Any]], None] = lambda _: None,
+    arguments: tuple[str, ...] = (),
 ) -> Iterator[Prometheus]:
     """Run a server that scrapes `target` (host:port) until the block is left; `change` edits its configuration."""
     config = configuration(target, interval)
     change(config)
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    server = Prometheus(url=f"http://127.0.0.1:{port}")
+    server = Prometheus(url=f"http://127.0.0.1:{port}", configuration=folder / "prometheus.yml")
+    server.configuration.write_text(yaml.safe_dump(config), encoding="utf-8")
     log_file = folder / "prometheus.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             [
                 binary,
-                f"--config.file={folder / 'prometheus.yml'}",
+                f"--config.file={server.configuration}",
+                "--web.enable-lifecycle",
                 f"--storage.tsdb.path={folder / 'tsdb'}",
                 f"--web.listen-address=127.0.0.1:{port}",
                 # An alert is told again after a minute otherwise, and an Alertmanager that restarts waits for it.
                 "--rules.alert.resend-delay=1s",
+                *arguments,
             ],
             stdout=log,
             stderr=log,

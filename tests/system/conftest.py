@@ -17,6 +17,7 @@ import psutil
 import pytest
 import xlsxwriter
 import yaml
+from control_groups import ControlGroup
 from postgres_server import psql_program
 from prometheus_client.parser import text_string_to_metric_families
 from small_disk import SmallDisk
@@ -358,6 +359,17 @@ def small_disk(mount: Callable[..., None]) -> Callable[[Path, int], SmallDisk]:
         return SmallDisk(folder)
 
     return make
+
+
+@pytest.fixture
+def control_group() -> Iterator[ControlGroup]:
+    """A control group without limits so far; a test asks for it before its daemon, which must be gone first."""
+    try:
+        group = ControlGroup()
+    except OSError as error:
+        pytest.skip(f"no control group can be made here: {error}")
+    yield group
+    group.remove()
 
 
 @pytest.fixture

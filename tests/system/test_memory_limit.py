@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import psutil
 import pytest
+from control_groups import MIB
 
 if TYPE_CHECKING:
+    from control_groups import ControlGroup
+
     from .conftest import Headgate
-
-MIB = 1 << 20
-ROOT = Path("/sys/fs/cgroup")
-
-
-@pytest.fixture
-def limited() -> Iterator[Callable[[int], Path]]:
-    """Make a control group with a memory limit in MiB, where this machine lets us."""
-    made: list[Path] = []
-
-    def make(mebibytes: int) -> Path:
-        v1 = ROOT / "memory"
-        group = (v1 if v1.is_dir() else ROOT) / f"headgate-{uuid4().hex[:8]}"
-        try:
-            group.mkdir()
-            made.append(group)
-            (group / ("memory.limit_in_bytes" if v1.is_dir() else "memory.max")).write_text(str(mebibytes * MIB))
-        except OSError as error:
-            pytest.skip(f"no control group can be made here: {error}")
-        return group
-
-    yield make
-    for group in made:
-        group.rmdir()
-
 
 HOARD = """\
 def hoard(frame):
@@ -49,13 +26,14 @@ def hoard(frame):
 
 @pytest.mark.fault
 def test_a_worker_that_the_kernel_kills_for_memory_says_so(
-    limited: Callable[[int], Path],
+    control_group: ControlGroup,
     sqlite_headgate: Headgate,
     orders: Callable[..., Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The group has less than was there for the sizing at the start, as where others use it, too."""
-    headgate, group = sqlite_headgate, limited(2048)
+    headgate, group = sqlite_headgate, control_group
+    group.limit_memory(2048)
     application = headgate.folder / "application"
     application.mkdir()
     (application / "hoarding.py").write_text(HOARD, encoding="utf-8")
@@ -66,9 +44,9 @@ def test_a_worker_that_the_kernel_kills_for_memory_says_so(
     headgate.settings["executors"] = {"cpu_workers": 1, "worker_memory_mb": 1024}
     headgate.settings["ledger"] |= {"max_crashes": 1}  # each kill is a risk for the daemon, in the same group
     headgate.write_config()
-    monkeypatch.setattr(headgate, "prefix", ["/bin/sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(group)])
+    headgate.prefix = group.prefix
     process = headgate.start_ready()
-    _hold(group, psutil.Process(process.pid).memory_info().rss // MIB + 300)
+    group.limit_memory(psutil.Process(process.pid).memory_info().rss // MIB + 300)
     orders(headgate.inbox / "orders.xlsx", 20)
     headgate.until(lambda: headgate.all_finished(1), "the job has ended", process=process)
     (job,) = headgate.jobs()
@@ -80,18 +58,13 @@ def test_a_worker_that_the_kernel_kills_for_memory_says_so(
     assert headgate.stop(process) == 0
 
 
-def _hold(group: Path, mebibytes: int) -> None:
-    """Lower the limit of a group that is in use."""
-    v1, v2 = group / "memory.limit_in_bytes", group / "memory.max"
-    (v1 if v1.exists() else v2).write_text(str(mebibytes * MIB))
-
-
-def _check(binary: Path, group: Path, folder: Path, configuration: str = "") -> subprocess.CompletedProcess[str]:
+def _check(
+    binary: Path, group: ControlGroup, folder: Path, configuration: str = ""
+) -> subprocess.CompletedProcess[str]:
     config = folder / "headgate.yml"
     config.write_text(configuration, encoding="utf-8")
-    inside = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
     return subprocess.run(
-        ["/bin/sh", "-c", inside, group, binary, "check", "-c", config],
+        [*group.prefix, binary, "check", "-c", config],
         capture_output=True,
         text=True,
         timeout=60,
@@ -100,16 +73,18 @@ def _check(binary: Path, group: Path, folder: Path, configuration: str = "") -> 
 
 
 def test_check_divides_the_limit_over_the_workers(
-    limited: Callable[[int], Path], headgate_binary: Path, tmp_path: Path
+    control_group: ControlGroup, headgate_binary: Path, tmp_path: Path
 ) -> None:
-    done = _check(headgate_binary, limited(1024), tmp_path, "executors: {cpu_workers: 2}\n")
+    control_group.limit_memory(1024)
+    done = _check(headgate_binary, control_group, tmp_path, "executors: {cpu_workers: 2}\n")
     assert done.returncode == 0, done.stderr
     assert "memory limit: 1024 MiB (cgroup v" in done.stdout
     assert "memory of a worker: 448 MiB (automatic, (the memory limit of 1024 MiB" in done.stdout
 
 
-def test_check_refuses_what_cannot_fit(limited: Callable[[int], Path], headgate_binary: Path, tmp_path: Path) -> None:
-    done = _check(headgate_binary, limited(768), tmp_path, "executors:\n  cpu_workers: 4\n")
+def test_check_refuses_what_cannot_fit(control_group: ControlGroup, headgate_binary: Path, tmp_path: Path) -> None:
+    control_group.limit_memory(768)
+    done = _check(headgate_binary, control_group, tmp_path, "executors:\n  cpu_workers: 4\n")
     assert done.returncode == 2
     assert "headgate.yml:2: executors.cpu_workers: the memory limit of 768 MiB" in done.stderr
     assert "set executors.cpu_workers to at most 2" in done.stderr

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,3 +39,22 @@ def each(function: Callable[[T], R], parts: Iterable[T], rows: int) -> list[R]:
         return list(map(function, parts))
     with ThreadPoolExecutor(threads(), thread_name_prefix="columns") as pool:
         return list(pool.map(function, parts))
+
+
+def ahead(function: Callable[[T], R], parts: Iterable[T]) -> Iterator[R]:
+    """Yield the function's results for parts that come one by one, in order; a few are worked on meanwhile.
+
+    A single part needs no threads, and each next one is asked for by the caller's own.
+    """
+    parts = iter(parts)
+    first, second = list(islice(parts, 1)), list(islice(parts, 1))
+    if not second:
+        yield from map(function, first)
+        return
+    with ThreadPoolExecutor(threads(), thread_name_prefix="ahead") as pool:
+        waiting: deque[Future[R]] = deque()
+        for part in chain(first, second, parts):
+            waiting.append(pool.submit(function, part))
+            if len(waiting) > threads():
+                yield waiting.popleft().result()
+        yield from (each.result() for each in waiting)

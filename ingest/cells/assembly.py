@@ -74,7 +74,11 @@ def overlaid(block: RowBlock, cells: CellBlock) -> RowBlock:
 
 def _one_block(blocks: Sequence[Block]) -> CellBlock:
     """Return blocks whose rows overlap as cells in the order of the blocks."""
-    cells = [block if isinstance(block, CellBlock) else _sparse(block) for block in blocks]
+    return joined([block if isinstance(block, CellBlock) else _sparse(block) for block in blocks])
+
+
+def joined(cells: Sequence[CellBlock]) -> CellBlock:
+    """Return the cells of all blocks, in their order."""
     return CellBlock(
         rows=np.concatenate([block.rows for block in cells]),
         columns=np.concatenate([block.columns for block in cells]),
@@ -109,7 +113,8 @@ def _dense(cells: CellBlock) -> RowBlock:
 
 def _by_column(cells: CellBlock) -> dict[int, tuple[NDArray[Any], NDArray[np.uint8], pa.LargeStringArray]]:
     """Return the rows, kinds and texts of each column's cells."""
-    order = np.argsort(cells.columns, kind="stable")
+    # Numbers of 16 bits are sorted by their digits, in a fraction of the time.
+    order = np.argsort(cells.columns.astype(np.uint16), kind="stable")
     bounds = np.searchsorted(cells.columns[order], np.arange(cells.width + 1)).tolist()
     rows, kinds, texts = cells.rows[order], cells.kinds[order], cells.texts.take(pa.array(order))
     return {

@@ -7,8 +7,12 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from .arrow_masks import truth
 from .cells import Kind
+from .number_text import number_texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +28,10 @@ MAX_SERIAL_1900: Final = 2_958_466
 MAX_DURATION_DAYS: Final = 2**63 // (DAY_MS * 1000)
 """Days in the longest duration whose microseconds are a number of 64 bits."""
 _ISO_TIME: Final = re.compile(r"T?\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|(?P<offset>[+-]\d{2}:?\d{2}))?", re.ASCII)
+
+_ISO_USUAL: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}:[0-9]{2})?$"
+_ISO_DAY_LENGTH: Final = len("2024-02-29")
+_DAY_SECONDS: Final = 86_400
 
 
 def serial_parts(
@@ -67,7 +75,34 @@ def iso_cell(text: str, *, date1904: bool) -> tuple[Kind, str]:
     if days < (0 if date1904 else 1):
         return Kind.TEXT, plain
     fraction = _day_fraction(moment.time())
-    return (Kind.DATETIME if "T" in plain or " " in plain else Kind.DATE), repr(days + fraction)
+    return (Kind.DATETIME if "T" in plain or " " in plain else Kind.DATE), repr(days + fraction).removesuffix(".0")
+
+
+def iso_cells(texts: pa.LargeStringArray, *, date1904: bool) -> tuple[NDArray[np.uint8], pa.LargeStringArray]:
+    """Return the kinds and the serial numbers of many cells (no nulls), as `iso_cell` does of each."""
+    usual = truth(pc.match_substring_regex(texts, _ISO_USUAL))
+    try:
+        moments = texts.filter(pa.array(usual)).cast(pa.timestamp("s")).cast(pa.int64()).to_numpy()
+    except pa.ArrowInvalid:  # one of them is no date
+        usual[:] = False
+        moments = np.empty(0, np.int64)
+    days, seconds = np.divmod(moments, _DAY_SECONDS)
+    days -= _EPOCH_1904 if date1904 else _EPOCH_1900
+    # What is about the first dates that Excel has is told one by one.
+    late = days > _FALSE_LEAP_DAY
+    usual[usual] = late
+    kinds = np.empty(len(texts), np.uint8)
+    lengths = pc.binary_length(texts).to_numpy()
+    kinds[usual] = np.where(lengths[usual] > _ISO_DAY_LENGTH, Kind.DATETIME, Kind.DATE)
+    serials = number_texts((days + seconds / _DAY_SECONDS)[late])
+    if usual.all():
+        return kinds, serials
+    others = texts.filter(pa.array(~usual)).dictionary_encode()
+    read = [iso_cell(text, date1904=date1904) for text in others.dictionary.to_pylist()]
+    kinds[~usual] = np.array([kind for kind, _ in read], np.uint8)[others.indices.to_numpy()]
+    told = pa.array([text for _, text in read], pa.large_string()).take(others.indices)
+    found = pc.replace_with_mask(texts, pa.array(usual), serials)
+    return kinds, pc.replace_with_mask(found, pa.array(~usual), told)
 
 
 def kind_of_serial(number: float) -> Kind:
@@ -79,7 +114,7 @@ def kind_of_serial(number: float) -> Kind:
 
 def _day_fraction(moment: time) -> float:
     seconds = moment.hour * 3600 + moment.minute * 60 + moment.second + moment.microsecond / 1e6
-    return seconds / 86_400
+    return seconds / _DAY_SECONDS
 
 
 def shown(kind: Kind, serial: float, *, date1904: bool) -> str:

@@ -48,7 +48,7 @@ class Extent:
             FileRejectedError: as `add` does for the first that it refuses.
 
         """
-        beyond = self._first_beyond(rows, columns)
+        beyond = self.first_beyond(rows, columns)
         before = len(rows) if beyond is None else beyond
         if before:
             self.add(int(rows[:before].max()), int(columns[:before].max()))
@@ -67,7 +67,7 @@ class Extent:
         if self._height > MAX_ROWS or self._width > MAX_COLUMNS:
             raise self._outside()
 
-    def _first_beyond(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> int | None:
+    def first_beyond(self, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> int | None:
         """Return the first of more cells that `add` would refuse."""
         if not len(rows):
             return None

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ...cells.number_format import GENERAL, NumberFormat, number_format
+from .names import DATA_STYLE, STYLE, TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ...cells.cells import Visibility
 
-_TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
-_STYLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:style:1.0}"
-_NUMBER: Final = "{urn:oasis:names:tc:opendocument:xmlns:datastyle:1.0}"
+_TABLE, _STYLE, _NUMBER = (f"{{{namespace}}}" for namespace in (TABLE, STYLE, DATA_STYLE))
 _DATA_STYLES: Final = tuple(
     f"{_NUMBER}{name}-style" for name in ("number", "percentage", "currency", "date", "time", "text", "boolean")
 )

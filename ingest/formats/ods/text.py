@@ -5,19 +5,32 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .names import OFFICE, TEXT, qualified
+from .odd import REFERENCES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TEXT: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
-_OFFICE: Final = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
-_SPACE: Final = re.compile(r"[ \t\r\n]+")
-_APART: Final = frozenset({f"{_TEXT}note", f"{_TEXT}ruby-text", f"{_OFFICE}annotation", f"{_OFFICE}annotation-end"})
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
+
+_WHITE: Final = "[ \t\r\n]+"
+_SPACE: Final = re.compile(_WHITE)
+_PARAGRAPH, _HEADING = qualified(TEXT, "p", "h")
+_BLANKS, _TAB, _BREAK = qualified(TEXT, "s", "tab", "line-break")
+_COUNT: Final = qualified(TEXT, "c")[0]
+_APART: Final = frozenset({*qualified(TEXT, "note", "ruby-text"), *qualified(OFFICE, "annotation", "annotation-end")})
 _MOST_SPACES: Final = 1 << 15
 
 
 def cell_text(cell: Any) -> str:
     """Return the text of a cell, one line a paragraph."""
-    return "\n".join(map(_paragraph, cell.iterchildren(f"{_TEXT}p", f"{_TEXT}h")))
+    return "\n".join(map(_paragraph, cell.iterchildren(_PARAGRAPH, _HEADING)))
 
 
 def _paragraph(element: Any) -> str:
@@ -43,13 +56,41 @@ def _pieces(element: Any) -> Iterator[tuple[str, bool]]:
     """Yield the texts of an element, and whether each of them is to be taken as it is."""
     yield element.text or "", False
     for child in element:
-        if child.tag == f"{_TEXT}s":
-            count = child.get(f"{_TEXT}c", "1")
+        if child.tag == _BLANKS:
+            count = child.get(_COUNT, "1")
             yield " " * min(int(count), _MOST_SPACES) if count.isascii() and count.isdigit() else " ", True
-        elif child.tag == f"{_TEXT}tab":
+        elif child.tag == _TAB:
             yield "\t", True
-        elif child.tag == f"{_TEXT}line-break":
+        elif child.tag == _BREAK:
             yield "\n", True
         elif isinstance(child.tag, str) and child.tag not in _APART:
             yield from _pieces(child)
         yield child.tail or "", False
+
+
+def paragraph_texts(raw: pa.LargeStringArray, where: Mask) -> pa.LargeStringArray:
+    """Return texts as they stand in the XML, those of paragraphs without elements as they are shown."""
+    rare = where & _rare(raw)
+    if not rare.any():
+        return raw
+    found = raw.filter(pa.array(rare))
+    for reference, character in REFERENCES.items():
+        found = pc.replace_substring(found, reference, character)
+    found = pc.utf8_ltrim(pc.replace_substring_regex(found, _WHITE, " "), " ")
+    return pc.replace_with_mask(raw, pa.array(rare), found)
+
+
+def _rare(texts: pa.LargeStringArray) -> Mask:
+    """Say which texts may hold a reference or white space that is not shown as it is."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    rare = np.zeros(len(texts), np.bool_)
+    if not len(texts) or offsets[0] == offsets[-1]:
+        return rare
+    content = np.frombuffer(texts.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+    blank = content == ord(" ")
+    odd = np.flatnonzero((content == ord("&")) | (content < ord(" ")))
+    double = np.flatnonzero(blank[1:] & blank[:-1])
+    rare[np.searchsorted(offsets, np.append(odd, double) + offsets[0], side="right") - 1] = True
+    firsts = np.minimum(offsets[:-1] - offsets[0], len(content) - 1)
+    rare |= blank[firsts] & (offsets[1:] > offsets[:-1])
+    return rare

@@ -13,7 +13,7 @@ from xlrd.biffh import XL_WORKBOOK_GLOBALS
 from xlrd.book import Book
 
 from ..binary.stream import Stream
-from .unsure import UnsureError
+from ..unsure import UnsureError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ..binary.chain import find_records
-from .unsure import UnsureError
+from ..unsure import UnsureError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

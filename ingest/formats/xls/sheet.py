@@ -15,9 +15,9 @@ from ...cells.sources import Source, of_kind, row_block
 from ..binary.latin1 import latin_texts_at
 from ..binary.numbers import unpacked
 from ..binary.utf16 import texts_at
+from ..unsure import UnsureError
 from . import layout as kinds_of
 from .layout import Records, XlsLayout
-from .unsure import UnsureError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ import pyarrow as pa
 from ..binary.chain import find_records
 from ..binary.latin1 import latin_texts_at
 from ..binary.utf16 import texts_at
+from ..unsure import UnsureError
 from .layout import CONTINUE, HEAD
-from .unsure import UnsureError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

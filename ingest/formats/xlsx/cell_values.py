@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from ...cells.arrow_masks import spread
 from ...cells.cells import MAX_COLUMNS, MAX_ROWS, Kind
-from ...cells.date_serials import iso_cell
+from ...cells.date_serials import iso_cells
 from ...errors import rejected
 
 if TYPE_CHECKING:
@@ -115,9 +115,8 @@ def _iso_dates(
 ) -> pa.LargeStringArray:
     """Turn the rare cells that hold an ISO date into the serial number that all others hold."""
     mask = pa.array(where)
-    read = [iso_cell(text, date1904=date1904) for text in values.filter(mask).to_pylist()]
-    kinds[where] = [kind for kind, _ in read]
-    return pc.replace_with_mask(values, mask, pa.array([text for _, text in read], pa.large_string()))
+    kinds[where], serials = iso_cells(values.filter(mask), date1904=date1904)
+    return pc.replace_with_mask(values, mask, serials)
 
 
 def check_places(rows: NDArray[_Place], columns: NDArray[_Place], context: SheetContext) -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from ...cells.cells import Block, Merge, column_index
 from ...errors import rejected
-from ...parallel import threads
+from ...parallel import ahead, threads
 from ..failures import refused
 from ..zip.xml_text import refuse_doctype
 from .chunk import ReadChunk, parsed_block, read_chunk
@@ -48,7 +45,7 @@ class SheetXml:
         """
         box = _Box(self._context)
         row = 0
-        for chunk, read in self._ahead():
+        for chunk, read in ahead(partial(_read, context=self._context), self._row_chunks()):
             block, row = read or self._in_order(chunk, row)
             if not block.empty:
                 box.add(block)
@@ -63,24 +60,6 @@ class SheetXml:
                 cells, next_row = parse_cells(chunk, row, self._context.name)
                 read = ReadChunk(parsed_block(cells, self._context), next_row)
         return read
-
-    def _ahead(self) -> Iterator[tuple[bytes, ReadChunk | None]]:
-        """Yield the chunks in order, a few of them being read meanwhile: inflating and reading share the cores."""
-        chunks = self._row_chunks()
-        first, second = next(chunks, None), next(chunks, None)
-        if first is None:
-            return
-        if second is None:
-            # A small sheet needs no threads.
-            yield _read(first, self._context)
-            return
-        with ThreadPoolExecutor(threads(), thread_name_prefix="sheet") as pool:
-            waiting: deque[Future[tuple[bytes, ReadChunk | None]]] = deque()
-            for chunk in chain((first, second), chunks):
-                waiting.append(pool.submit(_read, chunk, self._context))
-                if len(waiting) > threads():
-                    yield waiting.popleft().result()
-            yield from (each.result() for each in waiting)
 
     def merges(self) -> list[Merge]:
         """Return the merged ranges, once all blocks were read.

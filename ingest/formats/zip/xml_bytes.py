@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import pyarrow as pa
 
-from ..pieces import between, pieces
+from ..pieces import between, in_sequence, pieces
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Mask = NDArray[np.bool_]
@@ -21,6 +23,8 @@ MASKS: Final = np.array([(1 << 8 * length) - 1 for length in range(WORD + 1)], n
 DIGITS: Final = 10
 _PADDING: Final = 64
 _SPACE: Final = np.isin(np.arange(256), np.frombuffer(b" \t\r\n", np.uint8))
+_FIRST_PRINTABLE: Final = 0x20
+_NO_CHARACTERS: Final = tuple(chr(code).encode() for code in (0xFFFE, 0xFFFF))
 _TAG: Final = 32
 """As long as nearly every tag is."""
 _AT_ONCE: Final = 1 << 14
@@ -40,11 +44,34 @@ class XmlBytes:
             (self.size + _PADDING - WORD + 1,), dtype=f"S{WORD}", buffer=self.bytes, strides=(1,)
         )
 
+    def places(self, wanted: bytes) -> Places:
+        """Return where any of the bytes stands."""
+        return self._where(lambda part: _any_of(part, wanted))
+
     def tags(self) -> Places:
         """Return where each tag begins."""
+        return self.places(b"<")
+
+    def holds(self, text: bytes, rare: bytes) -> bool:
+        """Say whether a text stands anywhere; `rare` is a byte of it that few others are."""
+        return bool(self.stands(text, self.places(rare) - text.index(rare)).any())
+
+    def controls(self) -> Places:
+        """Return where what does not print stands, line ends and tabs too."""
+        return self._where(lambda part: part < _FIRST_PRINTABLE)
+
+    def _where(self, test: Callable[[NDArray[np.uint8]], Mask]) -> Places:
         starts = range(0, self.size, _WINDOW)
-        parts = [np.flatnonzero(self.at[start : start + _WINDOW] == ord("<")) + start for start in starts]
+        parts = [np.flatnonzero(test(self.at[start : min(start + _WINDOW, self.size)])) + start for start in starts]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def is_text(self) -> bool:
+        """Say whether all is UTF-8, and none of it the two characters of three bytes that XML does not allow."""
+        try:
+            in_sequence(self.bytes, np.array([0, self.size])).cast(pa.large_string())
+        except pa.ArrowInvalid:
+            return False
+        return not any(self.holds(character, character[:1]) for character in _NO_CHARACTERS)
 
     def words(self, places: Places, offset: int = 0) -> Words:
         """Return the eight bytes at each place, or so far behind it, as one number, the first byte the lowest."""
@@ -90,6 +117,13 @@ class XmlBytes:
     def between(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
         """Return what lies between each end and the next start."""
         return between(self.bytes, starts, ends)
+
+
+def _any_of(part: NDArray[np.uint8], wanted: bytes) -> Mask:
+    found: Mask = part == wanted[0]
+    for byte in wanted[1:]:
+        found |= part == byte
+    return found
 
 
 def begins(words: Words, text: bytes) -> Mask:

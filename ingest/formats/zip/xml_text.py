@@ -131,6 +131,12 @@ def utf8_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise rejected("file.corrupt_xml", f"the encoding of a part is wrong: {error}") from error
 
 
+def is_utf8(start: bytes) -> bool:
+    """Say whether an XML part that begins like this is in UTF-8 by its own word."""
+    declared = _DECLARED.match(start.removeprefix(codecs.BOM_UTF8))
+    return _decoder(start) is None and (declared is None or declared[1].lower() == b"utf-8")
+
+
 def _decoder(start: bytes) -> codecs.IncrementalDecoder | None:
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return codecs.getincrementaldecoder("utf-16")()

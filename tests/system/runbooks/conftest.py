@@ -81,9 +81,13 @@ class Operator:
         assert words in SECTIONS[self._alert], (words, SECTIONS[self._alert])
 
     def runs(self, command: str, returns: int = 0, **places: object) -> str:
-        """Run a command of the runbook, its words in capitals replaced; return what it prints."""
+        """Run a command of the runbook, its words in capitals replaced, by several where a list is given.
+
+        Return what it prints.
+        """
         self.reads(f"`{command}`")
-        words = [str(places.get(word, word)) for word in shlex.split(command)[1:]]
+        given = [places.get(word, word) for word in shlex.split(command)[1:]]
+        words = [str(one) for place in given for one in (place if isinstance(place, list) else [place])]
         done = self.gate.command(*words, "-c", self.gate.config)
         assert done.returncode == returns, done.stderr
         return done.stdout + done.stderr

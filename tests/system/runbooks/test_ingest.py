@@ -113,8 +113,7 @@ def test_a_spent_error_budget(
         assert "no column buyer" in operator.runs("headgate job ID", ID=1)
         operator.reads("Mend it")
         gate.execute("ALTER TABLE orders ADD COLUMN buyer text")
-        for number in range(1, len(names) + 1):
-            operator.runs("headgate retry ID", ID=number)
+        operator.runs("headgate retry ID", ID=[*range(1, len(names) + 1)])
         gate.until(lambda: gate.loaded_jobs() == len(names), "they are loaded", process=operator.process)
         operator.is_done()
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..zip.xml_bytes import Mask
+    from .cell_contents import Contents
     from .row_scan import FoundCells
     from .styles import OdsStyles
 
@@ -32,7 +33,7 @@ def typed(cells: FoundCells, styles: OdsStyles) -> Typed:
     # A cell without type and text holds nothing, whatever else it says.
     given = said.given & (held.paragraphs | (said.types > 0))
     starts, ends = np.where(given, said.starts, held.starts), np.where(given, said.ends, held.ends)
-    texts = paragraph_texts(cells.xml.pieces(starts, ends).view(pa.large_string()), ~given)
+    texts = _texts(cells.xml.pieces(starts, ends), held, ~given)
     filled = pc.binary_length(texts).to_numpy() != 0
     kinds = np.full(len(texts), Kind.TEXT, np.uint8)
     for code in np.flatnonzero(np.bincount(said.types, minlength=1)).tolist():
@@ -55,6 +56,15 @@ def typed(cells: FoundCells, styles: OdsStyles) -> Typed:
                 texts = _replaced(kinds, texts, some, found)
     kinds[~filled & ~said.formulas] = Kind.EMPTY
     return _errors(cells, kinds, texts)
+
+
+def _texts(pieces: pa.LargeBinaryArray, held: Contents, shown: Mask) -> pa.LargeStringArray:
+    """Return the texts that are cut out of the XML, as they are shown where they are not to be taken as they are."""
+    rich = shown & (held.rich >= 0)
+    texts = paragraph_texts(pieces.view(pa.large_string()), shown & ~rich)
+    if not rich.any():
+        return texts
+    return pc.replace_with_mask(texts, pa.array(rich), held.texts.take(pa.array(held.rich[rich])))
 
 
 def _replaced(kinds: NDArray[np.uint8], texts: pa.LargeStringArray, where: Mask, found: Typed) -> pa.LargeStringArray:
@@ -83,8 +93,8 @@ def _errors(cells: FoundCells, kinds: NDArray[np.uint8], texts: pa.LargeStringAr
     places = np.flatnonzero((said.formulas | said.calc_errors) & held.paragraphs)
     if not len(places):
         return kinds, texts
-    raw = cells.xml.pieces(held.starts[places], held.ends[places]).view(pa.large_string())
-    shown = paragraph_texts(raw, np.ones(len(places), np.bool_))
+    pieces = cells.xml.pieces(held.starts[places], held.ends[places])
+    shown = _texts(pieces, held.at(places), np.ones(len(places), np.bool_))
     likely = pc.or_(*(pc.starts_with(shown, beginning) for beginning in ERROR_BEGINNINGS))
     candidates = np.flatnonzero(truth(likely))
     told = [is_error(text) for text in shown.take(pa.array(candidates)).to_pylist()]

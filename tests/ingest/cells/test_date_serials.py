@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.cells.cells import Kind
@@ -23,6 +23,7 @@ TEXTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(texts=st.lists(TEXTS, max_size=9), date1904=st.booleans())
 def test_a_column_of_dates_is_what_each_of_them_is(*, texts: list[str], date1904: bool) -> None:
     kinds, serials = iso_cells(pa.array(texts, pa.large_string()), date1904=date1904)

@@ -229,7 +229,7 @@ USUAL_ROW: Final = (
     f'<table:table-row table:style-name="ro1">{USUAL_CELLS}<table:table-cell table:number-columns-repeated="16380"/>'
     "</table:table-row>"
 )
-UNUSUAL_ROW: Final = (
+RICH_ROW: Final = (
     '<table:table-row><table:table-cell office:value-type="string"><text:p>a<text:s/>b</text:p></table:table-cell>'
     "</table:table-row>"
 )
@@ -265,16 +265,17 @@ def left_of(document: str, piece_bytes: int = 1 << 20) -> bytes:
     return b"".join(left)
 
 
-def test_only_rows_with_unusual_cells_are_left_to_the_parser() -> None:
-    rows = [USUAL_ROW] * 40 + [UNUSUAL_ROW] + [USUAL_ROW] * 40
+def test_only_rows_of_unusual_forms_are_left_to_the_parser() -> None:
+    unusual = RICH_ROW.replace('"string"', "'string'")
+    rows = [USUAL_ROW] * 20 + [RICH_ROW] + [USUAL_ROW] * 20 + [unusual] + [USUAL_ROW] * 40
     left = left_of(_document(f'<table:table table:name="S">{"".join(rows)}</table:table>'))
     assert left.count(b"<table:table-row") == 1
-    assert UNUSUAL_ROW.encode() in left
+    assert unusual.encode() in left
     assert left.count(b"<table:rows-") == 2
 
 
 def test_where_texts_may_hide_rows_all_is_left_from_there_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    hiding = UNUSUAL_ROW.replace("a<text:s/>b", f"<![CDATA[{USUAL_ROW * 9}]]>")
+    hiding = RICH_ROW.replace("a<text:s/>b", f"<![CDATA[{USUAL_ROW * 9}]]>")
     monkeypatch.setattr(rows_apart, "_PIECE_BYTES", len(USUAL_ROW) * 3)
     document = _document(f'<table:table table:name="S">{USUAL_ROW * 9}{hiding}{USUAL_ROW * 9}</table:table>')
     assert left_of(document, len(USUAL_ROW)).count(USUAL_ROW.encode()) >= 18
@@ -290,8 +291,16 @@ def test_a_piece_may_end_anywhere_before_the_first_row() -> None:
         assert told([document[:place], document[place:]], apart=True) == expected
 
 
+@pytest.mark.parametrize("prefix", ["office", "table", "text", "calcext", "other"])
+def test_prefixes_that_change_between_rows_are_left_to_the_parser(prefix: str) -> None:
+    group = f'<table:table-row-group xmlns:{prefix}="urn:other">{USUAL_ROW}</table:table-row-group>'
+    document = _document(f'<table:table table:name="S">{USUAL_ROW}{group}{USUAL_ROW}</table:table>').encode()
+    found = told([document], apart=True)
+    assert found is None or found == told([document], apart=False)
+
+
 def test_a_table_within_a_text_belongs_to_its_cell(tmp_path: Path) -> None:
-    row = UNUSUAL_ROW.replace("<text:p>a<text:s/>b</text:p>", NESTED)
+    row = RICH_ROW.replace("<text:p>a<text:s/>b</text:p>", NESTED)
     document = _document(f'<table:table table:name="S">{USUAL_ROW}{row}</table:table>')
     path = tmp_path / "x.fods"
     path.write_text(document, encoding="utf-8")

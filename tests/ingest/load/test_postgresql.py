@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from goods import COLUMNS, changed, dataset, loaded, opened, table
+from goods import COLUMNS, changed, dataset, loaded, opened, rows_of, run, table
 
 from ingest.load.loaded import Loaded
 from ingest.spec.dataset import parse_dataset
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from daemon.database.database import Database
 
 MANY = 2_000
+LARGE = 50_000
 SINGLE = {"primaryKey: [sku, size]": "primaryKey: [size]"}
 
 
@@ -69,6 +70,36 @@ async def test_many_rows_of_known_keys_are_merged(database: Database, tmp_path: 
     assert result == Loaded(inserted=MANY // 2 + 1, updated=MANY // 2, unchanged=0)
     again = await loaded(database, spec, tmp_path, rows, key_range=span(rows))
     assert again == Loaded(inserted=0, updated=0, unchanged=MANY + 1)
+
+
+async def test_unchanged_rows_of_a_large_table_leave_no_dead_ones(postgres_database: str, tmp_path: Path) -> None:
+    spec = dataset(**SINGLE)
+    rows = [*numbered(0, 30), *numbered(30, 20, price="9.99"), *numbered(LARGE, 10)]
+    async with opened(postgres_database) as database:
+        known = numbered(0, LARGE)
+        assert (await loaded(database, spec, tmp_path, known, key_range=span(known))).inserted == LARGE
+    await counted(postgres_database, inserted=LARGE)
+    async with opened(postgres_database) as database:
+        result = await loaded(database, spec, tmp_path, rows, key_range=span(rows))
+        assert result == Loaded(inserted=10, updated=20, unchanged=30)
+    after = await counted(postgres_database, inserted=LARGE + 10)
+    assert (after["n_tup_upd"], after["n_tup_del"]) == (20, 0)
+    assert after["n_dead_tup"] <= 20
+
+
+async def counted(url: str, inserted: int) -> dict[str, int]:
+    """Return what the server has counted for the table, once it has counted so many inserted rows."""
+    names = ("n_tup_ins", "n_tup_upd", "n_tup_del", "n_dead_tup")
+    statement = f"SELECT {', '.join(names)} FROM pg_stat_user_tables WHERE relname = 'goods'"
+    async with opened(url) as database, asyncio.timeout(30):
+        await run(database, "ANALYZE goods")
+        while True:
+            # A connection that has ended has told all of its counts, but not at once.
+            [row] = await rows_of(database, statement)
+            found = dict(zip(names, row, strict=True))
+            if found["n_tup_ins"] >= inserted:
+                return found
+            await asyncio.sleep(0.05)
 
 
 async def test_many_rows_between_known_keys_are_inserted(

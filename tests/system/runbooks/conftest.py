@@ -38,7 +38,7 @@ FACTOR: Final = 60
 """Minutes are seconds."""
 FORGET: Final = "--query.lookback-delta=10s"
 """Prometheus's own clock: series of a job that is not in its configuration any more are seen for five minutes."""
-ALERT_SECONDS: Final = 110
+ALERT_SECONDS: Final = 150
 STOP_SECONDS: Final = 5
 """What a daemon that is restarted gets to end, before it is killed; the unit's TimeoutStopSec is longer."""
 

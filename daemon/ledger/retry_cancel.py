@@ -56,7 +56,6 @@ class RetryCancel:
         values = {
             "state": "queued",
             "reason": None,
-            "would_be": None,
             "attempt": 0,
             "crashes": 0,
             "lost_leases": 0,

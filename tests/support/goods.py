@@ -10,12 +10,15 @@ import sqlalchemy as sa
 from daemon.database.database import Database
 from ingest.load.load import load
 from ingest.load.loaded import Loaded, OtherWayError, Spooled, Way
+from ingest.load.sample import see_deferred
 from ingest.output.report import ACCEPTED_FILE, ROWS_FILE, ParsedRows, Report, SheetPart
 from ingest.spec.dataset import Dataset, parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from daemon.database.connector import Access
 
 COLUMNS = (
     "sku text, size bigint, price numeric(12,2), fine numeric, weight double precision, "
@@ -104,15 +107,31 @@ async def loaded(
     return await load_spooled(database, spec, spooled(folder, spec, rows, **parsed))
 
 
-async def load_spooled(database: Database, spec: Dataset, rows: Spooled) -> Loaded:
+class _UndoneError(Exception):
+    """Takes what a load has come to out of its transaction, which ends with it."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        super().__init__()
+        self.loaded = loaded
+
+
+async def load_spooled(database: Database, spec: Dataset, rows: Spooled, *, undone: bool = False) -> Loaded:
+    """Load rows, `undone` as for a check: the constraints that wait for the end are looked at, and nothing stays."""
+
     def at_fault(error: BaseException) -> bool:
         return database.classify(error) == "data"
 
-    way = Way.STRAIGHT
+    way = Way.STAGED if undone else Way.STRAIGHT
     while True:
         try:
             async with database.write() as connection:
-                return await load(connection, spec, rows, way=way, at_fault=at_fault)
+                result = await load(connection, spec, rows, way=way, at_fault=at_fault)
+                if undone:
+                    await see_deferred(connection)
+                    raise _UndoneError(result)
+                return result
+        except _UndoneError as error:
+            return error.loaded
         except OtherWayError as error:
             way = error.way
         except Exception as error:
@@ -138,7 +157,7 @@ async def table(database: Database, columns: str = "*") -> list[tuple[Any, ...]]
         return [tuple(row) for row in rows]
 
 
-def opened(url: str) -> Database:
+def opened(url: str, access: Access | None = None) -> Database:
     return Database(
         url=url,
         pool_size=3,
@@ -146,4 +165,5 @@ def opened(url: str) -> Database:
         pool_timeout_seconds=10,
         leak_seconds=60,
         connect_timeout_seconds=10,
+        access=access,
     )

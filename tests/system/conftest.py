@@ -93,6 +93,12 @@ class Headgate:
     def log(self) -> Path:
         return self.folder / "daemon.log"
 
+    def add_without_key(self) -> None:
+        """Let the rows of orders only be added, without a key: a second load shows as doubled rows."""
+        spec = self.folder / "datasets" / "orders.yml"
+        text = spec.read_text(encoding="utf-8").replace("primaryKey: [order_no]\n", "").replace("upsert", "insert")
+        spec.write_text(text, encoding="utf-8")
+
     def write_config(self) -> None:
         self.config.write_text(yaml.safe_dump(self.settings, allow_unicode=True), encoding="utf-8")
 

@@ -13,6 +13,7 @@ from api_caller import Api
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from subprocess import Popen
 
     from .conftest import Headgate
 
@@ -157,15 +158,23 @@ def test_without_a_daemon(headgate: Headgate, tmp_path: Path, orders: Callable[.
 FILES, ROWS, KILLS = 8, 2000, 12
 
 
+def killed(headgate: Headgate, process: Popen[bytes], chance: random.Random) -> tuple[Popen[bytes], Api]:
+    """Kill the daemon now and then, and return the one that is ready in the end."""
+    for _ in range(KILLS // 2):
+        time.sleep(chance.uniform(0.0, 1.2))
+        headgate.kill(process)
+        process = headgate.start()
+    headgate.until(headgate.ready, "it is ready", process=process)
+    return process, Api(headgate.api_url, headgate.token)
+
+
 @pytest.mark.fault
 @pytest.mark.timeout(600)
 def test_kills_of_a_check_leave_nothing_and_lose_nothing(
     headgate: Headgate, tmp_path: Path, orders: Callable[..., Path]
 ) -> None:
     """The daemon dies at any step of checks, then of loads of what was checked. Without a key a second load shows."""
-    spec = headgate.folder / "datasets" / "orders.yml"
-    text = spec.read_text(encoding="utf-8").replace("primaryKey: [order_no]\n", "").replace("upsert", "insert")
-    spec.write_text(text, encoding="utf-8")
+    headgate.add_without_key()
     headgate.settings["ledger"]["max_lost_leases"] = 1000
     headgate.write_config()
     seed = random.randrange(10**6)  # shown on failure, so that a run can be repeated
@@ -174,22 +183,12 @@ def test_kills_of_a_check_leave_nothing_and_lose_nothing(
     api = Api(headgate.api_url, headgate.token)
     books = [orders(tmp_path / f"o{number}.xlsx", ROWS, start=number * ROWS).read_bytes() for number in range(FILES)]
     checks = [api.submit(book, query=CHECK).json["id"] for book in books]
-    for _ in range(KILLS // 2):
-        time.sleep(chance.uniform(0.0, 1.2))
-        headgate.kill(process)
-        process = headgate.start()
-    headgate.until(headgate.ready, "it is ready", process=process)
-    api = Api(headgate.api_url, headgate.token)
+    process, api = killed(headgate, process, chance)
     assert [api.wait(job, seconds=120)["would_be"] for job in checks] == ["loaded"] * FILES, f"seed {seed}"
     assert "orders" not in tables(headgate), f"seed {seed}"
     assert spooled(headgate) == FILES, f"seed {seed}"
     loads = [api(f"/jobs/{job}/load", method="POST").json["id"] for job in checks]
-    for _ in range(KILLS // 2):
-        time.sleep(chance.uniform(0.0, 1.2))
-        headgate.kill(process)
-        process = headgate.start()
-    headgate.until(headgate.ready, "it is ready", process=process)
-    api = Api(headgate.api_url, headgate.token)
+    process, api = killed(headgate, process, chance)
     assert [api.wait(job, seconds=120)["state"] for job in loads] == ["loaded"] * FILES, f"seed {seed}"
     assert headgate.scalar("SELECT count(*) FROM orders") == str(FILES * ROWS), f"seed {seed}"
     headgate.until(lambda: spooled(headgate) == 0, "no file is left in the spool", process=process)

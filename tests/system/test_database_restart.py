@@ -25,9 +25,7 @@ def test_a_crash_of_the_server_costs_no_row_and_doubles_none(
     orders: Callable[..., Path],
 ) -> None:
     headgate = headgate_at(tmp_path / "headgate", own_postgres.url())
-    spec = headgate.folder / "datasets" / "orders.yml"
-    text = spec.read_text(encoding="utf-8").replace("primaryKey: [order_no]\n", "").replace("upsert", "insert")
-    spec.write_text(text, encoding="utf-8")
+    headgate.add_without_key()
     headgate.settings["ledger"] |= {"lease_seconds": 3, "beat_seconds": 0.5}
     headgate.write_config()
     process = headgate.start_ready()

@@ -26,9 +26,7 @@ FILES, ROWS = 8, 3000
 def settle(headgate: Headgate) -> None:
     headgate.settings["ledger"] |= {"beat_seconds": 0.5, "lease_seconds": 30}
     headgate.settings["database"] |= {"connect_timeout_seconds": 3, "statement_timeout_seconds": 3}
-    spec = headgate.folder / "datasets" / "orders.yml"
-    text = spec.read_text(encoding="utf-8").replace("primaryKey: [order_no]\n", "").replace("upsert", "insert")
-    spec.write_text(text, encoding="utf-8")
+    headgate.add_without_key()
     headgate.write_config()
 
 

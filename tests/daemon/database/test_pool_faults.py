@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 import sqlalchemy as sa
 
-from daemon.database.connector import Access
 from daemon.database.database import Database
 from daemon.errors import DatabaseUnavailableError
 
@@ -28,15 +27,7 @@ OURS = sa.text(
 )
 
 
-def pool(
-    url: str,
-    *,
-    size: int = 2,
-    overflow: int = 0,
-    timeout: float = 5.0,
-    leak: float = 60.0,
-    access: Access | None = None,
-) -> Database:
+def pool(url: str, *, size: int = 2, overflow: int = 0, timeout: float = 5.0, leak: float = 60.0) -> Database:
     return Database(
         url=url,
         pool_size=size,
@@ -44,7 +35,6 @@ def pool(
         pool_timeout_seconds=timeout,
         leak_seconds=leak,
         connect_timeout_seconds=10,
-        access=access,
     )
 
 
@@ -404,31 +394,3 @@ async def test_a_leak_is_logged_once_with_the_place_that_took_the_connection(
     [place, line] = record.taken_at.strip().splitlines()  # type: ignore[attr-defined]
     assert place.endswith("in forgetful")
     assert line.strip() == 'async with database.read("claim"):'
-
-
-async def test_a_server_that_is_read_only_is_left_for_where_the_url_leads_now(
-    postgres: Postgres, postgres_database: str
-) -> None:
-    """What had been connected to it stayed with it, and writes failed by turns for as long as the daemon ran."""
-    primary = str(sa.make_url(postgres_database).database)
-    standby = f"{primary}_standby"
-    where = sa.text("SELECT current_database()")
-    postgres.execute(f"CREATE DATABASE {standby}")
-    postgres.execute(f"ALTER DATABASE {standby} SET default_transaction_read_only = on")
-    urls = [postgres.url(standby)]
-
-    async def held_at_once(opened: Database) -> set[str]:
-        async with contextlib.AsyncExitStack() as held:
-            taken = [await held.enter_async_context(opened.read()) for _ in range(3)]
-            return {(await connection.execute(where)).scalar_one() for connection in taken}
-
-    try:
-        async with pool(urls[-1], size=3, access=Access(current_url=lambda: urls[-1])) as opened:
-            assert await held_at_once(opened) == {standby}
-            urls.append(postgres_database)
-            with pytest.raises(sa.exc.DBAPIError, match="read-only"):
-                async with opened.write() as connection:
-                    await connection.execute(sa.text("CREATE TABLE one (number integer)"))
-            assert await held_at_once(opened) == {primary}
-    finally:
-        postgres.execute(f"DROP DATABASE {standby} WITH (FORCE)")

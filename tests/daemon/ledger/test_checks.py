@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from submissions import submission
 
 from daemon.errors import KeyUsedError
-from daemon.ledger.jobs import Outcome, Preview, RowCounts, Submission
+from daemon.ledger.jobs import Outcome, Preview, RowCounts
 from daemon.ledger.pruner import Pruner
 from daemon.ledger.queries import JobQueries
 from daemon.ledger.retry_cancel import NotPossibleError
@@ -21,22 +22,9 @@ if TYPE_CHECKING:
 SEEN = Preview(columns=("order_no", "price"), rows=(("1", "9.99"), ("2", None)))
 
 
-def submission(content: str = "monday", **changes: Any) -> Submission:
-    values: dict[str, Any] = {
-        "dataset": "orders",
-        "spec_version": 1,
-        "sha256": content,
-        "size_bytes": 10,
-        "file": f"{content}.xlsx",
-        "source": "test",
-        "spool_key": f"key-{content}",
-    }
-    return Submission(**values | changes)
-
-
-async def checked(ledger: Ledger, content: str = "monday", **changes: Any) -> Job:
+async def checked(ledger: Ledger) -> Job:
     """Hand a content in to be checked, and let that end."""
-    await ledger.submit(submission(content, check_only=True))
+    await ledger.submit(submission("monday", check_only=True))
     job = await ledger.claim(datasets=["orders"])
     assert job is not None
     assert job.check_only
@@ -44,20 +32,18 @@ async def checked(ledger: Ledger, content: str = "monday", **changes: Any) -> Jo
     await ledger.finish_alone(job, outcome)
     found = await JobQueries(ledger.context.database).job(job.id)
     assert found is not None
-    return found.evolve(**changes)
+    return found
 
 
-async def load(ledger: Ledger, job: Job, **changes: Any) -> Job:
+async def load(ledger: Ledger, job: Job) -> Job:
     asked = submission(job.sha256, spool_key=job.spool_key or "", spool_id=job.spool_id, submitter="ann")
-    return await ledger.load_checked(
-        job, Submission(**{name: getattr(asked, name) for name in asked.__slots__} | changes)
-    )
+    return await ledger.load_checked(job, asked)
 
 
 async def test_a_check_stands_beside_a_load_of_the_same_content(ledger: Ledger) -> None:
-    jobs = [await ledger.submit(submission(check_only=kind)) for kind in (True, False, True)]
+    jobs = [await ledger.submit(submission("monday", check_only=kind)) for kind in (True, False, True)]
     assert [job.state for job in jobs] == ["queued"] * 3
-    again = await ledger.submit(submission())
+    again = await ledger.submit(submission("monday"))
     assert (again.state, again.first_job) == ("duplicate", jobs[1].id)
 
 
@@ -68,7 +54,7 @@ async def test_what_was_only_checked_was_not_loaded(ledger: Ledger, database: Da
         "columns": ["order_no", "price"],
         "rows": [["1", "9.99"], ["2", None]],
     }
-    assert (await ledger.submit(submission())).state == "queued"
+    assert (await ledger.submit(submission("monday"))).state == "queued"
 
 
 async def test_a_replacement_does_not_wait_for_a_check(ledger: Ledger) -> None:
@@ -98,13 +84,13 @@ async def test_the_checked_file_is_loaded_once(ledger: Ledger, database: Databas
 
 async def test_what_was_loaded_meanwhile_is_a_duplicate(ledger: Ledger) -> None:
     job = await checked(ledger)
-    first = await ledger.submit(submission())
+    first = await ledger.submit(submission("monday"))
     made = await load(ledger, job)
     assert (made.state, made.first_job) == ("duplicate", first.id)
 
 
 async def test_only_a_checked_job_is_loaded(ledger: Ledger) -> None:
-    job = await ledger.submit(submission(check_only=True))
+    job = await ledger.submit(submission("monday", check_only=True))
     with pytest.raises(NotPossibleError, match="only checked jobs are loaded"):
         await load(ledger, job)
 
@@ -122,14 +108,14 @@ async def test_a_spool_that_nobody_serves_is_not_loaded_from(ledger: Ledger, dat
 
 
 async def test_a_check_has_its_idempotency_key(ledger: Ledger) -> None:
-    given = submission(check_only=True, submitter="ann", idempotency_key="k")
+    given = submission("monday", check_only=True, submitter="ann", idempotency_key="k")
     await ledger.submit(given)
     with pytest.raises(KeyUsedError):
         await ledger.submit(given)
 
 
 async def test_a_check_whose_daemons_die_is_checked_and_no_dead_job(ledger: Ledger, database: Database) -> None:
-    await ledger.submit(submission(check_only=True))
+    await ledger.submit(submission("monday", check_only=True))
     job = await ledger.claim(datasets=["orders"])
     assert job is not None
     async with database.write() as connection:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from submissions import submission
 
-from daemon.ledger.jobs import DELAY_MAX_SECONDS, Outcome, Submission
+from daemon.ledger.jobs import DELAY_MAX_SECONDS, Outcome
 
 if TYPE_CHECKING:
     from daemon.database.database import Database
@@ -15,19 +17,7 @@ if TYPE_CHECKING:
     from daemon.ledger.leases import Ledger
 
 DAY_SECONDS = 86_400.0
-
-
-def submission(content: str) -> Submission:
-    return Submission(
-        dataset="orders",
-        spec_version=1,
-        sha256=content * 64,
-        size_bytes=10,
-        file=f"{content}.xlsx",
-        source="test",
-        spool_key=f"key-{content}",
-        repeats="last",
-    )
+following = partial(submission, repeats="last")
 
 
 async def _put_ahead(ledger: Ledger, database: Database, seconds: float, *names: str) -> None:
@@ -38,7 +28,7 @@ async def _put_ahead(ledger: Ledger, database: Database, seconds: float, *names:
 
 
 async def _loaded(ledger: Ledger, content: str) -> Job:
-    job = await ledger.submit(submission(content))
+    job = await ledger.submit(following(content))
     if job.state == "duplicate":
         return job
     claimed = await ledger.claim(datasets=["orders"])
@@ -49,7 +39,7 @@ async def _loaded(ledger: Ledger, content: str) -> Job:
 
 @pytest.mark.parametrize("seconds", [1800.0, DAY_SECONDS])
 async def test_what_waits_is_due(ledger: Ledger, database: Database, seconds: float) -> None:
-    await ledger.submit(submission("a"))
+    await ledger.submit(following("a"))
     await _put_ahead(ledger, database, seconds, "created_at", "run_at")
     assert await ledger.claim(datasets=["orders"]) is None
     assert await ledger.correct_clock() == pytest.approx(seconds, abs=30)
@@ -58,14 +48,14 @@ async def test_what_waits_is_due(ledger: Ledger, database: Database, seconds: fl
 
 
 async def test_a_job_of_old_that_was_put_off_by_such_a_clock_is_due(ledger: Ledger, database: Database) -> None:
-    await ledger.submit(submission("a"))
+    await ledger.submit(following("a"))
     await _put_ahead(ledger, database, DAY_SECONDS, "run_at")
     assert await ledger.correct_clock() == pytest.approx(DAY_SECONDS - DELAY_MAX_SECONDS, abs=30)
     assert await ledger.claim(datasets=["orders"]) is not None
 
 
 async def test_a_wait_that_somebody_asked_for_is_kept(ledger: Ledger) -> None:
-    await ledger.submit(submission("a"))
+    await ledger.submit(following("a"))
     job = await ledger.claim(datasets=["orders"])
     assert job is not None
     await ledger.requeue(job, delay_seconds=DELAY_MAX_SECONDS, reason="later")
@@ -79,7 +69,7 @@ async def test_a_load_of_such_a_clock_is_older_than_what_follows(ledger: Ledger,
     await _put_ahead(ledger, database, DAY_SECONDS, "created_at", "started_at", "finished_at")
     await ledger.correct_clock()
     assert (await _loaded(ledger, "b")).state == "running"
-    assert (await ledger.submit(submission("a"))).state == "queued"
+    assert (await ledger.submit(following("a"))).state == "queued"
 
 
 async def test_a_daemon_that_has_died_is_seen_to_be_silent(ledger: Ledger, database: Database) -> None:

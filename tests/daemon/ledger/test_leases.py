@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from submissions import submission
 
 from daemon.errors import LeaseLostError
-from daemon.ledger.jobs import DELAY_MAX_SECONDS, Job, Outcome, RowCounts, Submission
+from daemon.ledger.jobs import DELAY_MAX_SECONDS, Job, Outcome, RowCounts
 from daemon.ledger.leases import Ledger
 from daemon.ledger.queries import JobFilter, JobQueries
 
@@ -19,19 +20,6 @@ if TYPE_CHECKING:
     from daemon.database.database import Database
 
 LEASE_SECONDS = 30.0
-
-
-def submission(content: str = "a", **changes: Any) -> Submission:
-    values: dict[str, Any] = {
-        "dataset": "orders",
-        "spec_version": 1,
-        "sha256": content * 64,
-        "size_bytes": 10,
-        "file": f"{content}.xlsx",
-        "source": "test",
-        "spool_key": f"key-{content}",
-    }
-    return Submission(**values | changes)
 
 
 async def opened(database: Database, spool_id: str = "spool-1", lease_seconds: float = LEASE_SECONDS) -> Ledger:

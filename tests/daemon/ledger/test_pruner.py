@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import pytest
+from submissions import submission
 
-from daemon.ledger.jobs import Job, Outcome, RowCounts, State, Submission
+from daemon.ledger.jobs import Job, Outcome, RowCounts, State
 from daemon.ledger.pruner import Pruner
 from daemon.ledger.queries import JobQueries
 from daemon.ledger.retry_cancel import NotPossibleError, RetryCancel
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from daemon.database.database import Database
     from daemon.ledger.leases import Ledger
 
+sized = partial(submission, size_bytes=100)
 BAD = RowCounts(read=2, inserted=1, rejected=1)
 
 
@@ -29,22 +32,9 @@ def pruner(ledger: Ledger) -> Pruner:
     return Pruner(ledger.context)
 
 
-def submission(content: str, **changes: Any) -> Submission:
-    values: dict[str, Any] = {
-        "dataset": "orders",
-        "spec_version": 1,
-        "sha256": content * 64,
-        "size_bytes": 100,
-        "file": f"{content}.xlsx",
-        "source": "test",
-        "spool_key": f"key-{content}",
-    }
-    return Submission(**values | changes)
-
-
 async def ended(ledger: Ledger, content: str, state: State, rows: RowCounts | None = None) -> Job:
     """Take a job to its end."""
-    await ledger.submit(submission(content))
+    await ledger.submit(sized(content))
     job = await ledger.claim(datasets=["orders"])
     assert job is not None
     await ledger.finish_alone(job, Outcome(state=state, rows=rows or RowCounts(), records=({"code": "cell.type"},)))
@@ -62,7 +52,7 @@ async def test_a_loaded_job_keeps_no_file(ledger: Ledger, queries: JobQueries) -
 async def test_files_go_by_age(ledger: Ledger, queries: JobQueries, pruner: Pruner) -> None:
     await ended(ledger, "b", "partial", BAD)
     await ended(ledger, "c", "dead")
-    await ledger.submit(submission("w"))
+    await ledger.submit(sized("w"))
     assert await pruner.forget_old_files(rejects_seconds=60, files_seconds=60) == ()
     await asyncio.sleep(0.05)
     assert await pruner.forget_old_files(rejects_seconds=0.01, files_seconds=60) == ("key-b",)
@@ -74,7 +64,7 @@ async def test_files_go_by_size_the_oldest_first(ledger: Ledger, queries: JobQue
     for content in "abcd":
         await ended(ledger, content, "dead")
         await asyncio.sleep(0.01)
-    await ledger.submit(submission("w", size_bytes=10**9))
+    await ledger.submit(sized("w", size_bytes=10**9))
     assert await pruner.forget_files_beyond(400) == ()
     assert set(await pruner.forget_files_beyond(250)) == {"key-a", "key-b"}
     assert await queries.spool_keys("spool-1") == {"key-c", "key-d", "key-w"}
@@ -84,7 +74,7 @@ async def test_jobs_go_and_what_was_loaded_is_remembered(ledger: Ledger, queries
     loaded = await ended(ledger, "a", "loaded")
     rejected = await ended(ledger, "r", "rejected")
     kept = await ended(ledger, "k", "dead")
-    await ledger.submit(submission("w"))
+    await ledger.submit(sized("w"))
     await asyncio.sleep(0.05)
     assert await pruner.forget_jobs(60) == 0
     assert await pruner.forget_jobs(0.01) == 2
@@ -94,12 +84,12 @@ async def test_jobs_go_and_what_was_loaded_is_remembered(ledger: Ledger, queries
     assert await queries.records(loaded.id, limit=5) == []
     assert await queries.job(kept.id) is not None
 
-    again = await ledger.submit(submission("a", spool_key="key-again"))
+    again = await ledger.submit(sized("a", spool_key="key-again"))
     assert (again.state, again.first_job, again.spool_key) == ("duplicate", loaded.id, None)
     assert await ledger.claim(datasets=["orders"]) is not None, "w waits"
     assert await ledger.claim(datasets=["orders"]) is None, "the duplicate does not"
-    assert (await ledger.submit(submission("r"))).state == "queued", "nothing of it was loaded"
-    assert (await ledger.submit(submission("a", spec_version=2))).state == "queued"
+    assert (await ledger.submit(sized("r"))).state == "queued", "nothing of it was loaded"
+    assert (await ledger.submit(sized("a", spec_version=2))).state == "queued"
     shown = await queries.job(again.id)
     assert shown is not None
     assert (shown.state, shown.finished_at is not None) == ("duplicate", True)
@@ -107,9 +97,9 @@ async def test_jobs_go_and_what_was_loaded_is_remembered(ledger: Ledger, queries
 
 async def test_jobs_that_others_name_stay(ledger: Ledger, queries: JobQueries, pruner: Pruner) -> None:
     first = await ended(ledger, "a", "loaded")
-    duplicate = await ledger.submit(submission("a"))
+    duplicate = await ledger.submit(sized("a"))
     fixed = await ended(ledger, "f", "rejected")
-    fixing = await ledger.submit(submission("g", fixes_job=fixed.id))
+    fixing = await ledger.submit(sized("g", fixes_job=fixed.id))
     await asyncio.sleep(0.05)
     assert await pruner.forget_jobs(0.01) == 1
     assert await queries.job(duplicate.id) is None

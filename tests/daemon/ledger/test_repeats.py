@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from submissions import submission
 
-from daemon.ledger.jobs import Job, Origin, Outcome, State, Submission
+from daemon.ledger.jobs import Job, Origin, Outcome, State
 from daemon.ledger.leases import Ledger
 from daemon.ledger.pruner import Pruner
 from daemon.ledger.queries import JobQueries
@@ -15,19 +16,6 @@ from daemon.ledger.retry_cancel import NotPossibleError, RetryCancel
 
 if TYPE_CHECKING:
     from daemon.database.database import Database
-
-
-def submission(content: str, **changes: Any) -> Submission:
-    values: dict[str, Any] = {
-        "dataset": "orders",
-        "spec_version": 1,
-        "sha256": content,
-        "size_bytes": 10,
-        "file": f"{content}.xlsx",
-        "source": "test",
-        "spool_key": f"key-{content}",
-    }
-    return Submission(**values | changes)
 
 
 @pytest.fixture

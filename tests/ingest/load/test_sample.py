@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from goods import changed, dataset, loaded, opened, rows_of, run, spooled, table
+from goods import changed, dataset, load_spooled, loaded, opened, rows_of, run, spooled, table
 
 from ingest.load.load import load
-from ingest.load.loaded import Loaded, OtherWayError, Sample, Way
-from ingest.load.sample import SHOWN_CHARACTERS, see_deferred
+from ingest.load.loaded import Loaded, Sample, Way
+from ingest.load.sample import SHOWN_CHARACTERS
 from ingest.spec.dataset import Dataset, parse_dataset
 
 if TYPE_CHECKING:
@@ -23,35 +23,9 @@ if TYPE_CHECKING:
 SAMPLED = 3
 
 
-class _UndoneError(Exception):
-    pass
-
-
 async def seen(database: Database, spec: Dataset, folder: Path, rows: Sequence[Any]) -> Loaded:
     """Load rows, look at the first, and undo it all, as the daemon does for a check."""
-    found: list[Loaded] = []
-
-    def at_fault(error: BaseException) -> bool:
-        return database.classify(error) == "data"
-
-    way = Way.STAGED
-    while not found:
-        try:
-            async with database.write() as connection:
-                given = replace(spooled(folder, spec, rows), sampled=SAMPLED)
-                one = await load(connection, spec, given, way=way, at_fault=at_fault)
-                await see_deferred(connection)
-                found.append(one)
-                raise _UndoneError
-        except _UndoneError:
-            break
-        except OtherWayError as error:
-            way = error.way
-        except Exception as error:
-            if way is Way.ROW_BY_ROW or not at_fault(error):
-                raise
-            way = Way.ROW_BY_ROW
-    return found[0]
+    return await load_spooled(database, spec, replace(spooled(folder, spec, rows), sampled=SAMPLED), undone=True)
 
 
 def columns_of(sample: Sample | None, *names: str) -> list[tuple[str | None, ...]]:

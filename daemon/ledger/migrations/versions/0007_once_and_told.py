@@ -6,6 +6,8 @@ Revision ID: 0007
 import sqlalchemy as sa
 from alembic import op
 
+from daemon.ledger.migrations.steps import allow_states, job_table, let_be_alone
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -17,8 +19,7 @@ NEW_STATES = f"{OLD_STATES},'superseded','dismissed'"
 
 def upgrade() -> None:
     """Add the columns, the table and the states; only jobs that have not ended are alone with their content."""
-    schema = "headgate" if op.get_bind().dialect.name == "postgresql" else None
-    table, prefix = ("job", "") if schema else ("headgate_job", "headgate_")
+    table, schema, prefix = job_table()
     repeats = sa.Column("repeats", sa.Text, nullable=False, server_default="once")
     for column in (repeats, sa.Column("owed", sa.Boolean)):
         op.add_column(table, column, schema=schema)
@@ -30,36 +31,11 @@ def upgrade() -> None:
         sa.Column("job_id", sa.BigInteger, nullable=False),
         schema=schema,
     )
-    content = ["dataset", "sha256", "spec_version"]
-    op.drop_index(f"{prefix}job_identity", table, schema=schema)
-    for name, columns, unique, condition in (
-        ("job_identity", content, True, "state IN ('queued','running')"),
-        ("job_content", content, False, "state IN ('loaded','partial')"),
-        ("job_owed", ["id"], False, "owed"),
+    let_be_alone("state IN ('queued','running')")
+    for name, columns, condition in (
+        ("job_content", ["dataset", "sha256", "spec_version"], "state IN ('loaded','partial')"),
+        ("job_owed", ["id"], "owed"),
     ):
         where = sa.text(condition)
-        op.create_index(
-            f"{prefix}{name}",
-            table,
-            columns,
-            unique=unique,
-            schema=schema,
-            postgresql_where=where,
-            sqlite_where=where,
-        )
-    _allow_states(table, schema)
-
-
-def _allow_states(table: str, schema: str | None) -> None:
-    if schema:
-        op.drop_constraint("job_state_check", table, schema=schema)
-        op.create_check_constraint("job_state_check", table, f"state IN ({NEW_STATES})", schema=schema)
-        return
-    # SQLite can change a constraint by the text of its table only; to make the table anew would, with foreign keys
-    # on, take all events along (https://sqlite.org/lang_altertable.html, "Making Other Kinds Of Table Schema Changes").
-    version = op.get_bind().exec_driver_sql("PRAGMA schema_version").scalar_one()
-    op.execute("PRAGMA writable_schema = ON")
-    change = "UPDATE sqlite_schema SET sql = replace(sql, :old, :new) WHERE type = 'table' AND name = :name"
-    op.execute(sa.text(change).bindparams(old=OLD_STATES, new=NEW_STATES, name=table))
-    op.execute(f"PRAGMA schema_version = {version + 1}")
-    op.execute("PRAGMA writable_schema = OFF")
+        op.create_index(f"{prefix}{name}", table, columns, schema=schema, postgresql_where=where, sqlite_where=where)
+    allow_states(OLD_STATES, NEW_STATES)

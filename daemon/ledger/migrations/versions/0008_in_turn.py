@@ -6,6 +6,8 @@ Revision ID: 0008
 import sqlalchemy as sa
 from alembic import op
 
+from daemon.ledger.migrations.steps import job_table, let_be_alone
+
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
@@ -14,17 +16,6 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the column, and make the index of unfinished contents anew."""
-    schema = "headgate" if op.get_bind().dialect.name == "postgresql" else None
-    table, prefix = ("job", "") if schema else ("headgate_job", "headgate_")
+    table, schema, _ = job_table()
     op.add_column(table, sa.Column("after_job", sa.BigInteger), schema=schema)
-    op.drop_index(f"{prefix}job_identity", table, schema=schema)
-    where = sa.text("state IN ('queued','running') AND after_job IS NULL")
-    op.create_index(
-        f"{prefix}job_identity",
-        table,
-        ["dataset", "sha256", "spec_version"],
-        unique=True,
-        schema=schema,
-        postgresql_where=where,
-        sqlite_where=where,
-    )
+    let_be_alone("state IN ('queued','running') AND after_job IS NULL")

@@ -107,26 +107,23 @@ def test_a_database_that_takes_nothing(called: Called, gate: Headgate, own_postg
 
 
 @contextmanager
-def locked_out(
-    called: Called, gate: Headgate, server: Any, orders: Callable[..., Path], alert: str
-) -> Iterator[Operator]:
+def locked_out(operator: Operator, gate: Headgate, server: Any, orders: Callable[..., Path]) -> Iterator[None]:
     """Give somebody an alert that another session's lock makes; what is read of its end is done in the end."""
     orders(gate.inbox / "orders-1.xlsx", 5)
-    with called(alert, gate) as operator:
-        gate.until(lambda: gate.loaded_jobs() == 1, "the first is loaded", process=operator.process)
-        with session(gate.database_url, "LOCK TABLE orders, headgate.job"):
-            orders(gate.inbox / "orders-2.xlsx", 5, start=10)
-            operator.is_called()
-            yield operator
-            server.execute(END_BLOCKERS)
-            operator.is_done()
-        gate.until(lambda: gate.loaded_jobs() == 2, "what waited is loaded", process=operator.process)
+    gate.until(lambda: gate.loaded_jobs() == 1, "the first is loaded", process=operator.process)
+    with session(gate.database_url, "LOCK TABLE orders, headgate.job"):
+        orders(gate.inbox / "orders-2.xlsx", 5, start=10)
+        operator.is_called()
+        yield
+        server.execute(END_BLOCKERS)
+        operator.is_done()
+    gate.until(lambda: gate.loaded_jobs() == 2, "what waited is loaded", process=operator.process)
 
 
 def test_callers_that_get_no_connection(
     called: Called, gate: Headgate, own_postgres: Any, orders: Callable[..., Path]
 ) -> None:
-    with locked_out(called, gate, own_postgres, orders, "HeadgateDbPoolTimeouts") as operator:
+    with called("HeadgateDbPoolTimeouts", gate) as operator, locked_out(operator, gate, own_postgres, orders):
         asked = "SELECT pid, state, wait_event_type, query FROM pg_stat_activity WHERE application_name = 'headgate'"
         operator.reads(f"`{asked}`")
         assert any("Lock" in row for row in gate.rows(asked))
@@ -137,7 +134,7 @@ def test_callers_that_get_no_connection(
 def test_callers_that_wait_for_a_connection(
     called: Called, gate: Headgate, own_postgres: Any, orders: Callable[..., Path]
 ) -> None:
-    with locked_out(called, gate, own_postgres, orders, "HeadgateDbPoolWaitHigh") as operator:
+    with called("HeadgateDbPoolWaitHigh", gate) as operator, locked_out(operator, gate, own_postgres, orders):
         operator.reads("Transactions got slower: look at the database (locks, disk, vacuum)")
         operator.reads("`Lock` waits: another session holds the table; end it")
 

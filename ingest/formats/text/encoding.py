@@ -43,7 +43,7 @@ _NO_TEXT: Final = re.compile(rb"[\x01-\x06\x0e-\x19\x1c-\x1f]")
 """Control characters that no program writes into a text; the others are errors of their cells."""
 _MOST_ZEROS: Final = 0.1
 """Share of zero bytes in a text of one byte a character, where a few may have slipped in."""
-_PARTLY_UTF8: Final = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_ASCII: Final = bytes(range(0x80))
 _LEAST_UTF8: Final = 0.8
 _SAMPLE_BYTES: Final = 1 << 20
 
@@ -100,14 +100,18 @@ def _declared_or_likely(
         except UnicodeDecodeError:
             pass
     sample = content[:_SAMPLE_BYTES]
-    beyond = sum(map(sample.count, map(bytes, zip(range(0x80, 0x100), strict=True))))
-    if error is not None and sum(map(len, _PARTLY_UTF8.findall(sample))) >= _LEAST_UTF8 * beyond:
+    if error is not None and _beyond(sample.decode(errors="ignore").encode()) >= _LEAST_UTF8 * _beyond(sample):
         raise rejected("file.encoding_ambiguous", f"the text is UTF-8, but byte {error.start} is not")
     encoding, names = likely_encoding(content, titles)
     if encoding is None:
         may_be = f"may be {', '.join(names)}" if names else "reads well in no old encoding"
         raise rejected("file.encoding_ambiguous", f"the text is not UTF-8, and {may_be}")
     return _decoded(content, encoding, "it reads best so")
+
+
+def _beyond(content: bytes) -> int:
+    """Count the bytes that are not ASCII."""
+    return len(content.translate(None, _ASCII))
 
 
 def _decoded(content: bytes, encoding: str, reason: str) -> str:

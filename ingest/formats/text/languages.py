@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-_UNKNOWN: Final = 1e-7
-"""The probability of a character that a language does not have."""
-_BESIDE_ANOTHER: Final = 0.01
+_UNKNOWN: Final = math.log(1e-7)
+"""How likely a character is that a language does not have; as all of these a logarithm."""
+_BESIDE_ANOTHER: Final = math.log(0.01)
 """How much rarer a letter is beside one of another alphabet within a word, or a capital behind a small letter."""
-_CAPITAL: Final = 0.2
-_RUN: Final = 0.05
+_CAPITAL: Final = math.log(0.2)
+_RUN: Final = math.log(0.05)
 """How much rarer an accented letter is behind another one."""
 
 _SIMPLIFIED: Final = (
@@ -92,15 +92,15 @@ class Language:
         if likely is None and self.alphabet:
             likely = self._likely.get(character.lower())
         if likely is None:
-            return math.log(_UNKNOWN)
+            return _UNKNOWN
         if not character.isalpha():
             return likely
         if self.alphabet and character.isupper():
-            likely += math.log(_BESIDE_ANOTHER if before.islower() else _CAPITAL if not before.isupper() else 1)
+            likely += _BESIDE_ANOTHER if before.islower() else _CAPITAL if not before.isupper() else 0.0
         plain = (before.isascii() and before.isalpha()) + (behind.isascii() and behind.isalpha())
         if not self.latin:
-            return likely + plain * math.log(_BESIDE_ANOTHER)
-        return likely + (0.0 if plain else math.log(_RUN))
+            return likely + plain * _BESIDE_ANOTHER
+        return likely + (0.0 if plain else _RUN)
 
 
 _FULL_WIDTH: Final = ("，。、；：？！（）「」『』《》【】“”‘’…—·￥～％＋－＝／＃＊＆　０１２３４５６７８９", 0.06)

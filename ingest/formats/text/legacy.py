@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...spec.titles import normal
@@ -85,9 +86,12 @@ def likely_encoding(content: bytes, titles: frozenset[str]) -> tuple[str | None,
 
     `titles` are those that the text may have, in the form of `normal`: a reading in which more of them stand wins.
     """
-    sample = _sample(content)
-    foreign = frozenset(title for title in titles if not title.isascii())
-    readings = sorted(_readings(sample, foreign), reverse=True)
+    return _likely(_sample(content), frozenset(title for title in titles if not title.isascii()))
+
+
+@lru_cache(maxsize=4)  # a file is looked at twice: to know what it is, and to read it
+def _likely(sample: bytes, titles: frozenset[str]) -> tuple[str | None, tuple[str, ...]]:
+    readings = sorted(_readings(sample, titles), reverse=True)
     if not readings:
         return None, ()
     best = readings[0]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from . import __version__
 from .api.auth import Authenticator, load_tokens
 from .api.dataset_routes import DatasetRoutes
+from .api.definition_routes import DefinitionRoutes
+from .api.draft_routes import DraftRoutes
 from .api.event_feed import EventFeed
 from .api.event_routes import EventRoutes
 from .api.job_routes import JobRoutes
@@ -25,6 +27,7 @@ from .api.task_routes import TaskRoutes, registered_tasks
 from .api.tls import FollowedTls
 from .api.uploads import Uploads
 from .assembly import Core, open_core
+from .config.definitions import Definitions
 from .executors import memory_release
 from .exporter.server import Exporter
 from .intake.folder_archive import FolderArchive
@@ -40,6 +43,7 @@ from .machine.usage import UsageMeter
 from .metrics import health_metrics
 from .metrics.catalogue import add_collectors
 from .metrics.collectors import Collectors
+from .pipeline.samples import Samples
 from .reload import Reloader
 
 if TYPE_CHECKING:
@@ -231,10 +235,12 @@ async def _enter_api(
         )
         readiness.certificates["api"] = tls
     reloader.serve_api(authenticator, tasks)
+    uploads = _uploads(settings, core)
     feed = EventFeed(queries=core.parts.queries, database=core.parts.database)
     # Each group of routes is one line here; the OpenAPI document is made from them.
     groups: list[Routes] = [
-        _submission_routes(settings, core),
+        SubmissionRoutes(queries=core.parts.queries, submissions=core.submissions, uploads=uploads),
+        DraftRoutes(samples=Samples(core.parts), uploads=uploads, submissions=core.submissions, datasets=core.datasets),
         _job_routes(core),
         EventRoutes(feed),
         DatasetRoutes(datasets=core.datasets, queries=core.parts.queries),
@@ -247,8 +253,12 @@ async def _enter_api(
             sessions=Sessions(f"headgate-{api.port}", authenticator.knows),
             max_file_bytes=settings.intake.max_file_mb << 20,
             public_url=api.public_url,
+            edits_datasets=api.edit_datasets,
         ),
     ]
+    if api.edit_datasets:
+        definitions = Definitions(settings.datasets)
+        groups.append(DefinitionRoutes(definitions, core.parts.executors, reloader.reload, core.datasets))
     server = Api(
         host=api.host,
         port=api.port,
@@ -264,15 +274,14 @@ async def _enter_api(
     logger.info("api listening", extra={"url": f"{server.url}/api/v1"})
 
 
-def _submission_routes(settings: Settings, core: Core) -> SubmissionRoutes:
-    uploads = Uploads(
+def _uploads(settings: Settings, core: Core) -> Uploads:
+    return Uploads(
         spool=core.parts.spool,
         executors=core.parts.executors,
         max_file_bytes=settings.intake.max_file_mb << 20,
         max_uploads=settings.api.max_uploads,
         idle_seconds=settings.api.body_idle_seconds,
     )
-    return SubmissionRoutes(queries=core.parts.queries, submissions=core.submissions, uploads=uploads)
 
 
 def _job_routes(core: Core) -> JobRoutes:

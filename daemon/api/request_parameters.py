@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PAGE_MAX: Final = 500
 PAGE: Final = 50
+NAME_LENGTH: Final = 255
 ID_DIGITS: Final = 18
 """What fits a 64-bit key."""
 
@@ -56,6 +57,13 @@ def number_of(request: web.Request, key: str) -> int | None:
     if not _is_id(text) or int(text) < 1:
         raise ProblemError(400, f"{key} is a whole number from 1")
     return int(text)
+
+
+def file_name(name: str | None) -> str:
+    """Return the last part of the name the client gave; it is a label, never a path."""
+    last = (name or "upload").replace("\\", "/").rsplit("/", 1)[-1]
+    cleaned = "".join(character for character in last if character.isprintable())[:NAME_LENGTH]
+    return cleaned or "upload"
 
 
 def _is_id(text: str) -> bool:

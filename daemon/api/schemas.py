@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from ingest.output.report import ParsedRows
+
 from ..ledger.jobs import ENDS, STATES, RowCounts
 
 Schema = dict[str, Any]
@@ -79,6 +81,8 @@ _EVENT: Final[dict[str, Schema]] = {
     "detail": OPTIONAL_TEXT,
 }
 
+_CONTENT: Final[Schema] = {"type": ["object", "null"], "description": "What stands in it; nothing if it is no YAML."}
+
 COMPONENTS: Final[dict[str, Schema]] = {
     "Problem": {
         "type": "object",
@@ -148,6 +152,37 @@ COMPONENTS: Final[dict[str, Schema]] = {
             )
         )
     ),
+    "Draft": _object(
+        yaml={**TEXT, "description": "The dataset, with remarks."},
+        content=_CONTENT,
+        sheets=_list(TEXT),
+        sheet={**TEXT, "description": "The sheet that was read."},
+        rows={**_list(_list(OPTIONAL_TEXT)), "description": "The first rows of the sheet as they were read."},
+        header_row={**OPTIONAL_COUNT, "description": "The row of the titles, from 1."},
+    ),
+    "Trial": _object(
+        yaml={**TEXT, "description": "The dataset as it was tried, with the changes."},
+        content=_CONTENT,
+        problems=_list(
+            _object(file=TEXT, line=OPTIONAL_COUNT, key=TEXT, reason=TEXT, remedy=TEXT),
+        ),
+        trial={
+            **_object(
+                rows=_object(**dict.fromkeys(ParsedRows.__slots__, COUNT)),
+                rejection={"anyOf": [ref("ErrorRecord"), {"type": "null"}]},
+                errors={**_list(ref("ErrorRecord")), "description": "The first ones."},
+                errors_total=COUNT,
+                table=_object(problems=_list(TEXT), advice=_list(TEXT)),
+            ),
+            "type": ["object", "null"],
+            "description": "Nothing where the dataset itself has problems.",
+        },
+    ),
+    "Saved": _object(
+        dataset=TEXT,
+        file={**TEXT, "description": "Where it was written."},
+        diff={**TEXT, "description": "The change as a unified diff."},
+    ),
 }
 
 JOB: Final = ref("Job")
@@ -159,4 +194,7 @@ RESOURCE_USAGE: Final = ref("ResourceUsage")
 EXECUTOR_STATS: Final = ref("ExecutorStats")
 POOL_STATS: Final = ref("PoolStats")
 HEALTH: Final = ref("Health")
+DRAFT: Final = ref("Draft")
+TRIAL: Final = ref("Trial")
+SAVED: Final = ref("Saved")
 EVENT_STREAM: Final = {**TEXT, "description": "Events named `job`; their data is a JobEvent."}

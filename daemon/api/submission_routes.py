@@ -13,7 +13,7 @@ from ..errors import KeyUsedError
 from ..ledger.retry_cancel import NotPossibleError
 from .auth import PRINCIPAL
 from .problems import ProblemError, of_rejection
-from .request_parameters import ID, WHOLE, find_job
+from .request_parameters import ID, WHOLE, file_name, find_job
 from .routes import Answer, Parameter, Route
 from .schemas import BINARY, JOB
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from ..ledger.queries import JobQueries
     from .uploads import Uploaded, Uploads
 
-NAME_LENGTH: Final = 255
 KEY_LENGTH: Final = 255
 SWITCH: Final = ("true", "false")
 """What a parameter may say that is on or off."""
@@ -188,7 +187,7 @@ class SubmissionRoutes:
 
     async def _entry(self, request: web.Request, fields: Mapping[str, str], name: str | None) -> _Entry:
         given = {**fields, **request.query}
-        file = _file_name(given.get("name") or name)
+        file = file_name(given.get("name") or name)
         fixes = await find_job(self._queries, request, given["fixes"]) if given.get("fixes") else None
         try:
             dataset = self._submissions.choose(fixes.dataset if fixes else given.get("dataset") or None, file)
@@ -224,10 +223,3 @@ def _idempotency_key(request: web.Request) -> str | None:
     if not 0 < len(key) <= KEY_LENGTH or not all("!" <= character <= "~" for character in key):
         raise ProblemError(400, f"an Idempotency-Key has 1 to {KEY_LENGTH} visible ASCII characters")
     return key
-
-
-def _file_name(name: str | None) -> str:
-    """Return the last part of the name the client gave; it is a label, never a path."""
-    last = (name or "upload").replace("\\", "/").rsplit("/", 1)[-1]
-    cleaned = "".join(character for character in last if character.isprintable())[:NAME_LENGTH]
-    return cleaned or "upload"

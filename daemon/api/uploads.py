@@ -52,8 +52,10 @@ class Uploads:
         self._max_file_bytes, self._idle_seconds = max_file_bytes, idle_seconds
         self._places = asyncio.Semaphore(max_uploads)
 
-    async def receive(self, request: web.Request) -> Uploaded:
+    async def receive(self, request: web.Request, *, field_bytes: int = FIELD_BYTES) -> Uploaded:
         """Take the body of a request into the spool; on any error nothing is left there.
+
+        The fields of a form beside the file have `field_bytes` at most, each.
 
         Raises:
             ProblemError: 400, 408, 413, 415, 503 or 507.
@@ -64,7 +66,7 @@ class Uploads:
             await let_body_come(request)
             try:
                 if request.content_type == "multipart/form-data":
-                    return await self._multipart(request)
+                    return await self._multipart(request, field_bytes)
                 return Uploaded(received=await self._raw(request))
             except FileTooLargeError as error:
                 raise self._too_large() from error
@@ -146,17 +148,17 @@ class Uploads:
             await asyncio.shield(run_io(upload.discard))
             raise
 
-    async def _multipart(self, request: web.Request) -> Uploaded:
+    async def _multipart(self, request: web.Request, field_bytes: int) -> Uploaded:
         """Take the one file of a form; its other fields are short texts."""
         _, options = parse_options_header(request.headers.get("Content-Type", ""))
         if not options.get("boundary"):
             raise ProblemError(400, "the multipart body names no boundary")
         async with self._upload(request) as upload:
-            form = _Form(options["boundary"], self._max_file_bytes)
+            form = _Form(options["boundary"], self._max_file_bytes, field_bytes)
             total = 0
             async for block in self._blocks(request):
                 total += len(block)
-                if total > self._max_file_bytes + FRAMING_BYTES:
+                if total > self._max_file_bytes + FRAMING_BYTES + PARTS_MAX * field_bytes:
                     raise self._too_large()
                 if content := form.feed(block):
                     await self._executors.run_io(upload.write, content)
@@ -168,7 +170,8 @@ class Uploads:
 class _Form:
     """Splits a multipart body, block by block, into the bytes of its one file and short fields."""
 
-    def __init__(self, boundary: str, max_file_bytes: int) -> None:
+    def __init__(self, boundary: str, max_file_bytes: int, field_bytes: int) -> None:
+        self._field_bytes = field_bytes
         self._parser = PushMultipartParser(
             boundary, max_segment_size=max_file_bytes, max_segment_count=PARTS_MAX, header_charset=_BYTES, strict=False
         )
@@ -190,8 +193,8 @@ class _Form:
                 content += found
             else:
                 self._text += found
-                if len(self._text) > FIELD_BYTES:
-                    raise ProblemError(413, f"a form field has at most {FIELD_BYTES} bytes")
+                if len(self._text) > self._field_bytes:
+                    raise ProblemError(413, f"a form field has at most {self._field_bytes} bytes")
         return bytes(content)
 
     def end(self) -> None:

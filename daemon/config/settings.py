@@ -263,6 +263,11 @@ class ApiSettings(Section):
         "`https://loads.example.com` or, below a path that the proxy takes off, `https://example.com/headgate/`: "
         "sign-in is taken from there, the cookie is of that path only, and with https it is marked `Secure`.",
     )
+    edit_datasets: bool = Field(
+        default=True,
+        description="Whether a token of role `admin` may save datasets, on the page and over HTTP: into the first "
+        "folder of `datasets`.",
+    )
     max_uploads: Count = Field(
         default=16, description="Uploads at once; more wait, and are refused with 503 after `body_idle_seconds`."
     )

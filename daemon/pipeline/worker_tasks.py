@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ingest.infer import Drafted
     from ingest.output.grid import SheetInfo
     from ingest.output.report import Report
     from ingest.spec.dataset import Dataset, FileLimits
@@ -51,6 +52,15 @@ def infer_dataset(path: Path, sheet: str | None, outline: TableOutline | None, l
     from ingest.infer import infer
 
     return infer(path, sheet, outline, limits)
+
+
+def draft_from_sample(
+    path: Path, sheet: str | None, outline: TableOutline | None, limits: FileLimits, name: str
+) -> Drafted:
+    """Run `ingest.infer.draft_sample` in a worker."""
+    from ingest.infer import draft_sample
+
+    return draft_sample(path, sheet, outline, limits, name)
 
 
 def write_rejected_rows(

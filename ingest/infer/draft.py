@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -11,9 +12,10 @@ from ..cells.cells import column_letters
 from ..columns.table_end import settled
 from ..columns.validate import check_columns
 from ..errors import CATALOGUE, FileRejectedError, rejected
+from ..formats.hint import Hint
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
-from ..output.grid import LIMITS, choose_sheet
+from ..output.grid import LIMITS, choose_sheet, shown_rows
 from ..spec.dataset import Dataset
 from ..spec.titles import normal
 from ..spec.yaml_text import quoted
@@ -28,7 +30,6 @@ from .words import numbers_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -41,29 +42,65 @@ if TYPE_CHECKING:
 
 KEY_ROWS: Final = 3
 """Fewer rows than these prove nothing about a key."""
+SEEN_ROWS: Final = 30
+SEEN_COLUMNS: Final = 200
+"""How much of a sample is shown beside its draft."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
+    """A drafted dataset as commented YAML, the sheets that there are, and the first rows of the one that was read.
+
+    `rows` are texts as CSV has them, at most `SEEN_ROWS` of `SEEN_COLUMNS`; `header_row` is 1-based, None without one.
+    """
+
+    text: str
+    sheets: tuple[str, ...]
+    sheet: str
+    rows: tuple[tuple[str | None, ...], ...]
+    header_row: int | None
 
 
 def infer(
     path: Path, sheet: str | int | None = None, outline: TableOutline | None = None, limits: FileLimits = LIMITS
 ) -> str:
-    """Return a dataset as commented YAML, by which every row of the sample can be loaded.
+    """Return a dataset as commented YAML; see `draft_sample`."""
+    return draft_sample(path, sheet, outline, limits).text
+
+
+def draft_sample(
+    path: Path,
+    sheet: str | int | None = None,
+    outline: TableOutline | None = None,
+    limits: FileLimits = LIMITS,
+    name: str | None = None,
+) -> Drafted:
+    """Return a dataset by which every row of the sample can be loaded, and the rows that it was drafted from.
 
     Rows that no dataset may load, because their cells may stand in the wrong columns, are told of in its comments.
     `sheet` is a name, a 0-based index, or None for the first visible sheet; `outline` the table that is there already.
+    `name` is the file's own name where the path has another.
 
     Raises:
         FileRejectedError: the file or the sheet cannot be read, or has no table, or none of the columns of `outline`.
 
     """
-    with open_book(path, sniff(path, limits), limits) as book:
+    named = Path(name or path.name)
+    with open_book(path, sniff(path, limits, Hint(name=named.name)), limits) as book:
         index = choose_sheet(book, sheet)
         cells = book.read(index)
-        name = book.sheets[index][0]
+        title = book.sheets[index][0]
         if not cells.rows:
-            raise rejected("table.no_rows", f"sheet {name!r} is empty", sheet=name)
-        where = _Place(sheets=book.sheets, index=index, cells=cells, stem=path.stem)
+            raise rejected("table.no_rows", f"sheet {title!r} is empty", sheet=title)
+        where = _Place(sheets=book.sheets, index=index, cells=cells, stem=named.stem)
     sample = Sample(cells)
-    return draft_text(_loading(sample, where, outline))
+    return Drafted(
+        text=draft_text(_loading(sample, where, outline)),
+        sheets=tuple(name for name, _ in where.sheets),
+        sheet=title,
+        rows=tuple(shown_rows(cells, slice(0, min(SEEN_ROWS, cells.rows)), SEEN_COLUMNS)),
+        header_row=sample.header_row + 1 if sample.header_row >= 0 else None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -85,6 +85,12 @@ def read_grid(
         write(cells, slice(start, min(cells.rows, start + ROWS_AT_ONCE)), out)
 
 
+def shown_rows(cells: SheetCells, rows: slice, columns: int) -> list[tuple[str | None, ...]]:
+    """Return rows as the texts of their first columns, as CSV has them."""
+    texts = [_texts(cells, column, rows) for column in range(min(columns, cells.width))]
+    return list(zip(*texts, strict=True))
+
+
 def choose_sheet(book: Book, sheet: str | int | None) -> int:
     """Return the place of a sheet by its name or 0-based index (digits, too), or None for the first visible one.
 

@@ -7,7 +7,7 @@ import logging
 import re
 from html import escape
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from aiohttp import web
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NEXT: Final = re.compile(r"/(?:jobs/[0-9]{1,18})?")
+NEXT: Final = re.compile(r"/(?:jobs/[0-9]{1,18}|draft|datasets/[\w.-]{1,100})?")
 """Where one may be led after signing in: a view of the page, never another place."""
 
 TOKEN_LENGTH_MAX: Final = 4096
@@ -44,11 +44,12 @@ class PageRoutes:
         sessions: Sessions,
         max_file_bytes: int,
         public_url: str = "",
+        edits_datasets: bool = False,
     ) -> None:
         self._public = urlsplit(public_url)
         self._cookie_path = self._public.path.rstrip("/") + "/"
         self._assets, self._authenticator, self._sessions = assets, authenticator, sessions
-        self._max_file_bytes = max_file_bytes
+        self._max_file_bytes, self._edits_datasets = max_file_bytes, edits_datasets
         authenticator.add_session(sessions.principal)
 
     def routes(self) -> Sequence[Route]:
@@ -56,6 +57,8 @@ class PageRoutes:
         return (
             Route(method="GET", path="/", handler=self._view, roles=()),
             Route(method="GET", path="/jobs/{id:[0-9]{1,18}}", handler=self._view, roles=()),
+            Route(method="GET", path="/draft", handler=self._view, roles=()),
+            Route(method="GET", path="/datasets/{name}", handler=self._view, roles=()),
             Route(method="GET", path="/static/{name}", handler=self._file, roles=()),
             Route(method="GET", path="/login", handler=self._form, roles=()),
             Route(method="POST", path="/login", handler=self._login, roles=()),
@@ -69,7 +72,7 @@ class PageRoutes:
         A link from elsewhere comes without the cookie, which is `SameSite=Strict`: only the script's request has it.
         """
         if request.headers.get("Sec-Fetch-Site") != "cross-site" and self._sessions.find(request) is None:
-            return _led_to(request, "/login" if request.path == "/" else f"/login?next={request.path}")
+            return _led_to(request, "/login" if request.path == "/" else f"/login?next={quote(request.path)}")
         return self._assets.view(request, _root(request))
 
     async def _file(self, request: web.Request) -> web.Response:
@@ -85,6 +88,7 @@ class PageRoutes:
                 "name": principal.name,
                 "csrf": session.csrf,
                 "may_submit": principal.may("submit"),
+                "may_edit": self._edits_datasets and principal.may("admin"),
                 "max_file_bytes": self._max_file_bytes,
             },
             headers={"Cache-Control": "no-store"},
@@ -182,7 +186,7 @@ async def _fields(request: web.Request) -> dict[str, str]:
 
 
 def _next(path: str) -> str:
-    return path if NEXT.fullmatch(path) else "/"
+    return quote(path) if NEXT.fullmatch(path) else "/"
 
 
 def _root(request: web.Request) -> str:

@@ -1,0 +1,198 @@
+"""Datasets from a sample: a workbook becomes a draft, and a draft is tried on the whole of it. Nothing is loaded."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from ingest.errors import FileRejectedError
+from ingest.spec.dataset import parse_dataset
+from ingest.spec.yaml_document import DocumentError, parse_yaml
+from ingest.spec.yaml_edit import edited
+
+from ..errors import DatabaseUnavailableError, HeadgateError
+from ..pipeline.samples import SamplesLaterError
+from .problems import ProblemError, of_rejection
+from .request_parameters import file_name
+from .routes import Answer, Parameter, Route
+from .schemas import BINARY, DRAFT, TRIAL
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from ingest.spec.dataset import Dataset
+
+    from ..intake.submissions import Submissions
+    from ..pipeline.samples import Samples, Trial
+    from .uploads import Uploaded, Uploads
+
+TEXT_BYTES: Final = 1 << 18
+"""A dataset of a thousand columns, and their comments."""
+SOURCE: Final = "the dataset"
+"""What its text is called in problems: it has no file yet."""
+NAME: Final = Parameter(name="name", description="The file's name.", schema={"type": "string"})
+DRAFT_PARAMETERS: Final = (
+    NAME,
+    Parameter(
+        name="sheet",
+        description="The sheet's name or 0-based index; without one the first visible sheet.",
+        schema={"type": "string"},
+    ),
+    Parameter(
+        name="table",
+        description="A table that is there: types, lengths and key are its own.",
+        schema={"type": "string"},
+    ),
+)
+TRIAL_BODY: Final[dict[str, dict[str, Any]]] = {
+    "multipart/form-data": {
+        "type": "object",
+        "properties": {
+            "file": BINARY,
+            "yaml": {"type": "string", "maxLength": TEXT_BYTES},
+            "edits": {
+                "type": "string",
+                "maxLength": TEXT_BYTES,
+                "description": 'Changes that are made first, as JSON: `[{"at": ["fields", 0, "type"], "to": "date"}]`;'
+                " null takes away.",
+            },
+        },
+        "required": ["file", "yaml"],
+    }
+}
+
+
+class DraftRoutes:
+    """POST /api/v1/drafts, POST /api/v1/drafts/trial."""
+
+    def __init__(
+        self, *, samples: Samples, uploads: Uploads, submissions: Submissions, datasets: Mapping[str, Dataset]
+    ) -> None:
+        self._samples, self._uploads, self._submissions = samples, uploads, submissions
+        self._datasets = datasets
+
+    def routes(self) -> Sequence[Route]:
+        """Return the routes."""
+        return (
+            Route(
+                method="POST",
+                path="/api/v1/drafts",
+                handler=self._draft,
+                roles=("admin",),
+                summary="Draft a dataset from a sample workbook",
+                parameters=DRAFT_PARAMETERS,
+                body={"application/octet-stream": BINARY},
+                answers={
+                    200: Answer(description="The draft; nothing is kept.", content={"application/json": DRAFT}),
+                },
+                problems=(408, 413, 415, 422, 507),
+            ),
+            Route(
+                method="POST",
+                path="/api/v1/drafts/trial",
+                handler=self._try,
+                roles=("admin",),
+                summary="Try a dataset on the whole of a sample workbook, and look at its table; nothing is loaded",
+                parameters=(NAME,),
+                body=TRIAL_BODY,
+                answers={
+                    200: Answer(description="What became of it.", content={"application/json": TRIAL}),
+                },
+                problems=(408, 413, 415, 422, 507),
+            ),
+        )
+
+    async def _draft(self, request: web.Request) -> web.Response:
+        async with self._sample(request) as uploaded:
+            name = file_name(request.query.get("name") or uploaded.name)
+            sheet, table = request.query.get("sheet") or None, request.query.get("table") or None
+            try:
+                drafted = await self._samples.draft(uploaded.received.key, name, sheet=sheet, table=table)
+            except DatabaseUnavailableError:
+                raise
+            except HeadgateError as error:
+                raise ProblemError(422, str(error), hint="name a table that is there, or none") from error
+        seen = asdict(drafted)
+        text = seen.pop("text")
+        return web.json_response({"yaml": text, **_read(text), **seen})
+
+    async def _try(self, request: web.Request) -> web.Response:
+        async with self._sample(request) as uploaded:
+            text = _changed(uploaded.fields.get("yaml", ""), uploaded.fields.get("edits", ""))
+            try:
+                dataset = parse_dataset(text, SOURCE)
+            except DocumentError as error:
+                problems = [asdict(problem) for problem in error.problems]
+                return web.json_response({"yaml": text, "problems": problems, "trial": None, **_read(text)})
+            refuse_foreign_code(dataset, self._datasets)
+            name = file_name(request.query.get("name") or uploaded.name)
+            trial = await self._samples.attempt(uploaded.received.key, name, dataset)
+        return web.json_response({"yaml": text, "problems": [], "trial": _told(trial), **_read(text)})
+
+    @asynccontextmanager
+    async def _sample(self, request: web.Request) -> AsyncIterator[Uploaded]:
+        """Take the sample, for as long as the caller is inside; what is wrong with it is a problem document."""
+        uploaded = await self._uploads.receive(request, field_bytes=TEXT_BYTES)
+        try:
+            yield uploaded
+        except FileRejectedError as error:
+            raise of_rejection(422, error) from error
+        except SamplesLaterError as error:
+            raise ProblemError(503, str(error), headers={"Retry-After": "5"}) from error
+        finally:
+            await self._submissions.drop(uploaded.received)
+
+
+def refuse_foreign_code(dataset: Dataset, known: Mapping[str, Dataset]) -> None:
+    """Refuse a dataset that names code which it does not name in force: whoever may write files decides what runs.
+
+    Raises:
+        ProblemError: 422.
+
+    """
+    before = known.get(dataset.dataset)
+    if dataset.transform is not None and dataset.transform != (before and before.transform):
+        hint = "take the key `transform` away, or write the file on the machine"
+        raise ProblemError(422, "a dataset that names code of its own is not taken over HTTP", hint=hint)
+
+
+def _changed(text: str, edits: str) -> str:
+    """Return a dataset's text with the changes that a form asks for.
+
+    Raises:
+        ProblemError: 422.
+
+    """
+    try:
+        for edit in json.loads(edits) if edits else ():
+            text = edited(text, tuple(edit["at"]), edit["to"])
+    except DocumentError:
+        return text  # its problems are told by whoever reads it next
+    except (ValueError, LookupError, TypeError) as error:
+        hint = "change the text instead"
+        raise ProblemError(422, f"the change cannot be made: {error}", hint=hint) from error
+    return text
+
+
+def _read(text: str) -> dict[str, Any]:
+    """Return what stands in a dataset's text, valid or not, as far as it is YAML."""
+    try:
+        # JSON has no infinity, and YAML has: as a text it is as wrong in a dataset.
+        return {"content": json.loads(json.dumps(parse_yaml(text, SOURCE).data), parse_constant=str)}
+    except DocumentError:
+        return {"content": None}
+
+
+def _told(trial: Trial) -> dict[str, Any]:
+    report = trial.report
+    return {
+        "rows": asdict(report.rows),
+        "rejection": None if report.rejection is None else report.rejection.as_dict(),
+        "errors": [record.as_dict() for record in report.errors],
+        "errors_total": report.errors_total,
+        "table": {"problems": list(trial.table.problems), "advice": list(trial.table.advice)},
+    }

@@ -14,6 +14,7 @@ export class Problem extends Error {
     this.status = status;
     this.code = body.code;
     this.hint = body.hint;
+    this.problems = body.problems ?? [];
   }
 }
 
@@ -21,7 +22,8 @@ export class Problem extends Error {
 export function explain(error) {
   const hint = error.hint ? ` What to do: ${error.hint}.` : "";
   const code = error.code ? ` (${error.code})` : "";
-  return `${sentence(error.message)}${hint}${code}`;
+  const problems = error.problems?.length ? ` ${error.problems.map(sentence).join(" ")}` : "";
+  return `${sentence(error.message)}${problems}${hint}${code}`;
 }
 
 function sentence(text) {
@@ -45,23 +47,42 @@ export const load = (id) => ask("POST", `api/v1/jobs/${id}/load`);
 export const retry = (id) => ask("POST", `api/v1/jobs/${id}/retry`);
 export const cancel = (id) => ask("POST", `api/v1/jobs/${id}/cancel`);
 export const errors = (id, cursor) => ask("GET", `api/v1/jobs/${id}/rejects?format=json&limit=100${cursor ? `&cursor=${cursor}` : ""}`);
+
+// A dataset drafted from a sample, and one tried on the whole of it after changes of a form. Nothing is loaded.
+export function draft(file, { sheet, table }) {
+  const parameters = new URLSearchParams({ name: file.name });
+  if (sheet) parameters.set("sheet", sheet);
+  if (table) parameters.set("table", table);
+  return ask("POST", `api/v1/drafts?${parameters}`, file, "application/octet-stream");
+}
+
+export function trial(file, yaml, edits) {
+  const form = new FormData();
+  form.append("file", file);
+  form.append("yaml", yaml);
+  form.append("edits", JSON.stringify(edits));
+  return ask("POST", `api/v1/drafts/trial?${new URLSearchParams({ name: file.name })}`, form);
+}
+
+export const definition = (name) => ask("GET", `api/v1/datasets/${encodeURIComponent(name)}/definition`);
+export const saveDataset = (yaml, replace) => ask("POST", `api/v1/datasets?replace=${replace}`, yaml, "application/yaml");
+
 export const rejectsUrl = (id, format) => at(`api/v1/jobs/${id}/rejects?format=${format}`);
 
-async function ask(method, path) {
+async function ask(method, path, body, type) {
+  const headers = { Accept: "application/json", "X-CSRF-Token": csrf, ...(type && { "Content-Type": type }) };
   let answer;
   try {
-    answer = await fetch(at(path), {
-      method, credentials: "same-origin", headers: { Accept: "application/json", "X-CSRF-Token": csrf },
-      signal: leaving.signal,
-    });
+    answer = await fetch(at(path), { method, body, headers, credentials: "same-origin", signal: leaving.signal });
   } catch {
     if (leaving.signal.aborted) return new Promise(() => {});
     throw new Problem(0, { detail: "the daemon does not answer", hint: "look whether it runs, then try again" });
   }
   if (answer.status === 401) signIn();
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(answer.status, body);
-  return body;
+  const isText = answer.ok && answer.headers.get("Content-Type")?.startsWith("application/yaml");
+  const found = isText ? await answer.text() : await answer.json().catch(() => ({}));
+  if (!answer.ok) throw new Problem(answer.status, found);
+  return found;
 }
 
 // Sends a file as the body of a request; `told` is called with the part that has left, from 0 to 1.

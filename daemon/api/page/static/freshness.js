@@ -1,5 +1,6 @@
 // What is stale: each dataset with its last success, the worst first.
 
+import { at } from "./address.js";
 import { $, fill, h } from "./dom.js";
 import { timeMark } from "./marks.js";
 import { span } from "./words.js";
@@ -9,8 +10,10 @@ const SAID = {
   stale: ["bad", "stale"], never: ["warn", "never loaded"], fresh: ["good", "fresh"], unwatched: ["wait", "no target"],
 };
 
-export function showFreshness(datasets) {
+export function showFreshness(datasets, mayEdit) {
   $("freshness").hidden = false;
+  $("new-dataset").hidden = !mayEdit;
+  fill($("new-dataset"), h("a", { href: at("draft"), "data-route": true }, "Make a dataset from a sample"));
   const judged = datasets.map((dataset) => ({ ...dataset, state: judge(dataset) }))
     .sort((a, b) => ORDER[a.state] - ORDER[b.state] || a.name.localeCompare(b.name));
   const stale = judged.filter(({ state }) => state === "stale").length;
@@ -18,7 +21,7 @@ export function showFreshness(datasets) {
   $("freshness-summary").textContent = !judged.length ? "No dataset is configured."
     : stale ? `${stale} of ${watched} watched datasets ${stale === 1 ? "is" : "are"} stale.`
       : watched ? `Nothing is stale; a target is set for ${watched} of ${judged.length}.` : "When each dataset last loaded.";
-  fill($("datasets"), judged.map(item));
+  fill($("datasets"), judged.map((dataset) => item(dataset, mayEdit)));
 }
 
 function judge({ last_success_at: last, freshness_seconds: target }) {
@@ -27,11 +30,11 @@ function judge({ last_success_at: last, freshness_seconds: target }) {
   return Date.now() / 1000 - last > target ? "stale" : "fresh";
 }
 
-function item(dataset) {
+function item(dataset, mayEdit) {
   const last = dataset.last_success_at;
   const [kind, words] = SAID[dataset.state];
   return h("li", {},
-    h("b", {}, dataset.name),
+    h("b", {}, mayEdit ? h("a", { href: at(`datasets/${encodeURIComponent(dataset.name)}`), "data-route": true }, dataset.name) : dataset.name),
     h("span", { class: "dim" },
       last === null ? "nothing yet" : ["loaded ", timeMark(last)],
       dataset.freshness_seconds !== null && `, expected every ${span(dataset.freshness_seconds)}`),

@@ -3,6 +3,7 @@
 import { at, view } from "./address.js";
 import { $ } from "./dom.js";
 import { datasets as fetchDatasets, explain, leave, session as fetchSession } from "./daemonapi.js";
+import * as draftview from "./draftview.js";
 import { showFreshness } from "./freshness.js";
 import * as joblist from "./joblist.js";
 import * as jobview from "./jobview.js";
@@ -11,10 +12,17 @@ import * as uploads from "./uploads.js";
 
 const TOGETHER_MILLISECONDS = 400;
 let pause = 0;
+let mayEdit = false;
 
 const jobOfAddress = () => {
   const match = /^\/jobs\/(\d+)$/.exec(view());
   return match ? Number(match[1]) : null;
+};
+
+// The name of the dataset whose text the address names; empty for one that is yet to be drafted, null for none.
+const datasetOfAddress = () => {
+  const match = /^\/(?:draft|datasets\/([^/]+))$/.exec(view());
+  return match ? decodeURIComponent(match[1] ?? "") : null;
 };
 
 async function start() {
@@ -24,10 +32,11 @@ async function start() {
   document.querySelector(".out").action = at("logout");
   try {
     const session = { ...await fetchSession(), datasets: await fetchDatasets() };
+    mayEdit = session.may_edit;
     $("who").textContent = session.name;
     $("csrf").value = session.csrf;
-    for (const part of [uploads, joblist, jobview]) part.prepare(session);
-    showFreshness(session.datasets);
+    for (const part of [uploads, joblist, jobview, draftview]) part.prepare(session);
+    showFreshness(session.datasets, mayEdit);
   } catch (error) {
     trouble(error);
     return;
@@ -51,38 +60,43 @@ function route(event) {
 
 // Shows what the address names. After a change of view its heading has the focus, so that it is read out.
 async function show(moved) {
-  const id = jobOfAddress();
+  const id = jobOfAddress(), dataset = datasetOfAddress();
   $("trouble").hidden = true;
-  $("home").hidden = id !== null;
-  if (id === null) {
-    $("job").hidden = true;
+  $("home").hidden = id !== null || dataset !== null;
+  if (id === null && dataset === null) {
     document.title = "Headgate";
     await joblist.refresh();
-  } else {
-    try {
-      document.title = `${await jobview.showJob(id)} · Headgate`;
-      $("job").hidden = false;
-    } catch (error) {
-      $("job").hidden = true;
-      jobview.forget();
-      trouble(error);
-    }
   }
+  await showIn($("job"), id !== null, () => jobview.showJob(id), jobview.forget);
+  await showIn($("draft"), dataset !== null, () => draftview.showDraft(dataset), () => {});
   if (moved) {
     scrollTo(0, 0);
     (document.querySelector("main > :not([hidden]) h1") ?? $("content")).focus();
   }
 }
 
+// Shows what only some addresses have; what the view returns is its title.
+async function showIn(article, wanted, look, forget) {
+  article.hidden = true;
+  if (!wanted) return;
+  try {
+    document.title = `${await look()} · Headgate`;
+    article.hidden = false;
+  } catch (error) {
+    forget();
+    trouble(error);
+  }
+}
+
 // Many events at once are one look.
 function changed(job) {
   const id = jobOfAddress();
-  if (id !== null && job !== null && job !== id) return;
+  if (datasetOfAddress() !== null || (id !== null && job !== null && job !== id)) return;
   clearTimeout(pause);
   pause = setTimeout(async () => {
     if (id === null) {
       await joblist.refresh();
-      showFreshness(await fetchDatasets());
+      showFreshness(await fetchDatasets(), mayEdit);
     } else if (id === jobOfAddress()) {
       await jobview.showJob(id);
     }

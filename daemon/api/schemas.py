@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ingest.output.report import ParsedRows
-
 from ..ledger.jobs import ENDS, STATES, RowCounts
 
 Schema = dict[str, Any]
@@ -168,7 +166,7 @@ COMPONENTS: Final[dict[str, Schema]] = {
         ),
         trial={
             **_object(
-                rows=_object(**dict.fromkeys(ParsedRows.__slots__, COUNT)),
+                rows=_object(**dict.fromkeys(("read", "accepted", "duplicate", "rejected", "blank", "footer"), COUNT)),
                 rejection={"anyOf": [ref("ErrorRecord"), {"type": "null"}]},
                 errors={**_list(ref("ErrorRecord")), "description": "The first ones."},
                 errors_total=COUNT,

@@ -18,7 +18,7 @@ from .worker_tasks import draft_from_sample, parse_workbook
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ingest.infer import Drafted
+    from ingest.output.drafted import Drafted
     from ingest.output.report import Report
     from ingest.spec.dataset import Dataset
 

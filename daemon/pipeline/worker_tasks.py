@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ingest.infer import Drafted
+    from ingest.output.drafted import Drafted
     from ingest.output.grid import SheetInfo
     from ingest.output.report import Report
     from ingest.spec.dataset import Dataset, FileLimits

@@ -15,6 +15,7 @@ from ..errors import CATALOGUE, FileRejectedError, rejected
 from ..formats.hint import Hint
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
+from ..output.drafted import SEEN_COLUMNS, SEEN_ROWS, Drafted
 from ..output.grid import LIMITS, choose_sheet, shown_rows
 from ..spec.dataset import Dataset
 from ..spec.titles import normal
@@ -42,23 +43,6 @@ if TYPE_CHECKING:
 
 KEY_ROWS: Final = 3
 """Fewer rows than these prove nothing about a key."""
-SEEN_ROWS: Final = 30
-SEEN_COLUMNS: Final = 200
-"""How much of a sample is shown beside its draft."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drafted:
-    """A drafted dataset as commented YAML, the sheets that there are, and the first rows of the one that was read.
-
-    `rows` are texts as CSV has them, at most `SEEN_ROWS` of `SEEN_COLUMNS`; `header_row` is 1-based, None without one.
-    """
-
-    text: str
-    sheets: tuple[str, ...]
-    sheet: str
-    rows: tuple[tuple[str | None, ...], ...]
-    header_row: int | None
 
 
 def infer(

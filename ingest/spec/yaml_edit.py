@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from .yaml_document import key_path, parse_yaml
+from .yaml_document import DocumentError, key_path, parse_yaml
 from .yaml_text import inline
 
 if TYPE_CHECKING:
@@ -35,9 +36,10 @@ def edited(text: str, location: Location, value: Any) -> str:
         found = found.get(part) if isinstance(found, dict) else found[part]
     new = _written(text, written, found)
     # An alias or an anchor means more places than one; whatever else is odd shows in the result, too.
-    if parse_yaml(new, document.source).data != data:
-        raise LookupError(f"{key_path(location)} cannot be changed alone: change the text")
-    return new
+    with suppress(DocumentError):
+        if parse_yaml(new, document.source).data == data:
+            return new
+    raise LookupError(f"{key_path(location)} cannot be changed alone: change the text")
 
 
 def _written(text: str, location: Location, value: Any) -> str:
@@ -58,7 +60,7 @@ def _put(data: Any, location: Location, value: Any) -> None:
     elif not isinstance(data, dict) or not isinstance(here, str):
         raise LookupError(f"there is nothing to change at {key_path(location)}")
     elif rest:
-        inner = data.setdefault(here, {})
+        inner = data[here] = {} if data.get(here) is None else data[here]
         _put(inner, tuple(rest), value)
         if inner == {}:
             del data[here]

@@ -32,6 +32,8 @@ CARDS_ENDED: Final = ".upload:is([data-state=loaded], [data-state=partial])"
 PARTIAL_LINK: Final = ".upload[data-state=partial] a[data-route]"
 HANDED_IN: Final = ("orders/订单导出-2024-05.xlsx", "orders/orders-with-mistakes.xlsx", "stock/inventario-mayo.xls")
 
+SAMPLE: Final = "settlements/abrechnung-2024-04.xlsx"
+
 
 def main() -> None:
     """Run a daemon on copies of the examples and take every picture."""
@@ -111,6 +113,11 @@ def take(browser: Chrome, url: str, inbox: Path) -> None:
     shown(browser, ".errors")
     picture(browser, "rejected-rows", size=DESK)
     picture(browser, "rejected-rows-phone", size=PHONE, dark=True)
+    browser.get(f"{url}/draft")
+    shown(browser, "#draft h1")
+    browser.find_element(By.ID, "sample-file").send_keys(str(inbox / SAMPLE))
+    shown(browser, '#draft-verdict[data-kind="good"]')
+    picture(browser, "dataset-from-a-sample", size=DESK)
 
 
 def post(url: str, file: Path, dataset: str) -> None:

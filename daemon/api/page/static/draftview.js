@@ -118,10 +118,10 @@ function sample() {
   const { file, seen } = state;
   return h("section", { class: "panel", "aria-label": "The sample" },
     h("div", { class: "draft-fields" },
-      h("p", { class: "field" }, h("span", { class: "pick" },
+      h("p", {}, h("span", { class: "pick" },
         h("input", { type: "file", id: "sample-file" }),
         h("label", { class: "button", for: "sample-file" }, file ? "Choose another sample" : "Choose a sample")),
-      file && h("span", { class: "dim" }, file.name)),
+      file && h("span", { class: "dim" }, ` ${file.name}`)),
       seen?.sheets.length > 1 && h("p", { class: "field" }, h("label", { for: "sample-sheet" }, "Sheet"),
         h("select", { id: "sample-sheet" }, seen.sheets.map((name) =>
           h("option", { value: name, selected: name === seen.sheet }, name)))),

@@ -9,7 +9,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.spec.dataset import Dataset, load_dataset
+from ingest.spec.dataset import Dataset
+from ingest.spec.dataset_file import load_dataset
 from ingest.spec.yaml_document import DocumentError, Problem, read_yaml, suggestion
 
 from ..machine.writers import blind_spot

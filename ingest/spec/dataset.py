@@ -7,22 +7,18 @@ import json
 import re
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field as Key
-from pydantic import ValidationError, field_validator, model_validator
+from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from .encoding_name import is_text_encoding
 from .field import NUMERIC, Constraints, Field, FieldType, Kind, Negatives, Texts
 from .load import Load
 from .model import Model
-from .yaml_document import DocumentError, Problem, parse_yaml, problems_of
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["Constraints", "Dataset", "Field", "FieldType", "Kind", "Load", "load_dataset", "parse_dataset"]
+__all__ = ["Constraints", "Dataset", "Field", "FieldType", "Kind", "Load"]
 
 
 LINEAGE_JOB: Final = "headgate_job"
@@ -56,7 +52,7 @@ class Sheets(Model):
 class Workbook(Model):
     """Where in the workbook to look."""
 
-    sheets: Sheets = Sheets()
+    sheets: Sheets = Sheets.model_construct()
     hidden_sheets: Literal["skip", "include"] = "skip"
     hidden_rows: Literal["include"] = "include"
 
@@ -203,10 +199,10 @@ class Dataset(Model):
 
     dataset: str = Key(pattern=r"^\w[\w.-]{0,99}$")
     version: int = Key(default=1, ge=1)
-    match: Match = Match()
-    workbook: Workbook = Workbook()
-    header: Header = Header()
-    table_end: TableEnd = TableEnd()
+    match: Match = Match.model_construct()
+    workbook: Workbook = Workbook.model_construct()
+    header: Header = Header.model_construct()
+    table_end: TableEnd = TableEnd.model_construct()
     skip_rows: Texts = ()
     encoding: str | None = None
     fields: tuple[Field, ...] = Key(min_length=1)
@@ -214,14 +210,14 @@ class Dataset(Model):
     negative: Negatives = ("minus",)
     error_cells: Literal["reject_row", "null"] = Key(default="reject_row", alias="errorCells")
     primary_key: Texts = Key(default=(), alias="primaryKey")
-    duplicates: Duplicates = Duplicates()
-    contract: Contract = Contract()
+    duplicates: Duplicates = Duplicates.model_construct()
+    contract: Contract = Contract.model_construct()
     load: Load
-    quarantine: Quarantine = Quarantine()
-    limits: FileLimits = FileLimits()
-    merged: Merged = Merged()
+    quarantine: Quarantine = Quarantine.model_construct()
+    limits: FileLimits = FileLimits.model_construct()
+    merged: Merged = Merged.model_construct()
     constants: dict[str, Constant] = Key(default_factory=dict)
-    expect: Expect = Expect()
+    expect: Expect = Expect.model_construct()
     transform: str | None = Key(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     freshness_seconds: Annotated[float, Key(gt=0, allow_inf_nan=False)] | None = None
 
@@ -325,35 +321,3 @@ class Dataset(Model):
 
 def _problem(kind: str, message: str, names: list[str]) -> PydanticCustomError:
     return PydanticCustomError(kind, message, {"names": ", ".join(names)})
-
-
-def load_dataset(path: Path) -> Dataset:
-    """Read a specification from a YAML file.
-
-    Raises:
-        DocumentError: the file cannot be read or is wrong, with every problem.
-
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not a UTF-8 text"
-        problem = Problem(
-            file=str(path), line=None, key="", reason=reason, remedy="name a readable YAML file with a dataset"
-        )
-        raise DocumentError([problem]) from error
-    return parse_dataset(text, str(path))
-
-
-def parse_dataset(text: str, source: str) -> Dataset:
-    """Read a specification from YAML text; `source` names it in problems.
-
-    Raises:
-        DocumentError: the text is wrong, with every problem.
-
-    """
-    document = parse_yaml(text, source)
-    try:
-        return Dataset.model_validate(document.data)
-    except ValidationError as error:
-        raise DocumentError(problems_of(error, document, Dataset)) from error

@@ -13,7 +13,8 @@ import xlsxwriter
 from ingest.errors import ErrorRecord
 from ingest.output.report import ACCEPTED_FILE, REJECTED_FILE, Report
 from ingest.parse import parse
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset import Dataset
+from ingest.spec.dataset_file import parse_dataset
 
 UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from ingest.errors import FileRejectedError
 from ingest.infer import infer
 from ingest.parse import parse
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset import Dataset
+from ingest.spec.dataset_file import parse_dataset
 
 from ..test_properties import BOUNDED, ROWS, TEXTS
 

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from goods import load_spooled, opened, rows_of, run, spooled
 
 from ingest.load.loaded import Loaded
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset import Dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable

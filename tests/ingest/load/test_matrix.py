@@ -10,7 +10,8 @@ from goods import load_spooled, opened, spooled
 from table_matrix import COLUMNS, KEYS, LOADS, ColumnKind, KeyKind
 
 from ingest.load.loaded import Loaded, TargetMismatchError
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset import Dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ingest.errors import FileRejectedError
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset import Dataset
+from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.matching import choose_dataset
 
 

@@ -9,7 +9,7 @@ import functools
 import os
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..config.executor_limits import ExecutorLimits
 from ..errors import HeadgateError
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["ExecutorLimits", "ExecutorStats", "Executors", "Health", "PoolStats", "TaskResult"]
+
+ALL_READERS: Final = "ingest.preload:preload"
+"""Preloads the parser and the readers of all formats: for workers that come and go as long as a daemon lives."""
+FEW_FILES: Final = "ingest.preload:preload_parser"
+"""Preloads the parser; a worker imports the reader of a format with the first file of it."""
 
 _SHUTDOWN_SECONDS = 30.0
 
@@ -61,7 +66,7 @@ class Executors:
         self,
         limits: ExecutorLimits,
         *,
-        preload: Sequence[str] = ("ingest.preload:preload",),
+        preload: Sequence[str] = (ALL_READERS,),
         kinds: Sequence[str] = ("task", "parse", "probe"),
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:

@@ -38,7 +38,8 @@ def main(*, control_fd: int, parent_pid: int, preload: Sequence[str]) -> None:
     sandbox.ignore_group_signals()
     sandbox.give_way()
     control = socket.socket(fileno=control_fd)
-    failed = {name: problem for name in preload if (problem := _import(name))}
+    with memory_release.uncollected():
+        failed = {name: problem for name in preload if (problem := _import(name))}
     memory_release.settle()
     _tell(control, {"event": "ready", "failed": failed, "threads": _other_threads()})
     if not failed:

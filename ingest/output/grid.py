@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..cells.cells import Visibility
-    from ..formats.open import Book
+    from ..formats.readers import Book
 
 LIMITS: Final = FileLimits()
 """Those of a dataset that says nothing of them."""

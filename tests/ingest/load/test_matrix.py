@@ -10,7 +10,6 @@ from goods import load_spooled, opened, spooled
 from table_matrix import COLUMNS, KEYS, LOADS, ColumnKind, KeyKind
 
 from ingest.load.loaded import Loaded, TargetMismatchError
-from ingest.spec.dataset import Dataset
 from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.database.database import Database
+    from ingest.spec.dataset import Dataset
 
 MODES = ("insert", "upsert", "replace")
 Rows = dict[str, str]

@@ -13,7 +13,7 @@ from .database.connector import Access
 from .database.database import Database
 from .database.deadlines import Patience
 from .errors import DatabaseUnavailableError, HeadgateError
-from .executors.executors import ALL_READERS, Executors
+from .executors.executors import PRELOAD, Executors
 from .intake.submissions import Submissions
 from .ledger.leases import Ledger
 from .ledger.pruner import Pruner
@@ -93,7 +93,7 @@ async def open_core(
     failures: Failures,
     environ: Mapping[str, str],
     only: Collection[int] | None = None,
-    preload: str = ALL_READERS,
+    preload: Sequence[str] = PRELOAD,
 ) -> AsyncIterator[Core]:
     """Open the parts that take a job from the spool to the target table, heartbeat and dispatcher running.
 
@@ -107,7 +107,7 @@ async def open_core(
     known: dict[str, Dataset] = {}
     async with AsyncExitStack() as stack:
         # First: the forkserver must be started before anything starts a thread or opens a socket.
-        executors = await stack.enter_async_context(Executors(limits, preload=(preload,), environ=environ))
+        executors = await stack.enter_async_context(Executors(limits, preload=preload, environ=environ))
         parts = await _open_parts(stack, settings, executors, known)
         core = _compose(parts, known, PipelineSettings.of(settings, limits), stop=stop, only=only)
         core.apply(settings, datasets)

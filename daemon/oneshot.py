@@ -15,7 +15,7 @@ from ingest.errors import ErrorRecord, FileRejectedError
 
 from .assembly import Core, open_core
 from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
-from .executors.executors import FEW_FILES
+from .executors.executors import PRELOAD_FOR_FEW_FILES
 from .ledger.jobs import Job, RowCounts
 from .lifecycle.components import Failures
 from .lifecycle.signals import StopRequest, captured_signals
@@ -81,7 +81,7 @@ async def ingest_files(
                 failures=failures,
                 environ=environ,
                 only=mine,
-                preload=FEW_FILES,
+                preload=PRELOAD_FOR_FEW_FILES,
             )
         )
         work = asyncio.create_task(_ingest_all(core, settings, request, mine=mine, done=done))
@@ -118,7 +118,7 @@ async def fetch_rejects(
         failures=Failures(stop),
         environ=environ,
         only=no_jobs,
-        preload=FEW_FILES,
+        preload=PRELOAD_FOR_FEW_FILES,
     ) as core:
         job = await core.parts.queries.job(job_id)
         if job is None:

@@ -51,9 +51,9 @@ def ingest(
         from ..lifecycle.logs import configure_logging
         from ..oneshot import Request, ingest_files
 
-    settings = settings_of(config, database=database, one_shot=True)
+        settings = settings_of(config, database=database, one_shot=True)
+        chosen = dataset_of(settings, dataset)
     configure_logging("error", settings.logging.format)
-    chosen = dataset_of(settings, dataset)
     url = shown_url(settings.database.url)
     if database is None:
         click.echo(f"headgate: loading into {url}; --database names another", err=True)

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ExecutorLimits", "ExecutorStats", "Executors", "Health", "PoolStats", "TaskResult"]
 
-ALL_READERS: Final = "ingest.preload:preload"
-"""Preloads the parser and the readers of all formats: for workers that come and go as long as a daemon lives."""
-FEW_FILES: Final = "ingest.preload:preload_parser"
-"""Preloads the parser; a worker imports the reader of a format with the first file of it."""
+PRELOAD: Final = ("ingest.preload:preload", "daemon.executors.memory_release:settle")
+"""The parser and the readers of all formats, in as little memory as may be: for workers that come and go for long."""
+PRELOAD_FOR_FEW_FILES: Final = ("ingest.preload:preload_parser",)
+"""The parser, at once; a worker imports the reader of a format with the first file of it."""
 
 _SHUTDOWN_SECONDS = 30.0
 
@@ -66,7 +66,7 @@ class Executors:
         self,
         limits: ExecutorLimits,
         *,
-        preload: Sequence[str] = (ALL_READERS,),
+        preload: Sequence[str] = PRELOAD,
         kinds: Sequence[str] = ("task", "parse", "probe"),
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:

@@ -40,7 +40,6 @@ def main(*, control_fd: int, parent_pid: int, preload: Sequence[str]) -> None:
     control = socket.socket(fileno=control_fd)
     with memory_release.uncollected():
         failed = {name: problem for name in preload if (problem := _import(name))}
-    memory_release.settle()
     _tell(control, {"event": "ready", "failed": failed, "threads": _other_threads()})
     if not failed:
         ForkServer(control).serve()

@@ -189,6 +189,7 @@ async def _hand_back(core: Core, job: Job, path: Path) -> bool:
 
 
 async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: Job | None) -> Job | ErrorRecord:
+    core.parts.executors.expect_cpu()
     try:
         received = await core.parts.executors.run_io(core.parts.spool.receive_file, path, limit)
     except FileTooLargeError as error:

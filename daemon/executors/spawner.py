@@ -84,6 +84,7 @@ class WorkerSpawner:
         try:
             async with asyncio.timeout(self._limits.start_timeout_seconds):
                 await self._first_server()
+                self._linger()
         except TimeoutError:
             self._give_up_server()
             raise self._too_slow() from None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..cells.cells import Visibility
     from ..formats.readers import Book
 
-LIMITS: Final = FileLimits()
+LIMITS: Final = FileLimits.model_construct()
 """Those of a dataset that says nothing of them."""
 ROWS_AT_ONCE: Final = 10_000
 

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ingest.errors import FileRejectedError
 
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from .watched_folder import KnownFile, KnownFolder, WatchedFolder
 
 logger = logging.getLogger(__name__)
-
-NEARLY_LOOKS: Final = 2
-"""So many looks before a file is taken it is said that it will be."""
 
 
 class FileTaker:
@@ -104,7 +101,7 @@ class FileTaker:
             needed = patience.needed(seen=seen, leased=leased, end=end)
             if end is End.OPEN and quiet >= needed and ends_within(descriptor):
                 needed = patience.needed(seen=seen, leased=leased, end=End.DOUBTED)
-        file.nearly_due = needed - quiet <= NEARLY_LOOKS * patience.scan
+        file.nearly_due = patience.is_near(needed - quiet)
         if quiet < needed:
             if quiet >= patience.settle and not file.told:
                 file.told = True

@@ -13,7 +13,7 @@ from .database.connector import Access
 from .database.database import Database
 from .database.deadlines import Patience
 from .errors import DatabaseUnavailableError, HeadgateError
-from .executors.executors import Executors
+from .executors.executors import PRELOAD, Executors
 from .intake.submissions import Submissions
 from .ledger.leases import Ledger
 from .ledger.pruner import Pruner
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
     from ingest.spec.outline import TableOutline
 
-    from .config.executor_limits import ExecutorLimits
     from .config.settings import Settings
     from .lifecycle.signals import StopRequest
 
@@ -94,8 +93,11 @@ async def open_core(
     failures: Failures,
     environ: Mapping[str, str],
     only: Collection[int] | None = None,
+    preload: Sequence[str] = PRELOAD,
 ) -> AsyncIterator[Core]:
     """Open the parts that take a job from the spool to the target table, heartbeat and dispatcher running.
+
+    `only` narrows them to these jobs; `preload` is what the fork server imports before it forks workers.
 
     Raises:
         StartupError, DatabaseUnavailableError: a part cannot start; the message says what to change.
@@ -104,7 +106,9 @@ async def open_core(
     limits = executor_limits(settings.executors, detect_machine())
     known: dict[str, Dataset] = {}
     async with AsyncExitStack() as stack:
-        parts = await _open_parts(stack, settings, limits, known, environ)
+        # First: the forkserver must be started before anything starts a thread or opens a socket.
+        executors = await stack.enter_async_context(Executors(limits, preload=preload, environ=environ))
+        parts = await _open_parts(stack, settings, executors, known)
         core = _compose(parts, known, PipelineSettings.of(settings, limits), stop=stop, only=only)
         core.apply(settings, datasets)
         parts.metrics.configuration_taken()
@@ -115,17 +119,9 @@ async def open_core(
 
 
 async def _open_parts(
-    stack: AsyncExitStack,
-    settings: Settings,
-    limits: ExecutorLimits,
-    known: dict[str, Dataset],
-    environ: Mapping[str, str],
+    stack: AsyncExitStack, settings: Settings, executors: Executors, known: dict[str, Dataset]
 ) -> PipelineParts:
-    """Open executors, database, ledger and spool.
-
-    The executors come first: the forkserver must be started before anything starts a thread or opens a socket.
-    """
-    executors = await stack.enter_async_context(Executors(limits, environ=environ))
+    """Open database, ledger and spool."""
     database = await stack.enter_async_context(_database(settings))
     ledger = Ledger(database, lease_seconds=settings.ledger.lease_seconds)
     with _told_in_words(database):

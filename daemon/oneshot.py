@@ -15,6 +15,7 @@ from ingest.errors import ErrorRecord, FileRejectedError
 
 from .assembly import Core, open_core
 from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
+from .executors.executors import PRELOAD_FOR_FEW_FILES
 from .ledger.jobs import Job, RowCounts
 from .lifecycle.components import Failures
 from .lifecycle.signals import StopRequest, captured_signals
@@ -73,7 +74,15 @@ async def ingest_files(
     async with AsyncExitStack() as stack:
         stack.enter_context(captured_signals(stop))
         core = await stack.enter_async_context(
-            open_core(settings, [request.dataset], stop=stop, failures=failures, environ=environ, only=mine)
+            open_core(
+                settings,
+                [request.dataset],
+                stop=stop,
+                failures=failures,
+                environ=environ,
+                only=mine,
+                preload=PRELOAD_FOR_FEW_FILES,
+            )
         )
         work = asyncio.create_task(_ingest_all(core, settings, request, mine=mine, done=done))
         stopped = asyncio.create_task(stop.drain.wait())
@@ -103,7 +112,13 @@ async def fetch_rejects(
     stop = StopRequest()
     no_jobs: frozenset[int] = frozenset()
     async with open_core(
-        settings, [dataset], stop=stop, failures=Failures(stop), environ=environ, only=no_jobs
+        settings,
+        [dataset],
+        stop=stop,
+        failures=Failures(stop),
+        environ=environ,
+        only=no_jobs,
+        preload=PRELOAD_FOR_FEW_FILES,
     ) as core:
         job = await core.parts.queries.job(job_id)
         if job is None:
@@ -174,6 +189,7 @@ async def _hand_back(core: Core, job: Job, path: Path) -> bool:
 
 
 async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: Job | None) -> Job | ErrorRecord:
+    core.parts.executors.expect_cpu()
     try:
         received = await core.parts.executors.run_io(core.parts.spool.receive_file, path, limit)
     except FileTooLargeError as error:

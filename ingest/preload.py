@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
 
 def preload() -> None:
-    """Import the parser without pandas.
+    """Import the parser with the readers of all formats, without pandas."""
+    preload_parser()
+    preload_readers()
+
+
+def preload_readers() -> None:
+    """Import the readers of all formats, without pandas."""
+    with unavailable("pandas"):
+        importlib.import_module("ingest.formats.readers").import_all()
+
+
+def preload_parser() -> None:
+    """Import the parser without pandas, and without readers: a worker can import the one that it needs.
 
     Arrow imports pandas as soon as it makes a scalar, only to see whether it was given a thing of pandas: 0.3 s and
     30 MB that few workbooks need. Refused once, it does without until somebody asks for a DataFrame.

@@ -63,6 +63,7 @@ class Uploads:
         """
         self._look_at_head(request)
         async with self._place():
+            self._executors.expect_cpu()
             await let_body_come(request)
             try:
                 if request.content_type == "multipart/form-data":

@@ -8,12 +8,10 @@ import textwrap
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.table import Table
 
 STYLES: Final = {
     "loaded": "green",
@@ -42,6 +40,8 @@ def print_jobs(jobs: Collection[Mapping[str, Any]]) -> None:
 
     What is wrong is told with its cells where the jobs have their errors with them, else by the reason.
     """
+    from rich.console import Console
+
     console = Console()
     if not sys.stdout.isatty():
         print("\t".join(COLUMNS))
@@ -64,6 +64,10 @@ def job_line(job: Mapping[str, Any]) -> str:
 
 def job_table(jobs: Iterable[Mapping[str, Any]], width: int) -> Table:
     """Return jobs as a table for a terminal of so many columns; what is wrong only where there is room for it."""
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
     roomy = width >= ROOMY
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for name in COLUMNS if roomy else COLUMNS[:-1]:

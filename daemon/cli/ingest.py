@@ -45,12 +45,15 @@ def ingest(
     The pipeline and the ledger are the daemon's: what is interrupted is taken up by the next run,
     and nothing is loaded twice. With --check all of it is done and undone: the table stays as it is.
     """
-    from ..lifecycle.logs import configure_logging
-    from ..oneshot import Request, ingest_files
+    from ..executors.memory_release import uncollected
 
-    settings = settings_of(config, database=database, one_shot=True)
+    with uncollected():
+        from ..lifecycle.logs import configure_logging
+        from ..oneshot import Request, ingest_files
+
+        settings = settings_of(config, database=database, one_shot=True)
+        chosen = dataset_of(settings, dataset)
     configure_logging("error", settings.logging.format)
-    chosen = dataset_of(settings, dataset)
     url = shown_url(settings.database.url)
     if database is None:
         click.echo(f"headgate: loading into {url}; --database names another", err=True)

@@ -57,7 +57,7 @@ def dataset_of(settings: Settings, name: str) -> Dataset:
         DocumentError: it is wrong.
 
     """
-    from ingest.spec.dataset import load_dataset
+    from ingest.spec.dataset_file import load_dataset
     from ingest.spec.yaml_document import suggestion
 
     from ..config.dataset_files import dataset_files

@@ -81,7 +81,7 @@ def dataset_names(context: click.Context, _: click.Parameter, incomplete: str) -
     """Return the datasets of the configuration that begin so, for a shell to complete; none if it is wrong."""
     from click.shell_completion import CompletionItem
 
-    from ingest.spec.dataset import load_dataset
+    from ingest.spec.dataset_file import load_dataset
     from ingest.spec.yaml_document import DocumentError
 
     from ..config.dataset_files import dataset_files

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from ingest.errors import FileRejectedError
 
 from ..config.executor_limits import ExecutorLimits
-from ..executors.executors import Executors
+from ..executors.executors import PRELOAD_FOR_FEW_FILES, Executors
 from ..pipeline.worker_failures import FILE_ERRORS, ReadingBounds, refusal
 from ..pipeline.worker_tasks import infer_dataset, list_sheets, write_grid
 
@@ -85,7 +85,7 @@ async def _in_worker(limits: FileLimits, function: Callable[..., Any], path: Pat
         idle_seconds=START_SECONDS,
         start_timeout_seconds=START_SECONDS,
     )
-    async with Executors(executor_limits) as executors:
+    async with Executors(executor_limits, preload=PRELOAD_FOR_FEW_FILES) as executors:
         # Whatever becomes of the task, the pool ends in good order before it is told.
         reading = executors.run_cpu(function, path, *arguments, limits)
         outcome = (await asyncio.gather(reading, return_exceptions=True))[0]

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ingest.spec.dataset import Dataset, load_dataset
+from ingest.spec.dataset_file import load_dataset
 from ingest.spec.yaml_document import DocumentError, Problem, read_yaml, suggestion
 
 from ..machine.writers import blind_spot
@@ -19,6 +19,8 @@ from .sizing import MIB, DoesNotFitError, detect_machine, executor_sizes, pool_s
 from .web_yml import load_web_config
 
 if TYPE_CHECKING:
+    from ingest.spec.dataset import Dataset
+
     from .settings import Settings, WatchedFolder
 
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
-from pydantic_settings import BaseSettings, InitSettingsSource, SettingsConfigDict
 
 from .value_types import (
     ANY_CASE,
@@ -353,10 +352,8 @@ class TaskSettings(Section):
     )
 
 
-class Settings(BaseSettings):
+class Settings(Section):
     """Everything that can be set, parsed once. Paths are absolute."""
-
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     environment: Annotated[Literal["development", "production"], ANY_CASE] = Field(
         default="development", description="Decides the automatic sizes of the database pool."
@@ -394,7 +391,16 @@ class Settings(BaseSettings):
             ValidationError: a value or key is wrong.
 
         """
-        sources = tuple(InitSettingsSource(cls, dict(layer)) for layer in layers)
-        # In a dictionary, for type checkers do not know this parameter of BaseSettings.
-        options: dict[str, Any] = {"_build_sources": (sources, {})}
-        return cls(**options)
+        values: dict[str, Any] = {}
+        for layer in reversed(layers):
+            values = _over(layer, values)
+        return cls.model_validate(values)
+
+
+def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of both, sections key by key; where both have a value the upper one wins."""
+    merged = {**lower, **upper}
+    for name in upper.keys() & lower.keys():
+        if isinstance(upper[name], dict) and isinstance(lower[name], dict):
+            merged[name] = _over(upper[name], lower[name])
+    return merged

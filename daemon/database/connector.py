@@ -7,14 +7,16 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.util import await_only
 
 from ..errors import NotConnectedError, StartupError
 from .deadlines import Patience, tcp_socket
+
+if TYPE_CHECKING:
+    import asyncpg
 
 Pooler = Literal["auto", "none", "transaction"]
 APPLICATION_NAME: Final = "headgate"
@@ -93,6 +95,9 @@ class Connector:
         return driver
 
     async def _connect(self, url: str, *, named_statements: bool) -> asyncpg.Connection[Any]:
+        # A process that works on SQLite has a connector too, and never comes here.
+        import asyncpg  # noqa: PLC0415
+
         parsed = sa.make_url(url)
         given = parsed.query.get("connect_timeout")
         timeout_seconds = min(self._timeout_seconds, float(str(given))) if given else self._timeout_seconds

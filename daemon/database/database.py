@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ..errors import DatabaseReplacedError, DatabaseUnavailableError, NotConnectedError, StartupError
+from .async_engine import AsyncConnection, AsyncEngine, create_async_engine
 from .connector import APPLICATION_NAME, Access, Connector
 from .deadlines import UNDO_SECONDS, Deadlines
 from .errors import is_of_database, meaning, reason_of

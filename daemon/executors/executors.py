@@ -9,7 +9,7 @@ import functools
 import os
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..config.executor_limits import ExecutorLimits
 from ..errors import HeadgateError
@@ -26,6 +26,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 __all__ = ["ExecutorLimits", "ExecutorStats", "Executors", "Health", "PoolStats", "TaskResult"]
+
+PRELOAD: Final = (
+    "ingest.preload:preload_parser",
+    "ingest.preload:preload_readers",
+    "daemon.executors.memory_release:settle",
+)
+"""The parser and the readers of all formats, in as little memory as may be: for workers that come and go for long."""
+PRELOAD_FOR_FEW_FILES: Final = ("ingest.preload:preload_parser",)
+"""The parser, at once; a worker imports the reader of a format with the first file of it."""
 
 _SHUTDOWN_SECONDS = 30.0
 
@@ -61,7 +70,7 @@ class Executors:
         self,
         limits: ExecutorLimits,
         *,
-        preload: Sequence[str] = ("ingest.preload:preload",),
+        preload: Sequence[str] = PRELOAD,
         kinds: Sequence[str] = ("task", "parse", "probe"),
         environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -159,6 +168,13 @@ class Executors:
             lane=lane or kind,
             timeout_seconds=self._limits.task_timeout_seconds if timeout is None else timeout,
         )
+
+    def expect_cpu(self) -> None:
+        """Make ready for a task that is about to come, such as the parse of a file that is being received.
+
+        After a rest that takes longer than a small file; who does not come costs nothing but that.
+        """
+        self._spawner.expect()
 
     def apply(self, limits: ExecutorLimits) -> None:
         """Go on under other limits: what runs is not disturbed, what waits and what comes is held to the new ones."""

@@ -1,8 +1,9 @@
 """The small process that preloads the parsing libraries once and forks workers on request; it runs no task.
 
-It speaks JSON lines to the daemon and takes fixed records from it, each `SPAWN` with the socket of the new
-worker. A dead worker stays a zombie until the daemon says `REAP`: until then nobody else can have its pid,
-so the daemon may kill by pid without ever hitting a stranger.
+It speaks JSON lines to the daemon and takes fixed records from it, one after the other: what is to be preloaded and
+what is to be forked, in the order in which that is needed. Each `SPAWN` comes with the socket of the new worker. A dead
+worker stays a zombie until the daemon says `REAP`: until then nobody else can have its pid, so the daemon may kill by
+pid without ever hitting a stranger.
 """
 
 from __future__ import annotations
@@ -26,31 +27,30 @@ from .rusage import RU_MAXRSS_UNIT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-RECORD = struct.Struct("!cQQ")  # what to do, the request (SPAWN) or the pid (REAP) it is about, bytes of memory
+RECORD = struct.Struct("!cQQ")
+"""What to do, the number it is about (a request, a pid, how many modules), bytes of memory."""
+PRELOAD = b"L"
 SPAWN = b"S"
 REAP = b"R"
 PING = b"P"
 
 
 def main(*, control_fd: int, parent_pid: int, preload: Sequence[str]) -> None:
-    """Preload, say so, then fork workers until the daemon closes the control socket."""
+    """Do what the daemon asks for until it closes the control socket; `preload` are the modules that it may ask for."""
     sandbox.die_with_parent(parent_pid, "headgate-forks")
     sandbox.ignore_group_signals()
     sandbox.give_way()
     control = socket.socket(fileno=control_fd)
-    failed = {name: problem for name in preload if (problem := _import(name))}
-    memory_release.settle()
-    _tell(control, {"event": "ready", "failed": failed, "threads": _other_threads()})
-    if not failed:
-        ForkServer(control).serve()
+    ForkServer(control, preload).serve()
     os._exit(0)
 
 
 class ForkServer:
-    """Forks workers, reports their pids and their ends."""
+    """Imports modules and forks workers; reports what fails, the workers' pids and their ends."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, preload: Sequence[str]) -> None:
         self._control = control
+        self._preload, self._preloaded = preload, 0
         self._children: set[int] = set()
         self._wake, wake_writer = socket.socketpair()
         self._wake.settimeout(0.0)
@@ -89,9 +89,18 @@ class ForkServer:
             self._reap(number)
         elif verb == PING:
             _tell(self._control, {"event": "alive"})
+        elif verb == PRELOAD:
+            self._import(number)
         else:
             self._fork(number, socket.socket(fileno=descriptors[0]), memory_bytes)
         return True
+
+    def _import(self, count: int) -> None:
+        """Import the first so many of the modules, as far as that has not been done."""
+        with memory_release.uncollected():
+            failed = {name: problem for name in self._preload[self._preloaded : count] if (problem := _import(name))}
+        self._preloaded = max(self._preloaded, count)
+        _tell(self._control, {"event": "preloaded", "count": count, "failed": failed, "threads": _other_threads()})
 
     def _fork(self, request: int, connection: socket.socket, memory_bytes: int) -> None:
         parent_pid = os.getpid()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -32,6 +33,8 @@ _BOOT = (
 )
 
 
+_log = logging.getLogger(__name__)
+
 DIED, HUNG = END_REASONS = ("died", "hung")
 
 
@@ -50,11 +53,11 @@ class _Request:
 class ForkServerProcess:
     """One life of the fork server. Must be started from a thread that lives as long as it: best the main thread."""
 
-    def __init__(self, *, on_death: Callable[[str], None]) -> None:
-        self.threads: tuple[str, ...] = ()
+    def __init__(self, *, preload: Sequence[str], on_death: Callable[[str], None]) -> None:
+        self._preload = preload
         self._on_death = on_death
         self._loop = asyncio.get_running_loop()
-        self._ready: asyncio.Future[dict[str, Any]] = self._loop.create_future()
+        self._preloads: dict[int, asyncio.Future[None]] = {}
         self._requests: dict[int, _Request] = {}
         self._numbers = itertools.count(1)
         self._workers: dict[int, WorkerProcess] = {}
@@ -82,22 +85,32 @@ class ForkServerProcess:
     @property
     def unused(self) -> bool:
         """Whether it has no worker and nobody waits for one."""
-        return self._started and not self._workers and not self._requests
+        return not self._workers and not self.at_work
 
-    async def start(self, *, preload: Sequence[str], environ: Mapping[str, str]) -> None:
-        """Run the process and wait until everything is preloaded; WorkerStartError names what cannot be."""
+    @property
+    def preloading(self) -> bool:
+        """Whether it imports what it was asked to."""
+        return not all(done.done() for done in self._preloads.values())
+
+    @property
+    def at_work(self) -> bool:
+        """Whether it starts, imports or forks: what that is for will be seen."""
+        return not self._started or self.preloading or bool(self._requests)
+
+    def start(self, *, environ: Mapping[str, str]) -> None:
+        """Run the process; WorkerStartError when the system refuses."""
         self._control, theirs = socket.socketpair()
         self._control.settimeout(0.0)
         options = {
             "control_fd": theirs.fileno(),
             "parent_pid": os.getpid(),
-            "preload": list(preload),
+            "preload": list(self._preload),
             "sys_path": _search_path(),
         }
         with theirs:
             try:
                 # Standard output belongs to the command in the daemon: what tasks print goes to stderr.
-                self._process = subprocess.Popen(  # noqa: ASYNC220, S603  # brief, our own interpreter and text
+                self._process = subprocess.Popen(  # noqa: S603  # brief, our own interpreter and text
                     [sys.executable, "-c", _BOOT, "headgate-forkserver", json.dumps(options)],
                     stdin=subprocess.DEVNULL,
                     stdout=2,
@@ -107,13 +120,17 @@ class ForkServerProcess:
             except OSError as error:
                 raise WorkerStartError(f"the fork server cannot be started: {error}") from error
         self._loop.add_reader(self._control, self._read)
-        ready = await self._ready
-        if ready["failed"]:
-            problems = "; ".join(f"{name}: {problem}" for name, problem in sorted(ready["failed"].items()))
-            raise WorkerStartError(f"worker processes cannot import what they need: {problems}")
-        self.threads = tuple(ready["threads"])
-        self._started = True
-        self._beat()
+
+    def preload(self, count: int | None = None) -> asyncio.Future[None]:
+        """Have the first so many modules imported, all by default, before anything that is asked for later.
+
+        What is returned has the WorkerStartError that names what cannot be imported, if there is such.
+        """
+        count = len(self._preload) if count is None else min(count, len(self._preload))
+        if count not in self._preloads:
+            self._preloads[count] = self._loop.create_future()
+            self._tell(forkserver.PRELOAD, count)
+        return self._preloads[count]
 
     async def spawn(self, memory_bytes: int) -> WorkerProcess:
         """Fork one worker of at most so much address space, connected to us; it may not be ready yet."""
@@ -160,16 +177,22 @@ class ForkServerProcess:
 
     def _beat(self) -> None:
         """Ask whether it lives, and end it when it has been silent for too long: it is replaced like one that died."""
-        if not self.alive or self._control is None:
+        if not self.alive:
             return
         if self._unanswered >= PINGS_MAX:
             self._end_reason = HUNG
             self._end()
             return
-        self._unanswered += 1
-        with contextlib.suppress(OSError):  # a full socket is silence, too
-            self._control.send(forkserver.RECORD.pack(forkserver.PING, 0, 0))
+        # To import takes as long as the disk makes it.
+        if not self.preloading:
+            self._unanswered += 1
+            self._tell(forkserver.PING, 0)
         self._pulse = self._loop.call_later(PING_SECONDS, self._beat)
+
+    def _tell(self, verb: bytes, number: int) -> None:
+        if self._control is not None:
+            with contextlib.suppress(OSError):  # a full socket is silence, and one that is closed is read as its end
+                self._control.send(forkserver.RECORD.pack(verb, number, 0))
 
     async def _request(self, worker: WorkerProcess, connection: socket.socket, memory_bytes: int) -> None:
         number = next(self._numbers)
@@ -208,9 +231,9 @@ class ForkServerProcess:
 
     def _take(self, event: dict[str, Any]) -> None:
         match event["event"]:
-            case "ready":
-                if not self._ready.done():
-                    self._ready.set_result(event)
+            case "preloaded":
+                self._begin()
+                self._imported(self._preloads[event["count"]], event["failed"], event["threads"])
             case "forked":
                 self._adopt(event["request"], event["pid"])
             case "refused":
@@ -227,10 +250,28 @@ class ForkServerProcess:
                 else:
                     worker.process_ended(event["status"])
 
+    def _begin(self) -> None:
+        """Watch over the process from its first answer on."""
+        if not self._started:
+            self._started = True
+            self._beat()
+
+    def _imported(self, done: asyncio.Future[None], failed: Mapping[str, str], threads: Sequence[str]) -> None:
+        if threads:
+            _log.warning("fork server has threads", extra={"threads": ", ".join(threads)})
+        if done.done():
+            return
+        if not failed:
+            done.set_result(None)
+            return
+        problems = "; ".join(f"{name}: {problem}" for name, problem in sorted(failed.items()))
+        _fail(done, WorkerStartError(f"worker processes cannot import what they need: {problems}"))
+
     def _adopt(self, number: int, pid: int) -> None:
         request = self._requests.get(number)
         if request is None or request.forked.done():
             return  # nobody wants it any more: its socket is closed, so it ends by itself
+        self._begin()
         self._workers[pid] = request.worker
         request.worker.forked(pid)
         request.forked.set_result(None)
@@ -240,9 +281,8 @@ class ForkServerProcess:
         worker = self._workers.pop(pid, None)
         if worker is not None:
             self._unreaped[pid] = worker
-        if self._control is not None and not self._ended.is_set():
-            with contextlib.suppress(OSError):
-                self._control.send(forkserver.RECORD.pack(forkserver.REAP, pid, 0))
+        if not self._ended.is_set():
+            self._tell(forkserver.REAP, pid)
 
     def _end(self) -> None:
         """Clear up after the process, which has closed its socket or does not react."""
@@ -261,19 +301,21 @@ class ForkServerProcess:
         if self._end_reason == HUNG:
             how = "hung"
         problem = ForkServerDiedError(f"the fork server {how}")
-        unanswered: list[asyncio.Future[Any]] = [self._ready, *(request.forked for request in self._requests.values())]
-        for answer in unanswered:
+        for answer in (*self._preloads.values(), *(request.forked for request in self._requests.values())):
             if not answer.done():
-                answer.set_exception(problem)
-        # Nobody waits for it where the process could not even be started.
-        with contextlib.suppress(asyncio.CancelledError):
-            self._ready.exception()
+                _fail(answer, problem)
         for worker in list(self._workers.values()):
             worker.kill()
             worker.process_ended(None)
             self._loop.run_in_executor(None, _bury, worker.pid)
         if self._started and not self._closing:
             self._on_death(self._end_reason)
+
+
+def _fail(answer: asyncio.Future[None], error: WorkerStartError) -> None:
+    """Fail what somebody may wait for, or nobody."""
+    answer.set_exception(error)
+    answer.exception()
 
 
 def _bury(pid: int) -> None:

@@ -210,7 +210,7 @@ class ProcessPool:
             self._recorder.idle(len(self._idle))
         else:
             await self._make_room()
-            worker = await self._spawner.start_worker()
+            worker = await self._spawner.start_worker(foreign=foreign)
             self._recorder.worker_started(worker.pid)
             worker.gone.add_done_callback(functools.partial(self._worker_gone, worker))
             worker.foreign = foreign

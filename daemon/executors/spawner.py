@@ -61,7 +61,6 @@ class WorkerSpawner:
         self._limits = limits
         self._environ = worker_environment(environ)
         self._server: ForkServerProcess | None = None
-        self._starting = asyncio.Lock()
         self._closed = asyncio.Event()
         self._restart: asyncio.Task[None] | None = None
         self._rest: asyncio.TimerHandle | None = None
@@ -85,28 +84,52 @@ class WorkerSpawner:
         try:
             async with asyncio.timeout(self._limits.start_timeout_seconds):
                 await self._first_server()
+                self._linger()
         except TimeoutError:
+            self._give_up_server()
             raise self._too_slow() from None
+        except BaseException:
+            self._give_up_server()
+            raise
 
     async def _first_server(self) -> None:
         for delay in _RETRY_SECONDS:
             try:
-                await self._living_server()
+                await asyncio.shield(self._living_server().preload())
             except ForkServerDiedError:
                 await self._wait_unless_closed(delay)
             else:
                 return
-        await self._living_server()
+        await asyncio.shield(self._living_server().preload())
 
-    async def start_worker(self) -> WorkerProcess:
-        """Return a new worker that is ready for a task; WorkerStartError after a few attempts or the timeout."""
+    def expect(self) -> None:
+        """Have a fork server that is ready to fork, for a task is about to come."""
+        if self._closed.is_set() or asyncio.get_running_loop().time() < self._paused_until:
+            return
+        # Whoever asks for the worker meets the same error and has a caller to tell.
+        with contextlib.suppress(WorkerStartError):
+            self._preload_in_turn(self._living_server())
+            self._linger()
+
+    def _preload_in_turn(self, server: ForkServerProcess) -> None:
+        """Import first what the first worker waits for."""
+        server.preload(1)
+        server.preload()
+
+    async def start_worker(self, *, foreign: bool) -> WorkerProcess:
+        """Return a new worker that is ready for a task; WorkerStartError after a few attempts or the timeout.
+
+        One for a `foreign` task, which needs nothing of ours, does not wait for what is preloaded for the others.
+        """
         if asyncio.get_running_loop().time() < self._paused_until:
             raise WorkerStartError(self._problem)
         try:
             async with asyncio.timeout(self._limits.start_timeout_seconds):
-                worker = await self._attempt()
+                worker = await self._attempt(foreign=foreign)
         except TimeoutError:
             error = self._too_slow()
+            if self._server is not None and self._server.preloading:
+                self._give_up_server()
             self._pause(error)
             raise error from None
         except WorkerStartError as error:
@@ -126,21 +149,23 @@ class WorkerSpawner:
         if self._restart is not None:
             self._restart.cancel()
             await asyncio.wait([self._restart])
-        async with self._starting:
-            if self._server is not None:
-                await self._server.close()
+        if self._server is not None:
+            await self._server.close()
 
-    async def _attempt(self) -> WorkerProcess:
+    async def _attempt(self, *, foreign: bool) -> WorkerProcess:
         for delay in _RETRY_SECONDS:
             try:
-                return await self._start_once()
+                return await self._start_once(foreign=foreign)
             except WorkerStartError:
                 await self._wait_unless_closed(delay)
-        return await self._start_once()
+        return await self._start_once(foreign=foreign)
 
-    async def _start_once(self) -> WorkerProcess:
-        server = await self._living_server()
+    async def _start_once(self, *, foreign: bool) -> WorkerProcess:
+        server = self._living_server()
+        if not foreign:
+            await self._preloaded(server)
         worker = await server.spawn(self._limits.worker_memory_bytes)
+        self._preload_in_turn(server)
         try:
             await worker.ready()
         except WorkerEndedError as error:
@@ -150,25 +175,27 @@ class WorkerSpawner:
             raise
         return worker
 
-    async def _living_server(self) -> ForkServerProcess:
-        async with self._starting:
-            if self._closed.is_set():
-                raise PoolClosedError
-            if self._server is None or not self._server.alive:
-                self._server = await self._new_server()
-            return self._server
-
-    async def _new_server(self) -> ForkServerProcess:
-        server = ForkServerProcess(on_death=self._replace)
+    async def _preloaded(self, server: ForkServerProcess) -> None:
+        """Wait until the server has what the first worker needs; one that cannot import it is of no use."""
         try:
-            await server.start(preload=self._preload, environ=self._environ)
-        except BaseException:
+            await asyncio.shield(server.preload(1))
+        except WorkerStartError:
             server.terminate()
             raise
-        if server.threads:
-            _log.warning("fork server has threads", extra={"threads": ", ".join(server.threads)})
-        self._linger()
-        return server
+
+    def _living_server(self) -> ForkServerProcess:
+        if self._closed.is_set():
+            raise PoolClosedError
+        if self._server is None or not self._server.alive:
+            server = ForkServerProcess(preload=self._preload, on_death=self._replace)
+            server.start(environ=self._environ)
+            self._server = server
+            self._linger()
+        return self._server
+
+    def _give_up_server(self) -> None:
+        if self._server is not None:
+            self._server.terminate()
 
     def _linger(self) -> None:
         """Give the fork server a while to be needed again."""
@@ -180,7 +207,11 @@ class WorkerSpawner:
     def _rest_if_unused(self) -> None:
         """End a fork server without workers; the next task that needs one starts another."""
         server = self._server
-        if server is not None and server.unused and not self._closed.is_set():
+        if server is None or self._closed.is_set():
+            return
+        if server.at_work:
+            self._linger()
+        elif server.unused:
             self._server = None
             # Now, not when the task begins: whoever has found this one would have a worker that ends with it.
             server.retire()
@@ -201,7 +232,9 @@ class WorkerSpawner:
         await self._wait_unless_closed(delay)
         # Whoever asks for a worker next meets the same error and has a caller to tell.
         with contextlib.suppress(WorkerStartError, PoolClosedError):
-            await self._living_server()
+            server = self._living_server()
+            await self._preloaded(server)
+            server.preload()
 
     async def _wait_unless_closed(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

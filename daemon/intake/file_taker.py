@@ -101,6 +101,7 @@ class FileTaker:
             needed = patience.needed(seen=seen, leased=leased, end=end)
             if end is End.OPEN and quiet >= needed and ends_within(descriptor):
                 needed = patience.needed(seen=seen, leased=leased, end=End.DOUBTED)
+        file.nearly_due = patience.is_near(needed - quiet)
         if quiet < needed:
             if quiet >= patience.settle and not file.told:
                 file.told = True

@@ -221,6 +221,8 @@ class FolderScanner:
             self._taken(watched, file, await self._taker.take(watched, name, file, before))
         except FileUnstableError:
             file.unfinished = True
+            if file.nearly_due:
+                self._executors.expect_cpu()
         except FileNotReadError as error:
             file.trouble = str(error)
         except FileTooLargeError as error:

@@ -57,6 +57,8 @@ class KnownFile:
     """That it is waited for was said."""
     unfinished: bool = False
     """The last look found it not whole."""
+    nearly_due: bool = False
+    """It will be taken with one of the next looks unless it changes."""
     trouble: str | None = None
     """Why it could not be read at the last look."""
 

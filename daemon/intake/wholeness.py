@@ -26,6 +26,8 @@ _HOLE: Final = bytes(64)
 _CHUNK: Final = 1 << 20
 _DOUBTED: Final = 3
 """A text that ends in the middle of a line or of a quoted value is waited for so many times as long."""
+_NEAR_LOOKS: Final = 2
+"""One of them may come a little early."""
 
 
 class End(enum.Enum):
@@ -61,6 +63,10 @@ class Patience:
         if end is End.PROVEN:
             return self.scan if leased is False or seen is Seen.CLOSED else self.settle
         return self.settle * (_DOUBTED if end is End.DOUBTED else 1)
+
+    def is_near(self, left_seconds: float) -> bool:
+        """Say whether a file that has to be quiet for so much longer is taken with one of the next looks."""
+        return left_seconds <= _NEAR_LOOKS * self.scan
 
 
 def end_of(descriptor: int, size: int) -> End:

@@ -6,14 +6,13 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..errors import KeyUsedError
 from .event_log import given, parameters
 from .jobs import Job, State, Submission
 from .queries import ROW_COLUMNS, job_from_row
 from .retry_cancel import NotPossibleError
-from .tables import unfinished
+from .tables import insert_into, unfinished
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -49,7 +48,7 @@ class Enqueue:
     def __init__(self, context: LedgerContext) -> None:
         self._context, self._database, self._tables = context, context.database, context.tables
         table = self._tables.job
-        insert = postgresql.insert(table) if self._database.dialect == "postgresql" else sqlite.insert(table)
+        insert = insert_into(table, self._database.dialect)
         # Built once: a statement with all columns of a job takes longer to put together than to run.
         insert = insert.values(**parameters(table, ENTERED), run_at=context.now, created_at=context.now)
         returned = table.c.id, table.c.attempt, table.c.created_at

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from .jobs import GIVEN_UP
+from .tables import insert_into
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -112,7 +112,7 @@ class Pruner:
         """Write rows into a memory, the youngest job of a key last."""
         if not rows:
             return
-        insert = postgresql.insert(memory) if self._database.dialect == "postgresql" else sqlite.insert(memory)
+        insert = insert_into(memory, self._database.dialect)
         keys = list(memory.primary_key.columns)
         others = {column.name: insert.excluded[column.name] for column in memory.c if not column.primary_key}
         newer = insert.excluded.job_id > memory.c.job_id

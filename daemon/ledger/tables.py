@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from .jobs import RowCounts
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 SCHEMA = "headgate"
 """PostgreSQL schema; SQLite has none, so there the same name is a prefix."""
@@ -135,6 +139,21 @@ def _job(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("started_at", sa.Double),
         sa.Column("finished_at", sa.Double),
     )
+
+
+def insert_into(table: sa.Table, dialect: str) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT that can say what becomes of rows that are there already.
+
+    Each database has its own, and only that is imported: PostgreSQL's comes with all that SQLAlchemy knows of its types
+    and drivers.
+    """
+    if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as insert_postgresql  # noqa: PLC0415
+
+        return insert_postgresql(table)
+    from sqlalchemy.dialects.sqlite import insert as insert_sqlite  # noqa: PLC0415
+
+    return insert_sqlite(table)
 
 
 def unfinished(job: sa.FromClause) -> sa.ColumnElement[bool]:

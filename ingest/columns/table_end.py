@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _SUMMED: Final = ("integer", "number", "decimal", "duration")
-_NUMBER: Final = FieldType(kind="number")
+_NUMBER: Final = FieldType.model_construct(kind="number")
 _ROUNDING: Final = 1e-9
 """What a sum may be off, as a share of what was added up: a spreadsheet adds doubles."""
 _STARTS: Final = 20

@@ -1,21 +1,14 @@
-"""Any workbook as sheets of cells: owns the choice of the reader by content; knows no headers and no datasets."""
+"""Any workbook as sheets of cells: owns how a file is opened and refused; knows no headers and no datasets."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from ..errors import CATALOGUE, ErrorRecord, FileRejectedError
 from .failures import refused
 from .hint import NO_HINT, Hint
-from .ods.book import OdsBook
-from .spreadsheetml import SpreadsheetMlBook
-from .text.delimited import DelimitedBook
-from .text.html import HtmlBook
-from .xls.book import open_xls
-from .xls.damaged import ForeignBook
-from .xlsb.book import XlsbBook
-from .xlsx.book import XlsxBook
+from .readers import reader, text_reader
 from .zip.unlock import is_ole, unlocked
 
 if TYPE_CHECKING:
@@ -24,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..cells.cells import SheetCells, Visibility
     from ..spec.dataset import FileLimits
+    from .readers import Book
     from .zip.container import Format
 
 _EXTENSIONS: Final = {
@@ -35,30 +29,6 @@ _EXTENSIONS: Final = {
     **dict.fromkeys(("html", "htm", "mht", "mhtml"), "html"),
     "xml": "xml2003",
 }
-_BOOKS: Final[dict[Format, Callable[[Path, FileLimits], Book]]] = {
-    "xlsx": XlsxBook,
-    "xlsb": XlsbBook,
-    "ods": OdsBook,
-}
-_TEXT_BOOKS: Final[dict[Format, Callable[[Path, FileLimits, Hint], Book]]] = {
-    "csv": DelimitedBook,
-    "html": HtmlBook,
-    "xml2003": SpreadsheetMlBook,
-}
-
-
-class Book(Protocol):
-    """An open workbook of any format."""
-
-    @property
-    def sheets(self) -> tuple[tuple[str, Visibility], ...]:
-        """The name and visibility of each worksheet, in the order of the tabs."""
-
-    def read(self, index: int) -> SheetCells:
-        """Return the cells of a sheet; raises `FileRejectedError`."""
-
-    def close(self) -> None:
-        """Close the file."""
 
 
 @contextmanager
@@ -69,20 +39,22 @@ def open_book(path: Path, found: Format, limits: FileLimits, hint: Hint = NO_HIN
         FileRejectedError: it cannot be read, or is beyond the limits.
 
     """
+    open_text = text_reader(found)
+    if open_text is not None:
+        with refused():
+            text = open_text(path, limits, hint)
+        yield _Careful(text)
+        return
+    open_file = reader(found)
     with ExitStack() as stack:
-        if found in _TEXT_BOOKS:
-            with refused():
-                text = _TEXT_BOOKS[found](path, limits, hint)
-            yield _Careful(text)
-            return
         if found != "xls" and is_ole(path):
             path = stack.enter_context(unlocked(path))
         try:
-            book = _open(path, found, limits)
+            book = _open(open_file, path, limits)
         except FileRejectedError as error:
             if found != "xls" or error.record.code != "file.encrypted":
                 raise
-            book = _open(stack.enter_context(unlocked(path)), found, limits)
+            book = _open(open_file, stack.enter_context(unlocked(path)), limits)
         stack.callback(book.close)
         yield _Careful(book)
 
@@ -109,17 +81,9 @@ class _Careful:
         self._book.close()
 
 
-def _open(path: Path, found: Format, limits: FileLimits) -> Book:
-    if found != "xls":
-        with refused():
-            return _BOOKS[found](path, limits)
-    try:
-        return open_xls(path, limits)
-    except FileRejectedError as error:
-        if error.record.code == "file.encrypted":
-            raise
-        # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more.
-        return ForeignBook(path, limits)
+def _open(open_file: Callable[[Path, FileLimits], Book], path: Path, limits: FileLimits) -> Book:
+    with refused():
+        return open_file(path, limits)
 
 
 def extension_mismatch(hint: Hint, found: Format) -> ErrorRecord | None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import asyncpg
-
 from ..spec.field import bound_value
 from .facts import quoted
 from .foreign_keys import missing_references
@@ -79,8 +77,9 @@ async def _copy_straight(connection: AsyncConnection, spooled: Spooled, target: 
     facts = target.facts
     try:
         copied = await copy(connection, spooled.accepted, facts.name, spooled.columns, facts.schema)
-    except asyncpg.PostgresError as error:
-        if error.sqlstate not in NOT_THIS_WAY:
+    except Exception as error:
+        # By its code: the driver is not imported here, for this module comes with every load, into SQLite too.
+        if getattr(error, "sqlstate", None) not in NOT_THIS_WAY:
             raise
         # Without a savepoint, which would cost every load: this is rare.
         raise OtherWayError(Way.STAGED) from error

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..cells.cells import Visibility
-    from ..formats.open import Book
+    from ..formats.readers import Book
 
-LIMITS: Final = FileLimits()
+LIMITS: Final = FileLimits.model_construct()
 """Those of a dataset that says nothing of them."""
 ROWS_AT_ONCE: Final = 10_000
 

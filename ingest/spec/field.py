@@ -160,7 +160,7 @@ class Field(Model):
     type: FieldType
     header: Texts = ()
     id: bool = False
-    constraints: Constraints = Constraints()
+    constraints: Constraints = Constraints.model_construct()
     decimal_char: str = Key(default=".", min_length=1, max_length=1, alias="decimalChar")
     group_char: str | None = Key(default=None, min_length=1, max_length=1, alias="groupChar")
     currency: Literal["strip"] | None = None

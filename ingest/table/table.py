@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..formats.open import Book
+    from ..formats.readers import Book
     from ..spec.dataset import Dataset
 
     Mask = NDArray[np.bool_]

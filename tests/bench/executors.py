@@ -1,7 +1,8 @@
 """The executors' figures beside a ProcessPoolExecutor that returns DataFrames; `make bench` runs it, or `python` alone.
 
 Everything is measured on a real daemon of its own and in its real workers: what a task costs, what an idle daemon
-holds, how it stops, and how late its main loop and its metrics are while eight workbooks are loaded.
+holds, how it stops, and how late its main loop and its metrics are while eight workbooks are loaded; and without a
+daemon, what the smallest `headgate ingest` costs. That alone: `python tests/bench/executors.py --one-shot`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import json
 import os
 import pickle
 import re
+import resource
 import socket
 import statistics
 import subprocess
@@ -48,6 +50,8 @@ TARGETS: dict[str, tuple[str, float]] = {
     "run_cpu_over_process_pool": ("the same, in times of ProcessPoolExecutor", 1.0),
     "idle_megabytes": ("an idle daemon, all processes (PSS, MB)", 80.0),
     "busy_worker_megabytes": ("one busy worker adds, before its file (PSS, MB)", 60.0),
+    "first_task_seconds": ("the first task after a rest, over HTTP (s)", 0.15),
+    "one_shot_cpu_seconds": ("`headgate ingest` of two rows into a new SQLite file, all processes (CPU s)", 0.8),
     "idle_shutdown_seconds": ("an idle daemon stops (s)", 0.5),
     "lag_p99_milliseconds": ("main loop late during 1,000,000 rows, p99 (ms)", 10.0),
     "lag_max_milliseconds": ("main loop late during that, at most (ms)", 50.0),
@@ -240,6 +244,27 @@ def _shutdown(folder: Path, url: str, rounds: int = 3) -> float:
     return statistics.median(seconds)
 
 
+# -- without a daemon ------------------------------------------------------------------------------------
+
+
+def _one_shot(folder: Path, rounds: int = 5) -> float:
+    """Return the median CPU time of the smallest load there is, with a ledger that is made for it."""
+    (folder / "items.yml").write_text(
+        "{dataset: items, fields: [{name: sku, type: string}, {name: n, type: integer}], load: {table: items}}\n"
+    )
+    (folder / "items.csv").write_text("sku,n\na,1\nb,2\n")
+    command = [str(Path(sys.executable).with_name("headgate")), "ingest", "items.csv", "--dataset", "items.yml"]
+    seconds = []
+    for number in range(rounds):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [*command, "--database", f"sqlite:///items-{number}.db"], cwd=folder, check=True, capture_output=True
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(seconds)
+
+
 # -- while eight workbooks are loaded --------------------------------------------------------------------
 
 
@@ -358,6 +383,7 @@ def measure(postgres: Postgres, console: Console, *, rows: int = 1_000_000, fast
             figures["scrape_core_percent"] = _scrape_cost(daemon)
             figures |= _under_load(daemon, files)
         figures["idle_shutdown_seconds"] = _shutdown(folder, url)
+        figures["one_shot_cpu_seconds"] = _one_shot(folder)
     with console.status("the replaced way"):
         replaced = asyncio.run(_replaced(files[:2] if fast else files))
     return {"rows": rows, "microseconds": costs, "figures": figures, "replaced": replaced}
@@ -373,7 +399,6 @@ def show(report: dict[str, Any], console: Console) -> None:
     console.print(table)
     late = tuple(report["figures"][f"machine_{name}_milliseconds"] for name in ("p99", "max"))
     console.print(f"a process that only sleeps was late by {late[0]:.0f} ms meanwhile (p99), {late[1]:.0f} ms at most")
-    console.print(f"the first task after a rest took {report['figures']['first_task_seconds']:.2f} s: a worker started")
     costs = ", ".join(f"{name} {value:.0f} µs" for name, value in report["microseconds"].items())
     console.print(f"an empty task: {costs}; {report['rows']:,} rows in {report['figures']['seconds']:.1f} s")
 
@@ -383,8 +408,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Benchmarks of the executors")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--one-shot", action="store_true", help="Measure the smallest `headgate ingest` and no more.")
     given = parser.parse_args()
     console = Console()
+    if given.one_shot:
+        text, target = TARGETS["one_shot_cpu_seconds"]
+        with tempfile.TemporaryDirectory() as name:
+            console.print(f"{text}: {_one_shot(Path(name)):.2f}, at most {target:g}")
+        return
     binaries = postgres_binaries()
     if binaries is None:
         sys.exit("bench: PostgreSQL is missing; install the system package postgresql")

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import xlsxwriter
@@ -13,7 +13,10 @@ import xlsxwriter
 from ingest.errors import ErrorRecord
 from ingest.output.report import ACCEPTED_FILE, REJECTED_FILE, Report
 from ingest.parse import parse
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset_file import parse_dataset
+
+if TYPE_CHECKING:
+    from ingest.spec.dataset import Dataset
 
 UNESCAPED = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ingest.output.grid import read_grid
 from ingest.output.report import ACCEPTED_FILE
 from ingest.parse import parse
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 # Characters that XML 1.0 has; a carriage return is a line feed there, and "_x0041_" means a character to Excel.
 # openpyxl does not say of a text of white space alone that it is to be kept.

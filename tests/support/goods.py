@@ -12,13 +12,14 @@ from ingest.load.load import load
 from ingest.load.loaded import Loaded, OtherWayError, Spooled, Way
 from ingest.load.sample import see_deferred
 from ingest.output.report import ACCEPTED_FILE, ROWS_FILE, ParsedRows, Report, SheetPart
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from daemon.database.connector import Access
+    from ingest.spec.dataset import Dataset
 
 COLUMNS = (
     "sku text, size bigint, price numeric(12,2), fine numeric, weight double precision, "

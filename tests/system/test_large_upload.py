@@ -99,3 +99,19 @@ def test_a_low_disk_stops_the_intake_and_not_the_daemon(sqlite_headgate: Headgat
     process = headgate.start_ready()
     headgate.until(lambda: headgate.all_finished(1), "the file is taken", process=process)
     assert headgate.stop(process) == 0
+
+
+def test_workers_are_made_ready_while_a_body_comes(sqlite_headgate: Headgate) -> None:
+    headgate = sqlite_headgate
+    headgate.settings["executors"] = {"idle_seconds": 2}
+    headgate.write_config()
+    process = headgate.start_ready()
+    daemon = psutil.Process(process.pid)
+    headgate.until(lambda: not daemon.children(), "nothing has to be done", process=process)
+    connection = http.client.HTTPConnection("127.0.0.1", headgate.settings["api"]["port"], timeout=120)
+    connection.putrequest("POST", "/api/v1/jobs?dataset=orders")
+    connection.putheader("Authorization", f"Bearer {headgate.token}")
+    connection.putheader("Content-Length", str(MEGABYTE))
+    connection.endheaders(PIECE[:1000])
+    headgate.until(lambda: bool(daemon.children()), "there is a fork server", process=process)
+    connection.close()

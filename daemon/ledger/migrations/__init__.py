@@ -1,15 +1,18 @@
-"""The ledger's schema over time: owns the way from any earlier version to this one, by Alembic."""
+"""The ledger's schema over time: owns how a new one is made, and the way from any earlier version, by Alembic."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateSchema
 
 from ingest.preload import unavailable
 
 from ...errors import StartupError
+from ..tables import SCHEMA, build_tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -18,7 +21,10 @@ UPGRADE_LOCK = 0x68656164_67617465
 """Key of the advisory lock under which one daemon at a time upgrades: "headgate" in ASCII."""
 
 
-VERSIONS: Final = Path(__file__).parent / "versions"
+_HERE: Final = Path(__file__).parent
+VERSIONS: Final = _HERE / "versions"
+FRESH: Final = _HERE / "fresh"
+"""The SQL of a new ledger's tables, by dialect: what all revisions together come to; `make ledger-sql` writes it."""
 
 
 def newest() -> str:
@@ -33,19 +39,41 @@ def upgrade(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
-    if _revision(connection) == newest():
+    found = revision(connection)
+    if found == newest():
         return
     demand_rights(connection)
+    if found is None:
+        _make(connection)
+    else:
+        migrate(connection)
+
+
+def migrate(connection: Connection, target: str = "head") -> None:
+    """Take the revisions that a ledger lacks, one after the other, up to the target."""
     # Alembic is large, and only a start with a new version needs it. Its colours for error pages are larger still.
     with unavailable("pygments"):
         from alembic import command  # noqa: PLC0415
         from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, target)
+
+
+def _make(connection: Connection) -> None:
+    """Make the tables of a new ledger as all revisions leave them."""
+    # IF NOT EXISTS asks for the right to create even where the schema is there.
+    if connection.dialect.name == "postgresql" and not sa.inspect(connection).has_schema(SCHEMA):
+        connection.execute(CreateSchema(SCHEMA))
+    for statement in (FRESH / f"{connection.dialect.name}.sql").read_text(encoding="utf-8").split(";\n"):
+        if statement:
+            connection.exec_driver_sql(statement)
+    connection.execute(_version_table(connection).insert().values(version_num=newest()))
+    ledger = build_tables(connection.dialect.name).ledger
+    connection.execute(ledger.insert().values(id=uuid4().hex))
 
 
 _RIGHTS: Final = """
@@ -82,11 +110,15 @@ def demand_rights(connection: Connection) -> None:
     )
 
 
-def _revision(connection: Connection) -> str | None:
-    """Return the revision that the database is at; None before the first."""
-    on_postgresql = connection.dialect.name == "postgresql"
-    name, schema = ("alembic_version", "headgate") if on_postgresql else ("headgate_alembic_version", None)
-    if not sa.inspect(connection).has_table(name, schema=schema):
+def revision(connection: Connection) -> str | None:
+    """Return the revision that the database is at, "" if it has lost that; None where there is no ledger yet."""
+    version = _version_table(connection)
+    if not sa.inspect(connection).has_table(version.name, schema=version.schema):
         return None
-    version = sa.table(name, sa.column("version_num"), schema=schema)
-    return connection.execute(sa.select(version.c.version_num)).scalar_one_or_none()
+    return connection.execute(sa.select(version.c.version_num)).scalar_one_or_none() or ""
+
+
+def _version_table(connection: Connection) -> sa.TableClause:
+    on_postgresql = connection.dialect.name == "postgresql"
+    name, schema = ("alembic_version", SCHEMA) if on_postgresql else (f"{SCHEMA}_alembic_version", None)
+    return sa.table(name, sa.column("version_num"), schema=schema)

@@ -95,7 +95,7 @@ def test_every_setting_has_a_variable_that_is_understood(tmp_path: Path) -> None
 
 
 def test_process_environment_is_read_only_through_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    # pydantic-settings by itself would take STATE_DIR and DATABASE for settings.
+    # Other programs have variables of the names of our settings.
     monkeypatch.setenv("STATE_DIR", "/nonsense")
     monkeypatch.setenv("DATABASE", '{"pool_size": 99}')
     monkeypatch.setenv("HEADGATE_API__PORT", "1234")

@@ -89,6 +89,42 @@ async def test_an_idle_pool_has_no_process_and_wakes_up_for_a_task(
         assert executors.stats().cpu.restarts == {"recycle": 0, "idle": 2, "crash": 0, "memory": 0, "timeout": 0}
 
 
+async def test_after_a_rest_an_application_does_not_wait_for_what_is_preloaded_for_us(
+    make_executors: Callable[..., Executors],
+    tasks: ModuleType,
+    eventually: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = tmp_path / "gate"
+    gate.touch()
+    (tmp_path / "slow_library.py").write_text(
+        f"import time\nfrom pathlib import Path\nwhile not Path({str(gate)!r}).exists(): time.sleep(0.01)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    async with make_executors(idle_seconds=0.2, preload=("slow_library",)) as executors:
+        await eventually(lambda: executors.fork_server_pid is None)
+        gate.unlink()
+        assert await executors.run_cpu(tasks.add, 1, 1) == 2
+        ours = asyncio.create_task(executors.submit_cpu(tasks.add, 1, 2, kind="parse"))
+        assert await executors.run_cpu(tasks.add, 1, 1) == 2
+        assert not ours.done()
+        gate.touch()
+        assert (await ours).value == 3
+
+
+async def test_who_expects_a_task_has_a_fork_server_and_for_no_longer_than_otherwise(
+    make_executors: Callable[..., Executors], eventually: Callable[..., Any]
+) -> None:
+    async with make_executors(idle_seconds=0.2) as executors:
+        await eventually(lambda: executors.fork_server_pid is None)
+        executors.expect_cpu()
+        assert executors.fork_server_pid is not None
+        await eventually(lambda: executors.fork_server_pid is None)
+    executors.expect_cpu()
+    assert executors.fork_server_pid is None
+
+
 @pytest.mark.parametrize("turns", range(12))
 async def test_a_task_that_comes_while_the_fork_server_ends_gets_another(
     make_executors: Callable[..., Executors], tasks: ModuleType, turns: int

@@ -109,3 +109,7 @@ def test_a_text_may_end_after_a_line(tmp_path: Path, content: bytes, expected: E
 def test_the_less_is_known_the_longer_it_takes(seen: Seen, leased: object, ends: End, expected: float) -> None:
     known = leased if isinstance(leased, bool) else None
     assert PATIENCE.needed(seen=seen, leased=known, end=ends) == expected
+
+
+def test_a_file_is_near_when_it_waits_for_two_more_looks() -> None:
+    assert [PATIENCE.is_near(left) for left in (10.0, 2.1, 2.0, -5.0)] == [False, False, True, True]

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from daemon.config.load import load_settings
 from daemon.oneshot import Request, ingest_files
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

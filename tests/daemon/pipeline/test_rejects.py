@@ -12,7 +12,7 @@ from daemon.ledger.jobs import Job, RowCounts
 from daemon.pipeline import rejects as module
 from daemon.pipeline.rejects import WRITES, NoRejectsError, Rejects, RejectsLaterError
 from daemon.spool import Spool
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,7 +17,7 @@ from daemon.pipeline.table_outline import read_outline
 from ingest.errors import FileRejectedError
 from ingest.infer import infer
 from ingest.load.inspection import inspect
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path

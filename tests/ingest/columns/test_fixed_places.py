@@ -17,7 +17,7 @@ from ingest.cells.cells import Column, Kind
 from ingest.columns.moment_layouts import read_fixed
 from ingest.columns.moment_text import Moment, read_moment
 from ingest.columns.numeric import convert_decimal, convert_integer
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from ingest.spec.field import Field

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.infer import infer
 from ingest.parse import parse
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import parse_yaml
 
 if TYPE_CHECKING:

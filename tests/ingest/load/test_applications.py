@@ -12,13 +12,14 @@ import sqlalchemy as sa
 from goods import load_spooled, opened, rows_of, run, spooled
 
 from ingest.load.loaded import Loaded
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from daemon.database.database import Database
+    from ingest.spec.dataset import Dataset
 
 FIELDS = {"sku": "string", "name": "string", "price": "decimal(10,2)", "sold_at": "datetime"}
 FIRST = [["A1", "one", "1.50", "2026-01-31 10:00:00"], ["A2", "two", "2.00", None]]

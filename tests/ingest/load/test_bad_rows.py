@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from goods import load_spooled, opened, rows_of, run, spooled
 
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ingest.spec.dataset import Dataset
 
 
 def spec_of(

@@ -12,7 +12,7 @@ from goods import COLUMNS, ROW, changed, dataset, loaded, spooled, table
 
 from ingest.load.load import load
 from ingest.load.loaded import Loaded, TargetMismatchError
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,13 +10,14 @@ from goods import load_spooled, opened, spooled
 from table_matrix import COLUMNS, KEYS, LOADS, ColumnKind, KeyKind
 
 from ingest.load.loaded import Loaded, TargetMismatchError
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from daemon.database.database import Database
+    from ingest.spec.dataset import Dataset
 
 MODES = ("insert", "upsert", "replace")
 Rows = dict[str, str]

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from goods import COLUMNS, changed, dataset, loaded, opened, rows_of, run, table
 
 from ingest.load.loaded import Loaded
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -14,12 +14,13 @@ from ingest.load.inspection import inspect
 from ingest.load.loaded import Spooled, TargetMismatchError
 from ingest.load.target import Targets
 from ingest.output.report import REJECTED_KEYS_FILE
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.database.database import Database
+    from ingest.spec.dataset import Dataset
 
 SHOPS = (
     "CREATE TABLE shops (id integer PRIMARY KEY, code varchar(5) NOT NULL UNIQUE, region text)",

@@ -12,13 +12,14 @@ from goods import changed, dataset, load_spooled, loaded, opened, rows_of, run, 
 from ingest.load.load import load
 from ingest.load.loaded import Loaded, Sample, Way
 from ingest.load.sample import SHOWN_CHARACTERS
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from daemon.database.database import Database
+    from ingest.spec.dataset import Dataset
 
 SAMPLED = 3
 

@@ -1,6 +1,6 @@
 """What identifies a dataset's rules, and what does not."""
 
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 
 PLAIN = "dataset: orders\nfields:\n  - {name: no, type: string}\nload: {table: orders}\n"
 

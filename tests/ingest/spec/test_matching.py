@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from ingest.errors import FileRejectedError
-from ingest.spec.dataset import Dataset, parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.matching import choose_dataset
+
+if TYPE_CHECKING:
+    from ingest.spec.dataset import Dataset
 
 
 def dataset(name: str, *globs: str) -> Dataset:

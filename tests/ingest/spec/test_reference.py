@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.reference import Reference
 from ingest.spec.yaml_document import DocumentError
 

@@ -10,7 +10,7 @@ import pytest
 from ingest.errors import FileRejectedError
 from ingest.formats.hint import NO_HINT, Hint
 from ingest.formats.text.encoding import decode_text
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import DocumentError
 
 if TYPE_CHECKING:

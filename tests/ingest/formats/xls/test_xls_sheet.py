@@ -17,7 +17,7 @@ from ingest.spec.dataset import FileLimits
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ingest.formats.open import Book
+    from ingest.formats.readers import Book
 
 LIMITS = FileLimits()
 FORMATS = ["General", "yyyy-mm-dd", "d/m/yy h:mm", "[h]:mm", "00000", "[<1]h:mm;0.0", "@"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import DocumentError
 
 from ..config.definitions import DefinitionError

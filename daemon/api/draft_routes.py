@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from ingest.errors import FileRejectedError
-from ingest.spec.dataset import parse_dataset
+from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import DocumentError, parse_yaml
 from ingest.spec.yaml_edit import edited
 

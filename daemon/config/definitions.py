@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from ingest.spec.dataset import load_dataset
+from ingest.spec.dataset_file import load_dataset
 from ingest.spec.yaml_document import DocumentError
 
 from ..errors import HeadgateError

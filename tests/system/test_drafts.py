@@ -69,14 +69,14 @@ def test_from_a_sample_to_a_load(gate: Headgate) -> None:
 
 def test_a_trial_knows_the_table(gate: Headgate) -> None:
     table = "parts" if gate.database_url.startswith("sqlite") else "public.parts"
-    gate.execute(f"CREATE TABLE {table} (part_no varchar(10) PRIMARY KEY, pieces date)")
+    gate.execute(f"CREATE TABLE {table} (part_no varchar(10) PRIMARY KEY, pieces integer, maker text NOT NULL)")
     for_table = drafted(gate, f"name=parts.csv&table={table}")
     assert for_table.status == 200, for_table.json
     assert for_table.json["content"]["primaryKey"] == ["part_no"]
     text = drafted(gate, "name=parts.csv").json["yaml"]
     found = trial(gate, text, [{"at": ["load", "table"], "to": table}]).json["trial"]
     assert found["rows"]["accepted"] == 40
-    assert any("pieces" in problem for problem in found["table"]["problems"]), found
+    assert any("maker" in problem for problem in found["table"]["problems"]), found
     unknown = drafted(gate, f"name=parts.csv&table={table}x")
     assert (unknown.status, f"{table}x" in unknown.json["detail"]) == (422, True)
 

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.spec.yaml_document import parse_yaml
@@ -88,6 +88,7 @@ PLACES = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(text=st.sampled_from([FLOW, BLOCK]), changes=st.lists(st.tuples(PLACES, VALUES), max_size=4))
 def test_any_changes_leave_what_they_say(text: str, changes: list[tuple[Any, Any]]) -> None:
     wanted: Any = copy.deepcopy(dict(parse_yaml(text, "t").data))

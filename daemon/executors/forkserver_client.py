@@ -265,6 +265,8 @@ class ForkServerProcess:
             done.set_result(None)
             return
         problems = "; ".join(f"{name}: {problem}" for name, problem in sorted(failed.items()))
+        # What only later workers share is waited for by nobody: they import it themselves, and tell what that comes to.
+        _log.warning("fork server lacks modules", extra={"problems": problems})
         _fail(done, WorkerStartError(f"worker processes cannot import what they need: {problems}"))
 
     def _adopt(self, number: int, pid: int) -> None:

@@ -108,13 +108,8 @@ class WorkerSpawner:
             return
         # Whoever asks for the worker meets the same error and has a caller to tell.
         with contextlib.suppress(WorkerStartError):
-            self._preload_in_turn(self._living_server())
+            _preload_in_turn(self._living_server())
             self._linger()
-
-    def _preload_in_turn(self, server: ForkServerProcess) -> None:
-        """Import first what the first worker waits for."""
-        server.preload(1)
-        server.preload()
 
     async def start_worker(self, *, foreign: bool) -> WorkerProcess:
         """Return a new worker that is ready for a task; WorkerStartError after a few attempts or the timeout.
@@ -165,7 +160,7 @@ class WorkerSpawner:
         if not foreign:
             await self._preloaded(server)
         worker = await server.spawn(self._limits.worker_memory_bytes)
-        self._preload_in_turn(server)
+        _preload_in_turn(server)
         try:
             await worker.ready()
         except WorkerEndedError as error:
@@ -188,7 +183,11 @@ class WorkerSpawner:
             raise PoolClosedError
         if self._server is None or not self._server.alive:
             server = ForkServerProcess(preload=self._preload, on_death=self._replace)
-            server.start(environ=self._environ)
+            try:
+                server.start(environ=self._environ)
+            except BaseException:
+                server.terminate()
+                raise
             self._server = server
             self._linger()
         return self._server
@@ -251,3 +250,9 @@ class WorkerSpawner:
 
     def _too_slow(self) -> WorkerStartError:
         return WorkerStartError(f"no worker process was ready within {self._limits.start_timeout_seconds:g} s")
+
+
+def _preload_in_turn(server: ForkServerProcess) -> None:
+    """Have imported first what the first worker waits for."""
+    server.preload(1)
+    server.preload()

@@ -14,7 +14,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.utils import floatToGoString
 
 from ..histogram import HistogramSnapshot
-from ..metrics.definitions import Measurements, bucket_names
+from ..metrics.families import Measurements, bucket_names
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric

@@ -13,7 +13,8 @@ from prometheus_client.registry import Collector
 
 from ..lifecycle.loop_errors import limit_hit
 from ..lifecycle.seldom import Seldom
-from .definitions import Definitions, Measured, define, families, gauge
+from .definitions import Definitions, Measured, define, gauge
+from .families import families
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

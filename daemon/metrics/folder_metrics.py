@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from prometheus_client.registry import Collector
-
-from .definitions import Definitions, counter, define, families, gauge
+from .definitions import Definitions, Measured, counter, define, gauge
 from .values import MetricValues
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from prometheus_client import Metric
 
 FOLDER: Final = "the path of a watched folder"
 
@@ -36,15 +29,15 @@ DEFINITIONS: Final[Definitions] = define(
 )
 
 
-class FolderMetrics(Collector):
+class FolderMetrics:
     """Numbers by folder; a folder has all of its series from the moment that it is watched."""
 
     def __init__(self) -> None:
         self._values = {name: MetricValues(definition) for name, definition in DEFINITIONS.items()}
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield what the last looks found; called by the exporter's thread."""
-        return families(DEFINITIONS, {name: values.snapshot() for name, values in self._values.items()})
+    def measured(self) -> Measured:
+        """Return what the last looks found; called by the exporter's thread."""
+        return {name: values.snapshot() for name, values in self._values.items()}
 
     def watched(self, folder: str, *, blind: bool, look_limit_seconds: float) -> None:
         """Make the series of a folder."""

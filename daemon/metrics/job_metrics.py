@@ -5,23 +5,21 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
-
-from prometheus_client import CollectorRegistry
-from prometheus_client.registry import Collector
 
 from ingest.errors import CATALOGUE
 
 from .. import __version__
 from ..histogram import Histogram
 from ..ledger.jobs import ENDS, UNMATCHED, RowCounts
-from .definitions import Definitions, counter, define, families, gauge, histogram
-from .folder_metrics import FolderMetrics
+from . import folder_metrics
+from .definitions import Definitions, Measured, counter, define, gauge, histogram
 from .values import MetricValues
 
 if TYPE_CHECKING:
-    from prometheus_client import Metric
+    from prometheus_client import CollectorRegistry
 
 OTHER: Final = "_other"
 DATASETS_MAX: Final = 50
@@ -159,12 +157,11 @@ def label_of(code: str) -> str:
     return code if code in REJECT_CODES else OTHER
 
 
-class Metrics(Collector):
+class Metrics:
     """Counters and gauges in a registry of their own; every label combination is there at 0 from the start."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry(auto_describe=False)
-        self.folders = FolderMetrics()
+        self.folders = folder_metrics.FolderMetrics()
         self._datasets: set[str] = set()
         self._followed: set[str] = set()
         self._loaded_at: dict[str, float] = {}
@@ -190,14 +187,19 @@ class Metrics(Collector):
         for result in RESULTS:
             self._checked_rows.prepare(result)
         self.set_datasets({})
-        self.registry.register(self)
-        self.registry.register(self.folders)
 
-    def collect(self) -> Iterator[Metric]:
-        """Yield what has been counted until now; called by the exporter's thread."""
+    @cached_property
+    def registry(self) -> CollectorRegistry:
+        """What an exporter asks; who has none, as a command that loads a file, does without Prometheus's library."""
+        from .families import registry_of  # noqa: PLC0415
+
+        return registry_of((DEFINITIONS, self.measured), (folder_metrics.DEFINITIONS, self.folders.measured))
+
+    def measured(self) -> Measured:
+        """Return what has been counted until now; called by the exporter's thread."""
         stages = {(stage,): histogram.snapshot() for stage, histogram in self._stages.items()}
         all_values = {name: values.snapshot() for name, values in self._values.items()}
-        return families(DEFINITIONS, {**all_values, STAGE: stages})
+        return {**all_values, STAGE: stages}
 
     # -- what happened -------------------------------------------------------------------------------
 

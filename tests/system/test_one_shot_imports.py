@@ -19,7 +19,7 @@ NOT_NEEDED: Final = frozenset(
         *("alembic", "mako"),  # of a ledger that is upgraded
         *("asyncpg", "sqlalchemy.dialects.postgresql"),  # of the other database
         *("lxml", "xlrd", "fastexcel", "openpyxl", "msoffcrypto", "pandas.core"),  # of other formats
-        *("aiohttp", "rich"),  # of the daemon, and of tables in a terminal
+        *("aiohttp", "prometheus_client", "rich"),  # of the daemon, and of tables in a terminal
         "sqlalchemy.orm",
     }
 )

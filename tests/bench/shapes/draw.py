@@ -1,0 +1,52 @@
+"""The chart of the shapes: seconds of Headgate, polars and pandas on one line each, and what Headgate's ratio is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from parties.contenders import PANDAS, POLARS
+from pictures import MISSED, OTHERS, OURS, canvas, save
+
+LOOKS: Final = {
+    "Headgate": {"color": OURS, "marker": "o", "s": 60, "zorder": 3},
+    POLARS: {"color": "#3b6ea5", "marker": "D", "s": 36, "zorder": 2},
+    PANDAS: {"color": OTHERS, "marker": "s", "s": 36, "zorder": 2},
+}
+PANELS: Final = (
+    ("wall_seconds", "wall", "into PostgreSQL, seconds (wall)"),
+    ("read_cpu_seconds", "cpu", "reading alone, seconds of CPU"),
+)
+
+
+def draw(figures: Mapping[str, Any], folder: Path) -> None:
+    """Draw both panels; further to the left is faster."""
+    shapes = [*figures["shapes"].values()][::-1]
+    chart, both = canvas(len(shapes), len(PANELS), width=12)
+    for axes, (measure, ratio, label) in zip(both, PANELS, strict=True):
+        for name, looks in LOOKS.items():
+            found = [(shape[measure][name], place) for place, shape in enumerate(shapes) if name in shape[measure]]
+            if found:
+                axes.scatter(*zip(*found, strict=True), label=name, **looks)
+        for place, shape in enumerate(shapes):
+            seconds, beside = shape[measure].values(), shape["beside_polars"][ratio]
+            axes.plot([min(seconds), max(seconds)], [place, place], color="#d9dedb", linewidth=2, zorder=1)
+            axes.annotate(
+                f"{beside['found']:.2f} x",
+                (1.0, place),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                color=OURS if beside["met"] else MISSED,
+            )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlabel(label)
+    both[0].set_yticks(range(len(shapes)), [shape["title"] for shape in shapes])
+    both[0].legend(loc="lower center", bbox_to_anchor=(1.1, 1.0), ncols=len(LOOKS), frameon=False)
+    chart.suptitle(
+        f"{figures['rows']:,} rows of 20 columns (the wide sheet a tenth of it); x: polars' time in Headgate's"
+        " (red: below the goal)",
+        fontsize=10,
+    )
+    save(chart, folder, "bench-shapes")

@@ -26,8 +26,8 @@ def canvas(rows: int, columns: int = 1, *, width: float = 8) -> tuple[Any, Any]:
     return chart, axes
 
 
-def save(chart: Any, folder: Path, name: str) -> None:
-    """Write a figure in both of its forms."""
-    chart.tight_layout()
+def save(chart: Any, folder: Path, name: str, *, top: float = 1.0) -> None:
+    """Write a figure in both of its forms; its axes end at this share of the height."""
+    chart.tight_layout(rect=(0, 0, 1, top))
     for form, fields in NOTHING.items():
         chart.savefig(folder / f"{name}.{form}", dpi=150, metadata=dict.fromkeys(fields))

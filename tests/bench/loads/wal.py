@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 OURSELVES: Final = "Headgate"
 PLAIN: Final = "COPY alone"
 TABLES: Final = {OURSELVES: "orders", PLAIN: "plain_orders"}
-SMALL_FILES: Final = 100
+SMALL_SHARE: Final = 2000
+"""The small files have a twentieth of the rows of the large one together."""
 
 
 def measure(setting: Setting) -> dict[str, Any]:
@@ -34,14 +35,13 @@ def measure(setting: Setting) -> dict[str, Any]:
             PLAIN: lambda content: _copy(database, content),
         }
         large = _log(database, ways, [new_orders(database, 2, setting.rows)])
-        start = setting.rows + 2
-        ends = range(start, start + SMALL_FILES * ROWS_A_SMALL_FILE, ROWS_A_SMALL_FILE)
-        small = _log(database, ways, [new_orders(database, first, ROWS_A_SMALL_FILE) for first in ends])
+        starts = [setting.rows + 2 + number * ROWS_A_SMALL_FILE for number in range(setting.rows // SMALL_SHARE)]
+        small = _log(database, ways, [new_orders(database, start, ROWS_A_SMALL_FILE) for start in starts])
     return {
         "rows": setting.rows,
         "wal_bytes_per_row": {name: found / setting.rows for name, found in large.items()},
         "small_file_rows": ROWS_A_SMALL_FILE,
-        "wal_bytes_per_small_file": {name: found / SMALL_FILES for name, found in small.items()},
+        "wal_bytes_per_small_file": {name: found / len(starts) for name, found in small.items()},
     }
 
 

@@ -80,10 +80,10 @@ mutate-rules: .venv/.dev services ## bend every rule and see that a test notices
 cases: .venv/.dev services ## load the small files of ../shared/cases, where that folder is
 	@deploy/run-cases.sh
 
-bench: .venv/.bench services ## measure beside what people use today (ROWS=200000 ROUNDS=5 SLOW_ROUNDS=5 FAST=1)
-	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SLOW_ROUNDS),--slow-rounds $(SLOW_ROUNDS)) $(if $(FAST),--fast)
-	PYTHONPATH=tests/support $(BIN)/python tests/bench/ledger_pages.py
-	$(BIN)/python tests/bench/exposition.py
+bench: .venv/.bench services ## measure beside what people use today (docs/bench.md; ONLY=shapes SHAPES=ods ROWS=200000)
+	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ONLY),--only $(ONLY)) $(if $(SHAPES),--shapes $(SHAPES)) \
+		$(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(SLOW_ROUNDS),--slow-rounds $(SLOW_ROUNDS)) $(if $(FAST),--fast)
 
 dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
 	$(BIN)/python grafana/build.py

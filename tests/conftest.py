@@ -5,6 +5,7 @@ It also owns which tests are slow and which stay together when several processes
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -37,6 +38,7 @@ SERVICES = {
         "systemd_analyze",
     ),
     *("compose_spec", "namespaces", "headgate_binary", "corpus", "executors", "make_executors"),
+    "bench_packages",
 }
 """Fixtures that start servers, daemons, workers or other people's programs: a test that has one of them is slow."""
 MISSING = " is missing: "
@@ -160,6 +162,13 @@ def namespaces() -> list[str]:
     if shutil.which("setpriv") is None or subprocess.run([*command, "true"], check=False).returncode:
         require_service("namespaces", "run the tests as root on Linux")
     return command
+
+
+@pytest.fixture(scope="session")
+def bench_packages() -> None:
+    """What the benchmarks compare with, and draw by."""
+    if any(importlib.util.find_spec(package) is None for package in ("matplotlib", "polars", "psycopg2")):
+        require_service("the extra `bench`", "run `make .venv/.bench`")
 
 
 @pytest.fixture(scope="session")

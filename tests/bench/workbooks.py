@@ -1,9 +1,11 @@
-"""The workbooks of the benchmarks: orders as they come from a shop, 20 columns, written once and kept."""
+"""The orders of the benchmarks, 20 columns as they come from a shop: rows, datasets, and workbooks written once."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 import xlsxwriter
 
@@ -23,42 +25,80 @@ TYPES = {
 }
 
 
-def specification() -> str:
+DAY, MOMENT = NAMES.index("order_date"), NAMES.index("paid_at")
+DAY_FORM, MOMENT_FORM = "yyyy-mm-dd", "yyyy-mm-dd hh:mm"
+WIDE_COLUMNS: Final = 200
+WIDE_TITLES: Final = ("订单号", *(f"列{number}" for number in range(1, WIDE_COLUMNS)))
+ROWS_A_SMALL_FILE: Final = 100
+OPTIONAL: Final = tuple(map(NAMES.index, ("discount", "freight", "commission", "profit", "buyer", "tracking_no")))
+"""Columns that shops often leave empty, beside the note."""
+EMPTY_SHARE: Final = 0.4
+Row = list[str | float | None]
+
+
+def dataset() -> str:
     """Return the dataset: every column typed, ids and their form checked, upserted by key."""
-    fields = []
-    for name, title in zip(NAMES, TITLES, strict=True):
-        extra = ""
-        if name == "order_no":
-            extra = ', id: true, constraints: {required: true, pattern: "^[0-9]{18}$"}'
-        elif name == "quantity":
-            extra = ", constraints: {minimum: 1}"
-        fields.append(f'  - {{name: {name}, type: "{TYPES.get(name, "string")}", header: [{title}]{extra}}}')
+    extras = {
+        "order_no": ', id: true, constraints: {required: true, pattern: "^[0-9]{18}$"}',
+        "quantity": ", constraints: {minimum: 1}",
+    }
+    fields = [
+        f'  - {{name: {name}, type: "{TYPES.get(name, "string")}", header: [{title}]{extras.get(name, "")}}}'
+        for name, title in zip(NAMES, TITLES, strict=True)
+    ]
+    return _upsert(fields)
+
+
+def wide_dataset() -> str:
+    """Return the dataset of the wide sheet: a third of its columns are amounts."""
+    fields = [f"  - {{name: order_no, type: string, id: true, header: [{WIDE_TITLES[0]}]}}"]
+    fields += [
+        f'  - {{name: c{number}, type: "{"decimal(12,2)" if is_amount(number) else "string"}", header: [{title}]}}'
+        for number, title in enumerate(WIDE_TITLES[1:], 1)
+    ]
+    return _upsert(fields)
+
+
+def _upsert(fields: Sequence[str]) -> str:
     lines = ["dataset: orders", 'match: {glob: "*"}', "fields:", *fields]
     return "\n".join([*lines, "primaryKey: [order_no]", "load: {table: orders, mode: upsert}"]) + "\n"
 
 
+def is_amount(number: int) -> bool:
+    """Say whether a column of the wide sheet, the first being number 0, holds amounts."""
+    return number % 3 == 1
+
+
 def workbook(folder: Path, rows: int, start: int) -> Path:
-    """Return a workbook of so many orders, numbered from `start`; it is written if it is not there yet."""
-    path = folder / f"orders-{rows}-{start}.xlsx"
-    if path.exists():
-        return path
-    part, chance = path.with_suffix(".part"), random.Random(start)
-    with xlsxwriter.Workbook(part, {"constant_memory": True}) as book:
-        sheet = book.add_worksheet("订单")
-        day_form, time_form = book.add_format({"num_format": "yyyy-mm-dd"}), book.add_format({"num_format": 22})
-        sheet.write_row(0, 0, TITLES)
-        for row in range(1, rows + 1):
-            for column, value in enumerate(_order(start + row, chance)):
-                if isinstance(value, str):
-                    sheet.write_string(row, column, value)
-                elif value is not None:
-                    form = {3: day_form, 4: time_form}.get(column)
-                    sheet.write_number(row, column, value, form)
-    part.rename(path)
+    """Return a workbook as shops export it: shared strings and gaps; orders from number `start`, written once."""
+    path = folder / f"export-{rows}-{start}.xlsx"
+    if not path.exists():
+        part, chance = path.with_suffix(".part"), random.Random(start)
+        write(part, TITLES, (_with_gaps(order(start + row, chance), chance) for row in range(1, rows + 1)))
+        part.rename(path)
     return path
 
 
-def _order(number: int, chance: random.Random) -> list[str | float | None]:
+def _with_gaps(row: Row, chance: random.Random) -> Row:
+    return [None if column in OPTIONAL and chance.random() < EMPTY_SHARE else value for column, value in enumerate(row)]
+
+
+def write(path: Path, titles: Sequence[str], rows: Iterable[Row], *, shared: bool = True, moments: bool = True) -> None:
+    """Write a workbook by xlsxwriter: texts shared or inline, days and moments as the numbers that they are."""
+    with xlsxwriter.Workbook(path, {"constant_memory": not shared}) as book:
+        sheet = book.add_worksheet("订单")
+        forms = {DAY: book.add_format({"num_format": DAY_FORM}), MOMENT: book.add_format({"num_format": MOMENT_FORM})}
+        sheet.write_row(0, 0, titles)
+        for number, row in enumerate(rows, 1):
+            for column, value in enumerate(row):
+                if isinstance(value, str):
+                    sheet.write_string(number, column, value)
+                elif value is not None:
+                    sheet.write_number(number, column, value, forms.get(column) if moments else None)
+
+
+def order(number: int, chance: random.Random) -> Row:
+    """Return an order; only the note is empty now and then. Days are numbers since 1899-12-30, as in a workbook."""
     quantity, price, day = chance.randint(1, 9), round(chance.uniform(1, 500), 2), 45_000 + chance.randint(0, 500)
     amount = round(quantity * price, 2)
     return [

@@ -87,9 +87,25 @@ async def test_unchanged_rows_of_a_large_table_leave_no_dead_ones(postgres_datab
     assert after["n_dead_tup"] <= 20
 
 
+async def test_known_keys_are_looked_up_and_a_large_table_is_not_read_for_them(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    spec = dataset(**SINGLE)
+    rows = [*numbered(0, MANY, price="9.99"), *numbered(LARGE, 10)]
+    async with opened(postgres_database) as database:
+        known = numbered(0, LARGE)
+        await loaded(database, spec, tmp_path, known, key_range=span(known))
+    before = await counted(postgres_database, inserted=LARGE)
+    async with opened(postgres_database) as database:
+        result = await loaded(database, spec, tmp_path, rows, key_range=span(rows))
+        assert result == Loaded(inserted=10, updated=MANY, unchanged=0)
+    after = await counted(postgres_database, inserted=LARGE + 10)
+    assert after["seq_scan"] == before["seq_scan"]
+
+
 async def counted(url: str, inserted: int) -> dict[str, int]:
     """Return what the server has counted for the table, once it has counted so many inserted rows."""
-    names = ("n_tup_ins", "n_tup_upd", "n_tup_del", "n_dead_tup")
+    names = ("n_tup_ins", "n_tup_upd", "n_tup_del", "n_dead_tup", "seq_scan")
     statement = f"SELECT {', '.join(names)} FROM pg_stat_user_tables WHERE relname = 'goods'"
     async with opened(url) as database, asyncio.timeout(30):
         await run(database, "ANALYZE goods")

@@ -1,34 +1,29 @@
-"""The front door under load: pages of a ledger with a million jobs, and small uploads over many connections.
-
-Run it with `make bench`, or alone: PYTHONPATH=tests/support python tests/bench/ledger_pages.py [--jobs N].
-"""
+"""The front door under load: pages of a ledger with a million jobs, and small uploads over many connections."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
 import random
 import re
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
-from ports import free_port
-from postgres_server import Postgres, postgres_binaries, running_postgres
-from rich.console import Console
+from parties.sidecar import Daemon, running_daemon
 from rich.table import Table
 
-REQUESTS = 300
+if TYPE_CHECKING:
+    from rich.console import Console
+    from setting import Setting
+
+REQUESTS: Final = 300
 UPLOADS, CONNECTIONS, UPLOAD_BYTES = 1000, 16, 10_000
+JOBS_SHARE: Final = 5
+"""The ledger has five times as many jobs as the large workbook has rows."""
+SETTINGS: Final = {"environment": "production"}
 
 ORDERS = """
 dataset: orders
@@ -59,55 +54,6 @@ PAGES = {
 }
 
 
-class Daemon:
-    """A Headgate daemon on a database of its own."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        (folder / "orders.yml").write_text(ORDERS)
-        port = free_port()
-        self.exporter = f"http://127.0.0.1:{port}"
-        settings = {
-            "environment": "production",
-            "state_dir": str(folder / "var"),
-            "datasets": ["orders.yml"],
-            "database": {"url": url},
-            "api": {"port": 0},
-            "exporter": {"port": port},
-        }
-        (folder / "headgate.yml").write_text(json.dumps(settings))
-        self._log = folder / "daemon.log"
-        with self._log.open("wb") as log:
-            command = [str(Path(sys.executable).with_name("headgate")), "run", "-c", str(folder / "headgate.yml")]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        self.api = self._line("api listening").partition("url=")[2].split()[0]
-        self._line("headgate ready")
-        self.headers = {"Authorization": f"Bearer {(folder / 'var' / 'api.token').read_text().strip()}"}
-
-    def _line(self, event: str) -> str:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            for line in self._log.read_text().splitlines():
-                if event in line:
-                    return line
-            time.sleep(0.05)
-        raise RuntimeError(self._log.read_text())
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(60)
-
-
-@contextmanager
-def running(folder: Path, url: str) -> Iterator[Daemon]:
-    """Run a daemon while inside."""
-    folder.mkdir()
-    daemon = Daemon(folder, url)
-    try:
-        yield daemon
-    finally:
-        daemon.stop()
-
-
 def percentile(values: list[float], share: float) -> float:
     return statistics.quantiles(values, n=1000, method="inclusive")[round(share * 1000) - 1]
 
@@ -120,7 +66,7 @@ async def pages(daemon: Daemon, jobs: int) -> dict[str, list[float]]:
         for name, query in PAGES.items():
             found[name] = []
             for number in range(REQUESTS + 20):
-                url = f"{daemon.api}/jobs?{query.format(cursor=dice.randint(20_000, jobs))}"
+                url = f"{daemon.api}/jobs?{query.format(cursor=dice.randint(jobs // 50, jobs))}"
                 started = time.perf_counter()
                 async with session.get(url) as answer:
                     body = await answer.read()
@@ -160,54 +106,42 @@ async def uploads(daemon: Daemon) -> dict[str, Any]:
 
 async def lag(daemon: Daemon) -> tuple[list[tuple[float, float]], float]:
     """Return the cumulative buckets of the main loop's lag, and how many samples there are."""
-    async with aiohttp.ClientSession() as session, session.get(f"{daemon.exporter}/metrics") as answer:
-        text = await answer.text()
+    text = await asyncio.to_thread(daemon.metrics)
     buckets = re.findall(r'headgate_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)', text)
     return [(float(bound), float(count)) for bound, count in buckets], float(buckets[-1][1])
 
 
-def sql(postgres: Postgres, database: str, statement: str) -> None:
-    subprocess.run(
-        ["psql", "-Xqc", statement, postgres.url(database).replace("+asyncpg", "")],
-        check=True,
-        capture_output=True,
-        timeout=600,
-    )
-
-
-def main() -> None:
+def measure(setting: Setting) -> dict[str, Any]:
     """Fill a ledger, read its pages, then hand files in."""
-    parser = argparse.ArgumentParser(description="Benchmarks of the front door")
-    parser.add_argument("--jobs", type=int, default=1_000_000, help="jobs in the ledger")
-    given = parser.parse_args()
-    console, binaries = Console(), postgres_binaries()
-    if binaries is None:
-        sys.exit("bench: PostgreSQL is missing; install the system package postgresql")
-    with running_postgres(binaries, durable=True) as postgres, tempfile.TemporaryDirectory() as name:
-        postgres.execute("CREATE DATABASE ledger")
-        folder, url = Path(name), postgres.url("ledger")
-        with running(folder / "first", url):
-            pass  # it makes the tables
-        with console.status(f"writing {given.jobs:,} jobs"):
-            sql(postgres, "ledger", FILL.replace("{jobs}", str(given.jobs)))
-            sql(postgres, "ledger", "VACUUM ANALYZE headgate.job")
-        with running(folder / "second", url) as daemon:
-            with console.status("reading pages"):
-                found = asyncio.run(pages(daemon, given.jobs))
-            with console.status("uploading"):
-                uploaded = asyncio.run(uploads(daemon))
-    table = Table("GET /api/v1/jobs", "p50 ms", "p99 ms", title=f"{given.jobs:,} jobs in PostgreSQL")
-    for name_of_page, seconds in found.items():
-        table.add_row(
-            name_of_page, f"{1000 * statistics.median(seconds):.1f}", f"{1000 * percentile(seconds, 0.99):.1f}"
-        )
+    jobs, database = JOBS_SHARE * setting.rows, setting.database("ledger")
+    with running_daemon(database, ORDERS, SETTINGS):
+        pass  # it makes the tables
+    with setting.console.status(f"writing {jobs:,} jobs"):
+        database.execute(FILL.replace("{jobs}", str(jobs)), "VACUUM ANALYZE headgate.job")
+    with running_daemon(database, ORDERS, SETTINGS) as daemon:
+        with setting.console.status("reading pages"):
+            found = asyncio.run(pages(daemon, jobs))
+        with setting.console.status("uploading"):
+            uploaded = asyncio.run(uploads(daemon))
+    return {
+        "jobs": jobs,
+        "page_milliseconds": {
+            name: {"p50": 1000 * statistics.median(seconds), "p99": 1000 * percentile(seconds, 0.99)}
+            for name, seconds in found.items()
+        },
+        "uploads": uploaded,
+    }
+
+
+def show(figures: Mapping[str, Any], console: Console) -> None:
+    """Print the table."""
+    table = Table("GET /api/v1/jobs", "p50 ms", "p99 ms", title=f"{figures['jobs']:,} jobs in PostgreSQL")
+    for name, taken in figures["page_milliseconds"].items():
+        table.add_row(name, f"{taken['p50']:.1f}", f"{taken['p99']:.1f}")
     console.print(table)
+    uploaded = figures["uploads"]
     console.print(
         f"uploads of {UPLOAD_BYTES // 1000} KB over {CONNECTIONS} connections: {uploaded['per_second']:.0f} a second, "
         f"p99 {uploaded['p99_milliseconds']:.0f} ms; main loop lag p99 "
         f"at most {1000 * uploaded['loop_lag_p99_seconds_at_most']:.0f} ms"
     )
-
-
-if __name__ == "__main__":
-    main()

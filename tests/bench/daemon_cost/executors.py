@@ -1,15 +1,13 @@
-"""The executors' figures beside a ProcessPoolExecutor that returns DataFrames; `make bench` runs it, or `python` alone.
+"""The executors' figures beside a ProcessPoolExecutor that returns DataFrames.
 
 Everything is measured on a real daemon of its own and in its real workers: what a task costs, what an idle daemon
 holds, how it stops, and how late its main loop and its metrics are while eight workbooks are loaded; and without a
-daemon, what the smallest `headgate ingest` costs. That alone: `python tests/bench/executors.py --one-shot`.
+daemon, what the smallest `headgate ingest` costs.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
 import pickle
 import re
@@ -21,42 +19,48 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 import uvloop
-from ports import free_port
-from postgres_server import Postgres, postgres_binaries, running_postgres
-from rich.console import Console
+from figures import Goal, told
+from parties.sidecar import Daemon, running_daemon
+from parties.turns import held
 from rich.table import Table
-from workbooks import specification, workbook
+from setting import MEGABYTE, Setting
+from workbooks import dataset, workbook
 
 from daemon.config.executor_limits import ExecutorLimits
 from daemon.executors.executors import Executors
 
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache" / "bench"
-FILES, MEGABYTE = 8, 1 << 20
-SCRAPE_SECONDS = 15.0
-TARGETS: dict[str, tuple[str, float]] = {
-    "run_cpu_over_pipe": ("an empty task by run_cpu, in round trips of a bare pipe", 2.0),
-    "run_cpu_over_process_pool": ("the same, in times of ProcessPoolExecutor", 1.0),
-    "idle_megabytes": ("an idle daemon, all processes (PSS, MB)", 80.0),
-    "busy_worker_megabytes": ("one busy worker adds, before its file (PSS, MB)", 60.0),
-    "first_task_seconds": ("the first task after a rest, over HTTP (s)", 0.15),
-    "one_shot_cpu_seconds": ("`headgate ingest` of two rows into a new SQLite file, all processes (CPU s)", 0.8),
-    "idle_shutdown_seconds": ("an idle daemon stops (s)", 0.5),
-    "lag_p99_milliseconds": ("main loop late during 1,000,000 rows, p99 (ms)", 10.0),
-    "lag_max_milliseconds": ("main loop late during that, at most (ms)", 50.0),
-    "metrics_p99_milliseconds": ("/metrics during that, p99 (ms)", 50.0),
-    "scrape_core_percent": (f"/metrics when idle, each {SCRAPE_SECONDS:.0f} s (% of a core)", 0.1),
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FILES: Final = 8
+ROWS_SHARE: Final = 5
+"""The eight workbooks together have five times the rows of the large one."""
+CALLS: Final = 3000
+SCRAPE_SECONDS: Final = 15.0
+SETTINGS: Final = {"executors": {"cpu_workers": 2}, "tasks": {"hold": "time:sleep"}}
+TARGETS: Final[dict[str, tuple[str, Goal]]] = {
+    "run_cpu_over_pipe": ("an empty task by run_cpu, in round trips of a bare pipe", Goal(2.0, "at most")),
+    "run_cpu_over_process_pool": ("the same, in times of ProcessPoolExecutor", Goal(1.0, "at most")),
+    "idle_megabytes": ("an idle daemon, all processes (PSS, MB)", Goal(80.0, "at most")),
+    "busy_worker_megabytes": ("one busy worker adds, before its file (PSS, MB)", Goal(60.0, "at most")),
+    "first_task_seconds": ("the first task after a rest, over HTTP (s)", Goal(0.15, "at most")),
+    "one_shot_cpu_seconds": (
+        "`headgate ingest` of two rows into a new SQLite file, all processes (CPU s)",
+        Goal(0.8, "at most"),
+    ),
+    "idle_shutdown_seconds": ("an idle daemon stops (s)", Goal(0.5, "at most")),
+    "lag_p99_milliseconds": ("main loop late during 1,000,000 rows, p99 (ms)", Goal(10.0, "at most")),
+    "lag_max_milliseconds": ("main loop late during that, at most (ms)", Goal(50.0, "at most")),
+    "metrics_p99_milliseconds": ("/metrics during that, p99 (ms)", Goal(50.0, "at most")),
+    "scrape_core_percent": (f"/metrics when idle, each {SCRAPE_SECONDS:.0f} s (% of a core)", Goal(0.1, "at most")),
 }
 
 
@@ -130,61 +134,7 @@ async def _overhead(rounds: int) -> dict[str, float]:
     return {"run_cpu": run_cpu, "ProcessPoolExecutor": process_pool, "bare pipe": pipe}
 
 
-# -- a daemon of its own ---------------------------------------------------------------------------------
-
-
-@dataclass
-class Daemon:
-    """A running daemon, its API and its exporter."""
-
-    process: subprocess.Popen[bytes]
-    api: str
-    exporter: str
-    token: str
-
-    def request(self, path: str, body: bytes | None = None, kind: str = "application/octet-stream") -> dict[str, Any]:
-        request = urllib.request.Request(f"{self.api}{path}", data=body)
-        request.add_header("Authorization", f"Bearer {self.token}")
-        request.add_header("Content-Type", kind)
-        with urllib.request.urlopen(request, timeout=300) as response:
-            return dict(json.loads(response.read()))
-
-    def metrics(self) -> str:
-        with urllib.request.urlopen(f"{self.exporter}/metrics", timeout=60) as response:
-            return str(response.read().decode())
-
-    def family(self) -> list[psutil.Process]:
-        return [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
-
-    def megabytes(self) -> float:
-        """Return the proportional set size of all its processes."""
-        return sum(process.memory_full_info().pss for process in self.family()) / MEGABYTE
-
-
-@contextmanager
-def _daemon(folder: Path, url: str) -> Iterator[Daemon]:
-    api, exporter = free_port(), free_port()
-    (folder / "orders.yml").write_text(specification(), encoding="utf-8")
-    settings = {
-        "state_dir": str(folder / "var"),
-        "datasets": ["orders.yml"],
-        "database": {"url": url},
-        "api": {"port": api},
-        "exporter": {"port": exporter},
-        "executors": {"cpu_workers": 2},
-        "tasks": {"hold": "time:sleep"},
-    }
-    (folder / "headgate.yml").write_text(json.dumps(settings), encoding="utf-8")
-    command = [str(Path(sys.executable).with_name("headgate")), "run", "-c", str(folder / "headgate.yml")]
-    with (folder / "daemon.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        _until(lambda: "headgate ready" in (folder / "daemon.log").read_text(encoding="utf-8"), 60)
-        token = (folder / "var" / "api.token").read_text(encoding="utf-8").strip()
-        yield Daemon(process, f"http://127.0.0.1:{api}/api/v1", f"http://127.0.0.1:{exporter}", token)
-    finally:
-        process.terminate()
-        process.wait(60)
+# -- an idle daemon --------------------------------------------------------------------------------------
 
 
 def _until(condition: Callable[[], bool], seconds: float) -> None:
@@ -195,19 +145,24 @@ def _until(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.05)
 
 
+def _megabytes(daemon: Daemon) -> float:
+    """Return the proportional set size of all its processes."""
+    return held(daemon.family) / MEGABYTE
+
+
 def _memory(daemon: Daemon) -> dict[str, float]:
     """Measure the daemon without a worker, then with one that is busy before it has a file."""
     _until(lambda: len(daemon.family()) == 1, 120)
-    idle = daemon.megabytes()
+    idle = _megabytes(daemon)
     started = time.perf_counter()
-    daemon.request("/tasks/hold", b"[0]", "application/json")
+    daemon.request("POST", "/tasks/hold", b"[0]", "application/json")
     first = time.perf_counter() - started
     busy: Future[Any]
     with ThreadPoolExecutor(1) as caller:
-        busy = caller.submit(daemon.request, "/tasks/hold", b"[6]", "application/json")
-        _until(lambda: any(process.name() == "headgate-worker" for process in daemon.family()), 30)
+        busy = caller.submit(daemon.request, "POST", "/tasks/hold", b"[6]", "application/json")
+        _until(lambda: bool(daemon.workers()), 30)
         time.sleep(0.5)
-        held = daemon.megabytes()
+        held = _megabytes(daemon)
         busy.result()
     return {"idle_megabytes": idle, "busy_worker_megabytes": held - idle, "first_task_seconds": first}
 
@@ -230,16 +185,13 @@ def _scrape_cost(daemon: Daemon, scrapes: int = 60) -> float:
     return 100 * max(0.0, spent) / scrapes / SCRAPE_SECONDS
 
 
-def _shutdown(folder: Path, url: str, rounds: int = 3) -> float:
+def _shutdown(setting: Setting, rounds: int = 3) -> float:
     seconds = []
     for number in range(rounds):
-        own = folder / f"stop-{number}"
-        own.mkdir()
-        with _daemon(own, url) as daemon:
+        with running_daemon(setting.database(f"stop_{number}"), dataset(), SETTINGS) as daemon:
             time.sleep(1)
             started = time.perf_counter()
-            daemon.process.terminate()
-            daemon.process.wait(60)
+            daemon.stop()
             seconds.append(time.perf_counter() - started)
     return statistics.median(seconds)
 
@@ -300,18 +252,14 @@ def _under_load(daemon: Daemon, files: Sequence[Path]) -> dict[str, float]:
     sleeper.start()
     thread = threading.Thread(target=scrape)
     thread.start()
-    started = time.perf_counter()
     try:
-        jobs = [daemon.request("/jobs?name=orders.xlsx", path.read_bytes())["id"] for path in files]
-        states = [_ended(daemon, job) for job in jobs]
+        seconds, _ = daemon.load([path.read_bytes() for path in files])
     finally:
         over.set()
         thread.join()
         woken.set()
         slept = lateness.get(timeout=30)
         sleeper.join()
-    seconds = time.perf_counter() - started
-    assert set(states) == {"loaded"}, states
     late = {bound: count - before[bound] for bound, count in _buckets(daemon.metrics()).items()}
     total = late[float("inf")]
     return {
@@ -322,14 +270,6 @@ def _under_load(daemon: Daemon, files: Sequence[Path]) -> dict[str, float]:
         "machine_p99_milliseconds": 1000 * statistics.quantiles(slept, n=100)[98],
         "machine_max_milliseconds": 1000 * max(slept),
     }
-
-
-def _ended(daemon: Daemon, job: int) -> str:
-    while True:
-        found = daemon.request(f"/jobs/{job}")
-        if found["finished_at"] is not None:
-            return str(found["state"])
-        time.sleep(0.2)
 
 
 def _read(path: str) -> Any:
@@ -363,68 +303,39 @@ async def _replaced(files: Sequence[Path]) -> dict[str, float]:
 # -- the run ---------------------------------------------------------------------------------------------
 
 
-def measure(postgres: Postgres, console: Console, *, rows: int = 1_000_000, fast: bool = False) -> dict[str, Any]:
-    """Return every figure; `rows` are those of all eight workbooks together, `fast` reads two in the replaced way."""
+def measure(setting: Setting) -> dict[str, Any]:
+    """Return every figure; a run that is fast reads two workbooks in the replaced way instead of all eight."""
+    console, rows = setting.console, ROWS_SHARE * setting.rows
     with console.status("writing the workbooks"):
-        CACHE.mkdir(parents=True, exist_ok=True)
-        files = [workbook(CACHE, rows // FILES, 10**7 * number) for number in range(1, FILES + 1)]
+        files = [workbook(setting.cache, rows // FILES, 10**7 * number) for number in range(1, FILES + 1)]
     with console.status("executors: an empty task"):
-        costs = uvloop.run(_overhead(3000))
+        costs = uvloop.run(_overhead(CALLS))
     figures = {
         "run_cpu_over_pipe": costs["run_cpu"] / costs["bare pipe"],
         "run_cpu_over_process_pool": costs["run_cpu"] / costs["ProcessPoolExecutor"],
     }
-    postgres.execute("CREATE DATABASE executors")
-    url = postgres.url("executors")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with console.status("executors: idle and under load"), _daemon(folder, url) as daemon:
+    database = setting.database("executors")
+    with console.status("executors: idle and under load"):
+        with running_daemon(database, dataset(), SETTINGS) as daemon:
             figures |= _memory(daemon)
             figures["scrape_core_percent"] = _scrape_cost(daemon)
             figures |= _under_load(daemon, files)
-        figures["idle_shutdown_seconds"] = _shutdown(folder, url)
-        figures["one_shot_cpu_seconds"] = _one_shot(folder)
+        figures["idle_shutdown_seconds"] = _shutdown(setting)
+    with console.status("executors: the smallest load without a daemon"), tempfile.TemporaryDirectory() as name:
+        figures["one_shot_cpu_seconds"] = _one_shot(Path(name))
     with console.status("the replaced way"):
-        replaced = asyncio.run(_replaced(files[:2] if fast else files))
+        replaced = asyncio.run(_replaced(files[:2] if setting.fast else files))
     return {"rows": rows, "microseconds": costs, "figures": figures, "replaced": replaced}
 
 
-def show(report: dict[str, Any], console: Console) -> None:
+def show(report: Mapping[str, Any], console: Console) -> None:
     """Print the table."""
-    table = Table("", "Headgate", "at most", "replaced way", title="executors")
-    for name, (text, target) in TARGETS.items():
+    table = Table("", "Headgate", "replaced way", title="executors")
+    for name, (text, goal) in TARGETS.items():
         found, before = report["figures"][name], report["replaced"].get(name)
-        shown = f"{found:.3g}" if found <= target else f"[red]{found:.3g}[/red]"
-        table.add_row(text, shown, f"{target:g}", "" if before is None else f"{before:.3g}")
+        table.add_row(text, told(goal.figure(found)), "" if before is None else f"{before:.3g}")
     console.print(table)
     late = tuple(report["figures"][f"machine_{name}_milliseconds"] for name in ("p99", "max"))
     console.print(f"a process that only sleeps was late by {late[0]:.0f} ms meanwhile (p99), {late[1]:.0f} ms at most")
     costs = ", ".join(f"{name} {value:.0f} µs" for name, value in report["microseconds"].items())
     console.print(f"an empty task: {costs}; {report['rows']:,} rows in {report['figures']['seconds']:.1f} s")
-
-
-def main() -> None:
-    """Measure the executors alone."""
-    parser = argparse.ArgumentParser(description="Benchmarks of the executors")
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--fast", action="store_true")
-    parser.add_argument("--one-shot", action="store_true", help="Measure the smallest `headgate ingest` and no more.")
-    given = parser.parse_args()
-    console = Console()
-    if given.one_shot:
-        text, target = TARGETS["one_shot_cpu_seconds"]
-        with tempfile.TemporaryDirectory() as name:
-            console.print(f"{text}: {_one_shot(Path(name)):.2f}, at most {target:g}")
-        return
-    binaries = postgres_binaries()
-    if binaries is None:
-        sys.exit("bench: PostgreSQL is missing; install the system package postgresql")
-    with running_postgres(binaries, durable=True) as postgres:
-        report = measure(postgres, console, rows=given.rows, fast=given.fast)
-    show(report, console)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    (CACHE / "executors.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

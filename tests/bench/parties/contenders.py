@@ -143,7 +143,7 @@ def headgate_parse(dataset_file: Path) -> Contender:
 
     preload()
     from ingest.parse import parse
-    from ingest.spec.dataset import load_dataset
+    from ingest.spec.dataset_file import load_dataset
 
     dataset = load_dataset(dataset_file)
 

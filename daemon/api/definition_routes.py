@@ -64,7 +64,7 @@ class DefinitionRoutes:
                 roles=("admin",),
                 summary="Read a dataset's file",
                 parameters=(NAME,),
-                answers={200: Answer(description="Its text.", content={YAML: {"type": "string"}})},
+                answers={200: Answer(description="Its text.", content={YAML: {"description": "As it was written."}})},
                 problems=(404,),
             ),
             Route(
@@ -74,7 +74,7 @@ class DefinitionRoutes:
                 roles=("admin",),
                 summary="Save a dataset and take it over",
                 parameters=(REPLACE,),
-                body={YAML: {"type": "string", "maxLength": TEXT_BYTES}},
+                body={YAML: {"description": f"At most {TEXT_BYTES} bytes of UTF-8."}},
                 answers={
                     200: Answer(description="It is in force.", content={"application/json": SAVED}),
                 },

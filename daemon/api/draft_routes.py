@@ -53,10 +53,9 @@ TRIAL_BODY: Final[dict[str, dict[str, Any]]] = {
         "type": "object",
         "properties": {
             "file": BINARY,
-            "yaml": {"type": "string", "maxLength": TEXT_BYTES},
+            "yaml": {"type": "string", "description": f"At most {TEXT_BYTES} bytes."},
             "edits": {
                 "type": "string",
-                "maxLength": TEXT_BYTES,
                 "description": 'Changes that are made first, as JSON: `[{"at": ["fields", 0, "type"], "to": "date"}]`;'
                 " null takes away.",
             },
@@ -122,7 +121,9 @@ class DraftRoutes:
 
     async def _try(self, request: web.Request) -> web.Response:
         async with self._sample(request) as uploaded:
-            text = _changed(uploaded.fields.get("yaml", ""), uploaded.fields.get("edits", ""))
+            if "yaml" not in uploaded.fields:
+                raise ProblemError(400, "send a form: the sample as `file`, the dataset's text as `yaml`")
+            text = _changed(uploaded.fields["yaml"], uploaded.fields.get("edits", ""))
             try:
                 dataset = parse_dataset(text, SOURCE)
             except DocumentError as error:

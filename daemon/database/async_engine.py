@@ -25,8 +25,12 @@ def _engine_alone() -> ModuleType:
     sys.modules[_PACKAGE] = package
     try:
         return importlib.import_module(f"{_PACKAGE}.engine")
-    finally:
+    except ImportError:  # another SQLAlchemy than those that were known: all of it is as good, and slower
         del sys.modules[_PACKAGE]
+        return importlib.import_module(_PACKAGE)
+    finally:
+        if sys.modules.get(_PACKAGE) is package:
+            del sys.modules[_PACKAGE]
 
 
 if not TYPE_CHECKING:

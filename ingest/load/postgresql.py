@@ -111,7 +111,7 @@ async def may_hold(connection: AsyncConnection, dataset: Dataset, target: Target
 
 async def _stage_and_merge(connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target) -> Loaded:
     """Copy the rows into a staging table, and from there into the table by key."""
-    name = await stage(connection, spooled, target)
+    name = await stage(connection, spooled, target, dataset.primary_key)
     merge = Merge.of(dataset, spooled, target, name, "postgresql")
     await translate(connection, merge, name)
     if await _needs_a_look(connection, dataset, merge, spooled):

@@ -53,12 +53,17 @@ async def copy(
     return int(copied.removeprefix("COPY "))
 
 
-async def stage(connection: AsyncConnection, spooled: Spooled, target: Target) -> str:
-    """Copy the rows into a temporary table of the target's own types; return its name."""
+async def stage(connection: AsyncConnection, spooled: Spooled, target: Target, key: tuple[str, ...]) -> str:
+    """Copy the rows into a temporary table of the target's own types; return its name.
+
+    Statistics of the other columns would cost as much as the whole merge, and change no plan.
+    """
     name = await make_stage(connection, spooled, target)
     await copy(connection, spooled.accepted, name, tuple(typed_columns(spooled, target)))
     if spooled.rows >= PLAN_FROM:
-        await connection.exec_driver_sql(f"ANALYZE {name}")
+        names = stage_names(spooled)
+        joined = [names[field] for field in spooled.fields if field in key or field in target.parents]
+        await connection.exec_driver_sql(f"ANALYZE {name} ({', '.join(joined or [LINE])})")
         await _cost_as_it_is(connection)
     return name
 

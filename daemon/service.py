@@ -17,6 +17,7 @@ from .api.job_routes import JobRoutes
 from .api.page.assets import Assets
 from .api.page.page_routes import PageRoutes
 from .api.page.sessions import Sessions
+from .api.reject_routes import RejectRoutes
 from .api.reload_routes import ReloadRoutes
 from .api.server import Api
 from .api.submission_routes import SubmissionRoutes
@@ -236,6 +237,7 @@ async def _enter_api(
     groups: list[Routes] = [
         _submission_routes(settings, core),
         _job_routes(core),
+        RejectRoutes(queries=core.parts.queries, rejects=core.rejects),
         EventRoutes(feed),
         DatasetRoutes(datasets=core.datasets, queries=core.parts.queries),
         tasks,
@@ -283,4 +285,4 @@ def _job_routes(core: Core) -> JobRoutes:
         kill=dispatcher.cancel,
         tell=core.ends.tell,
     )
-    return JobRoutes(queries=core.parts.queries, rejects=core.rejects, retry_cancel=retry_cancel)
+    return JobRoutes(queries=core.parts.queries, retry_cancel=retry_cancel)

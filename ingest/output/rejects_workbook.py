@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -58,6 +59,8 @@ _LIST_CHARACTERS: Final = 255
 _LISTS_TITLE: Final = "Headgate lists"
 _ABOVE_HEADER: Final = 5
 """So many rows above the header stay in view with it."""
+_ESCAPED: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+"""What begins an escaped character in a workbook (ECMA-376, ST_Xstring), and is itself escaped where it is meant so."""
 _EXACT_BELOW: Final = 1e15
 _NO_TIME: Final = datetime(2000, 1, 1)  # noqa: DTZ001  # the times of a workbook's properties have no zone
 
@@ -307,8 +310,9 @@ def _is_beyond_a_double(number: Column) -> bool:
 
 
 def _write_text(cell: Any, text: str) -> None:
-    """Write a text that stays one, whatever it begins with."""
-    cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", text)
+    """Write a text that stays one, whatever it begins with, and is read back as it is."""
+    whole = _ESCAPED.sub("_x005F_", text).replace("\r", "_x000D_")
+    cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", whole)
     cell.data_type = "s"
     cell.quotePrefix = text.startswith(_FORMULA_STARTS)
 

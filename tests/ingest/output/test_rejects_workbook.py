@@ -316,6 +316,15 @@ def test_corrected_rows_are_the_original_with_new_texts(
     assert outcome.accepted == {4: ["012345678901234567", "2", "2024-02-29"], 5: ["0009", "2", "2024-05-02"]}
 
 
+@pytest.mark.parametrize("text", ["_x0041_", "a\nb", "a\r\nb", "=1+1", "_x005F_x0041_", "007", "'007", "ä\u3000"])
+def test_a_text_is_read_back_as_it_was_typed(
+    text: str, bad: KeptFile, dataset: Callable[..., Dataset], parsed: Callable[..., Any], tmp_path: Path
+) -> None:
+    write_corrected(bad, {"五月": {5: {2: "1", 4: text}}}, tmp_path / "corrected.xlsx")
+    note = {"name": "note", "type": "string", "header": ["备注"]}
+    assert parsed(tmp_path / "corrected.xlsx", dataset(NO, COUNT, note)).column(2) == [text]
+
+
 def test_the_same_corrections_are_the_same_bytes(bad: KeptFile, tmp_path: Path) -> None:
     first, second, other = (tmp_path / name for name in ("first.xlsx", "second.xlsx", "other.xlsx"))
     write_corrected(bad, {"五月": {5: {2: "2"}, 7: {2: "4"}}}, first)

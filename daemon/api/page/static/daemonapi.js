@@ -47,11 +47,25 @@ export const cancel = (id) => ask("POST", `api/v1/jobs/${id}/cancel`);
 export const errors = (id, cursor) => ask("GET", `api/v1/jobs/${id}/rejects?format=json&limit=100${cursor ? `&cursor=${cursor}` : ""}`);
 export const rejectsUrl = (id, format) => at(`api/v1/jobs/${id}/rejects?format=${format}`);
 
-async function ask(method, path) {
+export const rejectedRows = (id, sheet, cursor) => {
+  const parameters = new URLSearchParams({ limit: "500" });
+  if (sheet !== null) parameters.set("sheet", sheet);
+  if (cursor !== null) parameters.set("cursor", cursor);
+  return ask("GET", `api/v1/jobs/${id}/rejects/rows?${parameters}`);
+};
+export const checkTexts = async (id, cells) => (await ask("POST", `api/v1/jobs/${id}/rejects/check`, { cells })).cells;
+export const correctedWorkbook = async (id, rows) =>
+  new File([await (await reach("POST", `api/v1/jobs/${id}/rejects/corrected`, { rows })).blob()], `corrected-${id}.xlsx`);
+
+const ask = async (method, path, content) => (await reach(method, path, content)).json();
+
+async function reach(method, path, content) {
+  const headers = { Accept: "*/*", "X-CSRF-Token": csrf };
+  if (content !== undefined) headers["Content-Type"] = "application/json";
   let answer;
   try {
     answer = await fetch(at(path), {
-      method, credentials: "same-origin", headers: { Accept: "application/json", "X-CSRF-Token": csrf },
+      method, credentials: "same-origin", headers, body: content === undefined ? undefined : JSON.stringify(content),
       signal: leaving.signal,
     });
   } catch {
@@ -59,9 +73,8 @@ async function ask(method, path) {
     throw new Problem(0, { detail: "the daemon does not answer", hint: "look whether it runs, then try again" });
   }
   if (answer.status === 401) signIn();
-  const body = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(answer.status, body);
-  return body;
+  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+  return answer;
 }
 
 // Sends a file as the body of a request; `told` is called with the part that has left, from 0 to 1.

@@ -254,6 +254,23 @@ def test_sheets_are_corrected_one_by_one(page: PageDriver, gate: Headgate) -> No
     assert gate.scalar("SELECT count(*) FROM orders") == "7"
 
 
+def test_a_cell_with_a_list_of_allowed_values_offers_them(page: PageDriver, gate: Headgate) -> None:
+    change_dataset(gate, "header: [买家]", 'header: [买家], constraints: {enum: [a, b, "c, d"]}')
+    page.sign_in(SHOP)
+    page.hand_in(write_bad(gate.folder / "orders.xlsx", {"订单": (4, 1)}))
+    page.upload("orders.xlsx", "partial")
+    page.click("See the rejected rows")
+    page.one(".mend-cell")
+    page.click("Next error", ".mend")
+    page.press("3", Keys.ENTER, Keys.ARROW_LEFT, Keys.ENTER)
+    page.until("the list has the focus", lambda: page.focused.tag_name == "select")
+    assert page.focused.accessible_name == "买家, row 2"
+    assert [option.text for option in Select(page.focused).options] == ["a", "b", "c, d"]
+    page.press("c", Keys.ENTER)
+    page.until("it is taken", lambda: "✓ taken as c, d" in cell(page, 2, "买家"))
+    page.until("the row is ready", lambda: "1 ready to be sent" in page.text("#mend-counts"))
+
+
 def test_who_may_only_look_corrects_nothing(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
     orders(gate.inbox / "orders.xlsx", 10, bad=(1,))
     gate.until(lambda: gate.all_finished(1), "the file has ended")

@@ -19,6 +19,7 @@ from .api.job_routes import JobRoutes
 from .api.page.assets import Assets
 from .api.page.page_routes import PageRoutes
 from .api.page.sessions import Sessions
+from .api.reject_routes import RejectRoutes
 from .api.reload_routes import ReloadRoutes
 from .api.server import Api
 from .api.submission_routes import SubmissionRoutes
@@ -242,6 +243,7 @@ async def _enter_api(
         SubmissionRoutes(queries=core.parts.queries, submissions=core.submissions, uploads=uploads),
         DraftRoutes(samples=Samples(core.parts), uploads=uploads, submissions=core.submissions, datasets=core.datasets),
         _job_routes(core),
+        RejectRoutes(queries=core.parts.queries, rejects=core.rejects),
         EventRoutes(feed),
         DatasetRoutes(datasets=core.datasets, queries=core.parts.queries),
         tasks,
@@ -292,4 +294,4 @@ def _job_routes(core: Core) -> JobRoutes:
         kill=dispatcher.cancel,
         tell=core.ends.tell,
     )
-    return JobRoutes(queries=core.parts.queries, rejects=core.rejects, retry_cancel=retry_cancel)
+    return JobRoutes(queries=core.parts.queries, retry_cancel=retry_cancel)

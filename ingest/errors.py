@@ -163,6 +163,10 @@ class FileRejectedError(Exception):
         return type(self), (self.record,)
 
 
+class UnknownPlaceError(Exception):
+    """The sheet, row, column or field that a correction names is none of the rejected rows'; the message says which."""
+
+
 def rejected(code: str, message: str, *, hint: str | None = None, sheet: str | None = None) -> FileRejectedError:
     """Return the exception that refuses a file, with the catalogue's severity and, unless given, its hint."""
     return FileRejectedError(

@@ -1,4 +1,4 @@
-"""The jobs over HTTP: list, show, hand back, retry, cancel. What each of these is lies behind it."""
+"""The jobs over HTTP: list, show, retry, cancel. What each of these is lies behind it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from ingest.errors import FileRejectedError
-
-from ..ledger.jobs import REJECTS_KEPT, STATES
+from ..ledger.jobs import STATES
 from ..ledger.queries import JobFilter
 from ..ledger.retry_cancel import NotPossibleError
-from ..pipeline.rejects import NoRejectsError, RejectsLaterError
 from .auth import PRINCIPAL
-from .problems import ProblemError, of_rejection
+from .problems import ProblemError
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
 from .routes import Answer, Parameter, Route
-from .schemas import BINARY, CSV, ERROR_PAGE, JOB, JOB_DETAIL, JOB_PAGE, XLSX
+from .schemas import JOB, JOB_DETAIL, JOB_PAGE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..ledger.jobs import Job
     from ..ledger.queries import JobQueries
     from ..ledger.retry_cancel import RetryCancel
-    from ..pipeline.rejects import Rejects
 
 TEXT_LENGTH: Final = 200
 STATE: Final = Parameter(
@@ -39,24 +34,13 @@ TEXT: Final = Parameter(
     "empty, and still have a `next_cursor`: go on with it.",
     schema={"type": "string", "maxLength": TEXT_LENGTH},
 )
-FORMAT: Final = Parameter(
-    name="format",
-    description="`json` gives pages of error records; `limit` and `cursor` are for these only.",
-    schema={"type": "string", "enum": ["xlsx", "csv", "json"], "default": "xlsx"},
-)
 
 
 class JobRoutes:
     """Routes below /api/v1/jobs. Who may only submit sees and changes only what it handed in itself."""
 
-    def __init__(
-        self,
-        *,
-        queries: JobQueries,
-        rejects: Rejects,
-        retry_cancel: RetryCancel,
-    ) -> None:
-        self._queries, self._rejects, self._retry_cancel = queries, rejects, retry_cancel
+    def __init__(self, *, queries: JobQueries, retry_cancel: RetryCancel) -> None:
+        self._queries, self._retry_cancel = queries, retry_cancel
 
     def routes(self) -> Sequence[Route]:
         """Return the routes."""
@@ -79,21 +63,6 @@ class JobRoutes:
                 parameters=(ID,),
                 answers={200: Answer(description="The job.", content={"application/json": JOB_DETAIL})},
                 problems=(404,),
-            ),
-            Route(
-                method="GET",
-                path="/api/v1/jobs/{id}/rejects",
-                handler=self._send_rejects,
-                roles=("read", "submit"),
-                summary="Get the rejected rows, to be corrected and handed in again",
-                parameters=(ID, FORMAT, LIMIT, CURSOR),
-                answers={
-                    200: Answer(
-                        description="The annotated workbook, the rows as CSV, or a page of error records.",
-                        content={XLSX: BINARY, CSV: {"type": "string"}, "application/json": ERROR_PAGE},
-                    )
-                },
-                problems=(404, 409),
             ),
             *self._changing(),
         )
@@ -159,45 +128,6 @@ class JobRoutes:
         preview = await self._queries.preview(job.id) if job.state == "checked" else None
         events = await self._queries.events(job.id)
         return web.json_response({**job.as_dict(), "events": events, "preview": preview})
-
-    async def _send_rejects(self, request: web.Request) -> web.StreamResponse:
-        limit, cursor = limit_of(request), number_of(request, "cursor")
-        job = await find_job(self._queries, request, request.match_info["id"])
-        form = request.query.get("format", "xlsx")
-        if form == "json":
-            return await self._error_page(job, limit, cursor)
-        if form not in ("xlsx", "csv"):
-            raise ProblemError(400, "format is one of: xlsx, csv, json")
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": f"{CSV}; charset=utf-8" if form == "csv" else XLSX,
-                "Content-Disposition": f'attachment; filename="rejects-{job.id}.{form}"',
-            },
-        )
-        try:
-            async with self._rejects.written(job, "csv" if form == "csv" else "xlsx") as path:
-                await response.prepare(request)
-                async for chunk in self._rejects.chunks(path):
-                    await response.write(chunk)
-        except NoRejectsError as error:
-            raise ProblemError(409, str(error)) from error
-        except RejectsLaterError as error:
-            raise ProblemError(503, str(error), headers={"Retry-After": "5"}) from error
-        except FileRejectedError as error:
-            raise of_rejection(409, error) from error
-        return response
-
-    async def _error_page(self, job: Job, limit: int, cursor: int | None) -> web.Response:
-        records = await self._queries.records(job.id, limit=limit + 1, after=cursor or 0)
-        following = str(records[limit - 1][0]) if len(records) > limit else None
-        return web.json_response(
-            {
-                "errors": [record for _, record in records[:limit]],
-                "errors_total": job.errors_total,
-                "errors_kept": min(job.errors_total, REJECTS_KEPT),
-                "next_cursor": following,
-            }
-        )
 
     # -- change --------------------------------------------------------------------------------------
 

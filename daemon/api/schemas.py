@@ -26,6 +26,11 @@ def _list(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
+SHEET_ROWS: Final = 1_048_576
+SHEET_COLUMNS: Final = 16_384
+CELL_TEXT_LENGTH: Final = 32_767
+"""The bounds of a sheet, and of the text of a cell (Excel specifications and limits)."""
+
 TEXT: Final = {"type": "string"}
 OPTIONAL_TEXT: Final = {"type": ["string", "null"]}
 COUNT: Final = {"type": "integer", "minimum": 0}
@@ -80,6 +85,19 @@ _EVENT: Final[dict[str, Schema]] = {
 }
 
 _CONTENT: Final[Schema] = {"type": ["object", "null"], "description": "What stands in it; nothing if it is no YAML."}
+_ROW: Final = {"type": "integer", "minimum": 1, "maximum": SHEET_ROWS, "description": "The sheet's own, from 1."}
+_COLUMN: Final = {"type": "integer", "minimum": 1, "maximum": SHEET_COLUMNS}
+_CELL_TEXT: Final = {**TEXT, "maxLength": CELL_TEXT_LENGTH, "description": "As it is typed; empty for an empty cell."}
+_TOLD: Final = {"code": TEXT, "message": TEXT, "hint": TEXT}
+_REJECTED_ROW: Final = _object(
+    row=_ROW,
+    cells={
+        **_list(OPTIONAL_TEXT),
+        "type": ["array", "null"],
+        "description": "The texts of the `columns`, in their order; null for a row that is too large to be shown.",
+    },
+    errors=_list(_object(column={**OPTIONAL_COUNT, "description": "Null: of the row as a whole."}, **_TOLD)),
+)
 
 COMPONENTS: Final[dict[str, Schema]] = {
     "Problem": {
@@ -116,6 +134,39 @@ COMPONENTS: Final[dict[str, Schema]] = {
         errors_total={**COUNT, "description": "All that were found."},
         errors_kept={**COUNT, "description": "Those that the pages go through; CSV and xlsx have all rows."},
         next_cursor=OPTIONAL_TEXT,
+    ),
+    "RejectedPage": _object(
+        sheet=TEXT,
+        sheets={**_list(_object(name=TEXT, rows=COUNT)), "description": "Those that have rejected rows."},
+        columns=_list(
+            _object(
+                column=_COLUMN,
+                letters=TEXT,
+                header=OPTIONAL_TEXT,
+                field={**OPTIONAL_TEXT, "description": "Null: no field of the dataset is read from it."},
+                type=OPTIONAL_TEXT,
+                values={**_list(TEXT), "type": ["array", "null"], "description": "Those that are allowed."},
+            )
+        ),
+        rows=_list(_REJECTED_ROW),
+        next_cursor=OPTIONAL_TEXT,
+    ),
+    "CellsToCheck": _object(cells={**_list(_object(field=TEXT, text=_CELL_TEXT)), "minItems": 1}),
+    "CellChecks": _object(
+        cells=_list(
+            _object(
+                ok={"type": "boolean", "description": "Whether the row can be loaded with it."},
+                value={**OPTIONAL_TEXT, "description": "What the table would get."},
+                **dict.fromkeys(_TOLD, OPTIONAL_TEXT),
+            )
+        )
+    ),
+    "Corrections": _object(
+        rows={
+            **_list(_object(sheet=TEXT, row=_ROW, cells=_list(_object(column=_COLUMN, text=_CELL_TEXT)))),
+            "minItems": 1,
+            "description": "The rows that are handed in again; cells that are not named stay as they are.",
+        }
     ),
     "JobEvent": _object(job_id={"type": "integer"}, dataset=TEXT, file=TEXT, submitter=OPTIONAL_TEXT, **_EVENT),
     "ResourceUsage": _object(
@@ -187,6 +238,10 @@ JOB: Final = ref("Job")
 JOB_DETAIL: Final = ref("JobDetail")
 JOB_PAGE: Final = ref("JobPage")
 ERROR_PAGE: Final = ref("ErrorPage")
+REJECTED_PAGE: Final = ref("RejectedPage")
+CELLS_TO_CHECK: Final = ref("CellsToCheck")
+CELL_CHECKS: Final = ref("CellChecks")
+CORRECTIONS: Final = ref("Corrections")
 DATASETS: Final = ref("Datasets")
 RESOURCE_USAGE: Final = ref("ResourceUsage")
 EXECUTOR_STATS: Final = ref("ExecutorStats")

@@ -188,6 +188,8 @@ class SubmissionRoutes:
     async def _entry(self, request: web.Request, fields: Mapping[str, str], name: str | None) -> _Entry:
         given = {**fields, **request.query}
         file = file_name(given.get("name") or name)
+        if request.query.get("fixes") == "":  # a form leaves its fields empty, an address does not
+            raise ProblemError(400, "fixes is the number of a job")
         fixes = await find_job(self._queries, request, given["fixes"]) if given.get("fixes") else None
         try:
             dataset = self._submissions.choose(fixes.dataset if fixes else given.get("dataset") or None, file)

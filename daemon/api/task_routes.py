@@ -17,7 +17,7 @@ from ..errors import (
     WorkerCrashedError,
     WorkerStartError,
 )
-from .expectation import let_body_come
+from .json_body import JSON, read_body, read_json
 from .problems import ProblemError
 from .routes import Answer, Parameter, Route
 from .task_call import TaskAnswer, call_task
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 ARGUMENTS_BYTES_MAX: Final = 1 << 20
 RETRY_SECONDS: Final = 5
-JSON: Final = "application/json"
 PARAMETER: Final = Parameter(
     name="name", place="path", description="The task.", schema={"type": "string"}, required=True
 )
@@ -193,35 +192,13 @@ class TaskRoutes:
 
 async def _arguments(request: web.Request) -> tuple[Sequence[Any], Mapping[str, Any]]:
     """Read the body: an object holds arguments by name, an array those in their order, nothing is no argument."""
-    body = await _body(request)
+    body = await read_body(request, ARGUMENTS_BYTES_MAX, "arguments")
     if not body.strip():
         return (), {}
-    if request.content_type != JSON:
-        raise ProblemError(415, f"send the arguments as {JSON}")
-    try:
-        given = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ProblemError(400, "the body is not JSON") from None
-    match given:
-        case dict():
-            return (), given
-        case list():
-            return given, {}
+    match read_json(request, body):
+        case dict() as named:
+            return (), named
+        case list() as listed:
+            return listed, {}
         case _:
             raise ProblemError(422, "send an object of arguments by name, or an array of arguments")
-
-
-async def _body(request: web.Request) -> bytes:
-    if (request.content_length or 0) > ARGUMENTS_BYTES_MAX:
-        raise _too_large()
-    await let_body_come(request)
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > ARGUMENTS_BYTES_MAX:
-            raise _too_large()
-    return bytes(body)
-
-
-def _too_large() -> ProblemError:
-    return ProblemError(413, f"arguments of at most {ARGUMENTS_BYTES_MAX >> 10} KiB are taken")

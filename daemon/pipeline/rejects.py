@@ -1,20 +1,23 @@
-"""Rejected rows on their way back to people: finds what was kept of a job and has a worker write the workbook."""
+"""Rejected rows on their way to people and back: finds what was kept of a job, and has workers show and write it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
+
+from ingest.output.kept import KeptFile
 
 from ..errors import HeadgateError, RetryableError, WorkerCrashedError, first_line
 from .worker_failures import FILE_ERRORS, POOL_ERRORS
-from .worker_tasks import write_rejected_rows
+from .worker_tasks import check_cell_texts, rejected_rows_page, write_corrected_rows, write_rejected_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from ingest.output.kept import Corrections
     from ingest.spec.dataset import Dataset
 
     from ..executors.executors import Executors
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 Form = Literal["xlsx", "csv"]
 CHUNK_BYTES: Final = 1 << 18
 WRITES: Final = 3
-"""How often a workbook is begun whose worker dies: whoever kills workers has seldom meant this one."""
+"""How often a task is begun whose worker dies: whoever kills workers has seldom meant this one."""
 
 
 class NoRejectsError(HeadgateError):
@@ -32,65 +35,84 @@ class NoRejectsError(HeadgateError):
 
 
 class RejectsLaterError(RetryableError):
-    """The rejected rows cannot be written now; ask again in a moment."""
+    """No worker can be had for the rejected rows now; ask again in a moment."""
 
 
 class Rejects:
-    """Makes the workbook of a job's rejected rows, from the file and the error records that its spool has kept."""
+    """What can be had of a job's rejected rows, from the file and the error records that its spool has kept.
+
+    All of it raises:
+
+    - `NoRejectsError`: there are none, or no longer, or workers die of them,
+    - `RejectsLaterError`: no worker can be had now,
+    - `FileRejectedError`: the kept file cannot be read by its dataset any more,
+    - `UnknownPlaceError`: a sheet, row, column or field that is asked for is not there.
+    """
 
     def __init__(self, *, spool: Spool, executors: Executors, datasets: Mapping[str, Dataset]) -> None:
         self._spool, self._executors, self._datasets = spool, executors, datasets
 
     async def rejects(self, job: Job, form: Form) -> bytes:
-        """Return the rejected rows as a workbook or as CSV; raises what `written` raises."""
+        """Return the rejected rows as a workbook or as CSV."""
         async with self.written(job, form) as path:
             content: bytes = await self._executors.run_io(path.read_bytes)
             return content
 
     @asynccontextmanager
     async def written(self, job: Job, form: Form) -> AsyncIterator[Path]:
-        """Give a file with the rejected rows as a workbook or as CSV, for as long as the caller is inside.
+        """Give a file with the rejected rows as a workbook or as CSV, for as long as the caller is inside."""
+        kept = await self._kept(job)
+        async with self._made(kept) as out:
+            await self._work(job, kept, f"written as {form}", write_rejected_rows, kept, out, form)
+            yield out
 
-        Raises:
-            NoRejectsError: there are none, or no longer, or they cannot be written.
-            RejectsLaterError: no worker can write them now.
-            FileRejectedError: the kept file cannot be read by its dataset any more.
+    @asynccontextmanager
+    async def corrected(self, job: Job, corrections: Corrections) -> AsyncIterator[Path]:
+        """Give a workbook of those rejected rows that have corrections, for as long as the caller is inside."""
+        kept = await self._kept(job)
+        async with self._made(kept) as out:
+            await self._work(job, kept, "written with corrections", write_corrected_rows, kept, corrections, out)
+            yield out
 
-        """
-        key, dataset = await self._kept(job)
-        out = self._spool.rejects(key).with_name(uuid4().hex)
+    async def page(self, job: Job, sheet: str | None, *, after: int, limit: int) -> str:
+        """Return at most `limit` rejected rows of a sheet (None: the first), below its row `after`, as JSON."""
+        kept = await self._kept(job)
+        return str(await self._work(job, kept, "shown", rejected_rows_page, kept, sheet, after, limit))
+
+    async def check(self, job: Job, cells: Sequence[tuple[str, str]]) -> str:
+        """Return what becomes of each text as a cell of a field, as JSON; `cells` are fields and texts."""
+        kept = await self._kept(job)
+        return str(await self._work(job, kept, "checked", check_cell_texts, kept.dataset, cells))
+
+    @asynccontextmanager
+    async def _made(self, kept: KeptFile) -> AsyncIterator[Path]:
+        """Give the name of a new file beside the kept one; whatever is there in the end is removed."""
+        out = kept.records.with_name(uuid4().hex)
         try:
-            await self._write(job, dataset, key, out, form)
             yield out
         finally:
             await self._executors.run_io(out.unlink, missing_ok=True)
 
-    async def _write(self, job: Job, dataset: Dataset, key: str, out: Path, form: Form) -> None:
+    async def _work(self, job: Job, kept: KeptFile, done: str, task: Callable[..., Any], *args: Any) -> Any:
+        """Have a worker do what is told of the rejected rows as `done`."""
+        limits = kept.dataset.limits
         for left in reversed(range(WRITES)):
             try:
-                await self._executors.submit_cpu(
-                    write_rejected_rows,
-                    self._spool.source(key),
-                    dataset,
-                    self._spool.rejects(key),
-                    job.file,
-                    out,
-                    form,
-                    timeout=dataset.limits.parse_seconds,
-                    own=True,
-                    memory_bytes=dataset.limits.worker_mb << 20,
+                result = await self._executors.submit_cpu(
+                    task, *args, timeout=limits.parse_seconds, own=True, memory_bytes=limits.worker_mb << 20
                 )
             except POOL_ERRORS as error:
                 raise RejectsLaterError(
-                    f"the rejected rows of job {job.id} cannot be written now ({first_line(error)}); ask again"
+                    f"the rejected rows of job {job.id} cannot be {done} now ({first_line(error)}); ask again"
                 ) from error
             except (*FILE_ERRORS, FileNotFoundError) as error:
                 if not left or not isinstance(error, WorkerCrashedError):
                     raise NoRejectsError(
-                        f"the rejected rows of job {job.id} cannot be written as {form}; ask for its error records"
+                        f"the rejected rows of job {job.id} cannot be {done}; ask for its error records"
                     ) from error
             else:
-                return
+                return result.value
+        raise AssertionError("the last try returns or raises")
 
     async def chunks(self, path: Path) -> AsyncIterator[bytes]:
         """Yield a file's content piece by piece."""
@@ -101,8 +123,8 @@ class Rejects:
         finally:
             await self._executors.run_io(file.close)
 
-    async def _kept(self, job: Job) -> tuple[str, Dataset]:
-        """Return the spool key and the dataset of a job that has something to hand back."""
+    async def _kept(self, job: Job) -> KeptFile:
+        """Return what is kept of a job that has something to hand back."""
         if not job.finished:
             raise NoRejectsError(f"job {job.id} is {job.state}; wait until it has ended")
         if not job.rows.rejected or job.state not in ("partial", "rejected", "checked"):
@@ -112,4 +134,9 @@ class Rejects:
             raise NoRejectsError(f"the file of job {job.id} is not kept here any more; submit it again")
         if job.dataset not in self._datasets:
             raise NoRejectsError(f"dataset {job.dataset} is not configured any more; configure it again")
-        return key, self._datasets[job.dataset]
+        return KeptFile(
+            path=self._spool.source(key),
+            dataset=self._datasets[job.dataset],
+            records=self._spool.rejects(key),
+            source=job.file,
+        )

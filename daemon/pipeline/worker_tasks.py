@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ingest.output.drafted import Drafted
     from ingest.output.grid import SheetInfo
+    from ingest.output.kept import Corrections, KeptFile
     from ingest.output.report import Report
     from ingest.spec.dataset import Dataset, FileLimits
     from ingest.spec.outline import TableOutline
@@ -63,10 +65,29 @@ def draft_from_sample(
     return draft_sample(path, sheet, outline, limits, name)
 
 
-def write_rejected_rows(
-    path: Path, dataset: Dataset, records: Path, source: str, out: Path, form: Literal["xlsx", "csv"]
-) -> int:
+def write_rejected_rows(kept: KeptFile, out: Path, form: Literal["xlsx", "csv"]) -> int:
     """Run `ingest.output.rejects_workbook.write_rejects` in a worker."""
     from ingest.output.rejects_workbook import write_rejects
 
-    return write_rejects(path, dataset, records, source, out, form)
+    return write_rejects(kept, out, form)
+
+
+def write_corrected_rows(kept: KeptFile, corrections: Corrections, out: Path) -> int:
+    """Run `ingest.output.rejects_workbook.write_corrected` in a worker."""
+    from ingest.output.rejects_workbook import write_corrected
+
+    return write_corrected(kept, corrections, out)
+
+
+def rejected_rows_page(kept: KeptFile, sheet: str | None, after: int, limit: int) -> str:
+    """Run `ingest.output.rejects_page.rejected_page` in a worker."""
+    from ingest.output.rejects_page import rejected_page
+
+    return rejected_page(kept, sheet, after, limit)
+
+
+def check_cell_texts(dataset: Dataset, cells: Sequence[tuple[str, str]]) -> str:
+    """Run `ingest.output.rejects_page.check_texts` in a worker."""
+    from ingest.output.rejects_page import check_texts
+
+    return check_texts(dataset, cells)

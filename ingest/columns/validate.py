@@ -60,7 +60,7 @@ def check_columns(table: Table, dataset: Dataset) -> Checked:
         lines = data if len(places) == 1 else np.tile(data, len(places))
 
         def check(column: Column, lines: Mask) -> Converted:
-            return _check_field(column, lines, fields[places[0]], dataset, date1904=table.date1904)
+            return check_field(column, lines, fields[places[0]], dataset, date1904=table.date1904)
 
         def blamed() -> Place:
             line = failing_row(len(lines), lambda some: check(column.at(some), lines[some]))
@@ -95,7 +95,8 @@ def _treatment(field: Field, dataset: Dataset) -> Hashable:
     return tuple(setting for name, setting in field if name not in _WHICH_FIELD)
 
 
-def _check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, date1904: bool) -> Converted:
+def check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, date1904: bool) -> Converted:
+    """Type and check the cells of one field's column that are `data`; faults are by 0-based row."""
     # The zeros that a format shows in front are digits of an identifier, and of nothing else.
     plain = without_zeros(column)
     missing = absent(plain, dataset)

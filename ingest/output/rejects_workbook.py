@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
-from collections import defaultdict
-from dataclasses import dataclass
+import re
+from datetime import datetime
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Literal
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import openpyxl
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
@@ -14,26 +15,25 @@ from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.writer.excel import ExcelWriter
 
 from ..cells.cells import Kind, column_letters, empty_column
 from ..cells.display import displayed
 from ..cells.number_text import doubles, lost_digits
 from ..cells.styles import without_zeros
-from ..errors import ErrorRecord, rejected
-from ..formats.hint import Hint
-from ..formats.open import open_book
-from ..formats.zip.container import sniff
+from ..errors import UnknownPlaceError
 from ..table.header import REJECT_TITLES
-from ..table.table import find_table
+from .rejected_rows import by_column, read_rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ..cells.cells import Column, SheetCells
-    from ..spec.dataset import Dataset
+    from ..errors import ErrorRecord
     from ..spec.field import Field
-    from ..table.table import Part
+    from .kept import Corrections, KeptFile
+    from .rejected_rows import RejectedSheet
 
 Form = Literal["xlsx", "csv"]
 
@@ -56,80 +56,73 @@ _WIDTH_ROWS: Final = 200
 """So many rows decide how wide a column is."""
 _LIST_CHARACTERS: Final = 255
 """What a workbook takes as a list of allowed values in a cell (Excel specifications and limits)."""
+_LISTS_TITLE: Final = "Headgate lists"
+_ABOVE_HEADER: Final = 5
+"""So many rows above the header stay in view with it."""
+_ESCAPED: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+"""What begins an escaped character in a workbook (ECMA-376, ST_Xstring), and is itself escaped where it is meant so."""
 _EXACT_BELOW: Final = 1e15
+_NO_TIME: Final = datetime(2000, 1, 1)  # noqa: DTZ001  # the times of a workbook's properties have no zone
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sheet:
-    """What is handed back of one sheet: the rows above the 0-based row `end`, and the rejected rows (1-based).
+def write_rejects(kept: KeptFile, out: Path, form: Form) -> int:
+    """Write the rejected rows of a kept workbook to `out`; return how many there are.
 
-    `fields` are the fields by their 0-based columns, `keys` the columns of the key.
-    """
-
-    name: str
-    cells: SheetCells
-    end: int
-    titled: bool
-    rows: Mapping[int, Sequence[ErrorRecord]]
-    fields: Mapping[int, Field]
-    keys: frozenset[int]
-
-
-def write_rejects(path: Path, dataset: Dataset, records: Path, source: str, out: Path, form: Form) -> int:
-    """Write the rejected rows of the workbook at `path` to `out`; return how many there are.
-
-    `records` are the error records of its parse (`report.REJECTED_FILE`), `source` is the path under which the file
-    was handed in. What stands above the data is kept in its place, and every rejected row keeps its cells, in their
-    columns; behind them stand its row number in the original, and codes, reasons and remedies. In xlsx the bad cells
-    are coloured and have a comment; texts stay texts.
+    What stands above the data is kept in its place, and every rejected row keeps its cells, in their columns; behind
+    them stand its row number in the original, and codes, reasons and remedies. In xlsx the bad cells are coloured and
+    have a comment; texts stay texts.
 
     Raises:
         FileRejectedError: no row was rejected, or the workbook cannot be read any more.
 
     """
-    bad = _rejected_rows(records)
-    if not bad:
-        raise rejected("table.no_rows", "no row was rejected", hint="read the job's errors: they are of the whole file")
-    limits = dataset.limits
-    hint = Hint.of(dataset, source)
-    with open_book(path, sniff(path, limits, hint), limits, hint) as book:
-        parts = find_table(book, dataset, source).parts
-        names = [name for name, _ in book.sheets]
-        sheets = [
-            _sheet(part, book.read(names.index(part.sheet)), bad[part.sheet], dataset)
-            for part in parts
-            if part.sheet in bad
-        ]
+    sheets = read_rejected(kept)
     if form == "csv":
         _write_csv(sheets, out)
     else:
-        _write_xlsx(sheets, out)
+        hidden_sheet = kept.dataset.workbook.hidden_sheets == "skip"
+
+        def fill(book: Any) -> None:
+            lists = _Lists(book, hidden_sheet=hidden_sheet)
+            for sheet in sheets:
+                _fill(book[sheet.name], sheet, lists)
+
+        _write_xlsx(sheets, out, fill)
     return sum(len(sheet.rows) for sheet in sheets)
 
 
-def _sheet(part: Part, cells: SheetCells, rows: Mapping[int, Sequence[ErrorRecord]], dataset: Dataset) -> _Sheet:
-    columns = part.header.columns
-    return _Sheet(
-        name=part.sheet,
-        cells=cells,
-        end=part.header.end,
-        titled=part.header.row >= 0,
-        rows=rows,
-        fields={columns[field.name]: field for field in dataset.fields if field.name in columns},
-        keys=frozenset(columns[name] for name in dataset.primary_key if name in columns),
-    )
+def write_corrected(kept: KeptFile, corrections: Corrections, out: Path) -> int:
+    """Write those rejected rows that have corrections to `out`, as a workbook of their own; return how many they are.
+
+    A corrected cell holds the text that it was given, and nothing if that is empty; all others are as they were in the
+    original. The same corrections are the same bytes: handed in twice, they are a duplicate.
+
+    Raises:
+        UnknownPlaceError: a row or a column is none of those that were rejected.
+        FileRejectedError: as `write_rejects`.
+
+    """
+    sheets = [sheet for sheet in read_rejected(kept) if sheet.name in corrections]
+    for name in corrections.keys() - {sheet.name for sheet in sheets}:
+        raise UnknownPlaceError(f"sheet {name!r} has no rejected rows")
+    for sheet in sheets:
+        _check_places(sheet, corrections[sheet.name])
+
+    def fill(book: Any) -> None:
+        for sheet in sheets:
+            _fill_corrected(book[sheet.name], sheet, corrections[sheet.name])
+
+    _write_xlsx(sheets, out, fill)
+    return sum(map(len, corrections.values()))
 
 
-def _rejected_rows(records: Path) -> dict[str, dict[int, list[ErrorRecord]]]:
-    """Return the errors of rows by sheet and row."""
-    found: defaultdict[str, defaultdict[int, list[ErrorRecord]]] = defaultdict(lambda: defaultdict(list))
-    with records.open(encoding="utf-8") as lines:
-        for line in lines:
-            record = ErrorRecord(**json.loads(line))
-            of_row = record.code.partition(".")[0] in ("row", "cell") and record.severity == "error"
-            if of_row and record.sheet is not None and record.row is not None:
-                found[record.sheet][record.row].append(record)
-    return {sheet: dict(sorted(rows.items())) for sheet, rows in found.items()}
+def _check_places(sheet: RejectedSheet, rows: Mapping[int, Mapping[int, str]]) -> None:
+    for row, cells in rows.items():
+        if row not in sheet.rows:
+            raise UnknownPlaceError(f"row {row} of sheet {sheet.name!r} was not rejected")
+        for column in cells:
+            if not 0 < column <= sheet.width:
+                raise UnknownPlaceError(f"sheet {sheet.name!r} has no column {column}")
 
 
 def _told(errors: Sequence[ErrorRecord]) -> tuple[str, str, str]:
@@ -145,21 +138,43 @@ def _told(errors: Sequence[ErrorRecord]) -> tuple[str, str, str]:
 # -- xlsx ------------------------------------------------------------------------------------------------
 
 
-def _write_xlsx(sheets: Sequence[_Sheet], out: Path) -> None:
+def _write_xlsx(sheets: Sequence[RejectedSheet], out: Path, fill: Callable[[Any], None]) -> None:
+    """Write a workbook with what stands above the data of each sheet; `fill` writes the rest of it."""
     book = openpyxl.Workbook()
     book.remove(book.active)
     if any(sheet.cells.date1904 for sheet in sheets):
         book.epoch = CALENDAR_MAC_1904
     for sheet in sheets:
-        _fill(book.create_sheet(sheet.name), sheet)
-    book.save(out)
+        page = book.create_sheet(sheet.name)
+        for row in range(sheet.end):
+            for place, column in sheet.cells.columns.items():
+                _put(page, row + 1, place, column, row)
+    fill(book)
+    _save(book, out)
 
 
-def _fill(page: Any, sheet: _Sheet) -> None:
+def _save(book: Any, out: Path) -> None:
+    """Save a workbook so that the same cells are the same bytes, whenever it is written."""
+    book.properties.created = book.properties.modified = _NO_TIME
+    made = BytesIO()
+    ExcelWriter(book, ZipFile(made, "w", ZIP_DEFLATED)).save()
+    with ZipFile(made) as parts, ZipFile(out, "w", ZIP_DEFLATED) as archive:
+        for part in parts.namelist():
+            archive.writestr(ZipInfo(part), parts.read(part), ZIP_DEFLATED)
+
+
+def _fill_corrected(page: Any, sheet: RejectedSheet, rows: Mapping[int, Mapping[int, str]]) -> None:
+    for number, (row, texts) in enumerate(sorted(rows.items()), start=sheet.end + 1):
+        for place in range(sheet.width):
+            if place + 1 in texts:
+                if text := texts[place + 1]:
+                    _write_text(page.cell(number, place + 1), text)
+            elif place in sheet.cells.columns:
+                _put(page, number, place, sheet.cells.columns[place], row - 1, sheet.fields.get(place))
+
+
+def _fill(page: Any, sheet: RejectedSheet, lists: _Lists) -> None:
     width = sheet.cells.width
-    for row in range(sheet.end):
-        for place, column in sheet.cells.columns.items():
-            _put(page, row + 1, place, column, row)
     for offset, title in enumerate(REJECT_TITLES if sheet.titled else ()):
         page.cell(sheet.end, width + 1 + offset, title).font = _ADDED
     for number, (row, errors) in enumerate(sheet.rows.items(), start=sheet.end + 1):
@@ -171,14 +186,15 @@ def _fill(page: Any, sheet: _Sheet) -> None:
             _write_text(cell, text)
             cell.font = _ADDED
         _mark(page, number, errors, sheet.keys)
-    _furnish(page, sheet)
+    _furnish(page, sheet, lists)
+    _select_first(page, sheet)
 
 
-def _furnish(page: Any, sheet: _Sheet) -> None:
+def _furnish(page: Any, sheet: RejectedSheet, lists: _Lists) -> None:
     """Give the page what makes it readable: widths, a header that stays, lists of allowed values."""
     last = sheet.end + len(sheet.rows)
     if sheet.titled:
-        page.freeze_panes = page.cell(sheet.end + 1, 1)
+        _freeze(page, sheet)
     for place in range(sheet.cells.width + len(REJECT_TITLES)):
         rows = page.iter_rows(
             min_row=max(1, sheet.end), max_row=min(last, sheet.end + _WIDTH_ROWS), min_col=place + 1, max_col=place + 1
@@ -187,36 +203,87 @@ def _furnish(page: Any, sheet: _Sheet) -> None:
         widest = _WIDE if place < sheet.cells.width else _REASONS_WIDE
         page.column_dimensions[column_letters(place)].width = min(max(longest + 2, _NARROW), widest)
     for place, field in sheet.fields.items():
-        values = ",".join(field.constraints.enum or ())
-        # Excel tells the values of a list apart by commas, and a list from a formula by its quotes.
-        plain = all(not {",", '"'} & set(value) for value in field.constraints.enum or ())
-        if values and plain and len(values) <= _LIST_CHARACTERS:
-            allowed = DataValidation(type="list", formula1=f'"{values}"', allow_blank=True)
+        formula = lists.formula(field.constraints.enum or ())
+        if formula is not None:
+            # A question and no refusal: a dataset also takes what it lists as missing.
+            allowed = DataValidation(
+                type="list",
+                formula1=formula,
+                allow_blank=True,
+                showErrorMessage=True,
+                errorStyle="warning",
+                errorTitle="Headgate",
+                error="This is none of the values that are allowed here.",
+            )
             allowed.add(f"{column_letters(place)}{sheet.end + 1}:{column_letters(place)}{last}")
             page.add_data_validation(allowed)
 
 
+def _freeze(page: Any, sheet: RejectedSheet) -> None:
+    """Keep the header in view, with the first rejected row below it, however much stands above the header."""
+    page.freeze_panes = page.cell(sheet.end + 1, 1)
+    if sheet.head > _ABOVE_HEADER:
+        # What is frozen begins at the first row in view; with all of the rows above it would fill a small screen.
+        page.sheet_view.topLeftCell = f"A{sheet.head + 1}"
+        page.sheet_view.pane.ySplit = sheet.end - sheet.head
+
+
+class _Lists:
+    """Lists of allowed values for cells; those that do not fit into a cell's own rule stand on a hidden sheet."""
+
+    def __init__(self, book: Any, *, hidden_sheet: bool) -> None:
+        self._book, self._hidden_sheet = book, hidden_sheet
+        self._page: Any = None
+        self._formulas: dict[tuple[str, ...], str] = {}
+
+    def formula(self, values: tuple[str, ...]) -> str | None:
+        """Return the formula of a list, None if there is none, or no place for it."""
+        # Excel tells the values of a list apart by commas, and a list from a formula by its quotes.
+        if values and len(",".join(values)) <= _LIST_CHARACTERS and not {",", '"'} & set("".join(values)):
+            return f'"{",".join(values)}"'
+        if not values or not self._hidden_sheet:
+            return None
+        if values not in self._formulas:
+            self._formulas[values] = self._written(values)
+        return self._formulas[values]
+
+    def _written(self, values: tuple[str, ...]) -> str:
+        if self._page is None:
+            self._page = self._book.create_sheet(_LISTS_TITLE)
+            self._page.sheet_state = "veryHidden"
+        place = len(self._formulas)
+        for row, value in enumerate(values, start=1):
+            _write_text(self._page.cell(row, place + 1), value)
+        column = column_letters(place)
+        return f"'{self._page.title}'!${column}$1:${column}${len(values)}"
+
+
 def _mark(page: Any, number: int, errors: Sequence[ErrorRecord], keys: frozenset[int]) -> None:
-    notes: defaultdict[int, list[str]] = defaultdict(list)
-    for error in errors:
-        # What is wrong with a key is wrong with all of its cells.
-        columns = sorted(place + 1 for place in keys) if error.code.startswith("row.key_") else ()
-        for column in (error.column,) if error.column is not None else columns:
-            notes[column].append(f"{error.code}: {error.message}\n{error.hint}")
-    for column, texts in notes.items():
-        cell = page.cell(number, column)
-        cell.fill = _BAD
-        cell.comment = Comment("\n".join(texts), "Headgate", _COMMENT_HEIGHT, _COMMENT_WIDTH)
+    for column, found in by_column(errors, keys).items():
+        if column is not None:
+            cell = page.cell(number, column)
+            cell.fill = _BAD
+            told = "\n".join(f"{error.code}: {error.message}\n{error.hint}" for error in found)
+            cell.comment = Comment(told, "Headgate", _COMMENT_HEIGHT, _COMMENT_WIDTH)
+
+
+def _select_first(page: Any, sheet: RejectedSheet) -> None:
+    """Put the cursor on the first bad cell."""
+    errors = next(iter(sheet.rows.values()))
+    columns = [column for column in by_column(errors, sheet.keys) if column is not None]
+    first = f"{column_letters(min(columns, default=1) - 1)}{sheet.end + 1}"
+    for selection in page.sheet_view.selection:
+        selection.activeCell = selection.sqref = first
 
 
 def _put(page: Any, number: int, place: int, column: Column, row: int, field: Field | None = None) -> None:
     """Write one cell of the original, as the kind that it is.
 
-    Cells of texts and identifiers have the format of texts, so that what is typed over them keeps its zeros; a text
-    where something else is wanted has none, so that a date that is typed over it becomes one.
+    Cells of texts and identifiers have the format of texts, empty ones too, so that what is typed into them keeps its
+    zeros; a text where something else is wanted has none, so that a date that is typed over it becomes one.
     """
     textual = field is None or field.id or field.type.kind == "string"
-    if field is not None and field.id:
+    if field is not None and textual:
         page.cell(number, place + 1).number_format = _TEXT_FORMAT
     one = column.part(slice(row, row + 1)) if row < len(column.kinds) else empty_column(1)
     one = one if field is not None and field.id else without_zeros(one)
@@ -243,8 +310,9 @@ def _is_beyond_a_double(number: Column) -> bool:
 
 
 def _write_text(cell: Any, text: str) -> None:
-    """Write a text that stays one, whatever it begins with."""
-    cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", text)
+    """Write a text that stays one, whatever it begins with, and is read back as it is."""
+    whole = _ESCAPED.sub("_x005F_", text).replace("\r", "_x000D_")
+    cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", whole)
     cell.data_type = "s"
     cell.quotePrefix = text.startswith(_FORMULA_STARTS)
 
@@ -252,7 +320,7 @@ def _write_text(cell: Any, text: str) -> None:
 # -- CSV -------------------------------------------------------------------------------------------------
 
 
-def _write_csv(sheets: Sequence[_Sheet], out: Path) -> None:
+def _write_csv(sheets: Sequence[RejectedSheet], out: Path) -> None:
     with out.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         for sheet in sheets:

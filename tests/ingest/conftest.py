@@ -11,6 +11,7 @@ import pytest
 import xlsxwriter
 
 from ingest.errors import ErrorRecord
+from ingest.output.kept import KeptFile
 from ingest.output.report import ACCEPTED_FILE, REJECTED_FILE, Report
 from ingest.parse import parse
 from ingest.spec.dataset_file import parse_dataset
@@ -162,3 +163,13 @@ def parsed(tmp_path: Path) -> Callable[[Path, Dataset], Parsed]:
         return Parsed(report, accepted, errors, [record for record in records if record.severity == "info"])
 
     return run
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Callable[[Path, Dataset], KeptFile]:
+    """Name what `parsed` has left of a workbook."""
+
+    def name(path: Path, dataset: Dataset) -> KeptFile:
+        return KeptFile(path=path, dataset=dataset, records=tmp_path / "out" / REJECTED_FILE, source=path.name)
+
+    return name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -96,6 +97,22 @@ class PageDriver:
     def complaints(self) -> list[str]:
         """Return what the browser itself found wrong since the last call: errors and refusals by the policy."""
         return [entry["message"] for entry in self.browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def axe(self) -> list[Any]:
+        """Return what axe finds against WCAG 2.2 AA and its best practices: rules, and the elements that break them."""
+        self.script(files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8"))
+        found: list[Any] = self.browser.execute_async_script(
+            "const done = arguments[1];"
+            "axe.run(document, {runOnly: {type: 'tag', values: arguments[0]}}).then("
+            "({violations}) => done(violations.map(({id, nodes}) => [id, nodes.map(({html}) => html)])),"
+            "(error) => done([String(error)]))",
+            ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+        )
+        return found
+
+    def too_wide(self) -> int:
+        """Return by how many pixels the page is wider than the window; a phone widens its window to fit the page."""
+        return int(self.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
     # -- doing ---------------------------------------------------------------------------------------
 

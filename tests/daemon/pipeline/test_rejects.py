@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from daemon.ledger.jobs import Job, RowCounts
 from daemon.pipeline import rejects as module
 from daemon.pipeline.rejects import WRITES, NoRejectsError, Rejects, RejectsLaterError
 from daemon.spool import Spool
+from ingest.errors import ErrorRecord, UnknownPlaceError
 from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
@@ -80,6 +82,24 @@ async def test_a_workbook_that_kills_every_worker_is_given_up(rejects: Rejects, 
         await rejects.rejects(job, "xlsx")
 
 
+async def test_rows_are_shown_and_texts_checked_by_workers(executors: Executors, spool: Spool, job: Job) -> None:
+    spool.source(job.spool_key or "").write_text("sku\tcount\n007\tmany\n", encoding="utf-8")
+    record = ErrorRecord(code="cell.type", message="no", hint="write one", sheet="Sheet1", row=2, column=2)
+    spool.rejects(job.spool_key or "").write_text(json.dumps(record.as_dict()), encoding="utf-8")
+    goods = "dataset: goods\nfields: [{name: sku, type: string, id: true}, {name: count, type: integer}]\n"
+    dataset = parse_dataset(goods + "load: {table: goods}\n", "goods.yml")
+    rejects = Rejects(spool=spool, executors=executors, datasets={"goods": dataset})
+    page = json.loads(await rejects.page(job, None, after=0, limit=5))
+    assert [row["cells"] for row in page["rows"]] == [["007", "many"]]
+    checks = json.loads(await rejects.check(job, [("count", "2"), ("count", "two")]))
+    assert [one["ok"] for one in checks["cells"]] == [True, False]
+    with pytest.raises(UnknownPlaceError, match="no field 'colour'"):
+        await rejects.check(job, [("colour", "red")])
+    async with rejects.corrected(job, {page["sheet"]: {2: {2: "2"}}}) as path:
+        assert path.read_bytes()[:2] == b"PK"
+    assert not path.exists()
+
+
 async def test_a_workbook_without_a_worker_comes_later(
     rejects_by: Callable[[Executors], Rejects],
     make_executors: Callable[..., Executors],
@@ -91,7 +111,7 @@ async def test_a_workbook_without_a_worker_comes_later(
         rejects = rejects_by(executors)
         busy = [asyncio.create_task(executors.submit_cpu(time.sleep, 60, timeout=90, own=True)) for _ in range(2)]
         await asyncio.sleep(0.1)
-        with pytest.raises(RejectsLaterError, match=r"cannot be written now .*; ask again"):
+        with pytest.raises(RejectsLaterError, match=r"cannot be written as xlsx now .*; ask again"):
             await rejects.rejects(job, "xlsx")
         for one in busy:
             one.cancel()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import openpyxl
 import pytest
 
-from ingest.errors import FileRejectedError
-from ingest.output.rejects_workbook import write_rejects
+from ingest.errors import FileRejectedError, UnknownPlaceError
+from ingest.output.rejects_workbook import write_corrected, write_rejects
 from ingest.output.report import REJECTED_FILE
 from ingest.table.header import REJECT_TITLES
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ingest.output.kept import Corrections, KeptFile
     from ingest.spec.dataset import Dataset
 
 NO = {"name": "no", "type": "string", "header": ["订单号"], "id": True}
@@ -53,7 +54,11 @@ ROWS: list[list[Any]] = [
 
 @pytest.fixture
 def made(
-    workbook: Callable[..., Path], dataset: Callable[..., Dataset], parsed: Callable[..., Any], tmp_path: Path
+    workbook: Callable[..., Path],
+    dataset: Callable[..., Dataset],
+    parsed: Callable[..., Any],
+    kept: Callable[..., KeptFile],
+    tmp_path: Path,
 ) -> Callable[..., Path]:
     """Parse the rows and write what was rejected of them."""
 
@@ -61,9 +66,9 @@ def made(
         spec = dataset(NO, COUNT, ON, primaryKey=["no"], **keys)
         path = workbook(rows or ROWS, sheet="五月")
         parsed(path, spec)
-        out, records = tmp_path / f"rejects.{form}", tmp_path / "out" / REJECTED_FILE
-        records.touch()
-        write_rejects(path, spec, records, path.name, out, "csv" if form == "csv" else "xlsx")
+        out = tmp_path / f"rejects.{form}"
+        (tmp_path / "out" / REJECTED_FILE).touch()
+        write_rejects(kept(path, spec), out, "csv" if form == "csv" else "xlsx")
         return out
 
     return make
@@ -108,13 +113,17 @@ def test_cells_keep_zeros_and_the_page_is_readable(made: Callable[..., Path]) ->
 
 
 def test_every_cell_of_a_key_that_is_there_twice_is_marked(
-    workbook: Callable[..., Path], dataset: Callable[..., Dataset], parsed: Callable[..., Any], tmp_path: Path
+    workbook: Callable[..., Path],
+    dataset: Callable[..., Dataset],
+    parsed: Callable[..., Any],
+    kept: Callable[..., KeptFile],
+    tmp_path: Path,
 ) -> None:
     kind = {"name": "kind", "type": "string", "constraints": {"enum": ["a", "b"]}}
     spec = dataset({"name": "no", "type": "string", "id": True}, COUNT, kind, primaryKey=["no", "kind"])
     path = workbook([["no", "数量", "kind"], ["7", 1, "a"], ["7", 2, "a"], ["8", 3, "b"]])
     assert {record.code for record in parsed(path, spec).records} == {"row.key_duplicate"}
-    write_rejects(path, spec, tmp_path / "out" / REJECTED_FILE, path.name, tmp_path / "r.xlsx", "xlsx")
+    write_rejects(kept(path, spec), tmp_path / "r.xlsx", "xlsx")
     sheet = openpyxl.load_workbook(tmp_path / "r.xlsx").active
     marked = [cell.coordinate for row in sheet.iter_rows() for cell in row if cell.comment]
     assert marked == ["A2", "C2", "A3", "C3"]
@@ -157,7 +166,11 @@ def test_the_corrected_workbook_loads_only_its_rows(
 
 
 def test_digits_that_only_the_file_has_are_not_lost(
-    package: Callable[..., Path], dataset: Callable[..., Dataset], parsed: Callable[..., Any], tmp_path: Path
+    package: Callable[..., Path],
+    dataset: Callable[..., Dataset],
+    parsed: Callable[..., Any],
+    kept: Callable[..., KeptFile],
+    tmp_path: Path,
 ) -> None:
     row = '<row r="2"><c r="A2"><v>123456789012345679</v></c><c r="B2" t="str"><v>x</v></c></row>'
     head = '<row r="1"><c r="A1" t="str"><v>no</v></c><c r="B1" t="str"><v>n</v></c></row>'
@@ -165,10 +178,173 @@ def test_digits_that_only_the_file_has_are_not_lost(
     spec = dataset({"name": "no", "type": "string"}, {"name": "n", "type": "integer"})
     parsed(path, spec)
     out = tmp_path / "rejects.xlsx"
-    write_rejects(path, spec, tmp_path / "out" / REJECTED_FILE, path.name, out, "xlsx")
+    write_rejects(kept(path, spec), out, "xlsx")
     assert openpyxl.load_workbook(out)["Sheet1"]["A2"].value == "123456789012345679"
 
 
 def test_without_a_rejected_row_there_is_nothing_to_hand_back(made: Callable[..., Path]) -> None:
     with pytest.raises(FileRejectedError, match=r"table\.no_rows"):
         made("xlsx", rows=ROWS[:4])
+
+
+def lists(path: Path) -> dict[str, Any]:
+    """Return the rules of cells by where they are."""
+    sheet = openpyxl.load_workbook(path).active
+    return {str(rule.sqref): rule for rule in sheet.data_validations.dataValidation}
+
+
+@pytest.fixture
+def handed_back(
+    workbook: Callable[..., Path],
+    dataset: Callable[..., Dataset],
+    parsed: Callable[..., Any],
+    kept: Callable[..., KeptFile],
+    tmp_path: Path,
+) -> Callable[..., Path]:
+    """Parse rows by fields and write what was rejected of them as a workbook."""
+
+    def make(rows: list[list[Any]], *fields: dict[str, Any], **keys: Any) -> Path:
+        spec, path = dataset(*fields, **keys), workbook(rows)
+        parsed(path, spec)
+        write_rejects(kept(path, spec), tmp_path / "r.xlsx", "xlsx")
+        return tmp_path / "r.xlsx"
+
+    return make
+
+
+def test_what_is_typed_into_an_empty_text_or_over_a_number_in_one_keeps_its_zeros(
+    handed_back: Callable[..., Path], dataset: Callable[..., Dataset], parsed: Callable[..., Any]
+) -> None:
+    name = {"name": "name", "type": "string"}
+    path = handed_back([["name", "数量"], [None, "x"], [7, "y"], ["a", "z"]], name, COUNT)
+    book = openpyxl.load_workbook(path)
+    assert [book.active[f"A{row}"].number_format for row in (2, 3, 4)] == ["@", "@", "@"]
+    for row in (2, 3, 4):
+        book.active[f"B{row}"] = row
+    book.save(path)
+    assert parsed(path, dataset(name, COUNT)).column() == [None, "7", "a"]
+
+
+def test_the_first_bad_cell_is_where_the_cursor_is(made: Callable[..., Path]) -> None:
+    view = openpyxl.load_workbook(made("xlsx"))["五月"].sheet_view
+    assert [(one.activeCell, one.sqref) for one in view.selection] == [("B4", "B4")]
+    assert (view.topLeftCell, view.pane.ySplit) == (None, 3)
+
+
+def test_a_header_far_down_is_what_stays_in_view(handed_back: Callable[..., Path]) -> None:
+    path = handed_back(
+        [*([f"note {row}"] for row in range(8)), ["数量", "name"], ["many", "a"]],
+        COUNT,
+        {"name": "name", "type": "string"},
+    )
+    sheet = openpyxl.load_workbook(path).active
+    view = sheet.sheet_view
+    assert (view.topLeftCell, view.pane.ySplit, view.pane.topLeftCell) == ("A9", 1, "A10")
+    assert sheet["A10"].value == "many"
+
+
+def test_a_list_of_allowed_values_asks_and_does_not_refuse(handed_back: Callable[..., Path]) -> None:
+    kind = {"name": "kind", "type": "string", "constraints": {"enum": ["a", "b"]}}
+    rule = lists(handed_back([["kind", "数量"], ["c", 1]], kind, COUNT))["A2"]
+    assert (rule.type, rule.formula1, rule.showErrorMessage, rule.errorStyle) == ("list", '"a,b"', True, "warning")
+
+
+@pytest.mark.parametrize("values", [["a,b", "c"], [f"value {number}" for number in range(60)]], ids=["comma", "long"])
+def test_lists_that_do_not_fit_into_a_rule_stand_on_a_hidden_sheet(
+    handed_back: Callable[..., Path], dataset: Callable[..., Dataset], parsed: Callable[..., Any], values: list[str]
+) -> None:
+    fields = [{"name": name, "type": "string", "constraints": {"enum": values}} for name in ("one", "two")]
+    path = handed_back([["one", "two", "数量"], ["x", values[0], 1]], *fields, COUNT)
+    assert {rule.formula1 for rule in lists(path).values()} == {f"'Headgate lists'!$A$1:$A${len(values)}"}
+    book = openpyxl.load_workbook(path)
+    assert book["Headgate lists"].sheet_state == "veryHidden"
+    assert [cell.value for (cell,) in book["Headgate lists"].iter_rows()] == values
+    book["Sheet1"]["A2"] = values[1]
+    book.save(path)
+    assert parsed(path, dataset(*fields, COUNT)).accepted == {2: [values[1], values[0], "1"]}
+
+
+def test_where_hidden_sheets_are_read_no_list_stands_on_one(handed_back: Callable[..., Path]) -> None:
+    kind = {"name": "kind", "type": "string", "constraints": {"enum": ["a,b", "c"]}}
+    path = handed_back([["kind", "数量"], ["x", 1]], kind, COUNT, workbook={"hidden_sheets": "include"})
+    assert openpyxl.load_workbook(path).sheetnames == ["Sheet1"]
+    assert lists(path) == {}
+
+
+def test_a_rejected_row_keeps_what_a_merged_range_gave_it(
+    handed_back: Callable[..., Path],
+) -> None:
+    def region(book: Any, sheet: Any, row: int, column: int) -> None:
+        del book
+        sheet.merge_range(row, column, row + 2, column, "North")
+
+    rows = [["region", "数量"], [region, 1], [None, "many"], [None, 3]]
+    path = handed_back(rows, {"name": "region", "type": "string"}, COUNT, merged={"fill": ["region"]})
+    assert openpyxl.load_workbook(path).active["A2"].value == "North"
+
+
+# -- corrected rows --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bad(
+    workbook: Callable[..., Path],
+    dataset: Callable[..., Dataset],
+    parsed: Callable[..., Any],
+    kept: Callable[..., KeptFile],
+) -> KeptFile:
+    """What is kept of a workbook with bad rows 5, 6, 7 and 9."""
+    spec, path = dataset(NO, COUNT, ON, primaryKey=["no"]), workbook(ROWS, sheet="五月")
+    parsed(path, spec)
+    return kept(path, spec)
+
+
+def test_corrected_rows_are_the_original_with_new_texts(
+    bad: KeptFile, dataset: Callable[..., Dataset], parsed: Callable[..., Any], tmp_path: Path
+) -> None:
+    out = tmp_path / "corrected.xlsx"
+    assert write_corrected(bad, {"五月": {9: {1: "0009", 3: "2024-05-02", 4: ""}, 5: {2: "2"}}}, out) == 2
+    sheet = openpyxl.load_workbook(out)["五月"]
+    assert sheet["A1"].value == "报表"
+    assert [[cell.value for cell in row] for row in sheet.iter_rows(min_row=3)] == [
+        ["订单号", "数量", "日期", "备注"],
+        ["012345678901234567", "2", dt.datetime(2024, 2, 29), "=HYPERLINK(1)"],  # noqa: DTZ001
+        ["0009", 2, "2024-05-02", None],
+    ]
+    outcome = parsed(out, dataset(NO, COUNT, ON, primaryKey=["no"]))
+    assert outcome.faults == []
+    assert outcome.accepted == {4: ["012345678901234567", "2", "2024-02-29"], 5: ["0009", "2", "2024-05-02"]}
+
+
+@pytest.mark.parametrize("text", ["_x0041_", "a\nb", "a\r\nb", "=1+1", "_x005F_x0041_", "007", "'007", "ä\u3000"])
+def test_a_text_is_read_back_as_it_was_typed(
+    text: str, bad: KeptFile, dataset: Callable[..., Dataset], parsed: Callable[..., Any], tmp_path: Path
+) -> None:
+    write_corrected(bad, {"五月": {5: {2: "1", 4: text}}}, tmp_path / "corrected.xlsx")
+    note = {"name": "note", "type": "string", "header": ["备注"]}
+    assert parsed(tmp_path / "corrected.xlsx", dataset(NO, COUNT, note)).column(2) == [text]
+
+
+def test_the_same_corrections_are_the_same_bytes(bad: KeptFile, tmp_path: Path) -> None:
+    first, second, other = (tmp_path / name for name in ("first.xlsx", "second.xlsx", "other.xlsx"))
+    write_corrected(bad, {"五月": {5: {2: "2"}, 7: {2: "4"}}}, first)
+    write_corrected(bad, {"五月": {7: {2: "4"}, 5: {2: "2"}}}, second)
+    write_corrected(bad, {"五月": {5: {2: "3"}, 7: {2: "4"}}}, other)
+    assert first.read_bytes() == second.read_bytes() != other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("corrections", "words"),
+    [
+        ({"六月": {5: {}}}, "'六月' has no rejected rows"),
+        ({"五月": {4: {}}}, "row 4 of sheet '五月' was not rejected"),
+        ({"五月": {5: {5: "x"}}}, "'五月' has no column 5"),
+        ({"五月": {5: {0: "x"}}}, "'五月' has no column 0"),
+    ],
+)
+def test_corrections_of_what_was_not_rejected_are_refused(
+    bad: KeptFile, tmp_path: Path, corrections: Corrections, words: str
+) -> None:
+    with pytest.raises(UnknownPlaceError, match=words):
+        write_corrected(bad, corrections, tmp_path / "corrected.xlsx")
+    assert not (tmp_path / "corrected.xlsx").exists()

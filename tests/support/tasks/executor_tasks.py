@@ -12,7 +12,10 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ingest.output.kept import KeptFile
 
 
 class UnreadableError(Exception):
@@ -273,10 +276,10 @@ def terminate_a_fork() -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def write_after_deaths(path: Path, _dataset: object, _records: Path, _source: str, out: Path, _form: str) -> None:
+def write_after_deaths(kept: KeptFile, out: Path, _form: str) -> None:
     """Die as often as the file says, then write."""
-    left = int(path.read_text())
+    left = int(kept.path.read_text())
     if left:
-        path.write_text(str(left - 1))
+        kept.path.write_text(str(left - 1))
         os.kill(os.getpid(), signal.SIGKILL)
     out.write_text("written")

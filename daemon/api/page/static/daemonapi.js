@@ -49,28 +49,43 @@ export const cancel = (id) => ask("POST", `api/v1/jobs/${id}/cancel`);
 export const errors = (id, cursor) => ask("GET", `api/v1/jobs/${id}/rejects?format=json&limit=100${cursor ? `&cursor=${cursor}` : ""}`);
 
 // A dataset drafted from a sample, and one tried on the whole of it after changes of a form. Nothing is loaded.
-export function draft(file, { sheet, table }) {
+export async function draft(file, { sheet, table }) {
   const parameters = new URLSearchParams({ name: file.name });
   if (sheet) parameters.set("sheet", sheet);
   if (table) parameters.set("table", table);
-  return ask("POST", `api/v1/drafts?${parameters}`, file, "application/octet-stream");
+  return (await reach("POST", `api/v1/drafts?${parameters}`, { body: file, type: "application/octet-stream" })).json();
 }
 
-export function trial(file, yaml, edits) {
+export async function trial(file, yaml, edits) {
   const form = new FormData();
   form.append("file", file);
   form.append("yaml", yaml);
   form.append("edits", JSON.stringify(edits));
-  return ask("POST", `api/v1/drafts/trial?${new URLSearchParams({ name: file.name })}`, form);
+  return (await reach("POST", `api/v1/drafts/trial?${new URLSearchParams({ name: file.name })}`, { body: form })).json();
 }
 
-export const definition = (name) => ask("GET", `api/v1/datasets/${encodeURIComponent(name)}/definition`);
-export const saveDataset = (yaml, replace) => ask("POST", `api/v1/datasets?replace=${replace}`, yaml, "application/yaml");
+export const definition = async (name) =>
+  (await reach("GET", `api/v1/datasets/${encodeURIComponent(name)}/definition`)).text();
+export const saveDataset = async (yaml, replace) =>
+  (await reach("POST", `api/v1/datasets?replace=${replace}`, { body: yaml, type: "application/yaml" })).json();
 
 export const rejectsUrl = (id, format) => at(`api/v1/jobs/${id}/rejects?format=${format}`);
 
-async function ask(method, path, body, type) {
-  const headers = { Accept: "application/json", "X-CSRF-Token": csrf, ...(type && { "Content-Type": type }) };
+export const rejectedRows = (id, sheet, cursor) => {
+  const parameters = new URLSearchParams({ limit: "500" });
+  if (sheet !== null) parameters.set("sheet", sheet);
+  if (cursor !== null) parameters.set("cursor", cursor);
+  return ask("GET", `api/v1/jobs/${id}/rejects/rows?${parameters}`);
+};
+export const checkTexts = async (id, cells) => (await ask("POST", `api/v1/jobs/${id}/rejects/check`, { cells })).cells;
+export const correctedWorkbook = async (id, rows) =>
+  new File([await (await reach("POST", `api/v1/jobs/${id}/rejects/corrected`, json({ rows }))).blob()], `corrected-${id}.xlsx`);
+
+const ask = async (method, path, content) => (await reach(method, path, json(content))).json();
+const json = (content) => content && { body: JSON.stringify(content), type: "application/json" };
+
+async function reach(method, path, { body, type } = {}) {
+  const headers = { Accept: "*/*", "X-CSRF-Token": csrf, ...(type && { "Content-Type": type }) };
   let answer;
   try {
     answer = await fetch(at(path), { method, body, headers, credentials: "same-origin", signal: leaving.signal });
@@ -79,10 +94,8 @@ async function ask(method, path, body, type) {
     throw new Problem(0, { detail: "the daemon does not answer", hint: "look whether it runs, then try again" });
   }
   if (answer.status === 401) signIn();
-  const isText = answer.ok && answer.headers.get("Content-Type")?.startsWith("application/yaml");
-  const found = isText ? await answer.text() : await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(answer.status, found);
-  return found;
+  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+  return answer;
 }
 
 // Sends a file as the body of a request; `told` is called with the part that has left, from 0 to 1.

@@ -4,6 +4,7 @@ import { at } from "./address.js";
 import { $, announce, ask, fill, h } from "./dom.js";
 import { cancel, dismiss, errors as fetchErrors, explain, job as fetchJob, load, rejectsUrl, retry } from "./daemonapi.js";
 import { stateMark } from "./marks.js";
+import { mend } from "./mend.js";
 import { stages } from "./stages.js";
 import { hand } from "./uploads.js";
 import { bytes, ENDED, fit, loaded, number, outcome, rows, span, when } from "./words.js";
@@ -32,7 +33,7 @@ export async function showJob(id) {
   if (shown !== id) {
     shown = id;
     found = { errors: [], next_cursor: null };
-    article.replaceChildren(...["head", "rows", "preview", "errors", "fix", "more"].map((part) => h("div", { "data-part": part })));
+    article.replaceChildren(...["head", "rows", "preview", "mend", "errors", "fix", "more"].map((part) => h("div", { "data-part": part })));
     fix(job, article.querySelector('[data-part="fix"]'));
   }
   if (job.errors_total > 0 && !found.errors.length) found = await fetchErrors(id, null);
@@ -42,7 +43,9 @@ export async function showJob(id) {
   fill(part("preview"), job.preview && preview(job.preview));
   fill(part("errors"), job.errors_total > 0 && errors(job));
   fill(part("more"), h("div", { class: "two" }, facts(job), events(job)));
-  part("fix").hidden = !(session.may_submit && job.rows.rejected > 0 && ENDED.has(job.state));
+  const correctable = session.may_submit && job.rows.rejected > 0 && ENDED.has(job.state);
+  part("fix").hidden = !correctable;
+  if (correctable && !part("mend").hasChildNodes()) mend(job, part("mend"));
   return `${job.file} · job ${job.id}`;
 }
 
@@ -134,8 +137,8 @@ function fix(job, place) {
     input.value = "";
   });
   place.append(h("section", { class: "panel", "aria-labelledby": "fix-title" },
-    h("h2", { id: "fix-title" }, "Corrected them?"),
-    h("p", {}, "Open the annotated workbook, correct the marked cells, save it and hand it in here: only those rows are loaded."),
+    h("h2", { id: "fix-title" }, "Corrected them in a workbook?"),
+    h("p", {}, "Who would rather correct them in a spreadsheet: open the annotated workbook, correct the marked cells, save it and hand it in here. Only those rows are loaded."),
     h("div", { class: "fix" }, h("span", { class: "pick" },
       input, h("label", { class: "button", for: "fix-file" }, "Choose the corrected workbook"))),
     list));

@@ -35,11 +35,11 @@ function take(files) {
   for (const file of files) hand(file, { dataset: $("dataset").value, fixes: null, check: $("check").checked, list: $("uploads") });
 }
 
-// Sends one file and shows in `list` what becomes of it.
-export function hand(file, { dataset, fixes, check, list }) {
+// Sends one file and shows in `list` what becomes of it; `taken` is called with its job, or with null where it was refused.
+export function hand(file, { dataset, fixes, check, list, taken = () => {} }) {
   const card = h("li", { class: "upload" });
   list.prepend(card);
-  const upload = { file, dataset, fixes, check, card, key: freshKey(), sent: 0, job: null, error: null };
+  const upload = { file, dataset, fixes, check, card, taken, key: freshKey(), sent: 0, job: null, error: null };
   show(upload);
   waiting.push(upload);
   next();
@@ -67,9 +67,11 @@ async function send(upload) {
       upload.sent = part;
       show(upload);
     });
+    upload.taken(upload.job);
     follow(upload);
   } catch (error) {
     upload.error = error;
+    upload.taken(null);
     announce(`${upload.file.name}: ${explain(error)}`);
   }
   show(upload);

@@ -1,0 +1,41 @@
+"""Bodies of requests that are JSON: owns how they are read and bounded."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from .expectation import let_body_come
+from .problems import ProblemError
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+JSON: Final = "application/json"
+
+
+async def read_body(request: web.Request, bytes_max: int, what: str) -> bytes:
+    """Return the whole body; ProblemError 413 if it is larger, in which `what` says of what it is too much."""
+    if (request.content_length or 0) > bytes_max:
+        raise _too_large(bytes_max, what)
+    await let_body_come(request)
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max, what)
+    return bytes(body)
+
+
+def read_json(request: web.Request, body: bytes) -> Any:
+    """Return what a body holds; ProblemError 415 if it is said to be something else, 400 if it is no JSON."""
+    if request.content_type != JSON:
+        raise ProblemError(415, f"send the body as {JSON}")
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise ProblemError(400, "the body is not JSON") from None
+
+
+def _too_large(bytes_max: int, what: str) -> ProblemError:
+    return ProblemError(413, f"{what} of at most {bytes_max >> 10} KiB are taken")

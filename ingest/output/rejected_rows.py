@@ -1,0 +1,136 @@
+"""The rejected rows of a kept workbook, with their cells and what is wrong with them: owns how both are found again."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..cells.cells import concat_columns
+from ..errors import ErrorRecord, rejected
+from ..formats.hint import Hint
+from ..formats.open import open_book
+from ..formats.zip.container import sniff
+from ..table.merged import fill_merged
+from ..table.table import find_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from ..cells.cells import SheetCells
+    from ..spec.dataset import Dataset
+    from ..spec.field import Field
+    from ..table.table import Part
+    from .kept import KeptFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedSheet:
+    """What is handed back of one sheet: the rows above the 0-based row `end`, and the rejected rows (1-based).
+
+    `head` is the 0-based first row of the header, `fields` are the fields by their 0-based columns, `keys` the columns
+    of the key, `labels` the titles from column A on.
+    """
+
+    name: str
+    cells: SheetCells
+    head: int
+    end: int
+    rows: Mapping[int, Sequence[ErrorRecord]]
+    fields: Mapping[int, Field]
+    keys: frozenset[int]
+    labels: Sequence[str | None]
+
+    @property
+    def titled(self) -> bool:
+        """Whether the sheet has a header."""
+        return self.head >= 0
+
+    @property
+    def width(self) -> int:
+        """The number of columns from A to the last one that holds anything or is a field's."""
+        return max(self.cells.width, max(self.fields, default=-1) + 1)
+
+
+def read_rejected(kept: KeptFile) -> list[RejectedSheet]:
+    """Return the sheets that have rejected rows, in the order of the tabs.
+
+    Raises:
+        FileRejectedError: no row was rejected, or the workbook cannot be read any more.
+
+    """
+    bad = _rejected_rows(kept.records)
+    if not bad:
+        raise rejected("table.no_rows", "no row was rejected", hint="read the job's errors: they are of the whole file")
+    limits = kept.dataset.limits
+    hint = Hint.of(kept.dataset, kept.source)
+    with open_book(kept.path, sniff(kept.path, limits, hint), limits, hint) as book:
+        parts = find_table(book, kept.dataset, kept.source).parts
+        names = [name for name, _ in book.sheets]
+        found = [
+            _sheet(part, book.read(names.index(part.sheet)), bad[part.sheet], kept.dataset)
+            for part in parts
+            if part.sheet in bad
+        ]
+    if not found:
+        message = "the dataset has changed: it reads none of the sheets any more that have rejected rows"
+        raise rejected("sheet.missing", message, hint="submit the file again")
+    return found
+
+
+def by_column(errors: Sequence[ErrorRecord], keys: frozenset[int]) -> dict[int | None, list[ErrorRecord]]:
+    """Return the errors of a row by the columns (1-based) that they mark, None for those of the row as a whole."""
+    found: defaultdict[int | None, list[ErrorRecord]] = defaultdict(list)
+    for error in errors:
+        # What is wrong with a key is wrong with all of its cells.
+        columns = sorted(place + 1 for place in keys) if error.code.startswith("row.key_") else ()
+        for column in (error.column,) if error.column is not None else columns or (None,):
+            found[column].append(error)
+    return dict(found)
+
+
+def _sheet(part: Part, cells: SheetCells, rows: Mapping[int, Sequence[ErrorRecord]], dataset: Dataset) -> RejectedSheet:
+    columns = part.header.columns
+    return RejectedSheet(
+        name=part.sheet,
+        cells=_filled(part, cells, dataset),
+        head=part.header.row,
+        end=part.header.end,
+        rows=rows,
+        fields={columns[field.name]: field for field in dataset.fields if field.name in columns},
+        keys=frozenset(columns[name] for name in dataset.primary_key if name in columns),
+        labels=part.header.labels,
+    )
+
+
+def _filled(part: Part, cells: SheetCells, dataset: Dataset) -> SheetCells:
+    """Return the cells with the values of merged ranges in each row, as the parse has seen them.
+
+    A rejected row stands alone then: the cell that its value stood in may be in a row that is not handed back.
+    """
+    columns, start = part.header.columns, part.header.end
+    merged = {columns[name]: name for name in dataset.merged.fill if name in columns}
+    if not merged:
+        return cells
+    below = {place: column.part(slice(start, None)) for place, column in cells.columns.items()}
+    fill_merged(below, cells.merges, start, cells.rows - start, merged)
+    filled = {
+        place: concat_columns([cells.columns[place].part(slice(0, start)), below[place]])
+        for place in merged
+        if place in cells.columns
+    }
+    return replace(cells, columns={**cells.columns, **filled})
+
+
+def _rejected_rows(records: Path) -> dict[str, dict[int, list[ErrorRecord]]]:
+    """Return the errors of rows by sheet and row."""
+    found: defaultdict[str, defaultdict[int, list[ErrorRecord]]] = defaultdict(lambda: defaultdict(list))
+    with records.open(encoding="utf-8") as lines:
+        for line in lines:
+            record = ErrorRecord(**json.loads(line))
+            of_row = record.code.partition(".")[0] in ("row", "cell") and record.severity == "error"
+            if of_row and record.sheet is not None and record.row is not None:
+                found[record.sheet][record.row].append(record)
+    return {sheet: dict(sorted(rows.items())) for sheet, rows in found.items()}

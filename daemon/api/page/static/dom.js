@@ -36,28 +36,6 @@ function successor(parent, gone) {
   return [...parent.querySelectorAll(gone.localName)].find(same);
 }
 
-// Makes an element like a fresh one, part by part: what is typed, chosen or focused in a part that stays, stays too.
-export function morph(element, fresh) {
-  if (element.nodeName !== fresh.nodeName || element.id !== fresh.id || element.nodeType !== Node.ELEMENT_NODE) {
-    if (!element.isEqualNode(fresh)) element.replaceWith(fresh);
-    return;
-  }
-  const changed = !element.cloneNode().isEqualNode(fresh.cloneNode());
-  for (const { name } of changed ? [...element.attributes] : []) if (!fresh.hasAttribute(name)) element.removeAttribute(name);
-  for (const { name, value } of changed ? fresh.attributes : []) element.setAttribute(name, value);
-  if (changed && element.nodeName === "INPUT" && element.type !== "file" && element !== document.activeElement) {
-    element.value = fresh.value;
-    element.checked = fresh.checked;
-  }
-  if (fresh.edits) element.edits = fresh.edits;
-  const children = [...fresh.childNodes];
-  while (element.childNodes.length > children.length) element.lastChild.remove();
-  children.forEach((child, index) => {
-    if (index < element.childNodes.length) morph(element.childNodes[index], child);
-    else element.append(child);
-  });
-}
-
 export function announce(text) {
   $("announcer").textContent = text;
 }

@@ -79,7 +79,7 @@ def test_the_page_reads_only_what_is_shown() -> None:
     read = {name for path in PAGE.glob("*.js") for name in re.findall(r"\bjob\.([a-z_0-9]+)", path.read_text())}
     assert read
     assert read <= {*SHOWN, "events", "preview"}
-    counted = {name for path in PAGE.glob("*.js") for name in re.findall(r"\.rows\.([a-z_]+)", path.read_text())}
+    counted = {name for path in PAGE.glob("*.js") for name in re.findall(r"\bjob\.rows\.([a-z_]+)", path.read_text())}
     assert counted
     assert counted <= set(COUNTS)
 

@@ -271,6 +271,36 @@ def test_a_cell_with_a_list_of_allowed_values_offers_them(page: PageDriver, gate
     page.until("the row is ready", lambda: "1 ready to be sent" in page.text("#mend-counts"))
 
 
+def test_of_a_refused_workbook_it_is_said_what_stays_out(page: PageDriver, gate: Headgate) -> None:
+    page.sign_in(SHOP)
+    page.hand_in(write_bad(gate.folder / "orders.xlsx", {"订单": (4, 3)}))
+    page.upload("orders.xlsx", "rejected")
+    page.click("See the rejected rows")
+    page.says("1 row without mistakes stays out", ".mend .notice")
+    assert cell(page, 4, "数量").startswith("many")
+
+
+def test_a_large_workbook_is_read_when_it_is_asked_for_and_a_lost_one_is_told(
+    page: PageDriver, gate: Headgate, orders: Callable[..., Path]
+) -> None:
+    partial(page, gate, orders, bad=(3,))
+    gate.execute("UPDATE headgate_job SET size_bytes = 5000000")
+    page.browser.refresh()
+    page.link("Show the rejected rows", ".mend")
+    assert not page.all(".mend-cell")
+    page.click("Show the rejected rows", ".mend")
+    page.one(".mend-cell")
+    page.click("Next error", ".mend")
+    for records in gate.folder.rglob("rejects.jsonl"):
+        records.unlink()
+    page.press("5", Keys.ENTER)
+    page.until("it is said", lambda: "not checked: the file of job 1 is not kept" in cell(page, 5, "数量"))
+    page.click("Send 1 row", ".mend")
+    page.says("submit it again", '.mend [role="alert"]')
+    assert all("409" in one for one in page.complaints()), "the browser notes the status, and nothing else"
+    assert "1 ready to be sent" in page.text("#mend-counts"), "what was typed is not lost"
+
+
 def test_who_may_only_look_corrects_nothing(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
     orders(gate.inbox / "orders.xlsx", 10, bad=(1,))
     gate.until(lambda: gate.all_finished(1), "the file has ended")

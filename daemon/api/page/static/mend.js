@@ -40,12 +40,15 @@ class Panel {
   }
 
   async open(sheet) {
+    this.wanted = sheet;
     fill(this.tools, h("p", { class: "dim", role: "status" }, "Reading the rejected rows …"));
     try {
       const sheets = kept.get(this.job.id);
       const before = sheet === null ? sheets.values().next().value : sheets.get(sheet);
-      this.mending = before ?? new Mending(await rejectedRows(this.job.id, sheet, null));
-      sheets.set(this.mending.sheet, this.mending);
+      const mending = before ?? new Mending(await rejectedRows(this.job.id, sheet, null));
+      sheets.set(mending.sheet, mending);
+      if (this.wanted !== sheet) return;
+      this.mending = mending;
     } catch (error) {
       fill(this.tools, h("p", {}, explain(error)), h("button", { type: "button", onclick: () => this.open(sheet) }, "Try again"));
       return;
@@ -84,7 +87,7 @@ class Panel {
   #left() {
     const left = this.job.rows.rejected - this.mending.sheets.reduce((sum, { rows }) => sum + rows, 0);
     return (this.job.would_be ?? this.job.state) === "rejected" && left > 0 && h("p", { class: "notice bad" },
-      `Nothing of this workbook was loaded. Only the bad rows are shown and sent from here: ${rowsOf(left)} without mistakes stay out, so better correct the whole workbook.`);
+      `Nothing of this workbook was loaded. Only the bad rows are shown and sent from here: ${rowsOf(left)} without mistakes ${left === 1 ? "stays" : "stay"} out, so better correct the whole workbook.`);
   }
 
   #chooser() {

@@ -46,14 +46,14 @@ stack: .venv/.runtime services ## the demo, watched by Prometheus and Alertmanag
 	@$(BIN)/python examples/stack.py $(if $(ONCE),--once)
 
 # Every test once, in several processes; those that need the machine for themselves afterwards, one by one.
-test: .venv/.dev services gotools ## set up and run every test (EXCEPT=tests/contract leaves a folder out)
+test: .venv/.dev .venv/.bench services gotools ## set up and run every test (EXCEPT=tests/contract leaves a folder out)
 	$(BIN)/python -m pytest -m "not alone" $(IN_PARALLEL) $(EXCEPT:%=--ignore=%)
 	$(BIN)/python -m pytest -m alone $(EXCEPT:%=--ignore=%)
 
 quick: .venv/.dev ## run the tests that need no service and no patience: on every save
 	$(BIN)/python -m pytest -m "not slow and not alone" $(IN_PARALLEL) --ignore=tests/system
 
-coverage: .venv/.dev services gotools ## run every test and say which lines none of them reaches
+coverage: .venv/.dev .venv/.bench services gotools ## run every test and say which lines none of them reaches
 	$(BIN)/python tests/support/coverage_report.py
 
 soak: .venv/.bench services ## run mixed tasks for a while and draw memory, descriptors and threads (MINUTES=10)

@@ -83,7 +83,7 @@ class _Upserts:
                 for way in self._ways.values():
                     way(content)
         grown = max(0, memory.peak_bytes - before) / MEGABYTE
-        return _figures(rows, {name: statistics.median(all_) for name, all_ in seconds.items()}, counts) | {
+        return _figures(rows, {name: statistics.median(taken) for name, taken in seconds.items()}, counts) | {
             "whole_job_seconds": statistics.median(self._whole[1:]),
             "daemon_grows_megabytes": FLAT_MEGABYTES.figure(grown),
         }

@@ -106,8 +106,8 @@ class WorkerSpawner:
         """Have a fork server that is ready to fork, for a task is about to come."""
         if self._closed.is_set() or asyncio.get_running_loop().time() < self._paused_until:
             return
-        # Whoever asks for the worker meets the same error and has a caller to tell.
-        with contextlib.suppress(WorkerStartError):
+        # Whoever asks for the worker meets the same error, as that no descriptor is left, and has a caller to tell.
+        with contextlib.suppress(WorkerStartError, OSError):
             _preload_in_turn(self._living_server())
             self._linger()
 

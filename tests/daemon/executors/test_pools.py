@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -123,6 +124,21 @@ async def test_who_expects_a_task_has_a_fork_server_and_for_no_longer_than_other
         await eventually(lambda: executors.fork_server_pid is None)
     executors.expect_cpu()
     assert executors.fork_server_pid is None
+
+
+async def test_who_expects_a_task_is_not_told_that_no_descriptor_is_left(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
+    async with make_executors(idle_seconds=0.2) as executors:
+        await eventually(lambda: executors.fork_server_pid is None)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            executors.expect_cpu()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert executors.fork_server_pid is None
+        assert await executors.run_cpu(tasks.add, 1, 1) == 2
 
 
 @pytest.mark.parametrize("turns", range(12))

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ingest.errors import FileRejectedError
 from ingest.spec.dataset_file import parse_dataset
@@ -63,6 +64,18 @@ TRIAL_BODY: Final[dict[str, dict[str, Any]]] = {
         "required": ["file", "yaml"],
     }
 }
+
+
+class _Edit(BaseModel):
+    """A value of a dataset's text, and what is to stand there; None takes it away."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    at: list[str | int] = Field(min_length=1)
+    to: Any
+
+
+_EDITS: Final = TypeAdapter(list[_Edit])
 
 
 class DraftRoutes:
@@ -165,17 +178,18 @@ def _changed(text: str, edits: str) -> str:
     """Return a dataset's text with the changes that a form asks for.
 
     Raises:
-        ProblemError: 422.
+        ProblemError: 400, 422.
 
     """
     try:
-        for edit in json.loads(edits) if edits else ():
-            text = edited(text, tuple(edit["at"]), edit["to"])
+        for edit in _EDITS.validate_json(edits or "[]"):
+            text = edited(text, tuple(edit.at), edit.to)
+    except ValidationError as error:
+        raise ProblemError(400, 'edits are JSON, such as [{"at": ["fields", 0, "type"], "to": "date"}]') from error
     except DocumentError:
         return text  # its problems are told by whoever reads it next
-    except (ValueError, LookupError, TypeError) as error:
-        hint = "change the text instead"
-        raise ProblemError(422, f"the change cannot be made: {error}", hint=hint) from error
+    except LookupError as error:
+        raise ProblemError(422, f"the change cannot be made: {error}", hint="change the text instead") from error
     return text
 
 

@@ -91,7 +91,8 @@ def test_what_is_wrong_is_said_with_its_line(gate: Headgate) -> None:
     )
     assert trial(gate, "dataset: [").json["content"] is None
     assert trial(gate, "dataset: x", [{"at": ["fields", 3, "type"], "to": "date"}]).status == 422
-    assert trial(gate, "dataset: x", "no json").status == 422
+    for edits in ("no json", '{"at": ["dataset"], "to": "y"}', '[{"at": [], "to": "y"}]', '[{"at": ["dataset"]}]'):
+        assert trial(gate, "dataset: x", edits).status == 400
     assert drafted(gate, sample="").json["code"] == "file.empty"
 
 

@@ -105,7 +105,7 @@ def test_check_first_and_load_then(page: PageDriver, gate: Headgate, orders: Cal
     page.hand_in(orders(gate.folder / "orders.xlsx", 40, bad=(3,)))
     card = page.upload("orders.xlsx", "checked")
     assert "39 rows can be loaded, 1 would be rejected" in card.text
-    page.until("the list says so", lambda: page.cells("#jobs")[0][3:7] == ["checked", "40", "–", "1"])
+    page.until("the list says so", lambda: [row[3:7] for row in page.cells("#jobs")] == [["checked", "40", "–", "1"]])
     page.click("See it before it loads", ".upload")
     page.says("40 rows read, 39 can be loaded", "#job")
     first, *others = page.cells(".preview tbody")

@@ -17,6 +17,7 @@ _RESET_BEFORE_EACH: Final = {resource.RLIMIT_CPU, resource.RLIMIT_AS}
 _LIMITS: Final = tuple(
     sorted({getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")} - _RESET_BEFORE_EACH)
 )
+_SIGNALS: Final = tuple(map(int, signal.valid_signals()))
 _DESCRIPTORS: Final = Path("/proc/self/fd" if sys.platform.startswith("linux") else "/dev/fd")
 
 
@@ -33,7 +34,7 @@ def process_state() -> dict[str, Any]:
         "environment": dict(os.environ),
         "folder": _folder(),
         "file mode mask": mask,
-        "signals": [signal.getsignal(number) for number in signal.valid_signals()],
+        "signals": list(map(signal.getsignal, _SIGNALS)),
         "priority": os.getpriority(os.PRIO_PROCESS, 0),
         "locale": locale.setlocale(locale.LC_ALL),
         "decimal context": _decimals(),
@@ -42,12 +43,9 @@ def process_state() -> dict[str, Any]:
     }
 
 
-def changes(before: dict[str, Any]) -> str:
-    """Name what is not as it was; nothing where nobody looked before."""
-    if not before:
-        return ""
-    after = process_state()
-    return ", ".join(name for name, value in before.items() if after[name] != value)
+def changes(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Name what is not as it was; nothing where nobody looked."""
+    return ", ".join(name for name, value in before.items() if after and after[name] != value)
 
 
 def _decimals() -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 import traceback
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from . import framing, memory_release, sandbox, serialization
 from .process_state import changes, process_state
@@ -28,11 +28,15 @@ def serve(connection: socket.socket, memory_bytes: int) -> None:
     resting_bytes = usage.resident_bytes()
     _send(connection, framing.Frame(framing.READY))
     begun = b"".join(framing.pack(framing.Frame(framing.BEGUN)))
+    state: dict[str, Any] = {}
     while (task := framing.read(stream)) is not None:
         connection.sendall(begun)
-        before = process_state() if task.kind == framing.FOREIGN_TASK else {}
+        foreign = task.kind == framing.FOREIGN_TASK
+        # Between two of them nobody changes anything: what the one before has left is what this one finds.
+        before = state or (process_state() if foreign else {})
         answer = _run(task, usage, limits)
-        if changed := changes(before):
+        state = process_state() if foreign else {}
+        if changed := changes(before, state):
             _send(connection, framing.Frame(framing.CHANGED, changed.encode()))
         _send(connection, answer)
         # Only now, for nobody has to wait for it.

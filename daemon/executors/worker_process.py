@@ -7,13 +7,15 @@ import contextlib
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from ..machine.cgroup import read
 from . import framing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
 # A process that a task has started outside the worker's group may hold the socket open after the worker's end.
 _SOCKET_GRACE_SECONDS = 1.0
 # The fork server answers at once, unless it ends in that moment.
@@ -197,12 +199,8 @@ class WorkerProcess(asyncio.Protocol):
 
 def _cpu_seconds(pid: int) -> float | None:
     """Return the CPU time of a process and of its children that have ended, proc(5)."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None
-    ticks = stat.rpartition(")")[2].split()[11:15]
-    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    ticks = read(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()[11:15]
+    return sum(map(int, ticks)) / _TICKS if ticks else None
 
 
 def _describe(status: int | None) -> str:

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 def parts(folder: Path) -> Path:
     """Write a small file of another kind than any dataset's; one of its amounts is none."""
-    rows = [f"T-{number:03},{2 * number},{number}.50" for number in range(1, 40)]
+    rows = [f"T-{number:03},{2 * number},{number}.50,{number % 28 + 1:02}.03.2024" for number in range(1, 40)]
     path = folder / "parts-2024.csv"
-    path.write_text("\n".join(["Part No,Pieces,Price", *rows, "T-040,80,unknown"]) + "\n", encoding="utf-8")
+    path.write_text(
+        "\n".join(["Part No,Pieces,Price,Since", *rows, "T-040,80,unknown,01.03.2024"]) + "\n", encoding="utf-8"
+    )
     return path
 
 
@@ -47,6 +49,11 @@ def test_from_a_sample_to_loaded_rows(page: PageDriver, gate: Headgate, tmp_path
     write(page, "#draft-type-2", "decimal(10,2)")
     page.says("39 of 40 rows of the sample can be loaded, 1 would be rejected", "#draft-verdict")
     page.says("C41", ".findings")
+    write(page, "#draft-format-3", "%Y-%m-%d")
+    page.says("The sample would be refused: every row fails alike in field since", "#draft-verdict")
+    write(page, "#draft-format-3", "%Y-%m-%d | %d.%m.%Y")
+    page.says("39 of 40 rows of the sample can be loaded", "#draft-verdict")
+    assert "format: ['%Y-%m-%d', '%d.%m.%Y']" in text_of(page)
     page.one("#draft-key-0").click()
     page.until("the key is in the text", lambda: "primaryKey: [part_no]" in text_of(page))
     assert "mode: upsert" in text_of(page), "rows that can be told apart are updated"

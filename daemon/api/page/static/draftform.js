@@ -4,6 +4,7 @@ import { h } from "./preact.mjs";
 
 const MODES = { insert: "only add rows", upsert: "add rows, and update by the key", replace: "replace all rows" };
 const TYPES = ["string", "integer", "decimal(18,2)", "number", "boolean", "date", "datetime", "time"];
+const TIMES = ["date", "datetime", "time"];
 const PLAIN = { autocomplete: "off", spellcheck: false };
 
 // What a field is to show: what is being typed into it, or what stands in the text.
@@ -25,7 +26,7 @@ export function dataset({ dataset: name, load = {} }, edit) {
 const field = (id, words, element) => h("p", { class: "field" }, h("label", { for: id }, words), element);
 
 export function columns(content, edit) {
-  const titles = ["Title in the file", "Field", "Type", "Required", "Key"];
+  const titles = ["Title in the file", "Field", "Type", "Format", "Required", "Key"];
   const fields = Array.isArray(content.fields) ? content.fields : [];
   return h("section", { class: "panel" },
     h("h2", { id: "draft-columns-title" }, "Columns"),
@@ -49,12 +50,19 @@ function cells(one, index, content, edit) {
     title,
     text("field", one.name, (name) => renamed(name, one.name, index, key)),
     text("type", one.type ?? "string", (type) => [set(type, "fields", index, "type")]),
+    (one.format !== undefined || TIMES.includes(one.type)) && text("format", [one.format ?? []].flat().join(" | "), (format) => formatted(format, index)),
     tick("required", one.constraints?.required === true, (on) => [set(on || null, "fields", index, "constraints", "required")]),
     tick("key", key.includes(one.name), (on) => keyed(on ? [...key, one.name] : key.filter((name) => name !== one.name), content.load?.mode)),
   ];
 }
 
 const keyOf = ({ primaryKey: key }) => [key ?? []].flat();
+
+// Several formats are written with a bar between them: none of them has one.
+function formatted(text, index) {
+  const formats = text.split("|").map((one) => one.trim()).filter(Boolean);
+  return [set(formats.length > 1 ? formats : formats[0] ?? null, "fields", index, "format")];
+}
 
 function renamed(name, before, index, key) {
   const edits = [set(name, "fields", index, "name")];

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from . import __version__
 from .api.auth import Authenticator, load_tokens
 from .api.dataset_routes import DatasetRoutes
 from .api.definition_routes import DefinitionRoutes
@@ -46,6 +45,7 @@ from .metrics.catalogue import add_collectors
 from .metrics.collectors import Collectors
 from .pipeline.samples import Samples
 from .reload import Reloader
+from .version import VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,7 +152,7 @@ def _told_at_start(settings: Settings, core: Core) -> dict[str, object]:
     api, exporter, workers = settings.api, settings.exporter, core.parts.executors.stats()
     tls = "" if api.tls_certificate_file is None else "s"
     return {
-        "version": __version__,
+        "version": VERSION,
         "api": f"http{tls}://{api.host}:{api.port}" if api.enabled else None,
         "token_file": str(api.token_file) if api.enabled else None,
         "exporter": f"{exporter.host}:{exporter.port}" if exporter.enabled else None,

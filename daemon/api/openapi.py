@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
+from ..version import VERSION
 from . import problems
 from .schemas import COMPONENTS, ref
 
@@ -28,7 +28,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "Headgate",
-            "version": __version__,
+            "version": VERSION,
             "description": "Workbooks in, exact rows out. Answers other than success are problem documents (RFC 9457).",
         },
         "paths": dict(paths),

@@ -12,14 +12,14 @@ import click
 from ingest.errors import FileRejectedError
 from ingest.spec.yaml_document import DocumentError
 
-from .. import __version__
 from ..errors import HeadgateError
+from ..version import VERSION
 from . import assets_command, completion, ingest, jobs, read_infer, retry_cancel, run_check, submit
 from .invocation import FAILED, REJECTED, USAGE
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="headgate")
+@click.version_option(VERSION, prog_name="headgate")
 def commands() -> None:
     """Take workbooks in, load the good rows exactly once, tell Prometheus everything.
 

@@ -84,6 +84,15 @@ def from_environment(environ: Mapping[str, str], base: Path) -> tuple[Layer, Lay
     return _layer(environ, known, base, unknown), _layer(environ, OLD_NAMES, base, ())
 
 
+def over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of both, sections key by key; where both have a value the upper one wins."""
+    merged = {**lower, **upper}
+    for name in upper.keys() & lower.keys():
+        if isinstance(upper[name], dict) and isinstance(lower[name], dict):
+            merged[name] = over(upper[name], lower[name])
+    return merged
+
+
 def _meant(name: str, known: Mapping[str, object]) -> str:
     # The prefix is left out, or everything would resemble everything.
     by_rest = {other.removeprefix(PREFIX).lower(): other for other in known}

@@ -14,7 +14,7 @@ from ingest.spec.yaml_document import Document, DocumentError, Location, Problem
 
 from ..errors import StartupError
 from .database_url import DatabaseUrl, DatabaseUrlError, parse_url
-from .layers import Layer, from_document, from_environment
+from .layers import Layer, from_document, from_environment, over
 from .secret_file import read_secret
 from .settings import Settings
 
@@ -95,8 +95,9 @@ def load_configuration(path: Path | None, environ: Mapping[str, str] | None = No
     blank = Configuration(settings=None, sources=sources, dataset_patterns=_patterns(variables, file))
     problems = [*variables.problems, *old.problems]
     _drop_overridden_url(variables, file)
+    values = over(variables.values, over(old.values, file.values))
     try:
-        settings = _with_defaults(Settings.from_layers(variables.values, old.values, file.values), base)
+        settings = _with_defaults(Settings.model_validate(values), base)
     except ValidationError as error:
         return replace(blank, problems=(*problems, *problems_of(error, sources, Settings)))
     problems += [sources.problem(sources.first(places), *words) for places, *words in _broken_rules(settings)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -382,25 +382,3 @@ class Settings(Section):
         description="Registered tasks by name: `module:function`, or the keys below.",
         json_schema_extra={"shown": "none"},
     )
-
-    @classmethod
-    def from_layers(cls, *layers: Mapping[str, Any]) -> Self:
-        """Build the settings from nested values, the ones that win first; the process environment is not read.
-
-        Raises:
-            ValidationError: a value or key is wrong.
-
-        """
-        values: dict[str, Any] = {}
-        for layer in reversed(layers):
-            values = _over(layer, values)
-        return cls.model_validate(values)
-
-
-def _over(upper: Mapping[str, Any], lower: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values of both, sections key by key; where both have a value the upper one wins."""
-    merged = {**lower, **upper}
-    for name in upper.keys() & lower.keys():
-        if isinstance(upper[name], dict) and isinstance(lower[name], dict):
-            merged[name] = _over(upper[name], lower[name])
-    return merged

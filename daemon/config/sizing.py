@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..errors import StartupError
-from ..machine.cgroup import CgroupTree, read
+from ..machine.cgroup import CgroupTree
 from ..machine.cores import Cores, detect_cores
+from ..machine.kernel_files import read
 from .executor_limits import ExecutorLimits
 
 if TYPE_CHECKING:

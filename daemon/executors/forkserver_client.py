@@ -31,11 +31,9 @@ _BOOT = (
     "import importlib, json, sys; options = json.loads(sys.argv[2]); sys.path[:] = options.pop('sys_path');"
     f"importlib.import_module({forkserver.__name__!r}).main(**options)"
 )
-
+DIED, HUNG = END_REASONS = ("died", "hung")
 
 _log = logging.getLogger(__name__)
-
-DIED, HUNG = END_REASONS = ("died", "hung")
 
 
 class ForkServerDiedError(WorkerStartError):

@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
-from ..machine.cgroup import read
+from ..machine.kernel_files import read
 from . import framing
 
 if TYPE_CHECKING:

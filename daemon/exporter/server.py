@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final, Self
 from aiohttp import web
 from prometheus_client.exposition import gzip_accepted
 
-from .. import __version__
 from ..config.shipped import shipped_documents
 from ..errors import StartupError
 from ..lifecycle.listener import HEAD_SECONDS, LINGER_SECONDS, Listener, connections_max
 from ..lifecycle.loop_errors import LoopErrors
+from ..version import VERSION
 from . import front_page
 from .exposition import Exposition
 
@@ -100,7 +100,7 @@ class Exporter:
                 web.get("/metrics", self._metrics),
                 web.get("/-/healthy", self._health(self._healthy)),
                 web.get("/-/ready", self._health(self._ready)),
-                *front_page.routes(__version__, shipped_documents()),
+                *front_page.routes(VERSION, shipped_documents()),
             ]
         )
         runner = web.AppRunner(

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 
-from .. import __version__
 from ..errors import LeaseLostError
+from ..version import VERSION
 from .clock_correction import ClockCorrection
 from .context import LedgerContext
 from .enqueue import Enqueue
@@ -95,7 +95,7 @@ class Ledger:
                     id=self.daemon_id,
                     host=socket.gethostname(),
                     pid=os.getpid(),
-                    version=__version__,
+                    version=VERSION,
                     spool_id=spool_id,
                     started_at=self.now,
                     beat_at=self.now,

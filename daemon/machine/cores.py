@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .cgroup import CgroupTree, read
+from .cgroup import CgroupTree
+from .kernel_files import read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

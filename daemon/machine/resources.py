@@ -10,7 +10,8 @@ from typing import Final, Literal
 
 import psutil
 
-from .cgroup import CgroupTree, read
+from .cgroup import CgroupTree
+from .kernel_files import read
 
 Scope = Literal["cgroup", "host"]
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.errors import CATALOGUE
 
-from .. import __version__
 from ..histogram import Histogram
 from ..ledger.jobs import ENDS, UNMATCHED, RowCounts
+from ..version import VERSION
 from . import folder_metrics
 from .definitions import Definitions, Measured, counter, define, gauge, histogram
 from .values import MetricValues
@@ -183,7 +183,7 @@ class Metrics:
         self._threshold = self._values["threshold_ratio"]
         self._reload_ok = self._values["config_last_reload_successful"]
         self._reload_at = self._values["config_last_reload_success_timestamp_seconds"]
-        self._values["build_info"].set(1, __version__, platform.python_version(), platform.node())
+        self._values["build_info"].set(1, VERSION, platform.python_version(), platform.node())
         for result in RESULTS:
             self._checked_rows.prepare(result)
         self.set_datasets({})

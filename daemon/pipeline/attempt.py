@@ -156,9 +156,15 @@ class Attempts:
         return await self._load(attempt, parsed)
 
     async def _parse(self, job: Job, dataset: Dataset, source: Path, folder: Path) -> TaskResult:
-        limits, executors = dataset.limits, self._parts.executors
-        seconds = min(limits.parse_seconds, executors.limits.task_timeout_seconds)
-        memory = min(limits.worker_mb << 20, executors.limits.worker_memory_bytes)
+        executors = self._parts.executors
+        bounds = ReadingBounds.within(
+            dataset.limits,
+            executors.limits,
+            file=job.file,
+            more_time="split the workbook, or raise limits.parse_seconds of the dataset "
+            "and executors.task_timeout_seconds",
+            more_memory="split the workbook, or raise limits.worker_mb of the dataset or executors.worker_memory_mb",
+        )
         try:
             return await executors.submit_cpu(
                 parse_workbook,
@@ -170,25 +176,16 @@ class Attempts:
                 job.id,
                 # A parse takes a second core only while no other needs it.
                 int(self._cores) // (executors.busy_workers + 1),
-                timeout=seconds,
+                timeout=bounds.seconds,
                 kind="parse",
                 own=dataset.transform is None,
                 lane=f"dataset {job.dataset}",
-                memory_bytes=memory,
+                memory_bytes=bounds.memory_bytes,
             )
         except (TaskTimeoutError, MemoryError) as error:
             if isinstance(error, TaskStalledError) and job.id not in self._stalled:
                 self._stalled.add(job.id)
                 raise
-            bounds = ReadingBounds(
-                file=job.file,
-                seconds=seconds,
-                memory_bytes=memory,
-                more_time="split the workbook, or raise limits.parse_seconds of the dataset "
-                "and executors.task_timeout_seconds",
-                more_memory="split the workbook, or raise limits.worker_mb of the dataset "
-                "or executors.worker_memory_mb",
-            )
             raise FileRejectedError(replace(refusal(error, bounds), spec_version=dataset.version)) from error
 
     async def _load(self, attempt: Attempt, parsed: _Parsed) -> Outcome:

@@ -93,18 +93,18 @@ class Samples:
     ) -> Any:
         """Call a function in a worker that is held to the limits."""
         executors = self._parts.executors
-        seconds = min(limits.parse_seconds, executors.limits.task_timeout_seconds)
-        memory = min(limits.worker_mb << 20, executors.limits.worker_memory_bytes)
+        bounds = ReadingBounds.within(
+            limits,
+            executors.limits,
+            file=file,
+            more_time="take a shorter sample, or raise executors.task_timeout_seconds",
+            more_memory="take a smaller sample, or raise executors.worker_memory_mb",
+        )
         try:
-            return await executors.run_cpu(function, *arguments, timeout=seconds, own=own, memory_bytes=memory)
+            return await executors.run_cpu(
+                function, *arguments, timeout=bounds.seconds, own=own, memory_bytes=bounds.memory_bytes
+            )
         except POOL_ERRORS as error:
             raise SamplesLaterError(f"no worker can read the sample now ({first_line(error)}); try again") from error
         except FILE_ERRORS as error:
-            bounds = ReadingBounds(
-                file=file,
-                seconds=seconds,
-                memory_bytes=memory,
-                more_time="take a shorter sample, or raise executors.task_timeout_seconds",
-                more_memory="take a smaller sample, or raise executors.worker_memory_mb",
-            )
             raise FileRejectedError(refusal(error, bounds)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, Self
 
 from ingest.errors import ErrorRecord
 
@@ -16,6 +16,11 @@ from ..errors import (
     WorkerLostError,
     WorkerStartError,
 )
+
+if TYPE_CHECKING:
+    from ingest.spec.dataset import FileLimits
+
+    from ..config.executor_limits import ExecutorLimits
 
 POOL_ERRORS: Final = (QueueFullError, PoolClosedError, WorkerStartError, WorkerLostError, TaskStalledError)
 """The executors could not run the task, or the machine stood still below it: nobody's file has done that."""
@@ -32,6 +37,17 @@ class ReadingBounds:
     memory_bytes: int
     more_time: str
     more_memory: str
+
+    @classmethod
+    def within(cls, limits: FileLimits, most: ExecutorLimits, *, file: str, more_time: str, more_memory: str) -> Self:
+        """Return the bounds of a file that is read by a dataset's limits, in workers that have limits of their own."""
+        return cls(
+            file=file,
+            seconds=min(limits.parse_seconds, most.task_timeout_seconds),
+            memory_bytes=min(limits.worker_mb << 20, most.worker_memory_bytes),
+            more_time=more_time,
+            more_memory=more_memory,
+        )
 
 
 def refusal(error: BaseException, bounds: ReadingBounds) -> ErrorRecord:

@@ -95,7 +95,7 @@ async def _exported(folder: Path, url: str) -> str:
         )
         add_collectors(
             parts,
-            Settings.from_layers(),
+            Settings(),
             executors=executors,
             database=database,
             server=server,

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import DocumentError
 
 from ..config.definitions import DefinitionError
 from .auth import PRINCIPAL
-from .draft_routes import SOURCE, TEXT_BYTES, refuse_foreign_code
-from .expectation import let_body_come
+from .dataset_text import TEXT_BYTES, dataset_of
+from .json_body import read_body
 from .problems import ProblemError
 from .routes import Answer, Parameter, Route
 from .schemas import SAVED
@@ -93,12 +92,11 @@ class DefinitionRoutes:
     async def _save(self, request: web.Request) -> web.Response:
         text = await _body(request)
         try:
-            dataset = parse_dataset(text, SOURCE)
+            dataset = dataset_of(text, self._datasets)
         except DocumentError as error:
             raise ProblemError(
                 422, "the dataset is wrong", problems=[str(problem) for problem in error.problems]
             ) from error
-        refuse_foreign_code(dataset, self._datasets)
         async with self._one_at_a_time:
             if dataset.dataset in self._datasets and request.query.get("replace") != "true":
                 hint = "give it another name, or ask for it to be replaced"
@@ -123,16 +121,9 @@ class DefinitionRoutes:
 
 
 async def _body(request: web.Request) -> str:
-    size = request.content_length
-    if request.content_type != YAML or size is None:
-        raise ProblemError(415, f"send the dataset's text as {YAML}, and its length")
-    if size > TEXT_BYTES:
-        raise ProblemError(413, f"a dataset has at most {TEXT_BYTES} bytes")
-    await let_body_come(request)
+    if request.content_type != YAML:
+        raise ProblemError(415, f"send the dataset's text as {YAML}")
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return (await request.read()).decode("utf-8")
-    except TimeoutError:
-        raise ProblemError(408, "the text did not come in time", headers={"Connection": "close"}) from None
+        return (await read_body(request, TEXT_BYTES, "datasets", seconds=BODY_SECONDS)).decode("utf-8")
     except UnicodeDecodeError as error:
         raise ProblemError(422, "the text is not UTF-8") from error

@@ -8,16 +8,17 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from ingest.errors import FileRejectedError
-from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import DocumentError, parse_yaml
 from ingest.spec.yaml_edit import edited
 
 from ..errors import DatabaseUnavailableError, HeadgateError
 from ..pipeline.samples import SamplesLaterError
-from .problems import ProblemError, of_rejection
+from .dataset_text import SOURCE, TEXT_BYTES, dataset_of
+from .json_body import Sent
+from .problems import ProblemError, later, of_rejection
 from .request_parameters import file_name
 from .routes import Answer, Parameter, Route
 from .schemas import BINARY, DRAFT, TRIAL
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from ..pipeline.samples import Samples, Trial
     from .uploads import Uploaded, Uploads
 
-TEXT_BYTES: Final = 1 << 18
-"""A dataset of a thousand columns, and their comments."""
-SOURCE: Final = "the dataset"
-"""What its text is called in problems: it has no file yet."""
 NAME: Final = Parameter(name="name", description="The file's name.", schema={"type": "string"})
 DRAFT_PARAMETERS: Final = (
     NAME,
@@ -66,10 +63,8 @@ TRIAL_BODY: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-class _Edit(BaseModel):
+class _Edit(Sent):
     """A value of a dataset's text, and what is to stand there; None takes it away."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
     at: list[str | int] = Field(min_length=1)
     to: Any
@@ -138,11 +133,10 @@ class DraftRoutes:
                 raise ProblemError(400, "send a form: the sample as `file`, the dataset's text as `yaml`")
             text = _changed(uploaded.fields["yaml"], uploaded.fields.get("edits", ""))
             try:
-                dataset = parse_dataset(text, SOURCE)
+                dataset = dataset_of(text, self._datasets)
             except DocumentError as error:
                 problems = [asdict(problem) for problem in error.problems]
                 return web.json_response({"yaml": text, "problems": problems, "trial": None, **_read(text)})
-            refuse_foreign_code(dataset, self._datasets)
             name = file_name(request.query.get("name") or uploaded.name)
             trial = await self._samples.attempt(uploaded.received.key, name, dataset)
         return web.json_response({"yaml": text, "problems": [], "trial": _told(trial), **_read(text)})
@@ -156,22 +150,9 @@ class DraftRoutes:
         except FileRejectedError as error:
             raise of_rejection(422, error) from error
         except SamplesLaterError as error:
-            raise ProblemError(503, str(error), headers={"Retry-After": "5"}) from error
+            raise later(error) from error
         finally:
             await self._submissions.drop(uploaded.received)
-
-
-def refuse_foreign_code(dataset: Dataset, known: Mapping[str, Dataset]) -> None:
-    """Refuse a dataset that names code which it does not name in force: whoever may write files decides what runs.
-
-    Raises:
-        ProblemError: 422.
-
-    """
-    before = known.get(dataset.dataset)
-    if dataset.transform is not None and dataset.transform != (before and before.transform):
-        hint = "take the key `transform` away, or write the file on the machine"
-        raise ProblemError(422, "a dataset that names code of its own is not taken over HTTP", hint=hint)
 
 
 def _changed(text: str, edits: str) -> str:

@@ -1,9 +1,12 @@
-"""Bodies of requests that are JSON: owns how they are read and bounded."""
+"""Small bodies of requests, most of them JSON: owns how they are read and bounded."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, ConfigDict
 
 from .expectation import let_body_come
 from .problems import ProblemError
@@ -14,16 +17,29 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 
 
-async def read_body(request: web.Request, bytes_max: int, what: str) -> bytes:
-    """Return the whole body; ProblemError 413 if it is larger, in which `what` says of what it is too much."""
+class Sent(BaseModel):
+    """What is held to its schema: nothing is converted, nothing passed over."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+async def read_body(request: web.Request, bytes_max: int, what: str, *, seconds: float | None = None) -> bytes:
+    """Return the whole body; ProblemError 413 if it is larger, in which `what` says of what it is too much.
+
+    With `seconds`, ProblemError 408 if it has not come by then.
+    """
     if (request.content_length or 0) > bytes_max:
         raise _too_large(bytes_max, what)
     await let_body_come(request)
     body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > bytes_max:
-            raise _too_large(bytes_max, what)
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > bytes_max:
+                    raise _too_large(bytes_max, what)
+    except TimeoutError:
+        raise ProblemError(408, "the body did not come in time", headers={"Connection": "close"}) from None
     return bytes(body)
 
 

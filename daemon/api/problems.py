@@ -49,6 +49,11 @@ def of_rejection(status: int, error: FileRejectedError) -> ProblemError:
     return ProblemError(status, record.message, code=record.code, hint=record.hint)
 
 
+def later(error: HeadgateError) -> ProblemError:
+    """Return what passes by itself as a problem."""
+    return ProblemError(503, str(error), headers={"Retry-After": "5"})
+
+
 def of_http(error: web.HTTPException, request: web.Request) -> ProblemError:
     """Return what aiohttp's router refuses: an unknown path, or a method that the path has not."""
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None

@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from ingest.errors import FileRejectedError, UnknownPlaceError
 
 from ..ledger.jobs import REJECTS_KEPT
 from ..pipeline.rejects import NoRejectsError, RejectsLaterError
-from .json_body import JSON, read_body, read_json
-from .problems import ProblemError, of_rejection
+from .json_body import JSON, Sent, read_body, read_json
+from .problems import ProblemError, later, of_rejection
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
 from .routes import Answer, Parameter, Route
 from .schemas import (
@@ -53,37 +53,31 @@ SHEET: Final = Parameter(
 )
 
 
-class _Sent(BaseModel):
-    """A body that is held to its schema: nothing is converted, nothing passed over."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Cell(_Sent):
+class _Cell(Sent):
     column: int = Field(ge=1, le=SHEET_COLUMNS)
     text: str = Field(max_length=CELL_TEXT_LENGTH)
 
 
-class _Row(_Sent):
+class _Row(Sent):
     sheet: str
     row: int = Field(ge=1, le=SHEET_ROWS)
     cells: list[_Cell]
 
 
-class _Corrections(_Sent):
+class _Corrections(Sent):
     rows: list[_Row] = Field(min_length=1)
 
 
-class _FieldText(_Sent):
+class _FieldText(Sent):
     field: str
     text: str = Field(max_length=CELL_TEXT_LENGTH)
 
 
-class _Texts(_Sent):
+class _Texts(Sent):
     cells: list[_FieldText] = Field(min_length=1)
 
 
-Body = TypeVar("Body", bound=_Sent)
+Body = TypeVar("Body", bound=Sent)
 
 
 class RejectRoutes:
@@ -239,7 +233,7 @@ def _told() -> Iterator[None]:
     except NoRejectsError as error:
         raise ProblemError(409, str(error)) from error
     except RejectsLaterError as error:
-        raise ProblemError(503, str(error), headers={"Retry-After": "5"}) from error
+        raise later(error) from error
     except UnknownPlaceError as error:
         raise ProblemError(422, str(error)) from error
     except FileRejectedError as error:

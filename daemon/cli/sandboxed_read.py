@@ -14,11 +14,12 @@ from ingest.errors import FileRejectedError
 from ..config.executor_limits import ExecutorLimits
 from ..executors.executors import PRELOAD_FOR_FEW_FILES, Executors
 from ..pipeline.worker_failures import FILE_ERRORS, ReadingBounds, refusal
-from ..pipeline.worker_tasks import infer_dataset, list_sheets, write_grid
+from ..pipeline.worker_tasks import draft_from_sample, list_sheets, write_grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ingest.output.drafted import Drafted
     from ingest.output.grid import SheetInfo
     from ingest.spec.dataset import FileLimits
     from ingest.spec.outline import TableOutline
@@ -60,7 +61,8 @@ async def draft_dataset(path: Path, *, sheet: str | None, outline: TableOutline 
         FileRejectedError: the file cannot be read, or has no table; its code says why.
 
     """
-    return str(await _in_worker(limits, infer_dataset, path, sheet, outline))
+    drafted: Drafted = await _in_worker(limits, draft_from_sample, path, sheet, outline)
+    return drafted.text
 
 
 def _copy_out(grid: Path) -> None:

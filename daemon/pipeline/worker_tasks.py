@@ -49,15 +49,8 @@ def write_grid(
         read_grid(path, sheet, text, form, encoding, limits)
 
 
-def infer_dataset(path: Path, sheet: str | None, outline: TableOutline | None, limits: FileLimits) -> str:
-    """Run `ingest.infer.infer` in a worker."""
-    from ingest.infer import infer
-
-    return infer(path, sheet, outline, limits)
-
-
 def draft_from_sample(
-    path: Path, sheet: str | None, outline: TableOutline | None, limits: FileLimits, name: str
+    path: Path, sheet: str | None, outline: TableOutline | None, limits: FileLimits, name: str | None = None
 ) -> Drafted:
     """Run `ingest.infer.draft_sample` in a worker."""
     from ingest.infer import draft_sample

@@ -1,5 +1,5 @@
 """A first draft of a dataset from a sample workbook: header, types from all rows, names, a key if one is certain."""
 
-from .draft import draft_sample, infer
+from .draft import draft_sample
 
-__all__ = ["draft_sample", "infer"]
+__all__ = ["draft_sample"]

@@ -45,13 +45,6 @@ KEY_ROWS: Final = 3
 """Fewer rows than these prove nothing about a key."""
 
 
-def infer(
-    path: Path, sheet: str | int | None = None, outline: TableOutline | None = None, limits: FileLimits = LIMITS
-) -> str:
-    """Return a dataset as commented YAML; see `draft_sample`."""
-    return draft_sample(path, sheet, outline, limits).text
-
-
 def draft_sample(
     path: Path,
     sheet: str | int | None = None,

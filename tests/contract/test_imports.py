@@ -30,7 +30,7 @@ FLOORS = {
         ("database", "lifecycle"),
         ("config",),
         ("machine",),
-        ("errors", "histogram", "__init__"),
+        ("errors", "histogram", "version", "__init__"),
     ),
     "ingest": (
         ("infer", "load", "parse", "preload"),

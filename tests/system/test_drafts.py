@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from api_caller import Answer, Api
 
+from daemon.api.schemas import COMPONENTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -53,9 +55,14 @@ def save(gate: Headgate, text: str, query: str = "") -> Answer:
 
 def test_from_a_sample_to_a_load(gate: Headgate) -> None:
     draft = drafted(gate).json
+    assert set(draft) == set(COMPONENTS["Draft"]["properties"])
     assert draft["content"]["dataset"] == "parts_2024"
     assert (draft["header_row"], draft["rows"][1]) == (1, ["T-001", "1"])
     found = trial(gate, draft["yaml"], [{"at": ["load", "table"], "to": "parts"}]).json
+    assert set(found) == set(COMPONENTS["Trial"]["properties"])
+    described = COMPONENTS["Trial"]["properties"]["trial"]["properties"]
+    assert set(found["trial"]) == set(described)
+    assert set(found["trial"]["rows"]) == set(described["rows"]["properties"])
     assert found["trial"]["rows"]["accepted"] == 40
     assert found["trial"]["table"] == {"problems": [], "advice": ["there is no table parts; the first load makes it"]}
     saved = save(gate, found["yaml"])

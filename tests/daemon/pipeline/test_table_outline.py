@@ -15,7 +15,7 @@ from goods import opened
 from daemon.errors import HeadgateError
 from daemon.pipeline.table_outline import read_outline
 from ingest.errors import FileRejectedError
-from ingest.infer import infer
+from ingest.infer import draft_sample
 from ingest.load.inspection import inspect
 from ingest.spec.dataset_file import parse_dataset
 
@@ -57,7 +57,7 @@ async def make_table(database: Database) -> None:
 
 async def test_a_draft_has_the_types_lengths_and_key_of_the_table(database: Database, tmp_path: Path) -> None:
     await make_table(database)
-    text = infer(sample(tmp_path, ROWS), outline=await read_outline(database, "order_items"))
+    text = draft_sample(sample(tmp_path, ROWS), outline=await read_outline(database, "order_items")).text
     found = parse_dataset(text, "draft.yml")
     assert [(field.name, str(field.type), field.constraints.required) for field in found.fields] == [
         ("order_no", "string", True),
@@ -83,7 +83,7 @@ async def test_a_draft_has_the_types_lengths_and_key_of_the_table(database: Data
 async def test_what_the_table_would_not_take_is_told_in_the_draft(database: Database, tmp_path: Path) -> None:
     await make_table(database)
     rows = [*ROWS, ["A-much-too-long-number", 1, "1,00", None, None, "no", "red"]]
-    text = infer(sample(tmp_path, rows), outline=await read_outline(database, "order_items"))
+    text = draft_sample(sample(tmp_path, rows), outline=await read_outline(database, "order_items")).text
     assert "# Mend this first: 1 rows of the sample do not load by this draft, first row 5" in text
 
 
@@ -91,7 +91,7 @@ async def test_a_table_of_other_columns_or_of_another_name_is_refused(database: 
     await make_table(database)
     outline = await read_outline(database, "order_items")
     with pytest.raises(FileRejectedError, match="no title of the sample is a column of table order_items, which has"):
-        infer(sample(tmp_path, [["Height", "Width"], [1, 2], [3, 4]]), outline=outline)
+        draft_sample(sample(tmp_path, [["Height", "Width"], [1, 2], [3, 4]]), outline=outline)
     with pytest.raises(HeadgateError, match=r"there is no table order_item; did you mean order_items\?"):
         await read_outline(database, "order_item")
 
@@ -123,4 +123,4 @@ async def test_the_command_drafts_for_a_table(database_url: str, tmp_path: Path)
 
 
 async def test_a_draft_without_a_table_has_its_own_made(tmp_path: Path) -> None:
-    assert parse_dataset(infer(sample(tmp_path, ROWS)), "draft.yml").load.create is True
+    assert parse_dataset(draft_sample(sample(tmp_path, ROWS)).text, "draft.yml").load.create is True

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import FileRejectedError
-from ingest.infer import infer
+from ingest.infer import draft_sample
 from ingest.parse import parse
 from ingest.spec.dataset_file import parse_dataset
 
@@ -45,7 +45,7 @@ def styled(value: Any, form: str) -> Callable[..., None]:
 
 
 def draft(path: Path, sheet: str | int | None = None) -> Dataset:
-    return parse_dataset(infer(path, sheet), "draft.yml")
+    return parse_dataset(draft_sample(path, sheet).text, "draft.yml")
 
 
 def types(dataset: Dataset) -> dict[str, str]:
@@ -99,7 +99,7 @@ def test_words_for_nothing_and_errors_do_not_make_a_column_text(workbook: Write)
         sheet.write_formula(row, column, "=1/0", None, "#DIV/0!")
 
     path = workbook([["no", "count", "rate"], ["A", 1, 0.5], ["B", "-", error], ["C", 3, 1.5]])
-    text = infer(path)
+    text = draft_sample(path).text
     dataset = parse_dataset(text, "draft.yml")
     assert types(dataset) == {"no": "string", "count": "integer", "rate": "decimal(18,2)"}
     assert dataset.missing_values == ("", "-")
@@ -127,7 +127,7 @@ def test_titles_that_stand_twice_are_left_out(workbook: Write) -> None:
 
 def test_an_empty_sheet_is_refused(workbook: Write) -> None:
     with pytest.raises(FileRejectedError, match=r"table\.no_rows"):
-        infer(workbook([]))
+        draft_sample(workbook([]))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_key_is_drafted_only_where_it_is_certain(
 
 
 def test_what_might_be_a_key_is_told(workbook: Write) -> None:
-    text = infer(workbook([["Name", "Customer", "Amount"], *[row[:3] for row in KEYED[:3]]]))
+    text = draft_sample(workbook([["Name", "Customer", "Amount"], *[row[:3] for row in KEYED[:3]]])).text
     assert "#   primaryKey: [name]" in text
     assert "mode: insert" in text
 
@@ -225,10 +225,10 @@ def test_page_footers_are_skipped(workbook: Write, tmp_path: Path) -> None:
 def test_torn_rows_are_told_of_and_change_nothing_else(workbook: Write) -> None:
     rows = [["Customer", "Count"], ["Acme", 1], ["Bolt", 2], ["Total:", 3]]
     torn = workbook([*rows[:2], ["Bolt", 2, "late"], *rows[3:]], name="torn.xlsx")
-    told = [line for line in infer(torn).splitlines() if line.startswith("# Mend")]
+    told = [line for line in draft_sample(torn).text.splitlines() if line.startswith("# Mend")]
     assert [line.partition(":")[0] for line in told] == ["# Mend the file first"]
     assert "1 rows load by no dataset, first row 3 (row.extra_cells)" in told[0]
-    assert "# Mend" not in infer(workbook(rows))
+    assert "# Mend" not in draft_sample(workbook(rows)).text
     assert draft(torn).table_end.footers == ("Total:",)
     assert types(draft(torn)) == {"customer": "string", "count": "integer"}
 
@@ -236,7 +236,7 @@ def test_torn_rows_are_told_of_and_change_nothing_else(workbook: Write) -> None:
 def test_a_quote_that_never_closes_is_told_of(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text('sku,size,qty\nA1,large,5\nA2,"5 inch,7\nA3,flat,9\n', encoding="utf-8")
-    text = infer(path)
+    text = draft_sample(path).text
     assert "1 rows load by no dataset, first row 3 (row.open_quote)" in text
     report = parse(path, parse_dataset(text, "draft.yml"), tmp_path)
     assert (report.rows.accepted, report.rows.rejected) == (2, 1)
@@ -294,7 +294,7 @@ def assert_loads(path: Path, folder: Path) -> None:
 def drafted(path: Path) -> tuple[str | None, str | None]:
     """Return the draft, or the code by which the sample is refused."""
     try:
-        return infer(path), None
+        return draft_sample(path).text, None
     except FileRejectedError as error:
         return None, error.record.code
 

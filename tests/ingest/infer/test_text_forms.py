@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ingest.infer import infer
+from ingest.infer import draft_sample
 from ingest.parse import parse
 from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import parse_yaml
@@ -19,7 +19,7 @@ def drafted(folder: Path, title: str, texts: list[str]) -> tuple[dict[str, Any],
     """Return the field that a column of a semicolon-separated file is drafted as, and the whole draft."""
     path = folder / "x.csv"
     path.write_text("".join(f"{text};x\n" for text in [f"{title};other", *texts]).replace("other;x", "other"), "utf-8")
-    text = infer(path)
+    text = draft_sample(path).text
     report = parse(path, parse_dataset(text, "draft.yml"), folder)
     assert report.rows.accepted == len(texts), text
     field = parse_yaml(text, "draft.yml").data["fields"][0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import openpyxl
 import pytest
@@ -53,23 +53,38 @@ ROWS: list[list[Any]] = [
 
 
 @pytest.fixture
-def made(
+def handed_back(
     workbook: Callable[..., Path],
     dataset: Callable[..., Dataset],
     parsed: Callable[..., Any],
     kept: Callable[..., KeptFile],
     tmp_path: Path,
 ) -> Callable[..., Path]:
-    """Parse the rows and write what was rejected of them."""
+    """Parse rows by fields and write what was rejected of them."""
 
-    def make(form: str, rows: list[list[Any]] | None = None, **keys: Any) -> Path:
-        spec = dataset(NO, COUNT, ON, primaryKey=["no"], **keys)
-        path = workbook(rows or ROWS, sheet="五月")
+    def make(
+        rows: list[list[Any]],
+        *fields: dict[str, Any],
+        form: Literal["xlsx", "csv"] = "xlsx",
+        sheet: str = "Sheet1",
+        **keys: Any,
+    ) -> Path:
+        spec, path = dataset(*fields, **keys), workbook(rows, sheet=sheet)
         parsed(path, spec)
         out = tmp_path / f"rejects.{form}"
         (tmp_path / "out" / REJECTED_FILE).touch()
-        write_rejects(kept(path, spec), out, "csv" if form == "csv" else "xlsx")
+        write_rejects(kept(path, spec), out, form)
         return out
+
+    return make
+
+
+@pytest.fixture
+def made(handed_back: Callable[..., Path]) -> Callable[..., Path]:
+    """Hand back what is rejected of the rows above."""
+
+    def make(form: str, rows: list[list[Any]] | None = None, **keys: Any) -> Path:
+        return handed_back(rows or ROWS, NO, COUNT, ON, form=form, sheet="五月", primaryKey=["no"], **keys)
 
     return make
 
@@ -191,25 +206,6 @@ def lists(path: Path) -> dict[str, Any]:
     """Return the rules of cells by where they are."""
     sheet = openpyxl.load_workbook(path).active
     return {str(rule.sqref): rule for rule in sheet.data_validations.dataValidation}
-
-
-@pytest.fixture
-def handed_back(
-    workbook: Callable[..., Path],
-    dataset: Callable[..., Dataset],
-    parsed: Callable[..., Any],
-    kept: Callable[..., KeptFile],
-    tmp_path: Path,
-) -> Callable[..., Path]:
-    """Parse rows by fields and write what was rejected of them as a workbook."""
-
-    def make(rows: list[list[Any]], *fields: dict[str, Any], **keys: Any) -> Path:
-        spec, path = dataset(*fields, **keys), workbook(rows)
-        parsed(path, spec)
-        write_rejects(kept(path, spec), tmp_path / "r.xlsx", "xlsx")
-        return tmp_path / "r.xlsx"
-
-    return make
 
 
 def test_what_is_typed_into_an_empty_text_or_over_a_number_in_one_keeps_its_zeros(

@@ -21,7 +21,7 @@ Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The eight tables of the ledger for one dialect."""
+    """The nine tables of the ledger for one dialect."""
 
     ledger: sa.Table
     daemon: sa.Table
@@ -31,6 +31,7 @@ class Tables:
     preview: sa.Table
     loaded_content: sa.Table
     taken_file: sa.Table
+    mapping: sa.Table
 
 
 def build_tables(dialect: str) -> Tables:
@@ -92,6 +93,20 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("sha256", sa.Text, nullable=False),
             sa.Column("job_id", sa.BigInteger, nullable=False),
         ),
+        mapping=_mapping(prefix, metadata),
+    )
+
+
+def _mapping(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        f"{prefix}mapping",
+        metadata,
+        sa.Column("id", Key, primary_key=True),
+        sa.Column("dataset", sa.Text, nullable=False),
+        sa.Column("titles_digest", sa.Text, nullable=False),
+        sa.Column("content", sa.JSON, nullable=False),
+        sa.Column("made_by", sa.Text),
+        sa.Column("made_at", sa.Double, nullable=False),
     )
 
 

@@ -329,12 +329,12 @@ class Dataset(Model):
 
     def _check_mappings(self) -> None:
         for mapping in self.mappings:
-            if (complaint := mapping.complaint(self)) is not None:
+            if (complaint := mapping.complaint(self.cell_fields)) is not None:
                 raise PydanticCustomError("mapping", "{complaint}", {"complaint": complaint})
 
     def with_mappings(self, mappings: Iterable[ColumnMapping]) -> Self:
         """Return the dataset with more mappings, which come before its own; those that do not fit it are left out."""
-        fitting = tuple(mapping for mapping in mappings if mapping.complaint(self) is None)
+        fitting = tuple(mapping for mapping in mappings if mapping.complaint(self.cell_fields) is None)
         return self.model_copy(update={"mappings": (*fitting, *self.mappings)}) if fitting else self
 
     @property

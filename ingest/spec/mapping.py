@@ -16,7 +16,6 @@ from .titles import normal
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .dataset import Dataset
     from .field import Field
 
 
@@ -54,9 +53,9 @@ class ColumnMapping(Model):
         """The titles, as they are compared, of columns that are left out."""
         return frozenset(normal(title) for title, name in self.columns.items() if name is None)
 
-    def complaint(self, dataset: Dataset) -> str | None:
-        """Return what is wrong with the mapping for a dataset, if anything."""
-        fields = {field.name: field for field in dataset.cell_fields}
+    def complaint(self, cell_fields: Iterable[Field]) -> str | None:
+        """Return what is wrong with the mapping for these fields, if anything."""
+        fields = {field.name: field for field in cell_fields}
         if unknown := sorted({*self.columns.values(), *self.values} - fields.keys() - {None}, key=str):
             return f"the mapping names undeclared fields: {', '.join(map(str, unknown))}"
         for name, words in self.values.items():

@@ -33,6 +33,7 @@ FLOORS = {
         ("errors", "histogram", "version", "__init__"),
     ),
     "ingest": (
+        ("mapping",),
         ("infer", "load", "parse", "preload"),
         ("output",),
         ("columns",),
@@ -46,15 +47,15 @@ FLOORS = {
 
 TAKEN_FROM_INGEST = {
     "assembly": {"spec"},
-    "api": {"errors", "spec"},
+    "api": {"errors", "mapping", "spec"},
     "cli": {"errors", "output", "spec"},
     "config": {"spec"},
     "exporter": {"spec"},
     "intake": {"errors", "spec"},
-    "ledger": {"preload"},
+    "ledger": {"preload", "spec"},
     "metrics": {"errors"},
     "oneshot": {"errors", "spec"},
-    "pipeline": {"errors", "infer", "load", "output", "parallel", "parse", "spec"},
+    "pipeline": {"errors", "infer", "load", "mapping", "output", "parallel", "parse", "spec"},
     "reload": {"spec"},
     "service": {"spec"},
     "spool": {"output"},

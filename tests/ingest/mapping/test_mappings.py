@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -14,10 +14,14 @@ from ingest.mapping.look import look, try_mapping
 from ingest.mapping.seen import Suggestion
 from ingest.output.report import ACCEPTED_FILE
 from ingest.parse import parse
-from ingest.spec.dataset import Dataset
 from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.mapping import ColumnMapping
 from ingest.spec.yaml_document import DocumentError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ingest.spec.dataset import Dataset
 
 ORDERS = """
 dataset: orders
@@ -73,12 +77,12 @@ def test_other_titles_are_not_read_by_it(tmp_path: Path, titles: tuple[str, ...]
 
 
 @settings(deadline=None, max_examples=40)
-@given(order=st.permutations(range(len(TITLES))), spaced=st.booleans())
+@given(order=st.permutations(range(len(TITLES))), space=st.sampled_from(["", " "]))
 def test_the_order_of_columns_and_space_around_titles_mean_nothing(
-    tmp_path_factory: pytest.TempPathFactory, order: list[int], spaced: bool
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], space: str
 ) -> None:
     folder = tmp_path_factory.mktemp("order")
-    titles = [f" {TITLES[place]} " if spaced else TITLES[place] for place in order]
+    titles = [f"{space}{TITLES[place]}{space}" for place in order]
     rows = [tuple(row[place] for place in order) for row in ROWS]
     report = parse(written(folder / "orders.csv", tuple(titles), *rows), mapped(values=VALUES), folder)
     assert report.rejection is None
@@ -115,7 +119,8 @@ def test_a_mapping_that_does_not_fit_is_told_in_a_file_and_passed_over_otherwise
 
 
 def test_a_mapping_in_the_datasets_file_is_followed(tmp_path: Path) -> None:
-    text = f"{ORDERS}mappings:\n  - {{titles: {list(TITLES)}, columns: {{订单号: order_no, 下单日期: day, 金额: amount}}}}\n"
+    columns = "{订单号: order_no, 下单日期: day, 金额: amount}"
+    text = f"{ORDERS}mappings:\n  - {{titles: {list(TITLES)}, columns: {columns}}}\n"
     path = written(tmp_path / "orders.csv", TITLES, *ROWS)
     assert parse(path, parse_dataset(text, "orders.yml"), tmp_path).rows.accepted == 2
 

@@ -41,17 +41,7 @@ def build_tables(dialect: str) -> Tables:
     metadata = sa.MetaData(schema=schema)
     return Tables(
         ledger=sa.Table(f"{prefix}ledger", metadata, sa.Column("id", sa.Text, primary_key=True)),
-        daemon=sa.Table(
-            f"{prefix}daemon",
-            metadata,
-            sa.Column("id", sa.Text, primary_key=True),
-            sa.Column("host", sa.Text, nullable=False),
-            sa.Column("pid", sa.Integer, nullable=False),
-            sa.Column("version", sa.Text, nullable=False),
-            sa.Column("spool_id", sa.Text, nullable=False),
-            sa.Column("started_at", sa.Double, nullable=False),
-            sa.Column("beat_at", sa.Double, nullable=False),
-        ),
+        daemon=_daemon(prefix, metadata),
         job=_job(prefix, metadata),
         event=sa.Table(
             f"{prefix}event",
@@ -94,6 +84,20 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("job_id", sa.BigInteger, nullable=False),
         ),
         mapping=_mapping(prefix, metadata),
+    )
+
+
+def _daemon(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        f"{prefix}daemon",
+        metadata,
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("host", sa.Text, nullable=False),
+        sa.Column("pid", sa.Integer, nullable=False),
+        sa.Column("version", sa.Text, nullable=False),
+        sa.Column("spool_id", sa.Text, nullable=False),
+        sa.Column("started_at", sa.Double, nullable=False),
+        sa.Column("beat_at", sa.Double, nullable=False),
     )
 
 

@@ -64,4 +64,4 @@ def from_json(kept: list[Any]) -> Message:
     """Return the message of which `as_json` kept this."""
     template, values, *plural = kept
     known = {name: from_json(value) if isinstance(value, list) else value for name, value in values.items()}
-    return say_n(template, *plural, known.pop("n"), **known) if plural else say(template, **known)
+    return say_n(template, plural[0], known.pop("n"), **known) if plural else say(template, **known)

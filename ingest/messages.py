@@ -63,5 +63,7 @@ def _as_json(message: Message) -> list[Any]:
 def from_json(kept: list[Any]) -> Message:
     """Return the message of which `as_json` kept this."""
     template, values, *plural = kept
-    known = {name: from_json(value) if isinstance(value, list) else value for name, value in values.items()}
+    known: dict[str, Any] = {
+        name: from_json(value) if isinstance(value, list) else value for name, value in values.items()
+    }
     return say_n(template, plural[0], known.pop("n"), **known) if plural else say(template, **known)

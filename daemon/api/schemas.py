@@ -103,14 +103,11 @@ _REJECTED_ROW: Final = _object(
     errors=_list(_object(column={**OPTIONAL_COUNT, "description": "Null: of the row as a whole."}, **_TOLD)),
 )
 
+_COLUMNS: Final[Schema] = {"type": "object", "additionalProperties": OPTIONAL_TEXT}
 _VALUES: Final[Schema] = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": TEXT}}
 _MAPPING: Final[dict[str, Schema]] = {
     "titles": {**_list(_CELL_TEXT), "minItems": 1, "description": "All titles of the header, in any order."},
-    "columns": {
-        "type": "object",
-        "additionalProperties": OPTIONAL_TEXT,
-        "description": "The field of a title; null for a column that is left out.",
-    },
+    "columns": {**_COLUMNS, "description": "The field of a title; null for a column that is left out."},
     "values": {**_VALUES, "description": "By field, texts of cells and what is read in their place."},
 }
 _KEPT_MAPPING: Final[dict[str, Schema]] = {
@@ -152,7 +149,11 @@ _SEEN_SHEET: Final[dict[str, Schema]] = {
         "description": "Texts in the file that a field does not allow.",
     },
     "rejection": {"anyOf": [ref("ErrorRecord"), {"type": "null"}]},
-    "mapped": {"type": "boolean", "description": "Whether it is read by a mapping."},
+    "mapping": {
+        **_object(columns=_COLUMNS, values=_VALUES),
+        "type": ["object", "null"],
+        "description": "What the mapping says by which it is read.",
+    },
 }
 
 COMPONENTS: Final[dict[str, Schema]] = {

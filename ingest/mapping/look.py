@@ -24,7 +24,7 @@ from ..spec.titles import normal
 from ..table.header import own_titles
 from ..table.sheets import candidate_sheets
 from ..table.table import header_of, put_otherwise, title_rows
-from .seen import SEEN_VALUES, SeenColumn, SeenField, SeenSheet, StrangeValue, StrangeValues, TriedMapping
+from .seen import SEEN_VALUES, Followed, SeenColumn, SeenField, SeenSheet, StrangeValue, StrangeValues, TriedMapping
 from .suggest import nearest, suggestions
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ..errors import ErrorRecord
     from ..formats.readers import Book
     from ..spec.dataset import Dataset
+    from ..spec.mapping import ColumnMapping
     from ..table.header import FoundHeader, Labels
 
 
@@ -108,7 +109,7 @@ class _Seen:
 
     def sheet(self) -> SeenSheet:
         """Return it."""
-        cells, dataset = self._cells, self._dataset
+        cells, dataset, mapping = self._cells, self._dataset, self._mapping
         return SeenSheet(
             sheets=self._names,
             sheet=self._name,
@@ -127,8 +128,12 @@ class _Seen:
             ),
             values=tuple(self._strange()),
             rejection=self._rejection,
-            mapped=self._header is not None and self._header.mapping is not None,
+            mapping=Followed(columns=dict(mapping.columns), values=dict(mapping.values)) if mapping else None,
         )
+
+    @property
+    def _mapping(self) -> ColumnMapping | None:
+        return self._header.mapping if self._header else None
 
     def _assigned(self) -> dict[str, int]:
         """Return the column of each field that has one."""
@@ -147,7 +152,7 @@ class _Seen:
         titles = {place: label for place, label in enumerate(self._labels) if label in own and label is not None}
         fields = {place: name for name, place in self._places.items()}
         free = [field for field in self._dataset.cell_fields if field.name not in self._places]
-        mapping = self._header.mapping if self._header else None
+        mapping = self._mapping
         left_out = mapping.left_out if mapping else frozenset[str]()
         open_titles = {
             place: title for place, title in titles.items() if place not in fields and normal(title) not in left_out
@@ -169,7 +174,7 @@ class _Seen:
     def _strange(self) -> Iterator[StrangeValues]:
         """Yield what the columns of fields with a list of values have that is not in the list."""
         below, date1904 = self._below(), self._cells.date1904
-        mapping = self._header.mapping if self._header else None
+        mapping = self._mapping
         for field in self._dataset.cell_fields:
             place = self._places.get(field.name, -1)
             if field.constraints.enum is None or place not in below:

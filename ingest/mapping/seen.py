@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..errors import ErrorRecord
     from ..output.report import Report
 
@@ -63,12 +65,20 @@ class StrangeValues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What the mapping says by which a sheet was read; see `ColumnMapping`."""
+
+    columns: Mapping[str, str | None]
+    values: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenSheet:
     """One sheet of a file as it was read, and how its columns stand to the fields.
 
     `sheets` are all of the file's, `rows` the first ones as texts, at most `SEEN_ROWS` of `SEEN_COLUMNS`.
     `header_row` is 1-based, None where no row looks like titles. `rejection` says why the sheet is not read by the
-    dataset. `mapped` says that a mapping was followed.
+    dataset, `mapping` by which one it is.
     """
 
     sheets: tuple[str, ...]
@@ -79,7 +89,7 @@ class SeenSheet:
     fields: tuple[SeenField, ...]
     values: tuple[StrangeValues, ...]
     rejection: ErrorRecord | None
-    mapped: bool
+    mapping: Followed | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,7 @@ def test_what_a_person_sees_of_an_unknown_file(tmp_path: Path) -> None:
     path = written(tmp_path / "orders.csv", ("Order number", "Date", "Sum", "Status"), *(row[:4] for row in ROWS))
     seen = look(path, orders(), "orders.csv")
     assert seen.rejection is not None
-    assert (seen.header_row, seen.rows[1][:2], seen.mapped) == (1, ("A-1", "03.02.2024"), False)
+    assert (seen.header_row, seen.rows[1][:2], seen.mapping) == (1, ("A-1", "03.02.2024"), None)
     fields = {column.title: (column.field, column.suggestions[:1]) for column in seen.columns}
     assert fields["Status"] == ("status", ())
     assert fields["Order number"][1] == (Suggestion(field="order_no", because="similar words"),)
@@ -144,7 +144,8 @@ def test_what_becomes_of_a_file_by_a_mapping(tmp_path: Path) -> None:
     tried = try_mapping(path, mapped(), tmp_path, "orders.csv")
     assert tried.report.rejection is not None
     assert tried.report.rejection.code == "table.too_many_bad_rows"
-    assert tried.seen.mapped
+    assert tried.seen.mapping is not None
+    assert tried.seen.mapping.columns == COLUMNS
     assert [value.text for value in tried.seen.values[0].found] == ["待发货"]
     tried = try_mapping(path, mapped(values=VALUES), tmp_path, "orders.csv")
     assert tried.columns == ("order_no", "day", "amount", "status")

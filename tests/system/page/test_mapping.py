@@ -52,7 +52,8 @@ def test_an_unknown_workbook_is_mapped_and_loaded(page: PageDriver, gate: Headga
     assert page.axe() == []
     page.click("Keep this and load the file", "#job")
     page.says(KEPT, "#map-verdict")
-    page.until("its rows are there", lambda: gate.scalar("SELECT count(*) FROM orders") == "6")
+    gate.until(lambda: gate.loaded_jobs() == 1, "the file is loaded")
+    assert gate.scalar("SELECT count(*) FROM orders") == "6"
     page.go()
     page.hand_in(export(tmp_path / "orders-2.csv", 6))
     page.upload("orders-2.csv", "loaded")
@@ -75,7 +76,8 @@ def test_by_keys_alone(page: PageDriver, gate: Headgate, tmp_path: Path) -> None
     page.tab_to("#map-keep")
     page.press(Keys.ENTER)
     page.says(KEPT, "#map-verdict")
-    page.until("its rows are there", lambda: gate.scalar("SELECT count(*) FROM orders") == "6")
+    gate.until(lambda: gate.loaded_jobs() == 1, "the file is loaded")
+    assert gate.scalar("SELECT count(*) FROM orders") == "6"
 
 
 def test_values_that_are_not_allowed_are_mapped_and_the_rejected_rows_come_in(
@@ -92,7 +94,7 @@ def test_values_that_are_not_allowed_are_mapped_and_the_rejected_rows_come_in(
     page.hand_in(path)
     page.upload("orders.csv", "partial")
     page.click("See the rejected rows")
-    Select(page.one("#map-value-0")).select_by_value("pending")
+    Select(page.one("#map-value-0")).select_by_visible_text("pending")
     page.says("All 6 rows can be loaded", "#map-verdict")
     page.click("Keep this and send the rejected rows again", "#job")
     page.until("all rows are there", lambda: gate.scalar("SELECT count(*) FROM orders") == "6")

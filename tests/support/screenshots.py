@@ -141,9 +141,9 @@ def take(browser: Chrome, url: str, inbox: Path) -> None:
     for title, field in MEANT.items():
         shown(browser, select := f"select[aria-label='Field of {title}']")
         Select(browser.find_element(By.CSS_SELECTOR, select)).select_by_value(field)
-    shown(browser, "#map-value-0")
-    for number, value in enumerate(("SG", "MY")):
-        Select(browser.find_element(By.ID, f"map-value-{number}")).select_by_visible_text(value)
+    for text, value in (("Malaysia", "MY"), ("Singapur", "SG")):
+        shown(browser, select := f"select[aria-label='What {text} stands for']")
+        Select(browser.find_element(By.CSS_SELECTOR, select)).select_by_visible_text(value)
     shown(browser, '#map-verdict[data-kind="good"]')
     picture(browser, "mapping", size=DESK)
 

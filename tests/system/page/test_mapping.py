@@ -101,7 +101,7 @@ def test_values_that_are_not_allowed_are_mapped_and_the_rejected_rows_come_in(
     assert gate.rows("SELECT status, count(*) FROM orders GROUP BY 1 ORDER BY 1") == [("done", 4), ("pending", 2)]
 
 
-def test_who_may_only_read_sees_the_file_and_maps_nothing(page: PageDriver, gate: Headgate, tmp_path: Path) -> None:
+def test_who_may_only_read_sees_the_file_and_maps_nothing(page: PageDriver, tmp_path: Path) -> None:
     page.sign_in(SHOP)
     page.hand_in(export(tmp_path / "orders-1.csv"))
     page.upload("orders-1.csv", "rejected")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAPPING_BYTES_MAX: Final = 1 << 20
+MAPPING_BYTES_MAX: Final = 4 << 20
 LOADABLE: Final[tuple[State, ...]] = ("checked", "rejected")
 """States of jobs that have loaded nothing of a file that can be read by a mapping."""
 SHEET: Final = Parameter(

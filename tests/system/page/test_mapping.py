@@ -55,6 +55,7 @@ def test_an_unknown_workbook_is_mapped_and_loaded(page: PageDriver, gate: Headga
     gate.until(lambda: gate.loaded_jobs() == 1, "the file is loaded")
     assert gate.scalar("SELECT count(*) FROM orders") == "6"
     page.go()
+    page.one("#hand-in")
     page.hand_in(export(tmp_path / "orders-2.csv", 6))
     page.upload("orders-2.csv", "loaded")
     assert gate.scalar("SELECT count(*) FROM orders") == "12"

@@ -18,6 +18,7 @@ from ..cells.display import displayed
 from ..columns.unforeseen import Place, values_refused
 from ..columns.validate import check_field
 from ..errors import UnknownPlaceError
+from ..messages import say
 from ..spec.field import NUMERIC
 from ..table.header import REJECT_TITLES
 from .copy_file import copy_columns
@@ -51,7 +52,7 @@ def rejected_page(kept: KeptFile, sheet: str | None, after: int, limit: int) -> 
     sheets = read_rejected(kept)
     names = [one.name for one in sheets]
     if sheet is not None and sheet not in names:
-        raise UnknownPlaceError(f"sheet {sheet!r} has no rejected rows")
+        raise UnknownPlaceError(say("sheet {sheet} has no rejected rows", sheet=repr(sheet)))
     chosen = sheets[0 if sheet is None else names.index(sheet)]
     places = _shown_places(chosen)
     waiting = [row for row in chosen.rows if row > after]
@@ -143,7 +144,9 @@ def check_texts(dataset: Dataset, cells: Sequence[tuple[str, str]]) -> str:
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, (name, _) in enumerate(cells):
         if name not in fields:
-            raise UnknownPlaceError(f"dataset {dataset.dataset} has no field {name!r} in the sheet")
+            raise UnknownPlaceError(
+                say("dataset {dataset} has no field {name} in the sheet", dataset=dataset.dataset, name=repr(name))
+            )
         places[name].append(place)
     found: dict[int, dict[str, Any]] = {}
     for name, here in places.items():

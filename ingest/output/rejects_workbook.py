@@ -22,6 +22,7 @@ from ..cells.display import displayed
 from ..cells.number_text import doubles, lost_digits
 from ..cells.styles import without_zeros
 from ..errors import UnknownPlaceError
+from ..messages import say
 from ..table.header import REJECT_TITLES
 from .rejected_rows import by_column, read_rejected
 
@@ -104,7 +105,7 @@ def write_corrected(kept: KeptFile, corrections: Corrections, out: Path) -> int:
     """
     sheets = [sheet for sheet in read_rejected(kept) if sheet.name in corrections]
     for name in corrections.keys() - {sheet.name for sheet in sheets}:
-        raise UnknownPlaceError(f"sheet {name!r} has no rejected rows")
+        raise UnknownPlaceError(say("sheet {name} has no rejected rows", name=repr(name)))
     for sheet in sheets:
         _check_places(sheet, corrections[sheet.name])
 
@@ -119,10 +120,12 @@ def write_corrected(kept: KeptFile, corrections: Corrections, out: Path) -> int:
 def _check_places(sheet: RejectedSheet, rows: Mapping[int, Mapping[int, str]]) -> None:
     for row, cells in rows.items():
         if row not in sheet.rows:
-            raise UnknownPlaceError(f"row {row} of sheet {sheet.name!r} was not rejected")
+            raise UnknownPlaceError(say("row {row} of sheet {name} was not rejected", row=row, name=repr(sheet.name)))
         for column in cells:
             if not 0 < column <= sheet.width:
-                raise UnknownPlaceError(f"sheet {sheet.name!r} has no column {column}")
+                raise UnknownPlaceError(
+                    say("sheet {name} has no column {column}", name=repr(sheet.name), column=column)
+                )
 
 
 def _told(errors: Sequence[ErrorRecord]) -> tuple[str, str, str]:

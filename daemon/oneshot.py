@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import ErrorRecord, FileRejectedError
+from ingest.messages import say
 
 from .assembly import Core, open_core
 from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
@@ -194,7 +195,7 @@ async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: J
         received = await core.parts.executors.run_io(core.parts.spool.receive_file, path, limit)
     except FileTooLargeError as error:
         return ErrorRecord(
-            code="file.too_large", message=str(error), hint="split the file, or raise intake.max_file_mb"
+            code="file.too_large", message=str(error), hint=say("split the file, or raise intake.max_file_mb")
         )
     return await core.submissions.enter(
         received,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import reduce
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, reduce
 from typing import Any, Final, Self
 
 Values = Mapping[str, Any]
@@ -68,6 +69,26 @@ def either(texts: Iterable[str]) -> str:
 def in_a_row(texts: Iterable[str]) -> str:
     """Return texts one after the other: `a; b; c`."""
     return reduce(lambda one, other: say("{one}; {other}", one=one, other=other), texts)
+
+
+def recognised(text: str, templates: Iterable[str], nested: Callable[[str], str] = str) -> str:
+    """Return the message that a text was, if it was made by one of these templates; else the text itself.
+
+    The first one that fits is taken. A value called `reason` is a message of its own, which `nested` makes of it.
+    """
+    for template in templates:
+        if (match := _form(template).fullmatch(text)) is not None:
+            values = {name: nested(value) if name == "reason" else value for name, value in match.groupdict().items()}
+            return say(template, **values)
+    return text
+
+
+@cache
+def _form(template: str) -> re.Pattern[str]:
+    """Return what fits the texts of a template."""
+    parts = re.split(r"\{(\w+)\}", template)
+    named = [re.escape(part) if place % 2 == 0 else f"(?P<{part}>.+)" for place, part in enumerate(parts)]
+    return re.compile("".join(named), re.DOTALL)
 
 
 def within(message: str, length: int) -> str:

@@ -23,8 +23,10 @@ LEAST_TITLES: Final = 2
 NAMED: Final = 20
 """How many titles a message lists."""
 
-REJECT_TITLES: Final = ("Headgate row", "Headgate code", "Headgate reason", "Headgate remedy")
+REJECT_TITLES: Final = (say("Headgate row"), say("Headgate code"), say("Headgate reason"), say("Headgate remedy"))
 """Titles of the columns that a workbook of rejected rows has in addition; when it comes back, they are passed over."""
+_OWN: Final = "Headgate "
+"""How those titles begin in every language."""
 
 # No title has these characters, and nothing around them changes them or is changed by them.
 _SEPARATOR: Final = "\0"
@@ -55,8 +57,13 @@ class FoundHeader:
         return tuple(
             column
             for column, label in enumerate(self.labels)
-            if label and label.strip() and column not in known and label not in REJECT_TITLES
+            if label and label.strip() and column not in known and not is_own_title(label)
         )
+
+
+def is_own_title(label: str | None) -> bool:
+    """Say whether a title is one of `REJECT_TITLES`, in whichever language."""
+    return label is not None and label.startswith(_OWN)
 
 
 def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHeader:

@@ -13,9 +13,10 @@ from aiohttp import web
 
 from ingest.messages import say
 
+from ..ledger.reasons import told_reason
 from .auth import PRINCIPAL
 from .event_feed import ListenerBehindError
-from .languages import language_headers, language_of, told_reason
+from .languages import language_headers, language_of
 from .problems import ProblemError
 from .routes import Answer, Parameter, Route
 from .schemas import EVENT_STREAM

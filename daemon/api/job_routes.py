@@ -9,9 +9,10 @@ from ingest.messages import said_by, say
 
 from ..ledger.jobs import STATES
 from ..ledger.queries import JobFilter
+from ..ledger.reasons import told_job, told_reason
 from ..ledger.retry_cancel import NotPossibleError
 from .auth import PRINCIPAL
-from .languages import answer_in, language_of, told_job, told_reason
+from .languages import answer_in, language_of
 from .problems import ProblemError
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
 from .routes import Answer, Parameter, Route

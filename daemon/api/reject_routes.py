@@ -15,9 +15,10 @@ from ingest.errors import FileRejectedError, UnknownPlaceError
 from ingest.messages import said_by, say
 
 from ..ledger.jobs import REJECTS_KEPT
+from ..ledger.reasons import told_records
 from ..pipeline.rejects import NoRejectsError, RejectsLaterError
 from .json_body import JSON, Sent, read_body, read_json
-from .languages import answer_in, language_headers, language_of, told_records
+from .languages import answer_in, language_headers, language_of
 from .problems import ProblemError, later, of_rejection
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
 from .routes import Answer, Parameter, Route

@@ -9,9 +9,10 @@ from ingest.errors import FileRejectedError
 from ingest.messages import said_by, say
 
 from ..errors import KeyUsedError
+from ..ledger.reasons import told_job
 from ..ledger.retry_cancel import NotPossibleError
 from .auth import PRINCIPAL
-from .languages import answer_in, language_of, told_job
+from .languages import answer_in, language_of
 from .problems import ProblemError, of_rejection
 from .request_parameters import ID, WHOLE, file_name, find_job
 from .routes import Answer, Parameter, Route

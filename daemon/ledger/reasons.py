@@ -1,19 +1,22 @@
-"""Why a job is in its state, in the words that the ledger keeps: owns their templates, and how they are known again.
+"""Why a job is in its state, in the words that the ledger keeps: owns their templates, and how people are told.
 
-The ledger keeps English texts alone; whoever shows one to people has it made a message again here.
+The ledger keeps reasons as English texts alone: whoever shows one has it known again, as far as it is.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ingest.errors import ErrorRecord
+from ingest.errors import ErrorRecord, told_record
+from ingest.languages import ENGLISH, in_language
 from ingest.messages import in_a_row, recognised, say
 
 from .jobs import WAITS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+
+    from .jobs import Job
 
 SAME_CONTENT: Final = say("the same content is job {job}")
 SAME_CONTENT_CHECKED: Final = say("the same content is job {job}: it is not loaded again")
@@ -53,3 +56,25 @@ def known_again(reason: str, record: Mapping[str, Any] | None = None) -> str:
     if whole is not reason:
         return whole
     return in_a_row(recognised(part, _PARTS) for part in reason.split("; "))
+
+
+def told_reason(reason: str | None, language: str, record: Mapping[str, Any] | None = None) -> str | None:
+    """Return a reason, or what is noted of an event, in a language; `record` as in `known_again`."""
+    if reason is None or language == ENGLISH:
+        return reason
+    return in_language(known_again(reason, record), language)
+
+
+def told_records(records: Iterable[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:
+    """Return error records as people and programs are shown them, in a language."""
+    return [told_record(record, language) for record in records]
+
+
+def told_job(job: Job, language: str, record: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a job as people and programs are shown it; `record` is its first error record, if it has none with it."""
+    first = job.errors[0] if job.errors else record
+    return {
+        **job.as_dict(),
+        "reason": told_reason(job.reason, language, first),
+        "errors": told_records(job.errors, language),
+    }

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ingest.messages import say
 from ingest.spec.matching import choose_dataset
 
 from ..ledger.jobs import UNMATCHED, Outcome, Submission
@@ -94,7 +95,9 @@ class Submissions:
         """
         dataset = self._parts.datasets.get(checked.dataset)
         if dataset is None:
-            raise NotPossibleError(f"dataset {checked.dataset} is not configured any more; configure it again")
+            raise NotPossibleError(
+                say("dataset {name} is not configured any more; configure it again", name=checked.dataset)
+            )
         submission = Submission(
             dataset=dataset.dataset,
             spec_version=dataset.version,

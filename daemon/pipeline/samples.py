@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from ingest.errors import FileRejectedError
+from ingest.messages import say
 from ingest.spec.dataset import FileLimits
 
 from ..errors import RetryableError, first_line
@@ -97,14 +98,16 @@ class Samples:
             limits,
             executors.limits,
             file=file,
-            more_time="take a shorter sample, or raise executors.task_timeout_seconds",
-            more_memory="take a smaller sample, or raise executors.worker_memory_mb",
+            more_time=say("take a shorter sample, or raise executors.task_timeout_seconds"),
+            more_memory=say("take a smaller sample, or raise executors.worker_memory_mb"),
         )
         try:
             return await executors.run_cpu(
                 function, *arguments, timeout=bounds.seconds, own=own, memory_bytes=bounds.memory_bytes
             )
         except POOL_ERRORS as error:
-            raise SamplesLaterError(f"no worker can read the sample now ({first_line(error)}); try again") from error
+            raise SamplesLaterError(
+                say("no worker can read the sample now ({error}); try again", error=first_line(error))
+            ) from error
         except FILE_ERRORS as error:
             raise FileRejectedError(refusal(error, bounds)) from error

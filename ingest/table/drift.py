@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..cells.cells import column_letters
 from ..errors import CATALOGUE, ErrorRecord, FileRejectedError
+from ..messages import either, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,8 +44,12 @@ def _missing(part: Part, dataset: Dataset, field: Field) -> ErrorRecord:
     return ErrorRecord(
         code="header.drift",
         severity=CATALOGUE["header.drift"].severity,
-        message=f"no column is titled {' or '.join(field.labels)}: field {field.name} is null in every row",
-        hint="add the column, or take the field out of the dataset",
+        message=say(
+            "no column is titled {titles}: field {name} is null in every row",
+            titles=either(field.labels),
+            name=field.name,
+        ),
+        hint=say("add the column, or take the field out of the dataset"),
         sheet=part.sheet,
         row=part.header.row + 1,
         field=field.name,
@@ -56,11 +61,15 @@ def _missing(part: Part, dataset: Dataset, field: Field) -> ErrorRecord:
 def _extra(part: Part, dataset: Dataset, column: int) -> ErrorRecord:
     label = part.header.labels[column]
     frozen = dataset.contract.columns == "freeze"
-    end = ", and the dataset freezes its columns" if frozen else ": the column is left out"
+    message = (
+        say("no field is titled {title}, and the dataset freezes its columns", title=repr(label))
+        if frozen
+        else say("no field is titled {title}: the column is left out", title=repr(label))
+    )
     return ErrorRecord(
         code="header.extra_column",
         severity="error" if frozen else CATALOGUE["header.extra_column"].severity,
-        message=f"no field is titled {label!r}{end}",
+        message=message,
         hint=CATALOGUE["header.extra_column"].hint,
         sheet=part.sheet,
         row=part.header.row + 1,

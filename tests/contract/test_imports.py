@@ -49,17 +49,18 @@ FLOORS = {
 TAKEN_FROM_INGEST = {
     "assembly": {"spec"},
     "api": {"errors", "languages", "messages", "spec"},
-    "cli": {"errors", "output", "spec"},
+    "cli": {"errors", "languages", "output", "spec"},
     "config": {"spec"},
+    "errors": {"messages"},
     "exporter": {"spec"},
-    "intake": {"errors", "spec"},
-    "ledger": {"preload"},
+    "intake": {"errors", "messages", "spec"},
+    "ledger": {"errors", "messages", "preload"},
     "metrics": {"errors"},
-    "oneshot": {"errors", "spec"},
-    "pipeline": {"errors", "infer", "load", "output", "parallel", "parse", "spec"},
+    "oneshot": {"errors", "messages", "spec"},
+    "pipeline": {"errors", "infer", "load", "messages", "output", "parallel", "parse", "spec"},
     "reload": {"spec"},
     "service": {"spec"},
-    "spool": {"output"},
+    "spool": {"messages", "output"},
 }
 """What each package of the daemon knows of ingest; `load` is the pipeline's alone."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
@@ -40,12 +41,20 @@ SPEAKING: Final = (
         method="python",
         keywords={"say": None, "say_n": (1, 2), "_error": None, "_warning": None, "_info": None},
     ),
+    Speaking(files="daemon/errors.py", method="catalogues:docstrings", keywords={}),
     Speaking(
         files="daemon/api/page/static/*.js", method="javascript", keywords={"t": None, "tn": (1, 2), "parts": None}
     ),
     Speaking(files="daemon/api/page/static/*.html", method="jinja2", keywords={"t": None}),
 )
 """All the source that says something; `_error`, `_warning` and `_info` are those of the catalogue of errors."""
+
+
+def docstrings(file: IO[bytes], *_: object) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Yield the docstrings of the classes of a module, as an extractor of Babel: those of errors are their messages."""
+    for node in ast.parse(file.read()).body:
+        if isinstance(node, ast.ClassDef) and (text := ast.get_docstring(node)) is not None:
+            yield node.lineno, "", text, []
 
 
 def extracted() -> Catalog:

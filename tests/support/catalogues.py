@@ -42,12 +42,15 @@ SPEAKING: Final = (
         keywords={"say": None, "say_n": (1, 2), "_error": None, "_warning": None, "_info": None},
     ),
     Speaking(files="daemon/errors.py", method="catalogues:docstrings", keywords={}),
-    Speaking(files="daemon/api/page/static/*.js", method="javascript", keywords={"t": None, "tn": (1, 2)}),
+    Speaking(
+        files="daemon/api/page/static/*.js", method="javascript", keywords={"t": None, "tn": (1, 2), "parts": None}
+    ),
+    Speaking(files="daemon/api/page/static/*.html", method="jinja2", keywords={"t": None}),
 )
 """All the source that says something; `_error`, `_warning` and `_info` are those of the catalogue of errors."""
 
 
-def docstrings(file: IO[bytes], *_: object) -> Iterator[tuple[int, str, str, list[str]]]:
+def docstrings(file: IO[bytes], *_: object, **__: object) -> Iterator[tuple[int, str, str, list[str]]]:
     """Yield the docstrings of the classes of a module, as an extractor of Babel: those of errors are their messages."""
     for node in ast.parse(file.read()).body:
         if isinstance(node, ast.ClassDef) and (text := ast.get_docstring(node)) is not None:

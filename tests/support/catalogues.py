@@ -50,7 +50,7 @@ SPEAKING: Final = (
 """All the source that says something; `_error`, `_warning` and `_info` are those of the catalogue of errors."""
 
 
-def docstrings(file: IO[bytes], *_: object) -> Iterator[tuple[int, str, str, list[str]]]:
+def docstrings(file: IO[bytes], *_: object, **__: object) -> Iterator[tuple[int, str, str, list[str]]]:
     """Yield the docstrings of the classes of a module, as an extractor of Babel: those of errors are their messages."""
     for node in ast.parse(file.read()).body:
         if isinstance(node, ast.ClassDef) and (text := ast.get_docstring(node)) is not None:

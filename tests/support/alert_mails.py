@@ -1,8 +1,8 @@
 """The mails of alerts in other languages: owns how their templates are made from the English one and the catalogues.
 
-An alert is told in English, by Prometheus too; a mail says it otherwise. What a rule says, with any value in it, is known
-by a pattern, and the template of a language replaces it by what its catalogue has. Words that an operator has changed
-match none and stay as they are.
+An alert is told in English, by Prometheus too; a mail says it otherwise. What a rule says, with any value in it, is
+known by a pattern, and the template of a language replaces it by what its catalogue has. Words that an operator has
+changed match none and stay as they are.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def write_rules(folder: Path) -> list[str]:
 
 
 def write_alertmanager(folder: Path, sinks: Sinks, source: Path, *, off_hours: bool) -> Path:
-    """Write a configuration, such as the shipped one, with scaled durations and our addresses; it is never off-hours, or always."""
+    """Write a configuration with scaled durations and our addresses; it is never off-hours, or always."""
     config = faster(yaml.safe_load(source.read_text(encoding="utf-8")))
     (folder / "smtp-password").write_text(PASSWORD)
     (folder / "token").write_text(TOKEN)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import alert_mails
 from babel.messages.catalog import Catalog, Message
@@ -22,6 +22,10 @@ LOCALE: Final = ROOT / "ingest" / "locale"
 DOMAIN: Final = "headgate"
 PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _LINE_WIDTH: Final = 0  # a message is a line, however long: branches that add some merge
+
+
+Found = tuple[int, str, Any, list[str]]
+"""What an extractor of Babel yields: line, function, its arguments, comments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,7 @@ class Speaking:
 SPEAKING: Final = (
     Speaking(
         files="{daemon,ingest}/**/*.py",
-        method="python",
+        method="catalogues:calls",
         keywords={"say": None, "say_n": (1, 2), "_error": None, "_warning": None, "_info": None},
     ),
     Speaking(files="daemon/errors.py", method="catalogues:docstrings", keywords={}),
@@ -53,7 +57,19 @@ SPEAKING: Final = (
 """All the source that says something; `_error`, `_warning` and `_info` are those of the catalogue of errors."""
 
 
-def docstrings(file: IO[bytes], *_: object, **__: object) -> Iterator[tuple[int, str, str, list[str]]]:
+def calls(file: IO[bytes], keywords: Mapping[str, Any], *_: object, **__: object) -> Iterator[Found]:
+    """Yield the messages that functions are given in a module, as an extractor of Babel.
+
+    Babel's own tells of every f-string among the values.
+    """
+    for node in ast.walk(ast.parse(file.read())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in keywords:
+            texts = [one.value if isinstance(one, ast.Constant) else None for one in node.args]
+            if texts and texts[0] is not None:
+                yield node.lineno, node.func.id, texts if len(texts) > 1 else texts[0], []
+
+
+def docstrings(file: IO[bytes], *_: object, **__: object) -> Iterator[Found]:
     """Yield the docstrings of the classes of a module, as an extractor of Babel: those of errors are their messages."""
     for node in ast.parse(file.read()).body:
         if isinstance(node, ast.ClassDef) and (text := ast.get_docstring(node)) is not None:

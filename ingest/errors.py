@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from .languages import in_language
-from .messages import as_json, from_json
+from .messages import as_json, from_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,15 +36,15 @@ class CatalogueEntry:
 
 
 def _error(hint: str) -> CatalogueEntry:
-    return CatalogueEntry(hint=hint)
+    return CatalogueEntry(hint=say(hint))
 
 
 def _warning(hint: str) -> CatalogueEntry:
-    return CatalogueEntry(hint=hint, severity="warning")
+    return CatalogueEntry(hint=say(hint), severity="warning")
 
 
 def _info(hint: str) -> CatalogueEntry:
-    return CatalogueEntry(hint=hint, severity="info")
+    return CatalogueEntry(hint=say(hint), severity="info")
 
 
 CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
@@ -165,8 +165,11 @@ class ErrorRecord:
     @classmethod
     def from_dict(cls, kept: Mapping[str, Any]) -> Self:
         """Return the record of which `as_dict` gave this, whichever version of Headgate did."""
-        said = {name: from_json(text) for name, text in kept.get("said", {}).items()}
-        return cls(**{name: said.get(name, value) for name, value in kept.items() if name != "said"})
+        fields = {**kept}
+        said = fields.pop("said", {})
+        for name in _SAID:
+            fields[name] = from_json(said[name]) if name in said else say(fields[name])
+        return cls(**fields)
 
     def in_language(self, language: str) -> Self:
         """Return the record as it is told to somebody who reads this language."""

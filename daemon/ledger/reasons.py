@@ -55,7 +55,7 @@ def known_again(reason: str, record: Mapping[str, Any] | None = None) -> str:
     whole = recognised(reason, _WHOLE, lambda value: known_again(value, record))
     if whole is not reason:
         return whole
-    return in_a_row(recognised(part, _PARTS) for part in reason.split("; "))
+    return in_a_row(say(part) if (found := recognised(part, _PARTS)) is part else found for part in reason.split("; "))
 
 
 def told_reason(reason: str | None, language: str, record: Mapping[str, Any] | None = None) -> str | None:

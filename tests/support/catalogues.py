@@ -125,20 +125,24 @@ def po_bytes(catalog: Catalog) -> bytes:
     return f'msgid ""\nmsgstr ""\n{_header(catalog, quoted=True)}\n'.encode() + body.getvalue()
 
 
+class _Compiled(Catalog):
+    """A catalogue that has the same header whenever and by whichever tool it is written."""
+
+    def _get_mime_headers(self) -> list[tuple[str, str]]:
+        return [(name, value) for name, _, value in (line.partition(": ") for line in _header(self).splitlines())]
+
+    mime_headers = property(_get_mime_headers, Catalog._set_mime_headers)
+
+
 def mo_bytes(catalog: Catalog) -> bytes:
     """Return a catalogue as its .mo file is written."""
-    made = Catalog(locale=catalog.locale, domain=DOMAIN)
-    made.mime_headers = [(name, value) for name, _, value in map(_parted, _header(catalog).splitlines())]
+    made = _Compiled(locale=catalog.locale, domain=DOMAIN)
     for message in catalog:
         if message.id:
             made.add(message.id, message.string)
     file = io.BytesIO()
     write_mo(file, made)
     return file.getvalue()
-
-
-def _parted(line: str) -> tuple[str, str, str]:
-    return line.partition(": ")
 
 
 def _header(catalog: Catalog, *, quoted: bool = False) -> str:

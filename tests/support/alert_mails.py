@@ -22,7 +22,7 @@ ALERTS: Final = Path(__file__).resolve().parents[2] / "alerts"
 ENGLISH: Final = ALERTS / "templates" / "headgate.tmpl"
 SAID: Final = ("summary", "description", "action")
 FACTS: Final = ("target", "last_success", "last_attempt")
-_WORD: Final = re.compile(r'(?<=\{\{ )((?:printf "%-14s" )?)"([^"]+)"(?= \}\})')
+_WORD: Final = re.compile(r'(?<=\{\{ )((?:printf "%-\d+s" )?)"([^"]+)"(?= \}\})')
 """A word of the template; those of the text are followed by blanks up to the same place."""
 _CONTROL: Final = re.compile(r"\{\{ (?:with|else|end)\b.*?\}\}")
 _VALUE: Final = re.compile(r"\{\{ .*?(?:[lL]abels\.)?(\w+)[^\w{}]* ?\}\}")
@@ -76,7 +76,13 @@ def _in_language(language: str) -> str:
     known = catalogue(language)
     assert known is not None
     name, say = f"headgate.{language.replace('-', '_')}", known.gettext
-    text = _WORD.sub(lambda match: f'{match[1]}"{language if match[2] == TAG else say(match[2])}"', _english())
+    width = 1 + max(len(say(word)) for printed, word in _WORD.findall(_english()) if printed)
+
+    def word(found: re.Match[str]) -> str:
+        printed = f'printf "%-{width}s" ' if found[1] else ""
+        return f'{printed}"{language if found[2] == TAG else say(found[2])}"'
+
+    text = _WORD.sub(word, _english())
     for kind, texts in (("said", SAID), ("fact", FACTS)):
         whole = kind == "said"
         lines = [f"  | {_replacement(text, say(text), whole=whole)}\n" for text in _all_texts(texts)]

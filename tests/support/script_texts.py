@@ -17,6 +17,7 @@ TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 PATTERN = re.compile(r"/(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\n])+/\w*")
+KEY = re.compile(r"\s*:")
 BEFORE_A_VALUE = {"(", ",", "=", ":", "?", "[", "{", "}", ";", "!", "&", "|", "=>", "return", ""}
 """A slash behind one of these begins a regular expression, behind anything else it divides."""
 OPEN, CLOSE = "([{", ")]}"
@@ -24,13 +25,16 @@ OPEN, CLOSE = "([{", ")]}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Literal:
-    """One text of a string or a template, in whose call it stands, as which argument, and what is before it there."""
+    """One text of a string or a template: in whose call it stands, as which argument, and as the value of which key.
+
+    One that is compared with something, or is a key itself, is a name.
+    """
 
     text: str
     call: str
     argument: int
     key: str
-    compared: bool
+    is_name: bool
 
 
 def literals(source: str, around: tuple[str, int, str] = ("", 0, "")) -> Iterator[Literal]:
@@ -52,9 +56,10 @@ def literals(source: str, around: tuple[str, int, str] = ("", 0, "")) -> Iterato
             call, argument = calls[-1] if calls else around[:2]
             named = before[0].strip("\"'") if before[-1] == ":" else ""
             key = named or ("" if calls else around[2])
+            is_key = before[-1] in {"{", ","} and KEY.match(source, place) is not None
             for text in texts:
-                compared = before[-1] in {"===", "!=="}
-                yield Literal(text=text, call=call, argument=argument, key=key, compared=compared)
+                is_name = is_key or before[-1] in {"===", "!=="}
+                yield Literal(text=text, call=call, argument=argument, key=key, is_name=is_name)
             for value in values:
                 yield from literals(value, (call, argument, key))
         elif mark in OPEN:

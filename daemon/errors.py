@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ingest.messages import Message, said_by
+
 
 class HeadgateError(Exception):
     """Headgate could not do what was asked."""
@@ -103,6 +105,7 @@ class SpoolFullError(RetryableError):
 
 
 def first_line(error: BaseException) -> str:
-    """Return what a person reads of an error: of a database's own, the beginning."""
+    """Return what a person reads of an error: of a database's own, the beginning; a message stays one."""
     cause = getattr(error, "orig", None) or error
-    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
+    said = said_by(cause)
+    return said if isinstance(said, Message) else (said.strip() or type(cause).__name__).splitlines()[0]

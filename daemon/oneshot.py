@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import ErrorRecord, FileRejectedError
+from ingest.languages import ENGLISH
+from ingest.messages import said_by, say
 
 from .assembly import Core, open_core
 from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
 from .executors.executors import PRELOAD_FOR_FEW_FILES
 from .ledger.jobs import Job, RowCounts
+from .ledger.reasons import reason_of, told_job
 from .lifecycle.components import Failures
 from .lifecycle.signals import StopRequest, captured_signals
 from .pipeline.rejects import Form, NoRejectsError
@@ -42,7 +45,7 @@ class Request:
 
     `fixes` is the job whose rejected rows the files have in a corrected form, `rejects` the folder for those that are
     rejected now. With `again` they are loaded also where their content was loaded before; with `check_only` not at
-    all.
+    all. `language` is the one in which their errors are told.
     """
 
     dataset: Dataset
@@ -51,6 +54,7 @@ class Request:
     again: bool = False
     check_only: bool = False
     rejects: Path | None = None
+    language: str = ENGLISH
 
 
 async def ingest_files(
@@ -157,13 +161,19 @@ async def _ingest_all(
             core.dispatcher.wake()
     for path, entered in submitted:
         if isinstance(entered, ErrorRecord):
-            done(_refused(path, request.dataset, entered))
+            done(_refused(path, request.dataset, entered.in_language(request.language)))
             continue
         job = await _finished(core, entered.id)
         back = None if request.rejects is None else request.rejects / f"{path.stem}.rejects.xlsx"
         written = back is not None and await _hand_back(core, job, back)
         preview = await core.parts.queries.preview(job.id)
-        done({**_as_json(path, job), "preview": preview, **({"rejects": str(back)} if written else {})})
+        done(
+            {
+                **_as_json(path, told_job(job, request.language)),
+                "preview": preview,
+                **({"rejects": str(back)} if written else {}),
+            }
+        )
 
 
 async def _fixed_job(core: Core, job_id: int, dataset: Dataset) -> Job:
@@ -194,7 +204,7 @@ async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: J
         received = await core.parts.executors.run_io(core.parts.spool.receive_file, path, limit)
     except FileTooLargeError as error:
         return ErrorRecord(
-            code="file.too_large", message=str(error), hint="split the file, or raise intake.max_file_mb"
+            code="file.too_large", message=said_by(error), hint=say("split the file, or raise intake.max_file_mb")
         )
     return await core.submissions.enter(
         received,
@@ -220,23 +230,16 @@ async def _finished(core: Core, job_id: int) -> Job:
             await asyncio.wait_for(told.wait(), LOOK_AGAIN_SECONDS)
 
 
-def _as_json(path: Path, job: Job) -> dict[str, Any]:
-    shown = job.as_dict()
-    return {
-        "file": str(path),
-        "sha256": job.sha256,
-        "job": job.id,
-        "dataset": job.dataset,
-        "state": job.state,
-        "would_be": job.would_be,
-        "rows": shown["rows"],
-        "errors": shown["errors"],
-        "errors_total": job.errors_total,
-        "seconds": shown["seconds"],
-        "peak_rss_bytes": job.peak_rss_bytes,
-        "first_job": job.first_job,
-        "reason": job.reason,
-    }
+_SHOWN = (
+    *("dataset", "state", "would_be", "rows", "errors", "errors_total", "seconds"),
+    *("peak_rss_bytes", "first_job", "reason"),
+)
+"""What of a job this command shows."""
+
+
+def _as_json(path: Path, job: Mapping[str, Any]) -> dict[str, Any]:
+    about = {"file": str(path), "sha256": job["sha256"], "job": job["id"]}
+    return {**about, **{name: job[name] for name in _SHOWN}}
 
 
 def _refused(path: Path, dataset: Dataset, record: ErrorRecord) -> dict[str, Any]:
@@ -254,5 +257,5 @@ def _refused(path: Path, dataset: Dataset, record: ErrorRecord) -> dict[str, Any
         "seconds": {},
         "peak_rss_bytes": None,
         "first_job": None,
-        "reason": f"{record.code}: {record.message}; {record.hint}",
+        "reason": reason_of(record),
     }

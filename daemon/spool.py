@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from uuid import uuid4
 
+from ingest.messages import say
 from ingest.output.report import REJECTED_FILE
 
 from .errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
@@ -57,7 +58,7 @@ class Upload:
         """
         self._size += len(chunk)
         if self._size > self._max_bytes:
-            raise FileTooLargeError(f"the file has more than {self._max_bytes} bytes")
+            raise FileTooLargeError(say("the file has more than {limit} bytes", limit=self._max_bytes))
         self._digest.update(chunk)
         with _disk_errors():
             self._check_room()
@@ -210,16 +211,22 @@ class Spool:
         with open(descriptor, "rb", buffering=0, closefd=False) as source:  # a descriptor, not a path
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
-                raise FileUnstableError("it is not a regular file")
+                raise FileUnstableError(say("it is not a regular file"))
             if before.st_size > max_bytes:
-                raise FileTooLargeError(f"the file has {before.st_size} bytes, {max_bytes} are allowed")
+                raise FileTooLargeError(
+                    say(
+                        "the file has {size} bytes, {limit} are allowed",
+                        size=before.st_size,
+                        limit=max_bytes,
+                    )
+                )
             upload = self.upload(max_bytes)
             try:
                 while chunk := source.read(CHUNK_BYTES):
                     upload.write(chunk)
                 after = os.fstat(descriptor)
                 if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-                    raise FileUnstableError("it changed while it was read")
+                    raise FileUnstableError(say("it changed while it was read"))
                 return upload.keep()
             except BaseException:
                 upload.discard()

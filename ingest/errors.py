@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from .languages import in_language
+from .messages import as_json, from_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ERROR_SHOWN: Final = 300
+"""Characters of what a library says that a message repeats, with what it says itself."""
 Severity = Literal["error", "warning", "info"]
 
 NO_ROOM: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
@@ -31,15 +36,15 @@ class CatalogueEntry:
 
 
 def _error(hint: str) -> CatalogueEntry:
-    return CatalogueEntry(hint=hint)
+    return CatalogueEntry(hint=say(hint))
 
 
 def _warning(hint: str) -> CatalogueEntry:
-    return CatalogueEntry(hint=hint, severity="warning")
+    return CatalogueEntry(hint=say(hint), severity="warning")
 
 
 def _info(hint: str) -> CatalogueEntry:
-    return CatalogueEntry(hint=hint, severity="info")
+    return CatalogueEntry(hint=say(hint), severity="info")
 
 
 CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
@@ -148,8 +153,37 @@ class ErrorRecord:
     spec_version: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the record with the keys of the catalogue, ready for JSON."""
-        return asdict(self)
+        """Return the record ready for JSON, in English.
+
+        Where that takes more than the texts, `said` has what it takes to say them in another language.
+        """
+        found = {name: getattr(self, name) for name in _NAMES}
+        said = {name: kept for name in _SAID if (kept := as_json(found[name])) is not None}
+        if said:
+            found["said"] = said
+        return found
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> Self:
+        """Return the record of which `as_dict` gave this, whichever version of Headgate did."""
+        fields = {**kept}
+        said = fields.pop("said", {})
+        for name in _SAID:
+            fields[name] = from_json(said[name]) if name in said else say(fields[name])
+        return cls(**fields)
+
+    def in_language(self, language: str) -> Self:
+        """Return the record as it is told to somebody who reads this language."""
+        return replace(self, message=in_language(self.message, language), hint=in_language(self.hint, language))
+
+
+_NAMES: Final = tuple(field.name for field in fields(ErrorRecord))
+_SAID: Final = ("message", "hint")
+
+
+def told_record(kept: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """Return what `ErrorRecord.as_dict` gave in a language, as the API shows it."""
+    return ErrorRecord.from_dict(kept).in_language(language).as_dict()
 
 
 class FileRejectedError(Exception):

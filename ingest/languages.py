@@ -65,9 +65,9 @@ def in_language(text: str, language: str) -> str:
 
 
 def _said(text: str, known: Catalogue) -> str:
-    if not isinstance(text, Message):
-        return known.gettext(text) if text else text
-    template, values, plural = text.said
+    template, values, plural = text.said if isinstance(text, Message) else (text, {}, None)
+    if not template:
+        return template  # a catalogue has its own header there
     said = known.gettext(template) if plural is None else known.ngettext(template, plural, values["n"])
     if not values:
         return said

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, reduce
+from typing import Any, Final, Self
 
 Values = Mapping[str, Any]
 Said = tuple[str, Values, str | None]
@@ -30,18 +32,68 @@ class Message(str):
         return type(self), (str(self), self.said)
 
 
+_KEPT: Final = frozenset((str, int, float, Message))
+"""Types of values that are kept as they are; others are kept as the text that they are shown as."""
+
+
 def say(template: str, /, **values: Any) -> Message:
     """Return a message; `{name}` in the template stands for a value. Without values the template is the text.
 
     Templates are literals where this is called: `make messages` finds them there.
     """
-    return Message(template.format_map(values) if values else template, (template, values, None))
+    if not values:
+        return Message(template, (template, values, None))
+    for name, value in values.items():
+        if type(value) not in _KEPT:
+            values[name] = said_by(value) if isinstance(value, Exception) else str(value)
+    return Message(template.format_map(values), (template, values, None))
+
+
+def said_by(error: BaseException) -> str:
+    """Return what an error says: the message that it was raised with, if it was one."""
+    said = error.args[0] if error.args else None
+    return said if isinstance(said, Message) else str(error)
 
 
 def say_n(singular: str, plural: str, n: int, /, **values: Any) -> Message:
     """Return a message that is another for one thing than for many; `{n}` in its templates is the number."""
-    values["n"] = n
-    return Message((singular if n == 1 else plural).format_map(values), (singular, values, plural))
+    said = say(singular if n == 1 else plural, n=n, **values)
+    return Message(said, (singular, said.said[1], plural))
+
+
+def either(texts: Iterable[str]) -> str:
+    """Return texts of which one is meant: `a or b or c`."""
+    return reduce(lambda one, other: say("{one} or {other}", one=one, other=other), texts)
+
+
+def in_a_row(texts: Iterable[str]) -> str:
+    """Return texts one after the other: `a; b; c`."""
+    return reduce(lambda one, other: say("{one}; {other}", one=one, other=other), texts)
+
+
+def recognised(text: str, templates: Iterable[str], nested: Callable[[str], str] = str) -> str:
+    """Return the message that a text was, if it was made by one of these templates; else the text itself.
+
+    The first one that fits is taken. A value called `reason` is a message of its own, which `nested` makes of it.
+    """
+    for template in templates:
+        if (match := _form(template).fullmatch(text)) is not None:
+            values = {name: nested(value) if name == "reason" else value for name, value in match.groupdict().items()}
+            return say(template, **values)
+    return text
+
+
+@cache
+def _form(template: str) -> re.Pattern[str]:
+    """Return what fits the texts of a template."""
+    parts = re.split(r"\{(\w+)\}", template)
+    named = [re.escape(part) if place % 2 == 0 else f"(?P<{part}>.+)" for place, part in enumerate(parts)]
+    return re.compile("".join(named), re.DOTALL)
+
+
+def within(message: str, length: int) -> str:
+    """Return a message that is no longer than so many characters; one that had to be cut stays English."""
+    return message if len(message) <= length else message[:length]
 
 
 def as_json(text: str) -> list[Any] | None:

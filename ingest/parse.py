@@ -23,6 +23,7 @@ from .errors import ErrorRecord, FileRejectedError, rejected
 from .formats.hint import Hint
 from .formats.open import extension_mismatch, open_book
 from .formats.zip.container import sniff
+from .messages import in_a_row, say
 from .output.copy_file import (
     copy_columns,
     copy_lines,
@@ -218,21 +219,33 @@ class _Run:
         rows = self._rows
         data = rows.read - rows.blank - rows.footer
         if not data:
-            message = f"none of the {rows.read} rows below the header holds data"
+            message = say("none of the {rows} rows below the header holds data", rows=rows.read)
             return rejected("table.no_rows", message, sheet=table.sheet)
         if data < self._dataset.expect.min_rows:
-            message = f"{data} rows hold data; the dataset expects {self._dataset.expect.min_rows} or more"
+            message = say(
+                "{rows} rows hold data; the dataset expects {least} or more",
+                rows=data,
+                least=self._dataset.expect.min_rows,
+            )
             return rejected("table.no_rows", message, sheet=table.sheet)
         if rows.accepted and not self._dataset.quarantine.exceeded(rows.rejected, data):
             return None
         limits = self._dataset.quarantine
-        message = (
-            f"{rows.rejected} of {data} rows are bad; the dataset allows {limits.max_rows} rows "
-            f"and {limits.max_percent:g} percent"
+        message = say(
+            "{bad} of {rows} rows are bad; the dataset allows {max_rows} rows and {max_percent} percent",
+            bad=rows.rejected,
+            rows=data,
+            max_rows=limits.max_rows,
+            max_percent=f"{limits.max_percent:g}",
         )
         common = common_fault(table, self._dataset, checked.faults)
         if common is not None:
-            return rejected("table.too_many_bad_rows", f"{common}; {message}", hint=COMMON_HINT, sheet=table.sheet)
+            return rejected(
+                "table.too_many_bad_rows",
+                in_a_row((common, message)),
+                hint=COMMON_HINT,
+                sheet=table.sheet,
+            )
         return rejected("table.too_many_bad_rows", message, sheet=table.sheet)
 
     def _range_of_keys(self, columns: Sequence[pa.LargeStringArray]) -> tuple[str, str] | None:
@@ -318,8 +331,10 @@ def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
         duplicate=duplicate,
         rejected=checked.rejected | table.beyond | strange | torn | conflicting,
         records=(
-            *_extra_records(table, dataset, table.beyond, "the row looks like data but stands below the table's end"),
-            *_extra_records(table, dataset, strange, "the row fills a column that the dataset does not declare"),
+            *_extra_records(
+                table, dataset, table.beyond, say("the row looks like data but stands below the table's end")
+            ),
+            *_extra_records(table, dataset, strange, say("the row fills a column that the dataset does not declare")),
             *(
                 row_record(table, dataset, code, row, message, None)
                 for row, (code, message) in table.torn.items()
@@ -340,6 +355,6 @@ def _conflict_records(
 ) -> Iterator[ErrorRecord]:
     names = ", ".join(dataset.primary_key)
     for row in np.flatnonzero(conflicting).tolist():
-        message = f"another row of the file has the same key ({names}) and other values"
+        message = say("another row of the file has the same key ({names}) and other values", names=names)
         raw = None if keys is None else keys[row].as_py().replace("\t", ", ")
         yield row_record(table, dataset, "row.key_duplicate", row, message, raw)

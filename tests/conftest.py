@@ -52,6 +52,12 @@ def require_service(name: str, remedy: str) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _english() -> None:
+    """Let commands speak English, whatever language this machine does."""
+    os.environ["LC_ALL"] = "C.UTF-8"
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _ctrl_c() -> Iterator[None]:
     """Let programs under test be left by Ctrl-C: a shell's job in the background hands down that it is ignored."""
     before = signal.getsignal(signal.SIGINT)

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from ingest.messages import say
+
 from ..lifecycle.loop_errors import limit_hit
 from ..lifecycle.seldom import Seldom
 from .auth import PRINCIPAL
+from .languages import language_of
 from .problems import ProblemError, of_http
 
 if TYPE_CHECKING:
@@ -33,32 +36,33 @@ class Answers:
         try:
             return await handler(request)
         except ProblemError as problem:
-            return problem.response()
+            return problem.response(language_of(request))
         except web.HTTPException as error:
             if error.status < web.HTTPBadRequest.status_code:
                 raise
-            return of_http(error, request).response()
+            return of_http(error, request).response(language_of(request))
         except Exception as error:
             if request.transport is None or request.transport.is_closing():
                 logger.info("caller gone", extra={"path": _path(request), "address": request.remote})
-                return ProblemError(400, "the connection was lost").response()
+                return ProblemError(400, say("the connection was lost")).response()
             if (will_pass := self._passing(error, request)) is not None:
-                return will_pass.response()
+                return will_pass.response(language_of(request))
             logger.exception("request failed", extra={"path": _path(request)})
-            return ProblemError(500, "see the daemon's log").response()
+            return ProblemError(500, say("see the daemon's log")).response(language_of(request))
 
     def _passing(self, error: Exception, request: web.Request) -> ProblemError | None:
         """Return the answer to what fails now and will pass, None if it is nothing such; thousands may meet it."""
         if (reason := limit_hit(error)) is not None:
-            lacks = "the machine has no descriptor or memory left"
+            detail = say("the machine has no descriptor or memory left; try again")
         elif self._database.will_pass(error):
-            reason, lacks = self._database.supervisor.reason(error), "the database or a pool does not answer"
+            reason = self._database.supervisor.reason(error)
+            detail = say("the database or a pool does not answer; try again")
         else:
             return None
         if (passed_over := self._passing_errors.passed_over(reason)) is not None:
             about = {"path": _path(request), "error": reason, "passed_over": passed_over}
             logger.warning("request failed", extra=about)
-        return ProblemError(503, f"{lacks}; try again", headers={"Retry-After": "5"})
+        return ProblemError(503, detail, headers={"Retry-After": "5"})
 
     def audited(self, call: Handler) -> Handler:
         """Return a handler that writes down who called and what was answered."""

@@ -17,6 +17,8 @@ from typing import Final, Literal, get_args
 
 from aiohttp import web
 
+from ingest.messages import say
+
 from ..errors import StartupError
 from .problems import ProblemError
 
@@ -135,7 +137,7 @@ class Authenticator:
             self._failures[address] = times
             wait = max(1, round(times[0] + FAILURES_SECONDS - now))
             raise ProblemError(
-                429, "too many wrong tokens came from this address; wait", headers={"Retry-After": str(wait)}
+                429, say("too many wrong tokens came from this address; wait"), headers={"Retry-After": str(wait)}
             )
         self._failures[address] = [*times, now]
         if len(self._failures) > ADDRESSES_MAX:
@@ -145,7 +147,7 @@ class Authenticator:
 def _unauthorized() -> ProblemError:
     return ProblemError(
         401,
-        "send a token of api.token_file as: Authorization: Bearer TOKEN",
+        say("send a token of api.token_file as: Authorization: Bearer TOKEN"),
         headers={"WWW-Authenticate": "Bearer"},
     )
 

@@ -9,6 +9,8 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
+from ingest.messages import say
+
 from ..lifecycle.listener import HEAD_SECONDS, LINGER_SECONDS
 from .problems import ProblemError
 
@@ -41,10 +43,10 @@ class Connection(web.RequestHandler):
         """Return the answer to a request that no route has seen, and close the connection after it."""
         if status >= web.HTTPInternalServerError.status_code:
             logger.error("request failed", extra={"address": request.remote}, exc_info=exc)
-            detail = "see the daemon's log"
+            detail: str = say("see the daemon's log")
         else:
             logger.info("malformed request", extra={"address": request.remote, "reason": type(exc).__name__})
-            detail = "the request is not HTTP as it should be"
+            detail = say("the request is not HTTP as it should be")
             if _is_too_long(exc):
                 status, detail = 431, HEAD_TOO_LONG
         if request.writer.output_size > 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ingest.messages import say
 from ingest.spec.dataset_file import parse_dataset
 
 from .problems import ProblemError
@@ -32,6 +33,6 @@ def dataset_of(text: str, known: Mapping[str, Dataset]) -> Dataset:
     dataset = parse_dataset(text, SOURCE)
     before = known.get(dataset.dataset)
     if dataset.transform is not None and dataset.transform != (before and before.transform):
-        hint = "take the key `transform` away, or write the file on the machine"
-        raise ProblemError(422, "a dataset that names code of its own is not taken over HTTP", hint=hint)
+        hint = say("take the key `transform` away, or write the file on the machine")
+        raise ProblemError(422, say("a dataset that names code of its own is not taken over HTTP"), hint=hint)
     return dataset

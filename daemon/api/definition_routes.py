@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from ingest.messages import said_by, say
 from ingest.spec.yaml_document import DocumentError
 
 from ..config.definitions import DefinitionError
@@ -85,7 +86,7 @@ class DefinitionRoutes:
         name = request.match_info["name"]
         path = await self._run_io(self._definitions.find, name)
         if path is None:
-            raise ProblemError(404, f"there is no dataset {name}")
+            raise ProblemError(404, say("there is no dataset {name}", name=name))
         text = await self._run_io(path.read_text, "utf-8")
         return web.Response(text=text, content_type=YAML)
 
@@ -95,12 +96,12 @@ class DefinitionRoutes:
             dataset = dataset_of(text, self._datasets)
         except DocumentError as error:
             raise ProblemError(
-                422, "the dataset is wrong", problems=[str(problem) for problem in error.problems]
+                422, say("the dataset is wrong"), problems=[str(problem) for problem in error.problems]
             ) from error
         async with self._one_at_a_time:
             if dataset.dataset in self._datasets and request.query.get("replace") != "true":
-                hint = "give it another name, or ask for it to be replaced"
-                raise ProblemError(409, f"there is a dataset {dataset.dataset} already", hint=hint)
+                hint = say("give it another name, or ask for it to be replaced")
+                raise ProblemError(409, say("there is a dataset {name} already", name=dataset.dataset), hint=hint)
             saved = await self._saved(dataset.dataset, text)
         about = {"dataset": dataset.dataset, "file": str(saved.path), "by": request[PRINCIPAL].name}
         logger.info("dataset saved", extra=about)
@@ -113,17 +114,17 @@ class DefinitionRoutes:
             if taken.problems:
                 await self._run_io(self._definitions.undo, saved)
         except DefinitionError as error:
-            raise ProblemError(422, str(error)) from error
+            raise ProblemError(422, said_by(error)) from error
         if taken.problems:
-            detail = "the configuration is wrong with it; nothing was changed"
+            detail = say("the configuration is wrong with it; nothing was changed")
             raise ProblemError(422, detail, problems=list(taken.problems))
         return saved
 
 
 async def _body(request: web.Request) -> str:
     if request.content_type != YAML:
-        raise ProblemError(415, f"send the dataset's text as {YAML}")
+        raise ProblemError(415, say("send the dataset's text as {type}", type=YAML))
     try:
-        return (await read_body(request, TEXT_BYTES, "datasets", seconds=BODY_SECONDS)).decode("utf-8")
+        return (await read_body(request, TEXT_BYTES, say("datasets"), seconds=BODY_SECONDS)).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise ProblemError(422, "the text is not UTF-8") from error
+        raise ProblemError(422, say("the text is not UTF-8")) from error

@@ -11,6 +11,8 @@ from aiohttp import web
 from pydantic import Field, TypeAdapter, ValidationError
 
 from ingest.errors import FileRejectedError
+from ingest.languages import in_language
+from ingest.messages import said_by, say
 from ingest.spec.yaml_document import DocumentError, parse_yaml
 from ingest.spec.yaml_edit import edited
 
@@ -18,6 +20,7 @@ from ..errors import DatabaseUnavailableError, HeadgateError
 from ..pipeline.reading import ReadLaterError
 from .dataset_text import SOURCE, TEXT_BYTES, dataset_of
 from .json_body import Sent
+from .languages import answer_in, language_of
 from .problems import ProblemError, later, of_rejection
 from .request_parameters import file_name
 from .routes import Answer, Parameter, Route
@@ -122,7 +125,7 @@ class DraftRoutes:
             except DatabaseUnavailableError:
                 raise
             except HeadgateError as error:
-                raise ProblemError(422, str(error), hint="name a table that is there, or none") from error
+                raise ProblemError(422, said_by(error), hint=say("name a table that is there, or none")) from error
         seen = asdict(drafted)
         text = seen.pop("text")
         return web.json_response({"yaml": text, **_read(text), **seen})
@@ -130,7 +133,7 @@ class DraftRoutes:
     async def _try(self, request: web.Request) -> web.Response:
         async with self._sample(request) as uploaded:
             if "yaml" not in uploaded.fields:
-                raise ProblemError(400, "send a form: the sample as `file`, the dataset's text as `yaml`")
+                raise ProblemError(400, say("send a form: the sample as `file`, the dataset's text as `yaml`"))
             text = _changed(uploaded.fields["yaml"], uploaded.fields.get("edits", ""))
             try:
                 dataset = dataset_of(text, self._datasets)
@@ -139,7 +142,8 @@ class DraftRoutes:
                 return web.json_response({"yaml": text, "problems": problems, "trial": None, **_read(text)})
             name = file_name(request.query.get("name") or uploaded.name)
             trial = await self._samples.attempt(uploaded.received.key, name, dataset)
-        return web.json_response({"yaml": text, "problems": [], "trial": _told(trial), **_read(text)})
+        language = language_of(request)
+        return answer_in(language, {"yaml": text, "problems": [], "trial": _told(trial, language), **_read(text)})
 
     @asynccontextmanager
     async def _sample(self, request: web.Request) -> AsyncIterator[Uploaded]:
@@ -166,11 +170,13 @@ def _changed(text: str, edits: str) -> str:
         for edit in _EDITS.validate_json(edits or "[]"):
             text = edited(text, tuple(edit.at), edit.to)
     except ValidationError as error:
-        raise ProblemError(400, 'edits are JSON, such as [{"at": ["fields", 0, "type"], "to": "date"}]') from error
+        raise ProblemError(400, say('edits are JSON, such as [{"at": ["fields", 0, "type"], "to": "date"}]')) from error
     except DocumentError:
         return text  # its problems are told by whoever reads it next
     except LookupError as error:
-        raise ProblemError(422, f"the change cannot be made: {error}", hint="change the text instead") from error
+        raise ProblemError(
+            422, say("the change cannot be made: {error}", error=error), hint=say("change the text instead")
+        ) from error
     return text
 
 
@@ -183,12 +189,16 @@ def _read(text: str) -> dict[str, Any]:
         return {"content": None}
 
 
-def _told(trial: Trial) -> dict[str, Any]:
-    report = trial.report
+def _told(trial: Trial, language: str) -> dict[str, Any]:
+    report, table = trial.report, trial.table
+    rejection = report.rejection
     return {
         "rows": asdict(report.rows),
-        "rejection": None if report.rejection is None else report.rejection.as_dict(),
-        "errors": [record.as_dict() for record in report.errors],
+        "rejection": None if rejection is None else rejection.in_language(language).as_dict(),
+        "errors": [record.in_language(language).as_dict() for record in report.errors],
         "errors_total": report.errors_total,
-        "table": {"problems": list(trial.table.problems), "advice": list(trial.table.advice)},
+        "table": {
+            "problems": [in_language(text, language) for text in table.problems],
+            "advice": [in_language(text, language) for text in table.advice],
+        },
     }

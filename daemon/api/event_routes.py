@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from ingest.messages import say
+
+from ..ledger.reasons import told_reason
 from .auth import PRINCIPAL
 from .event_feed import ListenerBehindError
+from .languages import language_headers, language_of
 from .problems import ProblemError
 from .routes import Answer, Parameter, Route
 from .schemas import EVENT_STREAM
@@ -66,9 +70,9 @@ class EventRoutes:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         text = request.headers.get("Last-Event-ID", "")
         if text and not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS):
-            raise ProblemError(400, "Last-Event-ID is the id of an event")
+            raise ProblemError(400, say("Last-Event-ID is the id of an event"))
         if self._streams >= STREAMS_MAX:
-            raise ProblemError(503, "too many event streams are open", headers={"Retry-After": "5"})
+            raise ProblemError(503, say("too many event streams are open"), headers={"Retry-After": "5"})
         self._streams += 1
         try:
             return await self._stream(request, int(text) if text else None)
@@ -76,12 +80,13 @@ class EventRoutes:
             self._streams -= 1
 
     async def _stream(self, request: web.Request, after: int | None) -> web.StreamResponse:
-        owner = request[PRINCIPAL].owner
+        owner, language = request[PRINCIPAL].owner, language_of(request)
         response = web.StreamResponse(
             headers={
                 "Content-Type": "text/event-stream; charset=utf-8",
                 "Cache-Control": "no-store",
                 "X-Accel-Buffering": "no",
+                **language_headers(language),
             }
         )
         await response.prepare(request)
@@ -97,7 +102,7 @@ class EventRoutes:
                     if event is None:
                         await response.write(b": still here\n\n")
                     elif owner is None or event.submitter == owner:
-                        await response.write(_encoded(event))
+                        await response.write(_encoded(event, language))
         return response
 
 
@@ -125,7 +130,7 @@ async def _with_pauses(events: AsyncGenerator[JobEvent, None]) -> AsyncGenerator
         await events.aclose()
 
 
-def _encoded(event: JobEvent) -> bytes:
-    fields = asdict(event)
+def _encoded(event: JobEvent, language: str) -> bytes:
+    fields = {**asdict(event), "detail": told_reason(event.detail, language)}
     number = fields.pop("id")
     return f"id: {number}\nevent: job\ndata: {json.dumps(fields, ensure_ascii=False)}\n\n".encode()

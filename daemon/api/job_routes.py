@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
+from ingest.languages import ENGLISH
+from ingest.messages import said_by, say
 
 from ..ledger.jobs import STATES
 from ..ledger.queries import JobFilter
+from ..ledger.reasons import told_job, told_reason
 from ..ledger.retry_cancel import NotPossibleError
 from .auth import PRINCIPAL
+from .languages import answer_in, language_of
 from .problems import ProblemError
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
 from .routes import Answer, Parameter, Route
@@ -18,6 +21,9 @@ from .schemas import JOB, JOB_DETAIL, JOB_PAGE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aiohttp import web
+
+    from ..ledger.jobs import Job
     from ..ledger.queries import JobQueries
     from ..ledger.retry_cancel import RetryCancel
 
@@ -112,7 +118,7 @@ class JobRoutes:
         principal = request[PRINCIPAL]
         state = request.query.get("state")
         if state is not None and state not in STATES:
-            raise ProblemError(400, f"state is one of: {', '.join(STATES)}")
+            raise ProblemError(400, say("{name} is one of: {values}", name="state", values=", ".join(STATES)))
         where = JobFilter(
             state=state,
             dataset=_text(request, "dataset"),
@@ -121,13 +127,21 @@ class JobRoutes:
         )
         page = await self._queries.page(where, limit=limit_of(request), before=number_of(request, "cursor"))
         cursor = None if page.next_before is None else str(page.next_before)
-        return web.json_response({"jobs": [job.as_dict() for job in page.jobs], "next_cursor": cursor})
+        language = language_of(request)
+        # Without its first error record nobody knows of what its reason was made.
+        records = {} if language == ENGLISH else await self._queries.first_records([job.id for job in page.jobs])
+        jobs = [told_job(job, language, records.get(job.id)) for job in page.jobs]
+        return answer_in(language, {"jobs": jobs, "next_cursor": cursor})
 
     async def _show(self, request: web.Request) -> web.Response:
         job = await find_job(self._queries, request, request.match_info["id"])
         preview = await self._queries.preview(job.id) if job.state == "checked" else None
-        events = await self._queries.events(job.id)
-        return web.json_response({**job.as_dict(), "events": events, "preview": preview})
+        language, record = language_of(request), job.errors[0] if job.errors else None
+        events = [
+            {**event, "detail": told_reason(event["detail"], language, record)}
+            for event in await self._queries.events(job.id)
+        ]
+        return answer_in(language, {**told_job(job, language), "events": events, "preview": preview})
 
     # -- change --------------------------------------------------------------------------------------
 
@@ -136,28 +150,35 @@ class JobRoutes:
         try:
             changed = await self._retry_cancel.retry(job, by=request[PRINCIPAL].name)
         except NotPossibleError as error:
-            raise ProblemError(409, str(error)) from error
-        return web.json_response(changed.as_dict())
+            raise ProblemError(409, said_by(error)) from error
+        return _told(request, changed)
 
     async def _dismiss(self, request: web.Request) -> web.Response:
         job = await find_job(self._queries, request, request.match_info["id"])
         try:
             changed = await self._retry_cancel.dismiss(job, by=request[PRINCIPAL].name)
         except NotPossibleError as error:
-            raise ProblemError(409, str(error)) from error
-        return web.json_response(changed.as_dict())
+            raise ProblemError(409, said_by(error)) from error
+        return _told(request, changed)
 
     async def _cancel(self, request: web.Request) -> web.Response:
         job = await find_job(self._queries, request, request.match_info["id"])
         try:
             changed = await self._retry_cancel.cancel(job, by=request[PRINCIPAL].name)
         except NotPossibleError as error:
-            raise ProblemError(409, str(error)) from error
-        return web.json_response(changed.as_dict(), status=200 if changed.finished else 202)
+            raise ProblemError(409, said_by(error)) from error
+        return _told(request, changed, status=200 if changed.finished else 202)
+
+
+def _told(request: web.Request, job: Job, *, status: int = 200) -> web.Response:
+    language = language_of(request)
+    return answer_in(language, told_job(job, language), status=status)
 
 
 def _text(request: web.Request, key: str) -> str | None:
     text = request.query.get(key)
     if text is not None and (len(text) > TEXT_LENGTH or "\0" in text):
-        raise ProblemError(400, f"{key} has at most {TEXT_LENGTH} characters, none of them NUL")
+        raise ProblemError(
+            400, say("{name} has at most {limit} characters, none of them NUL", name=key, limit=TEXT_LENGTH)
+        )
     return text or None

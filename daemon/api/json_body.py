@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from ingest.messages import say
+
 from .expectation import let_body_come
 from .problems import ProblemError
 
@@ -39,19 +41,19 @@ async def read_body(request: web.Request, bytes_max: int, what: str, *, seconds:
                 if len(body) > bytes_max:
                     raise _too_large(bytes_max, what)
     except TimeoutError:
-        raise ProblemError(408, "the body did not come in time", headers={"Connection": "close"}) from None
+        raise ProblemError(408, say("the body did not come in time"), headers={"Connection": "close"}) from None
     return bytes(body)
 
 
 def read_json(request: web.Request, body: bytes) -> Any:
     """Return what a body holds; ProblemError 415 if it is said to be something else, 400 if it is no JSON."""
     if request.content_type != JSON:
-        raise ProblemError(415, f"send the body as {JSON}")
+        raise ProblemError(415, say("send the body as {type}", type=JSON))
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise ProblemError(400, "the body is not JSON") from None
+        raise ProblemError(400, say("the body is not JSON")) from None
 
 
 def _too_large(bytes_max: int, what: str) -> ProblemError:
-    return ProblemError(413, f"{what} of at most {bytes_max >> 10} KiB are taken")
+    return ProblemError(413, say("{what} of at most {limit} KiB are taken", what=what, limit=bytes_max >> 10))

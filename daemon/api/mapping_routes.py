@@ -11,15 +11,18 @@ from aiohttp import web
 from pydantic import Field, ValidationError
 
 from ingest.errors import FileRejectedError
+from ingest.messages import said_by, say
 from ingest.spec.mapping import ColumnMapping
 from ingest.spec.yaml_text import inline
 
 from ..ledger.mappings import TooManyMappingsError
+from ..ledger.reasons import told_job
 from ..ledger.retry_cancel import NotPossibleError
 from ..pipeline.mapped_files import MappedFiles, NoFileError, WrongMappingError
 from ..pipeline.reading import ReadLaterError
 from .auth import PRINCIPAL
 from .json_body import JSON, Sent, read_body, read_json
+from .languages import answer_in, language_of
 from .problems import ProblemError, later, of_rejection
 from .request_parameters import ID, find_job, number_of
 from .routes import Answer, Parameter, Route
@@ -28,7 +31,7 @@ from .schemas import CELL_TEXT_LENGTH, KEPT_MAPPING, MAPPED, MAPPING, MAPPINGS, 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ingest.mapping.seen import TriedMapping
+    from ingest.mapping.seen import SeenSheet, TriedMapping
 
     from ..intake.submissions import Submissions
     from ..ledger.jobs import Job, State
@@ -142,7 +145,7 @@ class MappingRoutes:
         job = await self._job(request)
         with _told():
             seen = await self._files.look(job, sheet, row)
-        return web.json_response(asdict(seen))
+        return _answered(request, _shown_sheet(seen, language_of(request)))
 
     async def _try(self, request: web.Request) -> web.Response:
         sheet, row = _place(request)
@@ -150,7 +153,7 @@ class MappingRoutes:
         mapping = await _sent(request)
         with _told():
             tried = await self._files.attempt(job, mapping, sheet, row)
-        return web.json_response(_outcome(tried))
+        return _answered(request, _outcome(tried, language_of(request)))
 
     async def _keep(self, request: web.Request) -> web.Response:
         job = await self._job(request)
@@ -160,8 +163,8 @@ class MappingRoutes:
             kept = await self._files.keep(job, mapping, by=by)
             logger.info("mapping kept", extra={"mapping": kept.id, "dataset": kept.dataset, "job": job.id, "by": by})
             loaded = await self._loaded(job, by=by) if job.state in LOADABLE else None
-        body = {"mapping": _shown(kept), "job": loaded and loaded.as_dict()}
-        return web.json_response(body, status=201)
+        told = told_job(loaded, language_of(request)) if loaded else None
+        return _answered(request, {"mapping": _shown(kept), "job": told}, status=201)
 
     async def _loaded(self, job: Job, *, by: str) -> Job:
         return await self._submissions.load(job, by=by, states=LOADABLE)
@@ -175,7 +178,7 @@ class MappingRoutes:
         wanted = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(1 << 62)) - 1 else 0
         gone = await self._kept.remove(wanted)
         if gone is None:
-            raise ProblemError(404, f"there is no mapping {text}")
+            raise ProblemError(404, say("there is no mapping {number}", number=text))
         about = {"mapping": gone.id, "dataset": gone.dataset, "by": request[PRINCIPAL].name}
         logger.info("mapping removed", extra=about)
         return web.json_response(_shown(gone))
@@ -199,15 +202,23 @@ async def _sent(request: web.Request) -> ColumnMapping:
         raise ProblemError(400, f"{where}: {first['msg']}") from error
 
 
-def _outcome(tried: TriedMapping) -> dict[str, Any]:
+def _answered(request: web.Request, body: dict[str, Any], *, status: int = 200) -> web.Response:
+    return answer_in(language_of(request), body, status=status)
+
+
+def _shown_sheet(seen: SeenSheet, language: str) -> dict[str, Any]:
+    return {**asdict(seen), "rejection": seen.rejection and seen.rejection.in_language(language).as_dict()}
+
+
+def _outcome(tried: TriedMapping, language: str) -> dict[str, Any]:
     report = tried.report
     return {
         "rows": asdict(report.rows),
-        "rejection": report.rejection and report.rejection.as_dict(),
-        "errors": [record.as_dict() for record in report.errors],
+        "rejection": report.rejection and report.rejection.in_language(language).as_dict(),
+        "errors": [record.in_language(language).as_dict() for record in report.errors],
         "errors_total": report.errors_total,
         "first": {"columns": tried.columns, "rows": tried.rows},
-        "table": asdict(tried.seen),
+        "table": _shown_sheet(tried.seen, language),
     }
 
 
@@ -229,10 +240,10 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (NoFileError, NotPossibleError, TooManyMappingsError) as error:
-        raise ProblemError(409, str(error)) from error
+        raise ProblemError(409, said_by(error)) from error
     except ReadLaterError as error:
         raise later(error) from error
     except WrongMappingError as error:
-        raise ProblemError(422, str(error)) from error
+        raise ProblemError(422, said_by(error)) from error
     except FileRejectedError as error:
         raise of_rejection(422, error) from error

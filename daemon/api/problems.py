@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
+from ingest.languages import ENGLISH, in_language
+from ingest.messages import said_by, say
+
 from ..errors import HeadgateError
+from .languages import language_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,21 +30,46 @@ class ProblemError(HeadgateError):
         self.status, self.detail, self.members = status, detail, members
         self.headers = dict(headers or {})
 
-    def response(self) -> web.Response:
-        """Render the problem document."""
-        body = {"type": "about:blank", "title": title(self.status), "status": self.status, "detail": self.detail}
+    def response(self, language: str = ENGLISH) -> web.Response:
+        """Render the problem document; title, detail and hint are said in the language."""
+        said = {"title": title(self.status), "detail": self.detail, **_hint(self.members)}
+        body = {"type": "about:blank", "title": "", "status": self.status, "detail": "", **self.members}
+        body |= {name: in_language(text, language) for name, text in said.items()}
         return web.Response(
             status=self.status,
-            text=json.dumps({**body, **self.members}, ensure_ascii=False),
+            text=json.dumps(body, ensure_ascii=False),
             content_type=CONTENT_TYPE,
-            headers=self.headers,
+            headers={**language_headers(language), **self.headers},
         )
+
+
+def _hint(members: Mapping[str, Any]) -> dict[str, str]:
+    return {"hint": members["hint"]} if members.get("hint") else {}
+
+
+_TITLES: Final = {
+    400: say("Bad Request"),
+    401: say("Unauthorized"),
+    403: say("Forbidden"),
+    404: say("Not Found"),
+    405: say("Method Not Allowed"),
+    408: say("Request Timeout"),
+    409: say("Conflict"),
+    413: say("Content Too Large"),
+    415: say("Unsupported Media Type"),
+    422: say("Unprocessable Content"),
+    429: say("Too Many Requests"),
+    431: say("Request Header Fields Too Large"),
+    500: say("Internal Server Error"),
+    503: say("Service Unavailable"),
+    504: say("Gateway Timeout"),
+    507: say("Insufficient Storage"),
+}
 
 
 def title(status: int) -> str:
     """Return the phrase of a status as RFC 9110 has it."""
-    renamed = {413: "Content Too Large", 422: "Unprocessable Content"}
-    return renamed.get(status) or HTTPStatus(status).phrase
+    return _TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def of_rejection(status: int, error: FileRejectedError) -> ProblemError:
@@ -51,7 +80,7 @@ def of_rejection(status: int, error: FileRejectedError) -> ProblemError:
 
 def later(error: HeadgateError) -> ProblemError:
     """Return what passes by itself as a problem."""
-    return ProblemError(503, str(error), headers={"Retry-After": "5"})
+    return ProblemError(503, said_by(error), headers={"Retry-After": "5"})
 
 
 def of_http(error: web.HTTPException, request: web.Request) -> ProblemError:

@@ -12,10 +12,13 @@ from aiohttp import web
 from pydantic import Field, ValidationError
 
 from ingest.errors import FileRejectedError, UnknownPlaceError
+from ingest.messages import said_by, say
 
 from ..ledger.jobs import REJECTS_KEPT
+from ..ledger.reasons import told_records
 from ..pipeline.rejects import NoRejectsError, RejectsLaterError
 from .json_body import JSON, Sent, read_body, read_json
+from .languages import answer_in, language_headers, language_of
 from .problems import ProblemError, later, of_rejection
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
 from .routes import Answer, Parameter, Route
@@ -152,39 +155,42 @@ class RejectRoutes:
         job = await self._job(request)
         form = request.query.get("format", "xlsx")
         if form == "json":
-            return await self._error_page(job, limit, cursor)
+            return await self._error_page(job, limit, cursor, language_of(request))
         if form not in ("xlsx", "csv"):
-            raise ProblemError(400, "format is one of: xlsx, csv, json")
+            raise ProblemError(400, say("{name} is one of: {values}", name="format", values="xlsx, csv, json"))
         written = self._rejects.written(job, "csv" if form == "csv" else "xlsx")
         content_type = f"{CSV}; charset=utf-8" if form == "csv" else XLSX
         return await self._stream(request, written, content_type, f"rejects-{job.id}.{form}")
 
-    async def _error_page(self, job: Job, limit: int, cursor: int | None) -> web.Response:
+    async def _error_page(self, job: Job, limit: int, cursor: int | None, language: str) -> web.Response:
         records = await self._queries.records(job.id, limit=limit + 1, after=cursor or 0)
         following = str(records[limit - 1][0]) if len(records) > limit else None
-        return web.json_response(
+        return answer_in(
+            language,
             {
-                "errors": [record for _, record in records[:limit]],
+                "errors": told_records((record for _, record in records[:limit]), language),
                 "errors_total": job.errors_total,
                 "errors_kept": min(job.errors_total, REJECTS_KEPT),
                 "next_cursor": following,
-            }
+            },
         )
 
     async def _show(self, request: web.Request) -> web.Response:
-        limit, cursor = limit_of(request), number_of(request, "cursor")
+        limit, cursor, language = limit_of(request), number_of(request, "cursor"), language_of(request)
         job = await self._job(request)
         with _told():
-            page = await self._rejects.page(job, request.query.get("sheet"), after=cursor or 0, limit=limit)
+            page = await self._rejects.page(
+                job, request.query.get("sheet"), after=cursor or 0, limit=limit, language=language
+            )
         # It is JSON already, and may be large: it is not read to be written again.
-        return web.Response(text=page, content_type=JSON)
+        return web.Response(text=page, content_type=JSON, headers=language_headers(language))
 
     async def _check(self, request: web.Request) -> web.Response:
-        job = await self._job(request)
+        job, language = await self._job(request), language_of(request)
         texts = await _read(request, _Texts)
         with _told():
-            answer = await self._rejects.check(job, [(cell.field, cell.text) for cell in texts.cells])
-        return web.Response(text=answer, content_type=JSON)
+            answer = await self._rejects.check(job, [(cell.field, cell.text) for cell in texts.cells], language)
+        return web.Response(text=answer, content_type=JSON, headers=language_headers(language))
 
     async def _send_corrected(self, request: web.Request) -> web.StreamResponse:
         job = await self._job(request)
@@ -192,7 +198,9 @@ class RejectRoutes:
         for row in (await _read(request, _Corrections)).rows:
             rows = corrections.setdefault(row.sheet, {})
             if row.row in rows:
-                raise ProblemError(422, f"row {row.row} of sheet {row.sheet!r} is there twice")
+                raise ProblemError(
+                    422, say("row {row} of sheet {sheet} is there twice", row=row.row, sheet=repr(row.sheet))
+                )
             rows[row.row] = {cell.column: cell.text for cell in row.cells}
         written = self._rejects.corrected(job, corrections)
         return await self._stream(request, written, XLSX, f"corrected-{job.id}.xlsx")
@@ -216,7 +224,7 @@ class RejectRoutes:
 
 async def _read(request: web.Request, body: type[Body]) -> Body:
     """Return the body of a request; ProblemError 400 if it has another form."""
-    sent = read_json(request, await read_body(request, CORRECTIONS_BYTES_MAX, "corrections"))
+    sent = read_json(request, await read_body(request, CORRECTIONS_BYTES_MAX, say("corrections")))
     try:
         return body.model_validate(sent)
     except ValidationError as error:
@@ -231,10 +239,10 @@ def _told() -> Iterator[None]:
     try:
         yield
     except NoRejectsError as error:
-        raise ProblemError(409, str(error)) from error
+        raise ProblemError(409, said_by(error)) from error
     except RejectsLaterError as error:
         raise later(error) from error
     except UnknownPlaceError as error:
-        raise ProblemError(422, str(error)) from error
+        raise ProblemError(422, said_by(error)) from error
     except FileRejectedError as error:
         raise of_rejection(409, error) from error

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from ingest.messages import say
+
 from .problems import ProblemError
 from .routes import Answer, Route
 
@@ -46,6 +48,6 @@ class ReloadRoutes:
     async def _reload(self, _: web.Request) -> web.Response:
         result = await self._reload_all()
         if result.problems:
-            detail = "the configuration is wrong; the one before stays in force"
+            detail = say("the configuration is wrong; the one before stays in force")
             raise ProblemError(422, detail, problems=list(result.problems))
         return web.json_response({"changed": list(result.changed), "needs_restart": list(result.needs_restart)})

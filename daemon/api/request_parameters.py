@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ingest.messages import say
+
 from .auth import PRINCIPAL
 from .problems import ProblemError
 from .routes import Parameter
@@ -40,7 +42,7 @@ async def find_job(queries: JobQueries, request: web.Request, text: str) -> Job:
     owner = request[PRINCIPAL].owner
     job = await queries.job(int(text)) if _is_id(text) else None
     if job is None or (owner is not None and job.submitter != owner):
-        raise ProblemError(404, f"there is no job {text}")
+        raise ProblemError(404, say("there is no job {number}", number=text))
     return job
 
 
@@ -55,7 +57,7 @@ def number_of(request: web.Request, key: str) -> int | None:
     if text is None:
         return None
     if not _is_id(text) or int(text) < 1:
-        raise ProblemError(400, f"{key} is a whole number from 1")
+        raise ProblemError(400, say("{name} is a whole number from 1", name=key))
     return int(text)
 
 

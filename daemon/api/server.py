@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from aiohttp import web
 
+from ingest.messages import say
+
 from ..errors import StartupError
 from ..lifecycle.listener import Listener, connections_max
 from . import openapi
@@ -137,7 +139,9 @@ class Api:
                 request[PRINCIPAL] = principal
                 if not principal.may(*route.roles):
                     roles = " or ".join((*route.roles, "admin"))
-                    raise ProblemError(403, f"token {principal.name} has not the role {roles}")
+                    raise ProblemError(
+                        403, say("token {name} has not the role {roles}", name=principal.name, roles=roles)
+                    )
             return await route.handler(request)
 
         return call if route.method == "GET" else self._answers.audited(call)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
-
 from ingest.errors import FileRejectedError
+from ingest.messages import said_by, say
 
 from ..errors import KeyUsedError
+from ..ledger.reasons import told_job
 from ..ledger.retry_cancel import NotPossibleError
 from .auth import PRINCIPAL
+from .languages import answer_in, language_of
 from .problems import ProblemError, of_rejection
 from .request_parameters import ID, WHOLE, file_name, find_job
 from .routes import Answer, Parameter, Route
@@ -19,6 +20,8 @@ from .schemas import BINARY, JOB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from aiohttp import web
 
     from ingest.spec.dataset import Dataset
 
@@ -139,7 +142,7 @@ class SubmissionRoutes:
         if key is None:
             return await self._receive(request, None)
         if (principal.name, key) in self._keys:
-            raise ProblemError(409, "a request with this Idempotency-Key is under way")
+            raise ProblemError(409, say("a request with this Idempotency-Key is under way"))
         self._keys.add((principal.name, key))
         try:
             return await self._receive(request, key)
@@ -161,7 +164,7 @@ class SubmissionRoutes:
             raise
         if before:
             await self._submissions.drop(uploaded.received)
-            return _replayed(before, uploaded)
+            return _replayed(request, before, uploaded)
         try:
             job = await self._submissions.enter(
                 uploaded.received,
@@ -175,21 +178,22 @@ class SubmissionRoutes:
                 idempotency_key=key,
             )
         except KeyUsedError as error:
-            raise ProblemError(409, "a request with this Idempotency-Key was taken a moment ago") from error
-        return _made(job)
+            raise ProblemError(409, say("a request with this Idempotency-Key was taken a moment ago")) from error
+        return _told(request, job, status=201)
 
     async def _load(self, request: web.Request) -> web.Response:
         checked = await find_job(self._queries, request, request.match_info["id"])
         try:
-            return _made(await self._submissions.load(checked, by=request[PRINCIPAL].name))
+            job = await self._submissions.load(checked, by=request[PRINCIPAL].name)
         except NotPossibleError as error:
-            raise ProblemError(409, str(error)) from error
+            raise ProblemError(409, said_by(error)) from error
+        return _told(request, job, status=201)
 
     async def _entry(self, request: web.Request, fields: Mapping[str, str], name: str | None) -> _Entry:
         given = {**fields, **request.query}
         file = file_name(given.get("name") or name)
         if request.query.get("fixes") == "":  # a form leaves its fields empty, an address does not
-            raise ProblemError(400, "fixes is the number of a job")
+            raise ProblemError(400, say("fixes is the number of a job"))
         fixes = await find_job(self._queries, request, given["fixes"]) if given.get("fixes") else None
         try:
             dataset = self._submissions.choose(fixes.dataset if fixes else given.get("dataset") or None, file)
@@ -198,7 +202,7 @@ class SubmissionRoutes:
         # A wrong word in the form is none the less wrong where the query has a right one.
         for switch in ("again", "check"):
             if any(place.get(switch, "false") not in SWITCH for place in (fields, request.query)):
-                raise ProblemError(400, f"{switch} is one of: {', '.join(SWITCH)}")
+                raise ProblemError(400, say("{name} is one of: {values}", name=switch, values=", ".join(SWITCH)))
         return _Entry(
             dataset=dataset,
             file=file,
@@ -208,14 +212,18 @@ class SubmissionRoutes:
         )
 
 
-def _made(job: Job) -> web.Response:
-    return web.json_response(job.as_dict(), status=201, headers={"Location": f"/api/v1/jobs/{job.id}"})
+def _told(request: web.Request, job: Job, *, status: int) -> web.Response:
+    language = language_of(request)
+    headers = {"Location": f"/api/v1/jobs/{job.id}"}
+    return answer_in(language, told_job(job, language), status=status, headers=headers)
 
 
-def _replayed(job: Job, uploaded: Uploaded) -> web.Response:
+def _replayed(request: web.Request, job: Job, uploaded: Uploaded) -> web.Response:
     if job.sha256 != uploaded.received.sha256:
-        raise ProblemError(422, "this Idempotency-Key was used for other bytes; take a fresh key for each workbook")
-    return web.json_response(job.as_dict(), headers={"Location": f"/api/v1/jobs/{job.id}"})
+        raise ProblemError(
+            422, say("this Idempotency-Key was used for other bytes; take a fresh key for each workbook")
+        )
+    return _told(request, job, status=200)
 
 
 def _idempotency_key(request: web.Request) -> str | None:
@@ -223,5 +231,5 @@ def _idempotency_key(request: web.Request) -> str | None:
     if key is None:
         return None
     if not 0 < len(key) <= KEY_LENGTH or not all("!" <= character <= "~" for character in key):
-        raise ProblemError(400, f"an Idempotency-Key has 1 to {KEY_LENGTH} visible ASCII characters")
+        raise ProblemError(400, say("an Idempotency-Key has 1 to {limit} visible ASCII characters", limit=KEY_LENGTH))
     return key

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from aiohttp import web
 
+from ingest.messages import said_by, say
+
 from ..errors import (
     ExecutorError,
     PoolClosedError,
@@ -133,8 +135,10 @@ class TaskRoutes:
         name = request.match_info["name"]
         task = self._tasks.get(name)
         if task is None:
-            known = ", ".join(sorted(self._tasks)) or "none"
-            raise ProblemError(404, f"there is no task {name!r}; the registered ones are: {known}")
+            known = ", ".join(sorted(self._tasks)) or say("none")
+            raise ProblemError(
+                404, say("there is no task {name}; the registered ones are: {known}", name=repr(name), known=known)
+            )
         args, kwargs = await _arguments(request)
         try:
             answer, cost = await self._run(task, args, kwargs)
@@ -143,7 +147,12 @@ class TaskRoutes:
         if answer.fault:
             raise ProblemError(
                 422 if answer.fault == "arguments" else 500,
-                f"task {name}: {answer.error_type}: {answer.error_message}",
+                say(
+                    "task {name}: {kind}: {message}",
+                    name=name,
+                    kind=answer.error_type,
+                    message=answer.error_message,
+                ),
                 error_type=answer.error_type,
                 error_message=answer.error_message,
             )
@@ -174,25 +183,40 @@ class TaskRoutes:
         match error:
             case TaskTimeoutError():
                 seconds = task.timeout_seconds or self._executors.limits.task_timeout_seconds
-                then = "its worker was killed" if task.pool == "cpu" else "its thread is busy until it returns"
-                return ProblemError(504, f"{task.name} passed its deadline of {seconds:g} s; {then}")
+                then = (
+                    say("its worker was killed") if task.pool == "cpu" else say("its thread is busy until it returns")
+                )
+                return ProblemError(
+                    504,
+                    say(
+                        "{name} passed its deadline of {seconds} s; {then}",
+                        name=task.name,
+                        seconds=f"{seconds:g}",
+                        then=then,
+                    ),
+                )
             case QueueFullError():
-                return ProblemError(429, str(error), headers=retry)
+                return ProblemError(429, said_by(error), headers=retry)
             case PoolClosedError() | WorkerStartError():
-                return ProblemError(503, str(error), headers=retry)
+                return ProblemError(503, said_by(error), headers=retry)
             case MemoryError():
-                message = "it needs more memory than a worker may have (executors.worker_memory_mb)"
+                message: str = say("it needs more memory than a worker may have (executors.worker_memory_mb)")
             case WorkerCrashedError():
-                message = "it killed its worker process; see the daemon's log"
+                message = say("it killed its worker process; see the daemon's log")
             case _:
                 message = str(error)
         kind = type(error).__name__.removesuffix("Error") + "Error"
-        return ProblemError(500, f"task {task.name}: {kind}: {message}", error_type=kind, error_message=message)
+        return ProblemError(
+            500,
+            say("task {name}: {kind}: {message}", name=task.name, kind=kind, message=message),
+            error_type=kind,
+            error_message=message,
+        )
 
 
 async def _arguments(request: web.Request) -> tuple[Sequence[Any], Mapping[str, Any]]:
     """Read the body: an object holds arguments by name, an array those in their order, nothing is no argument."""
-    body = await read_body(request, ARGUMENTS_BYTES_MAX, "arguments")
+    body = await read_body(request, ARGUMENTS_BYTES_MAX, say("arguments"))
     if not body.strip():
         return (), {}
     match read_json(request, body):
@@ -201,4 +225,4 @@ async def _arguments(request: web.Request) -> tuple[Sequence[Any], Mapping[str, 
         case list() as listed:
             return listed, {}
         case _:
-            raise ProblemError(422, "send an object of arguments by name, or an array of arguments")
+            raise ProblemError(422, say("send an object of arguments by name, or an array of arguments"))

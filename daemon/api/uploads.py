@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import ClientError, web
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
+from ingest.messages import said_by, say
+
 from ..errors import FileTooLargeError, SpoolFullError
 from .expectation import let_body_come
 from .problems import ProblemError
@@ -72,24 +74,26 @@ class Uploads:
             except FileTooLargeError as error:
                 raise self._too_large() from error
             except SpoolFullError as error:
-                raise ProblemError(507, str(error)) from error
+                raise ProblemError(507, said_by(error)) from error
             except MultipartError as error:
-                raise ProblemError(400, f"the multipart body is malformed: {error}") from error
+                raise ProblemError(400, say("the multipart body is malformed: {error}", error=error)) from error
             except (web.RequestPayloadError, ClientError, ConnectionError) as error:
-                raise ProblemError(400, "the body ended early or is malformed") from error
+                raise ProblemError(400, say("the body ended early or is malformed")) from error
 
     def _look_at_head(self, request: web.Request) -> None:
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise ProblemError(415, "send the workbook as it is, without Content-Encoding")
+            raise ProblemError(415, say("send the workbook as it is, without Content-Encoding"))
         if request.content_type.startswith("multipart/") and request.content_type != "multipart/form-data":
-            raise ProblemError(415, "send the workbook as the body, or as multipart/form-data")
+            raise ProblemError(415, say("send the workbook as the body, or as multipart/form-data"))
         framing = FRAMING_BYTES if request.content_type == "multipart/form-data" else 0
         if (request.content_length or 0) > self._max_file_bytes + framing:
             raise self._too_large()
 
     def _too_large(self) -> ProblemError:
         limit = f"{self._max_file_bytes >> 20} MB"
-        return ProblemError(413, f"at most {limit} are taken", code="file.too_large", hint="split the file")
+        return ProblemError(
+            413, say("at most {limit} are taken", limit=limit), code="file.too_large", hint=say("split the file")
+        )
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
@@ -98,7 +102,9 @@ class Uploads:
             async with asyncio.timeout(self._idle_seconds):
                 await self._places.acquire()
         except TimeoutError:
-            raise ProblemError(503, "too many uploads are under way; try again", headers={"Retry-After": "5"}) from None
+            raise ProblemError(
+                503, say("too many uploads are under way; try again"), headers={"Retry-After": "5"}
+            ) from None
         try:
             yield
         finally:
@@ -120,7 +126,11 @@ class Uploads:
             except TimeoutError:
                 raise ProblemError(
                     408,
-                    f"less than {PACE_BYTES} bytes came within {self._idle_seconds:g} s",
+                    say(
+                        "less than {bytes} bytes came within {seconds} s",
+                        bytes=PACE_BYTES,
+                        seconds=f"{self._idle_seconds:g}",
+                    ),
                     headers={"Connection": "close"},
                 ) from None
             if block:
@@ -153,7 +163,7 @@ class Uploads:
         """Take the one file of a form; its other fields are short texts."""
         _, options = parse_options_header(request.headers.get("Content-Type", ""))
         if not options.get("boundary"):
-            raise ProblemError(400, "the multipart body names no boundary")
+            raise ProblemError(400, say("the multipart body names no boundary"))
         async with self._upload(request) as upload:
             form = _Form(options["boundary"], self._max_file_bytes, field_bytes)
             total = 0
@@ -195,14 +205,14 @@ class _Form:
             else:
                 self._text += found
                 if len(self._text) > self._field_bytes:
-                    raise ProblemError(413, f"a form field has at most {self._field_bytes} bytes")
+                    raise ProblemError(413, say("a form field has at most {limit} bytes", limit=self._field_bytes))
         return bytes(content)
 
     def end(self) -> None:
         """Check that the body was whole and had its one file."""
         self._parser.close()
         if not self._files:
-            raise ProblemError(400, "the form has no file; send the workbook as a part with a filename")
+            raise ProblemError(400, say("the form has no file; send the workbook as a part with a filename"))
 
     def _begin(self, part: MultipartSegment) -> None:
         self._part = part
@@ -211,7 +221,7 @@ class _Form:
             self._files += 1
             self.name = _words(part.filename.encode(_BYTES))
             if self._files > 1:
-                raise ProblemError(400, "the form has several files; send one workbook a request")
+                raise ProblemError(400, say("the form has several files; send one workbook a request"))
 
     def _finish(self) -> None:
         if self._part is not None and self._part.filename is None and self._part.name:

@@ -15,6 +15,9 @@ from typing import Any, Final, Self
 
 import aiohttp
 
+from ingest.languages import ENGLISH
+from ingest.messages import say
+
 from ..api.auth import first_token
 from ..errors import HeadgateError
 from ..ledger.jobs import TERMINAL
@@ -54,10 +57,14 @@ class SubmitAs:
 
 
 class Client:
-    """Speaks to one daemon with its token. `certificate` is the daemon's own, where it speaks TLS."""
+    """Speaks to one daemon with its token. `certificate` is the daemon's own, where it speaks TLS.
 
-    def __init__(self, url: str, token_file: Path, *, certificate: Path | None = None) -> None:
+    `language` is the one in which the daemon is to say what it finds.
+    """
+
+    def __init__(self, url: str, token_file: Path, *, certificate: Path | None = None, language: str = ENGLISH) -> None:
         self._url, self._token_file, self._certificate = url.rstrip("/"), token_file, certificate
+        self._language = language
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -73,16 +80,22 @@ class Client:
         except OSError as error:
             file = error.filename or self._certificate or self._token_file
             raise DaemonError(
-                f"{file}: {error.strerror}; start the daemon with this configuration first "
-                "(headgate run makes the token file), or name its configuration with -c"
+                say(
+                    "{file}: {error}; start the daemon with this configuration first "
+                    "(headgate run makes the token file), or name its configuration with -c",
+                    file=file,
+                    error=error.strerror,
+                )
             ) from error
         if token is None:
             raise DaemonError(
-                f"token file {self._token_file} has no token in full; name one that has in api.token_file"
+                say(
+                    "token file {file} has no token in full; name one that has in api.token_file", file=self._token_file
+                )
             )
         self._session = aiohttp.ClientSession(
             connector=connector,
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}", "Accept-Language": self._language},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=REQUEST_SECONDS),
         )
         return self
@@ -218,15 +231,24 @@ class Client:
     def _unreachable(self, error: Exception) -> DaemonError:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return DaemonError(
-            f"no daemon answers at {self._url} ({reason}); start it with: headgate run, or, if it runs with another "
-            f"configuration than this one (token file {self._token_file}), name that with -c"
+            say(
+                "no daemon answers at {url} ({reason}); start it with: headgate run, or, if it runs with another "
+                "configuration than this one (token file {file}), name that with -c",
+                url=self._url,
+                reason=reason,
+                file=self._token_file,
+            )
         )
 
     def _problem(self, body: Mapping[str, Any], response: aiohttp.ClientResponse) -> DaemonError:
         if response.status == HTTPStatus.UNAUTHORIZED:
             return DaemonError(
-                f"the daemon at {self._url} does not know the token of {self._token_file}; name the configuration "
-                "that it runs with by -c",
+                say(
+                    "the daemon at {url} does not know the token of {file}; name the configuration that it runs with "
+                    "by -c",
+                    url=self._url,
+                    file=self._token_file,
+                ),
                 status=response.status,
             )
         hint = f"; {body['hint']}" if body.get("hint") else ""

@@ -10,6 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from ingest.languages import in_language
+from ingest.messages import say, say_n
+
+from .invocation import reader_language
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -23,7 +28,43 @@ STYLES: Final = {
     "running": "blue",
     "checked": "magenta",
 }
-COLUMNS: Final = ("job", "state", "dataset", "file", "rows", "loaded", "rejected", "at", "what")
+STATE_WORDS: Final[Mapping[str, str]] = {
+    "queued": say("queued"),
+    "running": say("running"),
+    "loaded": say("loaded"),
+    "partial": say("partial"),
+    "rejected": say("rejected"),
+    "duplicate": say("duplicate"),
+    "dead": say("dead"),
+    "cancelled": say("cancelled"),
+    "superseded": say("superseded"),
+    "dismissed": say("dismissed"),
+    "checked": say("checked"),
+}
+FATES: Final[Mapping[str, str]] = {
+    "read": say("read"),
+    "inserted": say("inserted"),
+    "updated": say("updated"),
+    "unchanged": say("unchanged"),
+    "duplicate": say("duplicate"),
+    "rejected": say("rejected"),
+    "blank": say("blank"),
+    "footer": say("footer"),
+    "skipped": say("skipped"),
+}
+"""What became of rows, by the names of a job's counts."""
+_TITLES: Final[Mapping[str, str]] = {
+    "job": say("job"),
+    "state": say("state"),
+    "dataset": say("dataset"),
+    "file": say("file"),
+    "rows": say("rows"),
+    "loaded": say("loaded"),
+    "rejected": say("rejected"),
+    "at": say("at"),
+    "what": say("what"),
+}
+COLUMNS: Final = tuple(_TITLES)
 LOADED: Final = ("inserted", "updated", "unchanged")
 ROOMY: Final = 120
 """A terminal of so many columns has room for what is wrong beside each job."""
@@ -33,6 +74,11 @@ ALIKE: Final = 5
 """So many errors of one kind, of one field, are printed: the next ones say nothing new."""
 RAW_KNOWN: Final = 40
 """So many characters of a value are in the message already, if it repeats it."""
+
+
+def told(text: str) -> str:
+    """Return what is said to people in their language."""
+    return in_language(text, reader_language())
 
 
 def print_jobs(jobs: Collection[Mapping[str, Any]]) -> None:
@@ -51,10 +97,10 @@ def print_jobs(jobs: Collection[Mapping[str, Any]]) -> None:
         console.print(job_table(jobs, console.width))
     for job in jobs:
         if job.get("errors"):
-            _print_text(f"job {job['id']}, {_printable(job['file'])}:")
+            _print_text(told(say("job {job}, {file}:", job=job["id"], file=_printable(job["file"]))))
             print_errors(job)
         elif sys.stdout.isatty() and console.width < ROOMY and _what(job):
-            _print_text(f"job {job['id']}: {_what(job)}")
+            _print_text(told(say("job {job}: {what}", job=job["id"], what=_what(job))))
 
 
 def job_line(job: Mapping[str, Any]) -> str:
@@ -65,6 +111,7 @@ def job_line(job: Mapping[str, Any]) -> str:
 def job_table(jobs: Iterable[Mapping[str, Any]], width: int) -> Table:
     """Return jobs as a table for a terminal of so many columns; what is wrong only where there is room for it."""
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.markup import escape
     from rich.table import Table
 
@@ -75,10 +122,10 @@ def job_table(jobs: Iterable[Mapping[str, Any]], width: int) -> Table:
         narrow = NARROW_DATASET if name == "dataset" and not roomy else None
         # What is long is broken or cut; figures and times keep their width.
         table.add_column(
-            name,
+            told(_TITLES[name]),
             no_wrap=not wide,
             overflow="fold" if wide else "ellipsis",
-            min_width=len(name) if wide or narrow else None,
+            min_width=cell_len(told(_TITLES[name])) if wide or narrow else None,
             max_width=narrow,
         )
     for job in jobs:
@@ -87,7 +134,8 @@ def job_table(jobs: Iterable[Mapping[str, Any]], width: int) -> Table:
             *rest, at, _ = rest
             rest.append(at[len("2024-") : -len(":00")])
         style = STYLES.get(state, "")
-        table.add_row(number, f"[{style}]{state}[/]" if style else state, *map(escape, rest))
+        word = told(STATE_WORDS.get(state, state))
+        table.add_row(number, f"[{style}]{word}[/]" if style else word, *map(escape, rest))
     return table
 
 
@@ -108,11 +156,21 @@ def _job_cells(job: Mapping[str, Any]) -> list[str]:
 
 
 def _what(job: Mapping[str, Any]) -> str:
-    what = f"first job {job['first_job']}" if job.get("first_job") else (job.get("reason") or "")
+    what = say("first job {job}", job=job["first_job"]) if job.get("first_job") else (job.get("reason") or "")
     if job.get("would_be"):
-        then = f"loaded as job {job['loaded_as']}" if job["loaded_as"] else f"headgate load {job['id']} loads it"
-        what = f"would be {job['would_be']}{': ' + what if what else ''}; {then}"
-    return " ".join(what.split())
+        number = job["id"]
+        then = say("loaded as job {job}", job=job["loaded_as"]) if job["loaded_as"] else _loads(number)
+        state = STATE_WORDS.get(job["would_be"], job["would_be"])
+        what = (
+            say("would be {state}: {what}; {then}", state=state, what=what, then=then)
+            if what
+            else say("would be {state}; {then}", state=state, then=then)
+        )
+    return " ".join(told(what).split())
+
+
+def _loads(number: int) -> str:
+    return say("{command} loads it", command=f"headgate load {number}")
 
 
 def _printable(text: str) -> str:
@@ -131,11 +189,16 @@ def _print_text(text: str, indent: str = "") -> None:
 def print_ingested(job: Mapping[str, Any]) -> None:
     """Print one line for a file that `headgate ingest` has taken to its end."""
     rows = job["rows"]
-    counts = ", ".join(f"{count} {name}" for name, count in rows.items() if count) or "no rows"
-    first = f" of job {job['first_job']}" if job["first_job"] else ""
-    number = f" (job {job['job']})" if job["job"] else ""
-    would_be = f", would be {job['would_be']}" if job["would_be"] else ""
-    print(f"{job['file']}: {job['state']}{would_be}{first}{number}: {counts}")
+    counted = [say("{count} {fate}", count=count, fate=FATES[name]) for name, count in rows.items() if count]
+    state: str = STATE_WORDS.get(job["state"], job["state"])
+    if job["would_be"]:
+        state = say("{state}, would be {would_be}", state=state, would_be=STATE_WORDS[job["would_be"]])
+    if job["first_job"]:
+        state = say("{state} of job {job}", state=state, job=job["first_job"])
+    if job["job"]:
+        state = say("{state} (job {job})", state=state, job=job["job"])
+    counts = ", ".join(map(told, counted)) or say("no rows")
+    print(told(say("{file}: {state}: {counts}", file=job["file"], state=state, counts=counts)))
 
 
 def print_preview(preview: Mapping[str, Any] | None) -> None:
@@ -143,11 +206,12 @@ def print_preview(preview: Mapping[str, Any] | None) -> None:
     if preview is None or not preview["rows"]:
         return
     count = len(preview["rows"])
-    print(f"  the first {count} rows as they would stand:" if count > 1 else "  the first row as it would stand:")
+    what = say_n("the first row as it would stand:", "the first {n} rows as they would stand:", count)
+    print(f"  {told(what)}")
     for row in preview["rows"]:
         known = zip(preview["columns"], row, strict=True)
-        told = ", ".join(f"{name} {_printable(' '.join(text.split()))}" for name, text in known if text is not None)
-        _print_text(told, "    ")
+        shown = ", ".join(f"{name} {_printable(' '.join(text.split()))}" for name, text in known if text is not None)
+        _print_text(shown, "    ")
 
 
 def print_events(job: Mapping[str, Any]) -> None:
@@ -171,14 +235,14 @@ def print_errors(job: Mapping[str, Any], limit: int = 20) -> None:
         kinds[kind] += 1
         if shown < limit and kinds[kind] <= ALIKE:
             shown += 1
-            _print_text(_told(record), "  ")
+            _print_text(_told_record(record), "  ")
     more = job["errors_total"] - (len(job["errors"]) - len(asking)) - shown
     if more > 0:
-        print(f"  and {more} more")
+        print(f"  {told(say('and {more} more', more=more))}")
 
 
-def _told(record: Mapping[str, Any]) -> str:
-    row = f"row {record['row']}" if record.get("row") else ""
+def _told_record(record: Mapping[str, Any]) -> str:
+    row = told(say("row {row}", row=record["row"])) if record.get("row") else ""
     place = " ".join(part for part in (record.get("sheet") or "", record.get("cell") or row) if part)
     raw = record.get("raw")
     value = f" ({raw!r})" if raw is not None and " ".join(raw.split())[:RAW_KNOWN] not in record["message"] else ""
@@ -186,5 +250,5 @@ def _told(record: Mapping[str, Any]) -> str:
 
 
 def complain(message: str) -> None:
-    """Print an error to standard error: what, and what to do."""
-    print(f"headgate: {message}", file=sys.stderr)
+    """Print an error to standard error, in the reader's language: what, and what to do."""
+    print(f"headgate: {told(message)}", file=sys.stderr)

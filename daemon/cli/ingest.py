@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 import click
 
-from .invocation import dataset_of, end_of, exit_code, run, settings_of, show_json, shown_url
+from ingest.messages import say
+
+from .invocation import dataset_of, end_of, exit_code, reader_language, run, settings_of, show_json, shown_url
 from .options import again_option, check_option, config_option, files_argument, fixes_option, json_option
 
 
@@ -56,7 +58,9 @@ def ingest(
     configure_logging("error", settings.logging.format)
     url = shown_url(settings.database.url)
     if database is None:
-        click.echo(f"headgate: loading into {url}; --database names another", err=True)
+        from .console import told
+
+        click.echo(f"headgate: {told(say('loading into {url}; --database names another', url=url))}", err=True)
     states: list[str] = []
 
     def done(job: dict[str, Any]) -> None:
@@ -66,7 +70,15 @@ def ingest(
         else:
             _show_ingested(job, dataset, url)
 
-    request = Request(dataset=chosen, files=files, fixes=fixes, again=again, check_only=check_only, rejects=rejects)
+    request = Request(
+        dataset=chosen,
+        files=files,
+        fixes=fixes,
+        again=again,
+        check_only=check_only,
+        rejects=rejects,
+        language=reader_language(),
+    )
     run(ingest_files(settings, request, environ=os.environ, done=done))
     sys.exit(exit_code(states))
 
@@ -83,14 +95,17 @@ async def rejects_of(
 
 def _show_ingested(job: dict[str, Any], dataset: str, url: str) -> None:
     """Print what became of a file, and how its rejected rows are had or handed in again."""
-    from .console import print_errors, print_ingested, print_preview
+    from .console import print_errors, print_ingested, print_preview, told
 
     print_ingested(job)
     print_preview(job["preview"])
     print_errors(job)
     number, written = job["job"], job.get("rejects")
     if written:
-        click.echo(f"  rejected rows: {written}; correct them, then: ingest that file with --fixes {number}")
+        what = say(
+            "rejected rows: {file}; correct them, then: ingest that file with --fixes {job}", file=written, job=number
+        )
+        click.echo(f"  {told(what)}")
     elif job["rows"]["rejected"] and number:
         words = ["headgate", "rejects", str(number), "-o", "back.xlsx", "--dataset", dataset, "--database", url]
-        click.echo(f"  rejected rows: {shlex.join(words)}")
+        click.echo(f"  {told(say('rejected rows: {command}', command=shlex.join(words)))}")

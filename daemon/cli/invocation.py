@@ -87,7 +87,15 @@ def client_of(config: Path | None) -> Client:
     host = EVERYWHERE.get(api.host, api.host)
     address = f"[{host}]" if ":" in host else host
     scheme = "https" if api.tls_certificate_file else "http"
-    return Client(f"{scheme}://{address}:{api.port}", api.token_file, certificate=api.tls_certificate_file)
+    url = f"{scheme}://{address}:{api.port}"
+    return Client(url, api.token_file, certificate=api.tls_certificate_file, language=reader_language())
+
+
+def reader_language() -> str:
+    """Return the language that the locale asks for, of those that there are."""
+    from ingest.languages import locale_language
+
+    return locale_language(os.environ)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from ingest.messages import say
+
 from ..ledger.jobs import STATES
 from .ingest import rejects_of
 from .invocation import client_of, run, show_json, write_new
@@ -108,7 +110,12 @@ def rejects(
     if as_json:
         show_json({"job": job_id, "file": str(output), "format": form, "bytes": len(content)})
     again = "submit" if database is None else "ingest"
-    click.echo(f"wrote {output}; correct it, then: headgate {again} {output} --fixes {job_id}", err=True)
+    from .console import told
+
+    what = say(
+        "wrote {file}; correct it, then: {command}", file=output, command=f"headgate {again} {output} --fixes {job_id}"
+    )
+    click.echo(told(what), err=True)
 
 
 def show_jobs(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:

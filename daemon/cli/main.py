@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 import click
 
 from ingest.errors import FileRejectedError
+from ingest.messages import said_by, say
 from ingest.spec.yaml_document import DocumentError
 
 from ..errors import HeadgateError
@@ -59,10 +60,17 @@ def main() -> None:
             complain(str(problem))
         sys.exit(USAGE)
     except FileRejectedError as error:
-        complain(str(error))
+        complain(
+            say(
+                "{code}: {message}; {hint}",
+                code=error.record.code,
+                message=error.record.message,
+                hint=error.record.hint,
+            )
+        )
         sys.exit(REJECTED)
     except HeadgateError as error:
-        complain(str(error))
+        complain(said_by(error))
         sys.exit(FAILED)
     except BrokenPipeError:
         # The reader of our output has gone; there is nobody left to tell.

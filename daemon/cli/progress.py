@@ -11,13 +11,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from ingest.messages import say
+
 from ..ledger.jobs import TERMINAL
-from .console import STYLES, complain
+from .console import STATE_WORDS, STYLES, complain, told
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-STAGES: Final = ("sending", "waiting", "reading", "loading")
+STAGES: Final[Mapping[str, str]] = {
+    "sending": say("sending"),
+    "waiting": say("waiting"),
+    "reading": say("reading"),
+    "loading": say("loading"),
+}
 SHOWN_MAX: Final = 12
 """Bars at once; with more files those that have ended make room."""
 
@@ -51,34 +58,37 @@ class Stages:
 
     def sent(self, path: Path, count: int) -> None:
         """Note that so many bytes more have left."""
-        self._progress.update(self._bar(path), advance=count / self._sizes[path], stage=STAGES[0])
+        self._progress.update(self._bar(path), advance=count / self._sizes[path], stage=told(STAGES["sending"]))
 
     def taken(self, path: Path, job: Mapping[str, Any]) -> None:
         """Note the state of a file's job."""
         state = job["state"]
         if state in TERMINAL:
-            self._end(path, f"[{STYLES.get(state, '')}]{state}[/]" if state in STYLES else state)
+            word = told(STATE_WORDS.get(state, state))
+            self._end(path, f"[{STYLES[state]}]{word}[/]" if state in STYLES else word)
             return
-        told = [event["event"] for event in job.get("events", ())]
-        stage = "waiting" if state == "queued" else "loading" if told[-1:] == ["loading"] else "reading"
-        self._progress.update(self._bar(path), completed=STAGES.index(stage), stage=stage)
+        events = [event["event"] for event in job.get("events", ())]
+        stage = "waiting" if state == "queued" else "loading" if events[-1:] == ["loading"] else "reading"
+        self._progress.update(self._bar(path), completed=[*STAGES].index(stage), stage=told(STAGES[stage]))
 
     def refused(self, path: Path, why: str) -> None:
         """Note that the daemon has not taken a file, and say why."""
-        self._end(path, "[red]not taken[/]")
-        self.complain(f"{path.name}: {why}")
+        self._end(path, f"[red]{told(say('not taken'))}[/]")
+        self.complain(f"{path.name}: {told(why)}")
 
     def complain(self, why: str) -> None:
         """Say what is wrong, above the bars."""
         if self._progress.disable:
             complain(why)
         else:
-            self._progress.console.print(f"headgate: {why}", style="red", markup=False, highlight=False)
+            self._progress.console.print(f"headgate: {told(why)}", style="red", markup=False, highlight=False)
 
     def _bar(self, path: Path) -> TaskID:
         if path not in self._bars:
             self._make_room()
-            self._bars[path] = self._progress.add_task(escape(path.name), total=len(STAGES), stage=STAGES[0])
+            self._bars[path] = self._progress.add_task(
+                escape(path.name), total=len(STAGES), stage=told(STAGES["sending"])
+            )
         return self._bars[path]
 
     def _make_room(self) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingest.messages import say
+
 from .invocation import FAILED, FINE, client_of, run
 from .jobs import show_jobs
 from .options import config_option, jobs_argument, json_option
@@ -87,5 +89,5 @@ async def _changed(daemon: Client, job_ids: tuple[int, ...], change: Change) -> 
             except DaemonError as error:
                 if not error.refused:
                     raise
-                complain(f"job {job_id}: {error}")
+                complain(say("job {job}: {what}", job=job_id, what=error))
     return jobs

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingest.messages import said_by
+
 from .invocation import FAILED, FINE, REJECTED, client_of, end_of, exit_code, run
 from .jobs import show_jobs
 from .options import again_option, check_option, config_option, dataset_names, files_argument, fixes_option, json_option
@@ -82,7 +84,7 @@ class Sending:
             except DaemonError as error:
                 if not self.jobs:
                     raise
-                self._stages.complain(str(error))
+                self._stages.complain(said_by(error))
                 self.worst = FAILED
 
     async def _hand_in(self, client: Client, path: Path, given: SubmitAs) -> None:
@@ -93,7 +95,7 @@ class Sending:
         except DaemonError as error:
             if not error.refused:
                 raise
-            self._stages.refused(path, str(error))
+            self._stages.refused(path, said_by(error))
             self.worst = REJECTED
         else:
             self._know(path, job)

@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ingest.messages import say
 from ingest.spec.matching import choose_dataset
 
 from ..ledger.jobs import CHECKED, UNMATCHED, Outcome, Submission
@@ -96,7 +97,9 @@ class Submissions:
         """
         dataset = self._parts.datasets.get(kept.dataset)
         if dataset is None:
-            raise NotPossibleError(f"dataset {kept.dataset} is not configured any more; configure it again")
+            raise NotPossibleError(
+                say("dataset {name} is not configured any more; configure it again", name=kept.dataset)
+            )
         submission = Submission(
             dataset=dataset.dataset,
             spec_version=dataset.version,

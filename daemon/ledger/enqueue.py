@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from ingest.messages import either, say
+
 from ..errors import KeyUsedError
 from .event_log import given, parameters
 from .jobs import Job, State, Submission
 from .queries import ROW_COLUMNS, job_from_row
+from .reasons import COMES_AFTER, LOAD_REQUESTED, SAME_CONTENT
 from .retry_cancel import NotPossibleError
 from .tables import insert_into, unfinished
 
@@ -88,18 +91,27 @@ class Enqueue:
         """
         table = self._tables.job
         if kept.state not in states:
-            raise NotPossibleError(f"job {kept.id} is {kept.state}; only {' or '.join(states)} jobs are loaded")
+            raise NotPossibleError(
+                say(
+                    "job {job} is {state}; only {states} jobs are loaded",
+                    job=kept.id,
+                    state=kept.state,
+                    states=either(states),
+                )
+            )
         if kept.loaded_as is not None:
-            raise NotPossibleError(f"job {kept.id} was loaded as job {kept.loaded_as} already; look at that one")
+            raise NotPossibleError(
+                say("job {job} was loaded as job {other} already; look at that one", job=kept.id, other=kept.loaded_as)
+            )
         held = sa.and_(table.c.id == kept.id, table.c.state == kept.state, table.c.spool_key.is_not(None))
         async with self._database.write("enter") as connection:
             let_go = await connection.execute(table.update().where(held).values(spool_key=None))
             served = await self._context.spool_is_served(connection, kept.spool_id)
             if let_go.rowcount != 1 or not served:
-                raise NotPossibleError(f"the file of job {kept.id} is not kept any more; hand it in again")
+                raise NotPossibleError(say("the file of job {job} is not kept any more; hand it in again", job=kept.id))
             job = await self._enter(connection, submission, adopt=False)
             await self._change(connection, kept, loaded_as=job.id)
-            by = f"as job {job.id}, by {submission.submitter}"
+            by = LOAD_REQUESTED.format(job=job.id, name=submission.submitter)
             await self._context.event(connection, kept.id, "load_requested", kept.attempt, by)
             return job
 
@@ -124,7 +136,7 @@ class Enqueue:
             submission,
             state="duplicate",
             first_job=first.id,
-            reason=f"the same content is job {first.id}",
+            reason=SAME_CONTENT.format(job=first.id),
         )
         assert duplicate is not None  # noqa: S101  # only an insert that may collide returns None
         return duplicate
@@ -142,7 +154,7 @@ class Enqueue:
             before = before if ahead is None else ahead.id
         if before is None:
             return job
-        reason = f"the same content is job {before}"
+        reason = SAME_CONTENT.format(job=before)
         ended = {"state": "duplicate", "first_job": before, "reason": reason, "spool_id": None, "spool_key": None}
         job = await self._change(connection, job, **ended, finished_at=self._context.now)
         await self._context.event(connection, job.id, "duplicate", 0, reason)
@@ -239,4 +251,4 @@ def _same(job: Job, submission: Submission) -> bool:
 
 
 def _turn(ahead: Job) -> dict[str, Any]:
-    return {"after_job": ahead.id, "reason": f"comes after job {ahead.id}"}
+    return {"after_job": ahead.id, "reason": COMES_AFTER.format(job=ahead.id)}

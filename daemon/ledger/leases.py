@@ -21,6 +21,7 @@ from .jobs import DELAY_MAX_SECONDS, REJECTS_KEPT, TERMINAL, Job, Outcome, State
 from .migrations import upgrade
 from .queries import ROW_COLUMNS, job_from_row
 from .reaper import Reaper
+from .reasons import CANCELLED, RESOLVED
 from .tables import unfinished
 
 if TYPE_CHECKING:
@@ -205,7 +206,9 @@ class Ledger:
             rows = await connection.execute(
                 table.update()
                 .where(table.c.state == "queued", asked)
-                .values(state="cancelled", reason="cancelled by " + table.c.cancelled_by, finished_at=self.now)
+                .values(
+                    state="cancelled", reason=CANCELLED.format(name="") + table.c.cancelled_by, finished_at=self.now
+                )
                 .returning(*table.c)
             )
             ended = [job_from_row(row) for row in rows.mappings()]
@@ -327,7 +330,7 @@ class Ledger:
         table = self.tables.job
         same = sa.or_(table.c.file == job.file, table.c.sha256 == job.sha256)
         dead = sa.and_(table.c.state == "dead", table.c.dataset == job.dataset, same, table.c.id < job.id)
-        reason = f"resolved by job {job.id}"
+        reason = RESOLVED.format(job=job.id)
         resolved = table.update().where(dead).values(state="dismissed", reason=reason)
         for row in (await connection.execute(resolved.returning(table.c.id, table.c.attempt))).all():
             await self.event(connection, row.id, "dismissed", row.attempt, reason)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from ingest.messages import say
 from ingest.spec.mapping import ColumnMapping
 
 from ..errors import HeadgateError
@@ -71,8 +72,12 @@ class KeptMappings:
         async with self._database.write() as connection:
             if (await connection.execute(others)).scalar_one() >= KEPT_MAX:
                 raise TooManyMappingsError(
-                    f"dataset {dataset} has {KEPT_MAX} mappings, and more are not kept; "
-                    "take some away, or put them into the dataset"
+                    say(
+                        "dataset {name} has {n} mappings, and more are not kept; take some away, "
+                        "or put them into the dataset",
+                        name=dataset,
+                        n=KEPT_MAX,
+                    )
                 )
             row = (await connection.execute(enter.returning(*table.c))).mappings().one()
         return _kept(row)

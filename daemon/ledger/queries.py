@@ -188,6 +188,13 @@ class JobQueries:
             rows = await connection.execute(statement.order_by(reject.c.number).limit(limit))
             return [(row.number, row.record) for row in rows]
 
+    async def first_records(self, jobs: Sequence[int]) -> dict[int, dict[str, Any]]:
+        """Return the first error record of each of the jobs that have any."""
+        reject = self.tables.reject
+        statement = sa.select(reject.c.job_id, reject.c.record).where(reject.c.job_id.in_(jobs), reject.c.number == 1)
+        async with self._database.read() as connection:
+            return {row.job_id: row.record for row in await connection.execute(statement)}
+
     async def by_key(self, submitter: str, key: str) -> Job | None:
         """Return the job that was handed in under an idempotency key."""
         table = self.tables.job

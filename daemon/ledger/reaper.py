@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from .queries import job_from_row
+from .reasons import DAEMONS_DIED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ class Reaper:
                 would_be=sa.case((table.c.check_only, "dead")),
                 lost_leases=table.c.lost_leases + 1,
                 finished_at=self._context.now,
-                reason=f"load.retry_exhausted: {limit} daemons died while they held this job",
+                reason=DAEMONS_DIED.format(daemons=limit),
             )
             .returning(*table.c)
         )

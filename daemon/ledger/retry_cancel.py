@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import IntegrityError
 
+from ingest.messages import say
+
 from ..errors import HeadgateError
 from .jobs import GIVEN_UP, Job, Outcome
 from .queries import job_from_row
+from .reasons import BY, CANCELLED, DISMISSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -51,7 +54,11 @@ class RetryCancel:
 
         """
         if job.state not in GIVEN_UP:
-            raise NotPossibleError(f"job {job.id} is {job.state}; only {_RETRIED} jobs are retried")
+            raise NotPossibleError(
+                say(
+                    "job {job} is {state}; only {states} jobs are retried", job=job.id, state=job.state, states=_RETRIED
+                )
+            )
         context = self._context
         values = {
             "state": "queued",
@@ -70,17 +77,19 @@ class RetryCancel:
         try:
             async with self._database.write() as connection:
                 if job.spool_key is None or not await context.spool_is_served(connection, job.spool_id):
-                    raise NotPossibleError(f"the file of job {job.id} is not kept any more; submit it again")
+                    raise NotPossibleError(
+                        say("the file of job {job} is not kept any more; submit it again", job=job.id)
+                    )
                 if await context.loaded_before(connection, job) is not None:
-                    raise NotPossibleError(f"the content of job {job.id} was loaded by another job")
+                    raise NotPossibleError(say("the content of job {job} was loaded by another job", job=job.id))
                 row = await self._update(connection, job, GIVEN_UP, values)
                 if row is None:
-                    raise NotPossibleError(f"job {job.id} has changed meanwhile; look at it again")
+                    raise NotPossibleError(say("job {job} has changed meanwhile; look at it again", job=job.id))
                 reject = context.tables.reject
                 await connection.execute(reject.delete().where(reject.c.job_id == job.id))
-                await context.event(connection, job.id, "retried", 0, f"by {by}")
+                await context.event(connection, job.id, "retried", 0, BY.format(name=by))
         except IntegrityError as error:
-            raise NotPossibleError(f"the content of job {job.id} has another job by now") from error
+            raise NotPossibleError(say("the content of job {job} has another job by now", job=job.id)) from error
         self._wake()
         return row
 
@@ -92,14 +101,19 @@ class RetryCancel:
 
         """
         context = self._context
-        over = {"state": "cancelled", "reason": f"cancelled by {by}", "cancelled_by": by, "finished_at": context.now}
+        over = {
+            "state": "cancelled",
+            "reason": CANCELLED.format(name=by),
+            "cancelled_by": by,
+            "finished_at": context.now,
+        }
         async with self._database.write() as connection:
             found = await self._update(connection, job, ("queued",), over)
             found = found or await self._update(connection, job, ("running",), {"cancelled_by": by})
             if found is None:
-                raise NotPossibleError(f"job {job.id} has ended; nothing is left to cancel")
+                raise NotPossibleError(say("job {job} has ended; nothing is left to cancel", job=job.id))
             event = "cancelled" if found.finished else "cancel_requested"
-            await context.event(connection, job.id, event, found.attempt, f"by {by}")
+            await context.event(connection, job.id, event, found.attempt, BY.format(name=by))
         if found.finished:
             self._tell(found, Outcome(state="cancelled", reason=found.reason))
         else:
@@ -113,12 +127,12 @@ class RetryCancel:
             NotPossibleError: the job is not dead.
 
         """
-        values = {"state": "dismissed", "reason": f"dismissed by {by}; it had ended with: {job.reason}"}
+        values = {"state": "dismissed", "reason": DISMISSED.format(name=by, reason=job.reason)}
         async with self._database.write() as connection:
             found = await self._update(connection, job, ("dead",), values)
             if found is None:
-                raise NotPossibleError(f"job {job.id} is not dead; only dead jobs are dismissed")
-            await self._context.event(connection, job.id, "dismissed", found.attempt, f"by {by}")
+                raise NotPossibleError(say("job {job} is not dead; only dead jobs are dismissed", job=job.id))
+            await self._context.event(connection, job.id, "dismissed", found.attempt, BY.format(name=by))
         return found
 
     async def _update(

@@ -13,8 +13,10 @@ from ingest.load.load import load
 from ingest.load.loaded import OtherWayError, RefusedLoadError, Spooled, TargetMismatchError, Way
 from ingest.load.sample import see_deferred
 from ingest.load.target import Targets
+from ingest.messages import say
 
 from ..errors import DatabaseUnavailableError, TaskStalledError, TaskTimeoutError, first_line
+from ..ledger.reasons import SAME_CONTENT_CHECKED
 from ..machine.cores import available_cores
 from ..machine.file_identity import is_changed
 from .outcomes import (
@@ -161,9 +163,12 @@ class Attempts:
             dataset.limits,
             executors.limits,
             file=job.file,
-            more_time="split the workbook, or raise limits.parse_seconds of the dataset "
-            "and executors.task_timeout_seconds",
-            more_memory="split the workbook, or raise limits.worker_mb of the dataset or executors.worker_memory_mb",
+            more_time=say(
+                "split the workbook, or raise limits.parse_seconds of the dataset and executors.task_timeout_seconds"
+            ),
+            more_memory=say(
+                "split the workbook, or raise limits.worker_mb of the dataset or executors.worker_memory_mb"
+            ),
         )
         try:
             return await executors.submit_cpu(
@@ -269,15 +274,15 @@ class Attempts:
         before = await self._parts.ledger.context.loaded_before(connection, job)
         if before is None:
             return outcome
-        return replace(outcome, state="duplicate", reason=f"the same content is job {before}: it is not loaded again")
+        return replace(outcome, state="duplicate", reason=SAME_CONTENT_CHECKED.format(job=before))
 
     async def _after_database_error(self, attempt: Attempt, kind: Classification, error: Exception) -> Outcome:
         """Decide by the kind of error; a COMMIT without reply may have worked, so the row is read back first."""
         if kind == "data":
             record = ErrorRecord(
                 code="load.db_rejected",
-                message=f"the database refused the rows: {first_line(error)}",
-                hint="correct the rows or the dataset's constraints so that they match the table's",
+                message=say("the database refused the rows: {error}", error=first_line(error)),
+                hint=say("correct the rows or the dataset's constraints so that they match the table's"),
             )
             return replace(refused_file(record), table_refused=True)
         if kind == "configuration":

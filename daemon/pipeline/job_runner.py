@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from ..errors import HeadgateError, LeaseLostError, WorkerCrashedError, first_line
 from ..ledger.jobs import Outcome
+from ..ledger.reasons import CANCELLED_RUNNING
 from .attempt import Attempts
 from .outcomes import checked, given_up
 from .turns import Turns
@@ -173,7 +174,7 @@ class JobRunner:
 
     async def _end_cancelled(self, attempt: Attempt) -> None:
         """Finish a job that somebody cancelled, unless its load was committed before the wish came."""
-        job, outcome = attempt.job, Outcome(state="cancelled", reason="cancelled while it ran")
+        job, outcome = attempt.job, Outcome(state="cancelled", reason=CANCELLED_RUNNING)
         try:
             await self._finish(job, outcome)
         except LeaseLostError:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from ingest.messages import say
+
 from ..errors import HeadgateError
 from .reading import read_in_worker
 from .worker_tasks import look_at_file, try_mapped
@@ -88,7 +90,7 @@ class MappedFiles:
 
     def _dataset(self, job: Job) -> Dataset:
         if job.dataset not in self._parts.datasets:
-            raise NoFileError(f"dataset {job.dataset} is not configured any more; configure it again")
+            raise NoFileError(say("dataset {name} is not configured any more; configure it again", name=job.dataset))
         return self._parts.datasets[job.dataset]
 
     def _source(self, job: Job) -> Path:
@@ -105,4 +107,4 @@ class MappedFiles:
 
 
 def _gone(job: Job) -> NoFileError:
-    return NoFileError(f"the file of job {job.id} is not kept here any more; submit it again")
+    return NoFileError(say("the file of job {job} is not kept here any more; submit it again", job=job.id))

@@ -9,9 +9,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ingest.errors import ErrorRecord
+from ingest.messages import say
 from ingest.output.report import REJECTED_FILE
 
 from ..errors import RowsUnaccountedError, first_line
+from ..ledger import reasons
 from ..ledger.jobs import REJECTS_KEPT, Outcome, Preview, RowCounts
 
 if TYPE_CHECKING:
@@ -27,9 +29,7 @@ if TYPE_CHECKING:
 Records = tuple[dict[str, Any], ...]
 TOO_MANY: Final = "table.too_many_bad_rows"
 _BY_THE_LOAD: Final = ("row.key_conflict", "row.db_")
-SUPERSEDED: Final = Outcome(
-    state="superseded", reason="the file was changed while the job ran: nothing was loaded, it is taken anew"
-)
+SUPERSEDED: Final = Outcome(state="superseded", reason=reasons.SUPERSEDED)
 """The outcome of a job whose file in a watched folder is another by now."""
 
 
@@ -51,7 +51,7 @@ def refused_file(record: ErrorRecord) -> Outcome:
     """Return the outcome of a file that was refused before any of its rows was counted."""
     return Outcome(
         state="rejected",
-        reason=_reason(record),
+        reason=reasons.reason_of(record),
         records=(record.as_dict(),),
         errors_total=1,
         codes={record.code: 1},
@@ -60,7 +60,9 @@ def refused_file(record: ErrorRecord) -> Outcome:
 
 def given_up(code: str, error: Exception) -> Outcome:
     """Return the outcome of a job that is dead for another reason than what is in its file."""
-    record = ErrorRecord(code=code, message=first_line(error), hint="correct the cause, then submit the file again")
+    record = ErrorRecord(
+        code=code, message=first_line(error), hint=say("correct the cause, then submit the file again")
+    )
     return replace(refused_file(record), state="dead")
 
 
@@ -133,28 +135,37 @@ def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: 
 def _remarks(dataset: Dataset, loaded: Loaded, rejected: int) -> Iterator[str]:
     """Yield what people should know of a load that went through."""
     if rejected:
-        yield f"{rejected} rows rejected"
+        yield reasons.ROWS_REJECTED.format(rows=rejected)
     if loaded.skipped:
-        yield (
-            f"{loaded.skipped} rows left out or put elsewhere by a trigger, a rule or a view of table "
-            f"{dataset.load.table}"
-        )
+        yield reasons.ROWS_SKIPPED.format(rows=loaded.skipped, table=dataset.load.table)
     if loaded.held_back:
-        yield "rows that the file does not have were kept: not every rejected row is known by its key"
+        yield reasons.ROWS_KEPT
 
 
 def _too_many(dataset: Dataset, report: Report, loaded: Loaded, rejected: int) -> ErrorRecord:
     """Return why a file is refused whose rows the table does not take."""
     conflicts = loaded.refused.get("row.key_conflict", 0)
-    known = f"{conflicts} of them because their key is in table {dataset.load.table} already with other values"
-    first = loaded.records[0] if loaded.records else None
-    other = f"{loaded.rejected} of them by table {dataset.load.table}" + (f": {first.message}" if first else "")
-    mode = "use load mode upsert, " if conflicts else ""
+    table, first = dataset.load.table, loaded.records[0] if loaded.records else None
+    if conflicts:
+        why = say(
+            "{rows} of them because their key is in table {table} already with other values",
+            rows=conflicts,
+            table=table,
+        )
+    elif first is None:
+        why = say("{rows} of them by table {table}", rows=loaded.rejected, table=table)
+    else:
+        about = {"rows": loaded.rejected, "table": table, "reason": first.message}
+        why = say("{rows} of them by table {table}: {reason}", **about)
+    counts = {"rejected": rejected, "rows": report.rows.read, "why": why}
     return ErrorRecord(
         code=TOO_MANY,
-        message=f"{rejected} of {report.rows.read} rows{' or more' if loaded.too_many else ''} are refused, "
-        f"{known if conflicts else other}",
-        hint=f"correct the rows, {mode}or raise the dataset's quarantine limits",
+        message=say("{rejected} of {rows} rows or more are refused, {why}", **counts)
+        if loaded.too_many
+        else say("{rejected} of {rows} rows are refused, {why}", **counts),
+        hint=say("correct the rows, use load mode upsert, or raise the dataset's quarantine limits")
+        if conflicts
+        else say("correct the rows, or raise the dataset's quarantine limits"),
         sheet=report.sheet,
         spec_version=dataset.version,
     )
@@ -165,7 +176,7 @@ def _refused_rows(result: TaskResult, rejection: ErrorRecord, records: Records, 
     return Outcome(
         state="rejected",
         rows=_nothing_loaded(result.value.rows),
-        reason=_reason(rejection),
+        reason=reasons.reason_of(rejection),
         records=records if first in records else (first, *records),
         errors_total=max(1, total),
         codes=codes,
@@ -184,7 +195,3 @@ def _nothing_loaded(parsed: ParsedRows) -> RowCounts:
         blank=parsed.blank,
         footer=parsed.footer,
     )
-
-
-def _reason(record: ErrorRecord) -> str:
-    return f"{record.code}: {record.message}; {record.hint}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import FileRejectedError
+from ingest.messages import say
 
 from ..errors import RetryableError, first_line
 from .worker_failures import FILE_ERRORS, POOL_ERRORS, ReadingBounds, refusal
@@ -40,14 +41,16 @@ async def read_in_worker(
         limits,
         executors.limits,
         file=file,
-        more_time="take a shorter file, or raise executors.task_timeout_seconds",
-        more_memory="take a smaller file, or raise executors.worker_memory_mb",
+        more_time=say("take a shorter file, or raise executors.task_timeout_seconds"),
+        more_memory=say("take a smaller file, or raise executors.worker_memory_mb"),
     )
     try:
         return await executors.run_cpu(
             function, *arguments, timeout=bounds.seconds, own=own, memory_bytes=bounds.memory_bytes
         )
     except POOL_ERRORS as error:
-        raise ReadLaterError(f"no worker can read the file now ({first_line(error)}); try again") from error
+        raise ReadLaterError(
+            say("no worker can read the file now ({error}); try again", error=first_line(error))
+        ) from error
     except FILE_ERRORS as error:
         raise FileRejectedError(refusal(error, bounds)) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
+from ingest.messages import say
 from ingest.output.kept import KeptFile
 
 from ..errors import HeadgateError, RetryableError, WorkerCrashedError, first_line
@@ -63,7 +64,7 @@ class Rejects:
         """Give a file with the rejected rows as a workbook or as CSV, for as long as the caller is inside."""
         kept = await self._kept(job)
         async with self._made(kept) as out:
-            await self._work(job, kept, f"written as {form}", write_rejected_rows, kept, out, form)
+            await self._work(job, kept, say("written as {form}", form=form), write_rejected_rows, kept, out, form)
             yield out
 
     @asynccontextmanager
@@ -71,18 +72,19 @@ class Rejects:
         """Give a workbook of those rejected rows that have corrections, for as long as the caller is inside."""
         kept = await self._kept(job)
         async with self._made(kept) as out:
-            await self._work(job, kept, "written with corrections", write_corrected_rows, kept, corrections, out)
+            await self._work(job, kept, say("written with corrections"), write_corrected_rows, kept, corrections, out)
             yield out
 
-    async def page(self, job: Job, sheet: str | None, *, after: int, limit: int) -> str:
+    async def page(self, job: Job, sheet: str | None, *, after: int, limit: int, language: str) -> str:
         """Return at most `limit` rejected rows of a sheet (None: the first), below its row `after`, as JSON."""
         kept = await self._kept(job)
-        return str(await self._work(job, kept, "shown", rejected_rows_page, kept, sheet, after, limit))
+        asked = (kept, sheet, after, limit, language)
+        return str(await self._work(job, kept, say("shown"), rejected_rows_page, *asked))
 
-    async def check(self, job: Job, cells: Sequence[tuple[str, str]]) -> str:
+    async def check(self, job: Job, cells: Sequence[tuple[str, str]], language: str) -> str:
         """Return what becomes of each text as a cell of a field, as JSON; `cells` are fields and texts."""
         kept = await self._kept(job)
-        return str(await self._work(job, kept, "checked", check_cell_texts, kept.dataset, cells))
+        return str(await self._work(job, kept, say("checked"), check_cell_texts, kept.dataset, cells, language))
 
     @asynccontextmanager
     async def _made(self, kept: KeptFile) -> AsyncIterator[Path]:
@@ -103,12 +105,21 @@ class Rejects:
                 )
             except POOL_ERRORS as error:
                 raise RejectsLaterError(
-                    f"the rejected rows of job {job.id} cannot be {done} now ({first_line(error)}); ask again"
+                    say(
+                        "the rejected rows of job {job} cannot be {done} now ({error}); ask again",
+                        job=job.id,
+                        done=done,
+                        error=first_line(error),
+                    )
                 ) from error
             except (*FILE_ERRORS, FileNotFoundError) as error:
                 if not left or not isinstance(error, WorkerCrashedError):
                     raise NoRejectsError(
-                        f"the rejected rows of job {job.id} cannot be {done}; ask for its error records"
+                        say(
+                            "the rejected rows of job {job} cannot be {done}; ask for its error records",
+                            job=job.id,
+                            done=done,
+                        )
                     ) from error
             else:
                 return result.value
@@ -126,14 +137,14 @@ class Rejects:
     async def _kept(self, job: Job) -> KeptFile:
         """Return what is kept of a job that has something to hand back."""
         if not job.finished:
-            raise NoRejectsError(f"job {job.id} is {job.state}; wait until it has ended")
+            raise NoRejectsError(say("job {job} is {state}; wait until it has ended", job=job.id, state=job.state))
         if not job.rows.rejected or job.state not in ("partial", "rejected", "checked"):
-            raise NoRejectsError(f"job {job.id} is {job.state} and has no rejected rows")
+            raise NoRejectsError(say("job {job} is {state} and has no rejected rows", job=job.id, state=job.state))
         key = job.spool_key if job.spool_id == self._spool.id else None
         if key is None or not await self._executors.run_io(self._spool.rejects(key).exists):
-            raise NoRejectsError(f"the file of job {job.id} is not kept here any more; submit it again")
+            raise NoRejectsError(say("the file of job {job} is not kept here any more; submit it again", job=job.id))
         if job.dataset not in self._datasets:
-            raise NoRejectsError(f"dataset {job.dataset} is not configured any more; configure it again")
+            raise NoRejectsError(say("dataset {name} is not configured any more; configure it again", name=job.dataset))
         return KeptFile(
             path=self._spool.source(key),
             dataset=self._datasets[job.dataset],

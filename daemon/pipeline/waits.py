@@ -12,6 +12,7 @@ from ingest.errors import NO_MEANS, NO_ROOM
 from ..database.errors import causes
 from ..errors import SpoolFullError, first_line
 from ..ledger.jobs import WAITS
+from ..ledger.reasons import MACHINE_LACKS
 
 if TYPE_CHECKING:
     from ..database.database import Database
@@ -51,7 +52,7 @@ class Waits:
             code = cause.errno if isinstance(cause, OSError) else None
             if isinstance(cause, SpoolFullError) or code in NO_MEANS:
                 reason = "disk_full" if code is None or code in NO_ROOM else "machine"
-                return Wait(reason=reason, words=f"{WAITS} the machine lacks what it takes: {first_line(cause)}")
+                return Wait(reason=reason, words=MACHINE_LACKS.format(reason=first_line(cause)))
         return None
 
     def hold(self, dataset: str, delay_seconds: Callable[[int], float]) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from ingest.errors import ErrorRecord
+from ingest.messages import say
 
 from ..errors import (
     PoolClosedError,
@@ -53,10 +54,10 @@ class ReadingBounds:
 def refusal(error: BaseException, bounds: ReadingBounds) -> ErrorRecord:
     """Return the record of a file on which a worker failed with one of `FILE_ERRORS`."""
     if isinstance(error, TaskTimeoutError):
-        message = f"reading {bounds.file} took longer than {bounds.seconds:g} s"
+        message = say("reading {file} took longer than {seconds} s", file=bounds.file, seconds=f"{bounds.seconds:g}")
         return ErrorRecord(code="file.timeout", message=message, hint=bounds.more_time)
     if isinstance(error, MemoryError):
-        message = f"reading {bounds.file} needs more than {bounds.memory_bytes >> 20} MB"
+        message = say("reading {file} needs more than {limit} MB", file=bounds.file, limit=bounds.memory_bytes >> 20)
         return ErrorRecord(code="file.memory_limit", message=message, hint=bounds.more_memory)
-    message = f"reading {bounds.file} killed the worker: {error}"
-    return ErrorRecord(code="file.worker_crash", message=message, hint="open and save the file anew, or split it")
+    message = say("reading {file} killed the worker: {error}", file=bounds.file, error=error)
+    return ErrorRecord(code="file.worker_crash", message=message, hint=say("open and save the file anew, or split it"))

@@ -73,18 +73,18 @@ def write_corrected_rows(kept: KeptFile, corrections: Corrections, out: Path) ->
     return write_corrected(kept, corrections, out)
 
 
-def rejected_rows_page(kept: KeptFile, sheet: str | None, after: int, limit: int) -> str:
+def rejected_rows_page(kept: KeptFile, sheet: str | None, after: int, limit: int, language: str) -> str:
     """Run `ingest.output.rejects_page.rejected_page` in a worker."""
     from ingest.output.rejects_page import rejected_page
 
-    return rejected_page(kept, sheet, after, limit)
+    return rejected_page(kept, sheet, after, limit, language)
 
 
-def check_cell_texts(dataset: Dataset, cells: Sequence[tuple[str, str]]) -> str:
+def check_cell_texts(dataset: Dataset, cells: Sequence[tuple[str, str]], language: str) -> str:
     """Run `ingest.output.rejects_page.check_texts` in a worker."""
     from ingest.output.rejects_page import check_texts
 
-    return check_texts(dataset, cells)
+    return check_texts(dataset, cells, language)
 
 
 def look_at_file(path: Path, dataset: Dataset, source: str, sheet: str | None, row: int | None) -> SeenSheet:

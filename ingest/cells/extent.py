@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ..errors import FileRejectedError, rejected
+from ..messages import say
 from .cells import MAX_COLUMNS, MAX_ROWS
 
 if TYPE_CHECKING:
@@ -61,8 +62,13 @@ class Extent:
         if self._height * self._width > self._max_cells:
             raise rejected(
                 "file.cell_limit",
-                f"the cells of sheet {self._sheet} span {self._height} rows x {self._width} columns, "
-                f"more than limits.cells ({self._max_cells})",
+                say(
+                    "the cells of sheet {sheet} span {rows} rows x {columns} columns, more than limits.cells ({limit})",
+                    sheet=self._sheet,
+                    rows=self._height,
+                    columns=self._width,
+                    limit=self._max_cells,
+                ),
             )
         if self._height > MAX_ROWS or self._width > MAX_COLUMNS:
             raise self._outside()
@@ -81,4 +87,4 @@ class Extent:
         return int(np.argmax(beyond | (rows < 0) | (columns < 0)))
 
     def _outside(self) -> FileRejectedError:
-        return rejected("file.corrupt_xml", f"sheet {self._sheet} has a cell outside of any sheet")
+        return rejected("file.corrupt_xml", say("sheet {sheet} has a cell outside of any sheet", sheet=self._sheet))

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
+from ..messages import say
 from ..spec.field import bound_value
 from .converted import Fault, fault
 
@@ -33,19 +34,19 @@ def _found(values: pa.Array, wrong: NDArray[np.bool_], field: Field) -> Iterator
     limits = field.constraints
     if limits.required:
         absent = truth(pc.is_null(values)) & ~wrong
-        yield from fault("cell.required", absent, "the cell is empty", str(field.type))
+        yield from fault("cell.required", absent, say("the cell is empty"), str(field.type))
     if limits.pattern is not None:
         misfit = ~_matches(values, limits.pattern)
-        yield from fault("cell.pattern", misfit, "the text is not of the declared form", limits.pattern)
+        yield from fault("cell.pattern", misfit, say("the text is not of the declared form"), limits.pattern)
     yield from _lengths(values, field)
     yield from _ranges(values, field)
     if limits.enum is not None:
         known = pa.array([bound_value(text, field.type) for text in limits.enum], values.type)
         other = truth(pc.is_valid(values)) & ~truth(pc.is_in(values, value_set=known))
-        yield from fault("cell.enum", other, "not one of the allowed values", ", ".join(limits.enum))
+        yield from fault("cell.enum", other, say("not one of the allowed values"), ", ".join(limits.enum))
     if limits.unique:
-        message = "the value is in more than one row"
-        yield from fault("row.key_duplicate", _repeated(values), message, "a value of its own")
+        message = say("the value is in more than one row")
+        yield from fault("row.key_duplicate", _repeated(values), message, say("a value of its own"))
 
 
 def _matches(values: pa.LargeStringArray, pattern: str) -> NDArray[np.bool_]:
@@ -66,11 +67,17 @@ def _lengths(values: pa.Array, field: Field) -> Iterator[Fault]:
     lengths = pc.utf8_length(values)
     if shortest is not None:
         yield from fault(
-            "cell.length", truth(pc.less(lengths, shortest)), "the text is too short", f"at least {shortest}"
+            "cell.length",
+            truth(pc.less(lengths, shortest)),
+            say("the text is too short"),
+            say("at least {least}", least=shortest),
         )
     if longest is not None:
         yield from fault(
-            "cell.length", truth(pc.greater(lengths, longest)), "the text is too long", f"at most {longest}"
+            "cell.length",
+            truth(pc.greater(lengths, longest)),
+            say("the text is too long"),
+            say("at most {most}", most=longest),
         )
 
 
@@ -78,10 +85,10 @@ def _ranges(values: pa.Array, field: Field) -> Iterator[Fault]:
     least, most = field.constraints.minimum, field.constraints.maximum
     if least is not None:
         below = truth(pc.less(values, _scalar(least, field, values.type)))
-        yield from fault("cell.range", below, "the value is too small", f"at least {least}")
+        yield from fault("cell.range", below, say("the value is too small"), say("at least {least}", least=least))
     if most is not None:
         above = truth(pc.greater(values, _scalar(most, field, values.type)))
-        yield from fault("cell.range", above, "the value is too large", f"at most {most}")
+        yield from fault("cell.range", above, say("the value is too large"), say("at most {most}", most=most))
 
 
 def _scalar(text: str, field: Field, kind: pa.DataType) -> pa.Scalar:

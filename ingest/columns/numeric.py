@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from ..cells.arrow_masks import spread, truth
 from ..cells.cells import Column, Kind
 from ..cells.number_text import EXCEL_DIGITS, doubles, exact_texts, lost_digits, scaled_integers
+from ..messages import say
 from .converted import Converted, Fault, fault
 from .notation import plain_notation
 
@@ -44,7 +45,7 @@ def convert_number(column: Column, live: NDArray[np.bool_], field: Field) -> Con
     texts = _merge(column.texts, numeric, read.texts)
     values = doubles(texts)
     infinite = np.isinf(values)
-    faults = (*read.faults, *fault("cell.range", infinite, "the number is too large", "number"))
+    faults = (*read.faults, *fault("cell.range", infinite, say("the number is too large"), "number"))
     return Converted(values=pa.array(values, mask=np.isnan(values) | infinite), faults=faults)
 
 
@@ -121,8 +122,8 @@ def _integers(column: Column, live: NDArray[np.bool_], field: Field) -> Converte
     values = spread(pc.replace_substring_regex(texts.filter(pa.array(fits)), r"^\+", "").cast(pa.int64()), fits)
     faults = (
         *exact.faults,
-        *fault("cell.type", given & ~whole, "not a whole number", "integer"),
-        *fault("cell.range", whole & ~fits, "the number is too large", "integer of 64 bits"),
+        *fault("cell.type", given & ~whole, say("not a whole number"), "integer"),
+        *fault("cell.range", whole & ~fits, say("the number is too large"), say("integer of 64 bits")),
     )
     return Converted(values=values, faults=faults)
 
@@ -139,8 +140,18 @@ def _decimals_of_texts(column: Column, live: NDArray[np.bool_], field: Field) ->
     expected = str(field.type)
     faults = (
         *exact.faults,
-        *fault("cell.scale_overflow", given & ~narrow, f"more than {scale} digits after the point", expected),
-        *fault("cell.range", given & narrow & ~small, f"more than {precision - scale} digits", expected),
+        *fault(
+            "cell.scale_overflow",
+            given & ~narrow,
+            say("more than {digits} digits after the point", digits=scale),
+            expected,
+        ),
+        *fault(
+            "cell.range",
+            given & narrow & ~small,
+            say("more than {digits} digits", digits=precision - scale),
+            expected,
+        ),
     )
     return Converted(values=values, faults=faults)
 
@@ -152,7 +163,10 @@ def _exact(column: Column, live: NDArray[np.bool_], field: Field) -> _Texts:
     lost = np.zeros(len(live), np.bool_)
     lost[numeric] = lost_digits(raw)
     faults = fault(
-        "cell.precision_lost", lost, "a number of 16 digits or more has lost some in the cell", "at most 15 digits"
+        "cell.precision_lost",
+        lost,
+        say("a number of 16 digits or more has lost some in the cell"),
+        say("at most 15 digits"),
     )
     numbers = spread(exact_texts(raw), numeric)
     begun = pc.replace_substring_regex(read.texts, _BARE_POINT, r"\10.")
@@ -169,11 +183,14 @@ def _from_text(column: Column, where: NDArray[np.bool_], field: Field, form: str
     textual = where & (column.kinds == Kind.TEXT)
     expected = str(field.type)
     if not textual.any():
-        wrong = fault("cell.type", where, f"not a value of type {expected}", expected)
+        wrong = fault("cell.type", where, say("not a value of type {type}", type=expected), expected)
         return _Texts(texts=pa.nulls(len(where), pa.large_string()), faults=wrong)
     texts = plain_notation(column.texts.filter(pa.array(textual)), field)
     good = truth(pc.match_substring_regex(texts, form))
     fine = np.zeros(len(where), np.bool_)
     fine[textual] = good
     numbers = spread(texts.filter(pa.array(good)), fine)
-    return _Texts(texts=numbers, faults=fault("cell.type", where & ~fine, f"not a value of type {expected}", expected))
+    return _Texts(
+        texts=numbers,
+        faults=fault("cell.type", where & ~fine, say("not a value of type {type}", type=expected), expected),
+    )

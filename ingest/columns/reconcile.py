@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ..cells.cells import Kind, column_letters
 from ..errors import rejected
+from ..messages import say
 from .validate import convert
 
 if TYPE_CHECKING:
@@ -42,16 +43,25 @@ def _compare(table: Table, part: Part, field: Field, values: pa.Array) -> None:
     here[part.start : part.start + part.rows] = True
     totals = np.flatnonzero(here & table.footer & (column.kinds != Kind.EMPTY))
     if not len(totals):
-        raise _mismatch(f"no footer has a total of field {field.name}", part)
+        raise _mismatch(say("no footer has a total of field {name}", name=field.name), part)
     place = f"{column_letters(part.header.columns[field.name])}{int(table.sheet_rows(totals[:1])[0])}"
     live = np.zeros(table.rows, np.bool_)
     live[totals[0]] = True
     total = convert(column, live, field, date1904=table.date1904).values[int(totals[0])].as_py()
     found = pc.sum(values.filter(pa.array(here & table.data))).as_py() or 0
     if total is None:
-        raise _mismatch(f"the total in {place} is not a value of type {field.type}", part)
+        raise _mismatch(say("the total in {place} is not a value of type {type}", place=place, type=field.type), part)
     if total != found:
-        raise _mismatch(f"the rows of field {field.name} add up to {found}, the footer in {place} says {total}", part)
+        raise _mismatch(
+            say(
+                "the rows of field {name} add up to {found}, the footer in {place} says {total}",
+                name=field.name,
+                found=found,
+                place=place,
+                total=total,
+            ),
+            part,
+        )
 
 
 def _mismatch(message: str, part: Part) -> FileRejectedError:

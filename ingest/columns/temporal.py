@@ -13,6 +13,7 @@ from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind
 from ..cells.date_serials import DAY_MS, MAX_DURATION_DAYS, serial_parts
 from ..cells.number_text import doubles
+from ..messages import either, say
 from ..spec.field import EXCEL_SERIAL
 from .converted import Converted, Fault, fault
 from .moment_layouts import read_fixed
@@ -30,7 +31,7 @@ _YEARS: Final = (-62_135_596_800_000_000, 253_402_300_800_000_000)
 """Where year 1 begins and year 9999 has ended, in microseconds since 1970."""
 _NEAR: Final = 2 * DAY_US
 """More than any zone is away from UTC."""
-_LED_OUTSIDE: Final = "its zone or offset leads out of the years 1 to 9999"
+_LED_OUTSIDE: Final = say("its zone or offset leads out of the years 1 to 9999")
 _DATED: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION)
 
 
@@ -52,7 +53,7 @@ def convert_date(column: Column, live: Mask, field: Field, *, date1904: bool) ->
     read = _moments(column, live, field, date1904=date1904)
     timed = read.given & (read.micros % DAY_US != 0)
     days = pa.array((read.micros // DAY_US).astype(np.int32), pa.int32(), mask=~read.given | timed)
-    faults = (*read.faults, *fault("cell.type", timed, "a date with a time of day", "date"))
+    faults = (*read.faults, *fault("cell.type", timed, say("a date with a time of day"), "date"))
     return Converted(values=days.cast(pa.date32()), faults=faults)
 
 
@@ -70,12 +71,12 @@ def convert_datetime(column: Column, live: Mask, field: Field, *, date1904: bool
     if read.absolute.any():
         there = pc.if_else(pa.array(read.absolute), values.cast(pa.timestamp("us", tz="UTC")), there)
     twice = read.given & truth(pc.is_null(there))
-    message = f"a time that {field.timezone} has twice, or never, at a change of the clock"
+    message = say("a time that {zone} has twice, or never, at a change of the clock", zone=field.timezone)
     moments = there.cast(pa.int64()).fill_null(0).to_numpy()
     outside = (moments < _YEARS[0]) | (moments >= _YEARS[1])
     faults = (
         *read.faults,
-        *fault("cell.date_ambiguous", twice, message, "a time outside of the change"),
+        *fault("cell.date_ambiguous", twice, message, say("a time outside of the change")),
         *fault("cell.date_out_of_range", outside, _LED_OUTSIDE, "datetime"),
     )
     return Converted(values=pc.if_else(pa.array(outside), None, there) if outside.any() else there, faults=faults)
@@ -111,7 +112,7 @@ def convert_time(column: Column, live: Mask, field: Field) -> Converted:
     given[dated] = fits
     # A hair below midnight is midnight, as Excel shows it.
     micros[given] = milliseconds[fits].astype(np.int64) % DAY_MS * 1000
-    wrong = fault("cell.type", dated & ~given, "a date, not a time of day alone", "time")
+    wrong = fault("cell.type", dated & ~given, say("a date, not a time of day alone"), "time")
     texts = _texts(column, live & ~dated, field)
     micros, given = _merged(micros, given, texts)
     return Converted(values=pa.array(micros, pa.time64("us"), mask=~given), faults=(*wrong, *texts.faults))
@@ -125,7 +126,12 @@ def convert_duration(column: Column, live: Mask, field: Field) -> Converted:
     fits = np.abs(days) <= MAX_DURATION_DAYS
     given[timed] = fits
     micros[given] = np.rint(days[fits] * DAY_MS).astype(np.int64) * 1000
-    large = fault("cell.range", timed & ~given, "the duration is too long", f"at most {MAX_DURATION_DAYS} days")
+    large = fault(
+        "cell.range",
+        timed & ~given,
+        say("the duration is too long"),
+        say("at most {most} days", most=MAX_DURATION_DAYS),
+    )
     texts = _texts(column, live & ~timed, field)
     micros, given = _merged(micros, given, texts)
     return Converted(values=pa.array(micros, pa.duration("us"), mask=~given), faults=(*large, *texts.faults))
@@ -138,7 +144,7 @@ def _moments(column: Column, live: Mask, field: Field, *, date1904: bool) -> _Re
     given[serial] = valid
     micros[given] = (days[valid] * DAY_MS + milliseconds[valid]) * 1000
     expected = field.type.kind
-    outside = fault("cell.date_out_of_range", serial & ~given, "a number that is no date", expected)
+    outside = fault("cell.date_out_of_range", serial & ~given, say("a number that is no date"), expected)
     texts = _texts(column, live & ~serial, field)
     micros, given = _merged(micros, given, texts)
     return _Read(micros=micros, given=given, absolute=texts.absolute, faults=(*outside, *texts.faults))
@@ -164,11 +170,17 @@ def _texts(column: Column, where: Mask, field: Field) -> _Read:
         codes = encoded.indices.to_numpy()
         for found, of_each in zip((micros, given, absolute, vague, outside), different, strict=True):
             found[textual] = of_each[codes]
-    form = " or ".join(field.format) or f"{field.type.kind} (ISO 8601 if it is a text)"
+    kind = field.type.kind
+    form = either(field.format) if field.format else say("{type} (ISO 8601 if it is a text)", type=kind)
     faults = (
-        *fault("cell.date_ambiguous", vague, "a text that can be read as more than one date", form),
+        *fault("cell.date_ambiguous", vague, say("a text that can be read as more than one date"), form),
         *fault("cell.date_out_of_range", outside, _LED_OUTSIDE, form),
-        *fault("cell.type", where & ~given & ~vague & ~outside, f"not a value of type {field.type.kind}", form),
+        *fault(
+            "cell.type",
+            where & ~given & ~vague & ~outside,
+            say("not a value of type {type}", type=kind),
+            form,
+        ),
     )
     return _Read(micros=micros, given=given, absolute=absolute, faults=faults)
 

@@ -13,6 +13,7 @@ from ..cells.cells import Column, Kind
 from ..cells.characters import plain_character_text, plain_characters
 from ..cells.display import displayed
 from ..cells.number_text import lost_digits
+from ..messages import either, say
 from .converted import Converted, fault
 
 if TYPE_CHECKING:
@@ -43,10 +44,15 @@ def convert_string(column: Column, live: NDArray[np.bool_], field: Field, *, dat
     if field.id:
         scientific = truth(pc.match_substring_regex(texts, _SCIENTIFIC)) & (column.kinds == Kind.TEXT)
     faults = (
-        *fault("cell.precision_lost", lost, "a number of 16 digits or more has lost some in the cell", "string"),
-        *fault("cell.scientific_id", scientific, "digits of the identifier are lost in this notation", "all digits"),
-        *fault("cell.nul_char", nul, "the text has a NUL character", "string"),
-        *fault("cell.control_char", control, "the text has a control character", "string"),
+        *fault("cell.precision_lost", lost, say("a number of 16 digits or more has lost some in the cell"), "string"),
+        *fault(
+            "cell.scientific_id",
+            scientific,
+            say("digits of the identifier are lost in this notation"),
+            say("all digits"),
+        ),
+        *fault("cell.nul_char", nul, say("the text has a NUL character"), "string"),
+        *fault("cell.control_char", control, say("the text has a control character"), "string"),
     )
     wrong = lost | nul | control | scientific
     kept = pc.if_else(pa.array(~wrong), texts, pa.scalar(None, pa.large_string())) if wrong.any() else texts
@@ -78,8 +84,8 @@ def convert_boolean(column: Column, live: NDArray[np.bool_], field: Field, *, da
     named = live & column.has(Kind.TEXT, Kind.NUMBER)
     yes = (named & _among(texts, field.true_values)) | (real & truth(pc.equal(texts, "true")))
     no = (named & _among(texts, field.false_values)) | (real & truth(pc.equal(texts, "false")))
-    expected = " or ".join(("a boolean", *field.true_values, *field.false_values))
-    faults = fault("cell.type", live & ~yes & ~no, "not a value of type boolean", expected)
+    expected = either((say("a boolean"), *field.true_values, *field.false_values))
+    faults = fault("cell.type", live & ~yes & ~no, say("not a value of type {type}", type="boolean"), expected)
     return Converted(values=pa.array(yes, mask=~(yes | no)), faults=faults)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..errors import FileRejectedError, is_of_the_machine, rejected
+from ..messages import say
 from .constraints import check_constraints
 from .converted import faulty
 from .unforeseen import failing_row
@@ -63,7 +64,9 @@ def _check_again(
         rows = np.flatnonzero(wrong & ~other)
         if len(rows):
             row = int(table.sheet_rows(rows[:1])[0])
-            raise call.failed(f"it made a value of field {field.name} that the dataset does not allow", row)
+            raise call.failed(
+                say("it made a value of field {name} that the dataset does not allow", name=field.name), row
+            )
 
 
 class _Call:
@@ -75,7 +78,9 @@ class _Call:
         try:
             self._function: Function = getattr(importlib.import_module(module), function)
         except (ImportError, AttributeError) as error:
-            raise self.failed(f"it cannot be imported: {error}; put its module on PYTHONPATH") from error
+            raise self.failed(
+                say("it cannot be imported: {error}; put its module on PYTHONPATH", error=error)
+            ) from error
 
     def run(self, frame: pd.DataFrame) -> pd.DataFrame:
         try:
@@ -85,13 +90,21 @@ class _Call:
                 raise
             row = failing_row(len(frame), lambda some: self._function(frame.iloc[some].copy()))
             place = None if row is None else int(frame.index[row])
-            raise self.failed(f"it raised {type(error).__name__}: {error}", place) from error
+            raise self.failed(
+                say("it raised {kind}: {error}", kind=type(error).__name__, error=error), place
+            ) from error
         if not isinstance(result, pd.DataFrame):
-            raise self.failed(f"it returned a {type(result).__name__}, not a DataFrame")
+            raise self.failed(say("it returned a {kind}, not a DataFrame", kind=type(result).__name__))
         if not result.index.equals(frame.index):
-            raise self.failed(f"it returned {len(result)} rows with another index than the {len(frame)} rows it got")
+            raise self.failed(
+                say(
+                    "it returned {returned} rows with another index than the {given} rows it got",
+                    returned=len(result),
+                    given=len(frame),
+                )
+            )
         if missing := [name for name in frame.columns if name not in result.columns]:
-            raise self.failed(f"it returned no column {', '.join(missing)}")
+            raise self.failed(say("it returned no column {names}", names=", ".join(missing)))
         return result
 
     def column(self, frame: pd.DataFrame, field: str, kind: pa.DataType) -> pa.Array:
@@ -103,10 +116,22 @@ class _Call:
         try:
             found = pa.Array.from_pandas(series).cast(kind) if found is None else found
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-            raise self.failed(f"its values of field {field} are not of the field's type: {error}") from error
+            raise self.failed(
+                say("its values of field {field} are not of the field's type: {error}", field=field, error=error)
+            ) from error
         return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
     def failed(self, reason: str, row: int | None = None) -> FileRejectedError:
-        where = "" if row is None else f", row {row}"
-        message = f"transform {self._name} of dataset {self._dataset.dataset}{where}: {reason}"
+        name, dataset = self._name, self._dataset.dataset
+        message = (
+            say("transform {name} of dataset {dataset}: {reason}", name=name, dataset=dataset, reason=reason)
+            if row is None
+            else say(
+                "transform {name} of dataset {dataset}, row {row}: {reason}",
+                name=name,
+                dataset=dataset,
+                row=row,
+                reason=reason,
+            )
+        )
         return rejected("table.transform_failed", message, sheet=self._sheet)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ..errors import FileRejectedError, rejected
+from ..errors import ERROR_SHOWN, FileRejectedError, rejected
+from ..messages import say, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,8 +70,9 @@ def values_refused(place: Callable[[], Place] = Place) -> Iterator[None]:
         raise
     except Exception as error:
         at = place()
-        where = f"field {at.field}" if at.field else "the table"
-        where += f" in row {at.row}" if at.row else ""
-        message = f"working on {where} failed: {type(error).__name__} {error}"[:300]
-        record = rejected("file.unreadable", message, sheet=at.sheet).record
+        where = say("field {name}", name=at.field) if at.field else say("the table")
+        if at.row:
+            where = say("{where} in row {row}", where=where, row=at.row)
+        message = say("working on {where} failed: {error}", where=where, error=f"{type(error).__name__} {error}")
+        record = rejected("file.unreadable", within(message, ERROR_SHOWN), sheet=at.sheet).record
         raise FileRejectedError(replace(record, field=at.field, row=at.row)) from error

@@ -15,6 +15,7 @@ from ..cells.batches import alike
 from ..cells.cells import Column, Kind, concat_columns
 from ..cells.display import displayed
 from ..cells.styles import without_zeros
+from ..messages import say
 from ..parallel import each
 from .constraints import check_constraints
 from .converted import Converted, Fault, fault, faulty
@@ -108,7 +109,7 @@ def check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, d
     keyed: tuple[Fault, ...] = ()
     if field.name in dataset.primary_key and not field.constraints.required:
         empty = truth(pc.is_null(converted.values)) & ~wrong
-        keyed = fault("row.key_null", empty, "a field of the key is empty", str(field.type))
+        keyed = fault("row.key_null", empty, say("a field of the key is empty"), str(field.type))
     faults = (*broken, *converted.faults, *limits, *keyed)
     values = converted.values
     if limits:
@@ -123,13 +124,18 @@ def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, 
     uncached = data & (column.kinds == Kind.UNCACHED)
     malformed = data & (column.kinds == Kind.MALFORMED)
     faults = (
-        *fault("cell.formula_no_cache", uncached, "the formula has no stored result", "a value"),
-        *fault("cell.type", malformed, "the file calls it a number, a boolean or a date, but it is none", "a value"),
+        *fault("cell.formula_no_cache", uncached, say("the formula has no stored result"), say("a value")),
+        *fault(
+            "cell.type",
+            malformed,
+            say("the file calls it a number, a boolean or a date, but it is none"),
+            say("a value"),
+        ),
     )
     if dataset.error_cells == "null":
         return faults
     errors = data & (column.kinds == Kind.ERROR)
-    return (*faults, *fault("cell.excel_error", errors, "the cell shows an error", "a value"))
+    return (*faults, *fault("cell.excel_error", errors, say("the cell shows an error"), say("a value")))
 
 
 def absent(column: Column, dataset: Dataset) -> Mask:

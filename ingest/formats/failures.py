@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import FileRejectedError, is_of_the_machine, rejected
+from ..errors import ERROR_SHOWN, FileRejectedError, is_of_the_machine, rejected
+from ..messages import say, within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,6 +33,11 @@ def refused(sheet: str | None = None, row: Callable[[], int | None] | None = Non
         if is_of_the_machine(error):
             raise
         place = None if row is None else row()
-        where = "" if place is None else f", near row {place}"
-        message = f"the reader failed{where}: {type(error).__name__} {error}"[:300]
-        raise FileRejectedError(replace(rejected("file.unreadable", message, sheet=sheet).record, row=place)) from error
+        said = f"{type(error).__name__} {error}"
+        message = (
+            say("the reader failed: {error}", error=said)
+            if place is None
+            else say("the reader failed, near row {row}: {error}", row=place, error=said)
+        )
+        record = rejected("file.unreadable", within(message, ERROR_SHOWN), sheet=sheet).record
+        raise FileRejectedError(replace(record, row=place)) from error

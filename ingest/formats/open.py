@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from ..errors import CATALOGUE, ErrorRecord, FileRejectedError
+from ..messages import say
 from .failures import refused
 from .hint import NO_HINT, Hint
 from .readers import reader, text_reader
@@ -94,6 +95,6 @@ def extension_mismatch(hint: Hint, found: Format) -> ErrorRecord | None:
     return ErrorRecord(
         code="file.format_mismatch",
         severity=entry.severity,
-        message=f"the file is named .{hint.suffix} but its content is {found}",
+        message=say("the file is named .{extension} but its content is {format}", extension=hint.suffix, format=found),
         hint=entry.hint,
     )

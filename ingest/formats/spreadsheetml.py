@@ -12,6 +12,7 @@ from ..cells.collector import CellCollector
 from ..cells.date_serials import iso_cell
 from ..cells.number_format import GENERAL, NumberFormat, number_format
 from ..errors import rejected
+from ..messages import say
 from .failures import refused
 from .text.encoding import read_text
 from .zip.xml_text import refuse_doctype
@@ -57,7 +58,9 @@ class SpreadsheetMlBook:
         try:
             root = etree.fromstring(content[start:], parser)
         except (etree.XMLSyntaxError, ValueError) as error:
-            raise rejected("file.corrupt_xml", f"the workbook is not well-formed XML: {error}") from error
+            raise rejected(
+                "file.corrupt_xml", say("the workbook is not well-formed XML: {error}", error=error)
+            ) from error
         self._sheets = root.findall(f"{_SS}Worksheet")
         self._date1904 = root.find(f"{_X}ExcelWorkbook/{_X}Date1904") is not None
         self._styles = _style_formats(root)
@@ -118,7 +121,9 @@ class SpreadsheetMlBook:
         if name == "Number":
             return shown.cell(text.strip())
         if name not in _KINDS:
-            raise rejected("file.corrupt_xml", f"the workbook has a cell of the unknown type {name!r}")
+            raise rejected(
+                "file.corrupt_xml", say("the workbook has a cell of the unknown type {type}", type=repr(name))
+            )
         return (_KINDS[name], text) if text or formula else None
 
 
@@ -173,7 +178,7 @@ def _place(element: Any, following: int) -> int:
 def _number(element: Any, name: str) -> int:
     text = element.get(f"{_SS}{name}", "0")
     if not _COUNT.fullmatch(text):
-        raise rejected("file.corrupt_xml", f"the workbook has the {name} {text[:20]!r}")
+        raise rejected("file.corrupt_xml", say("the workbook has the {name} {value}", name=name, value=repr(text[:20])))
     return int(text)
 
 

@@ -15,6 +15,7 @@ from ..errors import CATALOGUE, FileRejectedError, rejected
 from ..formats.hint import Hint
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
+from ..messages import say
 from ..output.drafted import SEEN_COLUMNS, SEEN_ROWS, Drafted
 from ..output.grid import LIMITS, choose_sheet, shown_rows
 from ..spec.dataset import Dataset
@@ -68,7 +69,7 @@ def draft_sample(
         cells = book.read(index)
         title = book.sheets[index][0]
         if not cells.rows:
-            raise rejected("table.no_rows", f"sheet {title!r} is empty", sheet=title)
+            raise rejected("table.no_rows", say("sheet {title} is empty", title=repr(title)), sheet=title)
         where = _Place(sheets=book.sheets, index=index, cells=cells, stem=named.stem)
     sample = Sample(cells)
     return Drafted(
@@ -165,7 +166,11 @@ def _page(sample: Sample, place: _Place, ends: Ends) -> Page:
     drafts = list(_drafts(sample, data))
     sheet = place.sheets[place.index][0]
     if not drafts:
-        raise rejected("header.not_found", f"sheet {sheet!r} has no column with a title and values", sheet=sheet)
+        raise rejected(
+            "header.not_found",
+            say("sheet {sheet} has no column with a title and values", sheet=repr(sheet)),
+            sheet=sheet,
+        )
     missing = frozenset().union(*(draft.missing for draft in drafts))
     drafts = [replace(draft, unique=draft.unique and not draft.words & missing) for draft in drafts]
     about = normal(f"{place.stem} {sheet}")

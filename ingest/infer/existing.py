@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import rejected
+from ..messages import say
 from ..spec.field import NUMERIC, Field
 from ..spec.yaml_text import inline
 from .names import identifier
@@ -37,7 +38,12 @@ def into_table(page: Page, outline: TableOutline) -> Page:
     if not matched:
         names = ", ".join(column.name for column in outline.columns)
         raise rejected(
-            "header.not_found", f"no title of the sample is a column of table {outline.table}, which has {names}"
+            "header.not_found",
+            say(
+                "no title of the sample is a column of table {table}, which has {names}",
+                table=outline.table,
+                names=names,
+            ),
         )
     columns = {column.name: column for column in outline.columns}
     drafts = {name: _fitted(draft, columns[name]) for name, draft in matched.items()}

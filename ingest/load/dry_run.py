@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import DBAPIError
 
+from ..messages import say
 from .foreign_keys import missing_references
 from .given import make_functions
 from .loaded import TargetMismatchError
@@ -56,6 +57,10 @@ async def _plan(connection: AsyncConnection, dataset: Dataset, statement: str) -
         if not str(getattr(found, "sqlstate", None) or "").startswith(NOT_PLANNED):
             raise
         raise TargetMismatchError(
-            f"rows cannot be merged into table {dataset.load.table} by their key: {found}; change the table, the "
-            "primaryKey or load.key_where"
+            say(
+                "rows cannot be merged into table {table} by their key: {error}; change the table, the primaryKey "
+                "or load.key_where",
+                table=dataset.load.table,
+                error=found,
+            )
         ) from error

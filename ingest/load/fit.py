@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ..messages import say
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -54,8 +56,13 @@ def fit(field: Field, column: ColumnFacts) -> Fit:
     found = _KINDS[field.type.kind](field, column)
     if found is None:
         raise UnfitError(
-            f"column {column.name} is {column.declared}, which cannot hold values of type {field.type} without loss; "
-            f"{_remedy(field, column)}"
+            say(
+                "column {name} is {declared}, which cannot hold values of type {type} without loss; {remedy}",
+                name=column.name,
+                declared=column.declared,
+                type=field.type,
+                remedy=_remedy(field, column),
+            )
         )
     return found
 
@@ -63,10 +70,14 @@ def fit(field: Field, column: ColumnFacts) -> Fit:
 def _remedy(field: Field, column: ColumnFacts) -> str:
     zoned = column.base == "timestamptz"
     if field.type.kind == "datetime" and column.base in ("timestamp", "timestamptz"):
-        return "declare the timezone of the field" if zoned else "take the timezone off the field, or change the column"
+        return (
+            say("declare the timezone of the field")
+            if zoned
+            else say("take the timezone off the field, or change the column")
+        )
     if column.base in _NATURAL:
-        return f"declare the field as {natural_type(column)}, or change the column"
-    return "change the column or the field's type"
+        return say("declare the field as {type}, or change the column", type=natural_type(column))
+    return say("change the column or the field's type")
 
 
 def _integer(field: Field, column: ColumnFacts) -> Fit | None:

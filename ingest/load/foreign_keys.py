@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..messages import say
 from .facts import quoted
 from .merge import LINE
 from .refusals import Refusal
@@ -31,11 +32,19 @@ def missing_references(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Re
         parent = merge.target.parents.get(field.name)
         if parent is None or field.name not in merge.staged or field.parent is None:
             continue
-        sought = f"{field.parent.table} has no row whose {field.parent.field} is this {field.name}"
-        given = f", or it has no {field.parent.gives}" if field.parent.gives else ""
+        about = {"table": field.parent.table, "column": field.parent.field, "name": field.name}
+        message = (
+            say(
+                "{table} has no row whose {column} is this {name}, or it has no {gives}",
+                **about,
+                gives=field.parent.gives,
+            )
+            if field.parent.gives
+            else say("{table} has no row whose {column} is this {name}", **about)
+        )
         yield (
             _reference_statement(merge, field.name, parent),
-            Refusal(code=CODE, message=f"{sought}{given}", fields=(field.name,)),
+            Refusal(code=CODE, message=message, fields=(field.name,)),
         )
 
 
@@ -61,7 +70,13 @@ def missing_parents(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Refus
             others = ", ".join(key.other_columns)
             refusal = Refusal(
                 code=CODE,
-                message=f"{key.other} has no row whose {others} is this {', '.join(names)} ({key.name})",
+                message=say(
+                    "{table} has no row whose {column} is this {name} ({key})",
+                    table=key.other,
+                    column=others,
+                    name=", ".join(names),
+                    key=key.name,
+                ),
                 fields=names,
             )
             yield _statement(merge, key, names), refusal

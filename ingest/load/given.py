@@ -7,6 +7,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
+from ..messages import say
 from ..spec.load import GENERATED, Literally
 from .loaded import TargetMismatchError
 
@@ -70,7 +71,11 @@ def expression(name: str, value: Given, column: ColumnFacts, dialect: str) -> st
             return "date('now')" if column.base == "date" else _NOW_SQLITE
         if column.base not in _NOW_POSTGRESQL:
             raise TargetMismatchError(
-                f"column {name} is {column.declared}, which cannot hold the moment of the load; give it another value"
+                say(
+                    "column {name} is {declared}, which cannot hold the moment of the load; give it another value",
+                    name=name,
+                    declared=column.declared,
+                )
             )
         return _NOW_POSTGRESQL[column.base]
     if dialect == "sqlite":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ..messages import say
 from .facts import split_name
 from .fit import MICROSECONDS, Fit, UnfitError, fit, numeric_size
 from .sqlite_fit import fit as sqlite_fit
@@ -72,13 +73,20 @@ def problems(dataset: Dataset, parents: Mapping[str, TableFacts | None], dialect
     for field, reference in referring(dataset):
         facts = parents[field.name]
         if facts is None:
-            yield f"field {field.name} refers to table {reference.table}, which is not there; correct its name"
+            yield say(
+                "field {name} refers to table {table}, which is not there; correct its name",
+                name=field.name,
+                table=reference.table,
+            )
             continue
         wanted = [reference.field, *([reference.gives] if reference.gives is not None else [])]
         if missing := [name for name in wanted if name not in facts.columns]:
-            yield (
-                f"field {field.name} refers to {', '.join(missing)} of table {reference.table}, which has no such "
-                f"column; name one of {', '.join(facts.columns)}"
+            yield say(
+                "field {name} refers to {columns} of table {table}, which has no such column; name one of {known}",
+                name=field.name,
+                columns=", ".join(missing),
+                table=reference.table,
+                known=", ".join(facts.columns),
             )
             continue
         yield from _of_columns(field, reference, facts, dialect)
@@ -89,24 +97,34 @@ def _of_columns(field: Field, reference: Reference, facts: TableFacts, dialect: 
     try:
         (sqlite_fit if dialect == "sqlite" else fit)(field, sought)
     except UnfitError as error:
-        yield f"field {field.name} refers to table {reference.table}: {error}"
+        yield say("field {name} refers to table {table}: {error}", name=field.name, table=reference.table, error=error)
     if not sought.has_equality:
-        yield (
-            f"field {field.name} refers to {reference.field} of table {reference.table}, which is {sought.declared}: "
-            "its values cannot be compared; refer to another column"
+        yield say(
+            "field {name} refers to {column} of table {table}, which is {declared}: its values cannot be compared; "
+            "refer to another column",
+            name=field.name,
+            column=reference.field,
+            table=reference.table,
+            declared=sought.declared,
         )
     alone = [
         index for index in facts.unique if index.columns == (reference.field,) and index.valid and not index.predicate
     ]
     if reference.gives is not None and not alone:
-        yield (
-            f"{reference.field} is not unique in table {reference.table}, so that one value may give several "
-            f"{reference.gives}; create a unique index on it, or look up another column"
+        yield say(
+            "{column} is not unique in table {table}, so that one value may give several {gives}; create a unique "
+            "index on it, or look up another column",
+            column=reference.field,
+            table=reference.table,
+            gives=reference.gives,
         )
     if "SELECT" in facts.missing_rights:
-        yield (
-            f"this role may not SELECT in table {reference.table}, to which field {field.name} refers; run GRANT "
-            f"SELECT ON {facts.quoted} TO the role"
+        yield say(
+            "this role may not SELECT in table {table}, to which field {name} refers; run GRANT SELECT ON {quoted} "
+            "TO the role",
+            table=reference.table,
+            name=field.name,
+            quoted=facts.quoted,
         )
 
 
@@ -117,15 +135,24 @@ def unfit_columns(dataset: Dataset, facts: TableFacts, parents: Mapping[str, Par
         if column is None:
             continue
         if parent.gives is not None and not _carries(parent.gives, column, dialect):
-            yield (
-                f"column {field.name} is {column.declared}, which cannot hold {reference.gives} of table "
-                f"{reference.table}, {parent.gives.declared}, without loss; give it that type, or look up another "
-                "column"
+            yield say(
+                "column {name} is {declared}, which cannot hold {gives} of table {table}, {type}, without loss; "
+                "give it that type, or look up another column",
+                name=field.name,
+                declared=column.declared,
+                gives=reference.gives,
+                table=reference.table,
+                type=parent.gives.declared,
             )
         if parent.gives is None and not _compares(column, parent.sought, dialect):
-            yield (
-                f"column {field.name} is {column.declared}, and {reference.field} of table {reference.table} is "
-                f"{parent.sought.declared}: they cannot be compared; refer to a column of that type"
+            yield say(
+                "column {name} is {declared}, and {column} of table {table} is {type}: they cannot be compared; "
+                "refer to a column of that type",
+                name=field.name,
+                declared=column.declared,
+                column=reference.field,
+                table=reference.table,
+                type=parent.sought.declared,
             )
 
 

@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import CATALOGUE, ErrorRecord
+from ..messages import say, within
 from ..output.report import ROWS_FILE
 from .loaded import Loaded
 from .merge import CONFLICTS_NAMED
@@ -122,8 +123,10 @@ class Refusals:
         table = self._dataset.load.table
         refusal = Refusal(
             code="row.key_conflict",
-            message=f"the key ({', '.join(key)}) is in table {table} already, with other values",
-            hint="correct the key, or use load mode upsert if the newer row is to win",
+            message=say(
+                "the key ({key}) is in table {table} already, with other values", key=", ".join(key), table=table
+            ),
+            hint=say("correct the key, or use load mode upsert if the newer row is to win"),
         )
         for number, line in enumerate(lines):
             if number < CONFLICTS_NAMED:
@@ -166,7 +169,7 @@ class Refusals:
         raw = None if field is None else values.get(field)
         return ErrorRecord(
             code=refusal.code,
-            message=refusal.message[:_SHOWN_MAX],
+            message=within(refusal.message, _SHOWN_MAX),
             hint=refusal.hint or CATALOGUE[refusal.code].hint,
             sheet=part.sheet,
             row=row,

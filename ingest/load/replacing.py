@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import CATALOGUE, ErrorRecord
+from ..messages import say
 from .loaded import RefusedLoadError, TargetMismatchError
 from .merge import ALL
 
@@ -45,8 +46,12 @@ def incomplete(dataset: Dataset, rejected: int) -> RefusedLoadError:
     return RefusedLoadError(
         ErrorRecord(
             code=code,
-            message=f"{rejected} rows are rejected, and the file would replace all of table {dataset.load.table}: "
-            "their earlier versions would be lost",
+            message=say(
+                "{rejected} rows are rejected, and the file would replace all of table {table}: their earlier "
+                "versions would be lost",
+                rejected=rejected,
+                table=dataset.load.table,
+            ),
             hint=CATALOGUE[code].hint,
             spec_version=dataset.version,
         )
@@ -96,7 +101,13 @@ async def refuse_cascades(connection: AsyncConnection, dataset: Dataset, target:
         )
         if found.scalar_one():
             raise TargetMismatchError(
-                f"rows of table {dataset.load.table} that the file does not have are referred to by {key.other} "
-                f"({key.name}, ON DELETE {key.on_delete}): replacing them would change it too; write "
-                "load.replace_cascades: true if that is meant"
+                say(
+                    "rows of table {table} that the file does not have are referred to by {other} ({name}, ON "
+                    "DELETE {on_delete}): replacing them would change it too; write load.replace_cascades: true if "
+                    "that is meant",
+                    table=dataset.load.table,
+                    other=key.other,
+                    name=key.name,
+                    on_delete=key.on_delete,
+                )
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from ..messages import say
 from .bisection import TooManyError, each_part
 from .foreign_keys import missing_parents, missing_references
 from .given import make_functions
@@ -126,7 +127,11 @@ class _RowByRow:
             column = self._target.facts.columns[name]
             refusal = Refusal(
                 code="row.db_precision",
-                message=f"column {name} is {column.declared}, which cannot hold this value without loss",
+                message=say(
+                    "column {name} is {declared}, which cannot hold this value without loss",
+                    name=name,
+                    declared=column.declared,
+                ),
                 fields=(name,),
             )
             await self._refuse_all(f"SELECT s.{LINE} FROM {CHECKED} s WHERE NOT ({condition})", refusal)
@@ -136,7 +141,9 @@ class _RowByRow:
         if any(is_loose(self._dataset, self._merge, name) for name in self._merge.key):
             refusal = Refusal(
                 code="row.key_duplicate",
-                message=f"another row of the file has the same key ({', '.join(self._merge.key)}) for the database",
+                message=say(
+                    "another row of the file has the same key ({key}) for the database", key=", ".join(self._merge.key)
+                ),
                 fields=self._merge.key,
             )
             await self._refuse_all(self._merge.repeated_keys(), refusal)

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from ..messages import say
 from ..output.copy_text import unescaped
 from .bisection import TooManyError, each_part
 from .foreign_keys import missing_parents, missing_references
@@ -128,7 +129,9 @@ class _Load:
         if loose or self._merge.found.keys() & set(self._merge.key):
             refusal = Refusal(
                 code="row.key_duplicate",
-                message=f"another row of the file has the same key ({', '.join(self._merge.key)}) for the database",
+                message=say(
+                    "another row of the file has the same key ({key}) for the database", key=", ".join(self._merge.key)
+                ),
                 fields=self._merge.key,
             )
             await self._refuse_all(await self._repeated_keys(), refusal)
@@ -165,7 +168,11 @@ class _Load:
             facts = self._target.facts.columns[name]
             refusal = Refusal(
                 code="row.db_precision",
-                message=f"column {name} is {facts.declared}, which cannot hold this value without loss",
+                message=say(
+                    "column {name} is {declared}, which cannot hold this value without loss",
+                    name=name,
+                    declared=facts.declared,
+                ),
                 fields=(name,),
             )
             lines = await self._lines(

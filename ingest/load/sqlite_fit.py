@@ -6,6 +6,7 @@ import math
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 
+from ..messages import say
 from .creation import SQLITE_EXACT_DIGITS
 from .fit import Fit, UnfitError
 from .sqlite_catalogue import affinity
@@ -32,9 +33,13 @@ def fit(field: Field, column: ColumnFacts) -> Fit:
     if kind == "string" and found not in ("TEXT", "BLOB"):
         if found in _NUMBERS or column.cast.upper().startswith(_NUMBER_NAMES):
             raise UnfitError(
-                f"column {column.name} is {column.declared}, which turns texts of digits into numbers and loses their "
-                f"zeros: it cannot hold values of type string without loss; declare the field as a number, or the "
-                "column as TEXT"
+                say(
+                    "column {name} is {declared}, which turns texts of digits into numbers and loses their zeros: "
+                    "it cannot hold values of type string without loss; declare the field as a number, or the "
+                    "column as TEXT",
+                    name=column.name,
+                    declared=column.declared,
+                )
             )
         return Fit(stage="", exact=KEEPS_TEXT)
     long = kind == "decimal" and (field.type.precision or 0) > SQLITE_EXACT_DIGITS

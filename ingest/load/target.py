@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
+from ..messages import say
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
 from . import catalogue, sqlite_catalogue
 from .creation import create_table
@@ -148,10 +149,10 @@ def ledger_is_meant(dialect: str, schema: str | None, name: str) -> str | None:
     on_sqlite = dialect == "sqlite"
     if schema != catalogue.LEDGER_SCHEMA and not (on_sqlite and name.startswith(sqlite_catalogue.LEDGER_PREFIX)):
         return None
-    return (
-        f"{schema + '.' if schema else ''}{name} is where Headgate keeps its jobs; load into a table of another "
-        f"{'name' if on_sqlite else 'schema'}"
-    )
+    table = f"{schema}.{name}" if schema else name
+    if on_sqlite:
+        return say("{table} is where Headgate keeps its jobs; load into a table of another name", table=table)
+    return say("{table} is where Headgate keeps its jobs; load into a table of another schema", table=table)
 
 
 def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
@@ -171,10 +172,18 @@ def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
     near = [one for one in near if _without_numbers(one) != _without_numbers(name)]
     if name in names or (dataset.load.create is None and not near):
         return
-    meant = f"; did you mean {near[0]}?" if near else ""
+    table = dataset.load.table
     raise TargetMismatchError(
-        f"there is no table {dataset.load.table}{meant or ';'} correct load.table, or write load.create: true to have "
-        "it made"
+        say(
+            "there is no table {table}; did you mean {near}? correct load.table, or write load.create: true to have "
+            "it made",
+            table=table,
+            near=near[0],
+        )
+        if near
+        else say(
+            "there is no table {table}; correct load.table, or write load.create: true to have it made", table=table
+        )
     )
 
 
@@ -191,8 +200,8 @@ def find_facts(connection: Connection, table: str) -> TableFacts:
     facts = read_facts(connection, schema, name)
     if facts is None:
         _, near = _similar(connection, schema, name)
-        meant = f"did you mean {near[0]}?" if near else "correct its name"
-        raise TargetMismatchError(f"there is no table {table}; {meant}")
+        meant = say("did you mean {value}?", value=near[0]) if near else say("correct its name")
+        raise TargetMismatchError(say("there is no table {table}; {meant}", table=table, meant=meant))
     return facts
 
 
@@ -247,32 +256,44 @@ def mismatches(
     """Yield everything that keeps the table from taking the dataset's rows, with what to change."""
     table, load = dataset.load.table, dataset.load
     if facts.kind == "materialized view":
-        yield f"{table} is a materialized view, which takes no rows; load into the table behind it"
+        yield say("{table} is a materialized view, which takes no rows; load into the table behind it", table=table)
         return
     lineage = (LINEAGE_JOB, LINEAGE_ROW) if load.lineage else ()
     wanted = [*(field.name for field in dataset.fields), *lineage, *load.given]
     missing = [name for name in wanted if name not in facts.columns]
     if missing:
-        yield f"table {table} has no column {', '.join(missing)}; add it or take it out of the dataset"
+        yield say(
+            "table {table} has no column {names}; add it or take it out of the dataset",
+            table=table,
+            names=", ".join(missing),
+        )
         return
     find = sqlite_fit if dialect == "sqlite" else fit
     for field in (field for field in dataset.fields if field.lookup is None):
         try:
             find(field, facts.columns[field.name])
         except UnfitError as error:
-            yield f"table {table}: {error}"
+            yield say("table {table}: {error}", table=table, error=error)
     for name in wanted:
         if reason := facts.columns[name].never_written:
-            yield f"column {name} of table {table} is {reason}: it takes no values; take it out of the dataset"
+            yield say(
+                "column {name} of table {table} is {reason}: it takes no values; take it out of the dataset",
+                name=name,
+                table=table,
+                reason=reason,
+            )
     demanded = [
         name
         for name, column in facts.columns.items()
         if name not in wanted and column.required and not column.fills_itself and column.never_written is None
     ]
     if demanded and facts.kind in ("table", "partitioned table"):
-        yield (
-            f"table {table} demands a value for {', '.join(demanded)}, which the dataset does not have; declare the "
-            f"field, give the column a default, or write load.insert_only: {{{demanded[0]}: ...}}"
+        yield say(
+            "table {table} demands a value for {names}, which the dataset does not have; declare the field, give "
+            "the column a default, or write {setting}",
+            table=table,
+            names=", ".join(demanded),
+            setting=f"load.insert_only: {{{demanded[0]}: ...}}",
         )
     unreferred = tuple(problems(dataset, parents, dialect))
     yield from unreferred or unfit_columns(dataset, facts, found_parents(dataset, parents, dialect), dialect)
@@ -286,9 +307,11 @@ def _key_problems(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
         return
     names = ", ".join(key)
     if facts.rules:
-        yield (
-            f"table {table} has the rule {facts.rules[0]}, which rewrites what is written: rows cannot be merged by "
-            "key; load into the table behind it, or drop the rule"
+        yield say(
+            "table {table} has the rule {rule}, which rewrites what is written: rows cannot be merged by key; load "
+            "into the table behind it, or drop the rule",
+            table=table,
+            rule=facts.rules[0],
         )
     same = [index for index in facts.unique if None not in index.columns and set(index.columns) == set(key)]
     usable = [index for index in same if index.valid and index.predicate is None]
@@ -297,22 +320,35 @@ def _key_problems(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
         return
     if partial:
         condition = (partial[0].predicate or "").removeprefix("(").removesuffix(")")
-        yield (
-            f"({names}) is unique in table {table} only where {condition} (index {partial[0].name}); write "
-            f'load.key_where: "{condition}"'
+        yield say(
+            "({names}) is unique in table {table} only where {condition} (index {index}); write load.key_where: "
+            '"{condition}"',
+            names=names,
+            table=table,
+            condition=condition,
+            index=partial[0].name,
         )
     elif same:
-        yield f"the unique index {same[0].name} of table {table} is invalid; run REINDEX INDEX {same[0].name}"
+        yield say(
+            "the unique index {index} of table {table} is invalid; run REINDEX INDEX {index}",
+            index=same[0].name,
+            table=table,
+        )
     elif expressions := [index for index in facts.unique if None in index.columns]:
-        yield (
-            f"table {table} has no primary key or unique index on exactly ({names}); {expressions[0].name} is on an "
-            f"expression ({expressions[0].definition}), by which rows cannot be told apart; create one or change the "
-            "dataset's primaryKey"
+        yield say(
+            "table {table} has no primary key or unique index on exactly ({names}); {index} is on an expression "
+            "({definition}), by which rows cannot be told apart; create one or change the dataset's primaryKey",
+            table=table,
+            names=names,
+            index=expressions[0].name,
+            definition=expressions[0].definition,
         )
     else:
-        yield (
-            f"table {table} has no primary key or unique index on exactly ({names}); create one or change the "
-            "dataset's primaryKey"
+        yield say(
+            "table {table} has no primary key or unique index on exactly ({names}); create one or change the "
+            "dataset's primaryKey",
+            table=table,
+            names=names,
         )
 
 
@@ -327,13 +363,17 @@ def _missing_rights(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
     missing = [right for right in facts.missing_rights if right in needed]
     of_table = [right for right in missing if right not in ("TEMPORARY", "USAGE")]
     if of_table:
-        yield (
-            f"this role may not {', '.join(of_table)} in table {dataset.load.table}; run GRANT {', '.join(of_table)} "
-            f"ON {facts.quoted} TO the role"
+        yield say(
+            "this role may not {rights} in table {table}; run GRANT {rights} ON {quoted} TO the role",
+            rights=", ".join(of_table),
+            table=dataset.load.table,
+            quoted=facts.quoted,
         )
     if "TEMPORARY" in missing:
-        yield (
+        yield say(
             "this role may make no temporary tables, which a merge by key needs; run GRANT TEMPORARY ON DATABASE to it"
         )
     if "USAGE" in missing:
-        yield f"this role may not use schema {facts.schema}; run GRANT USAGE ON SCHEMA {facts.schema} to it"
+        yield say(
+            "this role may not use schema {schema}; run GRANT USAGE ON SCHEMA {schema} to it", schema=facts.schema
+        )

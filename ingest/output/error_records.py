@@ -10,6 +10,7 @@ import numpy as np
 from ..cells.cells import column_letters
 from ..cells.display import displayed
 from ..errors import CATALOGUE, ErrorRecord
+from ..messages import say
 from .wording import told
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from ..table.table import Table
 
 
-COMMON_HINT: Final = "if the cells are as they should be, correct the field in the dataset; else the column in the file"
+COMMON_HINT: Final = say(
+    "if the cells are as they should be, correct the field in the dataset; else the column in the file"
+)
 _COMMON_ROWS: Final = 2
 """One row is no pattern."""
 
@@ -50,9 +53,17 @@ def common_fault(table: Table, dataset: Dataset, faults: Mapping[str, tuple[Faul
         for fault in faults.get(field.name, ()):
             if rows >= _COMMON_ROWS and len(fault.index) == rows and not dataset.is_null_value(field):
                 first = _record(table, dataset, FaultyField(field=field, fault=fault), int(fault.index[0]))
-                title = f" ({first.header!r})" if first.header else ""
-                place = f", as {first.cell}" if first.cell else ""
-                return f"every row fails alike in field {field.name}{title}{place}: {first.message}"
+                name = (
+                    say("{name} ({title})", name=field.name, title=repr(first.header)) if first.header else field.name
+                )
+                if not first.cell:
+                    return say("every row fails alike in field {name}: {reason}", name=name, reason=first.message)
+                return say(
+                    "every row fails alike in field {name}, as {cell}: {reason}",
+                    name=name,
+                    cell=first.cell,
+                    reason=first.message,
+                )
     return None
 
 

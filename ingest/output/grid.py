@@ -18,6 +18,7 @@ from ..errors import rejected
 from ..formats.hint import Hint
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
+from ..messages import say
 from ..spec.dataset import FileLimits
 
 if TYPE_CHECKING:
@@ -104,15 +105,23 @@ def choose_sheet(book: Book, sheet: str | int | None) -> int:
         if visible:
             return visible[0]
         if names:
-            raise rejected("sheet.hidden_only", "no sheet of the workbook is visible", hint="name the sheet to read")
-        raise rejected("sheet.missing", "the workbook has no sheet with cells", hint="send a workbook with a sheet")
+            raise rejected(
+                "sheet.hidden_only", say("no sheet of the workbook is visible"), hint=say("name the sheet to read")
+            )
+        raise rejected(
+            "sheet.missing", say("the workbook has no sheet with cells"), hint=say("send a workbook with a sheet")
+        )
     if isinstance(sheet, str) and sheet in names:
         return names.index(sheet)
     index = int(sheet) if isinstance(sheet, int) or (sheet.isascii() and sheet.isdigit()) else -1
     if 0 <= index < len(names):
         return index
     known = ", ".join(f"{index} {name!r}" for index, name in enumerate(names))
-    raise rejected("sheet.missing", f"there is no sheet {sheet!r}", hint=f"choose one of: {known}")
+    raise rejected(
+        "sheet.missing",
+        say("there is no sheet {sheet}", sheet=repr(sheet)),
+        hint=say("choose one of: {known}", known=known),
+    )
 
 
 class _Lines:

@@ -9,6 +9,7 @@ import numpy as np
 from ..cells.arrow_masks import truth
 from ..cells.cells import Kind, column_letters
 from ..errors import CATALOGUE, ErrorRecord
+from ..messages import say, say_n
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,15 +27,15 @@ _NUMERIC = ("integer", "number", "decimal")
 def row_notes(table: Table, dataset: Dataset, duplicate: NDArray[np.bool_]) -> Iterator[ErrorRecord]:
     """Tell of rows that are empty, that are no data, that only look so, or that repeat an earlier one."""
     for code, rows, what in (
-        ("row.blank", table.blank, "empty"),
-        ("row.footer", table.footer, "no data: totals, page footers, or below the end of the table"),
-        ("row.footer_doubtful", table.doubtful, "taken for data: it begins as a footer does, but is none"),
-        ("row.header", table.repeated, "the header again"),
-        ("row.duplicate_exact", duplicate, "the same as an earlier one"),
+        ("row.blank", table.blank, say("empty")),
+        ("row.footer", table.footer, say("no data: totals, page footers, or below the end of the table")),
+        ("row.footer_doubtful", table.doubtful, say("taken for data: it begins as a footer does, but is none")),
+        ("row.header", table.repeated, say("the header again")),
+        ("row.duplicate_exact", duplicate, say("the same as an earlier one")),
     ):
         if rows.any():
             count = int(rows.sum())
-            message = f"1 row is {what}" if count == 1 else f"{count} rows are {what}; the first of them is named"
+            message = say_n("{n} row is {what}", "{n} rows are {what}; the first of them is named", count, what=what)
             yield _note(code, message, table, dataset, rows, None)
 
 
@@ -45,7 +46,9 @@ def cell_notes(table: Table, dataset: Dataset, values: Mapping[str, pa.Array]) -
             continue
         rows = table.data & table.columns[field.name].has(Kind.TEXT) & truth(values[field.name].is_valid())
         if rows.any():
-            message = f"{int(rows.sum())} numbers of field {field.name} were read from texts"
+            message = say(
+                "{numbers} numbers of field {name} were read from texts", numbers=int(rows.sum()), name=field.name
+            )
             yield _note("cell.number_as_text", message, table, dataset, rows, field)
 
 
@@ -54,8 +57,10 @@ def fill_notes(table: Table, dataset: Dataset) -> Iterator[ErrorRecord]:
     for field in dataset.fields:
         if field.name in table.filled:
             rows = table.filled[field.name]
-            message = (
-                f"{int(rows.sum())} cells of field {field.name} took the value of the merged range that they lie in"
+            message = say(
+                "{cells} cells of field {name} took the value of the merged range that they lie in",
+                cells=int(rows.sum()),
+                name=field.name,
             )
             yield _note("cell.merged_fill", message, table, dataset, rows, field)
 

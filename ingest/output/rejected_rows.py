@@ -12,6 +12,7 @@ from ..errors import ErrorRecord, rejected
 from ..formats.hint import Hint
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
+from ..messages import say
 from ..table.merged import fill_merged
 from ..table.table import find_table
 
@@ -54,16 +55,18 @@ class RejectedSheet:
         return max(self.cells.width, max(self.fields, default=-1) + 1)
 
 
-def read_rejected(kept: KeptFile) -> list[RejectedSheet]:
-    """Return the sheets that have rejected rows, in the order of the tabs.
+def read_rejected(kept: KeptFile, language: str) -> list[RejectedSheet]:
+    """Return the sheets that have rejected rows, in the order of the tabs; what is wrong is said in the language.
 
     Raises:
         FileRejectedError: no row was rejected, or the workbook cannot be read any more.
 
     """
-    bad = _rejected_rows(kept.records)
+    bad = _rejected_rows(kept.records, language)
     if not bad:
-        raise rejected("table.no_rows", "no row was rejected", hint="read the job's errors: they are of the whole file")
+        raise rejected(
+            "table.no_rows", say("no row was rejected"), hint=say("read the job's errors: they are of the whole file")
+        )
     limits = kept.dataset.limits
     hint = Hint.of(kept.dataset, kept.source)
     with open_book(kept.path, sniff(kept.path, limits, hint), limits, hint) as book:
@@ -75,8 +78,8 @@ def read_rejected(kept: KeptFile) -> list[RejectedSheet]:
             if part.sheet in bad
         ]
     if not found:
-        message = "the dataset has changed: it reads none of the sheets any more that have rejected rows"
-        raise rejected("sheet.missing", message, hint="submit the file again")
+        message = say("the dataset has changed: it reads none of the sheets any more that have rejected rows")
+        raise rejected("sheet.missing", message, hint=say("submit the file again"))
     return found
 
 
@@ -124,13 +127,13 @@ def _filled(part: Part, cells: SheetCells, dataset: Dataset) -> SheetCells:
     return replace(cells, columns={**cells.columns, **filled})
 
 
-def _rejected_rows(records: Path) -> dict[str, dict[int, list[ErrorRecord]]]:
-    """Return the errors of rows by sheet and row."""
+def _rejected_rows(records: Path, language: str) -> dict[str, dict[int, list[ErrorRecord]]]:
+    """Return the errors of rows by sheet and row, in the language."""
     found: defaultdict[str, defaultdict[int, list[ErrorRecord]]] = defaultdict(lambda: defaultdict(list))
     with records.open(encoding="utf-8") as lines:
         for line in lines:
-            record = ErrorRecord(**json.loads(line))
+            record = ErrorRecord.from_dict(json.loads(line))
             of_row = record.code.partition(".")[0] in ("row", "cell") and record.severity == "error"
             if of_row and record.sheet is not None and record.row is not None:
-                found[record.sheet][record.row].append(record)
+                found[record.sheet][record.row].append(record.in_language(language))
     return {sheet: dict(sorted(rows.items())) for sheet, rows in found.items()}

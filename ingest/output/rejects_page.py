@@ -18,8 +18,10 @@ from ..cells.display import displayed
 from ..columns.unforeseen import Place, values_refused
 from ..columns.validate import check_field
 from ..errors import UnknownPlaceError
+from ..languages import in_language
+from ..messages import say
 from ..spec.field import NUMERIC
-from ..table.header import REJECT_TITLES
+from ..table.header import is_own_title
 from .copy_file import copy_columns
 from .rejected_rows import by_column, read_rejected
 from .wording import told
@@ -40,7 +42,7 @@ BYTES_MAX: Final = 1 << 20
 """Of a page's rows as JSON: what is beyond that comes with the next page."""
 
 
-def rejected_page(kept: KeptFile, sheet: str | None, after: int, limit: int) -> str:
+def rejected_page(kept: KeptFile, sheet: str | None, after: int, limit: int, language: str) -> str:
     """Return as JSON at most `limit` rejected rows of a sheet, the first one if none is named, below its row `after`.
 
     Raises:
@@ -48,10 +50,10 @@ def rejected_page(kept: KeptFile, sheet: str | None, after: int, limit: int) -> 
         FileRejectedError: no row was rejected, or the workbook cannot be read any more.
 
     """
-    sheets = read_rejected(kept)
+    sheets = read_rejected(kept, language)
     names = [one.name for one in sheets]
     if sheet is not None and sheet not in names:
-        raise UnknownPlaceError(f"sheet {sheet!r} has no rejected rows")
+        raise UnknownPlaceError(say("sheet {sheet} has no rejected rows", sheet=repr(sheet)))
     chosen = sheets[0 if sheet is None else names.index(sheet)]
     places = _shown_places(chosen)
     waiting = [row for row in chosen.rows if row > after]
@@ -76,7 +78,7 @@ def rejected_page(kept: KeptFile, sheet: str | None, after: int, limit: int) -> 
 
 def _shown_places(sheet: RejectedSheet) -> list[int]:
     """Return the 0-based columns that are shown: those of fields, and others that hold anything of the sender's."""
-    own = (place for place in sheet.cells.columns if _label(sheet, place) not in REJECT_TITLES)
+    own = (place for place in sheet.cells.columns if not is_own_title(_label(sheet, place)))
     return list(islice(sorted({*sheet.fields, *own}), COLUMNS_MAX))
 
 
@@ -129,7 +131,7 @@ def _texts(sheet: RejectedSheet, place: int, index: NDArray[np.int64]) -> list[s
 # -- new texts -------------------------------------------------------------------------------------------
 
 
-def check_texts(dataset: Dataset, cells: Sequence[tuple[str, str]]) -> str:
+def check_texts(dataset: Dataset, cells: Sequence[tuple[str, str]], language: str) -> str:
     """Return as JSON what becomes of each text as a cell of a field, in their order; `cells` are fields and texts.
 
     What compares rows with each other or with the table is not looked at.
@@ -143,17 +145,19 @@ def check_texts(dataset: Dataset, cells: Sequence[tuple[str, str]]) -> str:
     places: defaultdict[str, list[int]] = defaultdict(list)
     for place, (name, _) in enumerate(cells):
         if name not in fields:
-            raise UnknownPlaceError(f"dataset {dataset.dataset} has no field {name!r} in the sheet")
+            raise UnknownPlaceError(
+                say("dataset {dataset} has no field {name} in the sheet", dataset=dataset.dataset, name=repr(name))
+            )
         places[name].append(place)
     found: dict[int, dict[str, Any]] = {}
     for name, here in places.items():
         with values_refused(lambda name=name: Place(field=name)):  # type: ignore[misc]  # mypy knows no default of a lambda
-            checked = _checked(fields[name], dataset, [cells[place][1] for place in here])
+            checked = _checked(fields[name], dataset, [cells[place][1] for place in here], language)
         found.update(zip(here, checked, strict=True))
     return json.dumps({"cells": [found[place] for place in range(len(cells))]}, ensure_ascii=False)
 
 
-def _checked(field: Field, dataset: Dataset, texts: Sequence[str]) -> list[dict[str, Any]]:
+def _checked(field: Field, dataset: Dataset, texts: Sequence[str], language: str) -> list[dict[str, Any]]:
     kinds = np.array([Kind.TEXT if text else Kind.EMPTY for text in texts], np.uint8)
     column = Column(kinds=kinds, texts=pa.array([text or None for text in texts], pa.large_string()))
     alone = field.model_copy(update={"constraints": field.constraints.model_copy(update={"unique": False})})
@@ -164,7 +168,7 @@ def _checked(field: Field, dataset: Dataset, texts: Sequence[str]) -> list[dict[
     ]
     for fault in reversed(converted.faults):
         for place in fault.index.tolist():
-            message, hint = told(fault, field, texts[place] or None)
+            message, hint = (in_language(text, language) for text in told(fault, field, texts[place] or None))
             ok = dataset.is_null_value(field)
             answers[place] = {"ok": ok, "value": None, "code": fault.code, "message": message, "hint": hint}
     return answers

@@ -22,6 +22,8 @@ from ..cells.display import displayed
 from ..cells.number_text import doubles, lost_digits
 from ..cells.styles import without_zeros
 from ..errors import UnknownPlaceError
+from ..languages import ENGLISH, in_language
+from ..messages import say
 from ..table.header import REJECT_TITLES
 from .rejected_rows import by_column, read_rejected
 
@@ -76,16 +78,17 @@ def write_rejects(kept: KeptFile, out: Path, form: Form) -> int:
         FileRejectedError: no row was rejected, or the workbook cannot be read any more.
 
     """
-    sheets = read_rejected(kept)
+    language = kept.dataset.language or ENGLISH
+    sheets, titles = read_rejected(kept, language), [in_language(title, language) for title in REJECT_TITLES]
     if form == "csv":
-        _write_csv(sheets, out)
+        _write_csv(sheets, titles, out)
     else:
         hidden_sheet = kept.dataset.workbook.hidden_sheets == "skip"
 
         def fill(book: Any) -> None:
-            lists = _Lists(book, hidden_sheet=hidden_sheet)
+            lists = _Lists(book, language, hidden_sheet=hidden_sheet)
             for sheet in sheets:
-                _fill(book[sheet.name], sheet, lists)
+                _fill(book[sheet.name], sheet, titles, lists)
 
         _write_xlsx(sheets, out, fill)
     return sum(len(sheet.rows) for sheet in sheets)
@@ -102,9 +105,9 @@ def write_corrected(kept: KeptFile, corrections: Corrections, out: Path) -> int:
         FileRejectedError: as `write_rejects`.
 
     """
-    sheets = [sheet for sheet in read_rejected(kept) if sheet.name in corrections]
+    sheets = [sheet for sheet in read_rejected(kept, ENGLISH) if sheet.name in corrections]
     for name in corrections.keys() - {sheet.name for sheet in sheets}:
-        raise UnknownPlaceError(f"sheet {name!r} has no rejected rows")
+        raise UnknownPlaceError(say("sheet {name} has no rejected rows", name=repr(name)))
     for sheet in sheets:
         _check_places(sheet, corrections[sheet.name])
 
@@ -119,10 +122,12 @@ def write_corrected(kept: KeptFile, corrections: Corrections, out: Path) -> int:
 def _check_places(sheet: RejectedSheet, rows: Mapping[int, Mapping[int, str]]) -> None:
     for row, cells in rows.items():
         if row not in sheet.rows:
-            raise UnknownPlaceError(f"row {row} of sheet {sheet.name!r} was not rejected")
+            raise UnknownPlaceError(say("row {row} of sheet {name} was not rejected", row=row, name=repr(sheet.name)))
         for column in cells:
             if not 0 < column <= sheet.width:
-                raise UnknownPlaceError(f"sheet {sheet.name!r} has no column {column}")
+                raise UnknownPlaceError(
+                    say("sheet {name} has no column {column}", name=repr(sheet.name), column=column)
+                )
 
 
 def _told(errors: Sequence[ErrorRecord]) -> tuple[str, str, str]:
@@ -173,9 +178,9 @@ def _fill_corrected(page: Any, sheet: RejectedSheet, rows: Mapping[int, Mapping[
                 _put(page, number, place, sheet.cells.columns[place], row - 1, sheet.fields.get(place))
 
 
-def _fill(page: Any, sheet: RejectedSheet, lists: _Lists) -> None:
+def _fill(page: Any, sheet: RejectedSheet, titles: Sequence[str], lists: _Lists) -> None:
     width = sheet.cells.width
-    for offset, title in enumerate(REJECT_TITLES if sheet.titled else ()):
+    for offset, title in enumerate(titles if sheet.titled else ()):
         page.cell(sheet.end, width + 1 + offset, title).font = _ADDED
     for number, (row, errors) in enumerate(sheet.rows.items(), start=sheet.end + 1):
         for place, column in sheet.cells.columns.items():
@@ -213,7 +218,7 @@ def _furnish(page: Any, sheet: RejectedSheet, lists: _Lists) -> None:
                 showErrorMessage=True,
                 errorStyle="warning",
                 errorTitle="Headgate",
-                error="This is none of the values that are allowed here.",
+                error=lists.refusal,
             )
             allowed.add(f"{column_letters(place)}{sheet.end + 1}:{column_letters(place)}{last}")
             page.add_data_validation(allowed)
@@ -231,8 +236,9 @@ def _freeze(page: Any, sheet: RejectedSheet) -> None:
 class _Lists:
     """Lists of allowed values for cells; those that do not fit into a cell's own rule stand on a hidden sheet."""
 
-    def __init__(self, book: Any, *, hidden_sheet: bool) -> None:
+    def __init__(self, book: Any, language: str, *, hidden_sheet: bool) -> None:
         self._book, self._hidden_sheet = book, hidden_sheet
+        self.refusal = in_language(say("This is none of the values that are allowed here."), language)
         self._page: Any = None
         self._formulas: dict[tuple[str, ...], str] = {}
 
@@ -320,13 +326,13 @@ def _write_text(cell: Any, text: str) -> None:
 # -- CSV -------------------------------------------------------------------------------------------------
 
 
-def _write_csv(sheets: Sequence[RejectedSheet], out: Path) -> None:
+def _write_csv(sheets: Sequence[RejectedSheet], reject_titles: Sequence[str], out: Path) -> None:
     with out.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         for sheet in sheets:
             width = sheet.cells.width
             for row in range(sheet.end):
-                titles = REJECT_TITLES if sheet.titled and row == sheet.end - 1 else ()
+                titles = reject_titles if sheet.titled and row == sheet.end - 1 else ()
                 writer.writerow([*map(_harmless, _texts(sheet.cells, row)), *titles])
             for row, errors in sheet.rows.items():
                 values = [*_texts(sheet.cells, row - 1)] if row <= sheet.cells.rows else [""] * width

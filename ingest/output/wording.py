@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from ..errors import CATALOGUE
+from ..messages import either, say
 from ..spec.field import EXCEL_SERIAL
 
 if TYPE_CHECKING:
@@ -20,19 +21,22 @@ VALUES: Final = 12
 _NEAR: Final = 3
 _GENERIC: Final = ("not a value of type", "not a whole number")
 _NAMES: Final = {
-    "integer": "whole number",
-    "decimal": "number",
-    "boolean": "truth value",
-    "datetime": "date and time",
-    "time": "time of day",
-    "string": "text",
+    "integer": say("whole number"),
+    "number": say("number"),
+    "decimal": say("number"),
+    "boolean": say("truth value"),
+    "date": say("date"),
+    "datetime": say("date and time"),
+    "time": say("time of day"),
+    "duration": say("duration"),
+    "string": say("text"),
 }
 _SIZES: Final = {
-    "the value is too small": "too small",
-    "the value is too large": "too large",
-    "the number is too large": "too large",
-    "the text is too short": "too short",
-    "the text is too long": "too long",
+    "the value is too small": say("too small"),
+    "the value is too large": say("too large"),
+    "the number is too large": say("too large"),
+    "the text is too short": say("too short"),
+    "the text is too long": say("too long"),
 }
 _SAMPLE: Final = datetime(2024, 2, 28, 16, 30)  # noqa: DTZ001  # an example has no time zone
 _ISO: Final = {"date": "2024-02-28", "datetime": "2024-02-28 16:30:00", "time": "16:30:00", "duration": "36:00:00"}
@@ -45,18 +49,20 @@ def told(fault: Fault, field: Field, raw: str | None) -> tuple[str, str]:
     if shown is None:
         return fault.message, hint
     if fault.code == "cell.required":
-        return f"{shown} stands for nothing, and the cell must be filled", hint
+        return say("{shown} stands for nothing, and the cell must be filled", shown=shown), hint
     if fault.code == "cell.enum":
         return _not_allowed(raw or "", shown, field, hint)
     if fault.message in _SIZES:
-        end = " characters" if fault.code == "cell.length" else ""
-        return f"{shown} is {_SIZES[fault.message]}: {fault.expected}{end}", hint
+        size, bound = _SIZES[fault.message], fault.expected
+        if fault.code == "cell.length":
+            return say("{shown} is {size}: {bound} characters", shown=shown, size=size, bound=bound), hint
+        return say("{shown} is {size}: {bound}", shown=shown, size=size, bound=bound), hint
     if fault.code == "cell.pattern":
-        return f"{shown} is not of the form {fault.expected}", hint
+        return say("{shown} is not of the form {form}", shown=shown, form=fault.expected), hint
     if fault.code == "cell.type" and fault.message.startswith(_GENERIC):
-        name = _NAMES.get(field.type.kind, field.type.kind)
-        return f"{shown} is no {name}: wanted {example(field)}", hint
-    return f"{shown}: {fault.message}", hint
+        name, wanted = _NAMES[field.type.kind], example(field)
+        return say("{shown} is no {name}: wanted {example}", shown=shown, name=name, example=wanted), hint
+    return say("{shown}: {reason}", shown=shown, reason=fault.message), hint
 
 
 def shortened(raw: str | None) -> str | None:
@@ -71,16 +77,16 @@ def example(field: Field) -> str:
     """Return what a value of the field looks like, in its own formats."""
     kind = field.type.kind
     if kind == "boolean":
-        return " or ".join(dict.fromkeys((*field.true_values[:2], *field.false_values[:2])))
+        return either(dict.fromkeys((*field.true_values[:2], *field.false_values[:2])))
     if kind in _ISO:
         forms = [form for form in field.format if form != EXCEL_SERIAL]
         shown = [_SAMPLE.strftime(form) for form in forms] or [_ISO[kind]]
-        return f"e.g. {' or '.join(dict.fromkeys(shown))}"
+        return say("e.g. {value}", value=either(dict.fromkeys(shown)))
     if kind == "integer":
-        return f"e.g. 1{field.group_char or ''}250"
+        return say("e.g. {value}", value=f"1{field.group_char or ''}250")
     fraction = "50"[: field.type.scale] if kind == "decimal" and field.type.scale is not None else "50"
     point = field.decimal_char if fraction else ""
-    return f"e.g. 1{field.group_char or ''}250{point}{fraction}{' %' if field.percent else ''}"
+    return say("e.g. {value}", value=f"1{field.group_char or ''}250{point}{fraction}{' %' if field.percent else ''}")
 
 
 def _not_allowed(raw: str, shown: str, field: Field, hint: str) -> tuple[str, str]:
@@ -88,5 +94,9 @@ def _not_allowed(raw: str, shown: str, field: Field, hint: str) -> tuple[str, st
     folded = {value.casefold(): value for value in values}
     near = [folded[match] for match in difflib.get_close_matches(raw.strip().casefold(), folded, n=_NEAR)]
     listed = values if len(values) <= VALUES else near
-    allowed = f": {', '.join(listed)}" if listed else f", of which there are {len(values)}"
-    return f"{shown} is none of the allowed values{allowed}", f"did you mean {near[0]}?" if near else hint
+    message = (
+        say("{shown} is none of the allowed values: {values}", shown=shown, values=", ".join(listed))
+        if listed
+        else say("{shown} is none of the allowed values, of which there are {count}", shown=shown, count=len(values))
+    )
+    return message, say("did you mean {value}?", value=near[0]) if near else hint

@@ -13,6 +13,7 @@ from pydantic import Field as Key
 from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator, field_validator, model_validator
 from pydantic_core import PydanticCustomError, PydanticKnownError
 
+from ..languages import find_language, languages
 from .encoding_name import is_text_encoding
 from .field import NUMERIC, Constraints, Field, FieldType, Kind, Negatives, Texts
 from .load import Load
@@ -241,15 +242,16 @@ class Dataset(Model):
     mappings: tuple[ColumnMapping, ...] = ()
     transform: str | None = Key(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     freshness_seconds: Annotated[float, Key(gt=0, allow_inf_nan=False)] | None = None
+    language: str | None = None
 
     @cached_property
     def digest(self) -> str:
         """The sha256 of the specification's content, whatever the order of keys, comments and written defaults.
 
-        How often workbooks should come changes nothing in what becomes of their rows; mappings change nothing in the
-        table, and some are kept elsewhere.
+        How often workbooks should come changes nothing in what becomes of their rows, nor does the language of those
+        that are handed back. Mappings change nothing in the table, and some are kept elsewhere.
         """
-        other = {"freshness_seconds", "mappings"}
+        other = {"freshness_seconds", "language", "mappings"}
         content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=other)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
@@ -259,6 +261,19 @@ class Dataset(Model):
         if value is not None and not is_text_encoding(value):
             raise PydanticCustomError("encoding", "no encoding of texts has this name; try utf-8, cp1252, gb18030")
         return value
+
+    @field_validator("language")
+    @classmethod
+    def _is_spoken(cls, value: str | None) -> str | None:
+        """Take the tag of a language for the one that serves it: `zh` for `zh-CN`."""
+        if value is None:
+            return None
+        if (found := find_language(value)) is None:
+            known = ", ".join(languages())
+            raise PydanticCustomError(
+                "language", "it is none of the languages that there are: {known}", {"known": known}
+            )
+        return found
 
     @field_validator("error_cells", mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from pydantic import Field as Key
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from ..messages import say
 from .field import Texts
 from .model import Model
 from .titles import normal
@@ -57,11 +58,15 @@ class ColumnMapping(Model):
         """Return what is wrong with the mapping for these fields, if anything."""
         fields = {field.name: field for field in cell_fields}
         if unknown := sorted({*self.columns.values(), *self.values} - fields.keys() - {None}, key=str):
-            return f"the mapping names undeclared fields: {', '.join(map(str, unknown))}"
+            return say("the mapping names undeclared fields: {names}", names=", ".join(map(str, unknown)))
         for name, words in self.values.items():
             allowed = fields[name].constraints.enum
             if allowed and (strange := sorted(set(words.values()) - set(allowed))):
-                return f"the mapping gives field {name} values that are not allowed: {', '.join(strange)}"
+                return say(
+                    "the mapping gives field {name} values that are not allowed: {values}",
+                    name=name,
+                    values=", ".join(strange),
+                )
         return None
 
     def labels(self, field: Field) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from ..errors import ErrorRecord, FileRejectedError
+from ..messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,24 +22,30 @@ def choose_dataset(datasets: Mapping[str, Dataset], name: str | None, *paths: st
         FileRejectedError: `file.no_spec` (unknown name, no match) or `file.spec_ambiguous`.
 
     """
-    known = ", ".join(sorted(datasets)) or "none"
+    known = ", ".join(sorted(datasets)) or say("none")
     if name is not None:
         if name in datasets:
             return datasets[name]
-        raise _no_spec(f"there is no dataset {name!r}", f"the datasets are: {known}")
+        raise _no_spec(
+            say("there is no dataset {name}", name=repr(name)), say("the datasets are: {known}", known=known)
+        )
     found = [dataset for dataset in datasets.values() if _takes(dataset, paths)]
     if len(found) == 1:
         return found[0]
     if not found:
         raise _no_spec(
-            f"no dataset's match takes {paths[0]!r}",
-            f"name the dataset (one of: {known}) or widen a match",
+            say("no dataset's match takes {path}", path=repr(paths[0])),
+            say("name the dataset (one of: {known}) or widen a match", known=known),
         )
     raise FileRejectedError(
         ErrorRecord(
             code="file.spec_ambiguous",
-            message=f"several datasets take {paths[0]!r}: {', '.join(sorted(d.dataset for d in found))}",
-            hint="name the dataset, or make their match patterns exclusive",
+            message=say(
+                "several datasets take {path}: {datasets}",
+                path=repr(paths[0]),
+                datasets=", ".join(sorted(d.dataset for d in found)),
+            ),
+            hint=say("name the dataset, or make their match patterns exclusive"),
         )
     )
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from ..errors import rejected
+from ..messages import say
 
 if TYPE_CHECKING:
     from ..spec.dataset import Constant
@@ -25,7 +26,12 @@ def constant_text(name: str, rule: Constant, path: str, sheet: str) -> str:
         return text
     match = re.search(rule.regex, text)
     if match is None or (match.re.groups and match[1] is None):
-        message = f"the constant {name} is not to be found: the {rule.from_} {text!r} does not match {rule.regex!r}"
-        hint = "hand the file in under such a path" if rule.from_ == "path" else "name the sheet so"
+        about = {"name": name, "text": repr(text), "regex": repr(rule.regex)}
+        message = (
+            say("the constant {name} is not to be found: the path {text} does not match {regex}", **about)
+            if rule.from_ == "path"
+            else say("the constant {name} is not to be found: the sheet {text} does not match {regex}", **about)
+        )
+        hint = say("hand the file in under such a path") if rule.from_ == "path" else say("name the sheet so")
         raise rejected("header.missing_required", message, hint=hint, sheet=sheet)
     return match[1] if match.re.groups else match[0]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..cells.cells import column_letters
 from ..errors import CATALOGUE, ErrorRecord, FileRejectedError
+from ..messages import either, in_a_row, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +49,12 @@ def _missing(part: Part, dataset: Dataset, field: Field) -> ErrorRecord:
     return ErrorRecord(
         code="header.drift",
         severity=CATALOGUE["header.drift"].severity,
-        message=f"no column is titled {' or '.join(field.labels)}: field {field.name} is null in every row",
-        hint="add the column, or take the field out of the dataset",
+        message=say(
+            "no column is titled {titles}: field {name} is null in every row",
+            titles=either(field.labels),
+            name=field.name,
+        ),
+        hint=say("add the column, or take the field out of the dataset"),
         sheet=part.sheet,
         row=part.header.row + 1,
         field=field.name,
@@ -61,11 +66,15 @@ def _missing(part: Part, dataset: Dataset, field: Field) -> ErrorRecord:
 def _extra(part: Part, dataset: Dataset, column: int) -> ErrorRecord:
     label = part.header.labels[column]
     frozen = dataset.contract.columns == "freeze"
-    end = ", and the dataset freezes its columns" if frozen else ": the column is left out"
+    message = (
+        say("no field is titled {title}, and the dataset freezes its columns", title=repr(label))
+        if frozen
+        else say("no field is titled {title}: the column is left out", title=repr(label))
+    )
     return ErrorRecord(
         code="header.extra_column",
         severity="error" if frozen else CATALOGUE["header.extra_column"].severity,
-        message=f"no field is titled {label!r}{end}",
+        message=message,
         hint=CATALOGUE["header.extra_column"].hint,
         sheet=part.sheet,
         row=part.header.row + 1,
@@ -77,15 +86,22 @@ def _extra(part: Part, dataset: Dataset, column: int) -> ErrorRecord:
 
 
 def _mapped(part: Part, mapping: ColumnMapping, dataset: Dataset) -> ErrorRecord:
-    columns = [f"{title!r} as {name}" if name else f"not {title!r}" for title, name in mapping.columns.items()]
+    columns = [
+        say("{title} as {name}", title=repr(title), name=name) if name else say("without {title}", title=repr(title))
+        for title, name in mapping.columns.items()
+    ]
     values = [
-        f"{text!r} in {name} as {value!r}" for name, words in mapping.values.items() for text, value in words.items()
+        say("{text} in {name} as {value}", text=repr(text), name=name, value=repr(value))
+        for name, words in mapping.values.items()
+        for text, value in words.items()
     ]
     entry = CATALOGUE["header.mapped"]
     return ErrorRecord(
         code="header.mapped",
         severity=entry.severity,
-        message=f"read by a mapping for these titles: {', '.join((*columns, *values)) or 'as the dataset says'}",
+        message=say("read by a mapping for these titles: {what}", what=in_a_row((*columns, *values)))
+        if columns or values
+        else say("read by a mapping for these titles"),
         hint=entry.hint,
         sheet=part.sheet,
         row=part.header.row + 1,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..errors import rejected
+from ..messages import in_a_row, say
 from ..spec.mapping import titles_key
 from ..spec.titles import folded, normal
 
@@ -24,8 +25,10 @@ LEAST_TITLES: Final = 2
 NAMED: Final = 20
 """How many titles a message lists."""
 
-REJECT_TITLES: Final = ("Headgate row", "Headgate code", "Headgate reason", "Headgate remedy")
+REJECT_TITLES: Final = (say("Headgate row"), say("Headgate code"), say("Headgate reason"), say("Headgate remedy"))
 """Titles of the columns that a workbook of rejected rows has in addition; when it comes back, they are passed over."""
+_OWN: Final = "Headgate "
+"""How those titles begin in every language."""
 
 # No title has these characters, and nothing around them changes them or is changed by them.
 _SEPARATOR: Final = "\0"
@@ -61,9 +64,14 @@ class FoundHeader:
         return tuple(
             column
             for column, label in enumerate(self.labels)
-            if label and label.strip() and column not in known and label not in REJECT_TITLES
+            if label and label.strip() and column not in known and not is_own_title(label)
             if normal(label) not in left_out
         )
+
+
+def is_own_title(label: str | None) -> bool:
+    """Say whether a title is one of `REJECT_TITLES`, in whichever language."""
+    return label is not None and label.startswith(_OWN)
 
 
 def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHeader:
@@ -91,7 +99,7 @@ def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHe
     # Of rows that repeat each other the first is the header, and the others are page headers.
     if any(not is_same_header(rows[candidates[0]], rows[other]) for other in candidates[1:]):
         places = ", ".join(str(row + 1) for row in candidates[:NAMED])
-        raise rejected("header.ambiguous", f"rows {places} look equally like the header", sheet=sheet)
+        raise rejected("header.ambiguous", say("rows {rows} look equally like the header", rows=places), sheet=sheet)
     return _checked(rows[candidates[0]], candidates[0], dataset, sheet)
 
 
@@ -103,15 +111,14 @@ def is_same_header(one: Labels, other: Labels) -> bool:
 
 def own_titles(labels: Labels) -> tuple[str, ...]:
     """Return the titles of a row that the file itself has, and not a workbook of rejected rows in addition."""
-    return tuple(label for label in labels if label and label.strip() and label not in REJECT_TITLES)
+    return tuple(label for label in labels if label and label.strip() and not is_own_title(label))
 
 
 def _mapped(rows: Sequence[Labels], dataset: Dataset) -> tuple[int, ColumnMapping] | None:
     """Return the first row of which a mapping has exactly the titles, and the mapping."""
     by_titles = {mapping.key: mapping for mapping in reversed(dataset.mappings)}
-    own = titles_key(REJECT_TITLES)
-    for row, texts in enumerate(_normal_rows(rows)):
-        if (mapping := by_titles.get(frozenset(texts) - {""} - own)) is not None:
+    for row, labels in enumerate(rows):
+        if (mapping := by_titles.get(titles_key(own_titles(labels)))) is not None:
             return row, mapping
     return None
 
@@ -170,7 +177,12 @@ def _checked(
         found = [column for label in wanted for column in places.get(normal(label), ())]
         if len(found) > 1:
             titles = ", ".join(f"{labels[column]!r}" for column in found[:NAMED])
-            message = f"field {field.name} has more than one column in row {row + 1}: {titles}"
+            message = say(
+                "field {name} has more than one column in row {row}: {titles}",
+                name=field.name,
+                row=row + 1,
+                titles=titles,
+            )
             raise rejected("header.duplicate_label", message, sheet=sheet)
         if found:
             columns[field.name] = found[0]
@@ -183,23 +195,35 @@ def _checked(
 
 
 def _missing(missing: list[Field], labels: Labels, row: int, sheet: str) -> Exception:
-    wanted = "; ".join(f"{field.name} ({_titles(field.labels)})" for field in missing[:NAMED])
+    wanted = in_a_row(
+        say("{name} ({titles})", name=field.name, titles=_titles(field.labels)) for field in missing[:NAMED]
+    )
     near = _nearest([label for field in missing for label in field.labels], labels)
-    message = f"the header in row {row + 1} has no column for {wanted}{near}"
+    message = say("the header in row {row} has no column for {wanted}; {near}", row=row + 1, wanted=wanted, near=near)
     return rejected("header.missing_required", message, sheet=sheet)
 
 
 def _not_found(rows: Sequence[Labels], dataset: Dataset, sheet: str, first: int = 0) -> Exception:
     names = [label for field in dataset.cell_fields for label in field.labels]
-    where = f"row {first + 1}" if len(rows) == 1 else f"rows {first + 1} to {first + len(rows)}"
+    where = (
+        say("row {first}", first=first + 1)
+        if len(rows) == 1
+        else say("rows {first} to {last}", first=first + 1, last=first + len(rows))
+    )
     texts = [label for labels in rows for label in labels]
-    message = f"no header in {where} of sheet {sheet!r}: looked for {_titles(names)}{_nearest(names, texts)}"
+    message = say(
+        "no header in {where} of sheet {sheet}: looked for {titles}; {near}",
+        where=where,
+        sheet=repr(sheet),
+        titles=_titles(names),
+        near=_nearest(names, texts),
+    )
     return rejected("header.not_found", message, sheet=sheet)
 
 
 def _titles(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(repr(name) for name in names[:NAMED]) + more
+    listed = ", ".join(repr(name) for name in names[:NAMED])
+    return say("{listed} and {more} more", listed=listed, more=len(names) - NAMED) if len(names) > NAMED else listed
 
 
 def _nearest(names: Sequence[str], texts: Sequence[str | None]) -> str:
@@ -207,4 +231,6 @@ def _nearest(names: Sequence[str], texts: Sequence[str | None]) -> str:
     there = Counter(text.strip() for text in texts if text and text.strip())
     by_form = {normal(text): text for text in there}
     near = {by_form[match] for name in names[:NAMED] for match in difflib.get_close_matches(normal(name), by_form, n=1)}
-    return f"; the nearest found: {_titles(sorted(near))}" if near else "; nothing like them is there"
+    if not near:
+        return say("nothing like them is there")
+    return say("the nearest found: {titles}", titles=_titles(sorted(near)))

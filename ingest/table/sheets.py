@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from ..errors import rejected
+from ..messages import say
 from ..spec.titles import normal
 
 if TYPE_CHECKING:
@@ -32,13 +33,17 @@ def candidate_sheets(sheets: Sequence[tuple[str, Visibility]], dataset: Dataset)
     else:
         chosen = list(range(len(names)))
     if not chosen:
-        asked = f"index {wanted.index}" if isinstance(wanted.index, int) else ", ".join(wanted.name) or "any sheet"
-        there = ", ".join(repr(name) for name in names) or "none"
-        raise rejected("sheet.missing", f"looked for {asked}; the workbook has {there}")
+        asked = (
+            say("index {index}", index=wanted.index)
+            if isinstance(wanted.index, int)
+            else ", ".join(wanted.name) or say("any sheet")
+        )
+        there = ", ".join(repr(name) for name in names) or say("none")
+        raise rejected("sheet.missing", say("looked for {asked}; the workbook has {there}", asked=asked, there=there))
     shown = [place for place in chosen if sheets[place][1] == "visible"]
     if dataset.workbook.hidden_sheets == "skip" and not shown:
         hidden = ", ".join(repr(names[place]) for place in chosen)
-        raise rejected("sheet.hidden_only", f"only hidden sheets would do: {hidden}")
+        raise rejected("sheet.hidden_only", say("only hidden sheets would do: {names}", names=hidden))
     return shown if dataset.workbook.hidden_sheets == "skip" else chosen
 
 
@@ -58,5 +63,5 @@ def choose_matches(found: Sequence[tuple[str, int]], dataset: Dataset) -> list[i
         return [max(range(len(found)), key=lambda place: found[place][1])]
     if len(found) > 1:
         names = ", ".join(repr(name) for name, _ in found)
-        raise rejected("sheet.ambiguous", f"more than one sheet has the table: {names}")
+        raise rejected("sheet.ambiguous", say("more than one sheet has the table: {names}", names=names))
     return [0]

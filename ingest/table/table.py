@@ -16,6 +16,7 @@ from ..cells.batches import alike
 from ..cells.cells import Column, Kind, SheetCells, concat_columns, empty_column, text_column
 from ..cells.display import displayed
 from ..errors import FileRejectedError, rejected
+from ..messages import say
 from .constants import constant_text
 from .header import FoundHeader, Labels, find_header, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
@@ -141,7 +142,7 @@ def find_table(book: Book, dataset: Dataset, source: str) -> Table:
 def _most_telling(refusals: list[FileRejectedError]) -> FileRejectedError:
     """Of several sheets without the table, blame the one that came nearest to having it."""
     if not refusals:
-        return rejected("table.no_rows", "the sheets are empty")
+        return rejected("table.no_rows", say("the sheets are empty"))
     return min(refusals, key=lambda refusal: refusal.record.code == "header.not_found")
 
 
@@ -187,7 +188,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     start = header.end
     height = cells.rows - start
     if height <= 0:
-        raise rejected("table.no_rows", f"nothing stands below the header in row {start}", sheet=name)
+        raise rejected("table.no_rows", say("nothing stands below the header in row {start}", start=start), sheet=name)
     below = {place: column.part(slice(start, None)) for place, column in cells.columns.items()}
     merged = {header.columns[field]: field for field in dataset.merged.fill if field in header.columns}
     filled_in = fill_merged(below, cells.merges, start, height, merged)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import rejected
+from ..messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,8 @@ def torn_rows(
     titled = [place for place, label in enumerate(header.labels) if label and label.strip()]
     surplus = _surplus(filled, titled, data, dataset) if titled else np.zeros(len(data), np.bool_)
     for row in np.flatnonzero(surplus & data).tolist():
-        found[row] = "row.extra_cells", f"the row has cells where the header has no title: it has {len(titled)} titles"
+        message = say("the row has cells where the header has no title: it has {titles} titles", titles=len(titled))
+        found[row] = "row.extra_cells", message
     if cells.records is not None:
         found |= _of_records(cells.records, header, filled, data, titled)
     return found
@@ -81,22 +83,30 @@ def _of_records(
     behind = [mask for place, mask in filled.items() if titled and place > titled[-1]]
     ragged = data & ((fields > max(usual, least)) | np.logical_or.reduce([np.zeros(len(data), np.bool_), *behind]))
     for row in np.flatnonzero(ragged).tolist():
-        message = f"the record has {fields[row]} fields, more than there are titles or other records have"
+        message = say(
+            "the record has {fields} fields, more than there are titles or other records have", fields=fields[row]
+        )
         found[row] = "row.extra_cells", message
-    for row, message in records.suspects.items():
+    for row, reason in records.suspects.items():
         if row >= header.end and data[row - header.end]:
-            found[row - header.end] = "row.open_quote", message
+            found[row - header.end] = "row.open_quote", reason
     return found
 
 
 def _check_header(records: Records, header: FoundHeader, titled: list[int], usual: int) -> None:
     """Refuse a header that is suspect, or that has a field too many and an empty title before its last one."""
     for row in range(max(header.row, 0), header.end):
-        message = records.suspects.get(row)
+        message: str | None = records.suspects.get(row)
         if message is None and titled and len(titled) <= titled[-1] and 0 < usual < records.fields[row]:
-            message = f"it has {records.fields[row]} fields, an empty one among them, and its records have {usual}"
+            message = say(
+                "it has {fields} fields, an empty one among them, and its records have {usual}",
+                fields=records.fields[row],
+                usual=usual,
+            )
         if message is not None:
-            hint = "correct the quotes and delimiters of the header"
+            hint = say("correct the quotes and delimiters of the header")
             raise rejected(
-                "header.ambiguous", f"the header in row {row + 1} can be read in several ways: {message}", hint=hint
+                "header.ambiguous",
+                say("the header in row {row} can be read in several ways: {reason}", row=row + 1, reason=message),
+                hint=hint,
             )

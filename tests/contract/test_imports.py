@@ -50,17 +50,18 @@ FLOORS = {
 TAKEN_FROM_INGEST = {
     "assembly": {"spec"},
     "api": {"errors", "languages", "mapping", "messages", "spec"},
-    "cli": {"errors", "output", "spec"},
+    "cli": {"errors", "languages", "messages", "output", "spec"},
     "config": {"spec"},
+    "errors": {"messages"},
     "exporter": {"spec"},
-    "intake": {"errors", "spec"},
-    "ledger": {"preload", "spec"},
+    "intake": {"errors", "messages", "spec"},
+    "ledger": {"errors", "languages", "messages", "preload", "spec"},
     "metrics": {"errors"},
-    "oneshot": {"errors", "spec"},
-    "pipeline": {"errors", "infer", "load", "mapping", "output", "parallel", "parse", "spec"},
+    "oneshot": {"errors", "languages", "messages", "spec"},
+    "pipeline": {"errors", "infer", "load", "mapping", "messages", "output", "parallel", "parse", "spec"},
     "reload": {"spec"},
     "service": {"spec"},
-    "spool": {"output"},
+    "spool": {"messages", "output"},
 }
 """What each package of the daemon knows of ingest; `load` is the pipeline's alone."""
 

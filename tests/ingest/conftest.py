@@ -157,7 +157,7 @@ def parsed(tmp_path: Path) -> Callable[[Path, Dataset], Parsed]:
             accepted.append((int(number), [unescape(present.get(field.name, "\\N")) for field in dataset.fields]))
         assert len(accepted) == (0 if report.rejection else rows.accepted)
         lines = rejected.read_text(encoding="utf-8").splitlines() if rejected.exists() else []
-        records = [ErrorRecord(**json.loads(line)) for line in lines]
+        records = [ErrorRecord.from_dict(json.loads(line)) for line in lines]
         assert tuple(records[:100]) == report.errors
         errors = [record for record in records if record.severity != "info"]
         return Parsed(report, accepted, errors, [record for record in records if record.severity == "info"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
+import alert_mails
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
@@ -20,6 +22,10 @@ LOCALE: Final = ROOT / "ingest" / "locale"
 DOMAIN: Final = "headgate"
 PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 _LINE_WIDTH: Final = 0  # a message is a line, however long: branches that add some merge
+
+
+Found = tuple[int, str, Any, list[str]]
+"""What an extractor of Babel yields: line, function, its arguments, comments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,15 +43,37 @@ class Speaking:
 SPEAKING: Final = (
     Speaking(
         files="{daemon,ingest}/**/*.py",
-        method="python",
+        method="catalogues:calls",
         keywords={"say": None, "say_n": (1, 2), "_error": None, "_warning": None, "_info": None},
     ),
+    Speaking(files="daemon/errors.py", method="catalogues:docstrings", keywords={}),
     Speaking(
         files="daemon/api/page/static/*.js", method="javascript", keywords={"t": None, "tn": (1, 2), "parts": None}
     ),
     Speaking(files="daemon/api/page/static/*.html", method="jinja2", keywords={"t": None}),
+    Speaking(files="alerts/templates/headgate.tmpl", method="alert_mails:words", keywords={}),
+    Speaking(files="alerts/rules/*.yml", method="alert_mails:rules", keywords={}),
 )
 """All the source that says something; `_error`, `_warning` and `_info` are those of the catalogue of errors."""
+
+
+def calls(file: IO[bytes], keywords: Mapping[str, Any], *_: object, **__: object) -> Iterator[Found]:
+    """Yield the messages that functions are given in a module, as an extractor of Babel.
+
+    Babel's own tells of every f-string among the values.
+    """
+    for node in ast.walk(ast.parse(file.read())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in keywords:
+            texts = [one.value if isinstance(one, ast.Constant) else None for one in node.args]
+            if texts and texts[0] is not None:
+                yield node.lineno, node.func.id, texts if len(texts) > 1 else texts[0], []
+
+
+def docstrings(file: IO[bytes], *_: object, **__: object) -> Iterator[Found]:
+    """Yield the docstrings of the classes of a module, as an extractor of Babel: those of errors are their messages."""
+    for node in ast.parse(file.read()).body:
+        if isinstance(node, ast.ClassDef) and (text := ast.get_docstring(node)) is not None:
+            yield node.lineno, "", text, []
 
 
 def extracted() -> Catalog:
@@ -97,20 +125,24 @@ def po_bytes(catalog: Catalog) -> bytes:
     return f'msgid ""\nmsgstr ""\n{_header(catalog, quoted=True)}\n'.encode() + body.getvalue()
 
 
+class _Compiled(Catalog):
+    """A catalogue that has the same header whenever and by whichever tool it is written."""
+
+    def _get_mime_headers(self) -> list[tuple[str, str]]:
+        return [(name, value) for name, _, value in (line.partition(": ") for line in _header(self).splitlines())]
+
+    mime_headers = property(_get_mime_headers, Catalog._set_mime_headers)
+
+
 def mo_bytes(catalog: Catalog) -> bytes:
     """Return a catalogue as its .mo file is written."""
-    made = Catalog(locale=catalog.locale, domain=DOMAIN)
-    made.mime_headers = [(name, value) for name, _, value in map(_parted, _header(catalog).splitlines())]
+    made = _Compiled(locale=catalog.locale, domain=DOMAIN)
     for message in catalog:
         if message.id:
             made.add(message.id, message.string)
     file = io.BytesIO()
     write_mo(file, made)
     return file.getvalue()
-
-
-def _parted(line: str) -> tuple[str, str, str]:
-    return line.partition(": ")
 
 
 def _header(catalog: Catalog, *, quoted: bool = False) -> str:
@@ -155,6 +187,7 @@ def main() -> int:
         missing = untranslated(catalog)
         left += len(missing)
         sys.stdout.writelines(f"{name}: {text!r}\n" for text in missing)
+    alert_mails.write()
     return 1 if left else 0
 
 

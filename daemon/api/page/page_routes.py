@@ -82,7 +82,7 @@ class PageRoutes:
     async def _session(self, request: web.Request) -> web.Response:
         session = self._sessions.find(request)
         if session is None:
-            raise ProblemError(404, "this is for the page; a token needs no session")
+            raise ProblemError(404, say("this is for the page; a token needs no session"))
         principal = session.principal
         return web.json_response(
             {
@@ -149,7 +149,7 @@ class PageRoutes:
         session: Session | None = self._sessions.find(request)
         form = await _fields(request)
         if session is not None and not matches(session, form.get("csrf", "")):
-            raise ProblemError(403, "sign out by the button of the page")
+            raise ProblemError(403, say("sign out by the button of the page"))
         self._sessions.close(request)
         response = _led_to(request, "/login")
         response.del_cookie(
@@ -182,13 +182,13 @@ async def _fields(request: web.Request) -> dict[str, str]:
     """Read a small form; a browser sends it at once and says how long it is."""
     size = request.content_length
     if request.content_type != "application/x-www-form-urlencoded" or size is None or size > FORM_BYTES_MAX:
-        raise ProblemError(415, "send the fields of the form, and nothing else")
+        raise ProblemError(415, say("send the fields of the form, and nothing else"))
     await let_body_come(request)
     try:
         async with asyncio.timeout(FORM_SECONDS):
             fields = await request.post()
     except TimeoutError:
-        raise ProblemError(408, "the form did not come in time", headers={"Connection": "close"}) from None
+        raise ProblemError(408, say("the form did not come in time"), headers={"Connection": "close"}) from None
     return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from ingest.messages import say
+
 from ..problems import ProblemError
 
 if TYPE_CHECKING:
@@ -82,7 +84,13 @@ class Sessions:
         if session is None:
             return None
         if request.method not in SAFE_METHODS and not matches(session, request.headers.get(CSRF_HEADER, "")):
-            raise ProblemError(403, f"send the session's CSRF token as {CSRF_HEADER}; load the page again to get it")
+            raise ProblemError(
+                403,
+                say(
+                    "send the session's CSRF token as {header}; load the page again to get it",
+                    header=CSRF_HEADER,
+                ),
+            )
         return session.principal
 
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from ...errors import FileRejectedError, rejected
+from ...messages import say
 from ..hint import NO_HINT
 from ..text.encoding import read_text
 from ..unsure import UnsureError
@@ -36,7 +37,7 @@ class OdsBook:
     def __init__(self, path: Path, limits: FileLimits) -> None:
         reader = _read(path, limits)
         if not reader.spreadsheet:
-            raise rejected("file.format_unknown", "the document is no spreadsheet")
+            raise rejected("file.format_unknown", say("the document is no spreadsheet"))
         self._sheets = reader.sheets
 
     def close(self) -> None:

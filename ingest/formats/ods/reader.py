@@ -9,6 +9,7 @@ from lxml import etree
 
 from ...cells.collector import CellCollector
 from ...errors import FileRejectedError, rejected
+from ...messages import say
 from ..unsure import UnsureError
 from .names import OFFICE, QUALIFIED, TABLE, Attribute, qualified
 from .parsed_cell import read_cell
@@ -74,7 +75,9 @@ class OdsReader:
                     rows.begin(element.nsmap)
                     self._begin(element)
         except (etree.XMLSyntaxError, ValueError) as error:
-            raise rejected("file.corrupt_xml", f"the document is not well-formed XML: {error}") from error
+            raise rejected(
+                "file.corrupt_xml", say("the document is not well-formed XML: {error}", error=error)
+            ) from error
 
     def _begin(self, table: Any) -> None:
         self._tables.append(table)

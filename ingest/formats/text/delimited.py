@@ -13,6 +13,7 @@ from pyarrow import csv as pa_csv
 from ...cells.arrow_masks import has_byte
 from ...cells.cells import Column, Kind, Records, SheetCells, concat_columns, empty_column
 from ...errors import rejected
+from ...messages import say
 from .encoding import read_text
 from .evidence import SAMPLE_LINES, Evidence
 from .find_dialect import SAMPLE_CHARACTERS, find_dialect
@@ -127,7 +128,12 @@ class DelimitedBook:
 
     def _check_size(self, records: int, width: int) -> None:
         if records * width > self._limits.cells:
-            message = f"the text has {records} records x {width} fields, more than limits.cells ({self._limits.cells})"
+            message = say(
+                "the text has {records} records x {width} fields, more than limits.cells ({limit})",
+                records=records,
+                width=width,
+                limit=self._limits.cells,
+            )
             raise rejected("file.cell_limit", message)
 
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from ...errors import rejected
+from ...messages import say
 from .legacy import CHINESE, decoded_chinese, likely_encoding
 
 if TYPE_CHECKING:
@@ -101,12 +102,16 @@ def _declared_or_likely(
             pass
     sample = content[:_SAMPLE_BYTES]
     if error is not None and _beyond(sample.decode(errors="ignore").encode()) >= _LEAST_UTF8 * _beyond(sample):
-        raise rejected("file.encoding_ambiguous", f"the text is UTF-8, but byte {error.start} is not")
+        raise rejected("file.encoding_ambiguous", say("the text is UTF-8, but byte {place} is not", place=error.start))
     encoding, names = likely_encoding(content, titles)
     if encoding is None:
-        may_be = f"may be {', '.join(names)}" if names else "reads well in no old encoding"
-        raise rejected("file.encoding_ambiguous", f"the text is not UTF-8, and {may_be}")
-    return _decoded(content, encoding, "it reads best so")
+        message = (
+            say("the text is not UTF-8, and may be {encodings}", encodings=", ".join(names))
+            if names
+            else say("the text is not UTF-8, and reads well in no old encoding")
+        )
+        raise rejected("file.encoding_ambiguous", message)
+    return _decoded(content, encoding, say("it reads best so"))
 
 
 def _beyond(content: bytes) -> int:
@@ -118,7 +123,12 @@ def _decoded(content: bytes, encoding: str, reason: str) -> str:
     try:
         return _text(content, encoding)
     except UnicodeDecodeError as error:
-        message = f"the file should be {encoding}, for {reason}, but byte {error.start} is not"
+        message = say(
+            "the file should be {encoding}, for {reason}, but byte {place} is not",
+            encoding=encoding,
+            reason=reason,
+            place=error.start,
+        )
         raise rejected("file.encoding_ambiguous", message) from error
 
 
@@ -141,5 +151,8 @@ def _utf16_without_mark(content: bytes) -> str | None:
     if even > least and odd == 0:
         return "utf-16-be"
     if even + odd > _MOST_ZEROS * len(start) or _NO_TEXT.search(start):
-        raise rejected("file.format_unknown", f"the content is no workbook: it starts with {content[:8]!r}")
+        raise rejected(
+            "file.format_unknown",
+            say("the content is no workbook: it starts with {start}", start=repr(content[:8])),
+        )
     return None

@@ -13,6 +13,7 @@ from lxml import etree
 from ...cells.assembly import assemble
 from ...cells.cells import MAX_COLUMNS, CellBlock, Kind, Merge, SheetCells
 from ...errors import rejected
+from ...messages import say
 from .mhtml import pages
 
 if TYPE_CHECKING:
@@ -65,8 +66,12 @@ class HtmlBook:
                     column += 1
                 across, down = _span(cell, "colspan", MAX_COLUMNS), _span(cell, "rowspan", _SPAN_MAX)
                 if column + across > MAX_COLUMNS or (row + 1) * (column + across) > self._limits.cells:
-                    most = f"{MAX_COLUMNS} columns or limits.cells ({self._limits.cells})"
-                    message = f"table {index + 1} spans more than {most}"
+                    message = say(
+                        "table {number} spans more than {columns} columns or limits.cells ({limit})",
+                        number=index + 1,
+                        columns=MAX_COLUMNS,
+                        limit=self._limits.cells,
+                    )
                     raise rejected("file.cell_limit", message)
                 if text := _text(cell):
                     places.append((row, column))
@@ -90,10 +95,12 @@ def _tables(text: str) -> list[Any]:
     try:
         page = lxml.html.document_fromstring(_without_declaration(text).encode("utf-8", "replace"), parser=parser)
     except (etree.ParserError, etree.LxmlError, ValueError) as error:
-        raise rejected("file.corrupt_xml", f"the page cannot be read: {error}") from error
+        raise rejected("file.corrupt_xml", say("the page cannot be read: {error}", error=error)) from error
     # The parser forgives everything: where it gives up, it leaves out the rest, and only its log says so.
     if given_up := parser.error_log.filter_from_fatals():
-        message = f"the page cannot be read beyond line {given_up[0].line}: {given_up[0].message}"
+        message = say(
+            "the page cannot be read beyond line {line}: {error}", line=given_up[0].line, error=given_up[0].message
+        )
         raise rejected("file.corrupt_xml", message)
     return [table for table in page.iter("table") if next(_rows(table), None) is not None]
 

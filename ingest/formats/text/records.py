@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from ...errors import FileRejectedError, rejected
+from ...messages import say
 from .evidence import SAMPLE_LINES, Evidence
 from .scan import Scanner, lines_of
 
@@ -48,7 +49,11 @@ def split_text(text: str, dialect: Dialect, above: int = 0) -> SplitText:
 def swallowed(record: str, dialect: Dialect, line: int) -> FileRejectedError:
     """Return the refusal of a file whose record in a 1-based line encloses lines that look like records."""
     _, opening = Scanner(lines_of(record)[0].rstrip("\r\n"), dialect).literally()
-    message = f"the quote that opens in line {line}, column {opening + 1} encloses lines that look like records"
+    message = say(
+        "the quote that opens in line {line}, column {column} encloses lines that look like records",
+        line=line,
+        column=opening + 1,
+    )
     return rejected("file.quote_ambiguous", message)
 
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, Literal
 
 from ...errors import rejected
+from ...messages import say
 from .find_dialect import SAMPLE_CHARACTERS, find_dialect
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ def text_format(text: str, hint: Hint) -> TextFormat:
     """
     start = text[:SAMPLE_CHARACTERS]
     if not text.strip():
-        raise rejected("file.empty", "the file has no text")
+        raise rejected("file.empty", say("the file has no text"))
     if other := next((name for name, form in _OTHER_FORMATS.items() if form.match(start)), None):
-        raise rejected("file.format_unknown", f"the file is a {other} file")
+        raise rejected("file.format_unknown", say("the file is a {format} file", format=other))
     if _SPREADSHEET in start and "<" in start[:10]:
         return "xml2003"
     if _OPEN_DOCUMENT.search(start) and "<" in start[:10]:
@@ -53,7 +54,9 @@ def text_format(text: str, hint: Hint) -> TextFormat:
     if _MARKUP.match(start):
         if _TABLE.search(text):
             return "html"
-        raise rejected("file.format_unknown", "the file is a web page without a table in it")
+        raise rejected("file.format_unknown", say("the file is a web page without a table in it"))
     if hint.suffix not in _NAMES and not find_dialect(text, hint.titles).tabular:
-        raise rejected("file.format_unknown", f"the content is no workbook: it starts with {start[:40]!r}")
+        raise rejected(
+            "file.format_unknown", say("the content is no workbook: it starts with {start}", start=repr(start[:40]))
+        )
     return "csv"

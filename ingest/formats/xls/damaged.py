@@ -25,6 +25,7 @@ from ...cells.assembly import assemble
 from ...cells.cells import CellBlock, Kind, SheetCells
 from ...cells.date_serials import kind_of_serial
 from ...errors import FileRejectedError, is_of_the_machine, rejected
+from ...messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,7 +80,12 @@ class ForeignBook:
         sheet = self._load(index, "duration")
         columns = [column.absolute_index for column in sheet.available_columns()]
         if sheet.height * (max(columns, default=-1) + 1) > self._limits.cells:
-            message = f"sheet {sheet.name} has {sheet.height} rows, beyond limits.cells ({self._limits.cells})"
+            message = say(
+                "sheet {name} has {rows} rows, beyond limits.cells ({limit})",
+                name=sheet.name,
+                rows=sheet.height,
+                limit=self._limits.cells,
+            )
             raise rejected("file.cell_limit", message)
         details = [*_misfits(sheet), *_misfits(self._load(index, "boolean"))]
         with _guarded():
@@ -136,7 +142,9 @@ class _Reading:
 
 
 def _unknown(detail: str) -> FileRejectedError:
-    return rejected("file.corrupt_container", f"the workbook has a cell of an unknown kind: {detail[:200]}")
+    return rejected(
+        "file.corrupt_container", say("the workbook has a cell of an unknown kind: {detail}", detail=detail[:200])
+    )
 
 
 def _block(cells: dict[tuple[int, int], tuple[Kind, str]], texts: pa.RecordBatch, columns: list[int]) -> CellBlock:
@@ -170,7 +178,7 @@ def _guarded() -> Iterator[None]:
         # A Rust panic is no Exception in Python.
         message = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         code = "file.encrypted" if "assword" in message else "file.corrupt_container"
-        raise rejected(code, f"the workbook cannot be read: {message}") from error
+        raise rejected(code, say("the workbook cannot be read: {error}", error=message)) from error
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from ...cells.error_values import error_text
 from ...cells.number_format import NumberFormat, builtin_format, number_format
 from ...cells.number_text import number_texts
 from ...cells.styles import CellStyles
-from ...errors import FileRejectedError, is_of_the_machine, rejected
+from ...errors import ERROR_SHOWN, FileRejectedError, is_of_the_machine, rejected
+from ...messages import say, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,8 +113,14 @@ class XlrdBook:
 
 def too_large(name: str, rows: int, columns: int, limit: int) -> FileRejectedError:
     """Return the refusal of a sheet that spans more cells than the limit."""
-    message = f"sheet {name} spans {rows} rows x {columns} columns"
-    return rejected("file.cell_limit", f"{message}, more than limits.cells ({limit})")
+    message = say(
+        "sheet {name} spans {rows} rows x {columns} columns, more than limits.cells ({limit})",
+        name=name,
+        rows=rows,
+        columns=columns,
+        limit=limit,
+    )
+    return rejected("file.cell_limit", message)
 
 
 def _opened(path: Path, *, formats: bool) -> Any:
@@ -153,4 +160,5 @@ def guarded() -> Iterator[None]:
         if is_of_the_machine(error):
             raise
         code = "file.encrypted" if "encrypted" in str(error) else "file.corrupt_container"
-        raise rejected(code, f"the workbook cannot be read: {type(error).__name__} {error}"[:300]) from error
+        message = say("the workbook cannot be read: {error}", error=f"{type(error).__name__} {error}")
+        raise rejected(code, within(message, ERROR_SHOWN)) from error

@@ -13,6 +13,7 @@ from ...cells.extent import Extent
 from ...cells.number_format import NumberFormat, builtin_format, number_format
 from ...cells.styles import CellStyles
 from ...errors import rejected
+from ...messages import say
 from ..binary.stream import Stream
 from ..failures import refused
 from ..zip.opc import OpcBook, main_part, part_of, relations, visibility_of, worksheets
@@ -63,7 +64,7 @@ class XlsbBook(OpcBook):
                 reader = XlsbSheet(stream, self._shared_strings(), self._cell_styles(), extent)
                 cells = assemble(reader.blocks(), date1904=self._date1904)
             except (IndexError, struct.error) as error:
-                raise rejected("file.corrupt_container", f"the part {sheet.part} is damaged") from error
+                raise rejected("file.corrupt_container", say("the part {part} is damaged", part=sheet.part)) from error
         # They stand behind the rows.
         return replace(cells, merges=tuple(reader.merges))
 
@@ -82,7 +83,7 @@ class XlsbBook(OpcBook):
                     state = _STATES[min(content[start] & 3, 2)]
                     listed.append((name, relation, visibility_of(state)))
         except (IndexError, struct.error, UnicodeDecodeError) as error:
-            raise rejected("file.corrupt_container", "the workbook's list of sheets is damaged") from error
+            raise rejected("file.corrupt_container", say("the workbook's list of sheets is damaged")) from error
         return date1904, worksheets(listed, self._targets)
 
     def _shared_strings(self) -> pa.LargeStringArray:

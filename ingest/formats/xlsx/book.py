@@ -11,6 +11,7 @@ from ...cells.assembly import assemble
 from ...cells.number_format import builtin_format, number_format
 from ...cells.styles import CellStyles
 from ...errors import rejected
+from ...messages import say
 from ..zip.opc import OpcBook, SheetPart, main_part, part_of, relations, visibility_of, worksheets
 from ..zip.xml_text import local_name, parse_xml, utf8_pieces
 from .cell_values import SheetContext
@@ -40,7 +41,10 @@ class XlsxBook(OpcBook):
         part = main_part(self._container, "xl/workbook.xml")
         self._root = parse_xml(self._container.read(part), part)
         if local_name(self._root.tag) != "workbook":
-            raise rejected("file.format_unknown", f"the file is a {local_name(self._root.tag)}, not a workbook")
+            raise rejected(
+                "file.format_unknown",
+                say("the file is a {name}, not a workbook", name=local_name(self._root.tag)),
+            )
         self._targets = relations(self._container, part)
         self.date1904 = self._is_1904()
         return self._find_sheets()

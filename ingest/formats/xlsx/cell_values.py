@@ -13,6 +13,7 @@ from ...cells.arrow_masks import spread
 from ...cells.cells import MAX_COLUMNS, MAX_ROWS, Kind
 from ...cells.date_serials import iso_cells
 from ...errors import rejected
+from ...messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,10 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
         elif name == "d":
             values = _iso_dates(values, here & filled, kinds, date1904=context.date1904)
         else:
-            raise rejected("file.corrupt_xml", f"{context.name} has a cell of the unknown type {name!r}")
+            raise rejected(
+                "file.corrupt_xml",
+                say("{part} has a cell of the unknown type {type}", part=context.name, type=repr(name)),
+            )
     filled |= (kinds == Kind.TEXT) & formulas
     kinds[~filled] = Kind.EMPTY
     kinds[formulas & ~filled] = Kind.UNCACHED
@@ -106,7 +110,9 @@ def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext, *, 
         numbers = (values if where.all() else values.filter(mask)).cast(pa.int32())
         texts = context.strings.take(spread(numbers, where) if only else numbers)
     except (pa.ArrowInvalid, pa.ArrowIndexError) as error:
-        raise rejected("file.corrupt_xml", f"{context.name} refers to a shared string that is not there") from error
+        raise rejected(
+            "file.corrupt_xml", say("{part} refers to a shared string that is not there", part=context.name)
+        ) from error
     return texts if len(texts) == len(values) else pc.replace_with_mask(values, mask, texts)
 
 
@@ -127,4 +133,4 @@ def check_places(rows: NDArray[_Place], columns: NDArray[_Place], context: Sheet
 
     """
     if len(rows) and (rows.min() < 0 or columns.min() < 0 or rows.max() >= MAX_ROWS or columns.max() >= MAX_COLUMNS):
-        raise rejected("file.corrupt_xml", f"{context.name} has a cell outside of any sheet")
+        raise rejected("file.corrupt_xml", say("{part} has a cell outside of any sheet", part=context.name))

@@ -11,6 +11,7 @@ from ...cells.arrow_masks import with_nulls
 from ...cells.assembly import overlaid
 from ...cells.cells import MAX_COLUMNS, CellBlock, Column, Kind, RowBlock
 from ...errors import FileRejectedError, rejected
+from ...messages import say
 from ..zip.xml_text import plain_texts
 from .cell_scan import find_cells
 from .cell_values import TYPES, RawCells, SheetContext, check_places, typed
@@ -143,7 +144,7 @@ def _utf8(values: pa.LargeBinaryArray, context: SheetContext) -> pa.LargeStringA
     try:
         return values.cast(pa.large_string())
     except pa.ArrowInvalid as error:
-        raise rejected("file.corrupt_xml", f"{context.name} is not UTF-8") from error
+        raise rejected("file.corrupt_xml", say("{part} is not UTF-8", part=context.name)) from error
 
 
 def parsed_block(cells: list[RawCell], context: SheetContext) -> CellBlock:

@@ -9,6 +9,7 @@ from xml.parsers import expat
 
 from ...cells.cells import column_index
 from ...errors import rejected
+from ...messages import say
 from ..failures import refused
 from ..zip.xml_text import excel_text
 from .cell_values import INLINE
@@ -56,7 +57,9 @@ def parse_cells(chunk: bytes, row: int, name: str) -> tuple[list[RawCell], int]:
             parser.Parse(chunk)
             parser.Parse(b"</rows>", True)  # noqa: FBT003  # it takes no keyword
         except (expat.ExpatError, ValueError) as error:
-            message = f"{name} is not well-formed XML near row {reader.place()}: {error}"
+            message = say(
+                "{part} is not well-formed XML near row {row}: {error}", part=name, row=reader.place(), error=error
+            )
             raise rejected("file.corrupt_xml", message) from error
     return reader.cells, reader.row + 1
 
@@ -100,11 +103,14 @@ class _Reader:
         row, column = self.row, self._column + 1
         # A row's number that is none matters to nobody where every cell says by itself where it stands.
         if not self._placed and "r" not in attributes:
-            raise rejected("file.corrupt_xml", f"{self._name} has a cell in a row that is nowhere")
+            raise rejected("file.corrupt_xml", say("{part} has a cell in a row that is nowhere", part=self._name))
         if "r" in attributes:
             match = _REFERENCE.fullmatch(attributes["r"])
             if match is None:
-                raise rejected("file.corrupt_xml", f"{self._name} has a cell at {attributes['r'][:40]!r}")
+                raise rejected(
+                    "file.corrupt_xml",
+                    say("{part} has a cell at {place}", part=self._name, place=repr(attributes["r"][:40])),
+                )
             row, column = int(match[2]) - 1, column_index(match[1].upper())
         self._column = column
         style = min(max(0, int(attributes.get("s", "") or "0")), _MOST_STYLES)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import rejected
+from ...messages import say
 from ..zip.xml_bytes import XmlBytes, begins
 from ..zip.xml_text import plain_texts, refuse_doctype
 from .string_list import StringListReader
@@ -57,9 +58,11 @@ def shared_strings(content: bytes, name: str) -> pa.LargeStringArray:
         content.decode()
         reader.read(content, whole=True)
     except UnicodeDecodeError as error:
-        raise rejected("file.corrupt_xml", f"the part {name} is not UTF-8") from error
+        raise rejected("file.corrupt_xml", say("the part {name} is not UTF-8", name=name)) from error
     except expat.ExpatError as error:
-        raise rejected("file.corrupt_xml", f"the part {name} is not well-formed XML: {error}") from error
+        raise rejected(
+            "file.corrupt_xml", say("the part {name} is not well-formed XML: {error}", name=name, error=error)
+        ) from error
     return pa.array(reader.texts, pa.large_string())
 
 
@@ -133,7 +136,7 @@ def _cut(found: XmlBytes, starts: Places, ends: Places, name: str) -> pa.LargeSt
     try:
         return texts.cast(pa.large_string())
     except pa.ArrowInvalid as error:
-        raise rejected("file.corrupt_xml", f"the part {name} is not UTF-8") from error
+        raise rejected("file.corrupt_xml", say("the part {name} is not UTF-8", name=name)) from error
 
 
 def _joined(texts: pa.LargeStringArray, bounds: NDArray[np.int64]) -> pa.LargeStringArray:

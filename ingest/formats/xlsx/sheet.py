@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...cells.cells import Block, Merge, column_index
 from ...errors import rejected
+from ...messages import say
 from ...parallel import ahead, threads
 from ..failures import refused
 from ..zip.xml_text import refuse_doctype
@@ -97,7 +98,7 @@ class SheetXml:
             edge = (edge + buffer[-len(data_end) :])[-len(data_end) :]
             buffer = next(self._pieces, b"")
             if not buffer:
-                raise rejected("file.corrupt_xml", f"{name} ends in the middle of its rows")
+                raise rejected("file.corrupt_xml", say("{part} ends in the middle of its rows", part=name))
             held.append(buffer)
             size += len(buffer)
         text = b"".join(held)
@@ -140,8 +141,13 @@ class _Box:
         if self._rows * self._columns > self._context.max_cells:
             raise rejected(
                 "file.cell_limit",
-                f"the cells of {self._context.name} span {self._rows} rows x {self._columns} columns, "
-                f"more than limits.cells ({self._context.max_cells})",
+                say(
+                    "the cells of {part} span {rows} rows x {columns} columns, more than limits.cells ({limit})",
+                    part=self._context.name,
+                    rows=self._rows,
+                    columns=self._columns,
+                    limit=self._context.max_cells,
+                ),
             )
 
 
@@ -155,5 +161,5 @@ def _to_sheet_data(stream: Iterator[bytes], name: str) -> tuple[bytes | None, by
         if found is not None:
             return (None if found[2] else buffer[found.end() :]), found[1]
     if b"</" not in buffer[-200:]:
-        raise rejected("file.corrupt_xml", f"{name} has no rows and no end")
+        raise rejected("file.corrupt_xml", say("{part} has no rows and no end", part=name))
     return None, b""

@@ -8,6 +8,7 @@ import zipfile
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
 from ...errors import FileRejectedError, rejected
+from ...messages import say
 from ..hint import Hint
 from ..text.encoding import read_text
 from ..text.sniff import text_format
@@ -42,9 +43,12 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Format:
     """
     size = path.stat().st_size
     if not size:
-        raise rejected("file.empty", "the file is empty")
+        raise rejected("file.empty", say("the file is empty"))
     if size > limits.file_mb * MEGABYTE:
-        raise rejected("file.too_large", f"the file has {size} bytes, more than limits.file_mb ({limits.file_mb} MB)")
+        raise rejected(
+            "file.too_large",
+            say("the file has {size} bytes, more than limits.file_mb ({limit} MB)", size=size, limit=limits.file_mb),
+        )
     with path.open("rb") as file:
         start = file.read(_LOOKED_AT)
     if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith((_ZIP, _ZIP_EMPTY)):
@@ -66,7 +70,7 @@ def _sniff_ole(path: Path, limits: FileLimits) -> Format:
             return container.format()
     if _BOOK_STREAM in content.lower():
         return "xls"
-    raise rejected("file.format_unknown", "the file is an OLE document without a workbook in it")
+    raise rejected("file.format_unknown", say("the file is an OLE document without a workbook in it"))
 
 
 class Container:
@@ -84,7 +88,7 @@ class Container:
         entries = self._zip.infolist()
         if len(entries) > limits.entries:
             self.close()
-            raise _bomb(f"the container has {len(entries)} parts", "entries", limits.entries)
+            raise _bomb(say("the container has {parts} parts", parts=len(entries)), "entries", limits.entries)
         # Names are compared without case, as Excel does; some writers use backslashes.
         self._entries = {entry.filename.replace("\\", "/").lstrip("/").lower(): entry for entry in entries}
 
@@ -110,7 +114,7 @@ class Container:
 
         """
         if any(entry.flag_bits & 1 for entry in self._entries.values()):
-            raise rejected("file.encrypted", "the parts of the file are encrypted with a password")
+            raise rejected("file.encrypted", say("the parts of the file are encrypted with a password"))
         if "mimetype" in self:
             return self._open_document()
         names = set(self._entries)
@@ -121,18 +125,18 @@ class Container:
             return "xlsb"
         if "[content_types].xml" in names or any(name.endswith("workbook.xml") for name in names):
             return "xlsx"
-        raise rejected("file.format_unknown", "the file is a zip archive without a workbook in it")
+        raise rejected("file.format_unknown", say("the file is a zip archive without a workbook in it"))
 
     def _open_document(self) -> Format:
         kind = self.read("mimetype").strip()
         if not kind.startswith(b"application/vnd.oasis.opendocument.spreadsheet"):
-            raise rejected("file.format_unknown", f"the file is a document of type {kind[:80]!r}")
+            raise rejected("file.format_unknown", say("the file is a document of type {type}", type=repr(kind[:80])))
         self._refuse_encrypted()
         return "ods"
 
     def _refuse_encrypted(self) -> None:
         if "meta-inf/manifest.xml" in self and b"encryption-data" in self.read("META-INF/manifest.xml"):
-            raise rejected("file.encrypted", "the document is encrypted with a password")
+            raise rejected("file.encrypted", say("the document is encrypted with a password"))
 
     def read(self, name: str) -> bytes:
         """Return a whole part.
@@ -152,7 +156,7 @@ class Container:
         """
         entry = self._entries.get(name.lower())
         if entry is None:
-            raise rejected("file.corrupt_container", f"the workbook has no part {name}")
+            raise rejected("file.corrupt_container", say("the workbook has no part {name}", name=name))
         size = 0
         try:
             for piece in inflated(self._file, self._zip, entry):
@@ -160,26 +164,37 @@ class Container:
                 self._count(name, size, len(piece), entry.compress_size if ratio else None)
                 yield piece
         except INFLATE_ERRORS as error:
-            raise rejected("file.corrupt_container", f"the part {name} cannot be inflated: {error}") from error
+            raise rejected(
+                "file.corrupt_container", say("the part {name} cannot be inflated: {error}", name=name, error=error)
+            ) from error
         except RuntimeError as error:
-            raise rejected("file.encrypted", f"the part {name} cannot be read: {error}") from error
+            raise rejected(
+                "file.encrypted", say("the part {name} cannot be read: {error}", name=name, error=error)
+            ) from error
 
     def _count(self, name: str, size: int, piece: int, compressed: int | None) -> None:
         self._inflated += piece
         limits = self._limits
         if size > limits.expanded_mb * MEGABYTE:
-            raise _bomb(f"the part {name} expands to so many MB", "expanded_mb", limits.expanded_mb)
+            raise _bomb(say("the part {name} expands to so many MB", name=name), "expanded_mb", limits.expanded_mb)
         if self._inflated > limits.total_mb * MEGABYTE:
-            raise _bomb("the parts expand to so many MB", "total_mb", limits.total_mb)
+            raise _bomb(say("the parts expand to so many MB"), "total_mb", limits.total_mb)
         if compressed is None or size <= limits.ratio_from_mb * MEGABYTE:
             return
         if size > limits.ratio * compressed:
-            raise _bomb(f"the part {name} expands by so much", "ratio", limits.ratio)
+            raise _bomb(say("the part {name} expands by so much", name=name), "ratio", limits.ratio)
 
 
 def _bomb(message: str, name: str, limit: int) -> FileRejectedError:
-    hint = f"save the workbook anew with Excel; if it is meant to be like this, raise limits.{name} of the dataset"
-    return rejected("file.bomb", f"{message}: more than limits.{name} ({limit})", hint=hint)
+    hint = say(
+        "save the workbook anew with Excel; if it is meant to be like this, raise limits.{name} of the dataset",
+        name=name,
+    )
+    return rejected(
+        "file.bomb",
+        say("{message}: more than limits.{name} ({limit})", message=message, name=name, limit=limit),
+        hint=hint,
+    )
 
 
 def _open_zip(file: BinaryIO) -> zipfile.ZipFile:
@@ -187,8 +202,8 @@ def _open_zip(file: BinaryIO) -> zipfile.ZipFile:
         return zipfile.ZipFile(file)
     except INFLATE_ERRORS as error:
         if not _has_zip_end(file):
-            raise rejected("file.truncated", "the end of the zip container is missing") from error
-        raise rejected("file.corrupt_container", f"the zip container is damaged: {error}") from error
+            raise rejected("file.truncated", say("the end of the zip container is missing")) from error
+        raise rejected("file.corrupt_container", say("the zip container is damaged: {error}", error=error)) from error
 
 
 def _has_zip_end(file: BinaryIO) -> bool:

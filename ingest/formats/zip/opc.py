@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from ...errors import rejected
+from ...messages import say
 from .container import Container
 from .xml_text import parse_xml
 
@@ -70,7 +71,7 @@ def main_part(container: Container, usual: str) -> str:
                 return target
     if usual in container:
         return usual
-    raise rejected("file.corrupt_container", "the container has no workbook part")
+    raise rejected("file.corrupt_container", say("the container has no workbook part"))
 
 
 def relations(container: Container, part: str) -> Relations:
@@ -115,7 +116,7 @@ def worksheets(listed: list[tuple[str, str, Visibility]], targets: Relations) ->
 
     """
     if listed and not any(relation in targets for _, relation, _ in listed):
-        raise rejected("file.corrupt_container", "the workbook does not say where its sheets are")
+        raise rejected("file.corrupt_container", say("the workbook does not say where its sheets are"))
     return tuple(
         SheetPart(name=name, visibility=visibility, part=targets[relation][1])
         for name, relation, visibility in listed

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ...errors import is_of_the_machine, rejected
+from ...messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ def unlocked(path: Path) -> Iterator[Path]:
             if is_of_the_machine(error):
                 raise
             # The library has no exception of its own for most damages, nor for a cipher that it does not know.
-            raise rejected("file.encrypted", "the workbook is encrypted with a password") from error
+            raise rejected("file.encrypted", say("the workbook is encrypted with a password")) from error
         yield plain
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...errors import rejected
+from ...messages import say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -101,10 +102,10 @@ def _character(reference: str) -> str:
     if reference in _NAMED:
         return _NAMED[reference]
     if reference == "&":
-        raise rejected("file.corrupt_xml", "a text has an ampersand that begins no known reference")
+        raise rejected("file.corrupt_xml", say("a text has an ampersand that begins no known reference"))
     code = int(reference[3:-1], 16) if reference[2] == "x" else int(reference[2:-1])
     if code > _LAST_CHARACTER or code in _SURROGATES:
-        raise rejected("file.corrupt_xml", f"there is no character {reference}")
+        raise rejected("file.corrupt_xml", say("there is no character {reference}", reference=reference))
     return chr(code)
 
 
@@ -128,7 +129,7 @@ def utf8_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
                 decoder, first = _decoder(piece), False
             yield piece.removeprefix(codecs.BOM_UTF8) if decoder is None else decoder.decode(piece).encode()
     except (LookupError, UnicodeError) as error:
-        raise rejected("file.corrupt_xml", f"the encoding of a part is wrong: {error}") from error
+        raise rejected("file.corrupt_xml", say("the encoding of a part is wrong: {error}", error=error)) from error
 
 
 def is_utf8(start: bytes) -> bool:
@@ -161,7 +162,9 @@ def parse_xml(content: bytes, name: str) -> ET.Element:
         # Entities can only be declared in a document type, which is refused above: nothing can expand.
         return ET.fromstring(_DECLARATION.sub(b"", content))  # noqa: S314
     except (ET.ParseError, ValueError, LookupError) as error:
-        raise rejected("file.corrupt_xml", f"the part {name} is not well-formed XML: {error}") from error
+        raise rejected(
+            "file.corrupt_xml", say("the part {name} is not well-formed XML: {error}", name=name, error=error)
+        ) from error
 
 
 def refuse_doctype(content: bytes, name: str) -> None:
@@ -172,7 +175,7 @@ def refuse_doctype(content: bytes, name: str) -> None:
 
     """
     if b"<!DOCTYPE" in content:
-        raise rejected("file.bomb", f"the part {name} has a document type declaration")
+        raise rejected("file.bomb", say("the part {name} has a document type declaration", name=name))
 
 
 def local_name(tag: str) -> str:

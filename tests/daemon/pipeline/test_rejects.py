@@ -89,12 +89,12 @@ async def test_rows_are_shown_and_texts_checked_by_workers(executors: Executors,
     goods = "dataset: goods\nfields: [{name: sku, type: string, id: true}, {name: count, type: integer}]\n"
     dataset = parse_dataset(goods + "load: {table: goods}\n", "goods.yml")
     rejects = Rejects(spool=spool, executors=executors, datasets={"goods": dataset})
-    page = json.loads(await rejects.page(job, None, after=0, limit=5))
+    page = json.loads(await rejects.page(job, None, after=0, limit=5, language="en"))
     assert [row["cells"] for row in page["rows"]] == [["007", "many"]]
-    checks = json.loads(await rejects.check(job, [("count", "2"), ("count", "two")]))
+    checks = json.loads(await rejects.check(job, [("count", "2"), ("count", "two")], "en"))
     assert [one["ok"] for one in checks["cells"]] == [True, False]
     with pytest.raises(UnknownPlaceError, match="no field 'colour'"):
-        await rejects.check(job, [("colour", "red")])
+        await rejects.check(job, [("colour", "red")], "en")
     async with rejects.corrected(job, {page["sheet"]: {2: {2: "2"}}}) as path:
         assert path.read_bytes()[:2] == b"PK"
     assert not path.exists()

@@ -49,7 +49,7 @@ def goods(
 
 
 def page(kept: KeptFile, sheet: str | None = None, after: int = 0, limit: int = 500) -> Any:
-    return json.loads(rejected_page(kept, sheet, after, limit))
+    return json.loads(rejected_page(kept, sheet, after, limit, "en"))
 
 
 def test_a_page_has_the_rows_with_their_cells_and_what_is_wrong_with_which(goods: KeptFile) -> None:
@@ -120,7 +120,7 @@ def test_what_a_text_would_be_is_told_with_what_is_wrong(spec: Dataset) -> None:
         *(("count", "12"), ("count", "0"), ("count", "twelve"), ("count", "")),
         *(("price", "1.234,50"), ("no", "007"), ("no", ""), ("kind", "newt")),
     ]
-    found = json.loads(check_texts(spec, texts))["cells"]
+    found = json.loads(check_texts(spec, texts, "en"))["cells"]
     assert [(one["ok"], one["value"], one["code"]) for one in found] == [
         (True, "12", None),
         (False, None, "cell.range"),
@@ -134,7 +134,7 @@ def test_what_a_text_would_be_is_told_with_what_is_wrong(spec: Dataset) -> None:
     assert "twelve" in found[2]["message"]
     assert found[7]["hint"] == "did you mean new?"
     with pytest.raises(UnknownPlaceError, match="no field 'colour'"):
-        check_texts(spec, [("colour", "red")])
+        check_texts(spec, [("colour", "red")], "en")
 
 
 def test_rows_are_not_compared_with_each_other_and_what_becomes_null_is_no_hindrance(
@@ -142,7 +142,7 @@ def test_rows_are_not_compared_with_each_other_and_what_becomes_null_is_no_hindr
 ) -> None:
     code = {"name": "code", "type": "string", "constraints": {"unique": True}}
     spec = dataset(code, {**COUNT, "onError": "null_value"}, {"name": "on", "type": "boolean"})
-    found = json.loads(check_texts(spec, [("code", "a"), ("code", "a"), ("count", "many"), ("on", "1")]))["cells"]
+    found = json.loads(check_texts(spec, [("code", "a"), ("code", "a"), ("count", "many"), ("on", "1")], "en"))["cells"]
     assert [(one["ok"], one["value"]) for one in found] == [(True, "a"), (True, "a"), (True, None), (True, "true")]
     assert found[2]["code"] == "cell.type"
 
@@ -169,10 +169,10 @@ def test_a_check_says_what_a_parse_says(
         book.save(path)
         outcome = parsed(path, spec)
         wrong = {row for row in range(2, len(TEXTS) + 2) if row not in outcome.accepted}
-        answers = json.loads(check_texts(spec, [(field["name"], text) for text in TEXTS]))["cells"]
+        answers = json.loads(check_texts(spec, [(field["name"], text) for text in TEXTS], "en"))["cells"]
         for row, (text, answer) in enumerate(zip(TEXTS, answers, strict=True), start=2):
             if text.isprintable():
                 assert answer["ok"] == (row not in wrong), (field["name"], text)
                 if answer["ok"] and field["type"] != "boolean":
                     assert answer["value"] == outcome.accepted[row][0], (field["name"], text)
-    assert json.loads(check_texts(dataset(KIND), [("kind", "\x01")]))["cells"][0]["code"] == "cell.control_char"
+    assert json.loads(check_texts(dataset(KIND), [("kind", "\x01")], "en"))["cells"][0]["code"] == "cell.control_char"

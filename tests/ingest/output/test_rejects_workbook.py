@@ -12,7 +12,7 @@ import pytest
 from ingest.errors import FileRejectedError, UnknownPlaceError
 from ingest.output.rejects_workbook import write_corrected, write_rejects
 from ingest.output.report import REJECTED_FILE
-from ingest.table.header import REJECT_TITLES
+from ingest.table.header import REJECT_TITLES, is_own_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +87,29 @@ def made(handed_back: Callable[..., Path]) -> Callable[..., Path]:
         return handed_back(rows or ROWS, NO, COUNT, ON, form=form, sheet="五月", primaryKey=["no"], **keys)
 
     return make
+
+
+@pytest.mark.parametrize("form", ["xlsx", "csv"])
+def test_rejects_are_in_the_language_of_the_dataset(made: Callable[..., Path], form: str) -> None:
+    path = made(form, language="zh-Hans")
+    if form == "csv":
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows: list[list[Any]] = [*csv.reader(file)][2:]
+    else:
+        sheet = openpyxl.load_workbook(path)["五月"]
+        rows = [[cell.value for cell in row] for row in sheet.iter_rows(min_row=3)]
+        assert "many 不是整数" in sheet["B4"].comment.text
+    assert rows[0][4:] == ["Headgate 行号", "Headgate 代码", "Headgate 原因", "Headgate 处理办法"]
+    assert all(is_own_title(title) for title in rows[0][4:])
+    assert rows[1][5:] == ["cell.type", "B5: many 不是整数：应为类似 1250 的值", "请填写规定类型的值"]
+
+
+def test_a_title_in_another_language_is_passed_over_when_rows_come_back(
+    handed_back: Callable[..., Path], dataset: Callable[..., Dataset], parsed: Callable[..., Any]
+) -> None:
+    back = handed_back(ROWS[2:], NO, COUNT, ON, language="de", primaryKey=["no"])
+    outcome = parsed(back, dataset(NO, COUNT, ON, contract={"columns": "discard_value"}))
+    assert [record.header for record in outcome.records if record.code == "header.extra_column"] == ["备注"]
 
 
 def test_the_workbook_has_the_head_and_the_rejected_rows_as_they_were(made: Callable[..., Path]) -> None:

@@ -18,6 +18,7 @@ FENCE: Final = re.compile(r"\s*(```|~~~)")
 HEADING: Final = re.compile(r"(#+) +(.*?) *#*$")
 CODE: Final = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 LINK: Final = re.compile(r"\]\(([^)\s]+)\)")
+COMMENT: Final = re.compile(r"(^|\s)# .*", re.MULTILINE)
 URL: Final = re.compile(r"[a-z]+:")
 
 
@@ -37,7 +38,7 @@ class Section:
         return LINK.findall(CODE.sub("", self.text))
 
     def facts(self, page: Path) -> frozenset[str]:
-        """What a translation of the section holds, too, each as a line that can be shown."""
+        """What a translation of the section holds, too, each as it is shown; comments in code are left out."""
         rows = len(re.findall(r"^ *\|", self.text, re.MULTILINE))
         items = len(re.findall(r"^ *(?:[-*]|\d+\.) ", self.text, re.MULTILINE))
         return frozenset(
@@ -45,7 +46,7 @@ class Section:
                 f"a heading of level {self.level}",
                 f"{rows} lines of tables",
                 f"{items} items of lists",
-                *(f"code block {number}:\n{block}" for number, block in enumerate(self.blocks, 1)),
+                *(f"code block {number}:\n{COMMENT.sub('', block)}" for number, block in enumerate(self.blocks, 1)),
                 *("`" + " ".join(code.split()) + "`" for _, code in CODE.findall(f"{self.heading}\n{self.text}")),
                 *(f"a link to {place(page, link)}" for link in self.links),
             )

@@ -13,7 +13,7 @@ PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 IN_PARALLEL = -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help demo stack test quick faults coverage soak check check-static check-rest cases bench docs screenshots \
-	format clean ledger-sql services gotools dashboards manifests mutate-rules dashboard-pictures mail-pictures watched-load
+	format clean ledger-sql messages services gotools dashboards manifests mutate-rules dashboard-pictures mail-pictures watched-load
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -92,6 +92,10 @@ docs: .venv/.dev ## make the pages that are generated
 	$(BIN)/python -m daemon.config.page > docs/configuration.md
 	$(BIN)/python -m daemon.metrics.page > docs/metrics.md
 	$(BIN)/python tests/support/architecture.py > docs/architecture.svg
+	$(BIN)/python tests/support/error_pages.py
+
+messages: .venv/.dev ## bring ingest/locale up to what the source says; what it lists is to be translated
+	PYTHONPATH=tests/support $(BIN)/python tests/support/catalogues.py
 
 ledger-sql: .venv/.dev services ## write the SQL of a new ledger anew, after a new revision of its tables
 	PYTHONPATH=tests/support $(BIN)/python tests/support/ledger_schema.py

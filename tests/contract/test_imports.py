@@ -39,7 +39,9 @@ FLOORS = {
         ("table",),
         ("formats",),
         ("cells", "spec", "parallel"),
-        ("errors", "__init__"),
+        ("errors",),
+        ("languages",),
+        ("messages", "__init__"),
     ),
 }
 """The packages and the modules beside them, from the top floor down: imports lead to a lower floor only."""

@@ -51,7 +51,7 @@ TAKEN_FROM_INGEST = {
     "api": {"errors", "spec"},
     "cli": {"errors", "output", "spec"},
     "config": {"spec"},
-    "exporter": {"spec"},
+    "exporter": {"languages", "spec"},
     "intake": {"errors", "spec"},
     "ledger": {"preload"},
     "metrics": {"errors"},

@@ -74,6 +74,30 @@ async def test_the_front_page_leads_everywhere_and_the_documents_are_there() -> 
         assert b'id="cell.type"' in errors
 
 
+async def test_a_document_is_in_the_language_of_its_reader() -> None:
+    """And its links keep to the language that somebody has chosen."""
+    chinese = {"Accept-Language": "zh,en;q=0.8"}
+    async with exporter(CollectorRegistry()) as serving:
+
+        async def document(path: str, **headers: str) -> str:
+            status, _, body = await asyncio.to_thread(get, serving.port, path, **headers)
+            assert status == 200
+            return body.decode()
+
+        english = await document("/docs/runbooks.md")
+        assert '<html lang="en">' in english
+        translated = await document("/docs/runbooks.md", **chinese)
+        assert '<html lang="zh-CN">' in translated
+        assert 'id="headgatedown"' in translated
+        assert await document("/docs/zh-CN/runbooks.md") == translated
+        assert await document("/docs/runbooks.md", **{"Accept-Language": "zh;q=0, tlh"}) == english
+        links = dict(re.findall(r'<a href="([^"]+)">([^<]+)</a>', translated))
+        assert links["#headgatecpuhigh"] == "HeadgateCpuHigh"
+        assert links["/docs/zh-CN/errors.md?language=zh-CN"] == "错误代码"
+        assert links["/docs/runbooks.md?language=en"] == "English"
+        assert await document("/docs/runbooks.md?language=en", **chinese) == english
+
+
 async def test_health_and_readiness_give_their_reasons() -> None:
     async with exporter(CollectorRegistry()) as serving:
         assert await asyncio.to_thread(get, serving.port, "/-/healthy") == (200, "text/plain; charset=utf-8", b"ok\n")

@@ -297,10 +297,21 @@ def test_inhibition_names_both_alerts_and_compares_labels() -> None:
 # -- the page for operators ------------------------------------------------------------------------------
 
 
+def listed(name: str) -> tuple[str, str]:
+    """The line of an alert in the operators' page: what is the same in every language, and its summary."""
+    rules = [rule for rule in ALERTING if rule["alert"] == name]
+    severities = ", ".join(rule["labels"]["severity"] for rule in rules)
+    line = f"| [{name}](runbooks.md#{name.lower()}) | {severities} | {rules[0]['labels']['component']} | "
+    return line, rules[0]["annotations"]["summary"]
+
+
 def test_the_page_lists_every_alert_with_its_severities_and_summary() -> None:
     page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
     for name in NAMES:
-        rules = [rule for rule in ALERTING if rule["alert"] == name]
-        severities = ", ".join(rule["labels"]["severity"] for rule in rules)
-        component, summary = rules[0]["labels"]["component"], rules[0]["annotations"]["summary"]
-        assert f"| [{name}](runbooks.md#{name.lower()}) | {severities} | {component} | {summary} |" in page
+        assert "{}{} |".format(*listed(name)) in page
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*/monitoring.md")), ids=lambda page: page.parent.name)
+def test_a_translated_page_lists_every_alert_with_its_severities(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not [name for name in NAMES if listed(name)[0] not in text]

@@ -120,12 +120,20 @@ def target(page: Path, link: str) -> tuple[Path, str]:
 
 
 def place(page: Path, link: str) -> str:
-    """Where a link leads, the same in every language: the English file, and which of its headings, counted from 1."""
+    """Where a link leads, the same in every language: the English file, and the anchor that its heading has there."""
     if URL.match(link):
         return link
     file, anchor = target(page, link)
-    name = original(file).relative_to(ROOT).as_posix()
+    english = original(file)
+    name = english.relative_to(ROOT).as_posix()
     if not anchor:
         return name
-    anchors = [section.anchor for section in sections(file)] if file.exists() else []
-    return f"{name}, heading {anchors.index(anchor)}" if anchor in anchors else f"{name}#{anchor}"
+    theirs, ours = anchors(english), anchors(file)
+    if anchor not in theirs and anchor in ours[: len(theirs)]:
+        anchor = theirs[ours.index(anchor)]
+    return f"{name}#{anchor}"
+
+
+def anchors(file: Path) -> list[str]:
+    """The anchors of a file's headings in order; none where there is no such page."""
+    return [section.anchor for section in sections(file)] if file.is_file() else []

@@ -1,11 +1,14 @@
-"""What people see at the exporter's port: `/` with links, and the documents that links in alerts lead to."""
+"""What people see at the exporter's port: `/` with links, and the documents that links in alerts lead to.
+
+A document is in the language that its reader asks for, where it is in that one; `?language=` asks for another.
+"""
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Mapping
 from html import escape
-from pathlib import PurePosixPath
 from typing import Final
 
 from aiohttp import web
@@ -20,46 +23,47 @@ LINKS: Final = (
     ("/docs/monitoring.md", "how to set Prometheus, Alertmanager and Grafana up"),
     ("/docs/errors.md", "cause and remedy of each error code"),
 )
+LINK: Final = re.compile(r"(?<!!)\[(?P<words>[^\]\n]+)\]\((?P<path>[^)#\s]*)(?P<anchor>#[^)\s]+)?\)")
 POLICY: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 
 def routes(version: str, documents: Mapping[str, str]) -> list[web.RouteDef]:
-    """Return the routes of the page and of each document, by its path from the root.
-
-    A document is shown at the path of its English original, in the language that `?language=` names, or else in the one
-    that `Accept-Language` asks for.
-    """
-    listed = "".join(f'<li><a href="{path}">{path}</a>: {escape(words)}</li>' for path, words in LINKS)
-    front = f"<h1>Headgate {escape(version)}</h1><p>The exporter.</p><ul>{listed}</ul>"
-    found = [_route("/", {ENGLISH: _html("Headgate", front, ENGLISH)})]
-    for name, texts in _by_language(documents).items():
-        choice = " ".join(f'<a href="?language={tag}" hreflang="{tag}">{tag}</a>' for tag in texts)
-        bodies = {tag: f"<nav>{choice}</nav><pre>{_with_anchors(text)}</pre>" for tag, text in texts.items()}
-        found.append(_route(f"/{name}", {tag: _html(name, body, tag) for tag, body in bodies.items()}))
-    return found
+    """Return the routes of the page and of each document, by its path from the root."""
+    page = "".join(f'<li><a href="{path}">{path}</a>: {escape(words)}</li>' for path, words in LINKS)
+    front = _html("Headgate", f"<h1>Headgate {escape(version)}</h1><p>The exporter.</p><ul>{page}</ul>", ENGLISH)
+    bodies = {
+        name: _html(name, f"<pre>{_with_anchors(_linked(name, documents))}</pre>", _language(name))
+        for name in documents
+    }
+    return [_route("/", {ENGLISH: front}), *(_route(f"/{name}", _languages(name, bodies)) for name in bodies)]
 
 
-def _by_language(documents: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Return the texts of each document by language: `docs/zh-CN/errors.md` is `docs/errors.md` in Chinese."""
-    found: dict[str, dict[str, str]] = {}
-    for name, text in documents.items():
-        path = PurePosixPath(name)
-        tag = path.parent.name
-        original, language = (path.parents[1] / path.name, tag) if tag in languages() else (path, ENGLISH)
-        found.setdefault(str(original), {})[language] = text
-    return found
+def _route(path: str, bodies: Mapping[str, str]) -> web.RouteDef:
+    first = next(iter(bodies))
 
-
-def _route(path: str, pages: Mapping[str, str]) -> web.RouteDef:
     async def answer(request: web.Request) -> web.Response:
-        wanted = find_language(request.query.get("language", "")) or best_language(
-            request.headers.get("Accept-Language")
-        )
-        language = wanted if wanted in pages else ENGLISH
+        asked = find_language(request.query.get("language", ""))
+        wanted = asked or best_language(request.headers.get("Accept-Language"))
+        language = wanted if wanted in bodies else first
         headers = {**POLICY, "Content-Language": language, "Vary": "Accept-Language"}
-        return web.Response(text=pages[language], content_type="text/html", headers=headers)
+        return web.Response(text=bodies[language], content_type="text/html", headers=headers)
 
     return web.get(path, answer)
+
+
+def _languages(name: str, bodies: Mapping[str, str]) -> dict[str, str]:
+    """Return a document by the languages that it is in, its own first: a translation is in no other."""
+    folder, file = posixpath.split(name)
+    translations = {language: f"{folder}/{language}/{file}" for language in languages()}
+    return {_language(name): bodies[name]} | {
+        language: bodies[path] for language, path in translations.items() if path in bodies
+    }
+
+
+def _language(name: str) -> str:
+    """Return the language of a document: translations lie in a folder of its name."""
+    folder = name.split("/")[-2]
+    return folder if folder in languages() else ENGLISH
 
 
 def _html(title: str, body: str, language: str) -> str:
@@ -68,9 +72,22 @@ def _html(title: str, body: str, language: str) -> str:
     return f'<!DOCTYPE html><html lang="{language}"><head>{head}<style>{style}</style></head><body>{body}</body></html>'
 
 
+def _linked(name: str, documents: Mapping[str, str]) -> str:
+    """Return a document as HTML shows its Markdown, with links to those that are here, each in its language."""
+
+    def link(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), found["path"])) if found["path"] else name
+        if target not in documents:
+            return found[0]
+        path = f"/{target}?language={_language(target)}" if found["path"] else ""
+        return f'<a href="{path}{found["anchor"] or ""}">{found["words"]}</a>'
+
+    return LINK.sub(link, escape(documents[name]))
+
+
 def _with_anchors(text: str) -> str:
-    """Return Markdown as it is written, its headings found by their names and, as elsewhere, by lower-case ones."""
-    return re.sub(r"^#+ (.*)$", _anchored, escape(text), flags=re.MULTILINE)
+    """Give headings their names, and as elsewhere the lower-case ones, to be found by."""
+    return re.sub(r"^#+ (.*)$", _anchored, text, flags=re.MULTILINE)
 
 
 def _anchored(heading: re.Match[str]) -> str:

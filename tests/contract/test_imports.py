@@ -48,7 +48,7 @@ FLOORS = {
 
 TAKEN_FROM_INGEST = {
     "assembly": {"spec"},
-    "api": {"errors", "spec"},
+    "api": {"errors", "languages", "messages", "spec"},
     "cli": {"errors", "output", "spec"},
     "config": {"spec"},
     "exporter": {"languages", "spec"},

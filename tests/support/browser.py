@@ -73,3 +73,9 @@ def emulate(driver: webdriver.Chrome, *, size: tuple[int, int], dark: bool) -> N
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+
+def read_in(driver: webdriver.Chrome, language: str) -> None:
+    """Let the browser ask for pages in a language, as one does whose reader has set it."""
+    agent = driver.execute_script("return navigator.userAgent")
+    driver.execute_cdp_cmd("Emulation.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": language})

@@ -40,7 +40,10 @@ SPEAKING: Final = (
         method="python",
         keywords={"say": None, "say_n": (1, 2), "_error": None, "_warning": None, "_info": None},
     ),
-    Speaking(files="daemon/api/page/static/*.js", method="javascript", keywords={"t": None, "tn": (1, 2)}),
+    Speaking(
+        files="daemon/api/page/static/*.js", method="javascript", keywords={"t": None, "tn": (1, 2), "parts": None}
+    ),
+    Speaking(files="daemon/api/page/static/*.html", method="jinja2", keywords={"t": None}),
 )
 """All the source that says something; `_error`, `_warning` and `_info` are those of the catalogue of errors."""
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from dataclasses import dataclass
 from importlib.resources import files
-from string import Template
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from ingest.languages import best_language, catalogue, in_language, languages
+
+from .templates import Templates
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 VIEW: Final = "index.html"
+LOGIN: Final = "login.html"
 ROOTS: Final = ("./", "../")
 """How the page's own address is reached from a view: a proxy may have it below a path of which nobody tells us."""
 CONTENT_TYPES: Final = {
     "css": "text/css",
     "html": "text/html",
     "js": "text/javascript",
+    "json": "application/json",
     "mjs": "text/javascript",
     "svg": "image/svg+xml",
     "txt": "text/plain",
@@ -61,16 +67,22 @@ class Asset:
 class Assets:
     """All of the page's files, in memory: some 110 KB."""
 
-    def __init__(self, assets: Mapping[str, Asset], view: Template, login: Template) -> None:
-        self._assets, self._login = assets, login
-        self._views = {root: _asset(VIEW, view.substitute(root=root).encode()) for root in ROOTS}
+    def __init__(self, assets: Mapping[str, Asset], templates: Templates) -> None:
+        self._assets, self._templates = assets, templates
+        self._views = {
+            (root, language): _asset(VIEW, templates.render(VIEW, language, root=root).encode())
+            for root in ROOTS
+            for language in languages()
+        }
 
     @classmethod
     def load(cls) -> Assets:
         """Read the files from the package. Blocking."""
         found = {entry.name: entry.read_bytes() for entry in files(__package__).joinpath("static").iterdir()}
-        view, login = (Template(found.pop(name).decode()) for name in (VIEW, "login.html"))
-        return cls({name: _asset(name, content) for name, content in found.items()}, view, login)
+        templates = Templates({name: found.pop(name).decode() for name in (VIEW, LOGIN)})
+        scripts = [content.decode() for name, content in found.items() if name.endswith(".js")]
+        found |= {f"{language}.json": _messages(language, scripts) for language in languages()[1:]}
+        return cls({name: _asset(name, content) for name, content in found.items()}, templates)
 
     def send(self, request: web.Request, name: str) -> web.Response:
         """Send a file, or 304 when the browser has it already.
@@ -82,15 +94,18 @@ class Assets:
         asset = self._assets.get(name)
         if asset is None:
             raise web.HTTPNotFound
-        return self._sent(request, asset)
+        return self._sent(request, asset, "Accept-Encoding")
 
     def view(self, request: web.Request, root: str) -> web.Response:
-        """Send the view; `root` leads from its address to that of the page."""
-        return self._sent(request, self._views[root])
+        """Send the view in the reader's language; `root` leads from its address to that of the page."""
+        language = _language(request)
+        response = self._sent(request, self._views[root, language], "Accept-Encoding, Accept-Language")
+        response.headers["Content-Language"] = language
+        return response
 
-    def _sent(self, request: web.Request, asset: Asset) -> web.Response:
+    def _sent(self, request: web.Request, asset: Asset, vary: str) -> web.Response:
         # Asked for again each time, answered by 304: a new version of the daemon is never met by old scripts.
-        headers = {**SECURITY_HEADERS, "Cache-Control": "no-cache", "ETag": asset.tag, "Vary": "Accept-Encoding"}
+        headers = {**SECURITY_HEADERS, "Cache-Control": "no-cache", "ETag": asset.tag, "Vary": vary}
         if request.headers.get("If-None-Match") == asset.tag:
             return web.Response(status=304, headers=headers)
         body = asset.content
@@ -100,19 +115,30 @@ class Assets:
         return web.Response(body=body, headers=headers, content_type=asset.content_type, charset="utf-8")
 
     def login(
-        self, *, root: str, status: int, message: str, next_path: str, headers: Mapping[str, str]
+        self, request: web.Request, *, status: int, message: str, next_path: str, headers: Mapping[str, str]
     ) -> web.Response:
-        """Send the sign-in form; message and path are this program's own words, never a caller's."""
-        notice = f'<p class="notice bad" role="alert" id="trouble">{message}</p>' if message else ""
-        text = self._login.substitute(
-            root=root, message=notice, next=next_path, described=" trouble" if message else ""
-        )
+        """Send the sign-in form in the reader's language, with a message where there is one."""
+        language = _language(request)
+        said = {"message": in_language(message, language), "next": next_path}
+        spoken = {"Content-Language": language, "Vary": "Accept-Language"}
         return web.Response(
             status=status,
-            text=text,
+            text=self._templates.render(LOGIN, language, root="./", **said),
             content_type="text/html",
-            headers={**SECURITY_HEADERS, "Cache-Control": "no-store", **headers},
+            headers={**SECURITY_HEADERS, **spoken, "Cache-Control": "no-store", **headers},
         )
+
+
+def _language(request: web.Request) -> str:
+    return best_language(request.headers.get("Accept-Language"))
+
+
+def _messages(language: str, scripts: Iterable[str]) -> bytes:
+    """Return the messages of the scripts in a language, as JSON: an array of forms by the English text."""
+    known, source = catalogue(language), "\n".join(scripts)
+    forms = known.forms() if known else {}
+    said = {text: forms[text] for text in sorted(forms) if json.dumps(text, ensure_ascii=False) in source}
+    return json.dumps(said, ensure_ascii=False).encode()
 
 
 def _asset(name: str, content: bytes) -> Asset:

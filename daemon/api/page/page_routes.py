@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from html import escape
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from aiohttp import web
+
+from ingest.messages import say
 
 from ..auth import PRINCIPAL
 from ..expectation import let_body_come
@@ -99,13 +100,19 @@ class PageRoutes:
     async def _form(self, request: web.Request) -> web.Response:
         if self._sessions.find(request) is not None:
             return _led_to(request, _next(request.query.get("next", "")))
-        return self._login_form(request.query.get("next", ""))
+        return self._login_form(request, request.query.get("next", ""))
 
     def _login_form(
-        self, next_path: str, *, status: int = 200, message: str = "", headers: dict[str, str] | None = None
+        self,
+        request: web.Request,
+        next_path: str,
+        *,
+        status: int = 200,
+        message: str = "",
+        headers: dict[str, str] | None = None,
     ) -> web.Response:
         return self._assets.login(
-            root="./", status=status, message=escape(message), next_path=escape(_next(next_path)), headers=headers or {}
+            request, status=status, message=message, next_path=_next(next_path), headers=headers or {}
         )
 
     async def _login(self, request: web.Request) -> web.Response:
@@ -113,18 +120,18 @@ class PageRoutes:
         given, next_path = form.get("token", "").strip(), form.get("next", "")
         if (elsewhere := self._from_elsewhere(request)) is not None:
             logger.warning("sign-in refused", extra={"address": request.remote, "reason": elsewhere})
-            return self._login_form(next_path, status=403, message="The form came from another site. Sign in here.")
+            foreign = say("The form came from another site. Sign in here.")
+            return self._login_form(request, next_path, status=403, message=foreign)
         try:
             principal = self._authenticator.token_principal(given[:TOKEN_LENGTH_MAX], request.remote or "")
         except ProblemError as problem:
             logger.warning("sign-in refused", extra={"address": request.remote, "reason": "too many wrong tokens"})
-            wait = "Too many wrong tokens came from your address. Wait a minute, then try again."
-            return self._login_form(next_path, status=problem.status, message=wait, headers=problem.headers)
+            wait = say("Too many wrong tokens came from your address. Wait a minute, then try again.")
+            return self._login_form(request, next_path, status=problem.status, message=wait, headers=problem.headers)
         if principal is None:
             logger.warning("sign-in refused", extra={"address": request.remote, "reason": "unknown token"})
-            return self._login_form(
-                next_path, status=401, message="That token is not known here. Look for a missing end."
-            )
+            unknown = say("That token is not known here. Look for a missing end.")
+            return self._login_form(request, next_path, status=401, message=unknown)
         request[PRINCIPAL] = principal  # for the log of who did what
         self._sessions.close(request)
         response = _led_to(request, _next(next_path))

@@ -1,6 +1,8 @@
 // The daemon's HTTP API, with the session's cookie: what went wrong is one Error with a message, a hint and a code.
 
 import { at, view } from "./address.js";
+import { t } from "./language.js";
+import { follow } from "./words.js";
 
 let csrf = "";
 const leaving = new AbortController();
@@ -10,7 +12,7 @@ export const leave = () => leaving.abort();
 
 export class Problem extends Error {
   constructor(status, body) {
-    super(body.detail || body.title || `the daemon answered ${status}`);
+    super(body.detail || body.title || t("the daemon answered {status}", { status }));
     this.status = status;
     this.code = body.code;
     this.hint = body.hint;
@@ -19,16 +21,14 @@ export class Problem extends Error {
 }
 
 // What a person is told of any error.
-export function explain(error) {
-  const hint = error.hint ? ` What to do: ${error.hint}.` : "";
-  const code = error.code ? ` (${error.code})` : "";
-  const problems = error.problems?.length ? ` ${error.problems.map(sentence).join(" ")}` : "";
-  return `${sentence(error.message)}${problems}${hint}${code}`;
+export function explain({ message, problems = [], hint, code }) {
+  const said = follow(sentence(message), ...problems.map(sentence), hint && sentence(t("What to do: {hint}", { hint })));
+  return code ? `${said} (${code})` : said;
 }
 
 function sentence(text) {
   const capital = text.charAt(0).toUpperCase() + text.slice(1);
-  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
+  return /[.!?。！？]$/.test(capital) ? capital : t("{words}.", { words: capital });
 }
 
 // Who is signed in and what may be done.
@@ -91,7 +91,7 @@ async function reach(method, path, { body, type } = {}) {
     answer = await fetch(at(path), { method, body, headers, credentials: "same-origin", signal: leaving.signal });
   } catch {
     if (leaving.signal.aborted) return new Promise(() => {});
-    throw new Problem(0, { detail: "the daemon does not answer", hint: "look whether it runs, then try again" });
+    throw new Problem(0, { detail: t("the daemon does not answer"), hint: t("look whether it runs, then try again") });
   }
   if (answer.status === 401) signIn();
   if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
@@ -118,7 +118,7 @@ export function submit(file, { dataset, fixes, check, key }, told) {
       else reject(new Problem(request.status, request.response ?? {}));
     });
     request.addEventListener("error", () => reject(new Problem(0, {
-      detail: "the upload broke off", hint: "try again; nothing is loaded twice",
+      detail: t("the upload broke off"), hint: t("try again; nothing is loaded twice"),
     })));
     request.send(file);
   });

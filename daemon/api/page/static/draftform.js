@@ -1,8 +1,16 @@
 // The form of a drafted dataset: each control asks for the changes of the dataset's text that it stands for.
 
+import { t } from "./language.js";
 import { h } from "./preact.mjs";
 
-const MODES = { insert: "only add rows", upsert: "add rows, and update by the key", replace: "replace all rows" };
+const MODES = {
+  insert: t("only add rows"), upsert: t("add rows, and update by the key"), replace: t("replace all rows"),
+};
+const OF = {
+  field: (title) => t("field of {title}", { title }), type: (title) => t("type of {title}", { title }),
+  format: (title) => t("format of {title}", { title }), required: (title) => t("{title} is required", { title }),
+  key: (title) => t("{title} is part of the key", { title }),
+};
 const TYPES = ["string", "integer", "decimal(18,2)", "number", "boolean", "date", "datetime", "time"];
 const TIMES = ["date", "datetime", "time"];
 const PLAIN = { autocomplete: "off", spellcheck: false };
@@ -15,21 +23,21 @@ const set = (to, ...at) => ({ at, to });
 export function dataset({ dataset: name, load = {} }, edit) {
   const input = (id, value, ...place) => h("input", { ...PLAIN, id, value: shown(id, value ?? ""), onChange: ({ target }) => edit([set(target.value.trim(), ...place)]) });
   return h("section", { class: "panel", "aria-labelledby": "draft-dataset-title" },
-    h("h2", { id: "draft-dataset-title" }, "Dataset"),
+    h("h2", { id: "draft-dataset-title" }, t("Dataset")),
     h("div", { class: "draft-fields" },
-      field("draft-name", "Name", input("draft-name", name, "dataset")),
-      field("draft-table", "Table", input("draft-table", load?.table, "load", "table")),
-      field("draft-mode", "A load will", h("select", { id: "draft-mode", value: load?.mode, onChange: ({ target }) => edit([set(target.value, "load", "mode")]) },
+      field("draft-name", t("Name"), input("draft-name", name, "dataset")),
+      field("draft-table", t("Table"), input("draft-table", load?.table, "load", "table")),
+      field("draft-mode", t("A load will"), h("select", { id: "draft-mode", value: load?.mode, onChange: ({ target }) => edit([set(target.value, "load", "mode")]) },
         Object.entries(MODES).map(([mode, words]) => h("option", { value: mode }, words))))));
 }
 
 const field = (id, words, element) => h("p", { class: "field" }, h("label", { for: id }, words), element);
 
 export function columns(content, edit) {
-  const titles = ["Title in the file", "Field", "Type", "Format", "Required", "Key"];
+  const titles = [t("Title in the file"), t("Field"), t("Type"), t("Format"), t("Required"), t("Key")];
   const fields = Array.isArray(content.fields) ? content.fields : [];
   return h("section", { class: "panel" },
-    h("h2", { id: "draft-columns-title" }, "Columns"),
+    h("h2", { id: "draft-columns-title" }, t("Columns")),
     h("datalist", { id: "draft-types" }, TYPES.map((type) => h("option", { value: type }))),
     h("div", { class: "sheet" }, h("table", { class: "draft-columns", role: "table", "aria-labelledby": "draft-columns-title" },
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, titles.map((title) => h("th", { role: "columnheader", scope: "col" }, title)))),
@@ -39,13 +47,13 @@ export function columns(content, edit) {
 
 function cells(one, index, content, edit) {
   const title = [one.header ?? one.name].flat().join(", "), key = keyOf(content);
-  const named = (words) => ({ id: `draft-${words}-${index}`, "aria-label": `${words} of ${title}` });
-  const text = (words, value, edits) => h("input", {
-    ...PLAIN, ...named(words), value: shown(`draft-${words}-${index}`, value ?? ""), list: words === "type" ? "draft-types" : null,
+  const named = (part) => ({ id: `draft-${part}-${index}`, "aria-label": OF[part](title) });
+  const text = (part, value, edits) => h("input", {
+    ...PLAIN, ...named(part), value: shown(`draft-${part}-${index}`, value ?? ""), list: part === "type" ? "draft-types" : null,
     onChange: ({ target }) => edit(edits(target.value.trim())),
   });
-  const tick = (words, checked, edits) =>
-    h("input", { ...named(words), type: "checkbox", checked, onChange: ({ target }) => edit(edits(target.checked)) });
+  const tick = (part, checked, edits) =>
+    h("input", { ...named(part), type: "checkbox", checked, onChange: ({ target }) => edit(edits(target.checked)) });
   return [
     title,
     text("field", one.name, (name) => renamed(name, one.name, index, key)),

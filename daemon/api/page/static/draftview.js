@@ -4,14 +4,15 @@ import { at } from "./address.js";
 import { $, announce, ask } from "./dom.js";
 import { definition, draft, explain, saveDataset, trial } from "./daemonapi.js";
 import { columns, dataset, shown } from "./draftform.js";
+import { t, tn } from "./language.js";
 import { h, render } from "./preact.mjs";
-import { number, rows } from "./words.js";
+import { follow, number } from "./words.js";
 
 const SHOWN_ERRORS = 10;
 const TYPING_MILLISECONDS = 500;
 const WHAT = {
-  made: "Choose a workbook as your teams send it. You get a draft by which it loads, and each change is tried on the whole of it; nothing is loaded.",
-  changed: "Change its text. With a sample beside it, each change is tried on the whole of it; nothing is loaded.",
+  made: t("Choose a workbook as your teams send it. You get a draft by which it loads, and each change is tried on the whole of it; nothing is loaded."),
+  changed: t("Change its text. With a sample beside it, each change is tried on the whole of it; nothing is loaded."),
 };
 
 let session;
@@ -25,10 +26,10 @@ export function prepare(signedIn) {
 
 // Shows the view for a dataset's name, or for one that is yet to be made; the promise is of its title.
 export async function showDraft(name) {
-  if (!session.may_edit) throw new Error("datasets are changed by a token of role admin, unless api.edit_datasets forbids it");
+  if (!session.may_edit) throw new Error(t("datasets are changed by a token of role admin, unless api.edit_datasets forbids it"));
   if (state.name !== name) state = { name, yaml: name ? await definition(name) : "" };
   draw();
-  return name || "A dataset from a sample";
+  return name || t("A dataset from a sample");
 }
 
 // -- trying ----------------------------------------------------------------------------------------------
@@ -42,7 +43,7 @@ async function choose(file) {
 async function redraft() {
   if (!state.file) return;
   const { file, sheet, table } = state;
-  await ahead("The sample is being read.", async () => {
+  await ahead(t("The sample is being read."), async () => {
     const seen = await draft(file, { sheet, table });
     return { seen, ...await trial(file, seen.yaml, []) };
   });
@@ -52,7 +53,7 @@ async function redraft() {
 async function attempt(edits, text = state.yaml) {
   clearTimeout(pause);
   state.yaml = text;
-  if (state.file) await ahead("The sample is being tried.", () => trial(state.file, text, edits));
+  if (state.file) await ahead(t("The sample is being tried."), () => trial(state.file, text, edits));
   else draw();
 }
 
@@ -79,12 +80,12 @@ async function ahead(words, doing) {
 }
 
 async function save() {
-  await ahead("The dataset is being saved.", async () => {
+  await ahead(t("The dataset is being saved."), async () => {
     try {
       return { saved: await saveDataset(state.yaml, Boolean(state.name)) };
     } catch (error) {
       if (error.status !== 409) throw error;
-      const sure = await ask("Replace the dataset?", `${explain(error)} Files that wait are loaded by the new one.`, "Yes, replace it");
+      const sure = await ask(t("Replace the dataset?"), follow(explain(error), t("Files that wait are loaded by the new one.")), t("Yes, replace it"));
       return sure ? { saved: await saveDataset(state.yaml, true) } : {};
     }
   });
@@ -96,8 +97,8 @@ function draw() {
   const { name, content, seen, yaml } = state;
   render([
     h("header", { class: "job-head" },
-      h("p", {}, h("a", { href: at(), "data-route": true }, "‹ Home")),
-      h("h1", { tabindex: "-1" }, name || "A dataset from a sample"),
+      h("p", {}, h("a", { href: at(), "data-route": true }, t("‹ Home"))),
+      h("h1", { tabindex: "-1" }, name || t("A dataset from a sample")),
       h("p", {}, name ? WHAT.changed : WHAT.made)),
     sample(),
     result(),
@@ -105,7 +106,7 @@ function draw() {
     content && columns(content, attempt),
     seen && firstRows(seen),
     yaml && h("section", { class: "panel" },
-      h("h2", {}, h("label", { for: "draft-text" }, "The dataset as text")),
+      h("h2", {}, h("label", { for: "draft-text" }, t("The dataset as text"))),
       h("textarea", { id: "draft-text", spellcheck: false, rows: 18, wrap: "off", value: shown("draft-text", yaml), onInput: ({ target }) => typed(target.value) })),
     yaml && saving(),
   ], $("draft"));
@@ -113,17 +114,17 @@ function draw() {
 
 function sample() {
   const { name, file, seen, table } = state;
-  return h("section", { class: "panel", "aria-label": "The sample" }, h("div", { class: "draft-fields" },
+  return h("section", { class: "panel", "aria-label": t("The sample") }, h("div", { class: "draft-fields" },
     h("p", {}, h("span", { class: "pick" },
       h("input", { type: "file", id: "sample-file", onChange: ({ target }) => choose(target.files[0]) }),
-      h("label", { class: "button", for: "sample-file" }, file ? "Choose another sample" : "Choose a sample")),
+      h("label", { class: "button", for: "sample-file" }, file ? t("Choose another sample") : t("Choose a sample"))),
     file && h("span", { class: "dim" }, ` ${file.name}`)),
-    seen?.sheets.length > 1 && h("p", { class: "field" }, h("label", { for: "sample-sheet" }, "Sheet"),
+    seen?.sheets.length > 1 && h("p", { class: "field" }, h("label", { for: "sample-sheet" }, t("Sheet")),
       h("select", { id: "sample-sheet", value: seen.sheet, onChange: ({ target }) => { state.sheet = target.value; redraft(); } },
         seen.sheets.map((title) => h("option", { value: title }, title)))),
-    !name && h("p", { class: "field" }, h("label", { for: "sample-table" }, "For an existing table"),
+    !name && h("p", { class: "field" }, h("label", { for: "sample-table" }, t("For an existing table")),
       h("input", {
-        id: "sample-table", autocomplete: "off", spellcheck: false, placeholder: "none: the first load makes one",
+        id: "sample-table", autocomplete: "off", spellcheck: false, placeholder: t("none: the first load makes one"),
         value: shown("sample-table", table ?? ""), onChange: ({ target }) => { state.table = target.value.trim(); redraft(); },
       }))));
 }
@@ -132,44 +133,44 @@ function verdict() {
   const { busy, trouble, problems, trial: found } = state;
   if (busy) return { kind: "busy", words: busy };
   if (trouble) return { kind: "bad", words: trouble };
-  if (problems?.length) return { kind: "bad", words: "The dataset’s text is wrong." };
+  if (problems?.length) return { kind: "bad", words: t("The dataset’s text is wrong.") };
   if (!found) return { kind: "wait", words: "" };
-  if (found.table.problems.length) return { kind: "bad", words: "The table does not take it." };
-  if (found.rejection) return { kind: "bad", words: `The sample would be refused: ${found.rejection.message}` };
+  if (found.table.problems.length) return { kind: "bad", words: t("The table does not take it.") };
+  if (found.rejection) return { kind: "bad", words: t("The sample would be refused: {reason}", { reason: found.rejection.message }) };
   const { accepted, rejected } = found.rows;
   return rejected
-    ? { kind: "warn", words: `${number(accepted)} of ${rows(accepted + rejected)} of the sample can be loaded, ${number(rejected)} would be rejected.` }
-    : { kind: "good", words: `All ${rows(accepted)} of the sample can be loaded.` };
+    ? { kind: "warn", words: tn("{accepted} of {n} row of the sample can be loaded, {rejected} would be rejected.", "{accepted} of {n} rows of the sample can be loaded, {rejected} would be rejected.", accepted + rejected, { accepted: number(accepted), rejected: number(rejected) }) }
+    : { kind: "good", words: tn("The {n} row of the sample can be loaded.", "All {n} rows of the sample can be loaded.", accepted) };
 }
 
 function result() {
   const { kind, words } = verdict();
   const { problems = [], trial: found, busy } = state;
-  return words && h("section", { class: "panel", "aria-label": "What became of the sample", "aria-busy": busy ? "true" : "false" },
+  return words && h("section", { class: "panel", "aria-label": t("What became of the sample"), "aria-busy": busy ? "true" : "false" },
     h("p", {}, h("span", { class: "state", "data-kind": kind, id: "draft-verdict" }, words)),
     !busy && problems.length > 0 && h("ul", { class: "findings" }, problems.map((problem) =>
-      h("li", {}, problem.line && `line ${problem.line}: `, problem.key && h("code", {}, problem.key), problem.key && ": ", `${problem.reason}; ${problem.remedy}`))),
+      h("li", {}, problem.line && [t("line {line}", { line: problem.line }), ": "], problem.key && h("code", {}, problem.key), problem.key && ": ", t("{reason}; {remedy}", problem)))),
     !busy && found && h("ul", { class: "findings" },
       [...found.table.problems, ...found.table.advice].map((finding) => h("li", {}, finding)),
       found.errors.filter((record) => record.cell && record.severity === "error").slice(0, SHOWN_ERRORS).map((record) =>
-        h("li", {}, h("b", {}, record.cell), ` ${record.header ?? record.field}: ${record.message}; ${record.hint}`)),
-      found.errors_total > SHOWN_ERRORS && h("li", { class: "dim" }, `${number(found.errors_total)} in all`)));
+        h("li", {}, h("b", {}, record.cell), ` ${record.header ?? record.field}: `, t("{message}; {hint}", record))),
+      found.errors_total > SHOWN_ERRORS && h("li", { class: "dim" }, t("{n} in all", { n: number(found.errors_total) }))));
 }
 
 const firstRows = ({ rows: first, header_row: header }) => h("section", { class: "panel" },
-  h("h2", { id: "draft-rows-title" }, "The first rows as they were read"),
+  h("h2", { id: "draft-rows-title" }, t("The first rows as they were read")),
   h("div", { class: "sheet", tabindex: "0", role: "region", "aria-labelledby": "draft-rows-title" },
     h("table", { class: "preview grid", "aria-labelledby": "draft-rows-title" },
       h("tbody", {}, first.map((row, index) => h("tr", { "data-header": index + 1 === header ? "" : null },
-        h("th", { scope: "row", class: "number" }, index + 1, index + 1 === header && h("span", { class: "sr" }, ", the titles")),
+        h("th", { scope: "row", class: "number" }, index + 1, index + 1 === header && h("span", { class: "sr" }, t(", the titles"))),
         row.map((value) => h("td", {}, value ?? ""))))))));
 
 function saving() {
   const { saved, busy, problems } = state;
-  return h("section", { class: "panel", id: "draft-save", "aria-label": "Save" },
+  return h("section", { class: "panel", id: "draft-save", "aria-label": t("Save") },
     h("p", { class: "actions" },
-      h("button", { type: "button", class: "button", disabled: Boolean(busy || problems?.length), onClick: save }, "Save and take over")),
-    saved && h("p", { role: "status" }, `Dataset ${saved.dataset} is in force: ${saved.file}`),
-    saved?.diff && h("pre", { class: "diff", tabindex: "0", role: "region", "aria-label": "What has changed" }, saved.diff.split("\n").map((line) =>
+      h("button", { type: "button", class: "button", disabled: Boolean(busy || problems?.length), onClick: save }, t("Save and take over"))),
+    saved && h("p", { role: "status" }, t("Dataset {dataset} is in force: {file}", saved)),
+    saved?.diff && h("pre", { class: "diff", tabindex: "0", role: "region", "aria-label": t("What has changed") }, saved.diff.split("\n").map((line) =>
       h("span", { "data-line": { "+": "new", "-": "old" }[line[0]] }, `${line}\n`))));
 }

@@ -2,25 +2,27 @@
 
 import { at } from "./address.js";
 import { $, fill, h } from "./dom.js";
+import { number, parts, t, tn } from "./language.js";
 import { timeMark } from "./marks.js";
 import { span } from "./words.js";
 
 const ORDER = { stale: 0, never: 1, unwatched: 2, fresh: 3 };
 const SAID = {
-  stale: ["bad", "stale"], never: ["warn", "never loaded"], fresh: ["good", "fresh"], unwatched: ["wait", "no target"],
+  stale: ["bad", t("stale")], never: ["warn", t("never loaded")], fresh: ["good", t("fresh")], unwatched: ["wait", t("no target")],
 };
 
 export function showFreshness(datasets, mayEdit) {
   $("freshness").hidden = false;
   $("new-dataset").hidden = !mayEdit;
-  fill($("new-dataset"), h("a", { href: at("draft"), "data-route": true }, "Make a dataset from a sample"));
+  fill($("new-dataset"), h("a", { href: at("draft"), "data-route": true }, t("Make a dataset from a sample")));
   const judged = datasets.map((dataset) => ({ ...dataset, state: judge(dataset) }))
     .sort((a, b) => ORDER[a.state] - ORDER[b.state] || a.name.localeCompare(b.name));
   const stale = judged.filter(({ state }) => state === "stale").length;
   const watched = judged.filter(({ freshness_seconds }) => freshness_seconds !== null).length;
-  $("freshness-summary").textContent = !judged.length ? "No dataset is configured."
-    : stale ? `${stale} of ${watched} watched datasets ${stale === 1 ? "is" : "are"} stale.`
-      : watched ? `Nothing is stale; a target is set for ${watched} of ${judged.length}.` : "When each dataset last loaded.";
+  $("freshness-summary").textContent = !judged.length ? t("No dataset is configured.")
+    : stale ? tn("{n} of {watched} watched datasets is stale.", "{n} of {watched} watched datasets are stale.", stale, { watched: number(watched) })
+      : watched ? t("Nothing is stale; a target is set for {watched} of {all}.", { watched: number(watched), all: number(judged.length) })
+        : t("When each dataset last loaded.");
   fill($("datasets"), judged.map((dataset) => item(dataset, mayEdit)));
 }
 
@@ -33,10 +35,10 @@ function judge({ last_success_at: last, freshness_seconds: target }) {
 function item(dataset, mayEdit) {
   const last = dataset.last_success_at;
   const [kind, words] = SAID[dataset.state];
+  const loaded = last === null ? t("nothing yet") : parts("loaded {when}", { when: timeMark(last) });
   return h("li", {},
     h("b", {}, mayEdit ? h("a", { href: at(`datasets/${encodeURIComponent(dataset.name)}`), "data-route": true }, dataset.name) : dataset.name),
-    h("span", { class: "dim" },
-      last === null ? "nothing yet" : ["loaded ", timeMark(last)],
-      dataset.freshness_seconds !== null && `, expected every ${span(dataset.freshness_seconds)}`),
+    h("span", { class: "dim" }, dataset.freshness_seconds === null ? loaded
+      : parts("{loaded}, expected every {span}", { loaded, span: span(dataset.freshness_seconds) })),
     dataset.state !== "unwatched" && h("span", { class: "state", "data-kind": kind }, words));
 }

@@ -3,8 +3,9 @@
 import { at } from "./address.js";
 import { $, announce, fill, h } from "./dom.js";
 import { explain, jobs as fetchJobs } from "./daemonapi.js";
+import { t, tn } from "./language.js";
 import { stateMark, timeMark } from "./marks.js";
-import { loaded, number, STATES } from "./words.js";
+import { loaded, number, STATES, word } from "./words.js";
 
 const PAGE = 25;
 let shown = [];
@@ -12,7 +13,7 @@ let cursor = null;
 let asked = 0;
 
 export function prepare(session) {
-  $("filter-state").append(...STATES.map((state) => h("option", { value: state }, state)));
+  $("filter-state").append(...STATES.map((state) => h("option", { value: state }, word(state))));
   $("filter-dataset").append(...session.datasets.map(({ name }) => h("option", { value: name }, name)));
   const form = $("filters");
   const known = new URLSearchParams(location.search);
@@ -39,7 +40,8 @@ async function filter() {
   history.replaceState(null, "", at(query ? `?${query}` : ""));
   shown = [];
   await refresh();
-  announce(shown.length ? `${shown.length}${cursor ? " or more" : ""} jobs` : "No job passes these filters");
+  announce(!shown.length ? t("No job passes these filters.")
+    : cursor ? tn("{n} job or more", "{n} jobs or more", shown.length) : tn("{n} job", "{n} jobs", shown.length));
 }
 
 // Looks at the newest page again; what was shown of older pages stays.
@@ -66,7 +68,7 @@ async function older() {
     shown = [...shown, ...page.jobs];
     cursor = page.next_cursor;
     show();
-    announce(`${page.jobs.length} older jobs`);
+    announce(tn("{n} older job", "{n} older jobs", page.jobs.length));
   } catch (error) {
     if (mine === asked) trouble(error);
   }
@@ -77,9 +79,9 @@ function show() {
   $("jobs").parentElement.setAttribute("aria-busy", "false");
   $("older").hidden = cursor === null;
   $("jobs-empty").hidden = shown.length > 0;
-  $("jobs-empty").textContent = cursor ? "None among the newest jobs."
-    : Object.keys(filters()).length ? "No job passes these filters."
-      : "No workbook has been handed in yet.";
+  $("jobs-empty").textContent = cursor ? t("None among the newest jobs.")
+    : Object.keys(filters()).length ? t("No job passes these filters.")
+      : t("No workbook has been handed in yet.");
 }
 
 function trouble(error) {
@@ -95,10 +97,10 @@ function row(job) {
   const cell = (label, ...content) => h("td", { role: "cell", "data-label": label }, ...content);
   const count = (label, value) => h("td", { role: "cell", "data-label": label, class: "number" }, value ? number(value) : "–");
   return h("tr", { role: "row", "data-job": job.id },
-    cell("Job", String(job.id)),
-    cell("File", h("a", { href: at(`jobs/${job.id}`), "data-route": true }, job.file)),
-    cell("Dataset", job.dataset),
-    cell("State", stateMark(job.state)),
-    count("Rows", job.rows.read), count("Loaded", loaded(job)), count("Rejected", job.rows.rejected),
-    cell("When", timeMark(when)));
+    cell(t("Job"), String(job.id)),
+    cell(t("File"), h("a", { href: at(`jobs/${job.id}`), "data-route": true }, job.file)),
+    cell(t("Dataset"), job.dataset),
+    cell(t("State"), stateMark(job.state)),
+    count(t("Rows"), job.rows.read), count(t("Loaded"), loaded(job)), count(t("Rejected"), job.rows.rejected),
+    cell(t("When"), timeMark(when)));
 }

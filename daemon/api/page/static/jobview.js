@@ -3,11 +3,12 @@
 import { at } from "./address.js";
 import { $, announce, ask, fill, h } from "./dom.js";
 import { cancel, dismiss, errors as fetchErrors, explain, job as fetchJob, load, rejectsUrl, retry } from "./daemonapi.js";
+import { t, tn } from "./language.js";
 import { stateMark } from "./marks.js";
 import { mend } from "./mend.js";
 import { stages } from "./stages.js";
 import { hand } from "./uploads.js";
-import { bytes, ENDED, fit, loaded, number, outcome, rows, span, when } from "./words.js";
+import { bytes, ENDED, fit, loaded, number, outcome, span, when, word } from "./words.js";
 
 const FATES = ["inserted", "updated", "unchanged", "skipped", "duplicate", "rejected", "blank", "footer"];
 const MARKS = { error: "bad", warning: "warn", info: "info" };
@@ -46,7 +47,7 @@ export async function showJob(id) {
   const correctable = session.may_submit && job.rows.rejected > 0 && ENDED.has(job.state);
   part("fix").hidden = !correctable;
   if (correctable && !part("mend").hasChildNodes()) mend(job, part("mend"));
-  return `${job.file} · job ${job.id}`;
+  return t("{file} · job {id}", { file: job.file, id: job.id });
 }
 
 export const forget = () => { shown = null; };
@@ -56,72 +57,74 @@ const jobLink = (id, words) => h("a", { href: at(`jobs/${id}`), "data-route": tr
 function head(job) {
   const done = ENDED.has(job.state);
   return h("header", { class: "job-head" },
-    h("p", {}, h("a", { href: at(), "data-route": true }, "‹ All jobs")),
+    h("p", {}, h("a", { href: at(), "data-route": true }, t("‹ All jobs"))),
     h("div", { class: "title-row" }, h("h1", { tabindex: "-1" }, job.file), stateMark(job.state)),
-    h("p", {}, outcome(job), job.first_job && [" ", jobLink(job.first_job, `Job ${job.first_job}`)],
-      job.loaded_as && [" ", jobLink(job.loaded_as, `Job ${job.loaded_as}`)]),
+    h("p", {}, outcome(job), job.first_job && [" ", jobLink(job.first_job, t("Job {id}", { id: job.first_job }))],
+      job.loaded_as && [" ", jobLink(job.loaded_as, t("Job {id}", { id: job.loaded_as }))]),
     stages({ job }),
     h("p", { class: "actions" },
       done && job.rows.rejected > 0 && [
-        h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, "Download the annotated workbook"),
-        h("a", { href: rejectsUrl(job.id, "csv"), download: "" }, "as CSV"),
+        h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, t("Download the annotated workbook")),
+        h("a", { href: rejectsUrl(job.id, "csv"), download: "" }, t("as CSV")),
       ],
-      session.may_submit && job.state === "checked" && !job.loaded_as && h("button", { type: "button", class: "button", "data-do": "load" }, "Load it now"),
-      session.may_submit && ["dead", "cancelled", "dismissed"].includes(job.state) && h("button", { type: "button", "data-do": "retry" }, "Try again"),
-      session.may_submit && job.state === "dead" && h("button", { type: "button", "data-do": "dismiss" }, "Dismiss"),
-      session.may_submit && !done && h("button", { type: "button", class: "danger", "data-do": "cancel" }, "Cancel this job")));
+      session.may_submit && job.state === "checked" && !job.loaded_as && h("button", { type: "button", class: "button", "data-do": "load" }, t("Load it now")),
+      session.may_submit && ["dead", "cancelled", "dismissed"].includes(job.state) && h("button", { type: "button", "data-do": "retry" }, t("Try again")),
+      session.may_submit && job.state === "dead" && h("button", { type: "button", "data-do": "dismiss" }, t("Dismiss")),
+      session.may_submit && !done && h("button", { type: "button", class: "danger", "data-do": "cancel" }, t("Cancel this job"))));
 }
 
 function flow(job) {
   const fates = FATES.filter((name) => job.rows[name] > 0);
   const bar = h("div", { class: "flow", "aria-hidden": "true" }, fates.map((name) => h("span", { "data-rows": name })));
   fates.forEach((name, index) => { bar.children[index].style.flex = `${job.rows[name]} 0 0`; });
-  return h("section", { class: "panel", "aria-label": "Where the rows went" },
+  return h("section", { class: "panel", "aria-label": t("Where the rows went") },
     h("h2", {}, job.state === "checked"
-      ? `${rows(job.rows.read)} read, ${number(fit(job))} can be loaded`
-      : `${rows(job.rows.read)} read, ${number(loaded(job))} loaded`), bar,
+      ? tn("{n} row read, {fit} can be loaded", "{n} rows read, {fit} can be loaded", job.rows.read, { fit: number(fit(job)) })
+      : tn("{n} row read, {loaded} loaded", "{n} rows read, {loaded} loaded", job.rows.read, { loaded: number(loaded(job)) })), bar,
     h("dl", { class: "tally" }, fates.map((name) =>
-      h("div", { "data-rows": name }, h("dt", {}, name), h("dd", {}, number(job.rows[name]))))));
+      h("div", { "data-rows": name }, h("dt", {}, word(name)), h("dd", {}, number(job.rows[name]))))));
 }
 
 function preview({ columns, rows: first }) {
   return first.length > 0 && h("section", { class: "panel" },
-    h("h2", { id: "preview-title" }, "As the first rows would stand in the table"),
+    h("h2", { id: "preview-title" }, t("As the first rows would stand in the table")),
     h("div", { class: "sheet", tabindex: "0", role: "region", "aria-labelledby": "preview-title" },
       h("table", { class: "preview", role: "table", "aria-labelledby": "preview-title" },
         h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
           columns.map((name) => h("th", { role: "columnheader", scope: "col" }, name)))),
         h("tbody", { role: "rowgroup" }, first.map((row) => h("tr", { role: "row" }, row.map((value, index) =>
-          h("td", { role: "cell", "data-label": columns[index] }, value ?? h("i", { class: "dim" }, "empty")))))))));
+          h("td", { role: "cell", "data-label": columns[index] }, value ?? h("i", { class: "dim" }, t("empty"))))))))));
 }
 
 function errors(job) {
-  const titles = ["Place", "Column", "Value", "What is wrong", "What to do"];
+  const titles = [t("Place"), t("Column"), t("Value"), t("What is wrong"), t("What to do")];
   return h("section", { class: "panel" },
-    h("h2", { id: "errors-title" }, "What was found"),
+    h("h2", { id: "errors-title" }, t("What was found")),
     found.errors.length < job.errors_total && h("p", { class: "dim" },
-      `${number(found.errors.length)} of ${number(job.errors_total)}; the annotated workbook has every rejected row.`),
+      t("{n} of {all}; the annotated workbook has every rejected row.", share(job))),
     h("div", { class: "sheet" }, h("table", { class: "errors", role: "table", "aria-labelledby": "errors-title" },
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
         titles.map((title) => h("th", { role: "columnheader", scope: "col" }, title)))),
       h("tbody", { role: "rowgroup" }, found.errors.map((record) => error(record, titles))))),
-    found.next_cursor && h("p", { class: "more" }, h("button", { type: "button", "data-do": "more" }, "Show more of them")));
+    found.next_cursor && h("p", { class: "more" }, h("button", { type: "button", "data-do": "more" }, t("Show more of them"))));
 }
+
+const share = (job) => ({ n: number(found.errors.length), all: number(job.errors_total) });
 
 async function moreErrors(job) {
   const page = await fetchErrors(job.id, found.next_cursor);
   found = { ...page, errors: [...found.errors, ...page.errors] };
-  announce(`${number(found.errors.length)} of ${number(job.errors_total)} shown`);
+  announce(t("{n} of {all} shown", share(job)));
   await showJob(job.id);
 }
 
 function error(record, titles) {
-  const place = record.cell ?? (record.row ? `row ${record.row}` : "the file");
+  const place = record.cell ?? (record.row ? t("row {row}", { row: record.row }) : t("the file"));
   const cells = [
     [{ class: "place" }, place, record.sheet && h("div", { class: "dim" }, record.sheet)],
     [{}, record.header ?? record.field ?? ""],
-    [{ class: "raw" }, record.raw !== null && h("code", {}, record.raw)],
-    [{}, record.message, h("div", { class: "dim" }, record.code, record.severity !== "error" && ` (${record.severity})`)],
+    [{ class: "raw" }, record.raw !== null && h("code", { "data-empty": t("empty") }, record.raw)],
+    [{}, record.message, h("div", { class: "dim" }, record.code, record.severity !== "error" && ` (${word(record.severity)})`)],
     [{}, record.hint],
   ];
   return h("tr", { role: "row", "data-severity": MARKS[record.severity] },
@@ -130,56 +133,56 @@ function error(record, titles) {
 }
 
 function fix(job, place) {
-  const list = h("ul", { class: "uploads", "aria-label": "Corrected workbooks handed in" });
+  const list = h("ul", { class: "uploads", "aria-label": t("Corrected workbooks handed in") });
   const input = h("input", { type: "file", id: "fix-file" });
   input.addEventListener("change", () => {
     for (const file of input.files) hand(file, { dataset: null, fixes: job.id, check: false, list });
     input.value = "";
   });
   place.append(h("section", { class: "panel", "aria-labelledby": "fix-title" },
-    h("h2", { id: "fix-title" }, "Corrected them in a workbook?"),
-    h("p", {}, "Who would rather correct them in a spreadsheet: open the annotated workbook, correct the marked cells, save it and hand it in here. Only those rows are loaded."),
+    h("h2", { id: "fix-title" }, t("Corrected them in a workbook?")),
+    h("p", {}, t("Who would rather correct them in a spreadsheet: open the annotated workbook, correct the marked cells, save it and hand it in here. Only those rows are loaded.")),
     h("div", { class: "fix" }, h("span", { class: "pick" },
-      input, h("label", { class: "button", for: "fix-file" }, "Choose the corrected workbook"))),
+      input, h("label", { class: "button", for: "fix-file" }, t("Choose the corrected workbook")))),
     list));
 }
 
 function facts(job) {
   const fact = (name, value) => value && [h("dt", {}, name), h("dd", {}, value)];
-  const stages = Object.entries(job.seconds).map(([name, seconds]) => `${name} ${span(seconds)}`).join(", ");
-  return h("section", { class: "panel", "aria-label": "Facts" }, h("h2", {}, "Facts"), h("dl", { class: "facts" },
-    fact("Dataset", `${job.dataset}, version ${job.spec_version}`),
-    fact("Came by", [job.source, job.submitter].filter(Boolean).join(", ")),
-    fact("Size", bytes(job.size_bytes)),
-    fact("Attempts", String(job.attempt)),
-    fact("Corrects", job.fixes_job && jobLink(job.fixes_job, `job ${job.fixes_job}`)),
-    fact("Time spent", stages),
-    fact("Memory", job.peak_rss_bytes && `${bytes(job.peak_rss_bytes)} at most`),
-    fact("Content", h("code", {}, job.sha256))));
+  const stages = Object.entries(job.seconds).map(([name, seconds]) => `${word(name)} ${span(seconds)}`).join(", ");
+  return h("section", { class: "panel", "aria-label": t("Facts") }, h("h2", {}, t("Facts")), h("dl", { class: "facts" },
+    fact(t("Dataset"), t("{dataset}, version {version}", { dataset: job.dataset, version: job.spec_version })),
+    fact(t("Came by"), [word(job.source), job.submitter].filter(Boolean).join(", ")),
+    fact(t("Size"), bytes(job.size_bytes)),
+    fact(t("Attempts"), String(job.attempt)),
+    fact(t("Corrects"), job.fixes_job && jobLink(job.fixes_job, t("job {id}", { id: job.fixes_job }))),
+    fact(t("Time spent"), stages),
+    fact(t("Memory"), job.peak_rss_bytes && t("{size} at most", { size: bytes(job.peak_rss_bytes) })),
+    fact(t("Content"), h("code", {}, job.sha256))));
 }
 
 function events(job) {
-  return h("section", { class: "panel", "aria-label": "History" }, h("h2", {}, "History"),
+  return h("section", { class: "panel", "aria-label": t("History") }, h("h2", {}, t("History")),
     h("ol", { class: "history" }, job.events.map((event) => h("li", {},
       h("time", { class: "dim", datetime: new Date(event.at * 1000).toISOString() }, when(event.at)),
-      h("span", {}, event.event.replaceAll("_", " "), event.detail && `: ${event.detail}`)))));
+      h("span", {}, event.detail ? t("{event}: {detail}", { event: word(event.event), detail: event.detail }) : word(event.event))))));
 }
 
 async function perform(action) {
   const job = current;
-  if (action === "retry") await act(retry, job, "is in the queue again");
-  if (action === "dismiss") await act(dismiss, job, "is put to rest");
-  if (action === "load") await act(load, job, "is being loaded");
+  if (action === "retry") await act(retry, job, t("{file} is in the queue again", job));
+  if (action === "dismiss") await act(dismiss, job, t("{file} is put to rest", job));
+  if (action === "load") await act(load, job, t("{file} is being loaded", job));
   if (action === "more") await moreErrors(job);
   if (action !== "cancel") return;
-  const sure = await ask(`Cancel ${job.file}?`, "Nothing of it is loaded. It can be tried again later.", "Yes, cancel it");
-  if (sure) await act(cancel, job, "is being cancelled");
+  const sure = await ask(t("Cancel {file}?", job), t("Nothing of it is loaded. It can be tried again later."), t("Yes, cancel it"));
+  if (sure) await act(cancel, job, t("{file} is being cancelled", job));
 }
 
 async function act(change, job, words) {
   try {
     await change(job.id);
-    announce(`${job.file} ${words}`);
+    announce(words);
     await showJob(job.id);
   } catch (error) {
     const place = document.querySelector('[data-part="head"]');

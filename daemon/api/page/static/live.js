@@ -2,6 +2,7 @@
 
 import { at } from "./address.js";
 import { $ } from "./dom.js";
+import { t } from "./language.js";
 
 const AWAY_MILLISECONDS = 3000;
 const CALM_MILLISECONDS = 20000;
@@ -27,12 +28,12 @@ function open() {
   close();
   source = new EventSource(at("api/v1/events"));
   source.addEventListener("open", () => {
-    show("on", "live");
+    show("on", t("live"));
     tell(null);
     look(CALM_MILLISECONDS);
   });
   source.addEventListener("error", () => {
-    show("off", "not connected");
+    show("off", t("not connected"));
     look(AWAY_MILLISECONDS);
     // A stream that was refused is closed for good; one that broke off is resumed by the browser.
     if (source?.readyState === EventSource.CLOSED) retry = setTimeout(open, AWAY_MILLISECONDS);

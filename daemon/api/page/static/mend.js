@@ -2,14 +2,14 @@
 
 import { announce, fill, h } from "./dom.js";
 import { checkTexts, correctedWorkbook, explain, rejectedRows } from "./daemonapi.js";
+import { t, tn } from "./language.js";
 import { Grid } from "./mendgrid.js";
 import { Mending } from "./mending.js";
 import { hand } from "./uploads.js";
-import { number, rows as rowsOf } from "./words.js";
+import { number } from "./words.js";
 
 const SOON_BYTES = 4 << 20;
-const HELP = "Arrow keys move; Enter, F2, typing or a second click edits; F8 goes to the next error, Shift+F8 to the one before; "
-  + "rows copied in a spreadsheet can be pasted with Ctrl+V. Only the rows that are ticked are sent.";
+const HELP = t("Arrow keys move; Enter, F2, typing or a second click edits; F8 goes to the next error, Shift+F8 to the one before; rows copied in a spreadsheet can be pasted with Ctrl+V. Only the rows that are ticked are sent.");
 
 // By job and sheet: what was typed is there until the page is left, whatever view is looked at meanwhile.
 const kept = new Map();
@@ -33,15 +33,15 @@ class Panel {
     this.tools = h("div", { class: "mend-tools" });
     this.place = h("div", { class: "mend-place" });
     this.details = h("div", { class: "mend-details" });
-    this.sent = h("ul", { class: "uploads", "aria-label": "Corrected rows handed in" });
+    this.sent = h("ul", { class: "uploads", "aria-label": t("Corrected rows handed in") });
     this.element = h("section", { class: "panel mend", "aria-labelledby": "mend-title" },
-      h("h2", { id: "mend-title" }, "Correct the rejected rows here"), this.tools, this.place, this.details, this.sent);
-    fill(this.tools, h("button", { type: "button", onclick: () => this.open(null) }, "Show the rejected rows"));
+      h("h2", { id: "mend-title" }, t("Correct the rejected rows here")), this.tools, this.place, this.details, this.sent);
+    fill(this.tools, h("button", { type: "button", onclick: () => this.open(null) }, t("Show the rejected rows")));
   }
 
   async open(sheet) {
     this.wanted = sheet;
-    fill(this.tools, h("p", { class: "dim", role: "status" }, "Reading the rejected rows …"));
+    fill(this.tools, h("p", { class: "dim", role: "status" }, t("Reading the rejected rows …")));
     try {
       const sheets = kept.get(this.job.id);
       const before = sheet === null ? sheets.values().next().value : sheets.get(sheet);
@@ -50,7 +50,7 @@ class Panel {
       if (this.wanted !== sheet) return;
       this.mending = mending;
     } catch (error) {
-      fill(this.tools, h("p", {}, explain(error)), h("button", { type: "button", onclick: () => this.open(sheet) }, "Try again"));
+      fill(this.tools, h("p", {}, explain(error)), h("button", { type: "button", onclick: () => this.open(sheet) }, t("Try again")));
       return;
     }
     const place = h("div", { class: "mend-place" });
@@ -73,11 +73,11 @@ class Panel {
     const { open, chosen, sent } = this.mending.counts;
     fill(this.tools,
       this.mending.sheets.length > 1 && this.#chooser(),
-      h("button", { type: "button", id: "mend-next", onclick: () => this.seek(1), "aria-keyshortcuts": "F8" }, "Next error"),
+      h("button", { type: "button", id: "mend-next", onclick: () => this.seek(1), "aria-keyshortcuts": "F8" }, t("Next error")),
       h("button", { type: "button", class: "button", id: "mend-send", "aria-disabled": chosen === 0 && "true", onclick: () => this.send() },
-        `Send ${chosen === 0 ? "corrected rows" : rowsOf(chosen)}`),
-      h("p", { class: "dim", id: "mend-counts" }, [`${rowsOf(open)} to correct`, chosen > 0 && `${number(chosen)} ready to be sent`,
-        sent > 0 && `${number(sent)} sent`].filter(Boolean).join(", ")),
+        chosen === 0 ? t("Send corrected rows") : tn("Send {n} row", "Send {n} rows", chosen)),
+      h("p", { class: "dim", id: "mend-counts" }, [tn("{n} row to correct", "{n} rows to correct", open), chosen > 0 && t("{n} ready to be sent", { n: number(chosen) }),
+        sent > 0 && t("{n} sent", { n: number(sent) })].filter(Boolean).reduce((before, next) => t("{before}, {next}", { before, next }))),
       this.#left(),
       this.trouble && h("p", { class: "notice bad", role: "alert" }, explain(this.trouble)),
       h("p", { class: "dim mend-help" }, HELP));
@@ -87,11 +87,12 @@ class Panel {
   #left() {
     const left = this.job.rows.rejected - this.mending.sheets.reduce((sum, { rows }) => sum + rows, 0);
     return (this.job.would_be ?? this.job.state) === "rejected" && left > 0 && h("p", { class: "notice bad" },
-      `Nothing of this workbook was loaded. Only the bad rows are shown and sent from here: ${rowsOf(left)} without mistakes ${left === 1 ? "stays" : "stay"} out, so better correct the whole workbook.`);
+      tn("Nothing of this workbook was loaded. Only the bad rows are shown and sent from here: {n} row without mistakes stays out, so better correct the whole workbook.",
+        "Nothing of this workbook was loaded. Only the bad rows are shown and sent from here: {n} rows without mistakes stay out, so better correct the whole workbook.", left));
   }
 
   #chooser() {
-    return h("select", { "aria-label": "Sheet", id: "mend-sheet", onchange: (event) => this.open(event.target.value) },
+    return h("select", { "aria-label": t("Sheet"), id: "mend-sheet", onchange: (event) => this.open(event.target.value) },
       this.mending.sheets.map(({ name, rows }) =>
         h("option", { value: name, selected: name === this.mending.sheet }, `${name} (${number(rows)})`)));
   }
@@ -101,9 +102,9 @@ class Panel {
     const { row, active: { column } } = this.grid;
     const faults = column < 0 ? this.mending.rowFaults(row) : this.mending.faults(row, column);
     const { header, field, letters } = this.mending.columns[column] ?? {};
-    const was = column >= 0 && row.texts.has(column) ? `It was: ${row.cells[column] || "empty"}` : "";
+    const was = column >= 0 && row.texts.has(column) ? t("It was: {value}", { value: row.cells[column] || t("empty") }) : "";
     fill(this.details,
-      h("p", {}, h("b", {}, column < 0 ? `Row ${row.row}` : `${letters}${row.row}`), column >= 0 && ` ${header ?? field ?? ""}`, column >= 0 && row.cells !== null && [": ", h("code", {}, this.mending.text(row, column))]),
+      h("p", {}, h("b", {}, column < 0 ? t("Row {row}", { row: row.row }) : `${letters}${row.row}`), column >= 0 && ` ${header ?? field ?? ""}`, column >= 0 && row.cells !== null && [": ", h("code", {}, this.mending.text(row, column))]),
       faults.map((fault) => h("p", {}, explain(fault))),
       was && h("p", { class: "dim" }, was));
   }
@@ -134,7 +135,7 @@ class Panel {
       found = mending.nextFault(grid.active, step);
     }
     found ??= mending.nextFault(step > 0 ? { row: 0, column: -2 } : { row: mending.rows.length - 1, column: mending.columns.length }, step);
-    if (!found) announce("Nothing is wrong any more that can be seen here");
+    if (!found) announce(t("Nothing is wrong any more that can be seen here"));
     const { row, column } = found ?? grid.active;
     grid.focus(row, column);
   }
@@ -143,7 +144,7 @@ class Panel {
   async typed(changed, left = 0) {
     this.show();
     this.tell();
-    if (left > 0) announce(`${number(left)} pasted cells are beyond the rows and columns that can be corrected`);
+    if (left > 0) announce(tn("{n} pasted cell is beyond the rows and columns that can be corrected", "{n} pasted cells are beyond the rows and columns that can be corrected", left));
     if (!changed.length) return;
     const { mending } = this;
     const texts = changed.map(({ column, text }) => ({ field: mending.columns[column].field, text }));
@@ -151,7 +152,7 @@ class Panel {
     try {
       verdicts = await checkTexts(this.job.id, texts);
     } catch (error) {
-      verdicts = texts.map(() => ({ ok: true, value: null, message: `not checked: ${error.message}` }));
+      verdicts = texts.map(() => ({ ok: true, value: null, message: t("not checked: {reason}", { reason: error.message }) }));
     }
     changed.forEach(({ row, column, text }, index) => mending.judge(row, column, text, verdicts[index]));
     if (mending !== this.mending) return;
@@ -165,7 +166,7 @@ class Panel {
     const corrections = mending.corrections();
     if (this.sending) return;
     if (!corrections.length) {
-      announce("No corrected row is ready to be sent");
+      announce(t("No corrected row is ready to be sent"));
       return;
     }
     Object.assign(this, { sending: true, trouble: null });
@@ -188,7 +189,9 @@ class Panel {
 
 function verdictOf(changed, verdicts) {
   const wrong = verdicts.filter(({ ok }) => !ok);
-  if (changed.length > 1) return `${number(changed.length)} cells changed, ${wrong.length ? `${number(wrong.length)} of them not taken` : "all of them taken"}`;
+  if (changed.length > 1) return wrong.length
+    ? t("{n} cells changed, {wrong} of them not taken", { n: number(changed.length), wrong: number(wrong.length) })
+    : t("{n} cells changed, all of them taken", { n: number(changed.length) });
   const [{ ok, value, message }] = verdicts;
-  return ok ? message ?? `Taken as ${value ?? "empty"}` : message;
+  return ok ? message ?? t("Taken as {value}", { value: value ?? t("empty") }) : message;
 }

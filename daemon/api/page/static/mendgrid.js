@@ -3,6 +3,7 @@
 // It is a grid as the ARIA Authoring Practices have it: one of its cells is reached by Tab, the others by arrow keys;
 // Enter, F2, typing or a second click edits, Escape leaves the text as it was.
 
+import { t } from "./language.js";
 import { h, render } from "./preact.mjs";
 import { cellsOf, textOf } from "./spreadsheet.js";
 
@@ -42,12 +43,12 @@ export class Grid {
     if (last === mending.rows.length) this.owner.near();
     const template = `var(--head) ${this.widths.map((characters) => `${characters}ch`).join(" ")}`;
     render(h("div", {
-      class: "mend-grid", role: "grid", "aria-label": `Rejected rows of ${mending.sheet}`, 
+      class: "mend-grid", role: "grid", "aria-label": t("Rejected rows of {sheet}", mending),
       "aria-rowcount": mending.total + 1, "aria-colcount": mending.columns.length + 1, style: { "--columns": template },
       onKeyDown: (event) => this.key(event), onPaste: (event) => this.paste(event), onCopy: (event) => this.copy(event),
     },
     h("div", { role: "rowgroup", class: "mend-titles" }, h("div", { role: "row", class: "mend-row", "aria-rowindex": 1 },
-      h("div", { role: "columnheader", class: "mend-head", "aria-colindex": 1 }, "Send"),
+      h("div", { role: "columnheader", class: "mend-head", "aria-colindex": 1 }, t("Send")),
       mending.columns.map((column, index) => h("div", { role: "columnheader", "aria-colindex": index + 2, key: column.column },
         h("b", {}, column.header ?? column.field ?? column.letters),
         h("span", { class: "dim" }, placeOf(column)))))),
@@ -67,14 +68,14 @@ export class Grid {
   #head(row, index) {
     const faults = this.mending.rowFaults(row);
     const said = `mend-${row.row}`;
-    const words = row.sent !== null ? `sent, job ${row.sent}` : row.cells === null ? "too large to be shown here" : told(faults);
+    const words = row.sent !== null ? t("sent, job {id}", { id: row.sent }) : row.cells === null ? t("too large to be shown here") : told(faults);
     return h("div", { role: "rowheader", class: "mend-head", "aria-colindex": 1, "data-fault": faults.length > 0 },
       h("label", {}, h("input", {
         type: "checkbox", checked: this.mending.chosen(row), disabled: !this.mending.editable(row), "data-cell": `${index} -1`,
-        tabIndex: this.#isActive(index, -1) ? 0 : -1, "aria-label": `Send row ${row.row}`, "aria-describedby": words ? said : null,
+        tabIndex: this.#isActive(index, -1) ? 0 : -1, "aria-label": t("Send row {row}", row), "aria-describedby": words ? said : null,
         onFocus: () => this.#activate(index, -1),
         onChange: (event) => { row.chosen = event.target.checked; this.owner.chose(); },
-      }), `Row ${row.row}`),
+      }), t("Row {row}", row)),
       words && h("small", { id: said }, words));
   }
 
@@ -99,13 +100,13 @@ export class Grid {
   #editor(row, column, said) {
     const { header, field, letters, values } = this.mending.columns[column];
     const common = {
-      ref: begin, class: "mend-editor", "aria-label": `${header ?? field ?? letters}, row ${row.row}`, "aria-describedby": said || null,
+      ref: begin, class: "mend-editor", "aria-label": t("{column}, row {row}", { column: header ?? field ?? letters, row: row.row }), "aria-describedby": said || null,
       onBlur: () => this.commit(),
     };
     if (values === null) return h("textarea", { ...common, rows: 1, spellcheck: false, defaultValue: this.editing.text });
     const offered = values.includes(this.editing.text) ? values : [this.editing.text, ...values];
     return h("select", common, offered.map((value) =>
-      h("option", { value, selected: value === this.editing.text, key: value }, value === "" ? "(empty)" : value)));
+      h("option", { value, selected: value === this.editing.text, key: value }, value === "" ? t("(empty)") : value)));
   }
 
   #isActive(row, column) {
@@ -236,11 +237,12 @@ function begin(field) {
 
 const placeOf = ({ letters, type }) => [letters, type].filter(Boolean).join(" · ");
 
-const told = (faults) => faults.map(({ message }) => message).join("; ");
+const told = (faults) => faults.map(({ message }) => message)
+  .reduce((before, next) => (before ? t("{before}; {next}", { before, next }) : next), "");
 
 function taken(verdict) {
-  if (!verdict) return "corrected";
-  return verdict.message ?? (verdict.value === null ? "✓ taken as empty" : `✓ taken as ${verdict.value}`);
+  if (!verdict) return t("corrected");
+  return verdict.message ?? (verdict.value === null ? t("✓ taken as empty") : t("✓ taken as {value}", verdict));
 }
 
 // Characters of a column: those of its longest text, within bounds; where a message is to be read, room for it.

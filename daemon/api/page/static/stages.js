@@ -1,14 +1,15 @@
 // The way of a workbook as a row of stages: sent, waiting, reading, loading, done.
 
 import { h } from "./dom.js";
+import { t } from "./language.js";
 import { ENDED } from "./words.js";
 
-const STAGES = ["Sent", "Waiting", "Reading", "Loading"];
-const DOING = ["Sending", "Waiting", "Reading", "Loading"];
+const STAGES = [t("Sent"), t("Waiting"), t("Reading"), t("Loading")];
+const DOING = [t("Sending"), ...STAGES.slice(1)];
 const LAST = {
-  loaded: ["done", "Loaded"], partial: ["partly", "Partly loaded"], rejected: ["bad", "Rejected"],
-  duplicate: ["done", "Known already"], dead: ["bad", "Given up"], cancelled: ["bad", "Cancelled"],
-  superseded: ["", "Taken anew"], dismissed: ["", "Put to rest"], checked: ["done", "Checked"],
+  loaded: ["done", t("Loaded")], partial: ["partly", t("Partly loaded")], rejected: ["bad", t("Rejected")],
+  duplicate: ["done", t("Known already")], dead: ["bad", t("Given up")], cancelled: ["bad", t("Cancelled")],
+  superseded: ["", t("Taken anew")], dismissed: ["", t("Put to rest")], checked: ["done", t("Checked")],
 };
 
 // `sent` is the part of the file that has left, from 0 to 1, as long as there is no job yet.
@@ -19,9 +20,9 @@ export function stages({ job = null, sent = null, refused = false }) {
     const at = refused ? (index === 0 ? "bad" : "") : ended ? passed(job, index) : index < now ? "done" : index === now ? "now" : "";
     return step(at === "now" ? DOING[index] : name, at);
   });
-  const [at, name] = ended ? LAST[job.state] : ["", "Done"];
+  const [at, name] = ended ? LAST[job.state] : ["", t("Done")];
   items.push(step(name, at));
-  const list = h("ol", { class: `stages${ended || refused ? "" : " moving"}`, "aria-label": "Stages" }, items);
+  const list = h("ol", { class: `stages${ended || refused ? "" : " moving"}`, "aria-label": t("Stages") }, items);
   if (sent !== null && !job && !refused) {
     items[0].dataset.measured = "";
     items[0].style.setProperty("--filled", `${Math.round(sent * 100)}%`);

@@ -3,10 +3,11 @@
 import { at } from "./address.js";
 import { $, announce, fill, h } from "./dom.js";
 import { explain, freshKey, job as fetchJob, Problem, rejectsUrl, submit } from "./daemonapi.js";
+import { t } from "./language.js";
 import { listen } from "./live.js";
 import { stateMark } from "./marks.js";
 import { stages } from "./stages.js";
-import { bytes, ENDED, outcome } from "./words.js";
+import { bytes, ENDED, outcome, word } from "./words.js";
 
 const AT_ONCE = 3;
 let session;
@@ -17,7 +18,7 @@ export function prepare(found) {
   session = found;
   if (!session.may_submit) return;
   $("hand-in").hidden = false;
-  $("drop-limit").textContent = `Excel, OpenDocument or text tables, up to ${bytes(session.max_file_bytes)} each.`;
+  $("drop-limit").textContent = t("Excel, OpenDocument or text tables, up to {most} each.", { most: bytes(session.max_file_bytes) });
   $("dataset").append(...session.datasets.map(({ name }) => h("option", { value: name }, name)));
   const zone = $("drop");
   for (const name of ["dragenter", "dragover"]) zone.addEventListener(name, () => zone.classList.add("over"));
@@ -60,7 +61,7 @@ async function send(upload) {
     if (upload.file.size > session.max_file_bytes) {
       const most = bytes(session.max_file_bytes);
       throw new Problem(413, {
-        detail: `${bytes(upload.file.size)} are too many; at most ${most} are taken`, hint: "split the workbook",
+        detail: t("{size} are too many; at most {most} are taken", { size: bytes(upload.file.size), most }), hint: t("split the workbook"),
       });
     }
     upload.job = await submit(upload.file, upload, (part) => {
@@ -72,7 +73,7 @@ async function send(upload) {
   } catch (error) {
     upload.error = error;
     upload.taken(null);
-    announce(`${upload.file.name}: ${explain(error)}`);
+    announce(t("{file}: {words}", { file: upload.file.name, words: explain(error) }));
   }
   show(upload);
 }
@@ -100,14 +101,14 @@ function follow(upload) {
 
 function tellEnd(upload) {
   if (!ENDED.has(upload.job.state)) return false;
-  announce(`${upload.file.name}: ${upload.job.state}. ${outcome(upload.job)}`);
+  announce(t("{file}: {state}. {outcome}", { file: upload.file.name, state: word(upload.job.state), outcome: outcome(upload.job) }));
   return true;
 }
 
 function show(upload) {
   const { file, job, error } = upload;
   upload.card.dataset.state = error ? "refused" : job ? job.state : "sending";
-  const state = error ? stateMark("rejected", "not taken") : job && stateMark(job.state);
+  const state = error ? stateMark("rejected", t("not taken")) : job && stateMark(job.state);
   const about = [bytes(file.size), job?.dataset].filter(Boolean).join(" · ");
   fill(upload.card,
     h("div", { class: "upload-head" }, h("b", {}, file.name), h("span", { class: "dim" }, about), state),
@@ -122,22 +123,22 @@ function result(job) {
     h("p", { class: "result" }, outcome(job)),
     h("p", { class: "actions" },
       job.rows.rejected > 0
-        && h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, "Download the annotated workbook"),
+        && h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, t("Download the annotated workbook")),
       job.state === "checked"
-        ? h("a", { class: "button", href: at(`jobs/${job.id}`), "data-route": true }, "See it before it loads")
-        : h("a", { href: at(`jobs/${target}`), "data-route": true }, job.rows.rejected > 0 ? "See the rejected rows" : `Job ${target}`)),
+        ? h("a", { class: "button", href: at(`jobs/${job.id}`), "data-route": true }, t("See it before it loads"))
+        : h("a", { href: at(`jobs/${target}`), "data-route": true }, job.rows.rejected > 0 ? t("See the rejected rows") : t("Job {id}", { id: target }))),
   ];
 }
 
 // A file that was not taken can be sent again, with another dataset where that was the trouble.
 function refusal(upload) {
   const unsure = ["file.no_spec", "file.spec_ambiguous"].includes(upload.error.code);
-  const chooser = h("select", { "aria-label": `Dataset of ${upload.file.name}` },
+  const chooser = h("select", { "aria-label": t("Dataset of {file}", { file: upload.file.name }) },
     session.datasets.map(({ name }) => h("option", { value: name }, name)));
   return [
     h("p", { class: "result" }, explain(upload.error)),
     h("div", { class: "actions" }, unsure && chooser,
-      h("button", { type: "button", onclick: () => again(upload, unsure ? chooser.value : upload.dataset) }, "Send it again")),
+      h("button", { type: "button", onclick: () => again(upload, unsure ? chooser.value : upload.dataset) }, t("Send it again"))),
   ];
 }
 

@@ -1,7 +1,4 @@
-"""What people see at the exporter's port: `/` with links, and the documents that links in alerts lead to.
-
-A document is in the language that its reader asks for, where it is in that one; `?language=` asks for another.
-"""
+"""What people see at the exporter's port: `/` with links, and the documents that links in alerts lead to."""
 
 from __future__ import annotations
 
@@ -28,42 +25,37 @@ POLICY: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsa
 
 
 def routes(version: str, documents: Mapping[str, str]) -> list[web.RouteDef]:
-    """Return the routes of the page and of each document, by its path from the root."""
-    page = "".join(f'<li><a href="{path}">{path}</a>: {escape(words)}</li>' for path, words in LINKS)
-    front = _html("Headgate", f"<h1>Headgate {escape(version)}</h1><p>The exporter.</p><ul>{page}</ul>", ENGLISH)
-    bodies = {
-        name: _html(name, f"<pre>{_with_anchors(_linked(name, documents))}</pre>", _language(name))
-        for name in documents
-    }
-    return [_route("/", {ENGLISH: front}), *(_route(f"/{name}", _languages(name, bodies)) for name in bodies)]
+    """Return the routes of the page and of each document, by its path from the root.
+
+    A document is shown at the path of its English original, in the language that `?language=` names, or else in the one
+    that `Accept-Language` asks for.
+    """
+    listed = "".join(f'<li><a href="{path}">{path}</a>: {escape(words)}</li>' for path, words in LINKS)
+    front = f"<h1>Headgate {escape(version)}</h1><p>The exporter.</p><ul>{listed}</ul>"
+    pages: dict[str, dict[str, str]] = {"": {ENGLISH: _html("Headgate", front, ENGLISH)}}
+    for name in documents:
+        original, language = _place(name)
+        body = f"<pre>{_with_anchors(_with_links(name, documents))}</pre>"
+        pages.setdefault(original, {})[language] = _html(original, body, language)
+    return [_route(f"/{path}", bodies) for path, bodies in pages.items()]
 
 
-def _route(path: str, bodies: Mapping[str, str]) -> web.RouteDef:
-    first = next(iter(bodies))
+def _place(name: str) -> tuple[str, str]:
+    """Return the English original of a document, and its language: `docs/zh-CN/errors.md` is `docs/errors.md`."""
+    folder, file = posixpath.split(name)
+    above, tag = posixpath.split(folder)
+    return (f"{above}/{file}", tag) if tag in languages() else (name, ENGLISH)
 
+
+def _route(path: str, pages: Mapping[str, str]) -> web.RouteDef:
     async def answer(request: web.Request) -> web.Response:
-        asked = find_language(request.query.get("language", ""))
-        wanted = asked or best_language(request.headers.get("Accept-Language"))
-        language = wanted if wanted in bodies else first
+        chosen = find_language(request.query.get("language", ""))
+        wanted = chosen or best_language(request.headers.get("Accept-Language"))
+        language = wanted if wanted in pages else ENGLISH
         headers = {**POLICY, "Content-Language": language, "Vary": "Accept-Language"}
-        return web.Response(text=bodies[language], content_type="text/html", headers=headers)
+        return web.Response(text=pages[language], content_type="text/html", headers=headers)
 
     return web.get(path, answer)
-
-
-def _languages(name: str, bodies: Mapping[str, str]) -> dict[str, str]:
-    """Return a document by the languages that it is in, its own first: a translation is in no other."""
-    folder, file = posixpath.split(name)
-    translations = {language: f"{folder}/{language}/{file}" for language in languages()}
-    return {_language(name): bodies[name]} | {
-        language: bodies[path] for language, path in translations.items() if path in bodies
-    }
-
-
-def _language(name: str) -> str:
-    """Return the language of a document: translations lie in a folder of its name."""
-    folder = name.split("/")[-2]
-    return folder if folder in languages() else ENGLISH
 
 
 def _html(title: str, body: str, language: str) -> str:
@@ -72,14 +64,15 @@ def _html(title: str, body: str, language: str) -> str:
     return f'<!DOCTYPE html><html lang="{language}"><head>{head}<style>{style}</style></head><body>{body}</body></html>'
 
 
-def _linked(name: str, documents: Mapping[str, str]) -> str:
+def _with_links(name: str, documents: Mapping[str, str]) -> str:
     """Return a document as HTML shows its Markdown, with links to those that are here, each in its language."""
 
     def link(found: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(name), found["path"])) if found["path"] else name
         if target not in documents:
             return found[0]
-        path = f"/{target}?language={_language(target)}" if found["path"] else ""
+        original, language = _place(target)
+        path = f"/{original}?language={language}" if found["path"] else ""
         return f'<a href="{path}{found["anchor"] or ""}">{found["words"]}</a>'
 
     return LINK.sub(link, escape(documents[name]))

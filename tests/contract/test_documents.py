@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 from itertools import zip_longest
@@ -10,8 +11,12 @@ from pathlib import Path
 import pytest
 from documents import ROOT, URL, Section, anchors, in_language, language, original, sections, target
 
+from ingest.languages import catalogue
+
 PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
 TRANSLATIONS = [page for page in PAGES if language(page)]
+ON_THE_PAGE = re.compile(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)")
+"""What docs/page.md names as the page shows it: a whole message, or what stands in front of its colon."""
 
 
 def name(page: Path) -> str:
@@ -79,3 +84,17 @@ def differences(page: Path) -> Iterator[str]:
 
 def titled(section: Section) -> str:
     return f"{'#' * section.level} {section.heading}"
+
+
+@pytest.mark.parametrize("page", [one for one in TRANSLATIONS if one.name == "page.md"], ids=name)
+def test_what_is_on_the_page_is_called_as_the_page_calls_it(page: Path) -> None:
+    tag = language(page)
+    assert tag
+    known = catalogue(tag)
+    assert known is not None
+    said = {message.partition(":")[0]: forms[0].partition("：")[0] for message, forms in known.forms().items()}
+    for english, translated in zip(sections(original(page)), sections(page), strict=True):
+        for words in ON_THE_PAGE.findall(english.text):
+            shown = " ".join(words.split())
+            assert shown in said, "the page shows no such words"
+            assert f"“{said[shown]}”" in translated.text, f"{translated.heading}: {shown}"

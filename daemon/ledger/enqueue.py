@@ -15,6 +15,8 @@ from .retry_cancel import NotPossibleError
 from .tables import insert_into, unfinished
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from .context import LedgerContext
@@ -77,28 +79,28 @@ class Enqueue:
                 return checked
             return await self._enter(connection, submission, adopt=adopt)
 
-    async def load_checked(self, checked: Job, submission: Submission) -> Job:
-        """Enter the file of a job that has checked it, which keeps it no longer.
+    async def load_kept(self, kept: Job, submission: Submission, *, states: Collection[State]) -> Job:
+        """Enter the file of a job that has loaded nothing of it and is in one of the states; it keeps it no longer.
 
         Raises:
-            NotPossibleError: the job has checked nothing, or its file is not kept any more.
+            NotPossibleError: the job is in another state, or its file is not kept any more.
 
         """
         table = self._tables.job
-        if checked.state != "checked":
-            raise NotPossibleError(f"job {checked.id} is {checked.state}; only checked jobs are loaded")
-        if checked.loaded_as is not None:
-            raise NotPossibleError(f"job {checked.id} was loaded as job {checked.loaded_as} already; look at that one")
-        held = sa.and_(table.c.id == checked.id, table.c.state == "checked", table.c.spool_key.is_not(None))
+        if kept.state not in states:
+            raise NotPossibleError(f"job {kept.id} is {kept.state}; only {' or '.join(states)} jobs are loaded")
+        if kept.loaded_as is not None:
+            raise NotPossibleError(f"job {kept.id} was loaded as job {kept.loaded_as} already; look at that one")
+        held = sa.and_(table.c.id == kept.id, table.c.state == kept.state, table.c.spool_key.is_not(None))
         async with self._database.write("enter") as connection:
             let_go = await connection.execute(table.update().where(held).values(spool_key=None))
-            served = await self._context.spool_is_served(connection, checked.spool_id)
+            served = await self._context.spool_is_served(connection, kept.spool_id)
             if let_go.rowcount != 1 or not served:
-                raise NotPossibleError(f"the file of job {checked.id} is not kept any more; hand it in again")
+                raise NotPossibleError(f"the file of job {kept.id} is not kept any more; hand it in again")
             job = await self._enter(connection, submission, adopt=False)
-            await self._change(connection, checked, loaded_as=job.id)
+            await self._change(connection, kept, loaded_as=job.id)
             by = f"as job {job.id}, by {submission.submitter}"
-            await self._context.event(connection, checked.id, "load_requested", checked.attempt, by)
+            await self._context.event(connection, kept.id, "load_requested", kept.attempt, by)
             return job
 
     async def _enter(self, connection: AsyncConnection, submission: Submission, *, adopt: bool) -> Job:

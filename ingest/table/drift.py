@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
     from ..spec.dataset import Dataset
     from ..spec.field import Field
+    from ..spec.mapping import ColumnMapping
     from .table import Part, Table
 
 
 def find_drift(table: Table, dataset: Dataset) -> tuple[ErrorRecord, ...]:
     """Return a warning for each optional field without a column, and for each column left out by the contract.
+
+    Where a mapping was followed, a note says so.
 
     Raises:
         FileRejectedError: the dataset freezes its columns, and some are missing or unknown ones are there.
@@ -37,6 +40,8 @@ def _of_part(part: Part, dataset: Dataset) -> Iterator[ErrorRecord]:
             raise FileRejectedError(record)
         if dataset.contract.columns == "discard_value":
             yield record
+    if part.header.mapping is not None:
+        yield _mapped(part, part.header.mapping, dataset)
 
 
 def _missing(part: Part, dataset: Dataset, field: Field) -> ErrorRecord:
@@ -67,5 +72,22 @@ def _extra(part: Part, dataset: Dataset, column: int) -> ErrorRecord:
         column=column + 1,
         cell=f"{column_letters(column)}{part.header.row + 1}",
         header=label,
+        spec_version=dataset.version,
+    )
+
+
+def _mapped(part: Part, mapping: ColumnMapping, dataset: Dataset) -> ErrorRecord:
+    columns = [f"{title!r} as {name}" if name else f"not {title!r}" for title, name in mapping.columns.items()]
+    values = [
+        f"{text!r} in {name} as {value!r}" for name, words in mapping.values.items() for text, value in words.items()
+    ]
+    entry = CATALOGUE["header.mapped"]
+    return ErrorRecord(
+        code="header.mapped",
+        severity=entry.severity,
+        message=f"read by a mapping for these titles: {', '.join((*columns, *values)) or 'as the dataset says'}",
+        hint=entry.hint,
+        sheet=part.sheet,
+        row=part.header.row + 1,
         spec_version=dataset.version,
     )

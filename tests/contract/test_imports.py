@@ -33,6 +33,7 @@ FLOORS = {
         ("errors", "histogram", "version", "__init__"),
     ),
     "ingest": (
+        ("mapping",),
         ("infer", "load", "parse", "preload"),
         ("output",),
         ("columns",),
@@ -48,15 +49,15 @@ FLOORS = {
 
 TAKEN_FROM_INGEST = {
     "assembly": {"spec"},
-    "api": {"errors", "languages", "messages", "spec"},
+    "api": {"errors", "languages", "mapping", "messages", "spec"},
     "cli": {"errors", "output", "spec"},
     "config": {"spec"},
     "exporter": {"languages", "spec"},
     "intake": {"errors", "spec"},
-    "ledger": {"preload"},
+    "ledger": {"preload", "spec"},
     "metrics": {"errors"},
     "oneshot": {"errors", "spec"},
-    "pipeline": {"errors", "infer", "load", "output", "parallel", "parse", "spec"},
+    "pipeline": {"errors", "infer", "load", "mapping", "output", "parallel", "parse", "spec"},
     "reload": {"spec"},
     "service": {"spec"},
     "spool": {"output"},

@@ -44,8 +44,15 @@ HANDED_IN: Final = ("orders/订单导出-2024-05.xlsx", "orders/orders-with-mist
 SAMPLE: Final = "settlements/abrechnung-2024-04.xlsx"
 UNKNOWN: Final = "by-hand/auftraege-mai.csv"
 MEANT: Final = {
-    "Auftragsnr": "order_no", "Shop": "shop", "Marktplatz": "site", "Bestelldatum": "order_date",
-    "Artikel": "product", "Anzahl": "quantity", "Einzelpreis": "price", "Zustand": "status", "Bearbeiter": "-",
+    "Auftragsnr": "order_no",
+    "Shop": "shop",
+    "Marktplatz": "site",
+    "Bestelldatum": "order_date",
+    "Artikel": "product",
+    "Anzahl": "quantity",
+    "Einzelpreis": "price",
+    "Zustand": "status",
+    "Bearbeiter": "-",
 }
 """What the columns of the unknown file mean."""
 

@@ -53,7 +53,7 @@ TAKEN_FROM_INGEST = {
     "cli": {"errors", "languages", "messages", "output", "spec"},
     "config": {"spec"},
     "errors": {"messages"},
-    "exporter": {"spec"},
+    "exporter": {"languages", "spec"},
     "intake": {"errors", "messages", "spec"},
     "ledger": {"errors", "languages", "messages", "preload", "spec"},
     "metrics": {"errors"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..messages import said_by, say
 from ..output.report import ParsedRows, Report
 from .dry_run import try_merge
 from .fit import text_length
@@ -45,11 +46,10 @@ async def inspect(connection: AsyncConnection, dataset: Dataset, folder: Path) -
         try:
             await connection.run_sync(refuse_a_typo, dataset)
         except TargetMismatchError as error:
-            return Inspection(problems=(str(error),))
+            return Inspection(problems=(said_by(error),))
         problems = tuple(reference_problems(dataset, parents, dialect))
-        return Inspection(
-            problems=problems, advice=(f"there is no table {dataset.load.table}; the first load makes it",)
-        )
+        made = say("there is no table {table}; the first load makes it", table=dataset.load.table)
+        return Inspection(problems=problems, advice=(made,))
     problems = tuple(mismatches(dataset, facts, parents, dialect))
     if not problems:
         problems = await _of_the_merge(connection, dataset, facts, parents, folder)
@@ -69,7 +69,7 @@ async def _of_the_merge(
         if dataset.primary_key and connection.dialect.name == "postgresql":
             await try_merge(connection, dataset, Spooled.of(dataset, report, folder), target)
     except TargetMismatchError as error:
-        return (str(error),)
+        return (said_by(error),)
     return ()
 
 
@@ -82,29 +82,58 @@ def _advice(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
         yield from _of_column(dataset, field.name, column)
     known = {field.name for field in dataset.fields}
     for key in facts.foreign_keys:
-        names = ", ".join(key.columns)
-        yield f"{names} of table {table} refers to {key.other}: rows without a parent there will be rejected"
+        yield say(
+            "{names} of table {table} refers to {other}: rows without a parent there will be rejected",
+            names=", ".join(key.columns),
+            table=table,
+            other=key.other,
+        )
     for name, (columns, text) in facts.checks.items():
         if set(columns) & known:
-            yield f"constraint {name} of table {table}, {text}: rows for which it does not hold will be rejected"
+            yield say(
+                "constraint {name} of table {table}, {text}: rows for which it does not hold will be rejected",
+                name=name,
+                table=table,
+                text=text,
+            )
     if facts.triggers:
-        yield (
-            f"table {table} has triggers that may change or skip rows ({', '.join(facts.triggers)}): what they leave "
-            "out is counted as skipped"
+        yield say(
+            "table {table} has triggers that may change or skip rows ({names}): what they leave out is counted as "
+            "skipped",
+            table=table,
+            names=", ".join(facts.triggers),
         )
     if facts.row_security:
-        yield f"row security of table {table} applies to this role: rows it does not let through will be rejected"
+        yield say(
+            "row security of table {table} applies to this role: rows it does not let through will be rejected",
+            table=table,
+        )
     if facts.partitions:
-        yield f"table {table} has {facts.partitions} partitions: rows that none of them takes will be rejected"
+        yield say(
+            "table {table} has {partitions} partitions: rows that none of them takes will be rejected",
+            table=table,
+            partitions=facts.partitions,
+        )
     if facts.kind == "view":
-        yield f"{table} is a view: what its triggers and the table behind it leave out is counted as skipped"
+        yield say(
+            "{table} is a view: what its triggers and the table behind it leave out is counted as skipped", table=table
+        )
 
 
 def _of_column(dataset: Dataset, name: str, column: ColumnFacts) -> Iterator[str]:
     [field] = [field for field in dataset.fields if field.name == name]
     if column.required and not dataset.is_needed(field):
-        yield f"column {name} is NOT NULL; write constraints: {{required: true}} to have empty cells named at once"
+        yield say(
+            "column {name} is NOT NULL; write {setting} to have empty cells named at once",
+            name=name,
+            setting="constraints: {required: true}",
+        )
     length = None if field.lookup is not None else text_length(column)
     limit = field.constraints.max_length
     if length is not None and (limit is None or limit > length):
-        yield f"column {name} is {column.declared}; write constraints: {{maxLength: {length}}} to have long texts named"
+        yield say(
+            "column {name} is {declared}; write {setting} to have long texts named",
+            name=name,
+            declared=column.declared,
+            setting=f"constraints: {{maxLength: {length}}}",
+        )

@@ -11,7 +11,7 @@ from ingest.messages import say
 from ..errors import HeadgateError
 from .jobs import GIVEN_UP, Job, Outcome
 from .queries import job_from_row
-from .reasons import CANCELLED, DISMISSED
+from .reasons import BY, CANCELLED, DISMISSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -87,7 +87,7 @@ class RetryCancel:
                     raise NotPossibleError(say("job {job} has changed meanwhile; look at it again", job=job.id))
                 reject = context.tables.reject
                 await connection.execute(reject.delete().where(reject.c.job_id == job.id))
-                await context.event(connection, job.id, "retried", 0, f"by {by}")
+                await context.event(connection, job.id, "retried", 0, BY.format(name=by))
         except IntegrityError as error:
             raise NotPossibleError(say("the content of job {job} has another job by now", job=job.id)) from error
         self._wake()
@@ -113,7 +113,7 @@ class RetryCancel:
             if found is None:
                 raise NotPossibleError(say("job {job} has ended; nothing is left to cancel", job=job.id))
             event = "cancelled" if found.finished else "cancel_requested"
-            await context.event(connection, job.id, event, found.attempt, f"by {by}")
+            await context.event(connection, job.id, event, found.attempt, BY.format(name=by))
         if found.finished:
             self._tell(found, Outcome(state="cancelled", reason=found.reason))
         else:
@@ -132,7 +132,7 @@ class RetryCancel:
             found = await self._update(connection, job, ("dead",), values)
             if found is None:
                 raise NotPossibleError(say("job {job} is not dead; only dead jobs are dismissed", job=job.id))
-            await self._context.event(connection, job.id, "dismissed", found.attempt, f"by {by}")
+            await self._context.event(connection, job.id, "dismissed", found.attempt, BY.format(name=by))
         return found
 
     async def _update(

@@ -20,6 +20,7 @@ from prometheus_server import Prometheus, running_prometheus
 
 ROOT = Path(__file__).resolve().parents[2]
 ALERTS = ROOT / "alerts"
+SHIPPED = ALERTS / "alertmanager.yml"
 FASTER = 20
 """Prometheus scrapes and evaluates every second in place of every 15; ranges still hold samples enough."""
 GRAFANA, RUNBOOKS = "https://grafana.example.com", "https://example.com/headgate/"
@@ -63,9 +64,9 @@ def write_rules(folder: Path) -> list[str]:
     return written
 
 
-def write_alertmanager(folder: Path, sinks: Sinks, *, off_hours: bool) -> Path:
-    """Write the shipped configuration with scaled durations and our addresses; it is never off-hours, or always."""
-    config = faster(yaml.safe_load((ALERTS / "alertmanager.yml").read_text(encoding="utf-8")))
+def write_alertmanager(folder: Path, sinks: Sinks, source: Path, *, off_hours: bool) -> Path:
+    """Write a configuration with scaled durations and our addresses; it is never off-hours, or always."""
+    config = faster(yaml.safe_load(source.read_text(encoding="utf-8")))
     (folder / "smtp-password").write_text(PASSWORD)
     (folder / "token").write_text(TOKEN)
     config["global"] |= {
@@ -129,13 +130,15 @@ class Alertmanager:
 
 
 @contextmanager
-def running_alertmanager(binary: Path, folder: Path, port: int, *, off_hours: bool = False) -> Iterator[Alertmanager]:
+def running_alertmanager(
+    binary: Path, folder: Path, port: int, *, off_hours: bool = False, source: Path = SHIPPED
+) -> Iterator[Alertmanager]:
     """Run a server with its sinks until the block is left."""
     with listening() as sinks, (folder / "alertmanager.log").open("wb") as log:
         process = subprocess.Popen(
             [
                 binary,
-                f"--config.file={write_alertmanager(folder, sinks, off_hours=off_hours)}",
+                f"--config.file={write_alertmanager(folder, sinks, source, off_hours=off_hours)}",
                 f"--storage.path={folder / 'alertmanager'}",
                 f"--web.listen-address=127.0.0.1:{port}",
                 "--cluster.listen-address=",

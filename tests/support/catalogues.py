@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+import alert_mails
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
 from babel.messages.mofile import write_mo
@@ -50,6 +51,8 @@ SPEAKING: Final = (
         files="daemon/api/page/static/*.js", method="javascript", keywords={"t": None, "tn": (1, 2), "parts": None}
     ),
     Speaking(files="daemon/api/page/static/*.html", method="jinja2", keywords={"t": None}),
+    Speaking(files="alerts/templates/headgate.tmpl", method="alert_mails:words", keywords={}),
+    Speaking(files="alerts/rules/*.yml", method="alert_mails:rules", keywords={}),
 )
 """All the source that says something; `_error`, `_warning` and `_info` are those of the catalogue of errors."""
 
@@ -184,6 +187,7 @@ def main() -> int:
         missing = untranslated(catalog)
         left += len(missing)
         sys.stdout.writelines(f"{name}: {text!r}\n" for text in missing)
+    alert_mails.write()
     return 1 if left else 0
 
 

@@ -39,7 +39,7 @@ def alert_of_the_rules() -> dict[str, Any]:
     notes["jobs_url"] = PAGE + notes["jobs_url"].partition("8847")[2]
     began = datetime.now(UTC) - timedelta(minutes=12, seconds=30)
     for name, ago in (("last_success", 23), ("last_attempt", 14)):
-        moment = f"{began - timedelta(minutes=ago):%a %-d %b %Y %H:%M UTC}"
+        moment = f"{began - timedelta(minutes=ago):%Y-%m-%d %H:%M UTC}"
         notes[name] = f"{moment}{notes[name].partition('UTC')[2]}"
     labels = {"alertname": "HeadgateDatasetStale", **alert["exp_labels"]}
     return {"labels": labels, "annotations": notes, "startsAt": began.isoformat()}

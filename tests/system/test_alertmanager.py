@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import time
 import urllib.request
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from alert_stack import FASTER, ROOT, running_alertmanager
+import yaml
+from alert_stack import ALERTS, FASTER, ROOT, SHIPPED, running_alertmanager
+
+from ingest.languages import in_language
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +58,66 @@ def test_commands_of_the_documents_do_what_they_say(
             assert time.monotonic() < deadline, sinks.mails
             time.sleep(0.1)
         assert "A test" in mail.text
+
+
+def all_that_mail() -> list[dict[str, Any]]:
+    """Return an alert of each rule that mails, as the rules' own tests expect it, each of an instance of its own."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for path in sorted((ALERTS / "tests").glob("*.yml")):
+        for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+            for check in test.get("alert_rule_test", ()):
+                for alert in check["exp_alerts"]:
+                    name, severity = check["alertname"], alert["exp_labels"]["severity"]
+                    about = {"alertname": name, "job": "headgate", "instance": f"{name}-{severity}"}
+                    if severity != "info":
+                        found[name, severity] = {
+                            "labels": {**alert["exp_labels"], **about},
+                            "annotations": alert["exp_annotations"],
+                        }
+    return [*found.values()]
+
+
+@pytest.mark.parametrize("language", ["zh_CN", "de"])
+def test_mails_come_in_the_language_that_is_chosen(
+    tmp_path: Path, alertmanager_binary: Path, free_port: Callable[[], int], language: str
+) -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    (switch,) = re.findall(r"^ +(sed .+zh_CN.+)$", page, re.MULTILINE)
+    (tmp_path / "alerts").mkdir()
+    chosen = tmp_path / "alerts" / SHIPPED.name
+    shutil.copy(SHIPPED, chosen)
+    subprocess.run(shlex.split(switch.replace("zh_CN", language)), check=True, timeout=60, cwd=tmp_path)
+    alerts = all_that_mail()
+    names = {alert["labels"]["alertname"] for alert in alerts}
+    with running_alertmanager(alertmanager_binary, tmp_path, free_port(), source=chosen) as alertmanager:
+        alertmanager.post(*alerts)
+        sinks, deadline = alertmanager.sinks, time.monotonic() + 60
+        while not all(sinks.mail(name) for name in names):
+            assert time.monotonic() < deadline, names - {name for name in names if sinks.mail(name)}
+            time.sleep(0.1)
+        stale = next(one for one in alerts if one["labels"]["alertname"] == "HeadgateDatasetStale")
+        alertmanager.post({**stale, "endsAt": datetime.now(UTC).isoformat()})
+        healed = in_language("RESOLVED", language.replace("_", "-"))
+        while not sinks.mail(f"[{healed}]", "HeadgateDatasetStale"):
+            assert time.monotonic() < deadline, [mail.subject for mail in sinks.mails]
+            time.sleep(0.1)
+        said = [text for mail in sinks.mails for text in (mail.subject, mail.text, html.unescape(mail.html))]
+    english = {alert["annotations"][name] for alert in alerts for name in ("summary", "description", "action")}
+    assert len(english) > len(names)
+    assert not [(text, mail) for text in english for mail in said if text in mail]
+    words = (
+        "FIRING",
+        "What",
+        "Do first",
+        "Since",
+        "Target",
+        "Last load",
+        "a load every",
+        "Healed",
+        "It was",
+        "Silence",
+    )
+    assert not [(word, mail) for word in words for mail in said if re.search(rf"\b{word}\b", mail)]
 
 
 # -- what is sent, and how often -------------------------------------------------------------------------

@@ -200,6 +200,33 @@ def test_files_are_sent_once(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asked", "language", "words"),
+    [("zh-Hans-CN,zh;q=0.9,en;q=0.8", "zh-CN", "登录"), ("de-AT", "de", "Anmelden"), ("fr", "en", "Sign in")],
+)
+def test_the_page_is_in_the_readers_language(visitor: Visitor, asked: str, language: str, words: str) -> None:
+    door = visitor.send("GET", "/login", Accept_Language=asked)
+    refused = visitor.sign_in("wrong", Accept_Language=asked)
+    for answer in (door, refused):
+        assert f'<html lang="{language}">' in answer.body
+        assert words in answer.body
+        assert answer.headers["Content-Language"] == language
+        assert "Accept-Language" in answer.headers["Vary"]
+    assert ("That token is not known here" in refused.body) == (language == "en")
+    visitor.sign_in("r" * 32)
+    view = visitor.send("GET", "/", Accept_Language=asked)
+    assert f'<html lang="{language}">' in view.body
+    assert {"Accept-Encoding", "Accept-Language"} <= {*view.headers["Vary"].split(", ")}
+    again = visitor.send("GET", "/", Accept_Language=asked, If_None_Match=view.headers["ETag"])
+    other = visitor.send(
+        "GET", "/", Accept_Language="de" if language == "en" else "en", If_None_Match=view.headers["ETag"]
+    )
+    assert (again.status, other.status) == (304, 200), "what a browser keeps is of one language"
+    messages = visitor.send("GET", f"/static/{language}.json")
+    assert messages.status == (404 if language == "en" else 200), "English needs no catalogue"
+    assert language == "en" or len(json.loads(messages.body)["{n} row"]) == {"zh-CN": 1, "de": 2}[language]
+
+
+@pytest.mark.parametrize(
     "path", ["/static/login.html", "/static/../assets.py", "/static/%2e%2e/assets.py", "/static/", "/static/nothing.js"]
 )
 def test_no_other_file_is_sent(visitor: Visitor, path: str) -> None:

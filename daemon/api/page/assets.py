@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from ingest.languages import best_language, catalogue, in_language, languages
+from ingest.languages import catalogue, in_language, languages
 
+from ..languages import language_headers, language_of
 from .templates import Templates
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Asset:
 
 
 class Assets:
-    """All of the page's files, in memory: some 110 KB."""
+    """All of the page's files, in memory: some 180 KB."""
 
     def __init__(self, assets: Mapping[str, Asset], templates: Templates) -> None:
         self._assets, self._templates = assets, templates
@@ -94,18 +95,17 @@ class Assets:
         asset = self._assets.get(name)
         if asset is None:
             raise web.HTTPNotFound
-        return self._sent(request, asset, "Accept-Encoding")
+        return self._sent(request, asset, {})
 
     def view(self, request: web.Request, root: str) -> web.Response:
         """Send the view in the reader's language; `root` leads from its address to that of the page."""
-        language = _language(request)
-        response = self._sent(request, self._views[root, language], "Accept-Encoding, Accept-Language")
-        response.headers["Content-Language"] = language
-        return response
+        language = language_of(request)
+        return self._sent(request, self._views[root, language], language_headers(language))
 
-    def _sent(self, request: web.Request, asset: Asset, vary: str) -> web.Response:
+    def _sent(self, request: web.Request, asset: Asset, spoken: Mapping[str, str]) -> web.Response:
         # Asked for again each time, answered by 304: a new version of the daemon is never met by old scripts.
-        headers = {**SECURITY_HEADERS, "Cache-Control": "no-cache", "ETag": asset.tag, "Vary": vary}
+        headers = {**SECURITY_HEADERS, **spoken, "Cache-Control": "no-cache", "ETag": asset.tag}
+        headers["Vary"] = ", ".join(filter(None, ("Accept-Encoding", spoken.get("Vary"))))
         if request.headers.get("If-None-Match") == asset.tag:
             return web.Response(status=304, headers=headers)
         body = asset.content
@@ -118,19 +118,14 @@ class Assets:
         self, request: web.Request, *, status: int, message: str, next_path: str, headers: Mapping[str, str]
     ) -> web.Response:
         """Send the sign-in form in the reader's language, with a message where there is one."""
-        language = _language(request)
+        language = language_of(request)
         said = {"message": in_language(message, language), "next": next_path}
-        spoken = {"Content-Language": language, "Vary": "Accept-Language"}
         return web.Response(
             status=status,
             text=self._templates.render(LOGIN, language, root="./", **said),
             content_type="text/html",
-            headers={**SECURITY_HEADERS, **spoken, "Cache-Control": "no-store", **headers},
+            headers={**SECURITY_HEADERS, **language_headers(language), "Cache-Control": "no-store", **headers},
         )
-
-
-def _language(request: web.Request) -> str:
-    return best_language(request.headers.get("Accept-Language"))
 
 
 def _messages(language: str, scripts: Iterable[str]) -> bytes:

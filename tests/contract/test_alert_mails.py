@@ -1,0 +1,40 @@
+"""Mails of alerts in other languages: as they are made, and with a word for everything that rules have said."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from alert_mails import ALERTS, FACTS, SAID, made
+
+REPLACEMENT = re.compile(r'^  \| reReplaceAll ("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*")$', re.MULTILINE)
+MADE = made()
+RENDERED = [
+    alert["exp_annotations"]
+    for path in sorted((ALERTS / "tests").glob("*.yml"))
+    for test in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]
+    for check in test.get("alert_rule_test", ())
+    for alert in check["exp_alerts"]
+]
+
+
+@pytest.mark.parametrize("path", MADE, ids=lambda path: path.stem)
+def test_templates_are_as_make_messages_writes_them(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == MADE[path], "run `make messages`"
+    assert {*MADE} | {ALERTS / "templates" / "headgate.tmpl"} == {*(ALERTS / "templates").iterdir()}
+
+
+@pytest.mark.parametrize("path", MADE, ids=lambda path: path.stem)
+def test_whatever_a_rule_says_is_known(path: Path) -> None:
+    """Each text that the rules' own tests expect is one that the template replaces, values and all."""
+    text = path.read_text(encoding="utf-8")
+    for kind, names in (("said", SAID), ("fact", FACTS)):
+        (chain,) = re.findall(rf'^\{{\{{ define "headgate\.\w+\.{kind}" .*?^\}}\}}', text, re.MULTILINE | re.DOTALL)
+        patterns = [json.loads(pattern) for pattern, _ in REPLACEMENT.findall(chain)]
+        assert len(patterns) == chain.count("reReplaceAll")
+        for rendered in {notes[name] for notes in RENDERED for name in names if name in notes}:
+            if not re.fullmatch(r"[-\d]+ [\d:]+ \w+|", rendered):
+                assert any(re.search(pattern, rendered) for pattern in patterns), rendered

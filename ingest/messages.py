@@ -18,18 +18,27 @@ class Message(str):
     Values are texts and numbers, which stay as they are in every language, and other messages.
     """
 
-    __slots__ = ("said",)
-    said: Said
+    # Of its own, and not in a tuple: a file may have hundreds of thousands of faulty cells, and each object is one more
+    # that the garbage collector looks at.
+    __slots__ = ("_plural", "_template", "_values")
+    _template: str
+    _values: Values
+    _plural: str | None
 
-    def __new__(cls, text: str, said: Said) -> Self:
+    def __new__(cls, text: str, template: str, values: Values, plural: str | None = None) -> Self:
         """Return the text with what it was made from."""
         message = super().__new__(cls, text)
-        message.said = said
+        message._template, message._values, message._plural = template, values, plural
         return message
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, Said]]:
+    @property
+    def said(self) -> Said:
+        """What it was made from."""
+        return self._template, self._values, self._plural
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, Values, str | None]]:
         """Survive pickling: on the way out of a worker a message stays one."""
-        return type(self), (str(self), self.said)
+        return type(self), (str(self), *self.said)
 
 
 _KEPT: Final = frozenset((str, int, float, Message))
@@ -42,11 +51,11 @@ def say(template: str, /, **values: Any) -> Message:
     Templates are literals where this is called: `make messages` finds them there.
     """
     if not values:
-        return Message(template, (template, values, None))
+        return Message(template, template, values)
     for name, value in values.items():
         if type(value) not in _KEPT:
             values[name] = said_by(value) if isinstance(value, Exception) else str(value)
-    return Message(template.format_map(values), (template, values, None))
+    return Message(template.format_map(values), template, values)
 
 
 def said_by(error: BaseException) -> str:
@@ -58,7 +67,7 @@ def said_by(error: BaseException) -> str:
 def say_n(singular: str, plural: str, n: int, /, **values: Any) -> Message:
     """Return a message that is another for one thing than for many; `{n}` in its templates is the number."""
     said = say(singular if n == 1 else plural, n=n, **values)
-    return Message(said, (singular, said.said[1], plural))
+    return Message(said, singular, said.said[1], plural)
 
 
 def either(texts: Iterable[str]) -> str:

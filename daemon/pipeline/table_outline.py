@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ingest.load.loaded import TargetMismatchError
 from ingest.load.outline import outline
 from ingest.load.target import find_facts
+from ingest.messages import said_by
 
 from ..errors import HeadgateError
 
@@ -28,5 +29,5 @@ async def read_outline(database: Database, table: str) -> TableOutline:
         try:
             facts = await connection.run_sync(find_facts, table)
         except TargetMismatchError as error:
-            raise HeadgateError(str(error)) from error
+            raise HeadgateError(said_by(error)) from error
         return outline(table, facts, connection.dialect.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ..cells.cells import column_letters
 from ..cells.display import displayed
 from ..errors import CATALOGUE, ErrorRecord
 from ..messages import say
-from .wording import told
+from .wording import example, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,17 +31,23 @@ _COMMON_ROWS: Final = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultyField:
-    """A fault and the field whose column has it."""
+    """A fault and the field whose column has it, with an example of what is wanted there."""
 
     field: Field
     fault: Fault
+    wanted: str
+
+    @classmethod
+    def of(cls, field: Field, fault: Fault) -> Self:
+        """Return a fault of a field."""
+        return cls(field=field, fault=fault, wanted=example(field))
 
 
 def cell_records(
     table: Table, dataset: Dataset, faults: Mapping[str, tuple[Fault, ...]], limit: int | None
 ) -> Iterator[ErrorRecord]:
     """Yield a record for every faulty cell, by row and then by column; at most `limit`."""
-    found = [FaultyField(field=field, fault=fault) for field in dataset.fields for fault in faults.get(field.name, ())]
+    found = [FaultyField.of(field, fault) for field in dataset.fields for fault in faults.get(field.name, ())]
     places = _places(table, found)
     yield from (_record(table, dataset, found[number], row) for row, _, number in places[:limit])
 
@@ -52,7 +58,7 @@ def common_fault(table: Table, dataset: Dataset, faults: Mapping[str, tuple[Faul
     for field in dataset.fields:
         for fault in faults.get(field.name, ()):
             if rows >= _COMMON_ROWS and len(fault.index) == rows and not dataset.is_null_value(field):
-                first = _record(table, dataset, FaultyField(field=field, fault=fault), int(fault.index[0]))
+                first = _record(table, dataset, FaultyField.of(field, fault), int(fault.index[0]))
                 name = (
                     say("{name} ({title})", name=field.name, title=repr(first.header)) if first.header else field.name
                 )
@@ -86,7 +92,7 @@ def _record(table: Table, dataset: Dataset, item: FaultyField, row: int) -> Erro
     sheet_row = part.sheet_row(row)
     entry = CATALOGUE[item.fault.code]
     raw = _raw(table, item.field, row)
-    message, hint = told(item.fault, item.field, raw)
+    message, hint = told(item.fault, item.field, raw, item.wanted)
     return ErrorRecord(
         code=item.fault.code,
         message=message,

@@ -24,7 +24,7 @@ from ..spec.field import NUMERIC
 from ..table.header import is_own_title
 from .copy_file import copy_columns
 from .rejected_rows import by_column, read_rejected
-from .wording import told
+from .wording import example, told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,9 +166,11 @@ def _checked(field: Field, dataset: Dataset, texts: Sequence[str], language: str
         {"ok": True, "value": value, "code": None, "message": None, "hint": None}
         for value in _read_as(converted.values)
     ]
+    wanted = example(field)
     for fault in reversed(converted.faults):
         for place in fault.index.tolist():
-            message, hint = (in_language(text, language) for text in told(fault, field, texts[place] or None))
+            said = told(fault, field, texts[place] or None, wanted)
+            message, hint = (in_language(text, language) for text in said)
             ok = dataset.is_null_value(field)
             answers[place] = {"ok": ok, "value": None, "code": fault.code, "message": message, "hint": hint}
     return answers

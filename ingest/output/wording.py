@@ -42,8 +42,8 @@ _SAMPLE: Final = datetime(2024, 2, 28, 16, 30)  # noqa: DTZ001  # an example has
 _ISO: Final = {"date": "2024-02-28", "datetime": "2024-02-28 16:30:00", "time": "16:30:00", "duration": "36:00:00"}
 
 
-def told(fault: Fault, field: Field, raw: str | None) -> tuple[str, str]:
-    """Return the message and the hint of a fault at a cell that shows `raw`."""
+def told(fault: Fault, field: Field, raw: str | None, wanted: str) -> tuple[str, str]:
+    """Return the message and the hint of a fault at a cell that shows `raw`; `wanted` is an `example` of the field."""
     hint = CATALOGUE[fault.code].hint
     shown = shortened(raw)
     if shown is None:
@@ -60,7 +60,7 @@ def told(fault: Fault, field: Field, raw: str | None) -> tuple[str, str]:
     if fault.code == "cell.pattern":
         return say("{shown} is not of the form {form}", shown=shown, form=fault.expected), hint
     if fault.code == "cell.type" and fault.message.startswith(_GENERIC):
-        name, wanted = _NAMES[field.type.kind], example(field)
+        name = _NAMES[field.type.kind]
         return say("{shown} is no {name}: wanted {example}", shown=shown, name=name, example=wanted), hint
     return say("{shown}: {reason}", shown=shown, reason=fault.message), hint
 

@@ -211,8 +211,8 @@ class LedgerSettings(Section):
     )
     rejects_seconds: Seconds = Field(
         default=604_800,
-        description="How long the file of a job is kept that has rejected rows, for `headgate rejects`, or a header that "
-        "a mapping may explain.",
+        description="How long the file of a job is kept that has rejected rows, for `headgate rejects`, or a header "
+        "that a mapping may explain.",
     )
 
 

@@ -156,7 +156,9 @@ class _Seen:
         mapping = self._mapping
         left_out = mapping.left_out if mapping else frozenset[str]()
         open_titles = {
-            place: title for place, title in titles.items() if place not in fields and normal(title) not in left_out
+            place: title
+            for place, title in titles.items()
+            if place < SEEN_COLUMNS and place not in fields and normal(title) not in left_out
         }
         suggested = suggestions(open_titles, self._below(), free, self._dataset, date1904=self._cells.date1904)
         for place, title in titles.items():
@@ -174,7 +176,8 @@ class _Seen:
 
     def _strange(self) -> Iterator[StrangeValues]:
         """Yield what the columns of fields with a list of values have that is not in the list."""
-        below, date1904 = self._below(), self._cells.date1904
+        # Without titles there is nothing that a mapping could be known by.
+        below, date1904 = self._below() if self._labels else {}, self._cells.date1904
         mapping = self._mapping
         for field in self._dataset.cell_fields:
             place = self._places.get(field.name, -1)

@@ -164,3 +164,10 @@ def test_a_header_of_several_rows_is_mapped_by_its_joined_titles(tmp_path: Path)
     columns = dict(zip(titles, ("order_no", "day", "amount", None, None), strict=True))
     mapping = ColumnMapping.model_validate({"titles": titles, "columns": columns})
     assert parse(path, dataset.with_mappings([mapping]), tmp_path).rows.accepted == 2
+
+
+def test_a_sheet_without_titles_is_seen_and_offers_nothing_to_map(tmp_path: Path) -> None:
+    dataset = parse_dataset(f"{ORDERS}header: {{mode: none}}\n", "orders.yml")
+    seen = look(written(tmp_path / "orders.csv", *(row[:4] for row in ROWS)), dataset, "orders.csv")
+    assert (seen.header_row, seen.columns, seen.values, seen.rejection) == (None, (), (), None)
+    assert len(seen.rows) == len(ROWS)

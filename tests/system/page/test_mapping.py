@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from api_caller import Api
+from browser import DESK, PHONE, emulate
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
@@ -49,7 +50,12 @@ def test_an_unknown_workbook_is_mapped_and_loaded(page: PageDriver, gate: Headga
         choose(page, number, field)
     page.says("All 6 rows can be loaded", "#map-verdict")
     page.says("The first rows as they can be loaded", "#job")
-    assert page.axe() == []
+    for size in (DESK, PHONE, (320, 568)):
+        for dark in (False, True):
+            emulate(page.browser, size=size, dark=dark)
+            assert page.axe() == []
+            assert page.too_wide() <= 0
+    emulate(page.browser, size=DESK, dark=False)
     page.click("Keep this and load the file", "#job")
     page.says(KEPT, "#map-verdict")
     gate.until(lambda: gate.loaded_jobs() == 1, "the file is loaded")

@@ -83,10 +83,10 @@ export function firstRows({ seen, tried }) {
   return [
     tried && tried.first.rows.length > 0 && grid("map-first-title", t("The first rows as they can be loaded"),
       h("thead", {}, h("tr", {}, tried.first.columns.map((name) => h("th", { scope: "col" }, name)))),
-      tried.first.rows.map((row) => h("tr", {}, row.map((value) => h("td", {}, value ?? h("i", { class: "dim" }, t("empty"))))))),
+      tried.first.rows.map((row) => h("tr", {}, row.map((value, place) => h("td", { "data-label": tried.first.columns[place] }, value ?? h("i", { class: "dim" }, t("empty"))))))),
     grid("map-rows-title", t("The first rows as they were read"), null,
       seen.rows.map((row, index) => h("tr", { "data-header": index + 1 === seen.header_row ? "" : null },
-        h("th", { scope: "row", class: "number" }, index + 1, index + 1 === seen.header_row && h("span", { class: "sr" }, `, ${t("the titles")}`)),
+        h("th", { scope: "row", class: "number" }, index + 1, index + 1 === seen.header_row && h("span", { class: "sr" }, t(", the titles"))),
         row.map((value, place) => {
           const message = wrong.get(`${index + 1}:${place + 1}`);
           return h("td", { "data-wrong": message ? "" : null }, value ?? "", message && h("div", { class: "wrong" }, message));

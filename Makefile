@@ -92,6 +92,7 @@ docs: .venv/.dev ## make the pages that are generated
 	$(BIN)/python -m daemon.config.page > docs/configuration.md
 	$(BIN)/python -m daemon.metrics.page > docs/metrics.md
 	$(BIN)/python tests/support/architecture.py > docs/architecture.svg
+	$(BIN)/python tests/support/error_pages.py
 
 messages: .venv/.dev ## bring ingest/locale up to what the source says; what it lists is to be translated
 	PYTHONPATH=tests/support $(BIN)/python tests/support/catalogues.py

@@ -16,6 +16,7 @@ from .errors import DatabaseUnavailableError, HeadgateError
 from .executors.executors import PRELOAD, Executors
 from .intake.submissions import Submissions
 from .ledger.leases import Ledger
+from .ledger.mappings import KeptMappings
 from .ledger.pruner import Pruner
 from .ledger.queries import JobQueries
 from .lifecycle.components import Failures, running
@@ -140,6 +141,7 @@ async def _open_parts(
         database=database,
         ledger=ledger,
         queries=JobQueries(database),
+        mappings=KeptMappings(ledger.context),
         spool=spool,
         metrics=Metrics(),
         datasets=known,

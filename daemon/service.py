@@ -15,6 +15,7 @@ from .api.draft_routes import DraftRoutes
 from .api.event_feed import EventFeed
 from .api.event_routes import EventRoutes
 from .api.job_routes import JobRoutes
+from .api.mapping_routes import MappingRoutes
 from .api.page.assets import Assets
 from .api.page.page_routes import PageRoutes
 from .api.page.sessions import Sessions
@@ -243,6 +244,7 @@ async def _enter_api(
         SubmissionRoutes(queries=core.parts.queries, submissions=core.submissions, uploads=uploads),
         DraftRoutes(samples=Samples(core.parts), uploads=uploads, submissions=core.submissions, datasets=core.datasets),
         _job_routes(core),
+        MappingRoutes(core.parts, submissions=core.submissions),
         RejectRoutes(queries=core.parts.queries, rejects=core.rejects),
         EventRoutes(feed),
         DatasetRoutes(datasets=core.datasets, queries=core.parts.queries),

@@ -78,6 +78,7 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "header.extra_column": _warning("remove the column, or declare a field for it"),
         "header.duplicate_label": _error("give every column that is read its own title"),
         "header.drift": _warning("check that the renamed columns still mean the same"),
+        "header.mapped": _info("nothing to do; an administrator can take the mapping away"),
         "table.no_rows": _error("send a workbook that has rows below its header"),
         "table.too_many_bad_rows": _error("correct the rows, or raise the dataset's quarantine limits"),
         "table.reconcile_mismatch": _error("correct the footer or the rows that it sums up"),

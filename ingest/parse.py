@@ -25,7 +25,6 @@ from .formats.open import extension_mismatch, open_book
 from .formats.zip.container import sniff
 from .messages import in_a_row, say
 from .output.copy_file import (
-    NULL,
     copy_columns,
     copy_lines,
     lineage_columns,
@@ -34,6 +33,7 @@ from .output.copy_file import (
     write_rejected_keys,
     write_rows,
 )
+from .output.copy_text import NULL
 from .output.error_records import COMMON_HINT, cell_records, common_fault, row_record
 from .output.info_records import cell_notes, fill_notes, row_notes
 from .output.report import ERRORS_REPORTED, ParsedRows, Report, SheetPart, accepted_columns

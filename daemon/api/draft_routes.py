@@ -17,7 +17,7 @@ from ingest.spec.yaml_document import DocumentError, parse_yaml
 from ingest.spec.yaml_edit import edited
 
 from ..errors import DatabaseUnavailableError, HeadgateError
-from ..pipeline.samples import SamplesLaterError
+from ..pipeline.reading import ReadLaterError
 from .dataset_text import SOURCE, TEXT_BYTES, dataset_of
 from .json_body import Sent
 from .languages import answer_in, language_of
@@ -153,7 +153,7 @@ class DraftRoutes:
             yield uploaded
         except FileRejectedError as error:
             raise of_rejection(422, error) from error
-        except SamplesLaterError as error:
+        except ReadLaterError as error:
             raise later(error) from error
         finally:
             await self._submissions.drop(uploaded.received)

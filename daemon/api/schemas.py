@@ -60,7 +60,10 @@ _JOB: Final[dict[str, Schema]] = {
         "description": "Of a checked job: the state that it would have ended in. Its rows count what would become of "
         "them.",
     },
-    "loaded_as": {**OPTIONAL_COUNT, "description": "Of a checked job: the job as which its workbook was loaded then."},
+    "loaded_as": {
+        **OPTIONAL_COUNT,
+        "description": "The job as which the workbook was loaded then, after a check or a mapping.",
+    },
     "rows": _object(**dict.fromkeys(RowCounts.__slots__, COUNT)),
     "errors": _list(ref("ErrorRecord")),
     "errors_total": COUNT,
@@ -84,6 +87,7 @@ _EVENT: Final[dict[str, Schema]] = {
     "detail": OPTIONAL_TEXT,
 }
 
+_PARSED_ROWS: Final = _object(**dict.fromkeys(("read", "accepted", "duplicate", "rejected", "blank", "footer"), COUNT))
 _CONTENT: Final[Schema] = {"type": ["object", "null"], "description": "What stands in it; nothing if it is no YAML."}
 _ROW: Final = {"type": "integer", "minimum": 1, "maximum": SHEET_ROWS, "description": "The sheet's own, from 1."}
 _COLUMN: Final = {"type": "integer", "minimum": 1, "maximum": SHEET_COLUMNS}
@@ -98,6 +102,59 @@ _REJECTED_ROW: Final = _object(
     },
     errors=_list(_object(column={**OPTIONAL_COUNT, "description": "Null: of the row as a whole."}, **_TOLD)),
 )
+
+_COLUMNS: Final[Schema] = {"type": "object", "additionalProperties": OPTIONAL_TEXT}
+_VALUES: Final[Schema] = {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": TEXT}}
+_MAPPING: Final[dict[str, Schema]] = {
+    "titles": {**_list(_CELL_TEXT), "minItems": 1, "description": "All titles of the header, in any order."},
+    "columns": {**_COLUMNS, "description": "The field of a title; null for a column that is left out."},
+    "values": {**_VALUES, "description": "By field, texts of cells and what is read in their place."},
+}
+_KEPT_MAPPING: Final[dict[str, Schema]] = {
+    "id": {"type": "integer"},
+    "dataset": TEXT,
+    **_MAPPING,
+    "made_by": OPTIONAL_TEXT,
+    "made_at": TIME,
+    "yaml": {**TEXT, "description": "As it stands in a dataset."},
+}
+_SEEN_SHEET: Final[dict[str, Schema]] = {
+    "sheets": {**_list(TEXT), "description": "All of the workbook, in the order of the tabs."},
+    "sheet": {**TEXT, "description": "The one that was read."},
+    "rows": {**_list(_list(OPTIONAL_TEXT)), "description": "Its first rows as they were read."},
+    "header_row": {**OPTIONAL_COUNT, "description": "The row of the titles, from 1."},
+    "columns": _list(
+        _object(
+            column=_COLUMN,
+            letters=TEXT,
+            title=TEXT,
+            field={**OPTIONAL_TEXT, "description": "The field that it is read as."},
+            suggestions={
+                **_list(_object(field=TEXT, because={"enum": ["same words", "similar words", "same kind of values"]})),
+                "description": "Fields without a column that it may be, the likeliest first.",
+            },
+        )
+    ),
+    "fields": _list(
+        _object(
+            name=TEXT,
+            type=TEXT,
+            titles=_list(TEXT),
+            required={"type": "boolean"},
+            values={**_list(TEXT), "description": "Those that are allowed, if they are listed."},
+        )
+    ),
+    "values": {
+        **_list(_object(field=TEXT, found=_list(_object(text=TEXT, rows=COUNT, suggestion=OPTIONAL_TEXT)))),
+        "description": "Texts in the file that a field does not allow.",
+    },
+    "rejection": {"anyOf": [ref("ErrorRecord"), {"type": "null"}]},
+    "mapping": {
+        **_object(columns=_COLUMNS, values=_VALUES),
+        "type": ["object", "null"],
+        "description": "What the mapping says by which it is read.",
+    },
+}
 
 COMPONENTS: Final[dict[str, Schema]] = {
     "Problem": {
@@ -217,7 +274,7 @@ COMPONENTS: Final[dict[str, Schema]] = {
         ),
         trial={
             **_object(
-                rows=_object(**dict.fromkeys(("read", "accepted", "duplicate", "rejected", "blank", "footer"), COUNT)),
+                rows=_PARSED_ROWS,
                 rejection={"anyOf": [ref("ErrorRecord"), {"type": "null"}]},
                 errors={**_list(ref("ErrorRecord")), "description": "The first ones."},
                 errors_total=COUNT,
@@ -226,6 +283,28 @@ COMPONENTS: Final[dict[str, Schema]] = {
             "type": ["object", "null"],
             "description": "Nothing where the dataset itself has problems.",
         },
+    ),
+    "SeenSheet": _object(**_SEEN_SHEET),
+    "Mapping": {**_object(**_MAPPING), "required": ["titles"]},
+    "KeptMapping": _object(**_KEPT_MAPPING),
+    "Mappings": _object(mappings=_list(ref("KeptMapping"))),
+    "Mapped": _object(
+        mapping=ref("KeptMapping"),
+        job={
+            "anyOf": [ref("Job"), {"type": "null"}],
+            "description": "Null where the job has loaded rows, or has not ended.",
+        },
+    ),
+    "TriedMapping": _object(
+        rows=_PARSED_ROWS,
+        rejection={"anyOf": [ref("ErrorRecord"), {"type": "null"}]},
+        errors={**_list(ref("ErrorRecord")), "description": "The first ones."},
+        errors_total=COUNT,
+        first={
+            **_object(columns=_list(TEXT), rows=_list(_list(OPTIONAL_TEXT))),
+            "description": "The first rows that can be loaded.",
+        },
+        table=ref("SeenSheet"),
     ),
     "Saved": _object(
         dataset=TEXT,
@@ -250,4 +329,10 @@ HEALTH: Final = ref("Health")
 DRAFT: Final = ref("Draft")
 TRIAL: Final = ref("Trial")
 SAVED: Final = ref("Saved")
+SEEN_SHEET: Final = ref("SeenSheet")
+MAPPING: Final = ref("Mapping")
+KEPT_MAPPING: Final = ref("KeptMapping")
+MAPPINGS: Final = ref("Mappings")
+MAPPED: Final = ref("Mapped")
+TRIED_MAPPING: Final = ref("TriedMapping")
 EVENT_STREAM: Final = {**TEXT, "description": "Events named `job`; their data is a JobEvent."}

@@ -210,7 +210,9 @@ class LedgerSettings(Section):
         default=1.0, description="How often jobs of other daemons are looked for, and those whose turn has come."
     )
     rejects_seconds: Seconds = Field(
-        default=604_800, description="How long the file of a job with rejected rows is kept for `headgate rejects`."
+        default=604_800,
+        description="How long the file of a job is kept that has rejected rows, for `headgate rejects`, or a header "
+        "that a mapping may explain.",
     )
 
 

@@ -21,6 +21,9 @@ SHIPPED: Final = (
     "docs/errors.md",
     "docs/monitoring.md",
     "docs/runbooks.md",
+    "docs/zh-CN/errors.md",
+    "docs/zh-CN/monitoring.md",
+    "docs/zh-CN/runbooks.md",
 )
 """Files and folders by their path in the repository; the wheel has each below daemon/shipped (pyproject.toml)."""
 PACKAGE: Final = "daemon"

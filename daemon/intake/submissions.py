@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from ingest.messages import say
 from ingest.spec.matching import choose_dataset
 
-from ..ledger.jobs import UNMATCHED, Outcome, Submission
+from ..ledger.jobs import CHECKED, UNMATCHED, Outcome, Submission
 from ..ledger.retry_cancel import NotPossibleError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from ingest.errors import ErrorRecord
     from ingest.spec.dataset import Dataset
 
-    from ..ledger.jobs import Job, Origin, Repeats
+    from ..ledger.jobs import Job, Origin, Repeats, State
     from ..pipeline.job_ends import JobEnds
     from ..pipeline.parts import PipelineParts
     from ..spool import Received
@@ -86,39 +86,41 @@ class Submissions:
             self._wake()
         return job
 
-    async def load(self, checked: Job, *, by: str | None) -> Job:
+    async def load(self, kept: Job, *, by: str | None, states: Collection[State] = CHECKED) -> Job:
         """Enter the file that a job has checked, to be loaded now; no byte of it is handed in again.
 
+        With `states` those of a job that was rejected, too: what its file means may have been said since.
+
         Raises:
-            NotPossibleError: it was not checked, its file is not kept any more, or its dataset is gone.
+            NotPossibleError: it is in another state, its file is not kept any more, or its dataset is gone.
 
         """
-        dataset = self._parts.datasets.get(checked.dataset)
+        dataset = self._parts.datasets.get(kept.dataset)
         if dataset is None:
             raise NotPossibleError(
-                say("dataset {name} is not configured any more; configure it again", name=checked.dataset)
+                say("dataset {name} is not configured any more; configure it again", name=kept.dataset)
             )
         submission = Submission(
             dataset=dataset.dataset,
             spec_version=dataset.version,
-            sha256=checked.sha256,
-            size_bytes=checked.size_bytes,
-            file=checked.file,
-            source=checked.source,
-            spool_key=checked.spool_key or "",
-            spool_id=checked.spool_id,
-            fixes_job=checked.fixes_job,
+            sha256=kept.sha256,
+            size_bytes=kept.size_bytes,
+            file=kept.file,
+            source=kept.source,
+            spool_key=kept.spool_key or "",
+            spool_id=kept.spool_id,
+            fixes_job=kept.fixes_job,
             submitter=by,
-            repeats="again" if checked.repeats == "again" else _repeats(dataset),
+            repeats="again" if kept.repeats == "again" else _repeats(dataset),
             in_turn=dataset.load.mode == "replace",
         )
-        job = await self._ledger.load_checked(checked, submission)
+        job = await self._ledger.load_kept(kept, submission, states=states)
         if job.state == "duplicate":
-            if checked.spool_id == self._spool.id:
+            if kept.spool_id == self._spool.id:
                 await self._parts.executors.run_io(self._spool.remove, submission.spool_key)
             self._tell(job, "file.duplicate_content")
         else:
-            logger.info("job queued", extra={"job": job.id, "dataset": job.dataset, "checked_as": checked.id})
+            logger.info("job queued", extra={"job": job.id, "dataset": job.dataset, "checked_as": kept.id})
             self._wake()
         return job
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from ingest.messages import say
+from ingest.messages import either, say
 
 from ..errors import KeyUsedError
 from .event_log import given, parameters
@@ -18,6 +18,8 @@ from .retry_cancel import NotPossibleError
 from .tables import insert_into, unfinished
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from .context import LedgerContext
@@ -80,38 +82,37 @@ class Enqueue:
                 return checked
             return await self._enter(connection, submission, adopt=adopt)
 
-    async def load_checked(self, checked: Job, submission: Submission) -> Job:
-        """Enter the file of a job that has checked it, which keeps it no longer.
+    async def load_kept(self, kept: Job, submission: Submission, *, states: Collection[State]) -> Job:
+        """Enter the file of a job that has loaded nothing of it and is in one of the states; it keeps it no longer.
 
         Raises:
-            NotPossibleError: the job has checked nothing, or its file is not kept any more.
+            NotPossibleError: the job is in another state, or its file is not kept any more.
 
         """
         table = self._tables.job
-        if checked.state != "checked":
-            raise NotPossibleError(
-                say("job {job} is {state}; only checked jobs are loaded", job=checked.id, state=checked.state)
-            )
-        if checked.loaded_as is not None:
+        if kept.state not in states:
             raise NotPossibleError(
                 say(
-                    "job {job} was loaded as job {other} already; look at that one",
-                    job=checked.id,
-                    other=checked.loaded_as,
+                    "job {job} is {state}; only {states} jobs are loaded",
+                    job=kept.id,
+                    state=kept.state,
+                    states=either(states),
                 )
             )
-        held = sa.and_(table.c.id == checked.id, table.c.state == "checked", table.c.spool_key.is_not(None))
+        if kept.loaded_as is not None:
+            raise NotPossibleError(
+                say("job {job} was loaded as job {other} already; look at that one", job=kept.id, other=kept.loaded_as)
+            )
+        held = sa.and_(table.c.id == kept.id, table.c.state == kept.state, table.c.spool_key.is_not(None))
         async with self._database.write("enter") as connection:
             let_go = await connection.execute(table.update().where(held).values(spool_key=None))
-            served = await self._context.spool_is_served(connection, checked.spool_id)
+            served = await self._context.spool_is_served(connection, kept.spool_id)
             if let_go.rowcount != 1 or not served:
-                raise NotPossibleError(
-                    say("the file of job {job} is not kept any more; hand it in again", job=checked.id)
-                )
+                raise NotPossibleError(say("the file of job {job} is not kept any more; hand it in again", job=kept.id))
             job = await self._enter(connection, submission, adopt=False)
-            await self._change(connection, checked, loaded_as=job.id)
+            await self._change(connection, kept, loaded_as=job.id)
             by = LOAD_REQUESTED.format(job=job.id, name=submission.submitter)
-            await self._context.event(connection, checked.id, "load_requested", checked.attempt, by)
+            await self._context.event(connection, kept.id, "load_requested", kept.attempt, by)
             return job
 
     async def _enter(self, connection: AsyncConnection, submission: Submission, *, adopt: bool) -> Job:

@@ -24,6 +24,7 @@ TERMINAL: Final = STATES[2:]
 ENDS: Final[tuple[State, ...]] = tuple(state for state in TERMINAL if state != "checked")
 """How a job that loads may end. One that only checks ends `checked`, and says which of these it would have been."""
 
+CHECKED: Final[tuple[State, ...]] = ("checked",)
 GIVEN_UP: Final[tuple[State, ...]] = ("dead", "cancelled", "dismissed")
 """States of jobs that ended without a verdict on their file, which is kept for a retry."""
 
@@ -206,5 +207,6 @@ class Outcome:
 
     @property
     def keeps_file(self) -> bool:
-        """Whether the workbook is still needed: to be loaded after all, or to hand rejected rows back."""
-        return self.state in (*GIVEN_UP, "checked") or self.rows.rejected > 0
+        """Whether the workbook is still needed: to be loaded after all, to hand rejected rows back, or to be mapped."""
+        unknown = any(code.startswith("header.") for code in self.codes)
+        return self.state in (*GIVEN_UP, "checked") or self.rows.rejected > 0 or (self.state == "rejected" and unknown)

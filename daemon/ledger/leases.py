@@ -116,9 +116,9 @@ class Ledger:
         """Enter a submission; see `Enqueue.submit`."""
         return await self._enqueue.submit(submission, adopt=adopt)
 
-    async def load_checked(self, checked: Job, submission: Submission) -> Job:
-        """Enter the file of a job that has checked it; see `Enqueue.load_checked`."""
-        return await self._enqueue.load_checked(checked, submission)
+    async def load_kept(self, kept: Job, submission: Submission, *, states: Collection[State]) -> Job:
+        """Enter the file of a job that has loaded nothing of it; see `Enqueue.load_kept`."""
+        return await self._enqueue.load_kept(kept, submission, states=states)
 
     async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
         """Enter a submission that no dataset takes; see `Enqueue.refuse`."""

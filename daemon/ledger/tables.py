@@ -21,7 +21,7 @@ Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The eight tables of the ledger for one dialect."""
+    """The nine tables of the ledger for one dialect."""
 
     ledger: sa.Table
     daemon: sa.Table
@@ -31,6 +31,7 @@ class Tables:
     preview: sa.Table
     loaded_content: sa.Table
     taken_file: sa.Table
+    mapping: sa.Table
 
 
 def build_tables(dialect: str) -> Tables:
@@ -40,17 +41,7 @@ def build_tables(dialect: str) -> Tables:
     metadata = sa.MetaData(schema=schema)
     return Tables(
         ledger=sa.Table(f"{prefix}ledger", metadata, sa.Column("id", sa.Text, primary_key=True)),
-        daemon=sa.Table(
-            f"{prefix}daemon",
-            metadata,
-            sa.Column("id", sa.Text, primary_key=True),
-            sa.Column("host", sa.Text, nullable=False),
-            sa.Column("pid", sa.Integer, nullable=False),
-            sa.Column("version", sa.Text, nullable=False),
-            sa.Column("spool_id", sa.Text, nullable=False),
-            sa.Column("started_at", sa.Double, nullable=False),
-            sa.Column("beat_at", sa.Double, nullable=False),
-        ),
+        daemon=_daemon(prefix, metadata),
         job=_job(prefix, metadata),
         event=sa.Table(
             f"{prefix}event",
@@ -92,6 +83,34 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("sha256", sa.Text, nullable=False),
             sa.Column("job_id", sa.BigInteger, nullable=False),
         ),
+        mapping=_mapping(prefix, metadata),
+    )
+
+
+def _daemon(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        f"{prefix}daemon",
+        metadata,
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("host", sa.Text, nullable=False),
+        sa.Column("pid", sa.Integer, nullable=False),
+        sa.Column("version", sa.Text, nullable=False),
+        sa.Column("spool_id", sa.Text, nullable=False),
+        sa.Column("started_at", sa.Double, nullable=False),
+        sa.Column("beat_at", sa.Double, nullable=False),
+    )
+
+
+def _mapping(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        f"{prefix}mapping",
+        metadata,
+        sa.Column("id", Key, primary_key=True),
+        sa.Column("dataset", sa.Text, nullable=False),
+        sa.Column("titles_digest", sa.Text, nullable=False),
+        sa.Column("content", sa.JSON, nullable=False),
+        sa.Column("made_by", sa.Text),
+        sa.Column("made_at", sa.Double, nullable=False),
     )
 
 

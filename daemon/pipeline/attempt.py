@@ -141,7 +141,7 @@ class Attempts:
 
     async def _made(self, attempt: Attempt) -> Outcome:
         job, spool = attempt.job, self._parts.spool
-        dataset = self._parts.datasets[job.dataset]
+        dataset = await self._parts.mappings.onto(self._parts.datasets[job.dataset])
         assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
         assert job.lease_token is not None  # noqa: S101  # a claim sets it
         folder = spool.work_folder(job.spool_key, job.lease_token)

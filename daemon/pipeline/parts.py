@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..database.database import Database
     from ..executors.executors import Executors
     from ..ledger.leases import Ledger
+    from ..ledger.mappings import KeptMappings
     from ..ledger.queries import JobQueries
     from ..metrics.job_metrics import Metrics
     from ..spool import Spool
@@ -26,6 +27,7 @@ class PipelineParts:
     database: Database
     ledger: Ledger
     queries: JobQueries
+    mappings: KeptMappings
     spool: Spool
     metrics: Metrics
     datasets: Mapping[str, Dataset]

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ingest.mapping.seen import SeenSheet, TriedMapping
     from ingest.output.drafted import Drafted
     from ingest.output.grid import SheetInfo
     from ingest.output.kept import Corrections, KeptFile
@@ -84,3 +85,20 @@ def check_cell_texts(dataset: Dataset, cells: Sequence[tuple[str, str]], languag
     from ingest.output.rejects_page import check_texts
 
     return check_texts(dataset, cells, language)
+
+
+def look_at_file(path: Path, dataset: Dataset, source: str, sheet: str | None, row: int | None) -> SeenSheet:
+    """Run `ingest.mapping.look.look` in a worker."""
+    from ingest.mapping.look import look
+
+    return look(path, dataset, source, sheet, row)
+
+
+def try_mapped(
+    path: Path, dataset: Dataset, out_dir: Path, source: str, sheet: str | None, row: int | None
+) -> TriedMapping:
+    """Make the folder and run `ingest.mapping.look.try_mapping` in a worker."""
+    from ingest.mapping.look import try_mapping
+
+    out_dir.mkdir(mode=0o700, exist_ok=True)
+    return try_mapping(path, dataset, out_dir, source, sheet, row)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..messages import say
+from ..output.copy_text import unescaped
 from .bisection import TooManyError, each_part
 from .foreign_keys import missing_parents, missing_references
 from .given import make_functions
@@ -289,14 +290,6 @@ def _of_sqlite(error: BaseException) -> Refusal:
 # -- COPY text as SQLite stores it -----------------------------------------------------------------------
 
 
-ESCAPED: Final = re.compile(r"\\(.)")
-MEANING: Final = {"\\": "\\", "t": "\t", "n": "\n", "r": "\r"}
-
-
-def _unescape(text: str) -> str:
-    return ESCAPED.sub(lambda match: MEANING[match[1]], text)
-
-
 def _rows(source: Path, convert: list[Callable[[str], object] | None]) -> Iterator[list[object]]:
     r"""Yield the rows of a COPY text file as SQLite stores them: `\N` is null, booleans are 0 and 1."""
     with source.open(encoding="utf-8", newline="\n") as lines:
@@ -309,7 +302,7 @@ def _rows(source: Path, convert: list[Callable[[str], object] | None]) -> Iterat
                 elif function is not None:
                     values[index] = function(str(text))
                 elif "\\" in str(text):
-                    values[index] = _unescape(str(text))
+                    values[index] = unescaped(str(text))
             yield values
 
 

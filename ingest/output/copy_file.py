@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..cells.arrow_masks import has_byte
 from ..cells.batches import alike
 from ..parallel import each
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
+from .copy_text import ESCAPES, NULL, unescaped
 from .report import ACCEPTED_FILE, REJECTED_FILE, REJECTED_KEYS_FILE, ROWS_FILE
 
 if TYPE_CHECKING:
@@ -24,12 +25,10 @@ if TYPE_CHECKING:
 
     from ..errors import ErrorRecord
 
-NULL: Final = "\\N"
 ROWS_AT_ONCE: Final = 50_000
 _EMPTY: Final = pa.scalar("", pa.large_string())
 _LINE_END: Final = pa.scalar("\n", pa.large_string())
 _TAB: Final = pa.scalar("\t", pa.large_string())
-_ESCAPES: Final = (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r"))
 _EXACT_TEXT_SCALE: Final = 6
 """Arrow writes decimals of more digits after the point in scientific notation when they are small."""
 
@@ -91,6 +90,13 @@ def write_rejected_keys(folder: Path, keys: pa.LargeStringArray) -> None:
         file.writelines(f"{key}\n" for key in keys.to_pylist())
 
 
+def read_accepted(folder: Path, rows: int) -> list[tuple[str | None, ...]]:
+    """Return the first so many accepted rows as the texts that the table gets, None for null."""
+    with (folder / ACCEPTED_FILE).open(encoding="utf-8", newline="\n") as lines:
+        texts = (line.removesuffix("\n").split("\t") for line in islice(lines, rows))
+        return [tuple(None if text == NULL else unescaped(text) for text in row) for row in texts]
+
+
 def _extent(texts: pa.LargeStringArray) -> tuple[int, int]:
     offsets = np.frombuffer(texts.buffers()[1], np.int64)
     return int(offsets[texts.offset]), int(offsets[texts.offset + len(texts)])
@@ -141,7 +147,7 @@ def _in_seconds(values: pa.Array) -> pa.Array:
 def _escaped(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     if not has_byte(texts, b"\\\t\n\r"):
         return texts
-    for character, escape in _ESCAPES:
+    for character, escape in ESCAPES:
         texts = pc.replace_substring(texts, character, escape)
     return texts
 

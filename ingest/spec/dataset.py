@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from functools import cached_property
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
 
 from pydantic import Field as Key
 from pydantic import ValidationError, ValidatorFunctionWrapHandler, WrapValidator, field_validator, model_validator
@@ -17,7 +17,11 @@ from ..languages import find_language, languages
 from .encoding_name import is_text_encoding
 from .field import NUMERIC, Constraints, Field, FieldType, Kind, Negatives, Texts
 from .load import Load
+from .mapping import ColumnMapping
 from .model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["Constraints", "Dataset", "Field", "FieldType", "Kind", "Load"]
 
@@ -235,6 +239,7 @@ class Dataset(Model):
     merged: Merged = Merged.model_construct()
     constants: dict[str, Constant] = Key(default_factory=dict)
     expect: Expect = Expect.model_construct()
+    mappings: tuple[ColumnMapping, ...] = ()
     transform: str | None = Key(default=None, pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
     freshness_seconds: Annotated[float, Key(gt=0, allow_inf_nan=False)] | None = None
     language: str | None = None
@@ -244,11 +249,10 @@ class Dataset(Model):
         """The sha256 of the specification's content, whatever the order of keys, comments and written defaults.
 
         How often workbooks should come changes nothing in what becomes of their rows, nor does the language of those
-        that are handed back.
+        that are handed back. Mappings change nothing in the table, and some are kept elsewhere.
         """
-        content = self.model_dump(
-            mode="json", by_alias=True, exclude_defaults=True, exclude={"freshness_seconds", "language"}
-        )
+        other = {"freshness_seconds", "language", "mappings"}
+        content = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude=other)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     @field_validator("encoding")
@@ -318,6 +322,7 @@ class Dataset(Model):
             raise PydanticCustomError("primary_key", "load.mode: upsert needs a primaryKey")
         self._check_rules(names)
         self._check_load(names)
+        self._check_mappings()
         return self
 
     def _check_rules(self, names: list[str]) -> None:
@@ -336,6 +341,16 @@ class Dataset(Model):
             raise _problem("given", "load.insert_only and load.set fill what is declared as fields: {names}", taken)
         if not self.primary_key and (self.load.key_where is not None or self.load.replace == "by_key"):
             raise PydanticCustomError("key_where", "load.key_where and replace: by_key need a primaryKey")
+
+    def _check_mappings(self) -> None:
+        for mapping in self.mappings:
+            if (complaint := mapping.complaint(self.cell_fields)) is not None:
+                raise PydanticCustomError("mapping", "{complaint}", {"complaint": complaint})
+
+    def with_mappings(self, mappings: Iterable[ColumnMapping]) -> Self:
+        """Return the dataset with more mappings, which come before its own; those that do not fit it are left out."""
+        fitting = tuple(mapping for mapping in mappings if mapping.complaint(self.cell_fields) is None)
+        return self.model_copy(update={"mappings": (*fitting, *self.mappings)}) if fitting else self
 
     @property
     def cell_fields(self) -> tuple[Field, ...]:

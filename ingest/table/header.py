@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..errors import rejected
 from ..messages import in_a_row, say
+from ..spec.mapping import titles_key
 from ..spec.titles import folded, normal
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..spec.dataset import Dataset
     from ..spec.field import Field
+    from ..spec.mapping import ColumnMapping
 
 LEAST_TITLES: Final = 2
 """A single title that stands again in its column may as well be a value."""
@@ -38,12 +40,16 @@ Labels = tuple[str | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundHeader:
-    """Where the titles are: the 0-based first row (-1 for none), and the 0-based column of each field that is there."""
+    """Where the titles are: the 0-based first row (-1 for none), and the 0-based column of each field that is there.
+
+    `mapping` is the one that has said which field a title is of, if there is one for these titles.
+    """
 
     row: int
     columns: Mapping[str, int]
     labels: Labels = ()
     height: int = 1
+    mapping: ColumnMapping | None = None
 
     @property
     def end(self) -> int:
@@ -52,12 +58,14 @@ class FoundHeader:
 
     @property
     def extra(self) -> tuple[int, ...]:
-        """The columns that have a title but belong to no field."""
+        """The columns that have a title but belong to no field, and of which nobody has said that they are left out."""
         known = set(self.columns.values())
+        left_out = self.mapping.left_out if self.mapping else ()
         return tuple(
             column
             for column, label in enumerate(self.labels)
             if label and label.strip() and column not in known and not is_own_title(label)
+            if normal(label) not in left_out
         )
 
 
@@ -76,7 +84,10 @@ def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHe
     if dataset.header.mode == "none":
         return FoundHeader(row=-1, columns={field.name: place for place, field in enumerate(dataset.cell_fields)})
     if dataset.header.rows > 1:
-        rows = _joined(rows, dataset)
+        rows = joined_rows(rows, dataset)
+    if dataset.mappings and (mapped := _mapped(rows, dataset)):
+        row, mapping = mapped
+        return _checked(rows[row], row, dataset, sheet, mapping)
     if dataset.header.row is not None:
         row = dataset.header.row - 1
         return _checked(rows[row] if row < len(rows) else (), row, dataset, sheet)
@@ -98,7 +109,21 @@ def is_same_header(one: Labels, other: Labels) -> bool:
     return all(label == again for label, again in titles) and sum(bool(label) for label, _ in titles) >= LEAST_TITLES
 
 
-def _joined(rows: Sequence[Labels], dataset: Dataset) -> list[Labels]:
+def own_titles(labels: Labels) -> tuple[str, ...]:
+    """Return the titles of a row that the file itself has, and not a workbook of rejected rows in addition."""
+    return tuple(label for label in labels if label and label.strip() and not is_own_title(label))
+
+
+def _mapped(rows: Sequence[Labels], dataset: Dataset) -> tuple[int, ColumnMapping] | None:
+    """Return the first row of which a mapping has exactly the titles, and the mapping."""
+    by_titles = {mapping.key: mapping for mapping in reversed(dataset.mappings)}
+    for row, labels in enumerate(rows):
+        if (mapping := by_titles.get(titles_key(own_titles(labels)))) is not None:
+            return row, mapping
+    return None
+
+
+def joined_rows(rows: Sequence[Labels], dataset: Dataset) -> list[Labels]:
     """Return for each row what it and the ones below it say of each column, as one title."""
     height, join = dataset.header.rows, dataset.header.join
     joined: list[Labels] = []
@@ -138,7 +163,9 @@ def _needed(dataset: Dataset) -> int:
     return (len(dataset.cell_fields) + 1) // 2
 
 
-def _checked(labels: Labels, row: int, dataset: Dataset, sheet: str) -> FoundHeader:
+def _checked(
+    labels: Labels, row: int, dataset: Dataset, sheet: str, mapping: ColumnMapping | None = None
+) -> FoundHeader:
     """Return the header at a row that has been chosen, or say what it lacks."""
     places: dict[str, list[int]] = {}
     for column, label in enumerate(labels):
@@ -146,7 +173,8 @@ def _checked(labels: Labels, row: int, dataset: Dataset, sheet: str) -> FoundHea
             places.setdefault(normal(label), []).append(column)
     columns: dict[str, int] = {}
     for field in dataset.cell_fields:
-        found = [column for label in field.labels for column in places.get(normal(label), ())]
+        wanted = mapping.labels(field) if mapping else field.labels
+        found = [column for label in wanted for column in places.get(normal(label), ())]
         if len(found) > 1:
             titles = ", ".join(f"{labels[column]!r}" for column in found[:NAMED])
             message = say(
@@ -163,7 +191,7 @@ def _checked(labels: Labels, row: int, dataset: Dataset, sheet: str) -> FoundHea
         raise _not_found((labels,), dataset, sheet, first=row)
     if missing:
         raise _missing(missing, labels, row, sheet)
-    return FoundHeader(row=row, columns=columns, labels=labels, height=dataset.header.rows)
+    return FoundHeader(row=row, columns=columns, labels=labels, height=dataset.header.rows, mapping=mapping)
 
 
 def _missing(missing: list[Field], labels: Labels, row: int, sheet: str) -> Exception:

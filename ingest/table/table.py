@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
@@ -17,7 +18,7 @@ from ..cells.display import displayed
 from ..errors import FileRejectedError, rejected
 from ..messages import say
 from .constants import constant_text
-from .header import FoundHeader, Labels, find_header
+from .header import FoundHeader, Labels, find_header, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
 from .page_headers import repeated_headers
@@ -128,7 +129,7 @@ def find_table(book: Book, dataset: Dataset, source: str) -> Table:
         if not cells.rows:
             continue
         try:
-            found.append((name, cells, _header_of(cells, dataset, name)))
+            found.append((name, cells, header_of(cells, dataset, name)))
         except FileRejectedError as error:
             refusals.append(error)
     if not found:
@@ -145,14 +146,25 @@ def _most_telling(refusals: list[FileRejectedError]) -> FileRejectedError:
     return min(refusals, key=lambda refusal: refusal.record.code == "header.not_found")
 
 
-def _header_of(cells: SheetCells, dataset: Dataset, name: str) -> FoundHeader:
-    """Find the header, as a rule without looking at how numbers and dates are shown: titles are texts."""
+def header_of(cells: SheetCells, dataset: Dataset, name: str) -> FoundHeader:
+    """Find the header, as a rule without looking at how numbers and dates are shown: titles are texts.
+
+    Raises:
+        FileRejectedError: see `find_header`.
+
+    """
     with suppress(FileRejectedError):
         header = find_header(list(_first_rows(cells, dataset, shown=False)), dataset, name)
         rows = slice(max(header.row, 0), header.end)
         if all((column.kinds[rows] <= Kind.TEXT).all() for column in cells.columns.values()):
             return header
     return find_header(list(_first_rows(cells, dataset, shown=True)), dataset, name)
+
+
+def title_rows(cells: SheetCells, dataset: Dataset) -> list[Labels]:
+    """Return what each of the first rows has as titles, if it is the header's first one."""
+    rows = list(_first_rows(cells, dataset, shown=True))
+    return joined_rows(rows, dataset) if dataset.header.rows > 1 else rows
 
 
 def _first_rows(cells: SheetCells, dataset: Dataset, *, shown: bool) -> Iterator[Labels]:
@@ -185,6 +197,8 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     columns = {
         field.name: below.get(header.columns.get(field.name, -1), empty_column(height)) for field in dataset.cell_fields
     }
+    for field, words in header.mapping.values.items() if header.mapping else ():
+        columns[field] = put_otherwise(columns[field], words, date1904=cells.date1904)
     for constant, rule in dataset.constants.items():
         columns[constant] = text_column(constant_text(constant, rule, source, name), height)
     repeated = repeated_headers(below, header, _titles(cells, header), height) & ~blank
@@ -203,6 +217,15 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         date1904=cells.date1904,
         marks=mark_rows(below, filled, header, height, dataset, date1904=cells.date1904),
     )
+
+
+def put_otherwise(column: Column, words: Mapping[str, str], *, date1904: bool) -> Column:
+    """Return a column in which texts that a mapping names stand as what it gives for them."""
+    shown = pc.utf8_trim_whitespace(displayed(column, date1904=date1904))
+    place = pc.index_in(shown, value_set=pa.array([text.strip() for text in words], pa.large_string()))
+    given = pa.array(list(words.values()), pa.large_string()).take(place)
+    kinds = np.where(place.is_valid().to_numpy(zero_copy_only=False), np.uint8(Kind.TEXT), column.kinds)
+    return Column(kinds=kinds, texts=pc.coalesce(given, column.texts))
 
 
 def _titles(cells: SheetCells, header: FoundHeader) -> list[Labels]:

@@ -25,9 +25,17 @@ RULES: list[dict[str, Any]] = [
 ALERTING = [rule for rule in RULES if "alert" in rule]
 NAMES = sorted({rule["alert"] for rule in ALERTING})
 ROUTING = yaml.safe_load((ALERTS / "alertmanager.yml").read_text(encoding="utf-8"))
-RUNBOOKS = dict(
-    re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE | re.DOTALL)
-)
+PARTS = {
+    "docs/runbooks.md": ("**Meaning.** ", "**First look.** ", "**What to do.** ", "**Silence.** "),
+    "docs/zh-CN/runbooks.md": ("**含义**：", "**先看哪里**：", "**怎么处理**：", "**静默**："),
+}
+"""What each section of the runbooks has, as it begins, by page."""
+RUNBOOKS: dict[str, dict[str, str]] = {
+    page: dict(
+        re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    )
+    for page in PARTS
+}
 KINDS = {definition.name: definition.kind for definition in CATALOGUE}
 COMPONENTS = {"headgate", "ingest", "executors", "database", "loop", "machine"}
 DESIGNED = set(
@@ -145,8 +153,9 @@ def test_every_alert_is_tested_silent_and_firing(rule: dict[str, Any]) -> None:
 # -- runbooks and dashboards -----------------------------------------------------------------------------
 
 
-def test_every_alert_has_a_runbook_and_every_runbook_an_alert() -> None:
-    assert sorted(RUNBOOKS) == NAMES
+@pytest.mark.parametrize("page", RUNBOOKS)
+def test_every_alert_has_a_runbook_and_every_runbook_an_alert(page: str) -> None:
+    assert sorted(RUNBOOKS[page]) == NAMES
 
 
 def test_every_runbook_is_followed_in_a_test_or_it_is_said_why_not() -> None:
@@ -162,15 +171,17 @@ def test_every_runbook_is_followed_in_a_test_or_it_is_said_why_not() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_runbook_answers_four_questions(name: str) -> None:
-    parts = re.findall(r"^\*\*(.+?)\.\*\* (.+)", RUNBOOKS[name], re.MULTILINE)
-    assert [head for head, _ in parts] == ["Meaning", "First look", "What to do", "Silence"]
-    assert f"alertname={name} " in RUNBOOKS[name].rpartition("**Silence.**")[2]
+@pytest.mark.parametrize("page", RUNBOOKS)
+def test_a_runbook_answers_four_questions(page: str, name: str) -> None:
+    parts = re.findall(r"^\*\*.+?\*\*(?: |：)(?=.)", RUNBOOKS[page][name], re.MULTILINE)
+    assert tuple(parts) == PARTS[page]
+    assert f"alertname={name} " in RUNBOOKS[page][name].rpartition(PARTS[page][-1])[2]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_links_in_runbooks_lead_to_runbooks(name: str) -> None:
-    for target in re.findall(r"\]\(#(\w+)\)", RUNBOOKS[name]):
+@pytest.mark.parametrize("page", RUNBOOKS)
+def test_links_in_runbooks_lead_to_runbooks(page: str, name: str) -> None:
+    for target in re.findall(r"\]\(#(\w+)\)", RUNBOOKS[page][name]):
         assert target in {one.lower() for one in NAMES}
 
 
@@ -184,15 +195,22 @@ def test_dashboards_that_alerts_link_to_exist() -> None:
     assert linked <= set(boards())
 
 
+def panels_named(page: str, name: str) -> set[str]:
+    """The panels that a runbook names: people find them by their titles, which dashboards have in English."""
+    named = re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", RUNBOOKS[page][name])
+    return {re.sub(r"\s+", " ", one) for one in named}
+
+
 def test_panels_that_runbooks_name_exist() -> None:
     titles = {panel["title"] for board in boards().values() for panel in board["panels"]}
-    named = {
-        re.sub(r"\s+", " ", one)
-        for text in RUNBOOKS.values()
-        for one in re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text)
-    }
+    named = {panel for page in RUNBOOKS for name in NAMES for panel in panels_named(page, name)}
     assert named
     assert named <= titles
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_runbook_names_the_same_panels_in_every_language(name: str) -> None:
+    assert len({frozenset(panels_named(page, name)) for page in RUNBOOKS}) == 1
 
 
 # -- Alertmanager ----------------------------------------------------------------------------------------
@@ -279,10 +297,21 @@ def test_inhibition_names_both_alerts_and_compares_labels() -> None:
 # -- the page for operators ------------------------------------------------------------------------------
 
 
+def listed(name: str) -> tuple[str, str]:
+    """The line of an alert in the operators' page: what is the same in every language, and its summary."""
+    rules = [rule for rule in ALERTING if rule["alert"] == name]
+    severities = ", ".join(rule["labels"]["severity"] for rule in rules)
+    line = f"| [{name}](runbooks.md#{name.lower()}) | {severities} | {rules[0]['labels']['component']} | "
+    return line, rules[0]["annotations"]["summary"]
+
+
 def test_the_page_lists_every_alert_with_its_severities_and_summary() -> None:
     page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
     for name in NAMES:
-        rules = [rule for rule in ALERTING if rule["alert"] == name]
-        severities = ", ".join(rule["labels"]["severity"] for rule in rules)
-        component, summary = rules[0]["labels"]["component"], rules[0]["annotations"]["summary"]
-        assert f"| [{name}](runbooks.md#{name.lower()}) | {severities} | {component} | {summary} |" in page
+        assert "{}{} |".format(*listed(name)) in page
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*/monitoring.md")), ids=lambda page: page.parent.name)
+def test_a_translated_page_lists_every_alert_with_its_severities(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not [name for name in NAMES if listed(name)[0] not in text]

@@ -1,4 +1,4 @@
-"""docs/errors.md and the catalogue of codes say the same."""
+"""docs/errors.md, in each language that it is in, and the catalogue of codes say the same."""
 
 from __future__ import annotations
 
@@ -6,28 +6,22 @@ import re
 from pathlib import Path
 
 import pytest
+from documents import ROOT
+from error_pages import brought_up_to_date, codes, error_pages
 
-from ingest.errors import CATALOGUE, CODES
+from ingest.errors import CODES
 
-ROOT = Path(__file__).resolve().parents[2]
-SECTION = re.compile(
-    r"### `(?P<code>[a-z_.]+)`\n\n(?P<severity>\w+)\. (?P<cause>.+)\n\n"
-    r"- Example: (?P<example>.+)\n- Remedy: (?P<remedy>.+)\n"
-)
-SECTIONS = {
-    found["code"]: found for found in SECTION.finditer((ROOT / "docs" / "errors.md").read_text(encoding="utf-8"))
-}
+EACH_PAGE = pytest.mark.parametrize("page", error_pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
 
 
-def test_every_code_has_a_section_in_the_order_of_the_catalogue() -> None:
-    assert tuple(SECTIONS) == CODES
+@EACH_PAGE
+def test_every_code_has_a_section_in_the_order_of_the_catalogue(page: Path) -> None:
+    assert codes(page) == CODES
 
 
-@pytest.mark.parametrize("code", CODES)
-def test_severity_and_remedy_are_those_of_the_catalogue(code: str) -> None:
-    section, entry = SECTIONS[code], CATALOGUE[code]
-    assert section["severity"].lower() == entry.severity
-    assert section["remedy"] == entry.hint
+@EACH_PAGE
+def test_severity_and_remedy_are_those_of_the_catalogue(page: Path) -> None:
+    assert page.read_text(encoding="utf-8") == brought_up_to_date(page), "run `make docs`"
 
 
 def test_every_code_named_in_the_code_is_in_the_catalogue() -> None:

@@ -33,6 +33,7 @@ FLOORS = {
         ("errors", "histogram", "version", "__init__"),
     ),
     "ingest": (
+        ("mapping",),
         ("infer", "load", "parse", "preload"),
         ("output",),
         ("columns",),
@@ -48,16 +49,16 @@ FLOORS = {
 
 TAKEN_FROM_INGEST = {
     "assembly": {"spec"},
-    "api": {"errors", "languages", "messages", "spec"},
+    "api": {"errors", "languages", "mapping", "messages", "spec"},
     "cli": {"errors", "languages", "messages", "output", "spec"},
     "config": {"spec"},
     "errors": {"messages"},
-    "exporter": {"spec"},
+    "exporter": {"languages", "spec"},
     "intake": {"errors", "languages", "messages", "spec"},
-    "ledger": {"errors", "languages", "messages", "preload"},
+    "ledger": {"errors", "languages", "messages", "preload", "spec"},
     "metrics": {"errors"},
     "oneshot": {"errors", "languages", "messages", "spec"},
-    "pipeline": {"errors", "infer", "languages", "load", "messages", "output", "parallel", "parse", "spec"},
+    "pipeline": {"errors", "infer", "languages", "load", "mapping", "messages", "output", "parallel", "parse", "spec"},
     "reload": {"spec"},
     "service": {"spec"},
     "spool": {"messages", "output"},

@@ -1,4 +1,4 @@
-"""What holds for the tree as a whole: no registry's host, no machine's path, documents that exist."""
+"""What holds for the tree as a whole: no registry's host, no machine's path."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import re
 import subprocess
 import tomllib
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 URL_HOST = re.compile(r"https?://([A-Za-z][\w.-]*\.[A-Za-z]{2,})")
@@ -24,10 +22,18 @@ IGNORED = {
 }
 ROOT_HOLDS = {
     *("alerts", "daemon", "deploy", "docs", "examples", "grafana", "ingest", "tests"),
-    *("pyproject.toml", "prometheus.yml", "Makefile", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+    *(
+        "pyproject.toml",
+        "prometheus.yml",
+        "Makefile",
+        "README.md",
+        "README.zh-CN.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+    ),
     *("LICENSE", ".ci", ".editorconfig", ".github", ".gitignore", ".pre-commit-config.yaml"),
 }
-LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#\s]+)")
 
 
 def tracked() -> list[Path]:
@@ -65,12 +71,3 @@ def test_every_dependency_has_a_lower_bound_and_a_use() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
         assert ">=" in requirement, requirement
-
-
-@pytest.mark.parametrize(
-    "name", ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
-)
-def test_links_in_documents_lead_somewhere(name: str) -> None:
-    document = ROOT / name
-    for target in LINK.findall(document.read_text(encoding="utf-8")):
-        assert (document.parent / target).exists(), target

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,19 @@ PARTIAL_LINK: Final = ".upload[data-state=partial] a[data-route]"
 HANDED_IN: Final = ("orders/订单导出-2024-05.xlsx", "orders/orders-with-mistakes.xlsx", "stock/inventario-mayo.xls")
 
 SAMPLE: Final = "settlements/abrechnung-2024-04.xlsx"
+UNKNOWN: Final = "by-hand/auftraege-mai.csv"
+MEANT: Final = {
+    "Auftragsnr": "order_no",
+    "Shop": "shop",
+    "Marktplatz": "site",
+    "Bestelldatum": "order_date",
+    "Artikel": "product",
+    "Anzahl": "quantity",
+    "Einzelpreis": "price",
+    "Zustand": "status",
+    "Bearbeiter": "-",
+}
+"""What the columns of the unknown file mean."""
 
 
 def main() -> None:
@@ -130,6 +144,15 @@ def take(browser: Chrome, url: str, inbox: Path) -> None:
     browser.find_element(By.ID, "sample-file").send_keys(str(inbox / SAMPLE))
     shown(browser, '#draft-verdict[data-kind="good"]')
     picture(browser, "dataset-from-a-sample", size=DESK)
+    browser.get(f"{url}/jobs/{post(url, inbox.parent / UNKNOWN, 'orders')}")
+    for title, field in MEANT.items():
+        shown(browser, select := f"select[aria-label='Field of {title}']")
+        Select(browser.find_element(By.CSS_SELECTOR, select)).select_by_value(field)
+    for text, value in (("Malaysia", "MY"), ("Singapur", "SG")):
+        shown(browser, select := f"select[aria-label='What {text} stands for']")
+        Select(browser.find_element(By.CSS_SELECTOR, select)).select_by_visible_text(value)
+    shown(browser, '#map-verdict[data-kind="good"]')
+    picture(browser, "mapping", size=DESK)
 
 
 def mend(browser: Chrome) -> None:
@@ -142,16 +165,16 @@ def mend(browser: Chrome) -> None:
     until(lambda: browser.find_element(By.CSS_SELECTOR, ".mend-place").text.count("taken as") == len(CORRECTIONS) - 1)
 
 
-def post(url: str, file: Path, dataset: str) -> None:
-    """Hand a file in past the page, so that it has no card on it."""
+def post(url: str, file: Path, dataset: str) -> int:
+    """Hand a file in past the page, so that it has no card on it; return the number of its job."""
     request = urllib.request.Request(
         f"{url}/api/v1/jobs?name={quote(file.name)}&dataset={dataset}",
         data=file.read_bytes(),
         headers={"Authorization": f"Bearer {TOKEN}"},
         method="POST",
     )
-    with urllib.request.urlopen(request, timeout=30):
-        pass
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return int(json.load(answer)["id"])
 
 
 def shown(browser: Chrome, selector: str) -> None:

@@ -26,7 +26,7 @@ GENERATED = 40
 """Requests a phase makes for each operation."""
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(540)
 def test_schemathesis_finds_nothing(sqlite_headgate: Headgate, tmp_path: Path, orders: Callable[..., Path]) -> None:
     headgate = sqlite_headgate
     headgate.settings["tasks"] = {"echo": "json:dumps"}
@@ -53,7 +53,7 @@ def test_schemathesis_finds_nothing(sqlite_headgate: Headgate, tmp_path: Path, o
             ],
             capture_output=True,
             text=True,
-            timeout=140,
+            timeout=240,
             check=False,
             cwd=tmp_path,
         )

@@ -74,6 +74,42 @@ async def test_the_front_page_leads_everywhere_and_the_documents_are_there() -> 
         assert b'id="cell.type"' in errors
 
 
+@pytest.mark.parametrize(
+    ("query", "wanted", "language"),
+    [
+        ("", "zh-Hans-CN,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("", "de, en;q=0.5", "en"),
+        ("?language=en", "zh", "en"),
+        ("?language=zh-CN", "en", "zh-CN"),
+        ("?language=none", "zh", "zh-CN"),
+    ],
+)
+async def test_a_document_is_in_the_language_that_is_chosen_or_asked_for(
+    query: str, wanted: str, language: str
+) -> None:
+    async with exporter(CollectorRegistry()) as serving:
+        ask = {"Accept-Language": wanted}
+        _, _, body = await asyncio.to_thread(get, serving.port, f"/docs/runbooks.md{query}", **ask)
+    shown = body.decode()
+    assert f'<html lang="{language}">' in shown
+    assert ("\n处置手册\n" in re.sub(r"<[^>]+>|# ", "", shown)) == (language == "zh-CN")
+    assert 'id="headgatedown"' in shown
+
+
+async def test_links_of_documents_keep_to_their_language() -> None:
+    async with exporter(CollectorRegistry()) as serving:
+        _, _, body = await asyncio.to_thread(get, serving.port, "/docs/runbooks.md?language=zh-CN")
+        links = dict(re.findall(r'<a href="([^"]+)">([^<]+)</a>', body.decode()))
+        assert links["#headgatecpuhigh"] == "HeadgateCpuHigh"
+        assert links["/docs/errors.md?language=zh-CN"] == "错误代码"
+        assert links["/docs/runbooks.md?language=en"] == "English"
+        for path in links:
+            status, _, _ = await asyncio.to_thread(
+                get, serving.port, path if path[0] == "/" else f"/docs/runbooks.md{path}"
+            )
+            assert status == 200, path
+
+
 async def test_health_and_readiness_give_their_reasons() -> None:
     async with exporter(CollectorRegistry()) as serving:
         assert await asyncio.to_thread(get, serving.port, "/-/healthy") == (200, "text/plain; charset=utf-8", b"ok\n")

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from submissions import submission
 
 from daemon.errors import KeyUsedError
-from daemon.ledger.jobs import Outcome, Preview, RowCounts
+from daemon.ledger.jobs import CHECKED, Outcome, Preview, RowCounts
 from daemon.ledger.pruner import Pruner
 from daemon.ledger.queries import JobQueries
 from daemon.ledger.retry_cancel import NotPossibleError
@@ -37,7 +37,7 @@ async def checked(ledger: Ledger) -> Job:
 
 async def load(ledger: Ledger, job: Job) -> Job:
     asked = submission(job.sha256, spool_key=job.spool_key or "", spool_id=job.spool_id, submitter="ann")
-    return await ledger.load_checked(job, asked)
+    return await ledger.load_kept(job, asked, states=CHECKED)
 
 
 async def test_a_check_stands_beside_a_load_of_the_same_content(ledger: Ledger) -> None:

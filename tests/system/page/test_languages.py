@@ -63,7 +63,7 @@ class Reader:
 
 @pytest.mark.parametrize("language", languages()[1:])
 def test_nothing_of_the_page_stays_english(
-    page: PageDriver, gate: Headgate, orders: Callable[..., Path], language: str
+    page: PageDriver, gate: Headgate, orders: Callable[..., Path], tmp_path: Path, language: str
 ) -> None:
     read_in(page.browser, language)
     reader = Reader(page, language)
@@ -92,6 +92,14 @@ def test_nothing_of_the_page_stays_english(
     page.one("#mend-send").click()
     page.upload("corrected-1.xlsx", "loaded")
     reader.looks_at("what was sent")
+    page.go("/")
+    page.one('#live[data-state="on"]')
+    unknown = tmp_path / "orders-unknown.csv"
+    unknown.write_text("Nummer;Buyer name;Stück;Preis\nA;b;1;2\n", encoding="utf-8")
+    page.hand_in(unknown)
+    page.upload(unknown.name, "rejected").find_element("css selector", "a[data-route]").click()
+    page.one("#map-column-0")
+    reader.looks_at("an unknown file")
     page.go("/draft")
     page.one("#draft h1")
     page.hand_in(orders(gate.folder / "sample.xlsx", 40, bad=(3,)), field="sample-file")

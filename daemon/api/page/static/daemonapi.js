@@ -64,12 +64,29 @@ export async function trial(file, yaml, edits) {
   return (await reach("POST", `api/v1/drafts/trial?${new URLSearchParams({ name: file.name })}`, { body: form })).json();
 }
 
+// A sheet of a job's file beside its dataset; what would become of it by a mapping; a mapping that is kept.
+const placed = (path, { sheet, row }) => {
+  const parameters = new URLSearchParams();
+  if (sheet) parameters.set("sheet", sheet);
+  if (row) parameters.set("row", row);
+  return `${path}?${parameters}`;
+};
+export const seenTable = (id, place) => ask("GET", placed(`api/v1/jobs/${id}/table`, place));
+export const tryMapping = (id, mapping, place) => ask("POST", placed(`api/v1/jobs/${id}/mapping/trial`, place), mapping);
+export const keepMapping = (id, mapping) => ask("POST", `api/v1/jobs/${id}/mapping`, mapping);
+export const mappings = async (dataset) =>
+  (await ask("GET", `api/v1/mappings?${new URLSearchParams({ dataset })}`)).mappings;
+export const removeMapping = (id) => ask("POST", `api/v1/mappings/${id}/remove`);
+
 export const definition = async (name) =>
   (await reach("GET", `api/v1/datasets/${encodeURIComponent(name)}/definition`)).text();
 export const saveDataset = async (yaml, replace) =>
   (await reach("POST", `api/v1/datasets?replace=${replace}`, { body: yaml, type: "application/yaml" })).json();
 
 export const rejectsUrl = (id, format) => at(`api/v1/jobs/${id}/rejects?format=${format}`);
+
+export const rejectsWorkbook = async (id) =>
+  new File([await (await reach("GET", `api/v1/jobs/${id}/rejects?format=xlsx`)).blob()], `rejects-${id}.xlsx`);
 
 export const rejectedRows = (id, sheet, cursor) => {
   const parameters = new URLSearchParams({ limit: "500" });

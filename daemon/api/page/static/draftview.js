@@ -2,8 +2,9 @@
 
 import { at } from "./address.js";
 import { $, announce, ask } from "./dom.js";
-import { definition, draft, explain, saveDataset, trial } from "./daemonapi.js";
+import { definition, draft, explain, mappings, removeMapping, saveDataset, trial } from "./daemonapi.js";
 import { columns, dataset, shown } from "./draftform.js";
+import { keptMappings } from "./keptmappings.js";
 import { t, tn } from "./language.js";
 import { h, render } from "./preact.mjs";
 import { follow, number } from "./words.js";
@@ -28,6 +29,7 @@ export function prepare(signedIn) {
 export async function showDraft(name) {
   if (!session.may_edit) throw new Error(t("datasets are changed by a token of role admin, unless api.edit_datasets forbids it"));
   if (state.name !== name) state = { name, yaml: name ? await definition(name) : "" };
+  if (name) state.kept = await mappings(name);
   draw();
   return name || t("A dataset from a sample");
 }
@@ -91,6 +93,11 @@ async function save() {
   });
 }
 
+const takeAway = ({ id }) => ahead(t("The mapping is being taken away."), async () => {
+  await removeMapping(id);
+  return { kept: await mappings(state.name) };
+});
+
 // -- what is shown ---------------------------------------------------------------------------------------
 
 function draw() {
@@ -109,6 +116,7 @@ function draw() {
       h("h2", {}, h("label", { for: "draft-text" }, t("The dataset as text"))),
       h("textarea", { id: "draft-text", spellcheck: false, rows: 18, wrap: "off", value: shown("draft-text", yaml), onInput: ({ target }) => typed(target.value) })),
     yaml && saving(),
+    name && keptMappings(state.kept, takeAway),
   ], $("draft"));
 }
 

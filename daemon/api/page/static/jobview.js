@@ -4,6 +4,7 @@ import { at } from "./address.js";
 import { $, announce, ask, fill, h } from "./dom.js";
 import { cancel, dismiss, errors as fetchErrors, explain, job as fetchJob, load, rejectsUrl, retry } from "./daemonapi.js";
 import { t, tn } from "./language.js";
+import { map, mappable } from "./mapview.js";
 import { stateMark } from "./marks.js";
 import { mend } from "./mend.js";
 import { stages } from "./stages.js";
@@ -34,7 +35,7 @@ export async function showJob(id) {
   if (shown !== id) {
     shown = id;
     found = { errors: [], next_cursor: null };
-    article.replaceChildren(...["head", "rows", "preview", "mend", "errors", "fix", "more"].map((part) => h("div", { "data-part": part })));
+    article.replaceChildren(...["head", "rows", "preview", "table", "mend", "errors", "fix", "more"].map((part) => h("div", { "data-part": part })));
     fix(job, article.querySelector('[data-part="fix"]'));
   }
   if (job.errors_total > 0 && !found.errors.length) found = await fetchErrors(id, null);
@@ -46,6 +47,7 @@ export async function showJob(id) {
   fill(part("more"), h("div", { class: "two" }, facts(job), events(job)));
   const correctable = session.may_submit && job.rows.rejected > 0 && ENDED.has(job.state);
   part("fix").hidden = !correctable;
+  if (mappable(job) || part("table").hasChildNodes()) map(job, part("table"), session.may_submit);
   if (correctable && !part("mend").hasChildNodes()) mend(job, part("mend"));
   return t("{file} · job {id}", { file: job.file, id: job.id });
 }

@@ -117,7 +117,7 @@ function show(upload) {
 }
 
 function result(job) {
-  if (!ENDED.has(job.state)) return null;
+  if (!ENDED.has(job.state)) return h("p", { class: "actions" }, h("a", { href: at(`jobs/${job.id}`), "data-route": true }, t("See the file as it is read")));
   const target = job.first_job ?? job.id;
   return [
     h("p", { class: "result" }, outcome(job)),

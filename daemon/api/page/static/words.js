@@ -76,7 +76,7 @@ export function outcome(job) {
   switch (job.state) {
     case "queued": return reason ? t("Waiting to be tried again: {reason}", { reason }) : t("Waiting for a free worker.");
     case "running": return t("Being worked on.");
-    case "loaded": return tn("All {n} row are in the table.", "All {n} rows are in the table.", loaded(job));
+    case "loaded": return tn("{n} row is in the table.", "All {n} rows are in the table.", loaded(job));
     case "partial": return tn("{n} row loaded, {rejected} rejected: correct those and hand them in again.", "{n} rows loaded, {rejected} rejected: correct those and hand them in again.", loaded(job), { rejected: number(job.rows.rejected) });
     case "rejected": return follow(t("Nothing was loaded."), reason);
     case "duplicate": return t("The same content was handed in before, as job {job}: nothing to do.", { job: job.first_job });

@@ -94,6 +94,21 @@ CREATE TABLE headgate.loaded_content (
     spec_version integer NOT NULL,
     job_id bigint NOT NULL
 );
+CREATE TABLE headgate.mapping (
+    id bigint NOT NULL,
+    dataset text NOT NULL,
+    titles_digest text NOT NULL,
+    content json NOT NULL,
+    made_by text,
+    made_at double precision NOT NULL
+);
+CREATE SEQUENCE headgate.mapping_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE headgate.mapping_id_seq OWNED BY headgate.mapping.id;
 CREATE TABLE headgate.preview (
     job_id bigint NOT NULL,
     preview json NOT NULL
@@ -109,6 +124,7 @@ CREATE TABLE headgate.taken_file (
     sha256 text NOT NULL,
     job_id bigint NOT NULL
 );
+ALTER TABLE ONLY headgate.mapping ALTER COLUMN id SET DEFAULT nextval('headgate.mapping_id_seq'::regclass);
 ALTER TABLE ONLY headgate.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
 ALTER TABLE ONLY headgate.daemon
@@ -121,6 +137,10 @@ ALTER TABLE ONLY headgate.ledger
     ADD CONSTRAINT ledger_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY headgate.loaded_content
     ADD CONSTRAINT loaded_content_pkey PRIMARY KEY (dataset, sha256, spec_version);
+ALTER TABLE ONLY headgate.mapping
+    ADD CONSTRAINT mapping_dataset_titles_digest_key UNIQUE (dataset, titles_digest);
+ALTER TABLE ONLY headgate.mapping
+    ADD CONSTRAINT mapping_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY headgate.preview
     ADD CONSTRAINT preview_pkey PRIMARY KEY (job_id);
 ALTER TABLE ONLY headgate.reject

@@ -105,3 +105,13 @@ CREATE TABLE headgate_preview (
 	FOREIGN KEY(job_id) REFERENCES headgate_job (id) ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX headgate_job_identity ON headgate_job (dataset, sha256, spec_version) WHERE state IN ('queued','running') AND after_job IS NULL AND NOT check_only;
+CREATE TABLE headgate_mapping (
+	id INTEGER NOT NULL,
+	dataset TEXT NOT NULL,
+	titles_digest TEXT NOT NULL,
+	content JSON NOT NULL,
+	made_by TEXT,
+	made_at DOUBLE NOT NULL,
+	PRIMARY KEY (id),
+	UNIQUE (dataset, titles_digest)
+);

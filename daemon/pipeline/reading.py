@@ -1,0 +1,56 @@
+"""Files read for somebody who looks at them: in a worker that is held to limits, and no job is made of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ingest.errors import FileRejectedError
+from ingest.messages import say
+
+from ..errors import RetryableError, first_line
+from .worker_failures import FILE_ERRORS, POOL_ERRORS, ReadingBounds, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ingest.spec.dataset import FileLimits
+
+    from ..executors.executors import Executors
+
+
+class ReadLaterError(RetryableError):
+    """No worker can read the file now; ask again in a moment."""
+
+
+async def read_in_worker(
+    executors: Executors,
+    function: Callable[..., Any],
+    *arguments: object,
+    file: str,
+    limits: FileLimits,
+    own: bool = True,
+) -> Any:
+    """Return what a function says of a file, in a worker that is held to the limits; `own` code of ours alone runs.
+
+    Raises:
+        ReadLaterError: no worker can read it now.
+        FileRejectedError: it cannot be read, or reading it took more time or memory than the limits allow.
+
+    """
+    bounds = ReadingBounds.within(
+        limits,
+        executors.limits,
+        file=file,
+        more_time=say("take a shorter file, or raise executors.task_timeout_seconds"),
+        more_memory=say("take a smaller file, or raise executors.worker_memory_mb"),
+    )
+    try:
+        return await executors.run_cpu(
+            function, *arguments, timeout=bounds.seconds, own=own, memory_bytes=bounds.memory_bytes
+        )
+    except POOL_ERRORS as error:
+        raise ReadLaterError(
+            say("no worker can read the file now ({error}); try again", error=first_line(error))
+        ) from error
+    except FILE_ERRORS as error:
+        raise FileRejectedError(refusal(error, bounds)) from error

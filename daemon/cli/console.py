@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ingest.languages import in_language
 from ingest.messages import say, say_n
 
+from ..ledger.reasons import STATE_WORDS
 from .invocation import reader_language
 
 if TYPE_CHECKING:
@@ -27,19 +28,6 @@ STYLES: Final = {
     "superseded": "cyan",
     "running": "blue",
     "checked": "magenta",
-}
-STATE_WORDS: Final[Mapping[str, str]] = {
-    "queued": say("queued"),
-    "running": say("running"),
-    "loaded": say("loaded"),
-    "partial": say("partial"),
-    "rejected": say("rejected"),
-    "duplicate": say("duplicate"),
-    "dead": say("dead"),
-    "cancelled": say("cancelled"),
-    "superseded": say("superseded"),
-    "dismissed": say("dismissed"),
-    "checked": say("checked"),
 }
 FATES: Final[Mapping[str, str]] = {
     "read": say("read"),

@@ -14,7 +14,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from ingest.messages import say
 
 from ..ledger.jobs import TERMINAL
-from .console import STATE_WORDS, STYLES, complain, told
+from ..ledger.reasons import STATE_WORDS
+from .console import STYLES, complain, told
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -6,7 +6,10 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from ingest.errors import FileRejectedError
+from ingest.languages import ENGLISH, in_language
+from ingest.messages import say
 
+from ..ledger.reasons import STATE_WORDS, told_reason
 from ..machine.file_identity import Stamp
 from ..pipeline.rejects import NoRejectsError
 from .folder_files import move, place_of, remove, write_beside
@@ -78,10 +81,16 @@ class FolderArchive:
             await self._executors.run_io(remove, folder.path, name + folder.done_marker)
         return moved
 
+    async def _reason(self, job: Job) -> str:
+        language = self._rejects.language(job)
+        records = {} if language == ENGLISH else await self._queries.first_records([job.id])
+        end = say("{file}: {state} (job {job})", file=job.file, state=STATE_WORDS[job.state], job=job.id)
+        reason = told_reason(job.reason, language, records.get(job.id)) or ""
+        return f"{in_language(end, language)}\n{reason}\n"
+
     async def _explain(self, folder: Path, moved: str, job: Job) -> None:
         try:
             content, suffix = await self._rejects.rejects(job, "xlsx"), ".rejects.xlsx"
         except (NoRejectsError, FileRejectedError):
-            text = f"{job.file}: {job.state} (job {job.id})\n{job.reason or ''}\n"
-            content, suffix = text.encode(), ".reason.txt"
+            content, suffix = (await self._reason(job)).encode(), ".reason.txt"
         await self._executors.run_io(write_beside, folder, moved, suffix, job.id, content)

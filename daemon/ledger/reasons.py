@@ -33,6 +33,20 @@ MACHINE_LACKS: Final = say("waits: the machine lacks what it takes: {reason}")
 ROWS_REJECTED: Final = say("{rows} rows rejected")
 ROWS_SKIPPED: Final = say("{rows} rows left out or put elsewhere by a trigger, a rule or a view of table {table}")
 ROWS_KEPT: Final = say("rows that the file does not have were kept: not every rejected row is known by its key")
+STATE_WORDS: Final[Mapping[str, str]] = {
+    "queued": say("queued"),
+    "running": say("running"),
+    "loaded": say("loaded"),
+    "partial": say("partial"),
+    "rejected": say("rejected"),
+    "duplicate": say("duplicate"),
+    "dead": say("dead"),
+    "cancelled": say("cancelled"),
+    "superseded": say("superseded"),
+    "dismissed": say("dismissed"),
+    "checked": say("checked"),
+}
+"""What people are told of a state."""
 _WAITS: Final = say("waits: {reason}")
 _WHOLE: Final = (SAME_CONTENT_CHECKED, SAME_CONTENT, COMES_AFTER, LOAD_REQUESTED, RESOLVED, DISMISSED, CANCELLED, BY)
 _WAITING: Final = (MACHINE_LACKS, _WAITS)

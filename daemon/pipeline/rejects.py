@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
+from ingest.languages import ENGLISH
 from ingest.messages import say
 from ingest.output.kept import KeptFile
 
@@ -52,6 +53,11 @@ class Rejects:
 
     def __init__(self, *, spool: Spool, executors: Executors, datasets: Mapping[str, Dataset]) -> None:
         self._spool, self._executors, self._datasets = spool, executors, datasets
+
+    def language(self, job: Job) -> str:
+        """Return the language in which is said what nobody has asked for: the dataset's."""
+        dataset = self._datasets.get(job.dataset)
+        return (dataset and dataset.language) or ENGLISH
 
     async def rejects(self, job: Job, form: Form) -> bytes:
         """Return the rejected rows as a workbook or as CSV."""

@@ -113,3 +113,21 @@ def test_a_file_that_is_loaded_at_once_is_told_of_in_the_locale(
     headgate.more_environ["LANG"] = "de_DE.UTF-8"
     again = headgate.command(*command, "--json")
     assert json.loads(again.stdout)["reason"] == "derselbe Inhalt ist Auftrag 1"
+
+
+def test_beside_a_refused_file_the_reason_is_in_the_language_of_the_dataset(headgate: Headgate) -> None:
+    spec = headgate.folder / "datasets" / "orders.yml"
+    spec.write_text(f"language: zh\n{spec.read_text(encoding='utf-8')}", encoding="utf-8")
+    headgate.settings["intake"] = {"folders": [{"path": "inbox", "taken": "move"}], "scan_seconds": 0.1}
+    headgate.write_config()
+    process = headgate.start_ready()
+    (headgate.inbox / "orders.xlsx").write_bytes(b"no workbook")
+    reason = headgate.inbox / "rejected" / "orders.reason.txt"
+    headgate.until(reason.exists, "the reason is beside the file")
+    end, why = reason.read_text(encoding="utf-8").splitlines()
+    [job] = headgate.jobs()
+    assert end == f"{job['file']}：退回（任务 1）"
+    code, english = job["reason"].split(": ", 1)
+    assert why.startswith(f"{code}：")
+    assert english not in why
+    assert headgate.stop(process) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -47,7 +48,7 @@ def check(path: Path | None, environ: Mapping[str, str] | None = None) -> CheckR
         _read_dataset(file, datasets, problems)
     if settings is None:
         return CheckResult(settings=None, datasets=tuple(datasets), problems=tuple(problems), lines=())
-    problems += _missing_token(configuration.sources, settings)
+    problems += _unfit_token(configuration.sources, settings)
     problems += _open_exporter(configuration.sources, settings)
     problems += _bad_folders(configuration.sources, settings)
     problems += _unusable_state(configuration.sources, settings)
@@ -136,9 +137,12 @@ def _too_large(sources: Sources, settings: Settings) -> Iterator[Problem]:
 # -- folders and addresses ----------------------------------------------------------------------------
 
 
-def _missing_token(sources: Sources, settings: Settings) -> Iterator[Problem]:
-    """Beyond loopback a token of the operator's own is needed: one that was just made is known to nobody."""
+def _unfit_token(sources: Sources, settings: Settings) -> Iterator[Problem]:
+    """Beyond loopback a token of the operator's own is needed, one just made is known to nobody; and no open file."""
     api = settings.api
+    if api.enabled and api.token_file.is_file() and (mode := api.token_file.stat().st_mode) & 0o077:
+        reason = f"token file {api.token_file} can be read by others (mode {stat.S_IMODE(mode):04o})"
+        yield sources.problem(("api", "token_file"), reason, f"run: chmod 600 {api.token_file}")
     if api.enabled and not _is_loopback(api.host) and not api.token_file.is_file():
         reason = f"the API listens beyond loopback, but there is no token file {api.token_file}"
         yield sources.problem(("api", "host"), reason, "write a token into that file (0600), or use host: 127.0.0.1")

@@ -171,7 +171,7 @@ class Attempts:
             ),
         )
         try:
-            return await executors.submit_cpu(
+            result = await executors.submit_cpu(
                 parse_workbook,
                 source,
                 dataset,
@@ -191,7 +191,10 @@ class Attempts:
             if isinstance(error, TaskStalledError) and job.id not in self._stalled:
                 self._stalled.add(job.id)
                 raise
+            self._stalled.discard(job.id)
             raise FileRejectedError(replace(refusal(error, bounds), spec_version=dataset.version)) from error
+        self._stalled.discard(job.id)
+        return result
 
     async def _load(self, attempt: Attempt, parsed: _Parsed) -> Outcome:
         try:

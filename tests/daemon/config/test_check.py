@@ -59,6 +59,16 @@ def test_beyond_loopback_a_token_file_is_enough(configuration: Path) -> None:
     assert check(configuration, environ).problems == ()
 
 
+def test_a_token_file_that_others_may_read_is_told_with_what_to_do(configuration: Path) -> None:
+    token = configuration.parent / "token"
+    token.touch(mode=0o644)
+    (problem,) = check(configuration, {"HEADGATE_API__TOKEN_FILE": str(token)}).problems
+    assert f"{token} can be read by others (mode 0644)" in problem.reason
+    assert problem.remedy == f"run: chmod 600 {token}"
+    token.chmod(0o600)
+    assert check(configuration, {"HEADGATE_API__TOKEN_FILE": str(token)}).problems == ()
+
+
 def test_without_a_file_the_defaults_are_fine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = check(None, {})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ingest.messages import say
 
@@ -23,6 +23,9 @@ class Sent(BaseModel):
     """What is held to its schema: nothing is converted, nothing passed over."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+Body = TypeVar("Body", bound=Sent)
 
 
 async def read_body(request: web.Request, bytes_max: int, what: str, *, seconds: float | None = None) -> bytes:
@@ -53,6 +56,22 @@ def read_json(request: web.Request, body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise ProblemError(400, say("the body is not JSON")) from None
+
+
+async def read_sent(request: web.Request, body: type[Body], bytes_max: int, what: str) -> Body:
+    """Return the JSON body of a request; ProblemError 400 if it has another form, else as `read_body`, `read_json`."""
+    sent = read_json(request, await read_body(request, bytes_max, what))
+    try:
+        return body.model_validate(sent)
+    except ValidationError as error:
+        raise other_form(error) from error
+
+
+def other_form(error: ValidationError) -> ProblemError:
+    """Return the first thing that is wrong with the form of a body as a problem."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"])) or "the body"
+    return ProblemError(400, f"{where}: {first['msg']}")
 
 
 def _too_large(bytes_max: int, what: str) -> ProblemError:

@@ -21,7 +21,7 @@ from ..ledger.retry_cancel import NotPossibleError
 from ..pipeline.mapped_files import MappedFiles, NoFileError, WrongMappingError
 from ..pipeline.reading import ReadLaterError
 from .auth import PRINCIPAL
-from .json_body import JSON, Sent, read_body, read_json
+from .json_body import JSON, Sent, other_form, read_sent
 from .languages import answer_in, language_of
 from .problems import ProblemError, later, of_rejection
 from .request_parameters import ID, find_job, number_of
@@ -193,13 +193,11 @@ def _place(request: web.Request) -> tuple[str | None, int | None]:
 
 async def _sent(request: web.Request) -> ColumnMapping:
     """Return the mapping in the body of a request; ProblemError 400 if it has another form."""
-    sent = read_json(request, await read_body(request, MAPPING_BYTES_MAX, "mappings"))
+    sent = await read_sent(request, _Mapping, MAPPING_BYTES_MAX, say("mappings"))
     try:
-        return ColumnMapping.model_validate(_Mapping.model_validate(sent).model_dump())
+        return ColumnMapping.model_validate(sent.model_dump())
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the mapping"
-        raise ProblemError(400, f"{where}: {first['msg']}") from error
+        raise other_form(error) from error
 
 
 def _answered(request: web.Request, body: dict[str, Any], *, status: int = 200) -> web.Response:

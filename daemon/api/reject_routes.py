@@ -6,10 +6,10 @@ None of it changes anything: what is corrected is handed in as any workbook is, 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from ingest.errors import FileRejectedError, UnknownPlaceError
 from ingest.messages import said_by, say
@@ -17,7 +17,7 @@ from ingest.messages import said_by, say
 from ..ledger.jobs import REJECTS_KEPT
 from ..ledger.reasons import told_records
 from ..pipeline.rejects import NoRejectsError, RejectsLaterError
-from .json_body import JSON, Sent, read_body, read_json
+from .json_body import JSON, Sent, read_sent
 from .languages import answer_in, language_headers, language_of
 from .problems import ProblemError, later, of_rejection
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
@@ -78,9 +78,6 @@ class _FieldText(Sent):
 
 class _Texts(Sent):
     cells: list[_FieldText] = Field(min_length=1)
-
-
-Body = TypeVar("Body", bound=Sent)
 
 
 class RejectRoutes:
@@ -187,7 +184,7 @@ class RejectRoutes:
 
     async def _check(self, request: web.Request) -> web.Response:
         job, language = await self._job(request), language_of(request)
-        texts = await _read(request, _Texts)
+        texts = await read_sent(request, _Texts, CORRECTIONS_BYTES_MAX, say("corrections"))
         with _told():
             answer = await self._rejects.check(job, [(cell.field, cell.text) for cell in texts.cells], language)
         return web.Response(text=answer, content_type=JSON, headers=language_headers(language))
@@ -195,7 +192,7 @@ class RejectRoutes:
     async def _send_corrected(self, request: web.Request) -> web.StreamResponse:
         job = await self._job(request)
         corrections: dict[str, dict[int, dict[int, str]]] = {}
-        for row in (await _read(request, _Corrections)).rows:
+        for row in (await read_sent(request, _Corrections, CORRECTIONS_BYTES_MAX, say("corrections"))).rows:
             rows = corrections.setdefault(row.sheet, {})
             if row.row in rows:
                 raise ProblemError(
@@ -220,17 +217,6 @@ class RejectRoutes:
                 async for chunk in self._rejects.chunks(path):
                     await response.write(chunk)
         return response
-
-
-async def _read(request: web.Request, body: type[Body]) -> Body:
-    """Return the body of a request; ProblemError 400 if it has another form."""
-    sent = read_json(request, await read_body(request, CORRECTIONS_BYTES_MAX, say("corrections")))
-    try:
-        return body.model_validate(sent)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the body"
-        raise ProblemError(400, f"{where}: {first['msg']}") from error
 
 
 @contextmanager

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from ingest.messages import say
 
 from ..errors import HeadgateError
-from .reading import read_in_worker
+from .reading import folder_for, read_in_worker
 from .worker_tasks import look_at_file, try_mapped
 
 if TYPE_CHECKING:
@@ -60,15 +59,11 @@ class MappedFiles:
 
         """
         dataset = self._fitting(job, mapping).with_mappings([mapping])
-        spool, token, source = self._parts.spool, uuid4().hex, self._source(job)
-        key = job.spool_key or ""
-        folder = spool.work_folder(key, token)
-        try:
+        source = self._source(job)
+        async with folder_for(self._parts, job.spool_key or "") as folder:
             found: TriedMapping = await self._read(
                 job, dataset, try_mapped, source, dataset, folder, job.file, sheet, row
             )
-        finally:
-            await self._parts.executors.run_io(spool.remove_work, key, token)
         return found
 
     async def keep(self, job: Job, mapping: ColumnMapping, *, by: str) -> KeptMapping:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from ingest.errors import FileRejectedError
 from ingest.messages import say
@@ -12,14 +15,26 @@ from .worker_failures import FILE_ERRORS, POOL_ERRORS, ReadingBounds, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from ingest.spec.dataset import FileLimits
 
     from ..executors.executors import Executors
+    from .parts import PipelineParts
 
 
 class ReadLaterError(RetryableError):
     """No worker can read the file now; ask again in a moment."""
+
+
+@asynccontextmanager
+async def folder_for(parts: PipelineParts, key: str) -> AsyncIterator[Path]:
+    """Give the name of a folder for what is made of a file of the spool; what is in it is removed in the end."""
+    token = uuid4().hex
+    try:
+        yield parts.spool.work_folder(key, token)
+    finally:
+        await parts.executors.run_io(parts.spool.remove_work, key, token)
 
 
 async def read_in_worker(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
 
 from ingest.spec.dataset import FileLimits
 
-from .reading import read_in_worker
+from .reading import folder_for, read_in_worker
 from .table_check import compare_table
 from .table_outline import read_outline
 from .worker_tasks import draft_from_sample, parse_workbook
@@ -73,9 +72,8 @@ class Samples:
             DatabaseUnavailableError, sqlalchemy.exc.DBAPIError: the database cannot be reached, or fails.
 
         """
-        spool, token = self._parts.spool, uuid4().hex
-        folder, source = spool.work_folder(key, token), spool.source(key)
-        try:
+        source = self._parts.spool.source(key)
+        async with folder_for(self._parts, key) as folder:
             report: Report = await read_in_worker(
                 self._parts.executors,
                 parse_workbook,
@@ -84,7 +82,5 @@ class Samples:
                 limits=dataset.limits,
                 own=dataset.transform is None,
             )
-        finally:
-            await self._parts.executors.run_io(spool.remove_work, key, token)
         finding = await compare_table(self._parts.database, dataset)
         return Trial(report=report, table=finding)

@@ -185,7 +185,7 @@ def _compose(
         heartbeat=Heartbeat(parts, dispatcher, ends, settings),
         retention=Retention(parts, Pruner(parts.ledger.context), settings),
         submissions=Submissions(parts, ends, wake=dispatcher.wake),
-        rejects=Rejects(spool=parts.spool, executors=parts.executors, datasets=known),
+        rejects=Rejects(spool=parts.spool, executors=parts.executors, datasets=known, mapped=parts.mappings.onto),
         tables=tables,
     )
 

@@ -17,7 +17,7 @@ from .worker_failures import FILE_ERRORS, POOL_ERRORS
 from .worker_tasks import check_cell_texts, rejected_rows_page, write_corrected_rows, write_rejected_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from ingest.output.kept import Corrections
     from ingest.spec.dataset import Dataset
@@ -51,8 +51,16 @@ class Rejects:
     - `UnknownPlaceError`: a sheet, row, column or field that is asked for is not there.
     """
 
-    def __init__(self, *, spool: Spool, executors: Executors, datasets: Mapping[str, Dataset]) -> None:
-        self._spool, self._executors, self._datasets = spool, executors, datasets
+    def __init__(
+        self,
+        *,
+        spool: Spool,
+        executors: Executors,
+        datasets: Mapping[str, Dataset],
+        mapped: Callable[[Dataset], Awaitable[Dataset]],
+    ) -> None:
+        """Read files by the datasets as `mapped` gives them: with the mappings that are kept, as they were parsed."""
+        self._spool, self._executors, self._datasets, self._mapped = spool, executors, datasets, mapped
 
     def language(self, job: Job) -> str:
         """Return the language in which is said what nobody has asked for: the dataset's."""
@@ -153,7 +161,7 @@ class Rejects:
             raise NoRejectsError(say("dataset {name} is not configured any more; configure it again", name=job.dataset))
         return KeptFile(
             path=self._spool.source(key),
-            dataset=self._datasets[job.dataset],
+            dataset=await self._mapped(self._datasets[job.dataset]),
             records=self._spool.rejects(key),
             source=job.file,
         )

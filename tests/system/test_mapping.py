@@ -98,6 +98,32 @@ def test_rejected_rows_of_a_partial_load_come_in_by_a_mapping(headgate: Headgate
     assert headgate.stop(process) == 0
 
 
+def test_rejected_rows_of_a_mapped_file_are_shown_and_come_back_corrected(headgate: Headgate) -> None:
+    process = headgate.start_ready()
+    api = Api(headgate.api_url, headgate.token)
+    text = content(0).decode().replace(",3,2.50", ",three,2.50").encode()
+    refused = api.wait(api.submit(text, NAMED).json["id"])
+    kept = post(api, f"/jobs/{refused['id']}/mapping", mapping()).json
+    partial = api.wait(kept["job"]["id"])
+    assert (partial["state"], partial["rows"]["inserted"], partial["rows"]["rejected"]) == ("partial", 4, 1)
+    shown = api(f"/jobs/{partial['id']}/rejects/rows").json
+    fields = {column["header"]: column["field"] for column in shown["columns"]}
+    assert (fields["Menge"], fields["Bemerkung"]) == ("quantity", None)
+    (row,) = shown["rows"]
+    assert (row["row"], row["errors"][0]["column"]) == (4, 3)
+    cells = [{"column": 3, "text": "3"}]
+    corrections = json.dumps({"rows": [{"sheet": shown["sheet"], "row": 4, "cells": cells}]}).encode()
+    for book in (
+        api(f"/jobs/{partial['id']}/rejects?format=xlsx"),
+        post(api, f"/jobs/{partial['id']}/rejects/corrected", corrections),
+    ):
+        assert book.status == 200
+        fixed = api.wait(api.submit(book.body, f"name=fixed.xlsx&fixes={partial['id']}").json["id"])
+    assert (fixed["state"], fixed["rows"]["inserted"]) == ("loaded", 1)
+    assert headgate.scalar("SELECT count(*) FROM orders") == "5"
+    assert headgate.stop(process) == 0
+
+
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [

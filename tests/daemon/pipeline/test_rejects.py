@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from daemon.executors.executors import Executors
+    from ingest.spec.dataset import Dataset
 
 GOODS = "dataset: goods\nfields: [{name: sku, type: string}]\nload: {table: goods}\n"
 
@@ -55,9 +56,16 @@ def job(spool: Spool) -> Job:
 @pytest.fixture
 def rejects_by(monkeypatch: pytest.MonkeyPatch, spool: Spool, tasks: ModuleType) -> Callable[[Executors], Rejects]:
     monkeypatch.setattr(module, "write_rejected_rows", tasks.write_after_deaths)
-    return lambda executors: Rejects(
-        spool=spool, executors=executors, datasets={"goods": parse_dataset(GOODS, "goods.yml")}
-    )
+    return lambda executors: made(spool, executors, parse_dataset(GOODS, "goods.yml"))
+
+
+def made(spool: Spool, executors: Executors, dataset: Dataset) -> Rejects:
+    """Return the rejects of a dataset without any mapping."""
+
+    async def as_it_is(dataset: Dataset) -> Dataset:
+        return dataset
+
+    return Rejects(spool=spool, executors=executors, datasets={dataset.dataset: dataset}, mapped=as_it_is)
 
 
 @pytest.fixture
@@ -88,7 +96,7 @@ async def test_rows_are_shown_and_texts_checked_by_workers(executors: Executors,
     spool.rejects(job.spool_key or "").write_text(json.dumps(record.as_dict()), encoding="utf-8")
     goods = "dataset: goods\nfields: [{name: sku, type: string, id: true}, {name: count, type: integer}]\n"
     dataset = parse_dataset(goods + "load: {table: goods}\n", "goods.yml")
-    rejects = Rejects(spool=spool, executors=executors, datasets={"goods": dataset})
+    rejects = made(spool, executors, dataset)
     page = json.loads(await rejects.page(job, None, after=0, limit=5, language="en"))
     assert [row["cells"] for row in page["rows"]] == [["007", "many"]]
     checks = json.loads(await rejects.check(job, [("count", "2"), ("count", "two")], "en"))

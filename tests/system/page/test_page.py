@@ -329,3 +329,19 @@ def test_names_and_values_are_text(page: PageDriver, gate: Headgate) -> None:
     page.says(name, "h1")
     assert page.script('return document.querySelectorAll("#content img").length') == 0
     assert page.browser.title.startswith("orders <img")
+
+
+def test_who_is_quicker_than_the_list_stays_where_they_went(page: PageDriver) -> None:
+    """The list of jobs that comes late must not take the view away that was asked for since."""
+    page.sign_in(ROOT)
+    slow = {"offline": False, "latency": 500, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+    page.go("/")
+    page.one("#new-dataset a").click()
+    page.one("#draft h1")
+    page.until("the list has come", lambda: page.script("return !document.getElementById('jobs-empty').hidden"))
+    page.until(
+        "the stream is open", lambda: page.script("return document.getElementById('live').dataset.state") == "on"
+    )
+    assert page.all("#draft h1"), "the draft is still there"

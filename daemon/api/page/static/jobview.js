@@ -15,6 +15,7 @@ const FATES = ["inserted", "updated", "unchanged", "skipped", "duplicate", "reje
 const MARKS = { error: "bad", warning: "warn", info: "info" };
 
 let session;
+let wanted = null;
 let shown = null;
 let current = null;
 let found = { errors: [], next_cursor: null };
@@ -27,9 +28,12 @@ export function prepare(signedIn) {
   });
 }
 
-// Shows a job; the promise is of its title. Only a first look replaces what hands in corrected rows.
+// Shows a job; the promise is of its title. Only a first look replaces what hands in corrected rows, and a look at another
+// job that was asked for since is not drawn over.
 export async function showJob(id) {
+  wanted = id;
   const job = await fetchJob(id);
+  if (wanted !== id) return null;
   const article = $("job");
   current = job;
   if (shown !== id) {
@@ -38,7 +42,11 @@ export async function showJob(id) {
     article.replaceChildren(...["head", "rows", "preview", "table", "mend", "errors", "fix", "more"].map((part) => h("div", { "data-part": part })));
     fix(job, article.querySelector('[data-part="fix"]'));
   }
-  if (job.errors_total > 0 && !found.errors.length) found = await fetchErrors(id, null);
+  if (job.errors_total > 0 && !found.errors.length) {
+    const first = await fetchErrors(id, null);
+    if (wanted !== id) return null;
+    found = first;
+  }
   const part = (name) => article.querySelector(`[data-part="${name}"]`);
   fill(part("head"), head(job));
   fill(part("rows"), job.rows.read > 0 && flow(job));

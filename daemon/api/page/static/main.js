@@ -12,6 +12,7 @@ import * as uploads from "./uploads.js";
 
 const TOGETHER_MILLISECONDS = 400;
 let pause = 0;
+let asked = 0;
 let mayEdit = false;
 
 const jobOfAddress = () => {
@@ -58,34 +59,33 @@ function route(event) {
   show(true);
 }
 
-// Shows what the address names. After a change of view its heading has the focus, so that it is read out.
+// Shows what the address names. After a change of view its heading has the focus, so that it is read out. Whoever is
+// quick asks for the next view before this one is there: only the last one that was asked for is shown.
 async function show(moved) {
-  const id = jobOfAddress(), dataset = datasetOfAddress();
-  $("trouble").hidden = true;
+  const mine = ++asked, id = jobOfAddress(), dataset = datasetOfAddress();
+  for (const view of ["trouble", "job", "draft"]) $(view).hidden = true;
   $("home").hidden = id !== null || dataset !== null;
-  if (id === null && dataset === null) {
-    document.title = "Headgate";
-    await joblist.refresh();
+  try {
+    const title = await look(id, dataset);
+    if (mine !== asked) return;
+    document.title = title ? `${title} · Headgate` : "Headgate";
+    if (id !== null) $("job").hidden = false;
+    if (dataset !== null) $("draft").hidden = false;
+  } catch (error) {
+    if (mine !== asked) return;
+    if (id !== null) jobview.forget();
+    trouble(error);
   }
-  await showIn($("job"), id !== null, () => jobview.showJob(id), jobview.forget);
-  await showIn($("draft"), dataset !== null, () => draftview.showDraft(dataset), () => {});
   if (moved) {
     scrollTo(0, 0);
     (document.querySelector("main > :not([hidden]) h1") ?? $("content")).focus();
   }
 }
 
-// Shows what only some addresses have; what the view returns is its title.
-async function showIn(article, wanted, look, forget) {
-  article.hidden = true;
-  if (!wanted) return;
-  try {
-    document.title = `${await look()} · Headgate`;
-    article.hidden = false;
-  } catch (error) {
-    forget();
-    trouble(error);
-  }
+// Fetches and draws a view; the promise is of its title, nothing for the first one.
+function look(id, dataset) {
+  if (id !== null) return jobview.showJob(id);
+  return dataset === null ? joblist.refresh() : draftview.showDraft(dataset);
 }
 
 // Many events at once are one look.

@@ -24,7 +24,7 @@ from .auth import PRINCIPAL
 from .json_body import JSON, Sent, other_form, read_sent
 from .languages import answer_in, language_of
 from .problems import ProblemError, later, of_rejection
-from .request_parameters import ID, find_job, number_of
+from .request_parameters import ID, WHOLE, find_job, id_of, number_of
 from .routes import Answer, Parameter, Route
 from .schemas import CELL_TEXT_LENGTH, KEPT_MAPPING, MAPPED, MAPPING, MAPPINGS, SEEN_SHEET, SHEET_COLUMNS, TRIED_MAPPING
 
@@ -49,14 +49,14 @@ SHEET: Final = Parameter(
 ROW: Final = Parameter(
     name="row",
     description="The row of the titles, from 1, where it is another than the one that was found.",
-    schema={"type": "integer", "minimum": 1},
+    schema=WHOLE,
 )
 MAPPING_ID: Final = Parameter(
     name="id",
     place="path",
     required=True,
     description="The mapping's number.",
-    schema={"type": "integer", "minimum": 1},
+    schema=WHOLE,
 )
 DATASET: Final = Parameter(
     name="dataset", description="Only mappings of this dataset.", schema={"type": "string", "maxLength": 100}
@@ -162,12 +162,10 @@ class MappingRoutes:
         with _told():
             kept = await self._files.keep(job, mapping, by=by)
             logger.info("mapping kept", extra={"mapping": kept.id, "dataset": kept.dataset, "job": job.id, "by": by})
-            loaded = await self._loaded(job, by=by) if job.state in LOADABLE else None
+            loads = job.state in LOADABLE
+            loaded = await self._submissions.load(job, by=by, states=LOADABLE) if loads else None
         told = told_job(loaded, language_of(request)) if loaded else None
         return _answered(request, {"mapping": _shown(kept), "job": told}, status=201)
-
-    async def _loaded(self, job: Job, *, by: str) -> Job:
-        return await self._submissions.load(job, by=by, states=LOADABLE)
 
     async def _list(self, request: web.Request) -> web.Response:
         kept = await self._kept.all(request.query.get("dataset"))
@@ -175,8 +173,8 @@ class MappingRoutes:
 
     async def _remove(self, request: web.Request) -> web.Response:
         text = request.match_info["id"]
-        wanted = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(1 << 62)) - 1 else 0
-        gone = await self._kept.remove(wanted)
+        number = id_of(text)
+        gone = None if number is None else await self._kept.remove(number)
         if gone is None:
             raise ProblemError(404, say("there is no mapping {number}", number=text))
         about = {"mapping": gone.id, "dataset": gone.dataset, "by": request[PRINCIPAL].name}

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ingest.errors import FileRejectedError
 
 CONTENT_TYPE: Final = "application/problem+json"
+_SAID: Final = ("title", "detail", "hint")
+"""Members of a document that are said to people."""
 
 
 class ProblemError(HeadgateError):
@@ -32,19 +34,15 @@ class ProblemError(HeadgateError):
 
     def response(self, language: str = ENGLISH) -> web.Response:
         """Render the problem document; title, detail and hint are said in the language."""
-        said = {"title": title(self.status), "detail": self.detail, **_hint(self.members)}
-        body = {"type": "about:blank", "title": "", "status": self.status, "detail": "", **self.members}
-        body |= {name: in_language(text, language) for name, text in said.items()}
+        body: dict[str, Any] = {"type": "about:blank", "title": title(self.status), "status": self.status}
+        body |= {"detail": self.detail, **self.members}
+        body |= {name: in_language(body[name], language) for name in _SAID if body.get(name)}
         return web.Response(
             status=self.status,
             text=json.dumps(body, ensure_ascii=False),
             content_type=CONTENT_TYPE,
             headers={**language_headers(language), **self.headers},
         )
-
-
-def _hint(members: Mapping[str, Any]) -> dict[str, str]:
-    return {"hint": members["hint"]} if members.get("hint") else {}
 
 
 _TITLES: Final = {

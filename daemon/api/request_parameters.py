@@ -40,10 +40,16 @@ async def find_job(queries: JobQueries, request: web.Request, text: str) -> Job:
 
     """
     owner = request[PRINCIPAL].owner
-    job = await queries.job(int(text)) if _is_id(text) else None
+    number = id_of(text)
+    job = None if number is None else await queries.job(number)
     if job is None or (owner is not None and job.submitter != owner):
         raise ProblemError(404, say("there is no job {number}", number=text))
     return job
+
+
+def id_of(text: str) -> int | None:
+    """Return the number in a path, None for what is none or no key can be."""
+    return int(text) if _is_id(text) else None
 
 
 def limit_of(request: web.Request) -> int:

@@ -11,8 +11,6 @@ from .reading import folder_for, read_in_worker
 from .worker_tasks import look_at_file, try_mapped
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ingest.mapping.seen import SeenSheet, TriedMapping
     from ingest.spec.dataset import Dataset
     from ingest.spec.mapping import ColumnMapping
@@ -46,9 +44,8 @@ class MappedFiles:
     async def look(self, job: Job, sheet: str | None, row: int | None) -> SeenSheet:
         """Return a sheet beside the dataset; see `ingest.mapping.look.look`."""
         dataset = await self._parts.mappings.onto(self._dataset(job))
-        found: SeenSheet = await self._read(
-            job, dataset, look_at_file, self._source(job), dataset, job.file, sheet, row
-        )
+        source = self._parts.spool.source(self._key(job))
+        found: SeenSheet = await self._read(job, dataset, look_at_file, source, dataset, job.file, sheet, row)
         return found
 
     async def attempt(self, job: Job, mapping: ColumnMapping, sheet: str | None, row: int | None) -> TriedMapping:
@@ -59,8 +56,9 @@ class MappedFiles:
 
         """
         dataset = self._fitting(job, mapping).with_mappings([mapping])
-        source = self._source(job)
-        async with folder_for(self._parts, job.spool_key or "") as folder:
+        key = self._key(job)
+        source = self._parts.spool.source(key)
+        async with folder_for(self._parts, key) as folder:
             found: TriedMapping = await self._read(
                 job, dataset, try_mapped, source, dataset, folder, job.file, sheet, row
             )
@@ -88,10 +86,10 @@ class MappedFiles:
             raise NoFileError(say("dataset {name} is not configured any more; configure it again", name=job.dataset))
         return self._parts.datasets[job.dataset]
 
-    def _source(self, job: Job) -> Path:
+    def _key(self, job: Job) -> str:
         if job.spool_key is None or job.spool_id != self._parts.spool.id:
             raise _gone(job)
-        return self._parts.spool.source(job.spool_key)
+        return job.spool_key
 
     async def _read(self, job: Job, dataset: Dataset, *call: Any) -> Any:
         own = dataset.transform is None

@@ -45,7 +45,7 @@ async def read_in_worker(
     limits: FileLimits,
     own: bool = True,
 ) -> Any:
-    """Return what a function says of a file, in a worker that is held to the limits; `own` code of ours alone runs.
+    """Return what a function says of a file, in a worker that is held to the limits; with `own` it runs our code only.
 
     Raises:
         ReadLaterError: no worker can read it now.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ..messages import say
-from ..output.copy_text import unescaped
+from ..output.copy_text import NULL, unescaped
 from .bisection import TooManyError, each_part
 from .foreign_keys import missing_parents, missing_references
 from .given import make_functions
@@ -297,7 +297,7 @@ def _rows(source: Path, convert: list[Callable[[str], object] | None]) -> Iterat
             values: list[object] = list(line.rstrip("\n").split("\t"))
             for index, function in enumerate(convert):
                 text = values[index]
-                if text == "\\N":
+                if text == NULL:
                     values[index] = None
                 elif function is not None:
                     values[index] = function(str(text))

@@ -99,7 +99,7 @@ class _Seen:
         self._names, self._name = tuple(name for name, _ in book.sheets), book.sheets[index][0]
         self._cells, self._dataset = book.read(index), dataset
         if not self._cells.rows:
-            raise rejected("table.no_rows", say("sheet {sheet} is empty", sheet=repr(self._name)), sheet=self._name)
+            raise rejected("table.no_rows", say("sheet {title} is empty", title=repr(self._name)), sheet=self._name)
         self._header, self._rejection = _header(self._cells, dataset, self._name)
         self._row = self._header.row if self._header else Sample(self._cells).header_row
         if row is not None and row - 1 != self._row:

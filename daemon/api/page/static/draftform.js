@@ -2,6 +2,7 @@
 
 import { t } from "./language.js";
 import { h } from "./preact.mjs";
+import { lines } from "./tables.js";
 
 const MODES = {
   insert: t("only add rows"), upsert: t("add rows, and update by the key"), replace: t("replace all rows"),
@@ -39,10 +40,7 @@ export function columns(content, edit) {
   return h("section", { class: "panel" },
     h("h2", { id: "draft-columns-title" }, t("Columns")),
     h("datalist", { id: "draft-types" }, TYPES.map((type) => h("option", { value: type }))),
-    h("div", { class: "sheet" }, h("table", { class: "draft-columns", role: "table", "aria-labelledby": "draft-columns-title" },
-      h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, titles.map((title) => h("th", { role: "columnheader", scope: "col" }, title)))),
-      h("tbody", { role: "rowgroup" }, fields.map((one, index) => h("tr", { role: "row" },
-        cells(one ?? {}, index, content, edit).map((cell, place) => h("td", { role: "cell", "data-label": titles[place] }, cell))))))));
+    lines({ "aria-labelledby": "draft-columns-title" }, titles, fields.map((one, index) => cells(one ?? {}, index, content, edit))));
 }
 
 function cells(one, index, content, edit) {

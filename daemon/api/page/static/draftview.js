@@ -7,6 +7,7 @@ import { columns, dataset, shown } from "./draftform.js";
 import { keptMappings } from "./keptmappings.js";
 import { t, tn } from "./language.js";
 import { h, render } from "./preact.mjs";
+import { firstRows } from "./tables.js";
 import { follow, number } from "./words.js";
 
 const SHOWN_ERRORS = 10;
@@ -111,7 +112,7 @@ function draw() {
     result(),
     content && dataset(content, attempt),
     content && columns(content, attempt),
-    seen && firstRows(seen),
+    seen && readRows(seen),
     yaml && h("section", { class: "panel" },
       h("h2", {}, h("label", { for: "draft-text" }, t("The dataset as text"))),
       h("textarea", { id: "draft-text", spellcheck: false, rows: 18, wrap: "off", value: shown("draft-text", yaml), onInput: ({ target }) => typed(target.value) })),
@@ -165,13 +166,9 @@ function result() {
       found.errors_total > SHOWN_ERRORS && h("li", { class: "dim" }, t("{n} in all", { n: number(found.errors_total) }))));
 }
 
-const firstRows = ({ rows: first, header_row: header }) => h("section", { class: "panel" },
+const readRows = ({ rows, header_row: header }) => h("section", { class: "panel" },
   h("h2", { id: "draft-rows-title" }, t("The first rows as they were read")),
-  h("div", { class: "sheet", tabindex: "0", role: "region", "aria-labelledby": "draft-rows-title" },
-    h("table", { class: "preview grid", "aria-labelledby": "draft-rows-title" },
-      h("tbody", {}, first.map((row, index) => h("tr", { "data-header": index + 1 === header ? "" : null },
-        h("th", { scope: "row", class: "number" }, index + 1, index + 1 === header && h("span", { class: "sr" }, t(", the titles"))),
-        row.map((value) => h("td", {}, value ?? ""))))))));
+  firstRows("draft-rows-title", rows, header));
 
 function saving() {
   const { saved, busy, problems } = state;

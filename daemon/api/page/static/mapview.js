@@ -5,7 +5,7 @@ import { at } from "./address.js";
 import { announce } from "./dom.js";
 import { explain, keepMapping, rejectsWorkbook, seenTable, tryMapping } from "./daemonapi.js";
 import { t, tn } from "./language.js";
-import { columnChoices, firstRows, loadable, valueChoices } from "./mapform.js";
+import { columnChoices, loadable, seenRows, valueChoices } from "./mapform.js";
 import { h, render } from "./preact.mjs";
 import { hand } from "./uploads.js";
 import { ENDED } from "./words.js";
@@ -135,7 +135,7 @@ class Panel {
       seen && this.maySubmit && !kept && this.#actions(),
       kept?.job && h("p", {}, h("a", { href: at(`jobs/${kept.job.id}`), "data-route": true }, t("Job {id}", { id: kept.job.id }))),
       h("ul", { class: "uploads", "aria-label": t("Rejected rows handed in again") }),
-      seen && firstRows(this)), this.place);
+      seen && seenRows(this)), this.place);
   }
 
   #places() {

@@ -7,6 +7,7 @@ import logging
 import resource
 import socket
 import ssl
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,7 @@ class Listener:
         self._limit, self._connect = limit, connect
         self._sockets: list[socket.socket] = []
         self._sites: list[_Site] = []
+        self._doors: weakref.WeakSet[_Door] = weakref.WeakSet()
         self._refusals = Seldom()
 
     async def open(self, tls: ssl.SSLContext | None) -> None:
@@ -91,12 +93,22 @@ class Listener:
             self._sites.append(site)
 
     def _accept(self) -> asyncio.Protocol:
-        if len(self._open_connections()) < self._limit:
-            return self._connect()
+        if len(self._open_connections()) + self._coming() < self._limit:
+            door = _Door(self._connect, asyncio.get_running_loop().time() + HANDSHAKE_SECONDS)
+            self._doors.add(door)
+            return door
         if (passed_over := self._refusals.passed_over(self.port)) is not None:
             about = {"port": self.port, "open": self._limit, "passed_over": passed_over}
             logger.warning("connections refused", extra=about)
         return _Refused()
+
+    def _coming(self) -> int:
+        """How many were let in and are no connection of the server's yet: those of one burst, and TLS handshakes.
+
+        Of a handshake that fails nothing is told; its door is gone with it, or counts no more when its time is over.
+        """
+        now = asyncio.get_running_loop().time()
+        return sum(not door.passed and door.until > now for door in self._doors)
 
     def _open_connections(self) -> list[RequestHandler]:
         return [] if self._runner.server is None else self._runner.server.connections
@@ -137,6 +149,24 @@ class _Site(web.BaseSite):
 def _cut(connections: list[RequestHandler]) -> None:
     for connection in connections:
         connection.force_close()
+
+
+class _Door(asyncio.Protocol):
+    """A connection that is let in until it is made: then it is the server's.
+
+    A loop accepts all that wait at once and makes them connections afterwards: who counts connections alone lets in
+    as many as the backlog holds.
+    """
+
+    def __init__(self, connect: Callable[[], RequestHandler], until: float) -> None:
+        self._connect, self.until, self.passed = connect, until, False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hand it on."""
+        self.passed = True
+        connection = self._connect()
+        transport.set_protocol(connection)
+        connection.connection_made(transport)
 
 
 class _Refused(asyncio.Protocol):

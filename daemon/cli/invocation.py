@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FINE, REJECTED, USAGE, FAILED = 0, 1, 2, 3
 DEFAULT_CONFIG: Final = Path("headgate.yml")
-EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where a daemon on all addresses is met
 BAD_STATES: Final = {"partial", "rejected", "cancelled", "superseded", "dismissed"}
 
 
@@ -84,11 +83,23 @@ def client_of(config: Path | None) -> Client:
     from .client import Client
 
     api = settings_of(config).api
-    host = EVERYWHERE.get(api.host, api.host)
+    host = reached_at(api.host)
     address = f"[{host}]" if ":" in host else host
     scheme = "https" if api.tls_certificate_file else "http"
     url = f"{scheme}://{address}:{api.port}"
     return Client(url, api.token_file, certificate=api.tls_certificate_file, language=reader_language())
+
+
+def reached_at(host: str) -> str:
+    """Return where to reach a daemon that listens on `host`: on the loopback, where that is all addresses."""
+    from ipaddress import ip_address
+
+    try:
+        if not ip_address(host).is_unspecified:
+            return host
+    except ValueError:
+        return host  # a name
+    return "::1" if ":" in host else "127.0.0.1"
 
 
 def reader_language() -> str:

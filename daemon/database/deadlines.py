@@ -139,7 +139,8 @@ class Watch:
         self, driver: asyncpg.Connection[Any], operation: str, seconds: float, *, silent: Callable[[], None]
     ) -> None:
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101  # connections are used by tasks alone
+        if task is None:
+            raise RuntimeError("connections are used by tasks alone")
         self.driver, self.operation = driver, operation
         self._task, self._cancelling = task, task.cancelling()
         self._loop = asyncio.get_running_loop()

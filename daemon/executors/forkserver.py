@@ -131,7 +131,7 @@ class ForkServer:
             code = 0
         except ConnectionError:
             code = 0  # the daemon has let go of this worker while it was answering
-        except BaseException:  # noqa: BLE001  # nothing may unwind into the fork server's own frames
+        except BaseException:  # noqa: BLE001  # told here, because nothing may unwind into the fork server's frames
             traceback.print_exc()
         finally:
             os._exit(code)

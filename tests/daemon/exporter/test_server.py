@@ -12,6 +12,7 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
+from connections import burst, left_open
 from prometheus_client import CollectorRegistry, Gauge
 
 from daemon.errors import StartupError
@@ -239,16 +240,6 @@ async def test_a_port_in_use_is_an_error_that_names_it() -> None:
             await second.__aenter__()  # there is nothing to leave
 
 
-async def _not_cut(connections: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]], at_most: int) -> int:
-    """How many are still open, once these are not more than `at_most` (or half a minute is over)."""
-    for _ in range(300):
-        still_open = sum(not reader.at_eof() and reader.exception() is None for reader, _ in connections)
-        if still_open <= at_most:
-            break
-        await asyncio.sleep(0.1)
-    return still_open
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("head_seconds", "left"), [(120, 20), (1.5, 0)], ids=["those beyond the limit at once", "all in the end"]
@@ -260,11 +251,9 @@ async def test_connections_without_a_request_are_few_and_are_cut(
     monkeypatch.setattr(server, "CONNECTIONS_MAX", 20)
     monkeypatch.setattr(server, "HEAD_SECONDS", head_seconds)
     async with exporter(CollectorRegistry()) as serving:
-        connections = [await asyncio.open_connection("127.0.0.1", serving.port) for _ in range(200)]
-        for _, writer in connections:
-            writer.write(b"GET /-/healthy HTTP/1.1\r\n")
-        assert await _not_cut(connections, left) == left
+        connections = burst(serving.port, 200, head=b"GET /-/healthy HTTP/1.1\r\n")
+        assert await left_open(connections, left) == left
         if not left:
             assert (await asyncio.to_thread(get, serving.port, "/-/healthy"))[0] == 200
-        for _, writer in connections:
-            writer.close()
+        for connection in connections:
+            connection.close()

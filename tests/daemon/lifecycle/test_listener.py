@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 from certificates import Authority
+from connections import burst, left_open
 
+from daemon.api.tls import server_context
 from daemon.lifecycle import listener
 from daemon.lifecycle.listener import Listener
 
@@ -38,46 +39,15 @@ async def listening(tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
         await runner.cleanup()
 
 
-def burst(port: int) -> list[socket.socket]:
-    """Connect without letting the loop run: it finds them all at once."""
-    connections = [socket.create_connection(("127.0.0.1", port)) for _ in range(BURST)]
-    for connection in connections:
-        connection.setblocking(False)  # noqa: FBT003  # the socket's own signature
-    return connections
-
-
-def still_open(connections: list[socket.socket]) -> int:
-    found = 0
-    for connection in connections:
-        try:
-            connection.recv(1)
-        except BlockingIOError:
-            found += 1
-        except ConnectionError:
-            continue
-    return found
-
-
-async def left_open(connections: list[socket.socket], at_most: int) -> int:
-    """How many are open, once these are not more than `at_most` (or 20 s are over)."""
-    for _ in range(200):
-        if still_open(connections) <= at_most:
-            break
-        await asyncio.sleep(0.1)
-    return still_open(connections)
-
-
 @pytest.fixture
 def tls(tmp_path: Path) -> ssl.SSLContext:
     pair = Authority(tmp_path).issue("here", "IP:127.0.0.1")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pair.certificate, pair.key)
-    return context
+    return server_context(pair.certificate, pair.key, None)
 
 
 async def test_a_burst_is_let_in_up_to_the_limit() -> None:
     async with listening() as port:
-        connections = burst(port)
+        connections = burst(port, BURST)
         assert await left_open(connections, LIMIT) == LIMIT
         for connection in connections:
             connection.close()
@@ -90,7 +60,7 @@ async def test_handshakes_that_never_begin(
     """As many as the limit are waited for; when their time is over, the next is let in again."""
     monkeypatch.setattr(listener, "HANDSHAKE_SECONDS", seconds)
     async with listening(tls) as port:
-        connections = burst(port)
+        connections = burst(port, BURST)
         if answer:
             assert await left_open(connections, 0) == 0
         trusting = ssl.create_default_context(cafile=str(tmp_path / "authority.pem"))

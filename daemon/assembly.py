@@ -12,7 +12,7 @@ from .config.sizing import detect_machine, executor_limits, pool_sizes
 from .database.connector import Access
 from .database.database import Database
 from .database.deadlines import Patience
-from .errors import DatabaseUnavailableError, HeadgateError
+from .errors import DatabaseUnavailableError, HeadgateError, SpoolAwayError, StartupError
 from .executors.executors import PRELOAD, Executors
 from .intake.submissions import Submissions
 from .ledger.leases import Ledger
@@ -30,10 +30,12 @@ from .pipeline.parts import PipelineParts
 from .pipeline.rejects import Rejects
 from .pipeline.retention import Retention
 from .pipeline.settings import PipelineSettings
+from .pipeline.spool_watch import SpoolWatch
 from .pipeline.table_check import TableFinding, compare_tables
 from .pipeline.table_outline import read_outline
 from .pipeline.table_watch import TableWatch
-from .spool import Spool
+from .spool.shared import SharedSpool
+from .spool.spool import Spool
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
@@ -115,6 +117,9 @@ async def open_core(
         parts.metrics.configuration_taken()
         await stack.enter_async_context(running(core.heartbeat, "heartbeat", failures))
         await stack.enter_async_context(running(core.retention, "retention", failures))
+        if core.parts.spool.shared is not None:
+            watch = SpoolWatch(core.parts, core.parts.spool.shared)
+            await stack.enter_async_context(running(watch, "shared spool", failures))
         await stack.enter_async_context(running(core.dispatcher, "dispatcher", failures))
         yield core
 
@@ -131,9 +136,14 @@ async def _open_parts(
         settings.state_dir / "spool" / ledger_id,
         ledger.daemon_id,
         min_free_bytes=settings.intake.min_free_mb << 20,
+        shared=SharedSpool.of(settings.spool, ledger_id),
     ).open()
     stack.callback(spool.close)
     with _told_in_words(database):
+        if spool.shared is not None:
+            stack.callback(spool.shared.close)
+            async with ledger.in_turn():
+                spool.id = await _shared_identity(executors, spool.shared)
         await ledger.register(spool.id)
     await stack.enter_async_context(ledger)
     return PipelineParts(
@@ -146,6 +156,13 @@ async def _open_parts(
         metrics=Metrics(),
         datasets=known,
     )
+
+
+async def _shared_identity(executors: Executors, shared: SharedSpool) -> str:
+    try:
+        return str(await executors.run_io(shared.identity))
+    except SpoolAwayError as error:
+        raise StartupError(f"{error}; correct spool.url or its credentials, or wait until it answers") from error
 
 
 @contextmanager

@@ -104,6 +104,10 @@ class SpoolFullError(RetryableError):
     """The spool's disk is full; make room, then submit the file again."""
 
 
+class SpoolAwayError(RetryableError):
+    """The shared spool does not take or give files now; what is in it stays there."""
+
+
 def first_line(error: BaseException) -> str:
     """Return what a person reads of an error: of a database's own, the beginning; a message stays one."""
     cause = getattr(error, "orig", None) or error

@@ -185,7 +185,7 @@ def _exporter(
         server=server_watch,
         queries=core.parts.queries,
         loop=loop_watch,
-        spool=settings.state_dir,
+        spool=core.parts.spool,
     )
     limit = settings.exporter.stall_seconds
 

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from ingest.messages import say
 
+from ..errors import SpoolAwayError, first_line
 from ..lifecycle.loop_errors import limit_hit
 from ..lifecycle.seldom import Seldom
 from .auth import PRINCIPAL
@@ -54,6 +55,9 @@ class Answers:
         """Return the answer to what fails now and will pass, None if it is nothing such; thousands may meet it."""
         if (reason := limit_hit(error)) is not None:
             detail = say("the machine has no descriptor or memory left; try again")
+        elif isinstance(error, SpoolAwayError):
+            reason = first_line(error)
+            detail = say("the shared spool does not answer; try again")
         elif self._database.will_pass(error):
             reason = self._database.supervisor.reason(error)
             detail = say("the database or a pool does not answer; try again")

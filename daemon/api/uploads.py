@@ -19,7 +19,8 @@ from .problems import ProblemError
 
 if TYPE_CHECKING:
     from ..executors.executors import Executors
-    from ..spool import Received, Spool, Upload
+    from ..spool.spool import Spool
+    from ..spool.upload import Received, Upload
 
 BLOCK_BYTES: Final = 1 << 18
 """What is collected before a thread writes it: a body up to this size costs one trip to a thread."""

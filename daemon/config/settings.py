@@ -167,6 +167,26 @@ class IntakeSettings(Section):
     )
 
 
+class SpoolSettings(Section):
+    """Where accepted files lie until their jobs have ended; without a URL on this machine's disk alone."""
+
+    url: str | None = Field(
+        default=None,
+        description="`s3://bucket/prefix`, `file:///mounted/folder` or another kind of storage that every daemon on "
+        "this ledger reaches: what one accepts another may load, also after the first is lost. See docs/deployment.md.",
+        json_schema_extra={"shown": "none"},
+    )
+    options: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="What the storage needs beside its URL, such as `endpoint_url` or `region`; see docs/deployment.md.",
+        json_schema_extra={"shown": "none"},
+    )
+    credentials_file: Path | None = Field(
+        default=None, description="A file that only this user can read (0600), with the storage's credentials as YAML."
+    )
+    timeout_seconds: Seconds = Field(default=30, description="How long the storage may take for one answer.")
+
+
 class WatchedProcess(Section):
     """Processes of the application beside Headgate, with all their descendants; measured, never touched."""
 
@@ -372,6 +392,7 @@ class Settings(Section):
     database: DatabaseSettings = DatabaseSettings()
     executors: ExecutorSettings = ExecutorSettings()
     intake: IntakeSettings = IntakeSettings()
+    spool: SpoolSettings = SpoolSettings()
     ledger: LedgerSettings = LedgerSettings()
     retention: RetentionSettings = RetentionSettings()
     api: ApiSettings = ApiSettings()

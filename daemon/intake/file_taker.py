@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..ledger.jobs import Job
     from ..ledger.queries import Taken
     from ..pipeline.parts import PipelineParts
-    from ..spool import Received
+    from ..spool.upload import Received
     from .folder_notify import FolderNotify
     from .submissions import Submissions
     from .watched_folder import KnownFile, KnownFolder, WatchedFolder

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..ledger.jobs import Job, Origin, Repeats, State
     from ..pipeline.job_ends import JobEnds
     from ..pipeline.parts import PipelineParts
-    from ..spool import Received
+    from ..spool.upload import Received
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,7 @@ class Submissions:
 
         Raises:
             KeyUsedError: the submitter has used the idempotency key before.
+            SpoolAwayError: the shared spool does not take the file now.
 
         """
         submission = replace(
@@ -73,6 +74,8 @@ class Submissions:
             check_only=check_only,
         )
         try:
+            if self._spool.shared is not None:
+                await self._parts.executors.run_io(self._spool.share, received)
             job = await self._ledger.submit(submission, adopt=adopt)
         except BaseException:
             await self.drop(received)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import uuid4
@@ -86,6 +88,13 @@ class Ledger:
         async with self._database.write() as connection:
             await connection.run_sync(upgrade)
             return str((await connection.execute(sa.select(self.tables.ledger.c.id))).scalar_one())
+
+    @asynccontextmanager
+    async def in_turn(self) -> AsyncIterator[None]:
+        """Be the only daemon of this ledger inside: what is made once for all of them is made here."""
+        async with self._database.write() as connection:
+            await connection.execute(sa.select(self.tables.ledger.c.id).with_for_update())
+            yield
 
     async def register(self, spool_id: str) -> None:
         """Announce this daemon; its jobs' files lie in the spool of that id, and it claims only such jobs."""

@@ -18,12 +18,11 @@ from . import (
     health_metrics,
     job_metrics,
     loop_metrics,
+    spool_metrics,
     system_metrics,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..config.settings import Settings
     from ..database.database import Database
     from ..database.server_stats import ServerStatsWatch
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from ..ledger.queries import JobQueries
     from ..lifecycle.loop_watch import LoopWatch
     from ..machine.process_groups import GroupUse
+    from ..spool.spool import Spool
     from .collectors import Collectors
     from .definitions import Definition
 
@@ -40,6 +40,7 @@ CATALOGUE: Final[tuple[Definition, ...]] = tuple(
         job_metrics.DEFINITIONS,
         folder_metrics.DEFINITIONS,
         loop_metrics.BACKLOG_DEFINITIONS,
+        spool_metrics.DEFINITIONS,
         health_metrics.DEFINITIONS,
         executor_metrics.DEFINITIONS,
         database_metrics.DEFINITIONS,
@@ -63,7 +64,7 @@ def add_collectors(
     server: ServerStatsWatch | None,
     queries: JobQueries,
     loop: LoopWatch,
-    spool: Path,
+    spool: Spool,
 ) -> None:
     """Let every part be asked at each scrape; all of them may be asked from any thread."""
     stall_seconds = settings.exporter.stall_seconds
@@ -77,7 +78,9 @@ def add_collectors(
         )
     found.add("loop", loop_metrics.DEFINITIONS, lambda: loop_metrics.loop_metrics(loop.stats(), stall_seconds))
     found.add("backlog", loop_metrics.BACKLOG_DEFINITIONS, lambda: loop_metrics.backlog_metrics(queries.backlog()))
-    found.add("disk", system_metrics.DISK_DEFINITIONS, lambda: system_metrics.disk_metrics(disk_use(spool)))
+    found.add("disk", system_metrics.DISK_DEFINITIONS, lambda: system_metrics.disk_metrics(disk_use(spool.root)))
+    if (shared := spool.shared) is not None:
+        found.add("spool", spool_metrics.DEFINITIONS, lambda: spool_metrics.spool_metrics(shared))
     if settings.resources.enabled:
         cgroup = find_cgroup()
         found.add(

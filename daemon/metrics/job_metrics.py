@@ -38,8 +38,9 @@ WAIT_REASONS: Final = (
     "database_read_only",
     "disk_full",
     "machine",
+    "spool_away",
 )
-"""What the database or the machine lacks; waiting for it spends no attempt."""
+"""What the database, the machine or a shared spool lacks; waiting for it spends no attempt."""
 RETRY_REASONS: Final = ("transient", "worker_crash", "pool_busy", *WAIT_REASONS)
 RARE_CODES: Final = frozenset(
     {

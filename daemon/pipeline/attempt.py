@@ -30,6 +30,7 @@ from .outcomes import (
     refused_load,
     refused_parse,
 )
+from .reading import source_of
 from .worker_failures import ReadingBounds, refusal
 from .worker_tasks import parse_workbook
 
@@ -145,8 +146,9 @@ class Attempts:
         assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
         assert job.lease_token is not None  # noqa: S101  # a claim sets it
         folder = spool.work_folder(job.spool_key, job.lease_token)
+        source = await source_of(self._parts, job, job.spool_key)
         try:
-            result = await self._parse(job, dataset, spool.source(job.spool_key), folder)
+            result = await self._parse(job, dataset, source, folder)
         except FileRejectedError as error:
             return refused_file(error.record)
         # A clean file has no records: no thread needs to look for them.

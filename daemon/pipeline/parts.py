@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..ledger.mappings import KeptMappings
     from ..ledger.queries import JobQueries
     from ..metrics.job_metrics import Metrics
-    from ..spool import Spool
+    from ..spool.spool import Spool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..executors.executors import Executors
     from ..ledger.jobs import Job
-    from ..spool import Spool
+    from ..spool.spool import Spool
 
 Form = Literal["xlsx", "csv"]
 CHUNK_BYTES: Final = 1 << 18
@@ -48,6 +48,7 @@ class Rejects:
     - `NoRejectsError`: there are none, or no longer, or workers die of them,
     - `RejectsLaterError`: no worker can be had now,
     - `FileRejectedError`: the kept file cannot be read by its dataset any more,
+    - `SpoolAwayError`: the shared spool, where another daemon has put the file, does not answer,
     - `UnknownPlaceError`: a sheet, row, column or field that is asked for is not there.
     """
 
@@ -155,13 +156,15 @@ class Rejects:
         if not job.rows.rejected or job.state not in ("partial", "rejected", "checked"):
             raise NoRejectsError(say("job {job} is {state} and has no rejected rows", job=job.id, state=job.state))
         key = job.spool_key if job.spool_id == self._spool.id else None
-        if key is None or not await self._executors.run_io(self._spool.rejects(key).exists):
+        records = None if key is None else await self._executors.run_io(self._spool.rejects, key)
+        if key is None or records is None:
             raise NoRejectsError(say("the file of job {job} is not kept here any more; submit it again", job=job.id))
         if job.dataset not in self._datasets:
             raise NoRejectsError(say("dataset {name} is not configured any more; configure it again", name=job.dataset))
+        path = await self._executors.run_io(self._spool.bring, key, sha256=job.sha256, size_bytes=job.size_bytes)
         return KeptFile(
-            path=self._spool.source(key),
+            path=path,
             dataset=await self._mapped(self._datasets[job.dataset]),
-            records=self._spool.rejects(key),
+            records=records,
             source=job.file,
         )

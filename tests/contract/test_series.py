@@ -13,7 +13,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.config.executor_limits import ExecutorLimits
-from daemon.config.settings import Settings
+from daemon.config.settings import Settings, SpoolSettings
 from daemon.database.database import Database
 from daemon.executors.executors import Executors
 from daemon.ledger.queries import JobQueries
@@ -23,6 +23,8 @@ from daemon.metrics.catalogue import CATALOGUE, add_collectors
 from daemon.metrics.collectors import Collectors
 from daemon.metrics.job_metrics import Metrics
 from daemon.metrics.page import render
+from daemon.spool.shared import SharedSpool
+from daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
     from postgres_server import Postgres
@@ -39,7 +41,18 @@ ANY_VALUE = {
     "scope": ("cgroup",),
     "code": ("none",),
     "group": ("daemon", "cpu_workers"),
-    "collector": ("executors", "database", "database_server", "loop", "backlog", "disk", "system", "groups", "health"),
+    "collector": (
+        "executors",
+        "database",
+        "database_server",
+        "loop",
+        "backlog",
+        "disk",
+        "spool",
+        "system",
+        "groups",
+        "health",
+    ),
 }
 """What labels whose values the configuration decides have here."""
 
@@ -82,6 +95,7 @@ async def _exported(folder: Path, url: str) -> str:
         leak_seconds=1,
         connect_timeout_seconds=30,
     )
+    shared = SharedSpool.of(SpoolSettings(url=folder.as_uri()), "ledger")
     server = database.server_watch(("erp",), 60)
     assert server is not None
     async with database, server:
@@ -101,14 +115,14 @@ async def _exported(folder: Path, url: str) -> str:
             server=server,
             queries=JobQueries(database),
             loop=LoopWatch(),
-            spool=folder,
+            spool=Spool(folder, "daemon", shared=shared),
         )
         return generate_latest(metrics.registry).decode()
 
 
 def test_the_collectors_succeed(exposition: str) -> None:
     successes = [line for line in exposition.splitlines() if line.startswith("headgate_scrape_collector_success{")]
-    assert len(successes) == 9
+    assert len(successes) == 10
     assert all(line.endswith(" 1.0") for line in successes), successes
 
 

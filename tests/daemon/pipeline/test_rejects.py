@@ -12,7 +12,7 @@ import pytest
 from daemon.ledger.jobs import Job, RowCounts
 from daemon.pipeline import rejects as module
 from daemon.pipeline.rejects import WRITES, NoRejectsError, Rejects, RejectsLaterError
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 from ingest.errors import ErrorRecord, UnknownPlaceError
 from ingest.spec.dataset_file import parse_dataset
 
@@ -37,7 +37,7 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 @pytest.fixture
 def job(spool: Spool) -> Job:
     received = spool.receive([b"0"], 100)
-    spool.rejects(received.key).touch()
+    spool.keep_rejects(received.key, "attempt", [])
     return Job(
         id=1,
         dataset="goods",
@@ -93,7 +93,7 @@ async def test_a_workbook_that_kills_every_worker_is_given_up(rejects: Rejects, 
 async def test_rows_are_shown_and_texts_checked_by_workers(executors: Executors, spool: Spool, job: Job) -> None:
     spool.source(job.spool_key or "").write_text("sku\tcount\n007\tmany\n", encoding="utf-8")
     record = ErrorRecord(code="cell.type", message="no", hint="write one", sheet="Sheet1", row=2, column=2)
-    spool.rejects(job.spool_key or "").write_text(json.dumps(record.as_dict()), encoding="utf-8")
+    spool.keep_rejects(job.spool_key or "", "attempt", [record.as_dict()])
     goods = "dataset: goods\nfields: [{name: sku, type: string, id: true}, {name: count, type: integer}]\n"
     dataset = parse_dataset(goods + "load: {table: goods}\n", "goods.yml")
     rejects = made(spool, executors, dataset)

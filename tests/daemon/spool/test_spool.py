@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon.errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
-from daemon.spool import Spool
+from daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def test_a_full_disk_is_told_as_such(spool: Spool) -> None:
     """A file size limit of the kernel raises the same way on every machine."""
     script = (
         "import resource, signal, sys, pathlib\n"
-        "from daemon.spool import Spool\n"
+        "from daemon.spool.spool import Spool\n"
         "from daemon.errors import SpoolFullError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         f"spool = Spool(pathlib.Path({str(spool.root)!r}), 'other').open()\n"
@@ -108,7 +108,7 @@ def test_daemons_of_one_spool_share_its_identity(spool: Spool) -> None:
 def test_a_living_daemon_is_not_dead_and_a_killed_one_is(spool: Spool) -> None:
     script = (
         "import pathlib, sys, time\n"
-        "from daemon.spool import Spool\n"
+        "from daemon.spool.spool import Spool\n"
         f"spool = Spool(pathlib.Path({str(spool.root)!r}), 'victim').open()\n"
         "spool.receive([b'left over'], 100)\n"
         "print('up', flush=True)\n"

@@ -3,95 +3,42 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import uuid4
 
 from ingest.messages import say
 from ingest.output.report import REJECTED_FILE
 
-from .errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
+from ..errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
+from .upload import SOURCE, Received, Upload, disk_errors
+
+if TYPE_CHECKING:
+    from .shared import SharedSpool
 
 CHUNK_BYTES: Final = 1 << 20
-FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A file that lies in the spool, fsynced, under its key; `seconds` is how long it took to get there."""
-
-    key: str
-    sha256: str
-    size_bytes: int
-    seconds: float
-
-
-class Upload:
-    """One submission being received: write its bytes, then `keep` or `discard` it. Blocking; for an I/O thread."""
-
-    def __init__(self, folder: Path, key: str, max_bytes: int, *, check_room: Callable[[], None]) -> None:
-        self._folder, self._key, self._max_bytes = folder, key, max_bytes
-        self._check_room = check_room
-        self._digest = hashlib.sha256()
-        self._size = 0
-        self._began = time.monotonic()
-        folder.mkdir(mode=0o700)
-        self._file = (folder / "source.part").open("xb", buffering=0)
-
-    def write(self, chunk: bytes) -> None:
-        """Append bytes.
-
-        Raises:
-            FileTooLargeError: there are more than the limit.
-            SpoolFullError: the disk has no room.
-
-        """
-        self._size += len(chunk)
-        if self._size > self._max_bytes:
-            raise FileTooLargeError(say("the file has more than {limit} bytes", limit=self._max_bytes))
-        self._digest.update(chunk)
-        with _disk_errors():
-            self._check_room()
-            view = memoryview(chunk)
-            while view:
-                view = view[self._file.write(view) :]
-
-    def keep(self) -> Received:
-        """Make the bytes durable: fsync, rename, fsync of both folders. Only then may the ledger name them."""
-        with _disk_errors():
-            os.fsync(self._file.fileno())
-            self._file.close()
-            (self._folder / "source.part").rename(self._folder / "source")
-            _sync_folder(self._folder)
-            _sync_folder(self._folder.parent)
-        return Received(
-            key=self._key,
-            sha256=self._digest.hexdigest(),
-            size_bytes=self._size,
-            seconds=time.monotonic() - self._began,
-        )
-
-    def discard(self) -> None:
-        """Remove what was written."""
-        self._file.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+REJECTS: Final = "rejects.jsonl"
+COPY_SECONDS: Final = 3600.0
+"""How long a file that no job names may lie in a spool that is shared: its job may be about to be entered."""
 
 
 class Spool:
-    """Folders of submissions below one root, each `<daemon>.<key>`; several daemons may share a root."""
+    """Folders of submissions below one root, each `<daemon>.<key>`; several daemons may share a root.
 
-    def __init__(self, root: Path, daemon_id: str, *, min_free_bytes: int = 0) -> None:
-        self.root = root
+    With `shared` what is entered lies there, too, where daemons of other machines reach it; the root holds copies.
+    """
+
+    def __init__(
+        self, root: Path, daemon_id: str, *, min_free_bytes: int = 0, shared: SharedSpool | None = None
+    ) -> None:
+        self.root, self.shared = root, shared
         self._min_free_bytes = min_free_bytes
         self._daemon_id = daemon_id
         self._lock: int | None = None
@@ -131,7 +78,7 @@ class Spool:
                 return f"the spool folder {folder} is gone"
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 return f"the spool folder {folder} cannot be read and written"
-        return None
+        return None if self.shared is None else self.shared.trouble
 
     @property
     def _jobs(self) -> Path:
@@ -177,7 +124,7 @@ class Spool:
 
         """
         key = f"{self._daemon_id}.{uuid4().hex}"
-        with _disk_errors():
+        with disk_errors():
             self.check_room(expected_bytes)
             return Upload(self._jobs / key, key, max_bytes, check_room=self.check_room)
 
@@ -232,25 +179,79 @@ class Spool:
                 upload.discard()
                 raise
 
+    def share(self, received: Received) -> None:
+        """Put a received file where every daemon of this spool reaches it; only then may the ledger name it.
+
+        Raises:
+            SpoolAwayError: the shared spool does not take it now.
+
+        """
+        if self.shared is not None:
+            self.shared.put(received.key, SOURCE, self.source(received.key))
+
+    def bring(self, key: str, *, sha256: str, size_bytes: int) -> Path:
+        """Return where the bytes of a submission lie, which are fetched first if another daemon has received them.
+
+        Raises:
+            SpoolAwayError: the shared spool does not give it now.
+            SpoolFullError: there is no room for it.
+
+        """
+        source = self.source(key)
+        if self.shared is not None and not source.exists():
+            with disk_errors():
+                self.check_room(size_bytes)
+                self._fetch(self.shared, key, SOURCE, sha256)
+        return source
+
+    def _fetch(self, shared: SharedSpool, key: str, name: str, sha256: str | None = None) -> bool:
+        """Fetch a file of the shared spool and return whether it is there; nobody sees half of it."""
+        folder = self._jobs / key
+        part = folder / f"{name}.{uuid4().hex}.part"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        try:
+            found = shared.get(key, name, part, sha256)
+            if found:
+                part.rename(folder / name)
+            return found
+        finally:
+            part.unlink(missing_ok=True)
+
     def source(self, key: str) -> Path:
-        """Return where the bytes of a submission lie."""
-        return self._jobs / key / "source"
+        """Return where the bytes of a submission lie that this daemon has received."""
+        return self._jobs / key / SOURCE
 
     def work_folder(self, key: str, token: str) -> Path:
         """Return the folder of one attempt, which its worker makes: one of an earlier may still write into its own."""
         return self._jobs / key / token
 
     def remove(self, key: str) -> None:
-        """Remove a submission and all that was made of it."""
+        """Remove a submission and all that was made of it; what a shared spool does not let go now, it does later."""
         shutil.rmtree(self._jobs / key, ignore_errors=True)
+        if self.shared is not None:
+            self.shared.remove(key, SOURCE, REJECTS)
 
-    def rejects(self, key: str) -> Path:
-        """Return where the error records of a job lie whose rejected rows may be asked for."""
-        return self._jobs / key / "rejects.jsonl"
+    def rejects(self, key: str) -> Path | None:
+        """Return where the error records of a job lie whose rejected rows may be asked for, None if none are kept.
+
+        Raises:
+            SpoolAwayError: the shared spool does not give them now.
+
+        """
+        path = self._jobs / key / REJECTS
+        if self.shared is not None:
+            # Another attempt of another daemon may have written them anew.
+            return path if self._fetch(self.shared, key, REJECTS) else None
+        return path if path.exists() else None
 
     def keep_rejects(self, key: str, token: str, more: Iterable[Mapping[str, Any]]) -> None:
-        """Keep the error records that an attempt wrote, and `more` of them, beside the submission's bytes."""
-        whole = self.rejects(key)
+        """Keep the error records that an attempt wrote, and `more` of them, beside the submission's bytes.
+
+        Raises:
+            SpoolAwayError: the shared spool does not take them now.
+
+        """
+        whole = self._jobs / key / REJECTS
         part = whole.with_suffix(f".{token}.part")
         with part.open("w", encoding="utf-8") as out:
             written = self._jobs / key / token / REJECTED_FILE
@@ -259,6 +260,8 @@ class Spool:
                     shutil.copyfileobj(records, out)
             out.writelines(f"{json.dumps(dict(record), ensure_ascii=False)}\n" for record in more)
         part.rename(whole)
+        if self.shared is not None:
+            self.shared.put(key, REJECTS, whole)
 
     def remove_work(self, key: str, token: str) -> None:
         """Remove what one attempt made."""
@@ -292,27 +295,29 @@ class Spool:
             self._lock_path(owner).unlink(missing_ok=True)
         return removed
 
+    def sweep_shared(self, needed: set[str]) -> int:
+        """Remove what no job needs any more of copies and of the shared spool; return how many.
+
+        Jobs whose files this daemon has received may have ended elsewhere, and a shared spool may have been away when
+        a job ended. Who has made it is no matter: what is young may be about to get its ledger row.
+
+        Raises:
+            SpoolAwayError: the shared spool cannot be listed now.
+
+        """
+        if self.shared is None:
+            return 0
+        removed = 0
+        for folder in self._jobs.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if folder.name not in needed and time.time() - folder.stat().st_mtime > COPY_SECONDS:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    removed += 1
+        return removed + self.shared.sweep(needed)
+
     def _leftovers(self, owners: set[str], needed: set[str]) -> Iterator[Path]:
         for folder in self._jobs.iterdir():
             owner = folder.name.partition(".")[0]
             gone = owner in owners or (owner != self._daemon_id and not self._lock_path(owner).exists())
             if gone and folder.name not in needed:
                 yield folder
-
-
-@contextlib.contextmanager
-def _disk_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise SpoolFullError from error
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,0 +1,220 @@
+"""Where daemons of several machines reach accepted files: owns what lies there, under which names, and if it is whole.
+
+Below its URL each ledger has a folder of its own: `id`, `jobs/<key>/source` and `jobs/<key>/rejects.jsonl`. Blocking.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final, Self
+from uuid import uuid4
+
+from ingest.messages import say
+
+from ..errors import SpoolAwayError, StartupError, StorageError, StorageSettingsError
+from ..storage.filesystem import Storage
+
+if TYPE_CHECKING:
+    from ..config.settings import SpoolSettings
+
+logger = logging.getLogger(__name__)
+
+JOBS: Final = "jobs"
+IDENTITY: Final = "id"
+UNNEEDED_SECONDS: Final = 3600.0
+"""How long a file must have been nobody's before it is removed: the one that puts it there enters its job later."""
+OPERATIONS: Final = ("put", "get", "remove", "list", "look")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationCounts:
+    """What one kind of operation came to since the start."""
+
+    done: int
+    failed: int
+    seconds: float
+
+
+class SharedSpool:
+    """Files of jobs in one storage, for as many threads as ask: each has a connection of its own while it works."""
+
+    def __init__(self, first: Storage, another: Callable[[], Storage]) -> None:
+        self._another = another
+        self._lock = threading.Lock()
+        self._idle = [first]
+        self._unneeded: dict[str, float] = {}
+        self._counts = {name: OperationCounts(done=0, failed=0, seconds=0.0) for name in OPERATIONS}
+        self.url = first.location.url
+        self.trouble: str | None = None
+        """Why it cannot be used now, as far as the last thing that was asked of it says; for any thread."""
+
+    @classmethod
+    def of(cls, settings: SpoolSettings, ledger_id: str) -> Self | None:
+        """Return the shared spool of a ledger as the settings name it, None if they name none.
+
+        Raises:
+            StartupError: the URL, an option or the credentials file cannot be used.
+
+        """
+        if settings.url is None:
+            return None
+        place = f"{settings.url.rstrip('/')}/{ledger_id}"
+
+        def opened() -> Storage:
+            return Storage.at(
+                place, settings.options, settings.credentials_file, timeout_seconds=settings.timeout_seconds
+            )
+
+        try:
+            return cls(opened(), opened)
+        except StorageSettingsError as error:
+            raise StartupError(f"spool: {error}") from error
+
+    def identity(self) -> str:
+        """Return the spool's own id, made by who comes first; daemons that come at once must take turns.
+
+        Raises:
+            SpoolAwayError: the storage cannot be written or read.
+
+        """
+        with tempfile.TemporaryDirectory() as folder, self._operation("put") as storage:
+            path = Path(folder) / IDENTITY
+            if not storage.exists(IDENTITY):
+                path.write_text(uuid4().hex, encoding="ascii")
+                self._write(storage, path, IDENTITY)
+            with path.open("wb") as out:
+                _read(storage, IDENTITY, out)
+            return path.read_text(encoding="ascii")
+
+    def put(self, key: str, name: str, source: Path) -> None:
+        """Write a file of a job; it lies there for good when this returns: it was read back.
+
+        Raises:
+            SpoolAwayError: the storage does not take it, or does not give back what was written.
+
+        """
+        with self._operation("put") as storage:
+            self._write(storage, source, f"{JOBS}/{key}/{name}")
+
+    def get(self, key: str, name: str, out: Path, sha256: str | None) -> bool:
+        """Read a file of a job into one that does not exist yet, and return whether there is one.
+
+        Raises:
+            SpoolAwayError: the storage does not give it.
+            StorageError: its bytes are others than those with this hash.
+
+        """
+        with self._operation("get") as storage, out.open("xb") as file:
+            found = _read(storage, f"{JOBS}/{key}/{name}", file)
+        if found is not None and sha256 is not None and found != sha256:
+            raise StorageError(say("the shared spool has other bytes under {key} than were put there", key=key))
+        return found is not None
+
+    def remove(self, key: str, *names: str) -> None:
+        """Remove files of a job; what cannot be removed now is left to `sweep`."""
+        try:
+            with self._operation("remove") as storage:
+                for name in names:
+                    storage.delete(f"{JOBS}/{key}/{name}")
+        except SpoolAwayError as error:
+            logger.warning("shared spool keeps a file for now", extra={"key": key, "error": str(error)})
+
+    def sweep(self, needed: set[str]) -> int:
+        """Remove the files that no job has named in this look nor in one an hour ago; return how many.
+
+        `needed` was read from the ledger before; the clock of the storage says nothing here.
+
+        Raises:
+            SpoolAwayError: the storage cannot be listed, or a file not be removed.
+
+        """
+        removed, now, before = 0, time.monotonic(), self._unneeded
+        self._unneeded = {}
+        with self._operation("list") as storage:
+            for page in storage.pages():
+                for file in page:
+                    key = _key_of(file.path)
+                    if key is None or key in needed:
+                        continue
+                    since = self._unneeded.setdefault(key, before.get(key, now))
+                    if now - since > UNNEEDED_SECONDS:
+                        storage.delete(file.path)
+                        removed += 1
+        return removed
+
+    def look(self) -> None:
+        """See whether it answers, for `trouble`; whoever waits for it to come back does nothing with it meanwhile."""
+        with contextlib.suppress(SpoolAwayError), self._operation("look") as storage:
+            if not storage.exists(IDENTITY):
+                raise StorageError(say("{url} holds no spool any more", url=self.url))
+
+    def counts(self) -> dict[str, OperationCounts]:
+        """Return what came of each kind of operation; may be called from any thread."""
+        with self._lock:
+            return dict(self._counts)
+
+    def close(self) -> None:
+        """Give up the connections."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for storage in idle:
+            storage.close()
+
+    def _write(self, storage: Storage, source: Path, path: str) -> None:
+        with source.open("rb") as file:
+            meant = hashlib.file_digest(file, "sha256").hexdigest()
+        if storage.write(source, path).sha256 != meant:
+            raise StorageError(say("{path} was not kept as it was written", path=path))
+
+    @contextmanager
+    def _operation(self, name: str) -> Iterator[Storage]:
+        """Give a connection, count what is done with it, and tell every failure as the spool's."""
+        began, failure = time.monotonic(), None
+        try:
+            with self._storage() as storage:
+                yield storage
+        except StorageError as error:
+            failure = say("the shared spool fails: {error}", error=error)
+            raise SpoolAwayError(failure) from error
+        finally:
+            self.trouble, failed = failure, failure is not None
+            with self._lock:
+                before = self._counts[name]
+                self._counts[name] = OperationCounts(
+                    done=before.done + (not failed),
+                    failed=before.failed + failed,
+                    seconds=before.seconds + time.monotonic() - began,
+                )
+
+    @contextmanager
+    def _storage(self) -> Iterator[Storage]:
+        with self._lock:
+            storage = self._idle.pop() if self._idle else None
+        storage = storage or self._another()
+        try:
+            yield storage
+        finally:
+            with self._lock:
+                self._idle.append(storage)
+
+
+def _read(storage: Storage, path: str, out: BinaryIO) -> str | None:
+    """Write what lies under a path into an open file and return its hash; None if nothing lies there."""
+    found = storage.stat(path)
+    return None if found is None else storage.read_into(found, out).sha256
+
+
+def _key_of(path: str) -> str | None:
+    """Return the key of a job's file by its path; None for what is none."""
+    folder, _, rest = path.partition("/")
+    key, _, name = rest.partition("/")
+    return key if folder == JOBS and name else None

@@ -1,0 +1,148 @@
+"""The shared spool: what one daemon has put there another takes, whole or not at all, and nothing stays for ever."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from storage_servers import Place, local_place, s3_place
+
+from daemon.config.settings import SpoolSettings
+from daemon.errors import SpoolAwayError, StartupError, StorageError
+from daemon.spool import shared
+from daemon.spool.shared import SharedSpool
+from daemon.spool.spool import Spool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from daemon.spool.upload import Received
+
+LIMIT = 1 << 20
+PLACES = {"file": local_place, "s3": s3_place}
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    with PLACES[request.param](tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def spool_of(place: Place, tmp_path: Path) -> Iterator[Callable[[str], Spool]]:
+    """Make the spool of a daemon on a machine of its own."""
+    opened: list[Spool] = []
+
+    def make(name: str) -> Spool:
+        settings = SpoolSettings(
+            url=place.url, options=place.options, credentials_file=place.credentials_file, timeout_seconds=10
+        )
+        opened.append(Spool(tmp_path / name, name, shared=SharedSpool.of(settings, "ledger")).open())
+        return opened[-1]
+
+    yield make
+    for spool in opened:
+        spool.close()
+        assert spool.shared is not None
+        spool.shared.close()
+
+
+def shared_of(spool: Spool) -> SharedSpool:
+    assert spool.shared is not None
+    return spool.shared
+
+
+def bring(spool: Spool, received: Received) -> Path:
+    return spool.bring(received.key, sha256=received.sha256, size_bytes=received.size_bytes)
+
+
+def test_what_one_has_shared_another_brings(spool_of: Callable[[str], Spool], place: Place) -> None:
+    one, other = spool_of("one"), spool_of("other")
+    assert shared_of(one).identity() == shared_of(other).identity()
+    content = bytes(range(256)) * 4000
+    received = one.receive([content], LIMIT)
+    assert not any("jobs" in name for name in place.names())
+    one.share(received)
+    assert bring(other, received).read_bytes() == content
+    assert bring(one, received) == one.source(received.key)
+    other.remove(received.key)
+    assert place.names() == {"ledger/id"}
+    with pytest.raises(FileNotFoundError):
+        bring(other, received).open()
+
+
+def test_error_records_of_one_are_handed_back_by_the_other(spool_of: Callable[[str], Spool]) -> None:
+    one, other = spool_of("one"), spool_of("other")
+    received = one.receive([b"rows"], LIMIT)
+    assert other.rejects(received.key) is None
+    one.keep_rejects(received.key, "attempt", [{"row": 2}])
+    found = other.rejects(received.key)
+    assert found is not None
+    assert found.read_text() == '{"row": 2}\n'
+    other.keep_rejects(received.key, "later", [{"row": 3}])
+    found = one.rejects(received.key)
+    assert found is not None
+    assert found.read_text() == '{"row": 3}\n', "the last attempt is the one that counts"
+
+
+def test_other_bytes_are_no_file(spool_of: Callable[[str], Spool], place: Place) -> None:
+    one, other = spool_of("one"), spool_of("other")
+    received = one.receive([b"rows"], LIMIT)
+    one.share(received)
+    place.put(f"ledger/jobs/{received.key}/source", b"else")
+    with pytest.raises(StorageError, match="other bytes"):
+        bring(other, received)
+    assert not list((other.root / "jobs" / received.key).iterdir()), "half a file is left over"
+
+
+def test_files_of_nobody_go_at_the_second_look(
+    spool_of: Callable[[str], Spool], place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look may come between the file and its row in the ledger."""
+    spool = spool_of("one")
+    shared_of(spool).identity()
+    kept, left = (spool.receive([content], LIMIT) for content in (b"kept", b"left"))
+    for received in (kept, left):
+        spool.share(received)
+    monkeypatch.setattr(shared, "UNNEEDED_SECONDS", -1.0)
+    assert shared_of(spool).sweep({kept.key, left.key}) == 0
+    monkeypatch.setattr(shared, "UNNEEDED_SECONDS", 3600.0)
+    assert shared_of(spool).sweep({kept.key}) == 0
+    monkeypatch.setattr(shared, "UNNEEDED_SECONDS", -1.0)
+    assert shared_of(spool).sweep({kept.key}) == 1
+    assert place.names() == {"ledger/id", f"ledger/jobs/{kept.key}/source"}
+
+
+def test_a_spool_that_is_gone_says_so_until_it_is_back(spool_of: Callable[[str], Spool]) -> None:
+    spool = spool_of("one")
+    shared_of(spool).look()
+    assert "holds no spool" in (spool.trouble() or "")
+    shared_of(spool).identity()
+    shared_of(spool).look()
+    assert spool.trouble() is None
+    counts = shared_of(spool).counts()["look"]
+    assert (counts.done, counts.failed) == (1, 1)
+
+
+def test_a_storage_that_does_not_answer_is_away(tmp_path: Path) -> None:
+    with s3_place(tmp_path) as place:
+        settings = SpoolSettings(
+            url=place.url, options=place.options, credentials_file=place.credentials_file, timeout_seconds=2
+        )
+    away = SharedSpool.of(settings, "ledger")
+    assert away is not None
+    spool = Spool(tmp_path / "one", "one", shared=away).open()
+    received = spool.receive([b"rows"], LIMIT)
+    with pytest.raises(SpoolAwayError, match="cannot be reached"):
+        spool.share(received)
+    assert spool.trouble() == away.trouble
+    assert spool.source(received.key).exists()
+    spool.remove(received.key)
+    assert not spool.source(received.key).exists()
+    spool.close()
+
+
+def test_a_url_of_nothing_is_told_at_start() -> None:
+    with pytest.raises(StartupError, match="no kind of storage"):
+        SharedSpool.of(SpoolSettings(url="ftp://somewhere/spool"), "ledger")

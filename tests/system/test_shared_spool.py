@@ -1,0 +1,142 @@
+"""Two machines, one spool in S3: what one daemon has accepted the other loads, also when the first is lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from silent_proxy import threaded_proxy
+from storage_servers import Place, s3_place
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from .conftest import Headgate
+
+pytestmark = pytest.mark.fault
+
+FILES, ROWS = 12, 100
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with s3_place(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def pair(
+    tmp_path: Path, place: Place, postgres_database: str, headgate_at: Callable[[Path, str], Headgate]
+) -> list[Headgate]:
+    """Two daemons that share a ledger and a spool, and no folder."""
+    made = [headgate_at(tmp_path / name, postgres_database) for name in ("one", "two")]
+    for one in made:
+        one.add_without_key()
+        one.settings["intake"] = {"folders": []}
+        one.settings["ledger"] |= {"beat_seconds": 0.5, "lease_seconds": 3}
+        one.settings["spool"] = {
+            "url": place.url,
+            "options": place.options,
+            "credentials_file": str(place.credentials_file),
+            "timeout_seconds": 5,
+        }
+        one.write_config()
+    return made
+
+
+def submit(headgate: Headgate, file: Path) -> tuple[int, dict[str, Any]]:
+    """Hand a file in over HTTP; return the status and the answer."""
+    request = urllib.request.Request(  # noqa: S310  # loopback only
+        f"{headgate.api_url}/jobs?name={file.name}",
+        data=file.read_bytes(),
+        headers={"Authorization": f"Bearer {headgate.token}"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  # loopback only
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read())
+
+
+def stop_all(pair: list[Headgate], processes: list[subprocess.Popen[bytes]]) -> None:
+    for one, process in zip(pair, processes, strict=True):
+        assert one.stop(process) == 0
+
+
+def left_in(place: Place) -> set[str]:
+    return {name for name in place.names() if "/jobs/" in name}
+
+
+def test_files_of_a_lost_machine_are_loaded_by_another(
+    tmp_path: Path, pair: list[Headgate], place: Place, orders: Callable[..., Path]
+) -> None:
+    """Nothing of the first is left but what it had acknowledged, and the other had not seen anything of it before."""
+    lost, heir = pair
+    first, second = lost.start_ready(), heir.start_ready()
+    second.send_signal(signal.SIGSTOP)
+    for number in range(FILES):
+        status, answer = submit(lost, orders(tmp_path / f"orders-{number}.xlsx", ROWS, start=number * ROWS))
+        assert status == 201, answer
+    lost.kill(first)
+    shutil.rmtree(lost.folder / "var")
+    second.send_signal(signal.SIGCONT)
+    heir.until(lambda: heir.all_loaded(FILES), "every acknowledged file is loaded", seconds=90, process=second)
+    assert heir.rows("SELECT count(*), count(DISTINCT order_no) FROM orders") == [(str(FILES * ROWS),) * 2]
+    heir.until(lambda: not left_in(place), "the spool is empty again")
+    assert heir.stop(second) == 0
+
+
+def test_rejected_rows_are_handed_back_by_any_daemon(
+    tmp_path: Path, pair: list[Headgate], place: Place, orders: Callable[..., Path]
+) -> None:
+    processes = [one.start_ready() for one in pair]
+    status, job = submit(pair[0], orders(tmp_path / "orders.xlsx", 20, bad=(3, 5)))
+    assert status == 201, job
+    pair[0].until(lambda: pair[0].all_finished(1), "the file is loaded", process=processes[0])
+    for one in pair:
+        back = one.folder / "back.csv"
+        done = one.command("rejects", job["id"], "-o", back, "-c", one.config)
+        assert done.returncode == 0, done.stderr
+        assert len(back.read_text(encoding="utf-8-sig").splitlines()) == 3, "the titles and two rows"
+    assert {name.rpartition("/")[2] for name in left_in(place)} == {"source", "rejects.jsonl"}
+    stop_all(pair, processes)
+
+
+def test_a_spool_that_is_silent_is_waited_for(
+    tmp_path: Path, pair: list[Headgate], place: Place, orders: Callable[..., Path]
+) -> None:
+    """Nothing is acknowledged meanwhile, and a job whose file lies only there spends no attempt."""
+    lost, heir = pair
+    with threaded_proxy(place.port) as proxy:
+        heir.settings["spool"] |= {
+            "options": place.options | {"endpoint_url": f"http://127.0.0.1:{proxy.port}"},
+            "timeout_seconds": 2,
+        }
+        heir.settings["ledger"] |= {"max_attempts": 1, "max_lost_leases": 100}
+        heir.write_config()
+        first, second = lost.start_ready(), heir.start_ready()
+        second.send_signal(signal.SIGSTOP)
+        for number in range(FILES):
+            assert submit(lost, orders(tmp_path / f"orders-{number}.xlsx", ROWS, start=number * ROWS))[0] == 201
+        lost.kill(first)
+        assert lost.loaded_jobs() < FILES, "nothing is left to be loaded by the other"
+        proxy.silence(new_ones_too=True)
+        second.send_signal(signal.SIGCONT)
+        heir.until(lambda: heir.metric("headgate_ingest_retries_total", reason="spool_away") > 0, "a job waits")
+        status, answer = submit(heir, orders(tmp_path / "late.xlsx", ROWS, start=FILES * ROWS))
+        assert status == 503, answer
+        assert "shared spool" in answer["detail"]
+        heir.until(lambda: "shared spool" in heir.why_not_ready(), "it says why it is not ready")
+        proxy.speak()
+        heir.until(heir.ready, "it is ready again", process=second)
+        assert submit(heir, tmp_path / "late.xlsx")[0] == 201
+        heir.until(lambda: heir.all_loaded(FILES + 1), "every file is loaded", seconds=90, process=second)
+        assert heir.scalar("SELECT count(*) FROM orders") == str((FILES + 1) * ROWS)
+        assert heir.stop(second) == 0

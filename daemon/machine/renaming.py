@@ -1,4 +1,4 @@
-"""A rename that overwrites nothing, in one step: owns how each system is asked for it."""
+"""Names of files: a rename that overwrites nothing, in one step, and names that stay; owns how each system is asked."""
 
 from __future__ import annotations
 
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 _CALL, _NO_REPLACE = ("renameatx_np", 4) if sys.platform == "darwin" else ("renameat2", 1)
 _UNKNOWN: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
 """What a system or a file system answers that does not know such a rename, as NFS does not."""
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """See that the names in a folder are on its disk: a file that was fsynced may still lose its name."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def rename_to_free(name: str, free: str, *, source: int, sink: int) -> None:

@@ -16,6 +16,7 @@ from typing import Final
 from ingest.messages import say
 
 from ..errors import FileTooLargeError, SpoolFullError
+from ..machine.renaming import sync_folder
 
 FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 SOURCE: Final = "source"
@@ -68,8 +69,8 @@ class Upload:
             os.fsync(self._file.fileno())
             self._file.close()
             (self._folder / "source.part").rename(self._folder / SOURCE)
-            _sync_folder(self._folder)
-            _sync_folder(self._folder.parent)
+            sync_folder(self._folder)
+            sync_folder(self._folder.parent)
         return Received(
             key=self._key,
             sha256=self._digest.hexdigest(),
@@ -92,11 +93,3 @@ def disk_errors() -> Iterator[None]:
         if error.errno in FULL:
             raise SpoolFullError from error
         raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -10,8 +11,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
+from uuid import uuid4
 
 from ..errors import StorageNotFoundError
+from ..machine.renaming import sync_folder
 from .failures import failure_of
 from .store import PAGE, Store, StoredObject, epoch
 
@@ -76,6 +79,22 @@ class LocalStore(FileServer):
         with os.scandir(folder) as found:
             for entry in found:
                 yield self.fs.info(entry)
+
+    def put(self, local: Path, path: str) -> None:
+        """Write a copy that is whole when it has its name, and keeps it whatever happens to the machine then."""
+        target = Path(self.full(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{uuid4().hex}.part")
+        try:
+            with local.open("rb") as source, part.open("xb") as copy:
+                shutil.copyfileobj(source, copy)
+                copy.flush()
+                os.fsync(copy.fileno())
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        for folder in (target.parent, target.parent.parent):  # the folder may be new itself
+            sync_folder(folder)
 
     def delete(self, path: str) -> None:
         """Remove a file, and nothing else."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from colours import ORANGE, RED
-from panels import BYTES, COUNT, SHARE, Query, Row, columns, lines, shares, stack
+from panels import BYTES, COUNT, SECONDS, SHARE, Query, Row, columns, lines, shares, stack
 from promql import by_label, happened, per_second
 from shell import Board
 
@@ -97,6 +97,42 @@ MEMORY: Final = Row(
     ),
 )
 
+SHARED_SPOOL: Final = Row(
+    title="Shared spool",
+    panels=(
+        lines(
+            "The shared spool answers",
+            "0: uploads get 503, jobs whose file is not here wait. /-/ready says why; see to the storage of spool.url.",
+            Query(expr="min by (instance) (headgate_spool_shared_up{$sel})", legend="{{instance}}"),
+            nothing="no spool.url",
+        ),
+        columns(
+            "Operations that failed",
+            "They are tried again. Many beside few that were done: the storage is overloaded, or refuses.",
+            happened("headgate_spool_shared_failures_total", by="operation"),
+        ),
+        lines(
+            "Operations a second",
+            "put and get move whole files; look comes every 15 s from each daemon.",
+            per_second("headgate_spool_shared_operations_total", by="operation"),
+            decimals=2,
+            nothing="no spool.url",
+        ),
+        lines(
+            "Seconds an operation takes",
+            "Of put, which is waited for before a file is acknowledged, with its reading back.",
+            Query(
+                expr="sum by (operation) (rate(headgate_spool_shared_seconds_total{$sel}[$rate])) "
+                "/ (sum by (operation) (rate(headgate_spool_shared_operations_total{$sel}[$rate])) > 0)",
+                legend="{{operation}}",
+            ),
+            unit=SECONDS,
+            decimals=2,
+            nothing="no spool.url",
+        ),
+    ),
+)
+
 PRESSURE: Final = Row(
     title="Pressure",
     panels=(
@@ -155,5 +191,5 @@ RESOURCES: Final = Board(
     slug="resources",
     title="Resources",
     description="CPU, memory, pressure and disk, and who uses them",
-    rows=(CPU, MEMORY, PRESSURE, PROCESSES),
+    rows=(CPU, MEMORY, SHARED_SPOOL, PRESSURE, PROCESSES),
 )

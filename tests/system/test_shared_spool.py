@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import signal
+import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.fault
 
-FILES, ROWS = 12, 100
+FILES, ROWS, LOSSES = 12, 100, 12
 
 
 @pytest.fixture
@@ -130,13 +132,37 @@ def test_a_spool_that_is_silent_is_waited_for(
         proxy.silence(new_ones_too=True)
         second.send_signal(signal.SIGCONT)
         heir.until(lambda: heir.metric("headgate_ingest_retries_total", reason="spool_away") > 0, "a job waits")
-        status, answer = submit(heir, orders(tmp_path / "late.xlsx", ROWS, start=FILES * ROWS))
+        status, answer = submit(heir, orders(tmp_path / "orders-late.xlsx", ROWS, start=FILES * ROWS))
         assert status == 503, answer
         assert "shared spool" in answer["detail"]
         heir.until(lambda: "shared spool" in heir.why_not_ready(), "it says why it is not ready")
         proxy.speak()
         heir.until(heir.ready, "it is ready again", process=second)
-        assert submit(heir, tmp_path / "late.xlsx")[0] == 201
+        assert submit(heir, tmp_path / "orders-late.xlsx")[0] == 201
         heir.until(lambda: heir.all_loaded(FILES + 1), "every file is loaded", seconds=90, process=second)
         assert heir.scalar("SELECT count(*) FROM orders") == str((FILES + 1) * ROWS)
         assert heir.stop(second) == 0
+
+
+@pytest.mark.timeout(600)
+def test_machines_are_lost_at_random_moments(tmp_path: Path, pair: list[Headgate], orders: Callable[..., Path]) -> None:
+    """Each time one of the two is killed and its disk is gone; without a key a second load shows as doubled rows."""
+    for one in pair:
+        one.settings["ledger"] |= {"max_lost_leases": 1000}
+        one.write_config()
+    seed = random.randrange(10**6)  # shown on failure, so that a run can be repeated
+    chance = random.Random(seed)
+    processes = [one.start_ready() for one in pair]
+    for number in range(LOSSES):
+        lost = number % 2
+        book = orders(tmp_path / f"orders-{number}.xlsx", ROWS * 20, start=number * ROWS * 20)
+        status, answer = submit(pair[lost], book)
+        assert status == 201, answer
+        time.sleep(chance.uniform(0.0, 1.5))
+        pair[lost].kill(processes[lost])
+        shutil.rmtree(pair[lost].folder / "var")
+        processes[lost] = pair[lost].start_ready()
+    pair[0].until(lambda: pair[0].loaded_jobs() == LOSSES, "every file is loaded", seconds=180)
+    found = pair[0].rows("SELECT count(*), count(DISTINCT order_no) FROM orders")
+    assert found == [(str(LOSSES * ROWS * 20),) * 2], f"seed {seed}"
+    stop_all(pair, processes)

@@ -12,7 +12,7 @@ BIN := .venv/bin
 PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 IN_PARALLEL = -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
-.PHONY: help demo stack test quick faults coverage soak check check-static check-rest cases bench docs screenshots \
+.PHONY: help demo stack test quick faults coverage soak check check-static check-rest cases bench bench-scale docs screenshots \
 	format clean ledger-sql messages services gotools dashboards manifests mutate-rules dashboard-pictures mail-pictures watched-load
 
 help: ## list the targets
@@ -84,6 +84,10 @@ bench: .venv/.bench services ## measure beside what people use today (docs/bench
 	PYTHONPATH=tests/support $(BIN)/python tests/bench $(if $(ONLY),--only $(ONLY)) $(if $(SHAPES),--shapes $(SHAPES)) \
 		$(if $(ROWS),--rows $(ROWS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
 		$(if $(SLOW_ROUNDS),--slow-rounds $(SLOW_ROUNDS)) $(if $(FAST),--fast)
+
+bench-scale: .venv/.bench services ## measure 1, 2 and 4 daemons on one ledger, and one of a million jobs (docs/scaling.md; QUICK=1)
+	PYTHONPATH=tests/support $(BIN)/python tests/bench/scaling.py $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) \
+		$(if $(ROUNDS),--rounds $(ROUNDS))
 
 dashboards: .venv/.dev ## build grafana/dashboards from grafana/build.py
 	$(BIN)/python grafana/build.py

@@ -266,6 +266,11 @@ class Database:
         async with self._connection(operation) as connection:
             yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
+    async def plan_for_values(self, connection: AsyncConnection) -> None:
+        """Have what follows in a transaction planned for the very values that it is asked with, each time."""
+        if self.dialect == "postgresql":
+            await connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
+
     @property
     def keeps_sessions(self) -> bool:
         """Whether what a transaction leaves with its connection is there in the next one, and nobody else's."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from .jobs import DELAY_MAX_SECONDS
-from .tables import unfinished
+from .tables import in_state, unfinished
 
 if TYPE_CHECKING:
     from .context import LedgerContext
@@ -35,8 +35,11 @@ class ClockCorrection:
             # With the words of its index, which SQLite wants.
             sa.select(sa.func.max(job.c.finished_at)).where(job.c.finished_at.is_not(None)),
             sa.select(sa.func.max(job.c.created_at)).where(waits_or_runs),
-            sa.select(sa.func.max(job.c.started_at)).where(waits_or_runs),
-            sa.select(sa.func.max(job.c.run_at) - DELAY_MAX_SECONDS).where(job.c.state == "queued"),
+            sa.select(sa.func.max(job.c.started_at)).where(in_state(job, "running")),
+            # Of this daemon's jobs, in the order of their index: others' are of concern to those who claim them.
+            sa.select(sa.func.max(job.c.run_at) - DELAY_MAX_SECONDS).where(
+                in_state(job, "queued"), job.c.spool_id == self._context.spool_id
+            ),
             sa.select(sa.func.max(daemon.c.beat_at)),
         )
         async with self._database.read("beat") as connection:

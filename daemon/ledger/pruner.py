@@ -35,19 +35,19 @@ class Pruner:
         job, now = self._job.c, self._context.now
         with_rejects = job.state.in_(("partial", "rejected")) & (job.finished_at < now - rejects_seconds)
         given_up = job.state.in_((*GIVEN_UP, "checked")) & (job.finished_at < now - files_seconds)
-        return await self._forget(sa.and_(self._kept(), with_rejects | given_up))
+        return await self._forget(sa.select(job.id, job.spool_key).where(self._kept(), with_rejects | given_up))
 
     async def forget_files_beyond(self, max_bytes: int) -> tuple[str, ...]:
         """Let go of the files that ended first, until the workbooks kept have at most so many bytes together."""
         job = self._job.c
         newer = sa.func.sum(job.size_bytes).over(order_by=(job.finished_at.desc(), job.id.desc()))
-        sums = sa.select(job.id, newer.label("bytes")).where(self._kept()).subquery()
-        return await self._forget(job.id.in_(sa.select(sums.c.id).where(sums.c.bytes > max_bytes)))
+        sums = sa.select(job.id, job.spool_key, newer.label("bytes")).where(self._kept()).subquery()
+        return await self._forget(sa.select(sums.c.id, sums.c.spool_key).where(sums.c.bytes > max_bytes))
 
-    async def _forget(self, which: sa.ColumnElement[bool]) -> tuple[str, ...]:
+    async def _forget(self, which: sa.Select[tuple[int, str]]) -> tuple[str, ...]:
         job = self._job.c
         async with self._database.write() as connection:
-            rows = (await connection.execute(sa.select(job.id, job.spool_key).where(which))).all()
+            rows = (await connection.execute(which)).all()
             for start in range(0, len(rows), BATCH):
                 ids = [row.id for row in rows[start : start + BATCH]]
                 # A job that was put back in the queue since it was looked at needs its file.

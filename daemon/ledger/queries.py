@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from .jobs import ERRORS_SHOWN, TERMINAL, WAITS, Job, RowCounts, State
-from .tables import build_tables, succeeded
+from .tables import build_tables, in_state, succeeded, unfinished
 
 if TYPE_CHECKING:
     from ..database.database import Database
@@ -114,6 +114,8 @@ class JobQueries:
             indexed.append(table.c.id < before)
         window = sa.select(table).where(*indexed).order_by(table.c.id.desc())
         async with self._database.read() as connection:
+            # A plan for any state or dataset takes each for frequent, and reads the whole ledger for one that is not.
+            await self._database.plan_for_values(connection)
             if not scanned:
                 rows = (await connection.execute(window.limit(limit + 1))).mappings().all()
                 return _page(rows, limit, None)
@@ -273,14 +275,14 @@ class JobQueries:
     async def refresh_backlog(self) -> None:
         """Count what waits, for `backlog()`."""
         table = self.tables.job
-        waiting = table.c.state.in_(("queued", "running"))
+        waiting = unfinished(table)
         statement = sa.select(
             sa.func.count().filter(waiting),
             sa.func.coalesce(sa.func.sum(table.c.size_bytes).filter(waiting), 0),
             sa.func.min(table.c.created_at).filter(waiting),
-            sa.func.count().filter(table.c.state == "dead"),
-            sa.func.count().filter(table.c.state == "queued", table.c.reason.startswith(WAITS)),
-        ).where(table.c.state.in_(("queued", "running", "dead")))
+            sa.func.count().filter(in_state(table, "dead")),
+            sa.func.count().filter(in_state(table, "queued"), table.c.reason.startswith(WAITS)),
+        ).where(in_state(table, "queued", "running", "dead"))
         async with self._database.read() as connection:
             jobs, size, oldest_at, dead, held = (await connection.execute(statement)).one()
         self._backlog = BacklogSnapshot(

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from .queries import job_from_row
 from .reasons import DAEMONS_DIED
+from .tables import in_state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +51,7 @@ class Reaper:
                 sa.select(table.c.lease_daemon)
                 .distinct()
                 .where(
-                    table.c.state == "running",
+                    in_state(table, "running"),
                     table.c.lease_daemon.not_in(sa.select(daemon.c.id)),
                 )
             )
@@ -66,7 +67,7 @@ class Reaper:
         table = self._context.tables.job
         rows = await connection.execute(
             table.update()
-            .where(table.c.state == "running", table.c.lease_daemon.in_(owners), table.c.lost_leases + 1 >= limit)
+            .where(in_state(table, "running"), table.c.lease_daemon.in_(owners), table.c.lost_leases + 1 >= limit)
             .values(
                 state=sa.case((table.c.check_only, "checked"), else_="dead"),
                 would_be=sa.case((table.c.check_only, "dead")),
@@ -86,7 +87,7 @@ class Reaper:
         table = self._context.tables.job
         rows = await connection.execute(
             table.update()
-            .where(table.c.state == "running", table.c.lease_daemon.in_(owners))
+            .where(in_state(table, "running"), table.c.lease_daemon.in_(owners))
             .values(
                 state="queued",
                 attempt=table.c.attempt - 1,

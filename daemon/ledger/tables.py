@@ -12,6 +12,8 @@ from .jobs import RowCounts
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
+    from .jobs import State
+
 SCHEMA = "headgate"
 """PostgreSQL schema; SQLite has none, so there the same name is a prefix."""
 
@@ -175,14 +177,21 @@ def insert_into(table: sa.Table, dialect: str) -> postgresql.Insert | sqlite.Ins
     return insert_sqlite(table)
 
 
-def unfinished(job: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Return the condition for jobs that wait or run, in literals as the indexes of such jobs have it."""
-    return job.c.state.in_([sa.literal_column("'queued'"), sa.literal_column("'running'")])
+def in_state(job: sa.FromClause, *states: State) -> sa.ColumnElement[bool]:
+    """Return the condition for jobs in one of the states, in literals as the indexes of such jobs have it.
 
-
-def succeeded(job: sa.Table) -> sa.ColumnElement[bool]:
-    """Return the condition for jobs that have loaded rows.
-
-    In literals, by which PostgreSQL sees that the indexes of such jobs have what is asked for.
+    A plan that is made for any state neither knows those indexes nor how few jobs some states have.
     """
-    return job.c.state.in_([sa.literal_column("'loaded'"), sa.literal_column("'partial'")])
+    named: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{state}'") for state in states]
+    found: sa.ColumnElement[bool] = job.c.state == named[0] if len(named) == 1 else job.c.state.in_(named)
+    return found
+
+
+def unfinished(job: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return the condition for jobs that wait or run."""
+    return in_state(job, "queued", "running")
+
+
+def succeeded(job: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return the condition for jobs that have loaded rows."""
+    return in_state(job, "loaded", "partial")

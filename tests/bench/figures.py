@@ -1,4 +1,4 @@
-"""docs/bench.json: the figures of each section as its last run left them, and the goals that they are held against."""
+"""docs/bench.json and its like: figures of sections as their last runs left them, and the goals they are held to."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def told(figure: Mapping[str, Any]) -> str:
     return words if figure["met"] else f"[red]{words} missed[/red]"
 
 
-def keep(folder: Path, section: str, figures: dict[str, Any]) -> None:
+def keep(folder: Path, section: str, figures: dict[str, Any], *, name: str = NAME) -> None:
     """Write the figures of a section down and leave those of the others as they are."""
-    path = folder / NAME
+    path = folder / name
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     machine = {"cores": os.cpu_count(), "python": platform.python_version()}
     kept[section] = {"machine": machine, **figures}

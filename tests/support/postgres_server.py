@@ -58,11 +58,15 @@ class Postgres:
         self.stop("immediate")
         self.start()
 
+    @property
+    def pid(self) -> int:
+        """The number of the server's first process, whose children all others are."""
+        return int((self._data / "postmaster.pid").read_text().splitlines()[0])
+
     def kill(self) -> None:
         """End the server at once, if it runs, and see that it has gone."""
         try:
-            pid = int((self._data / "postmaster.pid").read_text().splitlines()[0])
-            os.kill(pid, signal.SIGQUIT)
+            os.kill(self.pid, signal.SIGQUIT)
         except (FileNotFoundError, ProcessLookupError):
             return
         deadline = time.monotonic() + 30

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+from large_ledger import history
 from parties.sidecar import Daemon, running_daemon
 from rich.table import Table
 
@@ -23,6 +24,8 @@ REQUESTS: Final = 300
 UPLOADS, CONNECTIONS, UPLOAD_BYTES = 1000, 16, 10_000
 JOBS_SHARE: Final = 5
 """The ledger has five times as many jobs as the large workbook has rows."""
+PAST_SECONDS: Final = 15_000_000.0
+"""Less than jobs are listed: none of them is let go meanwhile."""
 SETTINGS: Final = {"environment": "production"}
 
 ORDERS = """
@@ -31,16 +34,6 @@ version: 1
 match: {glob: "**"}
 fields: [{name: order_no, type: string, header: [Order]}]
 load: {table: orders, mode: insert}
-"""
-FILL = """
-INSERT INTO headgate.job (dataset, spec_version, sha256, size_bytes, file, source, submitter, state, attempt, crashes,
-    lost_leases, run_at, rows_read, rows_inserted, rows_updated, rows_unchanged, rows_duplicate, rows_rejected,
-    rows_blank, rows_footer, errors_total, seconds, created_at, started_at, finished_at)
-SELECT 'dataset-' || n % 20, 1, md5(n::text) || md5((n + 1)::text), 50000 + n % 1000, 'export-' || n || '.xlsx', 'http',
-    'shop-' || n % 7,
-    CASE WHEN n % 9973 = 0 THEN 'dead' WHEN n % 97 = 0 THEN 'rejected' WHEN n % 31 = 0 THEN 'partial' ELSE 'loaded' END,
-    1, 0, 0, n, 1000, 1000, 0, 0, 0, 0, 0, 0, 0, '{"read": 0.1, "load": 0.2}', n, n, n
-FROM generate_series(1, {jobs}) AS n
 """
 PAGES = {
     "the newest": "limit=50",
@@ -117,7 +110,7 @@ def measure(setting: Setting) -> dict[str, Any]:
     with running_daemon(database, ORDERS, SETTINGS):
         pass  # it makes the tables
     with setting.console.status(f"writing {jobs:,} jobs"):
-        database.execute(FILL.replace("{jobs}", str(jobs)), "VACUUM ANALYZE headgate.job")
+        database.execute(*history(jobs, spool="past", seconds=PAST_SECONDS, kept=0), "VACUUM ANALYZE headgate.job")
     with running_daemon(database, ORDERS, SETTINGS) as daemon:
         with setting.console.status("reading pages"):
             found = asyncio.run(pages(daemon, jobs))

@@ -38,9 +38,11 @@ SECTOR_BYTES: Final = 512
 
 
 class Daemon:
-    """A daemon with one dataset on a database, its API and its exporter."""
+    """A daemon with one dataset on a database, its API and its exporter; `prefix` begins its command."""
 
-    def __init__(self, database: Database, dataset: str, settings: Mapping[str, Any] = WARM) -> None:
+    def __init__(
+        self, database: Database, dataset: str, settings: Mapping[str, Any] = WARM, *, prefix: Sequence[str] = ()
+    ) -> None:
         folder = database.folder
         (folder / "orders.yml").write_text(dataset, encoding="utf-8")
         self.exporter_port = free_port()
@@ -55,7 +57,7 @@ class Daemon:
         self._log = folder / "daemon.log"
         with self._log.open("wb") as log:
             command = [str(Path(sys.executable).with_name("headgate")), "run", "-c", str(folder / "headgate.yml")]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*prefix, *command], stdout=log, stderr=log)
         self._line("headgate ready")
         self.api = self._line("api listening").partition("url=")[2].split()[0]
         self.headers = {"Authorization": f"Bearer {(folder / 'var' / 'api.token').read_text().strip()}"}

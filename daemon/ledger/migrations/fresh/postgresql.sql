@@ -163,7 +163,10 @@ CREATE INDEX job_owed ON headgate.job USING btree (id) WHERE owed;
 CREATE INDEX job_state ON headgate.job USING btree (state, id);
 CREATE INDEX job_submitter ON headgate.job USING btree (submitter, id) WHERE (submitter IS NOT NULL);
 CREATE INDEX job_success ON headgate.job USING btree (dataset, finished_at) WHERE (state = ANY (ARRAY['loaded'::text, 'partial'::text]));
-CREATE INDEX job_waiting ON headgate.job USING btree (run_at, id) WHERE (state = 'queued'::text);
+CREATE INDEX job_unfinished ON headgate.job USING btree (dataset, id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE INDEX job_unfinished_since ON headgate.job USING btree (created_at) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE INDEX job_unwanted ON headgate.job USING btree (id) WHERE ((state = ANY (ARRAY['queued'::text, 'running'::text])) AND (cancelled_by IS NOT NULL));
+CREATE INDEX job_waiting ON headgate.job USING btree (spool_id, run_at, id) WHERE (state = 'queued'::text);
 ALTER TABLE ONLY headgate.event
     ADD CONSTRAINT event_job_id_fkey FOREIGN KEY (job_id) REFERENCES headgate.job(id) ON DELETE CASCADE;
 ALTER TABLE ONLY headgate.preview

@@ -51,7 +51,6 @@ CREATE TABLE headgate_job (
 	started_at DOUBLE,
 	finished_at DOUBLE
 , fixes_job BIGINT, submitter TEXT, idempotency_key TEXT, cancelled_by TEXT, origin TEXT, origin_stamp TEXT, rows_skipped BIGINT DEFAULT '0' NOT NULL, table_refused BOOLEAN DEFAULT 0 NOT NULL, repeats TEXT DEFAULT 'once' NOT NULL, owed BOOLEAN, after_job BIGINT, check_only BOOLEAN DEFAULT 0 NOT NULL, would_be TEXT, loaded_as BIGINT);
-CREATE INDEX headgate_job_waiting ON headgate_job (run_at, id) WHERE state = 'queued';
 CREATE INDEX headgate_job_leased ON headgate_job (lease_daemon) WHERE state = 'running';
 CREATE INDEX headgate_job_state ON headgate_job (state, id);
 CREATE TABLE headgate_event (
@@ -115,3 +114,7 @@ CREATE TABLE headgate_mapping (
 	PRIMARY KEY (id),
 	UNIQUE (dataset, titles_digest)
 );
+CREATE INDEX headgate_job_waiting ON headgate_job (spool_id, run_at, id) WHERE state = 'queued';
+CREATE INDEX headgate_job_unfinished ON headgate_job (dataset, id) WHERE state IN ('queued','running');
+CREATE INDEX headgate_job_unfinished_since ON headgate_job (created_at) WHERE state IN ('queued','running');
+CREATE INDEX headgate_job_unwanted ON headgate_job (id) WHERE state IN ('queued','running') AND cancelled_by IS NOT NULL;

@@ -115,3 +115,9 @@ CREATE TABLE headgate_mapping (
 	PRIMARY KEY (id),
 	UNIQUE (dataset, titles_digest)
 );
+CREATE TABLE headgate_source (
+	origin TEXT NOT NULL,
+	daemon TEXT NOT NULL,
+	held_until DOUBLE NOT NULL,
+	PRIMARY KEY (origin)
+);

@@ -12,6 +12,7 @@ from .api.task_routes import registered_tasks
 from .config.layers import leaves
 from .config.reloaded import Reloaded
 from .errors import HeadgateError
+from .intake.sources.sources import Sources
 from .lifecycle.logs import configure_logging
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ Location = tuple[str, ...]
 LIVE: Final[tuple[Location, ...]] = (
     ("datasets",),
     ("executors",),
+    ("intake", "sources"),
     ("ledger", "max_attempts"),
     ("ledger", "max_crashes"),
     ("ledger", "max_lost_leases"),
@@ -58,12 +60,17 @@ class Reloader:
         self._asked = asked
         self._authenticator: Authenticator | None = None
         self._tasks: TaskRoutes | None = None
+        self._sources: Sources | None = None
         self._closing = False
         self._one_at_a_time = asyncio.Lock()
 
     def serve_api(self, authenticator: Authenticator, tasks: TaskRoutes) -> None:
         """Take tokens and registered tasks over, too: there is an API."""
         self._authenticator, self._tasks = authenticator, tasks
+
+    def watch_sources(self, sources: Sources) -> None:
+        """Take sources over, too."""
+        self._sources = sources
 
     async def __aenter__(self) -> Self:
         """Return itself; `run` is started by the composition, which watches it."""
@@ -115,11 +122,15 @@ class Reloader:
         settings = found.settings
         for location in held_back:
             settings = _put(settings, location, _get(self._settings, location))
+        # Read before anything is taken over: their credentials may not be what they should be.
+        wanted = await run_io(Sources.of, settings.intake)
         named = [*map(_name, live), *_changed_datasets(self._core.datasets, found.datasets)]
         self._core.apply(settings, found.datasets)
         configure_logging(settings.logging.level, settings.logging.format)
         if self._tasks is not None:
             self._tasks.register(registered_tasks(settings))
+        if self._sources is not None:
+            self._sources.apply(wanted)
         self._settings = settings
         return Reloaded(changed=tuple(named), needs_restart=tuple(map(_name, held_back)))
 

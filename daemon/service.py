@@ -29,11 +29,13 @@ from .api.tls import FollowedTls
 from .api.uploads import Uploads
 from .assembly import Core, open_core
 from .config.definitions import Definitions
+from .errors import StartupError, StorageError
 from .executors import memory_release
 from .exporter.server import Exporter
 from .intake.folder_archive import FolderArchive
 from .intake.folder_scanner import FolderScanner
 from .intake.settings import IntakeSettings
+from .intake.sources.sources import Sources
 from .ledger.retry_cancel import RetryCancel
 from .lifecycle.components import Failures, running
 from .lifecycle.logs import dropped_lines
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from .config.settings import Settings
     from .database.server_stats import ServerStatsWatch
     from .exporter.web_guard import WebGuard
+    from .intake.sources.settings import Source
     from .lifecycle.signals import EarlyHangup
     from .metrics.definitions import Measured
 
@@ -135,6 +138,9 @@ async def serve(
         await stack.enter_async_context(running(reloader, "reloader", failures))
         if settings.api.enabled:
             await _enter_api(stack, settings, core, failures, reloader=reloader, readiness=readiness)
+        sources = Sources(await _sources(settings, core), core.parts, core.submissions)
+        reloader.watch_sources(sources)
+        await stack.enter_async_context(running(sources, "sources", failures))
         if settings.intake.folders:
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
         memory_release.settle()
@@ -158,6 +164,7 @@ def _told_at_start(settings: Settings, core: Core) -> dict[str, object]:
         "token_file": str(api.token_file) if api.enabled else None,
         "exporter": f"{exporter.host}:{exporter.port}" if exporter.enabled else None,
         "folders": ",".join(str(folder.path) for folder in settings.intake.folders) or None,
+        "sources": ",".join(source.name for source in settings.intake.sources) or None,
         "datasets": ",".join(sorted(core.datasets)) or None,
         "cpu_workers": workers.cpu.workers_max,
         "io_workers": workers.io.workers_max,
@@ -216,6 +223,14 @@ def _intake(settings: Settings, core: Core) -> FolderScanner:
     parts = core.parts
     filing = FolderArchive(executors=parts.executors, rejects=core.rejects, queries=parts.queries)
     return FolderScanner(IntakeSettings.of(settings.intake), parts, core.submissions, filing)
+
+
+async def _sources(settings: Settings, core: Core) -> tuple[Source, ...]:
+    try:
+        found: tuple[Source, ...] = await core.parts.executors.run_io(Sources.of, settings.intake)
+    except StorageError as error:
+        raise StartupError(str(error)) from error
+    return found
 
 
 async def _enter_api(

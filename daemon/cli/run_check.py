@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
     from ..config.settings import Settings
+    from ..intake.sources.probe import Probe
     from ..pipeline.table_check import TableFinding
 
 SWITCH_SECONDS: Final = 0.001
@@ -56,18 +57,19 @@ def run(config: Path | None) -> None:
 @click.command()
 @config_option
 @json_option
-@click.option("--connect", is_flag=True, help="Compare the datasets with their tables in the database, too.")
+@click.option("--connect", is_flag=True, help="Compare the datasets with their tables, and list each source once, too.")
 def check(config: Path | None, as_json: bool, connect: bool) -> None:
     """Check configuration and datasets.
 
     Every error is shown with its file and line; the exit code is then 2. With --connect also what keeps a dataset's
-    rows from its table, and what the table will refuse; nothing is changed there.
+    rows from its table, what the table will refuse, and whether each source can be listed; nothing is changed there.
     """
     from ..config.check import check as check_configuration
 
     result = check_configuration(config_path(config))
     settings = None if result.problems else result.settings
     tables = _compared(settings, result.datasets) if connect and settings is not None else ()
+    probes = _probed(settings) if connect and settings is not None else ()
     datasets = [
         {"dataset": dataset.dataset, "version": dataset.version, "table": dataset.load.table}
         for dataset in result.datasets
@@ -75,6 +77,7 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
     if as_json:
         problems = [str(problem) for problem in result.problems]
         problems += [f"dataset {found.dataset}: {problem}" for found in tables for problem in found.problems]
+        problems += [f"source {probe.source}: {probe.problem}" for probe in probes if probe.problem]
         advice = [f"dataset {found.dataset}: {text}" for found in tables for text in found.advice]
         shown = {"fine": not problems, "problems": problems, "datasets": datasets, "resolved": result.lines}
         show_json({**shown, **({"advice": advice} if connect else {})})
@@ -85,14 +88,24 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
         click.echo("dataset {dataset}: version {version}, table {table}".format(**dataset))
     if result.problems:
         raise DocumentError(result.problems)
+    _tell(tables, probes)
+    click.echo("configuration and datasets are fine")
+
+
+def _tell(tables: tuple[TableFinding, ...], probes: tuple[Probe, ...]) -> None:
+    """Tell what was found out there, and end with it if that is a problem."""
     for found in tables:
         for text in found.advice:
             click.echo(f"dataset {found.dataset}: {text}")
         for problem in found.problems:
             click.echo(f"Error: dataset {found.dataset}: {problem}", err=True)
-    if any(found.problems for found in tables):
+    for probe in probes:
+        if probe.problem:
+            click.echo(f"Error: source {probe.source}: {probe.problem}", err=True)
+        else:
+            click.echo(f"source {probe.source}: {probe.found}")
+    if any(found.problems for found in tables) or any(probe.problem for probe in probes):
         sys.exit(USAGE)
-    click.echo("configuration and datasets are fine")
 
 
 def _compared(settings: Settings, datasets: tuple[Dataset, ...]) -> tuple[TableFinding, ...]:
@@ -100,3 +113,10 @@ def _compared(settings: Settings, datasets: tuple[Dataset, ...]) -> tuple[TableF
     from ..assembly import check_tables
 
     return run_to_end(check_tables(settings, datasets))
+
+
+def _probed(settings: Settings) -> tuple[Probe, ...]:
+    """List each source once."""
+    from ..intake.sources.probe import probe_sources
+
+    return tuple(probe_sources(settings.intake))

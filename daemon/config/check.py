@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 from ingest.spec.dataset_file import load_dataset
 from ingest.spec.yaml_document import DocumentError, Problem, read_yaml, suggestion
 
+from ..errors import StorageSettingsError
 from ..machine.writers import blind_spot
 from .dataset_files import dataset_files
 from .load import Configuration, Sources, load_configuration
 from .sizing import MIB, DoesNotFitError, detect_machine, executor_sizes, pool_sizes
+from .storage_access import Access
+from .storage_url import Location
 from .web_yml import load_web_config
 
 if TYPE_CHECKING:
@@ -51,11 +54,12 @@ def check(path: Path | None, environ: Mapping[str, str] | None = None) -> CheckR
     problems += _unfit_token(configuration.sources, settings)
     problems += _open_exporter(configuration.sources, settings)
     problems += _bad_folders(configuration.sources, settings)
+    problems += _bad_sources(configuration.sources, settings)
     problems += _unusable_state(configuration.sources, settings)
     too_large = tuple(_too_large(configuration.sources, settings))
     problems += too_large
     if not problems:
-        problems += _unmatched_folders(configuration.sources, settings, datasets)
+        problems += _unmatched_intake(configuration.sources, settings, datasets)
     return CheckResult(
         settings=settings,
         datasets=tuple(datasets),
@@ -191,6 +195,35 @@ def _bad_folders(sources: Sources, settings: Settings) -> Iterator[Problem]:
         watched.append(folder)
 
 
+def _bad_sources(sources: Sources, settings: Settings) -> Iterator[Problem]:
+    """Yield sources that name no place, cannot be entered, or whose files another one takes too."""
+    names: list[str] = []
+    places: list[Location] = []
+    for index, source in enumerate(settings.intake.sources):
+        place = ("intake", "sources", index)
+        if source.name in names:
+            yield sources.problem((*place, "name"), f"{source.name} is there twice", "give each its own name")
+        names.append(source.name)
+        key = "url"
+        try:
+            here = Location.of(source.url)
+            key = "after"
+            if source.moves_to is not None:
+                here.see_movable(Location.of(source.moves_to))
+            key = "options" if source.credentials_file is None else "credentials_file"
+            Access.read(here.kind, source.options, source.credentials_file)
+        except StorageSettingsError as error:
+            reason, _, remedy = str(error).partition("; ")
+            yield sources.problem((*place, key), reason, remedy)
+            continue
+        for other in places:
+            if here.reaches(other) or other.reaches(here):
+                yield sources.problem((*place, "url"), f"overlaps the source {other.url}", "keep one of them")
+        if source.moves_to is not None and Location.of(source.moves_to).url == here.url:
+            yield sources.problem((*place, "after"), "files are moved to where they are", "name another folder")
+        places.append(here)
+
+
 def _unusable_state(sources: Sources, settings: Settings) -> Iterator[Problem]:
     """Yield that the state folder, or the spool in it, can be neither used nor made."""
     for folder in (settings.state_dir, settings.state_dir / "spool"):
@@ -207,15 +240,17 @@ def _reaches(folder: WatchedFolder, path: Path) -> bool:
     return inside == outside or (folder.recursive and inside.is_relative_to(outside))
 
 
-def _unmatched_folders(sources: Sources, settings: Settings, datasets: Sequence[Dataset]) -> Iterator[Problem]:
-    """Yield watched folders whose files no dataset can ever take."""
+def _unmatched_intake(sources: Sources, settings: Settings, datasets: Sequence[Dataset]) -> Iterator[Problem]:
+    """Yield watched folders and sources whose files no dataset can ever take."""
     names = [dataset.dataset for dataset in datasets]
     matched = any(dataset.match.glob for dataset in datasets)
-    for index, folder in enumerate(settings.intake.folders):
-        if folder.dataset is not None and folder.dataset not in names:
-            place = ("intake", "folders", index, "dataset")
-            yield sources.problem(place, f"there is no dataset {folder.dataset}", suggestion(folder.dataset, names))
-        if folder.dataset is None and not matched:
+    named = [("folders", index, folder.dataset) for index, folder in enumerate(settings.intake.folders)]
+    named += [("sources", index, source.dataset) for index, source in enumerate(settings.intake.sources)]
+    for kind, index, dataset in named:
+        if dataset is not None and dataset not in names:
+            place = ("intake", kind, index, "dataset")
+            yield sources.problem(place, f"there is no dataset {dataset}", suggestion(dataset, names))
+        if dataset is None and not matched:
             reason = "no dataset takes files from here: none is named, and none has match.glob"
             remedy = "name a dataset, or give one a match.glob"
-            yield sources.problem(("intake", "folders", index), reason, remedy)
+            yield sources.problem(("intake", kind, index), reason, remedy)

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from ingest.spec.dataset import FileLimits
 
 from .layers import OLD_NAMES, variable_of
-from .settings import Settings, TaskSettings, WatchedFolder, WatchedProcess
+from .settings import ObjectSource, Settings, TaskSettings, WatchedFolder, WatchedProcess
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -83,6 +83,8 @@ def _sections() -> Iterator[str]:
         if name == "intake":
             yield "Each of `intake.folders`:\n"
             yield from _table(WatchedFolder.model_fields, None)
+            yield f"Each of `intake.sources`: {ObjectSource.__doc__}\n"
+            yield from _table(ObjectSource.model_fields, None)
 
 
 def _dataset_limits() -> Iterator[str]:

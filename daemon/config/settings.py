@@ -142,8 +142,61 @@ class WatchedFolder(Section):
     )
 
 
+class ObjectSource(Section):
+    """A bucket, a share or a folder of a server whose workbooks are taken in; see docs/sources.md."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_.-]{0,39}$",
+        description="What log and metrics call it (label `source`): a-z, 0-9, `_.-`.",
+    )
+    url: str = Field(
+        min_length=1,
+        description="Where it lies: `s3://`, `gs://`, `az://`, `sftp://`, `smb://`, `webdav://`, `webdavs://` or "
+        "`file://`; without credentials.",
+    )
+    options: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="What else the kind of storage wants to know, as `endpoint_url` or `known_hosts_file`.",
+        json_schema_extra={"shown": "none"},
+    )
+    credentials_file: Path | None = Field(
+        default=None,
+        description="A file that only this user can read (0600), a line `key: value` for each credential. Without one, "
+        "those of the machine are used, where the kind of storage knows such.",
+    )
+    dataset: str | None = Field(
+        default=None, description="The dataset of every file in it. Without one, the datasets' `match.glob` decides."
+    )
+    glob: Annotated[tuple[str, ...], ONE_OR_MORE] = Field(
+        default=("**",), description="Which files are taken, by their path below the URL; the others are left alone."
+    )
+    recursive: bool = Field(default=True, description="Whether folders inside it are looked into, too.")
+    poll_seconds: Seconds = Field(default=60, description="Time between two looks.")
+    settle_seconds: Annotated[Number, Field(ge=0)] | None = Field(
+        default=None,
+        description="How long a file must stay as it is, from one look to the next, before it is taken.",
+        json_schema_extra={"shown": "`0` for S3, Google and Azure, whose objects appear whole; else `10`"},
+    )
+    timeout_seconds: Seconds = Field(default=30, description="How long each question to the storage may take.")
+    after: str = Field(
+        default="keep",
+        pattern=r"^(keep|delete|move:.+)$",
+        description="What becomes of a file when its job is in the ledger, and its bytes on this machine's disk: "
+        "`keep`, `delete`, or `move:` and a URL of the same storage.",
+    )
+
+    @property
+    def moves_to(self) -> str | None:
+        """The URL that taken files are moved to; None if they are not moved."""
+        return self.after.removeprefix("move:") if self.after.startswith("move:") else None
+
+
 class IntakeSettings(Section):
     """Where workbooks come from."""
+
+    sources: Annotated[tuple[ObjectSource, ...], Field(max_length=20)] = Field(
+        default=(), description="Buckets, shares and folders of servers, at most 20: a list of the keys below."
+    )
 
     folders: Annotated[tuple[Annotated[WatchedFolder, text_as("path")], ...], ONE_OR_MORE] = Field(
         default=(), description="Watched folders: a list of paths, or of the keys below."

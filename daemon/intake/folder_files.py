@@ -39,6 +39,12 @@ class Ignored:
         whole = "|".join(f"(?:{fnmatch.translate(pattern)})" for pattern in patterns)
         self._found = re.compile(whole or r"(?!)", re.IGNORECASE | re.DOTALL)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Ignored) and self._found == other._found
+
+    def __hash__(self) -> int:
+        return hash(self._found)
+
     def __contains__(self, name: str) -> bool:
         return self._found.match(name) is not None
 

@@ -67,7 +67,7 @@ class RowCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """The file of a watched folder that a submission is, by its path and by what changes when it does.
+    """The file of a watched folder or a source that a submission is, by its path and by what changes when it does.
 
     With `owed` its end is to be told in that folder.
     """

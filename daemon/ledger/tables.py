@@ -23,7 +23,7 @@ Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The nine tables of the ledger for one dialect."""
+    """The ten tables of the ledger for one dialect."""
 
     ledger: sa.Table
     daemon: sa.Table
@@ -34,6 +34,7 @@ class Tables:
     loaded_content: sa.Table
     taken_file: sa.Table
     mapping: sa.Table
+    source: sa.Table
 
 
 def build_tables(dialect: str) -> Tables:
@@ -86,6 +87,13 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("job_id", sa.BigInteger, nullable=False),
         ),
         mapping=_mapping(prefix, metadata),
+        source=sa.Table(
+            f"{prefix}source",
+            metadata,
+            sa.Column("origin", sa.Text, primary_key=True),
+            sa.Column("daemon", sa.Text, nullable=False),
+            sa.Column("held_until", sa.Double, nullable=False),
+        ),
     )
 
 

@@ -14,6 +14,8 @@ from typing import Final, Literal
 
 LINES_MAX: Final = 10_000
 CLOSE_SECONDS: Final = 1.0
+TALKATIVE: Final = ("alembic", "aiohttp.access", "asyncssh", "azure", "httpx", "smbprotocol")
+"""Libraries that tell of every step at the level at which we tell of every job."""
 STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 """What every record has; anything else was given as `extra` and is a field of the event."""
 
@@ -99,6 +101,5 @@ def configure_logging(level: str, form: Literal["text", "json"]) -> None:
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Alembic tells of each start that it looked; only a real upgrade is news.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    for library in TALKATIVE:
+        logging.getLogger(library).setLevel(logging.WARNING)

@@ -18,6 +18,7 @@ from . import (
     health_metrics,
     job_metrics,
     loop_metrics,
+    source_metrics,
     spool_metrics,
     system_metrics,
 )
@@ -39,6 +40,7 @@ CATALOGUE: Final[tuple[Definition, ...]] = tuple(
     for definitions in (
         job_metrics.DEFINITIONS,
         folder_metrics.DEFINITIONS,
+        source_metrics.DEFINITIONS,
         loop_metrics.BACKLOG_DEFINITIONS,
         spool_metrics.DEFINITIONS,
         health_metrics.DEFINITIONS,

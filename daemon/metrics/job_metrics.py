@@ -14,7 +14,7 @@ from ingest.errors import CATALOGUE
 from ..histogram import Histogram
 from ..ledger.jobs import ENDS, UNMATCHED, RowCounts
 from ..version import VERSION
-from . import folder_metrics
+from . import folder_metrics, source_metrics
 from .definitions import Definitions, Measured, counter, define, gauge, histogram
 from .values import MetricValues
 
@@ -163,6 +163,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.folders = folder_metrics.FolderMetrics()
+        self.sources = source_metrics.SourceMetrics()
         self._datasets: set[str] = set()
         self._followed: set[str] = set()
         self._loaded_at: dict[str, float] = {}
@@ -194,7 +195,11 @@ class Metrics:
         """What an exporter asks; who has none, as a command that loads a file, does without Prometheus's library."""
         from .families import registry_of  # noqa: PLC0415
 
-        return registry_of((DEFINITIONS, self.measured), (folder_metrics.DEFINITIONS, self.folders.measured))
+        return registry_of(
+            (DEFINITIONS, self.measured),
+            (folder_metrics.DEFINITIONS, self.folders.measured),
+            (source_metrics.DEFINITIONS, self.sources.measured),
+        )
 
     def measured(self) -> Measured:
         """Return what has been counted until now; called by the exporter's thread."""

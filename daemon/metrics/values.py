@@ -54,6 +54,11 @@ class MetricValues:
             self._numbers = {known: kept for known, kept in self._numbers.items() if known[:-1] != values[:-1]}
             self._numbers[values] = number
 
+    def drop(self, first: str) -> None:
+        """Take the series away whose first label has this value."""
+        with self._lock:
+            self._numbers = {known: kept for known, kept in self._numbers.items() if known[0] != first}
+
     def snapshot(self) -> dict[LabelValues, float]:
         """Return the numbers as they are now."""
         with self._lock:

@@ -7,7 +7,7 @@ such calls. Errors are of few kinds and say what to do (`daemon.errors.StorageEr
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Self
 
 from ingest.messages import say
 
-from ..errors import StorageChangedError, StorageError, StorageNotFoundError, StorageSettingsError
-from .access import Access
+from ..config.storage_access import Access
+from ..config.storage_url import Location
+from ..errors import StorageChangedError, StorageError, StorageNotFoundError
 from .failures import failure_of
 from .file_servers import LocalStore, SftpStore, SmbStore, WebdavStore
-from .location import Location
 from .object_stores import AzureStore, GcsStore, S3Store
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ class Content:
 
 
 class Storage:
-    """The files below a URL. One thread at a time; connects with the first call, and again after an error."""
+    """The files below a URL. Connects with the first call, which comes alone, and again after an error.
+
+    Later calls may come from several threads; an iterator is for one at a time.
+    """
 
     def __init__(self, location: Location, access: Access, *, timeout_seconds: float) -> None:
         """`timeout_seconds` bounds each question to the storage."""
@@ -95,7 +98,7 @@ class Storage:
         """Say whether there is a file of this path; raises what `stat` raises."""
         return self.stat(path) is not None
 
-    def blocks(self, file: StoredObject) -> Iterator[bytes]:
+    def blocks(self, file: StoredObject) -> Generator[bytes]:
         """Yield the content of a file as it was listed, at most `BLOCK_BYTES` at a step.
 
         Raises:
@@ -167,22 +170,9 @@ class Storage:
             StorageError: it cannot be moved.
 
         """
-        self.see_movable(to.location)
+        self.location.see_movable(to.location)
         with self._told():
             self._store.move(path, to._store, target)  # one of its own kind
-
-    def see_movable(self, to: Location) -> None:
-        """See that files can be moved from here to there.
-
-        Raises:
-            StorageSettingsError: that lies in another storage.
-
-        """
-        one, other = self.location, to
-        if one.kind != other.kind or (not one.whole_at_once and one.server != other.server):
-            raise StorageSettingsError(
-                say("{target} lies in another storage; files are moved inside of one only", target=to.url)
-            )
 
     def close(self) -> None:
         """Give up the connections; the next call makes new ones."""

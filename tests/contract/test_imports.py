@@ -51,7 +51,7 @@ TAKEN_FROM_INGEST = {
     "assembly": {"spec"},
     "api": {"errors", "languages", "mapping", "messages", "spec"},
     "cli": {"errors", "languages", "messages", "output", "spec"},
-    "config": {"spec"},
+    "config": {"messages", "spec"},
     "errors": {"messages"},
     "exporter": {"languages", "spec"},
     "intake": {"errors", "languages", "messages", "spec"},

@@ -28,6 +28,7 @@ END_SECONDS = 1800
 JOB = 'job="headgate", instance="a"'
 DATASET = f'{JOB}, dataset="orders"'
 FOLDER = f'{JOB}, folder="/in"'
+SOURCE = f'{JOB}, source="shop"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,18 @@ CASES = (
             f"headgate_folder_look_limit_seconds{{{FOLDER}}}": lambda _: 600,
         },
         broken={f"headgate_folder_last_look_timestamp_seconds{{{FOLDER}}}": lambda _: 590},
+        breaks_at=590,
+        limit_seconds=600,
+        for_seconds=120,
+    ),
+    Case(
+        alert="HeadgateSourceSilent",
+        well={
+            # Looks come every 590 seconds.
+            f"headgate_source_last_look_timestamp_seconds{{{SOURCE}}}": lambda at: at // 590 * 590,
+            f"headgate_source_look_limit_seconds{{{SOURCE}}}": lambda _: 600,
+        },
+        broken={f"headgate_source_last_look_timestamp_seconds{{{SOURCE}}}": lambda _: 590},
         breaks_at=590,
         limit_seconds=600,
         for_seconds=120,

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -171,6 +171,17 @@ def local_place(folder: Path) -> Iterator[Place]:
     root = folder / "local" / "new"
     root.mkdir(parents=True)
     yield Place(url=root.as_uri(), options={}, credentials_file=None, port=0, folder=root)
+
+
+def through(place: Place, port: int) -> Place:
+    """Reach a place by another port."""
+    options = dict(place.options)
+    if "endpoint_url" in options:
+        return replace(place, options=options | {"endpoint_url": f"http://127.0.0.1:{port}"})
+    if "known_hosts_file" in options:
+        known = Path(options["known_hosts_file"])
+        known.write_text(known.read_text().replace(f":{place.port} ", f":{port} "))
+    return replace(place, url=place.url.replace(f":{place.port}/", f":{port}/"))
 
 
 class _Listing(BaseHTTPRequestHandler):

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from silent_proxy import threaded_proxy
-from storage_servers import OPEN_SESAME, PLACES, Place, credentials, large_listing, s3_place
+from storage_servers import OPEN_SESAME, PLACES, Place, credentials, large_listing, s3_place, through
 
 from daemon.errors import (
     StorageChangedError,
@@ -161,17 +161,6 @@ def test_an_outage_passes(tmp_path: Path) -> None:
             proxy.silence(new_ones_too=True)
             with pytest.raises(StorageUnreachableError):
                 list(storage.pages())
-
-
-def through(place: Place, port: int) -> Place:
-    """Reach a place by another port."""
-    options = dict(place.options)
-    if "endpoint_url" in options:
-        return replace(place, options=options | {"endpoint_url": f"http://127.0.0.1:{port}"})
-    if "known_hosts_file" in options:
-        known = Path(options["known_hosts_file"])
-        known.write_text(known.read_text().replace(f":{place.port} ", f":{port} "))
-    return replace(place, url=place.url.replace(f":{place.port}/", f":{port}/"))
 
 
 @pytest.mark.slow

@@ -118,6 +118,11 @@ CREATE TABLE headgate.reject (
     number integer NOT NULL,
     record json NOT NULL
 );
+CREATE TABLE headgate.source (
+    origin text NOT NULL,
+    daemon text NOT NULL,
+    held_until double precision NOT NULL
+);
 CREATE TABLE headgate.taken_file (
     origin text NOT NULL,
     origin_stamp text NOT NULL,
@@ -145,6 +150,8 @@ ALTER TABLE ONLY headgate.preview
     ADD CONSTRAINT preview_pkey PRIMARY KEY (job_id);
 ALTER TABLE ONLY headgate.reject
     ADD CONSTRAINT reject_pkey PRIMARY KEY (job_id, number);
+ALTER TABLE ONLY headgate.source
+    ADD CONSTRAINT source_pkey PRIMARY KEY (origin);
 ALTER TABLE ONLY headgate.taken_file
     ADD CONSTRAINT taken_file_pkey PRIMARY KEY (origin);
 CREATE INDEX ix_headgate_event_job_id ON headgate.event USING btree (job_id);

@@ -114,6 +114,12 @@ CREATE TABLE headgate_mapping (
 	PRIMARY KEY (id),
 	UNIQUE (dataset, titles_digest)
 );
+CREATE TABLE headgate_source (
+	origin TEXT NOT NULL,
+	daemon TEXT NOT NULL,
+	held_until DOUBLE NOT NULL,
+	PRIMARY KEY (origin)
+);
 CREATE INDEX headgate_job_waiting ON headgate_job (spool_id, run_at, id) WHERE state = 'queued';
 CREATE INDEX headgate_job_unfinished ON headgate_job (dataset, id) WHERE state IN ('queued','running');
 CREATE INDEX headgate_job_unfinished_since ON headgate_job (created_at) WHERE state IN ('queued','running');

@@ -11,8 +11,8 @@ import yaml
 
 from ingest.messages import say
 
-from ..config.secret_file import read_private
 from ..errors import StartupError, StorageSettingsError
+from .secret_file import read_private
 
 OPTIONS: Final[Mapping[str, frozenset[str]]] = {
     "file": frozenset(),
@@ -92,9 +92,11 @@ def _mapping(text: str, file: Path) -> dict[str, str]:
 
 
 def _refuse_unknown(given: Mapping[str, str], known: frozenset[str], kind: str) -> None:
-    for key in given:
+    for key, value in given.items():
         if key not in known:
             keys = ", ".join(sorted(known)) or say("none")
             raise StorageSettingsError(
                 say("{key} is no key of {kind} storage; it knows {keys}", key=key, kind=kind, keys=keys)
             )
+        if key.endswith("_file") and not value.startswith("/"):
+            raise StorageSettingsError(say("{key} is no absolute path; begin it with a slash", key=key))

@@ -91,6 +91,22 @@ class Location:
         """Return the path below of a file that the kind's library names."""
         return full.removeprefix(self.root.rstrip("/")).lstrip("/")
 
+    def reaches(self, other: Location) -> bool:
+        """Say whether another location is this one or lies in it."""
+        return f"{other.url.rstrip('/')}/".startswith(f"{self.url.rstrip('/')}/")
+
+    def see_movable(self, to: Location) -> None:
+        """See that files can be moved from here to there.
+
+        Raises:
+            StorageSettingsError: that lies in another storage.
+
+        """
+        if self.kind != to.kind or (self.kind not in IN_BUCKETS and self.server != to.server):
+            raise StorageSettingsError(
+                say("{target} lies in another storage; files are moved inside of one only", target=to.url)
+            )
+
 
 def _port(parts: SplitResult, kind: str) -> int | None:
     if kind in IN_BUCKETS:

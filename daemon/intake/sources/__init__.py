@@ -1,0 +1,1 @@
+"""Sources: buckets, shares and folders of servers, looked at now and then, whose files are submitted."""

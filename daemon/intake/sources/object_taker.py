@@ -1,0 +1,142 @@
+"""One file of a source to a submission, and away from there: each step a short call on an I/O thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from ingest.errors import FileRejectedError
+
+from ...errors import KeyUsedError, PoolClosedError
+from ...ledger.jobs import Origin
+from ...machine.file_identity import spelt
+
+if TYPE_CHECKING:
+    from ...ledger.jobs import Job
+    from ...pipeline.parts import PipelineParts
+    from ...spool.upload import Received, Upload
+    from ...storage.filesystem import Storage
+    from ...storage.store import StoredObject
+    from ..submissions import Submissions
+    from .settings import Source
+
+
+class ObjectTaker:
+    """Receives files of one source and enters them. `closing` ends a file that is being received."""
+
+    def __init__(self, source: Source, parts: PipelineParts, submissions: Submissions, closing: asyncio.Event) -> None:
+        self._source, self._parts, self._submissions, self._closing = source, parts, submissions, closing
+        self._out, self._lock = 0, threading.Lock()
+
+    @property
+    def hangs(self) -> bool:
+        """Whether a call that was given up has not returned yet: it still holds its thread."""
+        return self._out > 0
+
+    async def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run one step on an I/O thread; raises what it raises, and TaskTimeoutError when it does not return."""
+        source = self._source
+        return await self._parts.executors.run_io(
+            self._counted, function, *args, timeout=source.call_seconds, lane=f"source {source.name}"
+        )
+
+    def _counted(self, function: Callable[..., Any], *args: Any) -> Any:
+        with self._lock:
+            self._out += 1
+        try:
+            return function(*args)
+        finally:
+            with self._lock:
+                self._out -= 1
+
+    def origin(self, path: str) -> str:
+        """Return the ledger's name of a file."""
+        return spelt(f"{self._source.origin.rstrip('/')}/{path}")
+
+    async def take(self, file: StoredObject, *, again: bool) -> Job | None:
+        """Enter a file and return its job; None if it was entered a moment ago.
+
+        One that is `again` handed in for a job whose bytes are lost takes that one's place.
+
+        Raises:
+            StorageError: it was replaced meanwhile, is there no more, or cannot be read.
+            FileTooLargeError, SpoolFullError: it is too large, or there is no room.
+
+        """
+        received = await self._receive(file)
+        origin, label = Origin(path=self.origin(file.path), stamp=file.version), spelt(file.path)
+        name = self._source.name
+        try:
+            dataset = self._submissions.choose(self._source.said.dataset, file.path, f"{name}/{file.path}")
+        except FileRejectedError as error:
+            return await self._submissions.refuse(
+                received, record=error.record, file=label, source="source", origin=origin
+            )
+        # The same for every daemon, and after a kill: what comes twice is entered once.
+        key = None if again else f"{origin.path} {origin.stamp}"
+        try:
+            return await self._submissions.enter(
+                received,
+                dataset=dataset,
+                file=label,
+                source="source",
+                submitter=name,
+                idempotency_key=key,
+                origin=origin,
+            )
+        except KeyUsedError:
+            return None
+
+    async def _receive(self, file: StoredObject) -> Received:
+        spool, source = self._parts.spool, self._source
+        upload: Upload = await self.call(spool.upload, source.max_file_bytes, file.size_bytes)
+        blocks = source.storage.blocks(file)
+        try:
+            while True:
+                received: Received | None = await self.call(_step, blocks, upload)
+                if received is not None:
+                    return received
+                if self._closing.is_set():
+                    raise PoolClosedError
+        except BaseException:
+            with contextlib.suppress(ValueError):  # its last step has not returned
+                blocks.close()
+            await asyncio.shield(self._parts.executors.run_io(upload.discard))
+            raise
+
+    async def put_away(self, file: StoredObject, job_id: int) -> None:
+        """Remove or move a file whose job is in the ledger, if the source says so and it is the same still.
+
+        Raises:
+            StorageError: it cannot be removed or moved.
+
+        """
+        if self._source.said.after != "keep":
+            await self.call(_put_away, self._source.storage, file, self._source.archive, job_id)
+
+
+def _step(blocks: Iterator[bytes], upload: Upload) -> Received | None:
+    """Take the next block; after the last one the bytes are durable, and this returns what was received. Blocking."""
+    block = next(blocks, None)
+    if block is None:
+        return upload.keep()
+    upload.write(block)
+    return None
+
+
+def _put_away(storage: Storage, file: StoredObject, archive: Storage | None, job_id: int) -> None:
+    now = storage.stat(file.path)
+    if now is None or now.version != file.version:
+        return  # what lies there now is taken with the next look
+    if archive is None:
+        storage.delete(file.path)
+        return
+    target = file.path
+    if archive.exists(target):
+        path = PurePosixPath(target)
+        target = str(path.with_name(f"{path.stem} ({job_id}){path.suffix}"))
+    storage.move(file.path, archive, target)

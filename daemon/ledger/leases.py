@@ -169,7 +169,9 @@ class Ledger:
                 in_state(table, "queued"),
                 table.c.run_at <= self.now,
                 table.c.spool_id == sa.bindparam("spool"),
-                table.c.dataset.in_(sa.bindparam("known", expanding=True)),
+                # As an expression, which no index has: what waits is walked through in order, up to the first. By an
+                # index of the dataset the planner would collect all that waits of it, other daemons' jobs too.
+                (table.c.dataset + "").in_(sa.bindparam("known", expanding=True)),
                 table.c.cancelled_by.is_(None),
                 sa.or_(table.c.after_job.is_(None), ~its_turn_comes_later.exists()),
             )

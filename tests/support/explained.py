@@ -40,6 +40,14 @@ class Plan:
         """Blocks of tables and indexes that were looked at, in memory or read."""
         return int(self.root["Shared Hit Blocks"] + self.root["Shared Read Blocks"])
 
+    @property
+    def rows(self) -> int:
+        """Entries and rows that were looked at, at most, in one of the plan's places."""
+        looked_at = [
+            (node["Actual Rows"] + node.get("Rows Removed by Filter", 0), node["Actual Loops"]) for node in self.nodes()
+        ]
+        return max(int(rows * loops) for rows, loops in looked_at)
+
     def nodes(self) -> Iterator[dict[str, Any]]:
         """Yield the nodes of the plan, subplans included."""
         waiting = [self.root]

@@ -27,7 +27,7 @@ def test_a_quick_run_loads_each_file_once_and_says_what_each_step_costs(tmp_path
     )
     assert done.returncode == 0, done.stderr[-4000:]
     figures = json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))
-    assert {*figures} == {"throughput", "arrivals"}
+    assert {*figures} == {"throughput", "arrivals", "model"}
     assert f"this machine has {len(os.sched_getaffinity(0))} cores" in done.stdout
     small = figures["throughput"]["core"]["small"]
     assert {*small["daemons"]} == {"1", "2"}
@@ -35,6 +35,8 @@ def test_a_quick_run_loads_each_file_once_and_says_what_each_step_costs(tmp_path
         assert {*run["cpu_milliseconds"]} == {"daemons", "workers", "postgresql", "client"}
         assert run["files_per_second"] > 0
         assert run["limit"]
+    predictions = figures["model"]["predictions"]["core"]["small"]
+    assert all(run["predicted"] > 0 for run in predictions.values())
     arrivals = figures["arrivals"]
     for phase in arrivals["phases"].values():
         assert phase["finished"] == round(arrivals["a_minute"] / 60 * arrivals["seconds"])

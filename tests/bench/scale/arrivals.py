@@ -148,6 +148,7 @@ def measure(setting: Setting, share: float) -> dict[str, Any]:
     phases = {}
     with setting.console.status(f"{A_MINUTE:,} arrivals a minute"):
         phases["usual"] = _phase(setting, database, seconds)
+    setting.console.print(f"{A_MINUTE:,} arrivals a minute on {jobs:,} jobs: done; next beside an open transaction")
     with setting.console.status("the same beside an open transaction"), _open_transaction(database):
         phases["open transaction"] = _phase(setting, database, seconds)
     before = _table(database)

@@ -29,7 +29,8 @@ QUARTER: Final = 0.25
 PERIOD_MILLISECONDS: Final = 20
 """Of the quota: short, so that who is held back is so for a moment only."""
 GOAL: Final = Goal(1.8)
-LOOK_SECONDS: Final = 0.2
+LOOK_SECONDS: Final = 1.0
+"""Each look is a connection more, which costs the server some milliseconds; times are the ledger's own."""
 LONGEST_SECONDS: Final = 300
 SETTINGS: Final = {"executors": {"cpu_workers": 1, "idle_seconds": 3600, "recycle_tasks": 1_000_000}}
 """One worker a daemon, and always the same one."""
@@ -50,7 +51,7 @@ class Load:
 
 def loads(share: float) -> dict[str, Load]:
     """Return the kinds: small files, of which each step counts; larger ones, most of which only the worker sees."""
-    kinds = {"small": Load(100, dataset(upsert=False), 160), "reading": Load(4000, narrow_dataset(), 24)}
+    kinds = {"small": Load(100, dataset(upsert=False), 100), "reading": Load(4000, narrow_dataset(), 16)}
     return {name: kind.scaled(share) for name, kind in kinds.items()}
 
 
@@ -68,7 +69,10 @@ def measure(setting: Setting, share: float) -> dict[str, Any]:
         runs = {}
         for daemons in numbers:
             with setting.console.status(f"{name} files, {daemons} daemons, a {way} each"):
-                runs[str(daemons)] = _runs(setting, f"{way}_{name}_{daemons}", load, daemons, way)
+                run = runs[str(daemons)] = _runs(setting, f"{way}_{name}_{daemons}", load, daemons, way)
+            setting.console.print(
+                f"{name} files, daemons with a {way} each: {daemons}, files/s: {run['files_per_second']:.1f}"
+            )
         one = runs[str(DAEMONS[0])]["files_per_second"]
         ratios = {number: run["files_per_second"] / one for number, run in runs.items()}
         found.setdefault(way, {})[name] = {
@@ -111,11 +115,8 @@ def _runs(setting: Setting, name: str, load: Load, daemons: int, way: str) -> di
     share = QUARTER if way == "quarter" else min(1.0, len(os.sched_getaffinity(0)) / daemons)
     files = load.scaled(share * daemons).files
     with ExitStack() as stack:
-        running = []
-        for number in range(daemons):
-            prefix = stack.enter_context(_held(way, number))
-            running.append(Daemon(_own(database, number), load.dataset, SETTINGS, prefix=prefix))
-            stack.callback(running[-1].stop)
+        prefixes = [stack.enter_context(_held(way, number)) for number in range(daemons)]
+        running = _started(stack, database, load, prefixes)
         _run(database, running, [fresh(content, ".xlsx", next(numbers)) for _ in running for _ in range(2)])
         meter = usage.Meter(setting.postgres, database, running)
         rounds = []
@@ -133,6 +134,18 @@ def _runs(setting: Setting, name: str, load: Load, daemons: int, way: str) -> di
         "waits": dict(meter.waits.most_common(5)),
         "limit": usage.limit(middle, per_second=middle["files_per_second"], daemons=daemons, share=share),
     }
+
+
+def _started(stack: ExitStack, database: Database, load: Load, prefixes: Sequence[Sequence[str]]) -> list[Daemon]:
+    """Start a daemon for each of the words that hold it, all at once; they end with the stack."""
+
+    def start(number: int) -> Daemon:
+        daemon = Daemon(_own(database, number), load.dataset, SETTINGS, prefix=prefixes[number])
+        stack.callback(daemon.stop)
+        return daemon
+
+    with ThreadPoolExecutor() as pool:
+        return [*pool.map(start, range(len(prefixes)))]
 
 
 def _own(database: Database, number: int) -> Database:

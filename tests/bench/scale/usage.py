@@ -26,6 +26,8 @@ WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend
 """
 BUSY: Final = 0.9
 """A core, or a daemon's share of one, that works for so much of the time is the limit."""
+COMPANY: Final = 0.15
+"""Of the work of all cores, done for other programs: from there on times say little, CPU seconds still do."""
 SYNCING: Final = 0.5
 """So much of the time in fsync, of which there is one at a time, is the limit."""
 
@@ -107,8 +109,11 @@ def spent(before: Counts, after: Counts, *, files: int, seconds: float) -> dict[
         (busy_then - busy) / max(busy_then + idle_then - busy - idle, 1e-9)
         for (busy, idle), (busy_then, idle_then) in zip(before.cores, after.cores, strict=True)
     ]
+    cpu = {name: after.cpu[name] - before.cpu[name] for name in before.cpu}
+    busy = sum(then[0] - was[0] for was, then in zip(before.cores, after.cores, strict=True))
     return {
-        "cpu_milliseconds": {name: 1000 * (after.cpu[name] - before.cpu[name]) / files for name in before.cpu},
+        "cpu_milliseconds": {name: 1000 * seconds / files for name, seconds in cpu.items()},
+        "company": max(0.0, 1 - sum(cpu.values()) / max(busy, 1e-9)),
         "commits": server["commits"] / files,
         "wal_bytes": server["wal_bytes"] / files,
         "syncs": server["syncs"] / files,
@@ -121,6 +126,11 @@ def spent(before: Counts, after: Counts, *, files: int, seconds: float) -> dict[
 def limit(found: dict[str, Any], *, per_second: float, daemons: int, share: float) -> str:
     """Name what a run was held up by; each daemon had `share` of a core for itself and its worker."""
     cpu = found["cpu_milliseconds"]
+    company = f"; other programs did {found['company']:.0%} of all work" if found["company"] >= COMPANY else ""
+    return _limit(found, cpu, per_second=per_second, daemons=daemons, share=share) + company
+
+
+def _limit(found: dict[str, Any], cpu: dict[str, float], *, per_second: float, daemons: int, share: float) -> str:
     own = per_second * (cpu["daemons"] + cpu["workers"]) / 1000 / daemons
     whole = sum(found["cores_busy"]) / len(found["cores_busy"])
     if own >= BUSY * share:

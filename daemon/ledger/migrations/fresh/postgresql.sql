@@ -170,7 +170,7 @@ CREATE INDEX job_owed ON headgate.job USING btree (id) WHERE owed;
 CREATE INDEX job_state ON headgate.job USING btree (state, id);
 CREATE INDEX job_submitter ON headgate.job USING btree (submitter, id) WHERE (submitter IS NOT NULL);
 CREATE INDEX job_success ON headgate.job USING btree (dataset, finished_at) WHERE (state = ANY (ARRAY['loaded'::text, 'partial'::text]));
-CREATE INDEX job_unfinished ON headgate.job USING btree (dataset, id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE INDEX job_unfinished ON headgate.job USING btree (dataset, id) WHERE ((state = ANY (ARRAY['queued'::text, 'running'::text])) AND (NOT check_only));
 CREATE INDEX job_unfinished_since ON headgate.job USING btree (created_at) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 CREATE INDEX job_unwanted ON headgate.job USING btree (id) WHERE ((state = ANY (ARRAY['queued'::text, 'running'::text])) AND (cancelled_by IS NOT NULL));
 CREATE INDEX job_waiting ON headgate.job USING btree (spool_id, run_at, id) WHERE (state = 'queued'::text);

@@ -121,6 +121,6 @@ CREATE TABLE headgate_source (
 	PRIMARY KEY (origin)
 );
 CREATE INDEX headgate_job_waiting ON headgate_job (spool_id, run_at, id) WHERE state = 'queued';
-CREATE INDEX headgate_job_unfinished ON headgate_job (dataset, id) WHERE state IN ('queued','running');
+CREATE INDEX headgate_job_unfinished ON headgate_job (dataset, id) WHERE state IN ('queued','running') AND NOT check_only;
 CREATE INDEX headgate_job_unfinished_since ON headgate_job (created_at) WHERE state IN ('queued','running');
 CREATE INDEX headgate_job_unwanted ON headgate_job (id) WHERE state IN ('queued','running') AND cancelled_by IS NOT NULL;

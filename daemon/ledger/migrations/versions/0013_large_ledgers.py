@@ -22,7 +22,8 @@ def upgrade() -> None:
     op.drop_index(f"{prefix}job_waiting", table, schema=schema)
     for name, columns, condition in (
         ("job_waiting", ["spool_id", "run_at", "id"], "state = 'queued'"),
-        ("job_unfinished", ["dataset", "id"], UNFINISHED),
+        # In words that a claim has not, or the planner would look for its jobs among all of a dataset's.
+        ("job_unfinished", ["dataset", "id"], f"{UNFINISHED} AND NOT check_only"),
         ("job_unfinished_since", ["created_at"], UNFINISHED),
         ("job_unwanted", ["id"], f"{UNFINISHED} AND cancelled_by IS NOT NULL"),
     ):

@@ -34,6 +34,7 @@ from .exporter.server import Exporter
 from .intake.folder_archive import FolderArchive
 from .intake.folder_scanner import FolderScanner
 from .intake.settings import IntakeSettings
+from .ledger.mail import MailLedger
 from .ledger.retry_cancel import RetryCancel
 from .lifecycle.components import Failures, running
 from .lifecycle.logs import dropped_lines
@@ -137,6 +138,8 @@ async def serve(
             await _enter_api(stack, settings, core, failures, reloader=reloader, readiness=readiness)
         if settings.intake.folders:
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
+        if settings.intake.mailboxes:
+            await _enter_mailboxes(stack, settings, core, failures)
         memory_release.settle()
         readiness.started = True
         logger.info("headgate ready", extra=_told_at_start(settings, core))
@@ -216,6 +219,15 @@ def _intake(settings: Settings, core: Core) -> FolderScanner:
     parts = core.parts
     filing = FolderArchive(executors=parts.executors, rejects=core.rejects, queries=parts.queries)
     return FolderScanner(IntakeSettings.of(settings.intake), parts, core.submissions, filing)
+
+
+async def _enter_mailboxes(stack: AsyncExitStack, settings: Settings, core: Core, failures: Failures) -> None:
+    from .intake.mail.mailbox import Mailbox  # noqa: PLC0415  # few have mailboxes, and its libraries are an extra
+
+    mails = MailLedger(core.parts.ledger.context)
+    for mailbox in settings.intake.mailboxes:
+        part = Mailbox(mailbox, core.parts, core.submissions, mails, max_file_bytes=settings.intake.max_file_mb << 20)
+        await stack.enter_async_context(running(part, f"mailbox {mailbox.name}", failures))
 
 
 async def _enter_api(

@@ -83,6 +83,7 @@ def test_every_setting_has_a_variable_that_is_understood(tmp_path: Path) -> None
         "HEADGATE_LOGGING__LEVEL": "debug",
         "HEADGATE_LOGGING__FORMAT": "json",
         "HEADGATE_TASKS": '{"monthly": "shop.reports:monthly"}',
+        "HEADGATE_INTAKE__MAILBOXES": "[]",
         "HEADGATE_WATCH": '[{"name": "erp", "process": "erp"}]',
     }
     environ = {}

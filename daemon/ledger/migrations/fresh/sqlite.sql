@@ -115,3 +115,37 @@ CREATE TABLE headgate_mapping (
 	PRIMARY KEY (id),
 	UNIQUE (dataset, titles_digest)
 );
+CREATE TABLE headgate_mail (
+	id INTEGER NOT NULL,
+	account TEXT NOT NULL,
+	folder TEXT NOT NULL,
+	uidvalidity BIGINT NOT NULL,
+	uid BIGINT NOT NULL,
+	message_id TEXT,
+	reply_id TEXT NOT NULL,
+	state TEXT NOT NULL,
+	taker TEXT,
+	replier TEXT,
+	spool_id TEXT,
+	mailbox TEXT NOT NULL,
+	letter JSON NOT NULL,
+	outcome TEXT,
+	tries INTEGER DEFAULT '0' NOT NULL,
+	created_at DOUBLE NOT NULL,
+	first_try_at DOUBLE,
+	reply_at DOUBLE,
+	PRIMARY KEY (id),
+	CONSTRAINT headgate_mail_state_check CHECK (state IN ('taking','owed','done')),
+	UNIQUE (account, folder, uidvalidity, uid),
+	UNIQUE (reply_id)
+);
+CREATE INDEX headgate_mail_owed ON headgate_mail (spool_id, reply_at) WHERE state = 'owed';
+CREATE INDEX headgate_mail_message ON headgate_mail (account, message_id);
+CREATE TABLE headgate_mail_job (
+	mail_id INTEGER NOT NULL,
+	job_id INTEGER NOT NULL,
+	PRIMARY KEY (mail_id, job_id),
+	FOREIGN KEY(mail_id) REFERENCES headgate_mail (id) ON DELETE CASCADE,
+	FOREIGN KEY(job_id) REFERENCES headgate_job (id) ON DELETE CASCADE
+);
+CREATE INDEX headgate_mail_job_job ON headgate_mail_job (job_id);

@@ -1,0 +1,58 @@
+"""How a mailbox is: told in the log when it changes, and what becomes of its messages; looks at nothing itself."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from ...lifecycle.seldom import Seldom
+
+if TYPE_CHECKING:
+    from .imap_session import MailboxError
+
+logger = logging.getLogger(__name__)
+
+
+class MailboxState:
+    """What was last found of one mailbox."""
+
+    def __init__(self, mailbox: str) -> None:
+        self._mailbox = mailbox
+        self._trouble: str | None = None
+        self._seldom = Seldom()
+
+    def looked(self) -> None:
+        """Note that all of its folders were looked through."""
+        if self._trouble is not None:
+            logger.info("mailbox read again", extra={"mailbox": self._mailbox})
+        self._trouble = None
+
+    def failed(self, error: MailboxError) -> None:
+        """Note what kept it from being looked through; told when it begins, and when it is of another kind."""
+        if self._trouble != error.kind:
+            logger.warning(
+                "mailbox not read", extra={"mailbox": self._mailbox, "kind": error.kind, "reason": str(error)}
+            )
+        self._trouble = error.kind
+
+    def message_failed(self, uid: int, error: MailboxError) -> None:
+        """Note that one message could not be taken, or not be moved; it is tried again."""
+        passed_over = self._seldom.passed_over(error.kind)
+        if passed_over is not None:
+            logger.warning(
+                "message not taken",
+                extra={"mailbox": self._mailbox, "uid": uid, "reason": str(error), "passed_over": passed_over},
+            )
+
+    def taken(self, sender: str, *, jobs: int, refused: int) -> None:
+        """Note that a message was dealt with."""
+        logger.info(
+            "message taken", extra={"mailbox": self._mailbox, "sender": sender, "jobs": jobs, "refused": refused}
+        )
+
+    def refused(self, sender: str, reason: str) -> None:
+        """Note that nothing of a message is taken, by whom it is sent or how; it is not answered."""
+        passed_over = self._seldom.passed_over(reason)
+        if passed_over is not None:
+            extra = {"mailbox": self._mailbox, "sender": sender, "reason": reason, "passed_over": passed_over}
+            logger.warning("message refused", extra=extra)

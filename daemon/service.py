@@ -45,6 +45,7 @@ from .machine.usage import UsageMeter
 from .metrics import health_metrics
 from .metrics.catalogue import add_collectors
 from .metrics.collectors import Collectors
+from .pipeline.retry_policy import RetryPolicy
 from .pipeline.samples import Samples
 from .reload import Reloader
 from .version import VERSION
@@ -222,9 +223,20 @@ def _intake(settings: Settings, core: Core) -> FolderScanner:
 
 
 async def _enter_mailboxes(stack: AsyncExitStack, settings: Settings, core: Core, failures: Failures) -> None:
-    from .intake.mail.mailbox import Mailbox  # noqa: PLC0415  # few have mailboxes, and its libraries are an extra
+    # Few have mailboxes, and its libraries are an extra.
+    from .intake.mail.mailbox import Mailbox  # noqa: PLC0415
+    from .intake.mail.replies import Replies  # noqa: PLC0415
 
     mails = MailLedger(core.parts.ledger.context)
+    replies = Replies(
+        settings.intake.mailboxes,
+        core.parts,
+        core.rejects,
+        mails,
+        retry=RetryPolicy.of(settings.ledger),
+        poll_seconds=settings.ledger.poll_seconds,
+    )
+    await stack.enter_async_context(running(replies, "replies", failures))
     for mailbox in settings.intake.mailboxes:
         part = Mailbox(mailbox, core.parts, core.submissions, mails, max_file_bytes=settings.intake.max_file_mb << 20)
         await stack.enter_async_context(running(part, f"mailbox {mailbox.name}", failures))

@@ -116,7 +116,7 @@ class MailboxSettings(Section):
         description="A file that only this user can read (0600), with the password in it; read anew at each look."
     )
     folder: FolderName = Field(default="INBOX", description="The folder that is looked through.")
-    poll_seconds: Seconds = Field(default=60, description="Time between two looks.")
+    poll_seconds: Annotated[Seconds, Field(le=300)] = Field(default=60, description="Time between two looks.")
     timeout_seconds: Annotated[Seconds, Field(le=240)] = Field(
         default=30, description="How long the servers, of replies too, may be silent to a command."
     )

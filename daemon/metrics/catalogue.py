@@ -18,6 +18,7 @@ from . import (
     health_metrics,
     job_metrics,
     loop_metrics,
+    mail_metrics,
     system_metrics,
 )
 
@@ -39,6 +40,7 @@ CATALOGUE: Final[tuple[Definition, ...]] = tuple(
     for definitions in (
         job_metrics.DEFINITIONS,
         folder_metrics.DEFINITIONS,
+        mail_metrics.DEFINITIONS,
         loop_metrics.BACKLOG_DEFINITIONS,
         health_metrics.DEFINITIONS,
         executor_metrics.DEFINITIONS,

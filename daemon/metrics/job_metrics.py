@@ -14,7 +14,7 @@ from ingest.errors import CATALOGUE
 from ..histogram import Histogram
 from ..ledger.jobs import ENDS, UNMATCHED, RowCounts
 from ..version import VERSION
-from . import folder_metrics
+from . import folder_metrics, mail_metrics
 from .definitions import Definitions, Measured, counter, define, gauge, histogram
 from .values import MetricValues
 
@@ -162,6 +162,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.folders = folder_metrics.FolderMetrics()
+        self.mails = mail_metrics.MailMetrics()
         self._datasets: set[str] = set()
         self._followed: set[str] = set()
         self._loaded_at: dict[str, float] = {}
@@ -193,7 +194,11 @@ class Metrics:
         """What an exporter asks; who has none, as a command that loads a file, does without Prometheus's library."""
         from .families import registry_of  # noqa: PLC0415
 
-        return registry_of((DEFINITIONS, self.measured), (folder_metrics.DEFINITIONS, self.folders.measured))
+        return registry_of(
+            (DEFINITIONS, self.measured),
+            (folder_metrics.DEFINITIONS, self.folders.measured),
+            (mail_metrics.DEFINITIONS, self.mails.measured),
+        )
 
     def measured(self) -> Measured:
         """Return what has been counted until now; called by the exporter's thread."""

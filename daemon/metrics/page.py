@@ -37,6 +37,7 @@ _SUBJECTS: Final = {
     "ingest": "Workbooks and rows",
     "dataset": "Datasets",
     "folder": "Watched folders",
+    "mailbox": "Mailboxes",
     "backlog": "What waits",
     "dead": "What waits",
     "spool": "What waits",

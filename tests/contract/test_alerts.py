@@ -45,7 +45,7 @@ DESIGNED = set(
     ExecutorSaturated ExecutorStalled WorkerCrashLoop OutOfMemoryKill DbPoolTimeouts DbPoolWaitHigh DbPoolLeak
     DbServerConnectionsHigh DatabaseDown LoopWedged LoopLagHigh CpuHigh MemoryHigh MemoryNearLimit CpuThrottled
     ConfigReloadFailed CollectorFailed ScrapeSlow LabelOverflow DiskSpoolLow Watchdog
-    FolderGone FolderSilent FolderFilesUnreadable
+    FolderGone FolderSilent FolderFilesUnreadable MailboxUnread MailboxMessagesLeft RepliesFail
     NotReady DatabaseNotWritable JobsWaiting ForkServerReplaced CertificateEnds ClockAhead LogLinesDropped
     """.split()  # noqa: SIM905  # thirty lines of one word each say no more
 )

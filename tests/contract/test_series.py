@@ -36,6 +36,7 @@ ANY_VALUE = {
     "kind": ("task", "parse", "probe"),
     "application": ("headgate", "erp", "_other"),
     "folder": ("/in",),
+    "mailbox": ("loads",),
     "scope": ("cgroup",),
     "code": ("none",),
     "group": ("daemon", "cpu_workers"),
@@ -60,6 +61,7 @@ async def _exported(folder: Path, url: str) -> str:
     metrics.set_thresholds(cpu=0.8, memory=0.85, disk=0.9)
     metrics.configuration_taken()
     metrics.folders.watched("/in", blind=False, look_limit_seconds=600)
+    metrics.mails.begun("loads", at=0.0)
     limits = ExecutorLimits(
         cpu_workers=1,
         io_workers=1,

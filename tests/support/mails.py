@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import dovecot
+import smtp_sink
 from dovecot import Dovecot
+from smtp_sink import SmtpSink
 
 SENDER = "ming@example.com"
 XLSX = ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet")
@@ -52,5 +54,22 @@ def mailbox(server: Dovecot, secrets: Path, **changes: Any) -> dict[str, Any]:
         "poll_seconds": 0.2,
         "timeout_seconds": 20,
         "reply": "off",
+        **changes,
+    }
+
+
+def reply_by(sink: SmtpSink, secrets: Path, **changes: Any) -> dict[str, Any]:
+    """Return the settings of replies that the sink takes."""
+    secret = secrets / "smtp.password"
+    if not secret.exists():
+        secret.touch(mode=0o600)
+        secret.write_text(smtp_sink.PASSWORD)
+    return {
+        "host": "127.0.0.1",
+        "port": sink.port,
+        "tls": "none",
+        "user": "loads",
+        "password_file": str(secret),
+        "address": dovecot.USER,
         **changes,
     }

@@ -52,7 +52,7 @@ class Mailbox:
         self._executors, self._database, self._datasets = parts.executors, parts.database, parts.datasets
         self._account = f"{settings.user}@{settings.host}"
         self._own = {address.casefold() for address in _own_addresses(settings)}
-        self._state = MailboxState(settings.name)
+        self._state = MailboxState(settings.name, parts.metrics.mails)
         self._failures: Counter[tuple[int, int]] = Counter()
         """How often each message, by UIDVALIDITY and UID, could not be taken: such ones come last."""
         self._closing = asyncio.Event()

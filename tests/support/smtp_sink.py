@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import email
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import default
+from typing import TYPE_CHECKING
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from ports import free_port
+
+if TYPE_CHECKING:
+    from certificates import Pair
 
 PASSWORD = "for the mail server"  # noqa: S105  # of a server on loopback, for a test
 
@@ -47,8 +52,8 @@ class SmtpSink:
 
 
 @contextmanager
-def smtp_sink() -> Iterator[SmtpSink]:
-    """Listen until the block is left; everybody logs in with `PASSWORD`."""
+def smtp_sink(*, tls: str = "none", pair: Pair | None = None) -> Iterator[SmtpSink]:
+    """Listen until the block is left; everybody logs in with `PASSWORD`, with a `pair` over `tls` or `starttls`."""
     sink = SmtpSink(port=free_port())
 
     def authenticate(
@@ -57,6 +62,10 @@ def smtp_sink() -> Iterator[SmtpSink]:
         known = isinstance(login, LoginPassword) and login.password.decode() == PASSWORD
         return AuthResult(success=known, handled=False)
 
+    context = None
+    if pair is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(pair.certificate, pair.key)
     controller = Controller(
         sink,
         hostname="127.0.0.1",
@@ -64,6 +73,9 @@ def smtp_sink() -> Iterator[SmtpSink]:
         authenticator=authenticate,
         auth_required=True,
         auth_require_tls=False,
+        ssl_context=context if tls == "tls" else None,
+        tls_context=context if tls == "starttls" else None,
+        require_starttls=tls == "starttls",
     )
     controller.start()
     try:

@@ -11,7 +11,8 @@ from ingest.errors import ErrorRecord, FileRejectedError
 from ingest.messages import say
 
 from ...errors import FileTooLargeError, KeyUsedError
-from .attachments import DamagedAttachmentError, TransferDecoder, attachment_of, leaves
+from .attachments import DamagedAttachmentError, OddStructureError, TransferDecoder, attachment_of, leaves
+from .imap_session import MailboxError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,7 +117,11 @@ class AttachmentTaker:
         uid, run_io = incoming.key.uid, self._executors.run_io
         structure = await run_io(session.structure, uid, lane=LANE)
         found = []
-        for leaf in leaves(structure):
+        try:
+            parts = leaves(structure)
+        except OddStructureError as error:
+            raise MailboxError(str(error)) from error
+        for leaf in parts:
             header = incoming.raw_head
             if structure.is_multipart:
                 header = await run_io(session.part_header, uid, leaf.number, lane=LANE)

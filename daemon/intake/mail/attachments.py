@@ -6,11 +6,12 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from ...errors import HeadgateError
 from ..labels import file_label
-from .head import parse_header
+from .head import UnreadableHeaderError, parse_header, readable
 
 PARTS_MAX: Final = 100
 """Parts of one message that are looked at: nobody sends more workbooks at once."""
@@ -26,6 +27,10 @@ _LINE_MAX: Final = 1 << 16
 
 class DamagedAttachmentError(HeadgateError):
     """The attachment is not encoded as it says."""
+
+
+class OddStructureError(HeadgateError):
+    """The server describes the message's parts in a way that is not understood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +62,16 @@ class Attachment:
 
 
 def leaves(structure: Any) -> list[Leaf]:
-    """Return the parts of a message that may be files, by its BODYSTRUCTURE as imapclient gives it."""
-    return [leaf for _, leaf in zip(range(PARTS_MAX), _leaves(structure, ""), strict=False)]
+    """Return the parts of a message that may be files, by its BODYSTRUCTURE as imapclient gives it.
+
+    Raises:
+        OddStructureError: it is none.
+
+    """
+    try:
+        return list(islice(_leaves(structure, ""), PARTS_MAX))
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise OddStructureError from error
 
 
 def _leaves(part: Any, number: str) -> Iterator[Leaf]:
@@ -80,11 +93,16 @@ def _text(value: Any) -> str:
 def attachment_of(leaf: Leaf, header: bytes) -> Attachment | None:
     """Return the file that a part is by the part's header; None if it has no name: then it is a text for people.
 
-    Names come in the forms of RFC 2231 and RFC 2047, and as plain UTF-8.
+    A header that is too odd leaves it without one, and a file all the same. Names come in the forms of RFC 2231 and
+    RFC 2047, and as plain UTF-8.
     """
-    message = parse_header(header)
-    name = message.get_filename()
-    if not name and message.get_content_disposition() != "attachment":
+    try:
+        with readable():
+            message = parse_header(header)
+            name, disposition = message.get_filename(), message.get_content_disposition()
+    except UnreadableHeaderError:
+        name, disposition = None, "attachment"
+    if not name and disposition != "attachment":
         return None
     if leaf.kind in {"text/plain", "text/html"} and not name:
         return None

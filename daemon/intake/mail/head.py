@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from typing import TYPE_CHECKING, Any, Final
 
+from ...errors import HeadgateError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,900}>")
 _MACHINES: Final = frozenset({"bulk", "list", "junk"})
 _NO_REPLIES: Final = frozenset({"all", "autoreply"})
+
+
+class UnreadableHeaderError(HeadgateError):
+    """The header is not as mails have it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,18 +51,33 @@ def parse_header(raw: bytes) -> EmailMessage:
     return message
 
 
+@contextmanager
+def readable() -> Iterator[None]:
+    """Tell of what the library raises where a field is too odd for it, which it reads when it is asked for."""
+    try:
+        yield
+    except (MessageError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError) as error:
+        raise UnreadableHeaderError from error
+
+
 def read_head(raw: bytes) -> Head:
-    """Return what a message's header says."""
-    message = parse_header(raw)
-    own = _ids(message, "Message-ID")
-    return Head(
-        sender=_sender(message),
-        subject=" ".join(str(message.get("Subject", "")).split()),
-        message_id=own[0] if own else None,
-        references=tuple(dict.fromkeys((*_ids(message, "References"), *_ids(message, "In-Reply-To")))),
-        automatic=_is_automatic(message),
-        authentication=tuple(" ".join(str(one).split()) for one in message.get_all("Authentication-Results", ())),
-    )
+    """Return what a message's header says.
+
+    Raises:
+        UnreadableHeaderError: it is too odd.
+
+    """
+    with readable():
+        message = parse_header(raw)
+        own = _ids(message, "Message-ID")
+        return Head(
+            sender=_sender(message),
+            subject=" ".join(str(message.get("Subject", "")).split()),
+            message_id=own[0] if own else None,
+            references=tuple(dict.fromkeys((*_ids(message, "References"), *_ids(message, "In-Reply-To")))),
+            automatic=_is_automatic(message),
+            authentication=tuple(" ".join(str(one).split()) for one in message.get_all("Authentication-Results", ())),
+        )
 
 
 def _sender(message: EmailMessage) -> str:

@@ -150,7 +150,7 @@ def _told(kind: TroubleKind = "command") -> Iterator[None]:
         raise MailboxError(f"the server refuses the login: {_words(error)}", "login") from error
     except (OSError, IMAPClientAbortError) as error:
         raise MailboxError(f"no connection to the server: {_words(error)}", "connection") from error
-    except (IMAPClientError, LookupError, ValueError, TypeError) as error:
+    except (IMAPClientError, LookupError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise MailboxError(f"the server refuses, or answers what is not understood: {_words(error)}", kind) from error
 
 

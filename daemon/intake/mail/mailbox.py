@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 from ingest.languages import ENGLISH
 
-from ...errors import SpoolFullError, TaskTimeoutError
+from ...errors import ExecutorError, SpoolFullError
 from ...ledger.mail import FIELD_LENGTH, Letter, MailKey
 from .attachment_taker import LANE, AttachmentTaker, Incoming
-from .head import read_head
+from .head import UnreadableHeaderError, read_head
 from .imap_session import ImapSession, MailboxError, MessageGoneError
 from .mailbox_state import MailboxState
 from .senders import is_allowed, is_authentic
@@ -79,13 +79,13 @@ class Mailbox:
             try:
                 for folder in self._settings.folders:
                     await self._look_through(session, folder)
-            except TaskTimeoutError as error:
-                raise MailboxError(f"no answer from the server: {error}", "connection") from error
             finally:
                 # A thread may still wait for an answer on it.
                 session.drop()
         except MailboxError as error:
             self._state.failed(error)
+        except ExecutorError as error:
+            self._state.failed(MailboxError(f"not done in time: {error}", "connection"))
         except SpoolFullError as error:
             logger.warning("intake stopped", extra={"mailbox": self._settings.name, "reason": str(error)})
         else:
@@ -133,7 +133,12 @@ class Mailbox:
 
     async def _take(self, session: ImapSession, key: MailKey) -> None:
         raw: bytes = await self._executors.run_io(session.head, key.uid, lane=LANE)
-        head = read_head(raw)
+        try:
+            head = read_head(raw)
+        except UnreadableHeaderError as error:
+            self._state.refused("", str(error))
+            await self._move(session, [key.uid], self._settings.rejected_to)
+            return
         if (reason := self._why_not(head)) is not None:
             self._state.refused(head.sender, reason)
             await self._move(session, [key.uid], self._settings.rejected_to)

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from dataclasses import replace
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -99,7 +100,7 @@ class Replies:
             await self._executors.run_io(
                 send, mailbox.reply, message, timeout_seconds=mailbox.timeout_seconds, lane=LANE
             )
-        except (ReplyRefusedError, ValueError) as error:
+        except (ReplyRefusedError, ValueError, MessageError) as error:
             await self._end(reply, "refused", str(error))
         except (ReplyLaterError, RejectsLaterError, ExecutorError, OSError) as error:
             if reply.waiting_seconds > mailbox.reply.give_up_seconds:
@@ -131,7 +132,7 @@ class Replies:
 
         Raises:
             RejectsLaterError: no worker can be had for the workbook now.
-            ValueError: the sender's address cannot stand in a header.
+            ValueError, MessageError: the sender's address cannot stand in a header.
 
         """
         message = _envelope(reply, settings)

@@ -42,7 +42,7 @@ def _results(value: str, authserv_id: str) -> list[Any]:
 
     try:
         parsed = authres.AuthenticationResultsHeader.parse_value(value)
-    except (authres.AuthResError, ValueError, LookupError):
+    except (authres.AuthResError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return []
     if str(parsed.authserv_id).casefold() != authserv_id.casefold():
         return []

@@ -8,8 +8,17 @@ import quopri
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from imapclient.response_types import BodyData
 
-from daemon.intake.mail.attachments import DamagedAttachmentError, Leaf, TransferDecoder, attachment_of
+from daemon.intake.mail.attachments import (
+    PARTS_MAX,
+    DamagedAttachmentError,
+    Leaf,
+    OddStructureError,
+    TransferDecoder,
+    attachment_of,
+    leaves,
+)
 
 LEAF = Leaf(number="2", kind="application/octet-stream", encoding="base64", octets=78)
 
@@ -73,3 +82,34 @@ def test_what_is_not_base64_is_damaged() -> None:
     decoder.feed(b"QUJDR")
     with pytest.raises(DamagedAttachmentError):
         decoder.finish()
+
+
+def part(kind: bytes, subtype: bytes, encoding: bytes = b"base64") -> tuple[object, ...]:
+    return (kind, subtype, None, None, None, encoding, 100)
+
+
+def test_parts_are_numbered_as_imap_does_through_all_nesting() -> None:
+    """Pictures, signatures and other messages are passed over, and what is in those."""
+    alternative = (part(b"TEXT", b"PLAIN", b"7BIT"), part(b"TEXT", b"HTML"), b"ALTERNATIVE")
+    related = (alternative, part(b"IMAGE", b"PNG"), b"RELATED")
+    forwarded = (b"MESSAGE", b"RFC822", None, None, None, b"7BIT", 100)
+    signature = part(b"APPLICATION", b"PKCS7-SIGNATURE")
+    whole = (related, part(b"APPLICATION", b"OCTET-STREAM"), forwarded, signature, b"MIXED")
+    found = leaves(BodyData.create(whole))
+    assert [(leaf.number, leaf.kind) for leaf in found] == [
+        ("1.1.1", "text/plain"),
+        ("1.1.2", "text/html"),
+        ("2", "application/octet-stream"),
+    ]
+    assert [leaf.number for leaf in leaves(BodyData.create(part(b"TEXT", b"CSV")))] == ["1"]
+
+
+def test_of_very_many_parts_only_some_are_looked_at() -> None:
+    many = (*(part(b"TEXT", b"CSV") for _ in range(PARTS_MAX + 5)), b"MIXED")
+    assert len(leaves(BodyData.create(many))) == PARTS_MAX
+
+
+@pytest.mark.parametrize("structure", [None, BodyData.create((b"TEXT",)), BodyData.create((b"TEXT", b"CSV", None))])
+def test_a_structure_that_is_none_is_told(structure: object) -> None:
+    with pytest.raises(OddStructureError):
+        leaves(structure)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import contextlib
 
-from daemon.intake.mail.head import read_head
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.intake.mail.attachments import Leaf, attachment_of
+from daemon.intake.mail.head import UnreadableHeaderError, read_head
 
 PLAIN = b"From: Ming <Ming@Example.com>\r\nSubject: =?utf-8?B?6K6i5Y2V?=\r\n five\r\nMessage-ID: <one@example.com>\r\n"
 
@@ -57,3 +62,15 @@ def test_programs_are_known(field: str, automatic: bool) -> None:  # noqa: FBT00
 @pytest.mark.parametrize("raw", [b"", b"\r\n", b"\xff\xfe\x00", b"From\r\n", b"Subject: \xd6l\r\n\r\n", b":" * 10_000])
 def test_no_header_is_too_odd(raw: bytes) -> None:
     assert read_head(raw).sender == ""
+
+
+SPECIAL = st.text(alphabet=st.sampled_from("<>@,;:.\"()[]=?\\ \t*'%_qQbB-aü订0/"), max_size=60)
+
+
+@given(st.sampled_from(["From", "Subject", "Message-ID", "References", "Content-Disposition", "Content-Type"]), SPECIAL)
+def test_no_field_does_harm(name: str, value: str) -> None:
+    """The library raises all kinds of errors for odd fields: whatever comes is told in one way, or read."""
+    raw = f"{name}: {value}\r\n\r\n".encode()
+    with contextlib.suppress(UnreadableHeaderError):
+        read_head(raw)
+    attachment_of(Leaf(number="1", kind="text/csv", encoding="7bit", octets=1), raw)

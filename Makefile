@@ -26,7 +26,7 @@ help: ## list the targets
 	@touch $@
 
 .venv/.dev: pyproject.toml | .venv/bin/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev,mail]'
 	@touch $@ .venv/.runtime
 
 .venv/.bench: pyproject.toml | .venv/bin/pip

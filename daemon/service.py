@@ -36,6 +36,7 @@ from .intake.folder_archive import FolderArchive
 from .intake.folder_scanner import FolderScanner
 from .intake.settings import IntakeSettings
 from .intake.sources.sources import Sources
+from .ledger.mail import MailLedger
 from .ledger.retry_cancel import RetryCancel
 from .lifecycle.components import Failures, running
 from .lifecycle.logs import dropped_lines
@@ -46,6 +47,7 @@ from .machine.usage import UsageMeter
 from .metrics import health_metrics
 from .metrics.catalogue import add_collectors
 from .metrics.collectors import Collectors
+from .pipeline.retry_policy import RetryPolicy
 from .pipeline.samples import Samples
 from .reload import Reloader
 from .version import VERSION
@@ -143,6 +145,8 @@ async def serve(
         await stack.enter_async_context(running(sources, "sources", failures))
         if settings.intake.folders:
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
+        if settings.intake.mailboxes:
+            await _enter_mailboxes(stack, settings, core, failures)
         memory_release.settle()
         readiness.started = True
         logger.info("headgate ready", extra=_told_at_start(settings, core))
@@ -231,6 +235,26 @@ async def _sources(settings: Settings, core: Core) -> tuple[Source, ...]:
     except StorageError as error:
         raise StartupError(str(error)) from error
     return found
+
+
+async def _enter_mailboxes(stack: AsyncExitStack, settings: Settings, core: Core, failures: Failures) -> None:
+    # Few have mailboxes, and its libraries are an extra.
+    from .intake.mail.mailbox import Mailbox  # noqa: PLC0415
+    from .intake.mail.replies import Replies  # noqa: PLC0415
+
+    mails = MailLedger(core.parts.ledger.context)
+    replies = Replies(
+        settings.intake.mailboxes,
+        core.parts,
+        core.rejects,
+        mails,
+        retry=RetryPolicy.of(settings.ledger),
+        poll_seconds=settings.ledger.poll_seconds,
+    )
+    await stack.enter_async_context(running(replies, "replies", failures))
+    for mailbox in settings.intake.mailboxes:
+        part = Mailbox(mailbox, core.parts, core.submissions, mails, max_file_bytes=settings.intake.max_file_mb << 20)
+        await stack.enter_async_context(running(part, f"mailbox {mailbox.name}", failures))
 
 
 async def _enter_api(

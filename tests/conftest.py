@@ -19,6 +19,7 @@ from uuid import uuid4
 import ports
 import pytest
 from certificates import openssl
+from dovecot import Dovecot, dovecot_program, running_dovecot
 from postgres_server import Postgres, postgres_binaries, running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -39,6 +40,7 @@ SERVICES = {
     ),
     *("compose_spec", "namespaces", "headgate_binary", "corpus", "executors", "make_executors"),
     "bench_packages",
+    "dovecot",
 }
 """Fixtures that start servers, daemons, workers or other people's programs: a test that has one of them is slow."""
 MISSING = " is missing: "
@@ -145,6 +147,15 @@ def pgbouncer_binary() -> Path:
 @pytest.fixture(scope="session")
 def nginx_binary() -> Path:
     return _program("nginx", "nginx-light")
+
+
+@pytest.fixture
+def dovecot() -> Iterator[Dovecot]:
+    """A running IMAP server with an empty mailbox, for one test."""
+    if dovecot_program() is None:
+        require_service("dovecot", "install the system package dovecot-imapd")
+    with running_dovecot() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

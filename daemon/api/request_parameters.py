@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.messages import say
 
+from ..intake.labels import file_label
 from .auth import PRINCIPAL
 from .problems import ProblemError
 from .routes import Parameter
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 PAGE_MAX: Final = 500
 PAGE: Final = 50
-NAME_LENGTH: Final = 255
 ID_DIGITS: Final = 18
 """What fits a 64-bit key."""
 
@@ -68,10 +68,8 @@ def number_of(request: web.Request, key: str) -> int | None:
 
 
 def file_name(name: str | None) -> str:
-    """Return the last part of the name the client gave; it is a label, never a path."""
-    last = (name or "upload").replace("\\", "/").rsplit("/", 1)[-1]
-    cleaned = "".join(character for character in last if character.isprintable())[:NAME_LENGTH]
-    return cleaned or "upload"
+    """Return the name that the client gave a file, or one for a file without."""
+    return file_label(name, "upload")
 
 
 def _is_id(text: str) -> bool:

@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,13 @@ from ingest.spec.yaml_document import DocumentError, Problem, read_yaml, suggest
 
 from ..errors import StorageSettingsError
 from ..machine.writers import blind_spot
+from .check_mail import mailbox_problems
 from .dataset_files import dataset_files
 from .load import Configuration, Sources, load_configuration
 from .sizing import MIB, DoesNotFitError, detect_machine, executor_sizes, pool_sizes
 from .storage_access import Access
 from .storage_url import Location
+from .value_types import is_loopback
 from .web_yml import load_web_config
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def check(path: Path | None, environ: Mapping[str, str] | None = None) -> CheckR
     problems += _open_exporter(configuration.sources, settings)
     problems += _bad_folders(configuration.sources, settings)
     problems += _bad_sources(configuration.sources, settings)
+    problems += mailbox_problems(configuration.sources, settings, datasets)
     problems += _unusable_state(configuration.sources, settings)
     too_large = tuple(_too_large(configuration.sources, settings))
     problems += too_large
@@ -147,7 +149,7 @@ def _unfit_token(sources: Sources, settings: Settings) -> Iterator[Problem]:
     if api.enabled and api.token_file.is_file() and (mode := api.token_file.stat().st_mode) & 0o077:
         reason = f"token file {api.token_file} can be read by others (mode {stat.S_IMODE(mode):04o})"
         yield sources.problem(("api", "token_file"), reason, f"run: chmod 600 {api.token_file}")
-    if api.enabled and not _is_loopback(api.host) and not api.token_file.is_file():
+    if api.enabled and not is_loopback(api.host) and not api.token_file.is_file():
         reason = f"the API listens beyond loopback, but there is no token file {api.token_file}"
         yield sources.problem(("api", "host"), reason, "write a token into that file (0600), or use host: 127.0.0.1")
 
@@ -162,17 +164,10 @@ def _open_exporter(sources: Sources, settings: Settings) -> Iterator[Problem]:
         except DocumentError as error:
             yield from error.problems
             return
-    if exporter.enabled and not _is_loopback(exporter.host) and not (authenticates or exporter.anonymous):
+    if exporter.enabled and not is_loopback(exporter.host) and not (authenticates or exporter.anonymous):
         reason = "the exporter listens beyond loopback, but everybody may read it"
         remedy = "name a web.yml with users or client certificates in web_config_file, or set exporter.anonymous"
         yield sources.problem(("exporter", "host"), reason, remedy)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _bad_folders(sources: Sources, settings: Settings) -> Iterator[Problem]:

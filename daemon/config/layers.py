@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -53,7 +53,7 @@ def leaves(
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
     """Yield every setting that is no section, with its location."""
     for name, info in model.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+        if _is_section(info.annotation):
             yield from leaves(info.annotation, (*above, name))
         else:
             yield (*above, name), info
@@ -146,16 +146,22 @@ def _anchored(values: dict[str, Any], model: type[BaseModel], base: Path) -> dic
 
 
 def _anchor(value: Any, annotation: Any, base: Path) -> Any:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if _is_section(annotation):
         if isinstance(value, dict):
             return _anchored(value, annotation, base)
         return str(_absolute(value, base)) if isinstance(value, str) and "path" in annotation.model_fields else value
     if annotation is Path or Path in get_args(annotation):
         return str(_absolute(value, base)) if isinstance(value, str) and value else value
+    if isinstance(value, dict) and (sections := [one for one in get_args(annotation) if _is_section(one)]):
+        return _anchored(value, sections[0], base)
     if get_origin(annotation) is tuple:
         items = value if isinstance(value, list) else [value]
         return [_anchor(item, _bare(get_args(annotation)[0]), base) for item in items]
     return value
+
+
+def _is_section(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _bare(annotation: Any) -> Any:

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from ingest.spec.dataset import FileLimits
 
 from .layers import OLD_NAMES, variable_of
+from .mail_settings import MailboxSettings, MailRule, ReplySettings
 from .settings import ObjectSource, Settings, TaskSettings, WatchedFolder, WatchedProcess
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ intake:
 - A `HEADGATE_` variable wins over an old name, that over the file, that over the default.
 - A size of 0 is automatic. The cores are those that the control group's quota and the affinity mask leave.
 - Secrets stand in files of their own that only their user can read (`chmod 600`): `database.url_file`,
-  `api.token_file`. A password in the file's `database.url` is refused. No secret is ever shown.
+  `api.token_file`, the `password_file` of a mailbox. A password in the file's `database.url` is refused. No secret is
+  ever shown.
 """
 
 
@@ -85,6 +87,12 @@ def _sections() -> Iterator[str]:
             yield from _table(WatchedFolder.model_fields, None)
             yield f"Each of `intake.sources`: {ObjectSource.__doc__}\n"
             yield from _table(ObjectSource.model_fields, None)
+            yield "Each of `intake.mailboxes`:\n"
+            yield from _table(MailboxSettings.model_fields, None)
+            yield "Each of its `rules`:\n"
+            yield from _table(MailRule.model_fields, None)
+            yield f"Its `reply`: {ReplySettings.__doc__}\n"
+            yield from _table(ReplySettings.model_fields, None)
 
 
 def _dataset_limits() -> Iterator[str]:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from .mail_settings import MailboxSettings
+from .section import Section
 from .value_types import (
     ANY_CASE,
     ONE_OR_MORE,
@@ -34,12 +36,6 @@ IGNORED: Final = (
     *("*.crdownload", "*.download", "*.opdownload", "*.aria2", "*.swp", "*.swo", "*.swx", "*.lock", "*.lck"),
 )
 """Names that browsers, transfer programs, editors and desktops give to what is unfinished or nobody's data."""
-
-
-class Section(BaseModel):
-    """A part of the settings: frozen, with no keys but the declared ones, and silent about its values in errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
 
 
 class DatabaseSettings(Section):
@@ -200,6 +196,9 @@ class IntakeSettings(Section):
 
     folders: Annotated[tuple[Annotated[WatchedFolder, text_as("path")], ...], ONE_OR_MORE] = Field(
         default=(), description="Watched folders: a list of paths, or of the keys below."
+    )
+    mailboxes: Annotated[tuple[MailboxSettings, ...], Field(max_length=10)] = Field(
+        default=(), description="Mailboxes: a list of the keys below; see docs/mail.md."
     )
     scan_seconds: Seconds = Field(
         default=1.0,

@@ -61,6 +61,14 @@ def _enough_memory(value: int) -> int:
     return value
 
 
+def is_loopback(host: str) -> bool:
+    """Say whether nobody but this machine is reached under an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def text_as(key: str) -> BeforeValidator:
     """Let a text alone stand for a mapping that has nothing but this key."""
     return BeforeValidator(lambda value: {key: value} if isinstance(value, str) else value)

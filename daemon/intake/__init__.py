@@ -1,1 +1,1 @@
-"""How work comes in: submissions and watched folders."""
+"""How work comes in: submissions, watched folders and mailboxes."""

@@ -132,10 +132,26 @@ class Submissions:
         await self._parts.executors.run_io(self._spool.remove, received.key)
 
     async def refuse(
-        self, received: Received, *, record: ErrorRecord, file: str, source: str, origin: Origin | None = None
+        self,
+        received: Received,
+        *,
+        record: ErrorRecord,
+        file: str,
+        source: str,
+        submitter: str | None = None,
+        idempotency_key: str | None = None,
+        origin: Origin | None = None,
     ) -> Job:
-        """Enter a file that no dataset takes: the job is `rejected` at once, and says why."""
-        submission = replace(_submission(received, UNMATCHED, 0, file, source), origin=origin)
+        """Enter a file that no dataset takes: the job is `rejected` at once, and says why.
+
+        Whoever gives an idempotency key makes sure before that it was not used.
+        """
+        submission = replace(
+            _submission(received, UNMATCHED, 0, file, source),
+            submitter=submitter,
+            idempotency_key=idempotency_key,
+            origin=origin,
+        )
         try:
             job = await self._ledger.refuse(submission, record.as_dict())
         finally:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BATCH: Final = 1000
 """Jobs that one transaction lets go of: the others wait no longer than for that."""
+OWED_SECONDS: Final = 2_592_000.0
+"""A reply to a mail that is owed for longer, 30 days, is nobody's any more: its mailbox was taken away."""
 
 
 class Pruner:
@@ -28,7 +30,22 @@ class Pruner:
     def _kept(self) -> sa.ColumnElement[bool]:
         """Return the condition for jobs that have ended and whose file lies in this daemon's spool."""
         job = self._job.c
-        return sa.and_(job.spool_id == self._context.spool_id, job.spool_key.is_not(None), job.finished_at.is_not(None))
+        return sa.and_(
+            job.spool_id == self._context.spool_id,
+            job.spool_key.is_not(None),
+            job.finished_at.is_not(None),
+            ~self._reply_is_owed(),
+        )
+
+    def _reply_is_owed(self) -> sa.ColumnElement[bool]:
+        """Return the condition for jobs that a mail is still to tell of, for as long as anybody may be about to."""
+        mail, link = self._context.tables.mail.c, self._context.tables.mail_job.c
+        return sa.exists().where(
+            link.job_id == self._job.c.id,
+            link.mail_id == mail.id,
+            mail.state != "done",
+            mail.created_at > self._context.now - OWED_SECONDS,
+        )
 
     async def forget_old_files(self, *, rejects_seconds: float, files_seconds: float) -> tuple[str, ...]:
         """Let go of files of jobs that ended so long ago, with rejects, given up or only checked; return their keys."""
@@ -80,6 +97,7 @@ class Pruner:
                 job.finished_at < self._context.now - older_than_seconds,
                 job.spool_key.is_(None),
                 job.owed.is_not(True),
+                ~self._reply_is_owed(),
                 ~named,
             )
             .order_by(job.finished_at)
@@ -92,6 +110,13 @@ class Pruner:
                 await self._remember(connection, ids)
                 await connection.execute(self._job.delete().where(job.id.in_(ids)))
         return len(ids)
+
+    async def forget_mails(self, older_than_seconds: float) -> int:
+        """Remove messages that came so long ago; return how many."""
+        mail = self._context.tables.mail
+        async with self._database.write() as connection:
+            old = mail.c.created_at < self._context.now - max(older_than_seconds, OWED_SECONDS)
+            return int((await connection.execute(mail.delete().where(old))).rowcount)
 
     async def _remember(self, connection: AsyncConnection, ids: list[int]) -> None:
         job, memory = self._job.c, self._context.tables.loaded_content

@@ -23,7 +23,7 @@ Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The ten tables of the ledger for one dialect."""
+    """The twelve tables of the ledger for one dialect."""
 
     ledger: sa.Table
     daemon: sa.Table
@@ -35,6 +35,8 @@ class Tables:
     taken_file: sa.Table
     mapping: sa.Table
     source: sa.Table
+    mail: sa.Table
+    mail_job: sa.Table
 
 
 def build_tables(dialect: str) -> Tables:
@@ -94,6 +96,13 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("daemon", sa.Text, nullable=False),
             sa.Column("held_until", sa.Double, nullable=False),
         ),
+        mail=_mail(prefix, metadata),
+        mail_job=sa.Table(
+            f"{prefix}mail_job",
+            metadata,
+            sa.Column("mail_id", Key, primary_key=True, autoincrement=False),
+            sa.Column("job_id", Key, primary_key=True, autoincrement=False),
+        ),
     )
 
 
@@ -121,6 +130,31 @@ def _mapping(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("content", sa.JSON, nullable=False),
         sa.Column("made_by", sa.Text),
         sa.Column("made_at", sa.Double, nullable=False),
+    )
+
+
+def _mail(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        f"{prefix}mail",
+        metadata,
+        sa.Column("id", Key, primary_key=True),
+        sa.Column("account", sa.Text, nullable=False),
+        sa.Column("folder", sa.Text, nullable=False),
+        sa.Column("uidvalidity", sa.BigInteger, nullable=False),
+        sa.Column("uid", sa.BigInteger, nullable=False),
+        sa.Column("message_id", sa.Text),
+        sa.Column("reply_id", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("taker", sa.Text),
+        sa.Column("replier", sa.Text),
+        sa.Column("spool_id", sa.Text),
+        sa.Column("mailbox", sa.Text, nullable=False),
+        sa.Column("letter", sa.JSON, nullable=False),
+        sa.Column("outcome", sa.Text),
+        sa.Column("tries", sa.Integer, nullable=False, default=0),
+        sa.Column("created_at", sa.Double, nullable=False),
+        sa.Column("first_try_at", sa.Double),
+        sa.Column("reply_at", sa.Double),
     )
 
 

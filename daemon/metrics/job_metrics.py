@@ -14,7 +14,7 @@ from ingest.errors import CATALOGUE
 from ..histogram import Histogram
 from ..ledger.jobs import ENDS, UNMATCHED, RowCounts
 from ..version import VERSION
-from . import folder_metrics, source_metrics
+from . import folder_metrics, mail_metrics, source_metrics
 from .definitions import Definitions, Measured, counter, define, gauge, histogram
 from .values import MetricValues
 
@@ -164,6 +164,7 @@ class Metrics:
     def __init__(self) -> None:
         self.folders = folder_metrics.FolderMetrics()
         self.sources = source_metrics.SourceMetrics()
+        self.mails = mail_metrics.MailMetrics()
         self._datasets: set[str] = set()
         self._followed: set[str] = set()
         self._loaded_at: dict[str, float] = {}
@@ -199,6 +200,7 @@ class Metrics:
             (DEFINITIONS, self.measured),
             (folder_metrics.DEFINITIONS, self.folders.measured),
             (source_metrics.DEFINITIONS, self.sources.measured),
+            (mail_metrics.DEFINITIONS, self.mails.measured),
         )
 
     def measured(self) -> Measured:

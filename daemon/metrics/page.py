@@ -38,6 +38,7 @@ _SUBJECTS: Final = {
     "dataset": "Datasets",
     "folder": "Watched folders",
     "source": "Sources",
+    "mailbox": "Mailboxes",
     "backlog": "What waits",
     "dead": "What waits",
     "spool": "What waits",

@@ -60,6 +60,7 @@ class Retention:
             count = await pruner.forget_jobs(limits.jobs_seconds)
             removed += count
             if count < BATCH:
+                await pruner.forget_mails(limits.jobs_seconds)
                 break
         if removed:
             logger.info("jobs let go", extra={"jobs": removed})

@@ -315,10 +315,47 @@ SOURCES: Final = Row(
     ),
 )
 
+MAILBOXES: Final = Row(
+    title="Mailboxes",
+    panels=(
+        lines(
+            "Age of the last look at a mailbox",
+            "It climbs while the server is away or refuses the login: no message of it is taken.",
+            Query(expr=age("headgate_mailbox_last_look_timestamp_seconds", by="mailbox"), legend="{{mailbox}}"),
+            unit=SECONDS,
+            nothing="no mailbox is read",
+        ),
+        columns(
+            "Looks and messages that failed, by kind",
+            "connection and login: the whole mailbox. folder: it is missing, or messages cannot be moved. command: the "
+            "server refuses something.",
+            happened("headgate_mailbox_errors_total", by="kind"),
+        ),
+        columns(
+            "Messages, by outcome",
+            "refused: the sender is not in the allow-list, not authentic, or has attached nothing. The log says which.",
+            happened("headgate_mailbox_messages_total", by="outcome"),
+            nothing="no message came",
+        ),
+        columns(
+            "Attachments, by outcome",
+            "refused: archives, too large, damaged on the way. The sender is told.",
+            happened("headgate_mailbox_attachments_total", by="outcome"),
+            nothing="no attachment came",
+        ),
+        columns(
+            "Tries at replies, by outcome",
+            "put_off again and again: the mail server is away or knows the login not. refused: an address is wrong.",
+            happened("headgate_mailbox_replies_total", by="outcome"),
+            nothing="nobody was answered",
+        ),
+    ),
+)
+
 INGESTION: Final = Board(
     slug="ingestion",
     title="Ingestion by dataset",
     description="Whose files are late, refused or slow",
-    rows=(FRESH, FILES, ROWS, FOLDERS, SOURCES, STAGES),
+    rows=(FRESH, FILES, ROWS, FOLDERS, SOURCES, MAILBOXES, STAGES),
     variables=("dataset",),
 )

@@ -46,6 +46,7 @@ DESIGNED = set(
     DbServerConnectionsHigh DatabaseDown LoopWedged LoopLagHigh CpuHigh MemoryHigh MemoryNearLimit CpuThrottled
     ConfigReloadFailed CollectorFailed ScrapeSlow LabelOverflow DiskSpoolLow Watchdog
     FolderGone FolderSilent FolderFilesUnreadable SourceFailing SourceSilent
+    FolderGone FolderSilent FolderFilesUnreadable MailboxUnread MailboxMessagesLeft RepliesFail
     NotReady DatabaseNotWritable JobsWaiting ForkServerReplaced CertificateEnds ClockAhead LogLinesDropped
     """.split()  # noqa: SIM905  # thirty lines of one word each say no more
 )

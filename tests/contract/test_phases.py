@@ -29,6 +29,7 @@ JOB = 'job="headgate", instance="a"'
 DATASET = f'{JOB}, dataset="orders"'
 FOLDER = f'{JOB}, folder="/in"'
 SOURCE = f'{JOB}, source="shop"'
+MAILBOX = f'{JOB}, mailbox="loads"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,17 @@ CASES = (
         breaks_at=1,
         limit_seconds=900,
         for_seconds=300,
+    ),
+    Case(
+        alert="HeadgateMailboxUnread",
+        well={
+            # Looks come every 290 seconds.
+            f"headgate_mailbox_last_look_timestamp_seconds{{{MAILBOX}}}": lambda at: at // 290 * 290,
+        },
+        broken={f"headgate_mailbox_last_look_timestamp_seconds{{{MAILBOX}}}": lambda _: 290},
+        breaks_at=290,
+        limit_seconds=900,
+        for_seconds=120,
     ),
     Case(
         alert="HeadgateFolderSilent",

@@ -39,6 +39,7 @@ ANY_VALUE = {
     "application": ("headgate", "erp", "_other"),
     "folder": ("/in",),
     "source": ("shop",),
+    "mailbox": ("loads",),
     "scope": ("cgroup",),
     "code": ("none",),
     "group": ("daemon", "cpu_workers"),
@@ -75,6 +76,7 @@ async def _exported(folder: Path, url: str) -> str:
     metrics.configuration_taken()
     metrics.folders.watched("/in", blind=False, look_limit_seconds=600)
     metrics.sources.configured("shop", look_limit_seconds=600, at=0)
+    metrics.mails.begun("loads", at=0.0)
     limits = ExecutorLimits(
         cpu_workers=1,
         io_workers=1,

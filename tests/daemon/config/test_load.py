@@ -85,6 +85,7 @@ def test_every_setting_has_a_variable_that_is_understood(tmp_path: Path) -> None
         "HEADGATE_SPOOL__OPTIONS": '{"region": "eu-central-1"}',
         "HEADGATE_INTAKE__SOURCES": '[{"name": "shop", "url": "s3://bucket"}]',
         "HEADGATE_TASKS": '{"monthly": "shop.reports:monthly"}',
+        "HEADGATE_INTAKE__MAILBOXES": "[]",
         "HEADGATE_WATCH": '[{"name": "erp", "process": "erp"}]',
     }
     environ = {}

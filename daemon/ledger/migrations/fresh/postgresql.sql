@@ -94,6 +94,38 @@ CREATE TABLE headgate.loaded_content (
     spec_version integer NOT NULL,
     job_id bigint NOT NULL
 );
+CREATE TABLE headgate.mail (
+    id bigint NOT NULL,
+    account text NOT NULL,
+    folder text NOT NULL,
+    uidvalidity bigint NOT NULL,
+    uid bigint NOT NULL,
+    message_id text,
+    reply_id text NOT NULL,
+    state text NOT NULL,
+    taker text,
+    replier text,
+    spool_id text,
+    mailbox text NOT NULL,
+    letter json NOT NULL,
+    outcome text,
+    tries integer DEFAULT 0 NOT NULL,
+    created_at double precision NOT NULL,
+    first_try_at double precision,
+    reply_at double precision,
+    CONSTRAINT mail_state_check CHECK ((state = ANY (ARRAY['taking'::text, 'owed'::text, 'done'::text])))
+);
+CREATE SEQUENCE headgate.mail_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+ALTER SEQUENCE headgate.mail_id_seq OWNED BY headgate.mail.id;
+CREATE TABLE headgate.mail_job (
+    mail_id bigint NOT NULL,
+    job_id bigint NOT NULL
+);
 CREATE TABLE headgate.mapping (
     id bigint NOT NULL,
     dataset text NOT NULL,
@@ -129,6 +161,7 @@ CREATE TABLE headgate.taken_file (
     sha256 text NOT NULL,
     job_id bigint NOT NULL
 );
+ALTER TABLE ONLY headgate.mail ALTER COLUMN id SET DEFAULT nextval('headgate.mail_id_seq'::regclass);
 ALTER TABLE ONLY headgate.mapping ALTER COLUMN id SET DEFAULT nextval('headgate.mapping_id_seq'::regclass);
 ALTER TABLE ONLY headgate.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
@@ -142,6 +175,14 @@ ALTER TABLE ONLY headgate.ledger
     ADD CONSTRAINT ledger_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY headgate.loaded_content
     ADD CONSTRAINT loaded_content_pkey PRIMARY KEY (dataset, sha256, spec_version);
+ALTER TABLE ONLY headgate.mail
+    ADD CONSTRAINT mail_account_folder_uidvalidity_uid_key UNIQUE (account, folder, uidvalidity, uid);
+ALTER TABLE ONLY headgate.mail_job
+    ADD CONSTRAINT mail_job_pkey PRIMARY KEY (mail_id, job_id);
+ALTER TABLE ONLY headgate.mail
+    ADD CONSTRAINT mail_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY headgate.mail
+    ADD CONSTRAINT mail_reply_id_key UNIQUE (reply_id);
 ALTER TABLE ONLY headgate.mapping
     ADD CONSTRAINT mapping_dataset_titles_digest_key UNIQUE (dataset, titles_digest);
 ALTER TABLE ONLY headgate.mapping
@@ -174,8 +215,15 @@ CREATE INDEX job_unfinished ON headgate.job USING btree (dataset, id) WHERE ((st
 CREATE INDEX job_unfinished_since ON headgate.job USING btree (created_at) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
 CREATE INDEX job_unwanted ON headgate.job USING btree (id) WHERE ((state = ANY (ARRAY['queued'::text, 'running'::text])) AND (cancelled_by IS NOT NULL));
 CREATE INDEX job_waiting ON headgate.job USING btree (spool_id, run_at, id) WHERE (state = 'queued'::text);
+CREATE INDEX mail_job_job ON headgate.mail_job USING btree (job_id);
+CREATE INDEX mail_message ON headgate.mail USING btree (account, message_id);
+CREATE INDEX mail_owed ON headgate.mail USING btree (spool_id, reply_at) WHERE (state = 'owed'::text);
 ALTER TABLE ONLY headgate.event
     ADD CONSTRAINT event_job_id_fkey FOREIGN KEY (job_id) REFERENCES headgate.job(id) ON DELETE CASCADE;
+ALTER TABLE ONLY headgate.mail_job
+    ADD CONSTRAINT mail_job_job_id_fkey FOREIGN KEY (job_id) REFERENCES headgate.job(id) ON DELETE CASCADE;
+ALTER TABLE ONLY headgate.mail_job
+    ADD CONSTRAINT mail_job_mail_id_fkey FOREIGN KEY (mail_id) REFERENCES headgate.mail(id) ON DELETE CASCADE;
 ALTER TABLE ONLY headgate.preview
     ADD CONSTRAINT preview_job_id_fkey FOREIGN KEY (job_id) REFERENCES headgate.job(id) ON DELETE CASCADE;
 ALTER TABLE ONLY headgate.reject

@@ -120,6 +120,40 @@ CREATE TABLE headgate_source (
 	held_until DOUBLE NOT NULL,
 	PRIMARY KEY (origin)
 );
+CREATE TABLE headgate_mail (
+	id INTEGER NOT NULL,
+	account TEXT NOT NULL,
+	folder TEXT NOT NULL,
+	uidvalidity BIGINT NOT NULL,
+	uid BIGINT NOT NULL,
+	message_id TEXT,
+	reply_id TEXT NOT NULL,
+	state TEXT NOT NULL,
+	taker TEXT,
+	replier TEXT,
+	spool_id TEXT,
+	mailbox TEXT NOT NULL,
+	letter JSON NOT NULL,
+	outcome TEXT,
+	tries INTEGER DEFAULT '0' NOT NULL,
+	created_at DOUBLE NOT NULL,
+	first_try_at DOUBLE,
+	reply_at DOUBLE,
+	PRIMARY KEY (id),
+	CONSTRAINT headgate_mail_state_check CHECK (state IN ('taking','owed','done')),
+	UNIQUE (account, folder, uidvalidity, uid),
+	UNIQUE (reply_id)
+);
+CREATE INDEX headgate_mail_owed ON headgate_mail (spool_id, reply_at) WHERE state = 'owed';
+CREATE INDEX headgate_mail_message ON headgate_mail (account, message_id);
+CREATE TABLE headgate_mail_job (
+	mail_id INTEGER NOT NULL,
+	job_id INTEGER NOT NULL,
+	PRIMARY KEY (mail_id, job_id),
+	FOREIGN KEY(mail_id) REFERENCES headgate_mail (id) ON DELETE CASCADE,
+	FOREIGN KEY(job_id) REFERENCES headgate_job (id) ON DELETE CASCADE
+);
+CREATE INDEX headgate_mail_job_job ON headgate_mail_job (job_id);
 CREATE INDEX headgate_job_waiting ON headgate_job (spool_id, run_at, id) WHERE state = 'queued';
 CREATE INDEX headgate_job_unfinished ON headgate_job (dataset, id) WHERE state IN ('queued','running') AND NOT check_only;
 CREATE INDEX headgate_job_unfinished_since ON headgate_job (created_at) WHERE state IN ('queued','running');

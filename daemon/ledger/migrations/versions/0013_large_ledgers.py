@@ -9,7 +9,7 @@ from alembic import op
 from daemon.ledger.migrations.steps import job_table
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,113 @@
+"""The header of a message: who sent it, whether a person did, and what a reply to it must name. Fetches nothing."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from typing import TYPE_CHECKING, Any, Final
+
+from ...errors import HeadgateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,900}>")
+_MACHINES: Final = frozenset({"bulk", "list", "junk"})
+_NO_REPLIES: Final = frozenset({"all", "autoreply"})
+
+
+class UnreadableHeaderError(HeadgateError):
+    """The header is not as mails have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """What the header says; `sender` is empty where it does not name exactly one."""
+
+    sender: str
+    subject: str
+    message_id: str | None
+    references: tuple[str, ...]
+    """The messages that it answers, the oldest first."""
+    automatic: bool
+    """Whether a program sent it, which must not be answered (RFC 3834)."""
+    authentication: tuple[str, ...]
+    """The values of `Authentication-Results`, the newest first."""
+
+
+def parse_header(raw: bytes) -> EmailMessage:
+    """Return the fields of a header; bytes that are not ASCII are read as UTF-8, which is what they mostly are."""
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raw = raw.decode("latin-1").encode("utf-8")
+    message = BytesParser(_class=EmailMessage, policy=default.clone(utf8=True)).parsebytes(raw, headersonly=True)
+    assert isinstance(message, EmailMessage)  # noqa: S101  # the parser's types know only its base
+    return message
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Tell of what the library raises where a field is too odd for it, which it reads when it is asked for."""
+    try:
+        yield
+    except (MessageError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError) as error:
+        raise UnreadableHeaderError from error
+
+
+def read_head(raw: bytes) -> Head:
+    """Return what a message's header says.
+
+    Raises:
+        UnreadableHeaderError: it is too odd.
+
+    """
+    with readable():
+        message = parse_header(raw)
+        own = _ids(message, "Message-ID")
+        return Head(
+            sender=_sender(message),
+            subject=" ".join(str(message.get("Subject", "")).split()),
+            message_id=own[0] if own else None,
+            references=tuple(dict.fromkeys((*_ids(message, "References"), *_ids(message, "In-Reply-To")))),
+            automatic=_is_automatic(message),
+            authentication=tuple(" ".join(str(one).split()) for one in message.get_all("Authentication-Results", ())),
+        )
+
+
+def _sender(message: EmailMessage) -> str:
+    """Return the one address of the one From field: with several nobody can say which of them a check was about."""
+    fields: list[Any] = message.get_all("From", [])
+    addresses = [address for one in fields for address in one.addresses]
+    if len(fields) != 1 or len(addresses) != 1 or not addresses[0].username or not addresses[0].domain:
+        return ""
+    return f"{addresses[0].username}@{addresses[0].domain}".casefold()
+
+
+def _ids(message: EmailMessage, name: str) -> list[str]:
+    return [found for one in message.get_all(name, []) for found in _MESSAGE_ID.findall(str(one))]
+
+
+def _is_automatic(message: EmailMessage) -> bool:
+    submitted = _words(message, "Auto-Submitted")
+    return (
+        (bool(submitted) and submitted[0] != "no")
+        or not _MACHINES.isdisjoint(_words(message, "Precedence"))
+        or not _NO_REPLIES.isdisjoint(_words(message, "X-Auto-Response-Suppress"))
+        or "List-Id" in message
+        or any(str(path).strip() == "<>" for path in message.get_all("Return-Path", ()))
+        or message.get_content_type() == "multipart/report"
+    )
+
+
+def _words(message: EmailMessage, name: str) -> list[str]:
+    return _split(str(one) for one in message.get_all(name, ()))
+
+
+def _split(values: Iterable[str]) -> list[str]:
+    return [word for value in values for word in re.split(r"[\s,;]+", value.casefold()) if word]

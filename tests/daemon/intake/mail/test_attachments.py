@@ -1,0 +1,115 @@
+"""Which parts of a message are files, what they are called in any language, and how their bytes come out whole."""
+
+from __future__ import annotations
+
+import base64
+import quopri
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from imapclient.response_types import BodyData
+
+from daemon.intake.mail.attachments import (
+    PARTS_MAX,
+    DamagedAttachmentError,
+    Leaf,
+    OddStructureError,
+    TransferDecoder,
+    attachment_of,
+    leaves,
+)
+
+LEAF = Leaf(number="2", kind="application/octet-stream", encoding="base64", octets=78)
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ('Content-Disposition: attachment; filename="orders.xlsx"', "orders.xlsx"),
+        ("Content-Disposition: attachment; filename*=utf-8''%E8%AE%A2%E5%8D%95.xlsx", "订单.xlsx"),
+        (
+            "Content-Disposition: attachment; filename*0*=utf-8''%E8%AE%A2;\r\n filename*1*=%E5%8D%95.xlsx",
+            "订单.xlsx",
+        ),
+        ('Content-Disposition: attachment; filename="=?utf-8?B?6K6i5Y2VLnhsc3g=?="', "订单.xlsx"),
+        ('Content-Disposition: attachment; filename="=?gb2312?B?tqm1pS54bHN4?="', "订单.xlsx"),
+        ('Content-Type: application/octet-stream; name="Aufträge.csv"', "Aufträge.csv"),
+        ('Content-Disposition: inline; filename="orders.csv"', "orders.csv"),
+        ('Content-Disposition: attachment; filename="../../etc/passwd"', "passwd"),
+        ('Content-Disposition: attachment; filename="C:\\\\Users\\\\ming\\\\a.xls"', "a.xls"),
+        ("Content-Disposition: attachment", "attachment"),
+    ],
+)
+def test_names_come_in_every_form_there_is(header: str, name: str) -> None:
+    found = attachment_of(LEAF, f"{header}\r\n\r\n".encode())
+    assert found is not None
+    assert found.file == name
+
+
+def test_texts_for_people_are_no_files() -> None:
+    assert attachment_of(LEAF, b"Content-Type: text/html\r\n\r\n") is None
+
+
+@pytest.mark.parametrize("name", ["all.ZIP", "a.tar.gz", "b.7z", "c.rar"])
+def test_archives_are_known_by_their_names(name: str) -> None:
+    found = attachment_of(LEAF, f"Content-Disposition: attachment; filename={name}\r\n\r\n".encode())
+    assert found is not None
+    assert found.is_archive
+
+
+@given(st.binary(max_size=2000), st.integers(min_value=1, max_value=200))
+def test_bytes_come_out_as_they_went_in_wherever_blocks_end(content: bytes, size: int) -> None:
+    encoded = {
+        "base64": base64.encodebytes(content).replace(b"\n", b"\r\n"),
+        "quoted-printable": quopri.encodestring(content, quotetabs=True),
+        "8bit": content,
+    }
+    for encoding, text in encoded.items():
+        decoder = TransferDecoder(encoding)
+        pieces = [decoder.feed(text[start : start + size]) for start in range(0, len(text), size)]
+        assert b"".join(pieces) + decoder.finish() == content
+
+
+def test_a_line_without_end_is_not_kept_in_memory() -> None:
+    decoder = TransferDecoder("quoted-printable")
+    out = b"".join(decoder.feed(b"=41" * 30_000) for _ in range(3)) + decoder.finish()
+    assert out == b"A" * 90_000
+
+
+def test_what_is_not_base64_is_damaged() -> None:
+    decoder = TransferDecoder("base64")
+    decoder.feed(b"QUJDR")
+    with pytest.raises(DamagedAttachmentError):
+        decoder.finish()
+
+
+def part(kind: bytes, subtype: bytes, encoding: bytes = b"base64") -> tuple[object, ...]:
+    return (kind, subtype, None, None, None, encoding, 100)
+
+
+def test_parts_are_numbered_as_imap_does_through_all_nesting() -> None:
+    """Pictures, signatures and other messages are passed over, and what is in those."""
+    alternative = (part(b"TEXT", b"PLAIN", b"7BIT"), part(b"TEXT", b"HTML"), b"ALTERNATIVE")
+    related = (alternative, part(b"IMAGE", b"PNG"), b"RELATED")
+    forwarded = (b"MESSAGE", b"RFC822", None, None, None, b"7BIT", 100)
+    signature = part(b"APPLICATION", b"PKCS7-SIGNATURE")
+    whole = (related, part(b"APPLICATION", b"OCTET-STREAM"), forwarded, signature, b"MIXED")
+    found = leaves(BodyData.create(whole))
+    assert [(leaf.number, leaf.kind) for leaf in found] == [
+        ("1.1.1", "text/plain"),
+        ("1.1.2", "text/html"),
+        ("2", "application/octet-stream"),
+    ]
+    assert [leaf.number for leaf in leaves(BodyData.create(part(b"TEXT", b"CSV")))] == ["1"]
+
+
+def test_of_very_many_parts_only_some_are_looked_at() -> None:
+    many = (*(part(b"TEXT", b"CSV") for _ in range(PARTS_MAX + 5)), b"MIXED")
+    assert len(leaves(BodyData.create(many))) == PARTS_MAX
+
+
+@pytest.mark.parametrize("structure", [None, BodyData.create((b"TEXT",)), BodyData.create((b"TEXT", b"CSV", None))])
+def test_a_structure_that_is_none_is_told(structure: object) -> None:
+    with pytest.raises(OddStructureError):
+        leaves(structure)

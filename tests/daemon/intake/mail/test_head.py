@@ -1,0 +1,76 @@
+"""What is read from a message's header: its sender, what it answers, and whether a program sent it."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.intake.mail.attachments import Leaf, attachment_of
+from daemon.intake.mail.head import UnreadableHeaderError, read_head
+
+PLAIN = b"From: Ming <Ming@Example.com>\r\nSubject: =?utf-8?B?6K6i5Y2V?=\r\n five\r\nMessage-ID: <one@example.com>\r\n"
+
+
+def test_a_person_writes() -> None:
+    head = read_head(PLAIN + b"References: <a@b> <c@d>\r\nIn-Reply-To: <c@d>\r\n\r\n")
+    assert head.sender == "ming@example.com"
+    assert head.subject == "订单 five"
+    assert head.message_id == "<one@example.com>"
+    assert head.references == ("<a@b>", "<c@d>")
+    assert not head.automatic
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "From: a@example.com, b@example.com",
+        "From: a@example.com\r\nFrom: b@example.com",
+        "From: nobody",
+        "From: undisclosed:;",
+        "Sender: a@example.com",
+        "From: =?utf-8?q?a=40example=2Ecom?=",
+    ],
+)
+def test_without_exactly_one_address_there_is_no_sender(field: str) -> None:
+    assert read_head(f"{field}\r\n\r\n".encode()).sender == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "automatic"),
+    [
+        ("Auto-Submitted: auto-replied", True),
+        ("Auto-Submitted: auto-generated; owner-email=a@b", True),
+        ("Auto-Submitted: no", False),
+        ("Precedence: bulk", True),
+        ("Precedence: list", True),
+        ("Precedence: first-class", False),
+        ("List-Id: <people.example.com>", True),
+        ("Return-Path: <>", True),
+        ("Return-Path: <ming@example.com>", False),
+        ("X-Auto-Response-Suppress: DR, AutoReply", True),
+        ("X-Auto-Response-Suppress: DR", False),
+        ("Content-Type: multipart/report; report-type=delivery-status", True),
+    ],
+)
+def test_programs_are_known(field: str, automatic: bool) -> None:  # noqa: FBT001
+    assert read_head(PLAIN + field.encode() + b"\r\n\r\n").automatic is automatic
+
+
+@pytest.mark.parametrize("raw", [b"", b"\r\n", b"\xff\xfe\x00", b"From\r\n", b"Subject: \xd6l\r\n\r\n", b":" * 10_000])
+def test_no_header_is_too_odd(raw: bytes) -> None:
+    assert read_head(raw).sender == ""
+
+
+SPECIAL = st.text(alphabet=st.sampled_from("<>@,;:.\"()[]=?\\ \t*'%_qQbB-aü订0/"), max_size=60)
+
+
+@given(st.sampled_from(["From", "Subject", "Message-ID", "References", "Content-Disposition", "Content-Type"]), SPECIAL)
+def test_no_field_does_harm(name: str, value: str) -> None:
+    """The library raises all kinds of errors for odd fields: whatever comes is told in one way, or read."""
+    raw = f"{name}: {value}\r\n\r\n".encode()
+    with contextlib.suppress(UnreadableHeaderError):
+        read_head(raw)
+    attachment_of(Leaf(number="1", kind="text/csv", encoding="7bit", octets=1), raw)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from ingest.messages import Message, said_by
 
 
@@ -86,6 +88,49 @@ class NotConnectedError(DatabaseUnavailableError):
 
 class DatabaseSilentError(DatabaseUnavailableError):
     """The database was asked and said nothing, or its connection ended without a word."""
+
+
+class StorageError(HeadgateError):
+    """The storage failed."""
+
+    kind: ClassVar[str] = "failed"
+    """What metrics call it."""
+
+
+class StorageSettingsError(StorageError):
+    """The storage's URL, an option or its credentials are not what they should be."""
+
+    kind = "settings"
+
+
+class StorageExtraMissingError(StorageError):
+    """The library for this kind of storage is not installed."""
+
+    kind = "extra_missing"
+
+
+class StorageRefusedError(StorageError):
+    """The storage does not take the credentials, or they do not allow this."""
+
+    kind = "refused"
+
+
+class StorageNotFoundError(StorageError):
+    """There is no such file, folder or bucket."""
+
+    kind = "not_found"
+
+
+class StorageUnreachableError(StorageError, RetryableError):
+    """The storage does not answer; it may later."""
+
+    kind = "unreachable"
+
+
+class StorageChangedError(StorageError, RetryableError):
+    """The file was replaced while it was read."""
+
+    kind = "changed"
 
 
 class FileTooLargeError(HeadgateError):

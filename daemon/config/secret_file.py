@@ -8,11 +8,11 @@ from pathlib import Path
 from ..errors import StartupError
 
 
-def read_secret(path: Path) -> str:
-    """Return the only line of a secret file. Blocking.
+def read_private(path: Path) -> str:
+    """Return the text of a file that nobody else may read. Blocking.
 
     Raises:
-        StartupError: others may read it, or it cannot be read or is empty; the message is `reason; remedy`.
+        StartupError: others may read it, or it cannot be read; the message is `reason; remedy`.
 
     """
     try:
@@ -23,12 +23,22 @@ def read_secret(path: Path) -> str:
             raise StartupError(
                 f"{path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}); run: chmod 600 {path}"
             )
-        secret = path.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise StartupError(f"{path}: {error.strerror}; create it, readable by this user only") from error
     except UnicodeDecodeError:
         # Not chained: the error would carry the secret's bytes along.
         raise StartupError(f"{path} is not a text; write the secret into it as UTF-8") from None
+
+
+def read_secret(path: Path) -> str:
+    """Return the only line of a secret file. Blocking.
+
+    Raises:
+        StartupError: others may read it, or it cannot be read or is empty; the message is `reason; remedy`.
+
+    """
+    secret = read_private(path).strip()
     if not secret or "\n" in secret:
         raise StartupError(f"{path} must hold exactly one line; write the secret into it")
     return secret

@@ -28,7 +28,7 @@ FLOORS = {
         ("pipeline",),
         ("metrics",),
         ("ledger", "executors", "spool"),
-        ("database", "lifecycle"),
+        ("database", "lifecycle", "storage"),
         ("config",),
         ("machine",),
         ("errors", "histogram", "version", "__init__"),
@@ -64,6 +64,7 @@ TAKEN_FROM_INGEST = {
     "reload": {"spec"},
     "service": {"spec"},
     "spool": {"messages", "output"},
+    "storage": {"errors", "messages"},
 }
 """What each package of the daemon knows of ingest; `load` is the pipeline's alone."""
 
@@ -170,7 +171,9 @@ def test_ingest_knows_nothing_of_the_daemon_and_the_daemon_little_of_it() -> Non
             assert room(imported) in TAKEN_FROM_INGEST.get(room(importing), set()), f"{place}: {imported}"
 
 
-@pytest.mark.parametrize("package", ["executors", "ledger", "database", "machine", "lifecycle", "pipeline", "intake"])
+@pytest.mark.parametrize(
+    "package", ["executors", "ledger", "database", "machine", "lifecycle", "pipeline", "intake", "storage"]
+)
 def test_parts_do_not_know_how_they_are_exported(package: str) -> None:
     """Who is measured hands out numbers; only the metrics and their exporter know Prometheus."""
     for path in sorted((ROOT / "daemon" / package).rglob("*.py")):

@@ -7,6 +7,7 @@ workers can use. No more than a window of them are in memory or in the spool, ho
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,15 +17,24 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ingest.languages import ENGLISH
 from ingest.messages import say
 
-from ..errors import FileTooLargeError, FileUnstableError, SpoolFullError, TaskTimeoutError, first_line
+from ..errors import (
+    FileTooLargeError,
+    FileUnstableError,
+    SpoolFullError,
+    StorageError,
+    StorageUnreachableError,
+    TaskTimeoutError,
+    first_line,
+)
 from ..executors.executors import PRELOAD
 from ..intake.folder_files import reason_of
-from ..ledger.jobs import Content
+from ..ledger.jobs import Content, Origin
 from ..ledger.reasons import SAME_CONTENT, told_job, told_reason, told_records
 from ..oneshot import as_json, refused, run_in_core, too_large, without_job
 from ..pipeline.dispatcher import LOADS_BESIDE_PARSES
 from .census import read_only
-from .listing import Total
+from .listing import LocalFile, Total
+from .remote import RemoteFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -36,15 +46,19 @@ if TYPE_CHECKING:
     from ..database.supervisor import Supervisor
     from ..ledger.jobs import Job
     from ..spool import Received
-    from .listing import Listing, LocalFile
+    from .listing import Listing
     from .tally import Tally
 
 T = TypeVar("T")
 WORK: Final = "backfill"
 """The name of the work that waits when the database is away."""
+FETCH_PAUSES_SECONDS: Final = (1.0, 4.0, 16.0)
+"""How long it is waited before a file is asked for again whose storage does not answer."""
 LISTED_AT_ONCE: Final = 500
 """Files that are listed in one go of an I/O thread."""
 SAME_CONTENT_READ: Final = say("another of these files has the same content")
+
+AnyFile = LocalFile | RemoteFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +82,7 @@ class Request:
 class _Looked:
     """A file that was looked at: it lies in the spool, or it is known already what becomes of it."""
 
-    file: LocalFile
+    file: AnyFile
     received: Received | None = None
     entry: dict[str, Any] = field(default_factory=dict)
 
@@ -80,6 +94,7 @@ async def backfill_files(settings: Settings, request: Request, *, environ: Mappi
         StartupError: a part cannot start.
         InterruptedByUserError: a stop signal came first.
         SpoolFullError: there is no room for one file.
+        StorageError: there is nothing at a URL, or its storage cannot be listed.
 
     """
     mine: set[int] = set()
@@ -106,6 +121,7 @@ class _Backfill:
 
     async def run(self) -> None:
         """Take all files to their end."""
+        await self._executors.run_io(self._request.listing.look_elsewhere)
         counting = asyncio.create_task(self._count())
         looks: deque[asyncio.Task[_Looked]] = deque()
         try:
@@ -125,7 +141,7 @@ class _Backfill:
 
     # -- listing -------------------------------------------------------------------------------------
 
-    async def _listed(self) -> AsyncIterator[LocalFile]:
+    async def _listed(self) -> AsyncIterator[AnyFile]:
         files = iter(self._request.listing)
         while batch := await self._executors.run_io(_next_of, files):
             for file in batch:
@@ -142,23 +158,32 @@ class _Backfill:
 
     # -- one file ------------------------------------------------------------------------------------
 
-    async def _look(self, file: LocalFile) -> _Looked:
+    async def _look(self, file: AnyFile) -> _Looked:
         """Copy a file into the spool, unless its content is known or it cannot be taken."""
         if file.trouble is not None:
             return self._failed(file, file.trouble)
         try:
-            if file.size_bytes <= self._limit_bytes:
-                sha256 = await self._executors.run_io(file.digest)
-                if (known := await self._known(sha256)) is not None:
-                    return self._skipped(file, sha256, known)
+            sha256 = await self._content_of(file)
+            if sha256 is not None and (known := await self._known(sha256)) is not None:
+                return self._skipped(file, sha256, known)
             return _Looked(file=file, received=await self._receive(file))
         except FileTooLargeError as error:
             record = too_large(error).in_language(self._request.language)
             return _Looked(file=file, entry=refused(file.label, self._request.dataset, record))
-        except (FileUnstableError, TaskTimeoutError) as error:
+        except (FileUnstableError, TaskTimeoutError, StorageError) as error:
             return self._failed(file, first_line(error))
         except OSError as error:
             return self._failed(file, reason_of(error))
+
+    async def _content_of(self, file: AnyFile) -> str | None:
+        """Return the SHA-256 of what is in a file, if that is known without bringing it here."""
+        if isinstance(file, RemoteFile):
+            before = await self._patiently(lambda: self._core.parts.queries.taken([file.label]))
+            return next((taken.sha256 for taken in before if taken.origin_stamp == file.stamp), None)
+        if file.size_bytes > self._limit_bytes:
+            return None
+        digest: str = await self._executors.run_io(file.digest)
+        return digest
 
     async def _known(self, sha256: str) -> int | None:
         """Return the number of a job that has loaded this content, in whichever order it came."""
@@ -166,18 +191,24 @@ class _Backfill:
         content = Content(dataset=dataset.dataset, spec_version=dataset.version, sha256=sha256)
         return await self._patiently(lambda: self._core.parts.ledger.loaded_before(content))
 
-    async def _receive(self, file: LocalFile) -> Received:
+    async def _receive(self, file: AnyFile) -> Received:
         while True:
             self._executors.expect_cpu()
             try:
-                received: Received = await self._executors.run_io(file.receive, self._spool, self._limit_bytes)
+                return await self._fetched(file)
             except SpoolFullError:
                 # Room comes with the next file that ends, if any is on its way.
                 if not self._on_their_way:
                     raise
                 await self._landed(asyncio.FIRST_COMPLETED)
-            else:
-                return received
+
+    async def _fetched(self, file: AnyFile) -> Received:
+        """Take a copy into the spool; a storage that does not answer is asked a few times more."""
+        for pause_seconds in FETCH_PAUSES_SECONDS:
+            with contextlib.suppress(StorageUnreachableError):
+                return await file.receive(self._executors, self._spool, self._limit_bytes)
+            await asyncio.sleep(pause_seconds)
+        return await file.receive(self._executors, self._spool, self._limit_bytes)
 
     async def _go_on(self, looked: _Looked) -> None:
         """Take a file that was looked at further, as soon as there is a place for it."""
@@ -194,7 +225,7 @@ class _Backfill:
             self._seen.add(digest)
             self._start(self._read(looked.file, looked.received))
 
-    async def _enter(self, file: LocalFile, received: Received) -> None:
+    async def _enter(self, file: AnyFile, received: Received) -> None:
         """Enter a file and have it followed; after every failure of the database it is received again."""
         while True:
             # Since it was looked at, another of the same content may have come to its end.
@@ -205,7 +236,12 @@ class _Backfill:
                 return
             with self._waiting():
                 job = await self._core.submissions.enter(
-                    received, dataset=self._request.dataset, file=file.label, source="cli", adopt=True
+                    received,
+                    dataset=self._request.dataset,
+                    file=file.label,
+                    source="cli",
+                    origin=Origin(path=file.label, stamp=file.stamp) if isinstance(file, RemoteFile) else None,
+                    adopt=True,
                 )
                 break
             await asyncio.sleep(self._pause_seconds)
@@ -219,7 +255,7 @@ class _Backfill:
         self._core.dispatcher.wake()
         self._start(self._follow(file, job))
 
-    async def _follow(self, file: LocalFile, job: Job) -> None:
+    async def _follow(self, file: AnyFile, job: Job) -> None:
         """Wait for the end of a job and tell it."""
         try:
             ended = await self._patiently(lambda: self._core.finished(job.id))
@@ -228,7 +264,7 @@ class _Backfill:
             self._contents.pop(job.sha256, None)
         self._end(as_json(file.label, told_job(ended, self._request.language)))
 
-    async def _read(self, file: LocalFile, received: Received) -> None:
+    async def _read(self, file: AnyFile, received: Received) -> None:
         """Read a file only and tell what it would come to."""
         request = self._request
         try:
@@ -256,20 +292,20 @@ class _Backfill:
         self._request.ended(entry)
         self._request.changed()
 
-    async def _skip(self, file: LocalFile, received: Received, first_job: int | None) -> None:
+    async def _skip(self, file: AnyFile, received: Received, first_job: int | None) -> None:
         """Leave a file out whose content is on its way, or was read before."""
         await self._core.submissions.drop(received)
         skipped = self._skipped(file, received.sha256, first_job)
         self._end(skipped.entry)
 
-    def _skipped(self, file: LocalFile, sha256: str, first_job: int | None) -> _Looked:
+    def _skipped(self, file: AnyFile, sha256: str, first_job: int | None) -> _Looked:
         reason = SAME_CONTENT_READ if first_job is None else SAME_CONTENT.format(job=first_job)
         entry = without_job(
             file.label, self._request.dataset, "duplicate", sha256=sha256, first_job=first_job, reason=reason
         )
         return _Looked(file=file, entry=entry)
 
-    def _failed(self, file: LocalFile, reason: str) -> _Looked:
+    def _failed(self, file: AnyFile, reason: str) -> _Looked:
         entry = without_job(file.label, self._request.dataset, "failed", reason=reason)
         return _Looked(file=file, entry=entry)
 
@@ -316,5 +352,5 @@ class _Step:
         return waited_out
 
 
-def _next_of(files: Iterator[LocalFile]) -> Collection[LocalFile]:
+def _next_of(files: Iterator[AnyFile]) -> Collection[AnyFile]:
     return tuple(islice(files, LISTED_AT_ONCE))

@@ -21,9 +21,12 @@ from ..errors import HeadgateError
 from ..intake.folder_archive import REASON_SUFFIX, REJECTS_SUFFIX
 from ..intake.folder_files import Ignored, reason_of
 from ..machine.file_identity import spelt
+from .remote import RemotePlace
 
 if TYPE_CHECKING:
+    from ..executors.executors import Executors
     from ..spool import Received, Spool
+    from .remote import RemoteAccess, RemoteFile
 
 THIS_MACHINE: Final = ("", "localhost")
 OF_HEADGATE: Final = (f"*{REJECTS_SUFFIX}", f"*{REASON_SUFFIX}")
@@ -53,9 +56,10 @@ class LocalFile:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
-    def receive(self, spool: Spool, max_bytes: int) -> Received:
-        """Take a copy into the spool; raises what `Spool.receive_file` raises. Blocking."""
-        return spool.receive_file(self.path, max_bytes)
+    async def receive(self, executors: Executors, spool: Spool, max_bytes: int) -> Received:
+        """Take a copy into the spool; raises what `Spool.receive_file` raises."""
+        received: Received = await executors.run_io(spool.receive_file, self.path, max_bytes)
+        return received
 
 
 class Total(NamedTuple):
@@ -71,22 +75,53 @@ class Listing:
     Nothing is kept of a file: it may be gone through any number of times, however many there are.
     """
 
-    def __init__(self, places: Sequence[str], ignored: Sequence[str]) -> None:
-        """Take the places.
+    def __init__(self, places: Sequence[str], ignored: Sequence[str], access: RemoteAccess) -> None:
+        """Take the places; those of this machine are looked at. Blocking.
 
         Raises:
             NoSuchPlaceError: one is not there, or a pattern that nothing fits.
+            StorageSettingsError: a URL cannot be used.
 
         """
         self._ignored = Ignored((*ignored, *OF_HEADGATE))
-        self._patterns = [_pattern(place) for place in places]
-        for place, pattern in zip(places, self._patterns, strict=True):
-            if next(self._matches(pattern), None) is None:
-                raise NoSuchPlaceError(say("{place} is not there; name files, folders or patterns", place=place))
+        self._places = [self._place(place, access) for place in places]
 
-    def __iter__(self) -> Iterator[LocalFile]:
-        """Yield the files. Blocking, for an I/O thread."""
-        return chain.from_iterable(map(self._below, chain.from_iterable(map(self._matches, self._patterns))))
+    def look_elsewhere(self) -> None:
+        """See that there is something at the places on other machines. Blocking, for an I/O thread.
+
+        Raises:
+            StorageError: there is nothing, or a storage does not say.
+
+        """
+        for place in self._places:
+            if isinstance(place, RemotePlace):
+                place.look()
+
+    def __iter__(self) -> Iterator[LocalFile | RemoteFile]:
+        """Yield the files. Blocking, for an I/O thread.
+
+        Raises:
+            StorageError: a storage cannot be listed.
+
+        """
+        for place in self._places:
+            if isinstance(place, RemotePlace):
+                yield from place
+            else:
+                yield from chain.from_iterable(map(self._below, self._matches(place)))
+
+    def _place(self, place: str, access: RemoteAccess) -> str | RemotePlace:
+        """Return the path or pattern of this machine that a place means, or what lies on another one."""
+        url = urlsplit(place)
+        if "://" not in place:
+            pattern = place
+        elif url.scheme == "file" and url.netloc in THIS_MACHINE:
+            pattern = url2pathname(url.path)
+        else:
+            return RemotePlace(place, access, self._ignored)
+        if next(self._matches(pattern), None) is None:
+            raise NoSuchPlaceError(say("{place} is not there; name files, folders or patterns", place=place))
+        return pattern
 
     def _matches(self, pattern: str) -> Iterator[Path]:
         """Yield the paths that a pattern fits, in order; one that is there is no pattern, whatever is in its name."""
@@ -135,13 +170,3 @@ class Listing:
                 continue
             except OSError as error:
                 yield LocalFile(path=path, trouble=reason_of(error))
-
-
-def _pattern(place: str) -> str:
-    """Return the path or pattern of this machine that a place means."""
-    url = urlsplit(place)
-    if "://" not in place:
-        return place
-    if url.scheme == "file" and url.netloc in THIS_MACHINE:
-        return url2pathname(url.path)
-    raise NoSuchPlaceError(say("{place} cannot be read; name files of this machine", place=place))

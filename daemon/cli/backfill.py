@@ -18,7 +18,19 @@ from .options import config_option, dataset_names, json_option
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
+    from ..backfill.listing import Listing
+    from ..backfill.remote import RemoteAccess
+    from ..backfill.tally import Tally
     from ..config.settings import Settings
+
+
+def key_values(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return the keys and values of `KEY=VALUE`; raises `BadParameter` where there is no value."""
+    pairs = [value.partition("=") for value in values]
+    for key, sign, _ in pairs:
+        if not sign:
+            raise click.BadParameter(f"{key!r} has no value; write {key}=VALUE")
+    return {key: value for key, _, value in pairs}
 
 
 @click.command()
@@ -30,6 +42,19 @@ if TYPE_CHECKING:
     help="A dataset file, or the name of a dataset of the configuration.",
 )
 @click.option("--database", help="Database URL; without it the configuration's.")
+@click.option(
+    "--option",
+    "options",
+    metavar="KEY=VALUE",
+    multiple=True,
+    callback=key_values,
+    help="How the servers of URLs are reached, such as region=eu-west-1; may be repeated.",
+)
+@click.option(
+    "--credentials-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File with the credentials for the servers of URLs, which only its owner can read.",
+)
 @click.option("--check", "check_only", is_flag=True, help="Load nothing: read every file, and tell what is in them.")
 @click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write the report there, as JSON, at the end."
@@ -40,17 +65,21 @@ def backfill(
     places: tuple[str, ...],
     dataset: str,
     database: str | None,
+    options: dict[str, str],
+    credentials_file: Path | None,
     check_only: bool,
     report: Path | None,
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Load all files of URL...: folders and those in them, files, patterns, file:// URLs.
+    """Load all files of URL...: folders and those in them, files, patterns, here or in a storage such as s3://.
 
     What the ledger knows as loaded is skipped. Stopped or killed at any moment, the same command goes on where it was:
     nothing is loaded twice. At the end a report tells how many files were loaded, partial, rejected, and why.
     With --check nothing is loaded, and nothing is asked of the table. With --json there is a line for each file.
     """
+    from ..backfill.remote import RemoteAccess
+    from ..backfill.tally import Tally
     from ..lifecycle.logs import configure_logging
 
     settings = settings_of(config, database=database, one_shot=True)
@@ -58,7 +87,9 @@ def backfill(
     _see_that_it_can_be_written(report)
     configure_logging("error", settings.logging.format)
     _announce(settings, database, check_only=check_only)
-    _run(settings, places, chosen, check_only=check_only, report=report, as_json=as_json)
+    listing = _listing(settings, places, RemoteAccess(options=options, credentials_file=credentials_file))
+    tally = Tally(dataset=chosen.dataset, check_only=check_only)
+    _run(settings, chosen, listing, tally, report=report, as_json=as_json)
 
 
 def _announce(settings: Settings, database: str | None, *, check_only: bool) -> None:
@@ -73,25 +104,22 @@ def _announce(settings: Settings, database: str | None, *, check_only: bool) -> 
         click.echo(f"headgate: {told(say('loading into {url}; --database names another', url=url))}", err=True)
 
 
-def _run(
-    settings: Settings,
-    places: tuple[str, ...],
-    dataset: Dataset,
-    *,
-    check_only: bool,
-    report: Path | None,
-    as_json: bool,
-) -> None:
-    from ..backfill.backfill import Request, backfill_files
+def _listing(settings: Settings, places: tuple[str, ...], access: RemoteAccess) -> Listing:
     from ..backfill.listing import Listing, NoSuchPlaceError
-    from ..backfill.tally import Tally
-    from .backfill_report import BackfillProgress, print_report
+    from ..errors import StorageSettingsError
 
     try:
-        listing = Listing(places, settings.intake.ignore)
-    except NoSuchPlaceError as error:
+        return Listing(places, settings.intake.ignore, access)
+    except (NoSuchPlaceError, StorageSettingsError) as error:
         raise click.UsageError(said_by(error)) from None
-    tally = Tally(dataset=dataset.dataset, check_only=check_only)
+
+
+def _run(
+    settings: Settings, dataset: Dataset, listing: Listing, tally: Tally, *, report: Path | None, as_json: bool
+) -> None:
+    from ..backfill.backfill import Request, backfill_files
+    from .backfill_report import BackfillProgress, print_report
+
     states: set[str] = set()
 
     def ended(entry: dict[str, Any]) -> None:
@@ -106,7 +134,7 @@ def _run(
         tally=tally,
         ended=ended,
         changed=progress.show,
-        check_only=check_only,
+        check_only=tally.check_only,
         language=reader_language(),
     )
     try:

@@ -56,10 +56,10 @@ def _no_spec(message: str, hint: str) -> FileRejectedError:
 
 def _takes(dataset: Dataset, paths: tuple[str, ...]) -> bool:
     globs = dataset.match.glob if dataset.match else ()
-    return any(_glob_takes(pattern, path) for pattern in globs for path in paths)
+    return any(glob_takes(pattern, path) for pattern in globs for path in paths)
 
 
-def _glob_takes(pattern: str, path: str) -> bool:
+def glob_takes(pattern: str, path: str) -> bool:
     """Match like a shell with `**` for any depth, none included; a pattern without a slash takes the name alone."""
     if "/" not in pattern:
         return fnmatchcase(PurePosixPath(path).name, pattern.replace("**", "*"))

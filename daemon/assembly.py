@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from .config.database_url import url_reader
 from .config.sizing import detect_machine, executor_limits, pool_sizes
@@ -42,7 +44,12 @@ if TYPE_CHECKING:
     from ingest.spec.outline import TableOutline
 
     from .config.settings import Settings
+    from .ledger.jobs import Job
     from .lifecycle.signals import StopRequest
+
+
+LOOK_AGAIN_SECONDS: Final = 1.0
+"""How often a job that another process may finish is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +68,23 @@ class Core:
     submissions: Submissions
     rejects: Rejects
     tables: TableWatch
+
+    async def finished(self, job_id: int) -> Job:
+        """Return a job when it has ended, with its first error records; another process may be the one that ends it.
+
+        Raises:
+            HeadgateError: there is no such job.
+
+        """
+        while True:
+            with self.ends.expected(job_id) as told:
+                job = await self.parts.queries.job(job_id)
+                if job is None:
+                    raise HeadgateError(f"job {job_id} has vanished from the ledger")
+                if job.finished:
+                    return job
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(told.wait(), LOOK_AGAIN_SECONDS)
 
     def apply(self, settings: Settings, datasets: Sequence[Dataset]) -> None:
         """Go on under these settings and datasets, in one go: nothing else runs on the loop meanwhile.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from ingest.messages import said_by, say
 from .assembly import Core, open_core
 from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
 from .executors.executors import PRELOAD_FOR_FEW_FILES
+from .intake.folder_archive import REJECTS_SUFFIX
 from .ledger.jobs import Job, RowCounts
 from .ledger.reasons import reason_of, told_job
 from .lifecycle.components import Failures
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from .config.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-LOOK_AGAIN_SECONDS = 1.0
-"""How often a job that another process may finish is looked at."""
 
 
 class InterruptedByUserError(HeadgateError):
@@ -72,23 +69,40 @@ async def ingest_files(
         HeadgateError: there is no such job to fix, or the rejects cannot be written.
 
     """
+    mine: set[int] = set()
+
+    async def ingest_all(core: Core) -> None:
+        await _ingest_all(core, settings, request, mine=mine, done=done)
+
+    await run_in_core(settings, request.dataset, ingest_all, environ=environ, only=mine, preload=PRELOAD_FOR_FEW_FILES)
+
+
+async def run_in_core(
+    settings: Settings,
+    dataset: Dataset,
+    work_of: Callable[[Core], Coroutine[Any, Any, None]],
+    *,
+    environ: Mapping[str, str],
+    only: Collection[int],
+    preload: Sequence[str],
+) -> None:
+    """Open the parts that a command needs, let it work with them and close them; a stop signal ends it at once.
+
+    Of the jobs those are run that are in `only`, which may change meanwhile.
+
+    Raises:
+        StartupError, DatabaseUnavailableError: a part cannot start, or the database went away.
+        InterruptedByUserError: a stop signal came first.
+
+    """
     stop = StopRequest()
     failures = Failures(stop)
-    mine: set[int] = set()
     async with AsyncExitStack() as stack:
         stack.enter_context(captured_signals(stop))
         core = await stack.enter_async_context(
-            open_core(
-                settings,
-                [request.dataset],
-                stop=stop,
-                failures=failures,
-                environ=environ,
-                only=mine,
-                preload=PRELOAD_FOR_FEW_FILES,
-            )
+            open_core(settings, [dataset], stop=stop, failures=failures, environ=environ, only=only, preload=preload)
         )
-        work = asyncio.create_task(_ingest_all(core, settings, request, mine=mine, done=done))
+        work = asyncio.create_task(work_of(core))
         stopped = asyncio.create_task(stop.drain.wait())
         try:
             await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -161,15 +175,15 @@ async def _ingest_all(
             core.dispatcher.wake()
     for path, entered in submitted:
         if isinstance(entered, ErrorRecord):
-            done(_refused(path, request.dataset, entered.in_language(request.language)))
+            done(refused(str(path), request.dataset, entered.in_language(request.language)))
             continue
-        job = await _finished(core, entered.id)
-        back = None if request.rejects is None else request.rejects / f"{path.stem}.rejects.xlsx"
+        job = await core.finished(entered.id)
+        back = None if request.rejects is None else request.rejects / f"{path.stem}{REJECTS_SUFFIX}"
         written = back is not None and await _hand_back(core, job, back)
         preview = await core.parts.queries.preview(job.id)
         done(
             {
-                **_as_json(path, told_job(job, request.language)),
+                **as_json(str(path), told_job(job, request.language)),
                 "preview": preview,
                 **({"rejects": str(back)} if written else {}),
             }
@@ -203,9 +217,7 @@ async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: J
     try:
         received = await core.parts.executors.run_io(core.parts.spool.receive_file, path, limit)
     except FileTooLargeError as error:
-        return ErrorRecord(
-            code="file.too_large", message=said_by(error), hint=say("split the file, or raise intake.max_file_mb")
-        )
+        return too_large(error)
     return await core.submissions.enter(
         received,
         dataset=request.dataset,
@@ -218,18 +230,6 @@ async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: J
     )
 
 
-async def _finished(core: Core, job_id: int) -> Job:
-    while True:
-        told = core.ends.expect(job_id)
-        job = await core.parts.queries.job(job_id)
-        if job is None:
-            raise HeadgateError(f"job {job_id} has vanished from the ledger")
-        if job.finished:
-            return job
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(told.wait(), LOOK_AGAIN_SECONDS)
-
-
 _SHOWN = (
     *("dataset", "state", "would_be", "rows", "errors", "errors_total", "seconds"),
     *("peak_rss_bytes", "first_job", "reason"),
@@ -237,25 +237,40 @@ _SHOWN = (
 """What of a job this command shows."""
 
 
-def _as_json(path: Path, job: Mapping[str, Any]) -> dict[str, Any]:
-    about = {"file": str(path), "sha256": job["sha256"], "job": job["id"]}
+def as_json(file: str, job: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a command shows of a file whose job has ended, as `told_job` tells it."""
+    about = {"file": file, "sha256": job["sha256"], "job": job["id"]}
     return {**about, **{name: job[name] for name in _SHOWN}}
 
 
-def _refused(path: Path, dataset: Dataset, record: ErrorRecord) -> dict[str, Any]:
+def without_job(file: str, dataset: Dataset, state: str, **known: Any) -> dict[str, Any]:
+    """Return the same of a file that became no job."""
     return {
-        "file": str(path),
+        "file": file,
         "sha256": None,
         "job": None,
         "dataset": dataset.dataset,
-        "state": "rejected",
+        "state": state,
         "would_be": None,
         "preview": None,
         "rows": asdict(RowCounts()),
-        "errors": [record.as_dict()],
-        "errors_total": 1,
+        "errors": [],
+        "errors_total": 0,
         "seconds": {},
         "peak_rss_bytes": None,
         "first_job": None,
-        "reason": reason_of(record),
+        "reason": None,
+        **known,
     }
+
+
+def refused(file: str, dataset: Dataset, record: ErrorRecord) -> dict[str, Any]:
+    """Return the same of a file that is rejected before it becomes a job."""
+    return without_job(file, dataset, "rejected", errors=[record.as_dict()], errors_total=1, reason=reason_of(record))
+
+
+def too_large(error: FileTooLargeError) -> ErrorRecord:
+    """Return the error record of a file that is too large to be taken in."""
+    return ErrorRecord(
+        code="file.too_large", message=said_by(error), hint=say("split the file, or raise intake.max_file_mb")
+    )

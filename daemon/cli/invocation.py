@@ -146,8 +146,8 @@ def end_of(job: Mapping[str, Any]) -> str:
 
 
 def exit_code(states: Iterable[str]) -> int:
-    """Return what the ends of jobs come to: 3 if one is dead, 1 if input was rejected, else 0."""
+    """Return what the ends of jobs come to: 3 if one is dead or could not be read, 1 if some was rejected, else 0."""
     found = set(states)
-    if "dead" in found:
+    if {"dead", "failed"} & found:
         return FAILED
     return REJECTED if BAD_STATES & found else FINE

@@ -15,7 +15,7 @@ from ingest.spec.yaml_document import DocumentError
 
 from ..errors import HeadgateError
 from ..version import VERSION
-from . import assets_command, completion, ingest, jobs, read_infer, retry_cancel, run_check, submit
+from . import assets_command, backfill, completion, ingest, jobs, read_infer, retry_cancel, run_check, submit
 from .invocation import FAILED, REJECTED, USAGE
 
 
@@ -32,7 +32,7 @@ def commands() -> None:
 
 for command in (
     *(run_check.run, run_check.check),
-    ingest.ingest,
+    *(ingest.ingest, backfill.backfill),
     submit.submit,
     *(jobs.jobs, jobs.job, jobs.rejects),
     *(retry_cancel.retry, retry_cancel.load, retry_cancel.cancel, retry_cancel.dismiss),

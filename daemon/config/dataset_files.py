@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 def dataset_files(patterns: Iterable[str]) -> list[Path]:
     """Return the files that absolute globs name, each once, in the order of the globs."""
-    # Path.glob takes no absolute pattern, and takes hidden files.
-    found = (Path(name) for pattern in patterns for name in sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207
+    found = (path for pattern in patterns for path in fitting(pattern))
     return list(dict.fromkeys(path for path in found if path.is_file()))
+
+
+def fitting(pattern: str) -> list[Path]:
+    """Return what a glob fits, in order; `**` reaches into folders. Blocking."""
+    # Path.glob takes no absolute pattern, and takes hidden files.
+    return [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207

@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 DONE: Final = "done"
 REJECTED: Final = "rejected"
+REJECTS_SUFFIX: Final = ".rejects.xlsx"
+REASON_SUFFIX: Final = ".reason.txt"
+"""What is written beside a file of that name that was rejected."""
 PLACES: Final = (DONE, REJECTED)
 """Folders at the top of a watched folder; what lies in them is not taken in again."""
 
@@ -72,7 +75,7 @@ class FolderArchive:
         moved = await self._move(folder, name, stamp, REJECTED, stamp.inode)
         if moved is not None:
             content = f"{reason}\n".encode()
-            await self._executors.run_io(write_beside, folder.path, moved, ".reason.txt", stamp.inode, content)
+            await self._executors.run_io(write_beside, folder.path, moved, REASON_SUFFIX, stamp.inode, content)
 
     async def _move(self, folder: WatchedFolder, name: str, stamp: Stamp, target: str, number: int) -> str | None:
         """Move a file and do away with its marker, which would take the next of its name for whole."""
@@ -90,7 +93,7 @@ class FolderArchive:
 
     async def _explain(self, folder: Path, moved: str, job: Job) -> None:
         try:
-            content, suffix = await self._rejects.rejects(job, "xlsx"), ".rejects.xlsx"
+            content, suffix = await self._rejects.rejects(job, "xlsx"), REJECTS_SUFFIX
         except (NoRejectsError, FileRejectedError):
-            content, suffix = (await self._reason(job)).encode(), ".reason.txt"
+            content, suffix = (await self._reason(job)).encode(), REASON_SUFFIX
         await self._executors.run_io(write_beside, folder, moved, suffix, job.id, content)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..database.database import Database
-    from .jobs import Job
+    from .jobs import Content, Job
 
 
 class LedgerContext:
@@ -67,7 +67,7 @@ class LedgerContext:
         )
         return bool((await connection.execute(alive)).scalar_one())
 
-    async def loaded_before(self, connection: AsyncConnection, job: Job) -> int | None:
+    async def loaded_before(self, connection: AsyncConnection, job: Job | Content) -> int | None:
         """Return the number of the job that makes this one a duplicate by what was loaded before it, if there is one.
 
         Jobs that are kept no longer count: what they have loaded is remembered, and came before all that is kept.

@@ -101,6 +101,16 @@ class Submission:
     """The spool that the file lies in; None for that of the daemon that enters it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What of a file makes another one a repetition of it, and when that is loaded again."""
+
+    dataset: str
+    spec_version: int
+    sha256: str
+    repeats: Repeats = "once"
+
+
 INTERNAL: Final = {"internal": True}
 """Metadata of a field that is the ledger's own affair: no API, command or page shows it."""
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..database.database import Database
+    from .jobs import Content
 
 logger = logging.getLogger(__name__)
 
@@ -132,6 +133,11 @@ class Ledger:
     async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
         """Enter a submission that no dataset takes; see `Enqueue.refuse`."""
         return await self._enqueue.refuse(submission, record)
+
+    async def loaded_before(self, content: Content) -> int | None:
+        """Return the number of a job that has loaded this content; see `LedgerContext.loaded_before`."""
+        async with self._database.read() as connection:
+            return await self.context.loaded_before(connection, content)
 
     # -- leases --------------------------------------------------------------------------------------
 

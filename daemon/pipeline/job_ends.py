@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ..ledger.jobs import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..ledger.jobs import Job
     from ..metrics.job_metrics import Metrics
 
@@ -23,9 +26,15 @@ class JobEnds:
         self._metrics = metrics
         self._expected: dict[int, asyncio.Event] = {}
 
-    def expect(self, job_id: int) -> asyncio.Event:
-        """Return an event that is set when the end of this job is told here."""
-        return self._expected.setdefault(job_id, asyncio.Event())
+    @contextmanager
+    def expected(self, job_id: int) -> Iterator[asyncio.Event]:
+        """Give an event that is set when the end of this job is told here; nothing is left of it afterwards."""
+        told = self._expected.setdefault(job_id, asyncio.Event())
+        try:
+            yield told
+        finally:
+            if self._expected.get(job_id) is told:
+                del self._expected[job_id]
 
     def tell(self, job: Job, outcome: Outcome) -> None:
         """Count and log the one outcome of a job."""

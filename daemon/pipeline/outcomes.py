@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
     from ..executors.serialization import TaskResult
+    from ..ledger.jobs import State
 
 Records = tuple[dict[str, Any], ...]
 TOO_MANY: Final = "table.too_many_bad_rows"
@@ -129,6 +130,26 @@ def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: 
         cpu_seconds=result.cpu_seconds,
         peak_rss_bytes=result.peak_rss_bytes,
         preview=Preview(columns=loaded.sample.columns, rows=loaded.sample.rows) if loaded.sample else None,
+    )
+
+
+def parsed_only(report: Report) -> Outcome:
+    """Return what a file would come to if the table took every row; those count as inserted."""
+    parsed, rejection = report.rows, report.rejection
+    if rejection is None:
+        state: State = "partial" if parsed.rejected else "loaded"
+        rows = replace(_nothing_loaded(parsed), inserted=parsed.accepted, rejected=parsed.rejected)
+        reason = reasons.ROWS_REJECTED.format(rows=parsed.rejected) if parsed.rejected else None
+    else:
+        state, rows, reason = "rejected", _nothing_loaded(parsed), reasons.reason_of(rejection)
+    return Outcome(
+        state=state,
+        rows=rows,
+        reason=reason,
+        records=tuple(record.as_dict() for record in report.errors),
+        errors_total=report.errors_total,
+        codes=report.codes,
+        seconds=report.seconds,
     )
 
 

@@ -19,6 +19,7 @@ FLOORS = {
     "daemon": (
         ("__main__",),
         ("cli",),
+        ("backfill",),
         ("oneshot", "service"),
         ("reload",),
         ("assembly",),
@@ -50,6 +51,7 @@ FLOORS = {
 TAKEN_FROM_INGEST = {
     "assembly": {"spec"},
     "api": {"errors", "languages", "mapping", "messages", "spec"},
+    "backfill": {"errors", "languages", "messages", "spec"},
     "cli": {"errors", "languages", "messages", "output", "spec"},
     "config": {"messages", "spec"},
     "errors": {"messages"},
@@ -189,6 +191,7 @@ def test_only_configuration_and_commands_read_the_environment() -> None:
         "config/service_file.py",
         "cli/invocation.py",
         "cli/run_check.py",
+        "cli/backfill.py",
         "cli/ingest.py",
         "executors/process_state.py",
         "executors/worker_process.py",

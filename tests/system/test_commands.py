@@ -281,6 +281,7 @@ def test_completion_of_words(sqlite_headgate: Headgate) -> None:
     gate = sqlite_headgate
     assert {"retry", "rejects", "read", "run"} == set(completed(gate, "headgate r", 1)) - {"reload"}
     assert completed(gate, "headgate submit --dataset o", 3) == ["orders"]
+    assert completed(gate, "headgate backfill --dataset o", 3) == ["orders"]
     assert completed(gate, "headgate jobs --state par", 3) == ["partial"]
     (gate.folder / "datasets" / "wrong.yml").write_text("dataset: [")
     assert completed(gate, "headgate submit --dataset o", 3) == [], "a wrong dataset breaks no shell"

@@ -230,7 +230,7 @@ class SpoolSettings(Section):
     )
     options: Mapping[str, str] = Field(
         default_factory=dict,
-        description="What the storage needs beside its URL, such as `endpoint_url`; see docs/deployment.md.",
+        description="What the storage needs beside its URL, such as `endpoint_url`; see docs/sources.md.",
         json_schema_extra={"shown": "none"},
     )
     credentials_file: Path | None = Field(

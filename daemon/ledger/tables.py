@@ -48,17 +48,7 @@ def build_tables(dialect: str) -> Tables:
         ledger=sa.Table(f"{prefix}ledger", metadata, sa.Column("id", sa.Text, primary_key=True)),
         daemon=_daemon(prefix, metadata),
         job=_job(prefix, metadata),
-        event=sa.Table(
-            f"{prefix}event",
-            metadata,
-            sa.Column("id", Key, primary_key=True),
-            sa.Column("job_id", Key, nullable=False),
-            sa.Column("at", sa.Double, nullable=False),
-            sa.Column("event", sa.Text, nullable=False),
-            sa.Column("attempt", sa.Integer, nullable=False),
-            sa.Column("daemon", sa.Text),
-            sa.Column("detail", sa.Text),
-        ),
+        event=_event(prefix, metadata),
         reject=sa.Table(
             f"{prefix}reject",
             metadata,
@@ -117,6 +107,20 @@ def _daemon(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("spool_id", sa.Text, nullable=False),
         sa.Column("started_at", sa.Double, nullable=False),
         sa.Column("beat_at", sa.Double, nullable=False),
+    )
+
+
+def _event(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        f"{prefix}event",
+        metadata,
+        sa.Column("id", Key, primary_key=True),
+        sa.Column("job_id", Key, nullable=False),
+        sa.Column("at", sa.Double, nullable=False),
+        sa.Column("event", sa.Text, nullable=False),
+        sa.Column("attempt", sa.Integer, nullable=False),
+        sa.Column("daemon", sa.Text),
+        sa.Column("detail", sa.Text),
     )
 
 

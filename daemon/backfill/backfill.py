@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from ingest.errors import FileRejectedError
 from ingest.languages import ENGLISH
 from ingest.messages import say
 
@@ -27,6 +28,7 @@ from ..errors import (
     first_line,
 )
 from ..executors.executors import PRELOAD
+from ..intake.archives import Archives, ArchiveSettings
 from ..intake.folder_files import reason_of
 from ..ledger.jobs import Content, Origin
 from ..ledger.reasons import SAME_CONTENT, told_job, told_reason, told_records
@@ -34,11 +36,14 @@ from ..oneshot import as_json, refused, run_in_core, too_large, without_job
 from ..pipeline.dispatcher import LOADS_BESIDE_PARSES
 from .census import read_only
 from .listing import LocalFile, Total
+from .members import MemberFile
 from .remote import RemoteFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from ingest.errors import ErrorRecord
+    from ingest.spec.archive import ArchiveMember
     from ingest.spec.dataset import Dataset
 
     from ..assembly import Core
@@ -58,7 +63,9 @@ LISTED_AT_ONCE: Final = 500
 """Files that are listed in one go of an I/O thread."""
 SAME_CONTENT_READ: Final = say("another of these files has the same content")
 
-AnyFile = LocalFile | RemoteFile
+
+AnyFile = LocalFile | RemoteFile | MemberFile
+ListedFile = LocalFile | RemoteFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +91,8 @@ class _Looked:
 
     file: AnyFile
     received: Received | None = None
+    members: tuple[ArchiveMember, ...] | None = None
+    """What is in it, if it is an archive."""
     entry: dict[str, Any] = field(default_factory=dict)
 
 
@@ -116,6 +125,7 @@ class _Backfill:
         self._on_their_way: set[asyncio.Task[None]] = set()
         self._contents: dict[str, Job] = {}
         """The jobs that are on their way, by the content of their files."""
+        self._archives = Archives(core.parts, ArchiveSettings.of(settings.intake))
         self._seen: set[bytes] = set()
         """The contents that were only read so far: of those the ledger knows nothing."""
 
@@ -141,7 +151,7 @@ class _Backfill:
 
     # -- listing -------------------------------------------------------------------------------------
 
-    async def _listed(self) -> AsyncIterator[AnyFile]:
+    async def _listed(self) -> AsyncIterator[ListedFile]:
         files = iter(self._request.listing)
         while batch := await self._executors.run_io(_next_of, files):
             for file in batch:
@@ -166,21 +176,35 @@ class _Backfill:
             sha256 = await self._content_of(file)
             if sha256 is not None and (known := await self._known(sha256)) is not None:
                 return self._skipped(file, sha256, known)
-            return _Looked(file=file, received=await self._receive(file))
+            return await self._received(file, await self._receive(file), was_known=sha256 is not None)
         except FileTooLargeError as error:
-            record = too_large(error).in_language(self._request.language)
-            return _Looked(file=file, entry=refused(file.label, self._request.dataset, record))
+            return self._refused(file, too_large(error))
+        except FileRejectedError as error:
+            return self._refused(file, error.record)
         except (FileUnstableError, TaskTimeoutError, StorageError) as error:
             return self._failed(file, first_line(error))
         except OSError as error:
             return self._failed(file, reason_of(error))
+
+    async def _received(self, file: AnyFile, received: Received, *, was_known: bool) -> _Looked:
+        """Look at a file that lies in the spool; one whose content was not known before may be known now."""
+        try:
+            first = None if was_known else await self._known(received.sha256)
+            members = None if isinstance(file, MemberFile) else await self._archives.members(received, file.label)
+        except BaseException:
+            await self._core.submissions.drop(received)
+            raise
+        if first is None:
+            return _Looked(file=file, received=received, members=members)
+        await self._core.submissions.drop(received)
+        return self._skipped(file, received.sha256, first)
 
     async def _content_of(self, file: AnyFile) -> str | None:
         """Return the SHA-256 of what is in a file, if that is known without bringing it here."""
         if isinstance(file, RemoteFile):
             before = await self._patiently(lambda: self._core.parts.queries.taken([file.label]))
             return next((taken.sha256 for taken in before if taken.origin_stamp == file.stamp), None)
-        if file.size_bytes > self._limit_bytes:
+        if isinstance(file, MemberFile) or file.size_bytes > self._limit_bytes:
             return None
         digest: str = await self._executors.run_io(file.digest)
         return digest
@@ -215,6 +239,9 @@ class _Backfill:
         if looked.received is None:
             self._end(looked.entry)
             return
+        if looked.members is not None:
+            await self._open(looked.file, looked.received, looked.members)
+            return
         while len(self._on_their_way) >= self._places:
             await self._landed(asyncio.FIRST_COMPLETED)
         if not self._request.check_only:
@@ -224,6 +251,16 @@ class _Backfill:
         else:
             self._seen.add(digest)
             self._start(self._read(looked.file, looked.received))
+
+    async def _open(self, file: AnyFile, received: Received, members: tuple[ArchiveMember, ...]) -> None:
+        """Take the files of an archive further, one after the other; the archive stays in the spool meanwhile."""
+        self._request.tally.more += len(members) - 1
+        try:
+            for member in members:
+                within = MemberFile(archives=self._archives, archive=received, member=member, within=file.label)
+                await self._go_on(await self._look(within))
+        finally:
+            await self._core.submissions.drop(received)
 
     async def _enter(self, file: AnyFile, received: Received) -> None:
         """Enter a file and have it followed; after every failure of the database it is received again."""
@@ -305,6 +342,10 @@ class _Backfill:
         )
         return _Looked(file=file, entry=entry)
 
+    def _refused(self, file: AnyFile, record: ErrorRecord) -> _Looked:
+        told = record.in_language(self._request.language)
+        return _Looked(file=file, entry=refused(file.label, self._request.dataset, told))
+
     def _failed(self, file: AnyFile, reason: str) -> _Looked:
         entry = without_job(file.label, self._request.dataset, "failed", reason=reason)
         return _Looked(file=file, entry=entry)
@@ -352,5 +393,5 @@ class _Step:
         return waited_out
 
 
-def _next_of(files: Iterator[AnyFile]) -> Collection[AnyFile]:
+def _next_of(files: Iterator[ListedFile]) -> Collection[ListedFile]:
     return tuple(islice(files, LISTED_AT_ONCE))

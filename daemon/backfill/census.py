@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from ingest.errors import FileRejectedError
 
 from ..pipeline.outcomes import parsed_only, refused_file
-from ..pipeline.reading import ReadLaterError, folder_for, read_in_worker
+from ..pipeline.reading import folder_for, read_patiently
 from ..pipeline.worker_tasks import parse_workbook
 
 if TYPE_CHECKING:
@@ -17,28 +16,20 @@ if TYPE_CHECKING:
     from ..assembly import Core
     from ..ledger.jobs import Outcome
 
-PAUSE_SECONDS: Final = 0.5
-"""How long it is waited before a worker is asked for again that was not to be had."""
-
 
 async def read_only(core: Core, dataset: Dataset, file: str, key: str) -> Outcome:
     """Return what a file of the spool, handed in under this name, would come to if the table takes every row."""
     parts = core.parts
     mapped = await parts.mappings.onto(dataset)
     source, own = parts.spool.source(key), dataset.transform is None
-    while True:
+    async with folder_for(parts, key) as folder:
         try:
-            async with folder_for(parts, key) as folder:
-                report = await read_in_worker(
-                    parts.executors,
-                    *(parse_workbook, source, mapped, folder, (file, None), 0, 1),
-                    file=file,
-                    limits=dataset.limits,
-                    own=own,
-                )
-        except ReadLaterError:
-            await asyncio.sleep(PAUSE_SECONDS)
+            report = await read_patiently(
+                *(parts.executors, parse_workbook, source, mapped, folder, (file, None), 0, 1),
+                file=file,
+                limits=dataset.limits,
+                own=own,
+            )
         except FileRejectedError as error:
             return refused_file(error.record)
-        else:
-            return parsed_only(report)
+    return parsed_only(report)

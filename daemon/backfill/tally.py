@@ -36,6 +36,8 @@ class Tally:
     dataset: str
     check_only: bool
     total: Total | None = None
+    more: int = 0
+    """Files that are in archives, beyond one for each of these."""
     files: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)
     codes: dict[str, Found] = field(default_factory=dict)
@@ -44,6 +46,11 @@ class Tally:
     waits_for: str | None = None
     """Why nothing goes on now, such as a database that is away."""
     _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def expected(self) -> int | None:
+        """How many files there are, as far as the archives were opened; None until all is listed."""
+        return None if self.total is None else self.total.files + self.more
 
     @property
     def done(self) -> int:
@@ -81,7 +88,7 @@ class Tally:
             "dataset": self.dataset,
             "check_only": self.check_only,
             "complete": self.complete,
-            "listed": None if total is None else {"files": total.files, "bytes": total.size_bytes},
+            "listed": None if total is None else {"files": total.files + self.more, "bytes": total.size_bytes},
             "files": {kind: self.files[kind] for kind in KINDS},
             "rows": {name: self.rows[name] for name in RowCounts.__slots__},
             "codes": {code: {"files": found.files, "examples": found.examples} for code, found in self.by_code()},

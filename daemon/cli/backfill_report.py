@@ -58,7 +58,7 @@ class BackfillProgress:
         if self._progress is None:
             return
         [bar] = self._progress.tasks
-        total, files = self._tally.total, self._tally.files
+        files = self._tally.files
         counts = "  ".join(
             f"[{KIND_STYLES[kind]}]{files[kind]} {told(KIND_WORDS[kind])}[/]" for kind in KINDS if files[kind]
         )
@@ -66,7 +66,7 @@ class BackfillProgress:
         self._progress.update(
             bar.id,
             completed=self._tally.done,
-            total=None if total is None else total.files,
+            total=self._tally.expected,
             rate=rate,
             counts=counts,
         )
@@ -98,10 +98,10 @@ def _bar() -> Progress:
 def print_report(tally: Tally) -> None:
     """Print how many files came to which end, what became of their rows, and each error code with examples."""
     about = {"dataset": tally.dataset}
-    if tally.total is None:
+    if tally.expected is None:
         line = say_n("1 file of dataset {dataset} done", "{n} files of dataset {dataset} done", tally.done, **about)
     else:
-        done, total = tally.done, tally.total.files
+        done, total = tally.done, tally.expected
         line = say("{done} of {total} files of dataset {dataset} done", done=done, total=total, **about)
     print(told(line))
     if tally.check_only:

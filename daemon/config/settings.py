@@ -214,6 +214,15 @@ class IntakeSettings(Section):
         "of your own takes the place of this one.",
     )
     max_file_mb: Count = Field(default=200, description="Larger files are refused, in MiB.")
+    archive_members: Count = Field(
+        default=1000, description="A zip archive of workbooks with more files in it is refused."
+    )
+    archive_total_mb: Count = Field(
+        default=2000, description="One whose files have more than this together is refused, in MiB."
+    )
+    archive_ratio: Count = Field(
+        default=200, description="One is refused in which a file of more than 1 MiB expands by more than this."
+    )
     min_free_mb: Annotated[Whole, Field(ge=0)] = Field(
         default=256, description="Nothing is taken in while less than this is free on the disk of the spool, in MiB."
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from ingest.errors import FileRejectedError
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 class ReadLaterError(RetryableError):
     """No worker can read the file now; ask again in a moment."""
+
+
+PAUSE_SECONDS: Final = 0.5
+"""How long it is waited before a worker is asked for again that was not to be had."""
 
 
 @asynccontextmanager
@@ -84,3 +89,24 @@ async def read_in_worker(
         ) from error
     except FILE_ERRORS as error:
         raise FileRejectedError(refusal(error, bounds)) from error
+
+
+async def read_patiently(
+    executors: Executors,
+    function: Callable[..., Any],
+    *arguments: object,
+    file: str,
+    limits: FileLimits,
+    own: bool = True,
+) -> Any:
+    """Return the same as `read_in_worker`, when a worker can be had: nobody is waiting who would rather be told.
+
+    Raises:
+        FileRejectedError: it cannot be read, or reading it took more time or memory than the limits allow.
+
+    """
+    while True:
+        try:
+            return await read_in_worker(executors, function, *arguments, file=file, limits=limits, own=own)
+        except ReadLaterError:
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ingest.output.grid import SheetInfo
     from ingest.output.kept import Corrections, KeptFile
     from ingest.output.report import Report
+    from ingest.spec.archive import ArchiveLimits, ArchiveMember
     from ingest.spec.dataset import Dataset, FileLimits
     from ingest.spec.outline import TableOutline
 
@@ -57,6 +58,21 @@ def draft_from_sample(
     from ingest.infer import draft_sample
 
     return draft_sample(path, sheet, outline, limits, name)
+
+
+def list_archive(path: Path, limits: ArchiveLimits) -> tuple[ArchiveMember, ...] | None:
+    """Run `ingest.formats.zip.archive.list_members` in a worker."""
+    from ingest.formats.zip.archive import list_members
+
+    return list_members(path, limits)
+
+
+def unpack_archive_member(path: Path, index: int, out: Path) -> None:
+    """Make the folder and run `ingest.formats.zip.archive.unpack_member` in a worker."""
+    from ingest.formats.zip.archive import unpack_member
+
+    out.parent.mkdir(mode=0o700, exist_ok=True)
+    unpack_member(path, index, out)
 
 
 def write_rejected_rows(kept: KeptFile, out: Path, form: Literal["xlsx", "csv"]) -> int:

@@ -6,6 +6,7 @@ import json
 import random
 import signal
 import subprocess
+import zipfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,6 +143,77 @@ def test_a_census_loads_nothing_and_enters_nothing(headgate: Headgate) -> None:
     assert headgate.scalar("SELECT count(*) FROM orders") == str(ROWS)
     jobs = "headgate_job" if headgate.database_url.startswith("sqlite") else "headgate.job"
     assert headgate.scalar(f"SELECT count(*) FROM {jobs}") == "1"
+    assert spooled(headgate) == 0
+
+
+def write_archive(path: Path, **files: bytes) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in files.items():
+            made.writestr(name, content)
+    return path
+
+
+def test_archives_are_opened_into_one_job_for_each_file(headgate: Headgate, orders: Callable[..., Path]) -> None:
+    years, whole = headgate.folder / "years", headgate.folder / "whole"
+    years.mkdir()
+    whole.mkdir()
+    texts = [write_text(whole / f"{number}.csv", number * ROWS).read_bytes() for number in range(5)]
+    book = orders(whole / "book.xlsx", 30, start=10_000).read_bytes()
+    write_archive(
+        years / "2019.zip",
+        **{
+            "订单/一.csv": texts[0],
+            "../../escape.csv": texts[1],
+            "book.xlsx": book,
+            "again.csv": texts[0],
+            "readme.pdf": b"%PDF-1.4 is no workbook",
+            "__MACOSX/._book.xlsx": b"of a desktop",
+        },
+    )
+    write_archive(years / "nested.zip", **{"inner.zip": (years / "2019.zip").read_bytes(), "good.csv": texts[2]})
+    write_archive(years / "bomb.zip", **{"a.csv": bytes(50 << 20)})
+    (years / "damaged.zip").write_bytes((years / "2019.zip").read_bytes()[:-100])
+    (years / "plain.csv").write_bytes(texts[3])
+    (years / "named-as-a-text.csv").write_bytes(write_archive(whole / "z", **{"in.csv": texts[4]}).read_bytes())
+
+    code, report = backfilled(headgate, years)
+    assert code == 1
+    # Loaded: 一, escape, book, good, plain, in; rejected: readme, inner, bomb, damaged; skipped: again.
+    assert report["files"] == {"loaded": 6, "partial": 0, "rejected": 4, "skipped": 1, "failed": 0}
+    assert report["listed"]["files"] == 11
+    assert {code: found["files"] for code, found in report["codes"].items()} == {
+        "file.format_unknown": 2, "file.bomb": 1, "file.truncated": 1,
+    }  # fmt: skip
+    assert report["codes"]["file.bomb"]["examples"][0]["file"] == str(years / "bomb.zip")
+    assert headgate.scalar("SELECT count(*) FROM orders") == str(5 * ROWS + 30)
+    jobs = "headgate_job" if headgate.database_url.startswith("sqlite") else "headgate.job"
+    names = {row[0] for row in headgate.rows(f"SELECT file FROM {jobs} WHERE state = 'loaded'")}
+    assert {f"{years}/2019.zip/订单/一.csv", f"{years}/2019.zip/escape.csv", f"{years}/2019.zip/book.xlsx"} <= names
+    assert not (headgate.folder / "escape.csv").exists()
+
+    code, report = backfilled(headgate, years / "2019.zip", "--check")
+    assert (code, report["files"]["skipped"], report["files"]["rejected"]) == (1, 4, 1)
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(300)
+def test_killed_within_an_archive_it_enters_nothing_twice(headgate: Headgate) -> None:
+    headgate.add_without_key()
+    files, chance = 100, random.Random(20)
+    whole = write_years(headgate.folder / "whole", files)
+    content = {path.name: path.read_bytes() for path in sorted(whole.rglob("*.csv"))}
+    archive = write_archive(headgate.folder / "all.zip", **content)
+    for _ in range(4):
+        goal = min(files - 1, headgate.loaded_jobs() + chance.randrange(0, 20))
+        with running(headgate, archive) as process:
+            until_loaded(headgate, goal, process)
+            process.kill()
+    code, report = backfilled(headgate, archive)
+    assert (code, sum(report["files"].values())) == (0, files)
+    assert headgate.scalar("SELECT count(*) FROM orders") == str(files * ROWS)
+    assert headgate.scalar("SELECT count(DISTINCT order_no) FROM orders") == str(files * ROWS)
+    # What a killed run had received is swept by the next one that finds no job in need of it.
+    assert backfilled(headgate, archive)[1]["files"]["skipped"] == files
     assert spooled(headgate) == 0
 
 

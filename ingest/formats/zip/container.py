@@ -26,7 +26,7 @@ Format = Literal["xlsx", "xlsb", "ods", "xls", "csv", "html", "xml2003"]
 MEGABYTE: Final = 1 << 20
 
 _LOOKED_AT: Final = 64
-_ZIP: Final = b"PK\x03\x04"
+ZIP: Final = b"PK\x03\x04"
 _ZIP_EMPTY: Final = b"PK\x05\x06"
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _BIFF: Final = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08")
@@ -51,7 +51,7 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Format:
         )
     with path.open("rb") as file:
         start = file.read(_LOOKED_AT)
-    if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith((_ZIP, _ZIP_EMPTY)):
+    if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith((ZIP, _ZIP_EMPTY)):
         # What a web page puts before a download, a byte order mark or empty lines, is no part of the zip.
         with Container(path, limits) as container:
             return container.format()
@@ -81,7 +81,7 @@ class Container:
         self._inflated = 0
         self._file = path.open("rb")
         try:
-            self._zip = _open_zip(self._file)
+            self._zip = open_zip(self._file)
         except BaseException:
             self._file.close()
             raise
@@ -197,7 +197,8 @@ def _bomb(message: str, name: str, limit: int) -> FileRejectedError:
     )
 
 
-def _open_zip(file: BinaryIO) -> zipfile.ZipFile:
+def open_zip(file: BinaryIO) -> zipfile.ZipFile:
+    """Return the zip that a file is; raises `FileRejectedError` where it is damaged."""
     try:
         return zipfile.ZipFile(file)
     except INFLATE_ERRORS as error:

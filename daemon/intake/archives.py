@@ -1,0 +1,127 @@
+"""An archive that lies in the spool, opened into its files: owns their way into the spool, one submission each.
+
+A sandboxed worker reads the archive, whoever has made it; the daemon sees names and finished files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from ingest.messages import say
+from ingest.spec.archive import ArchiveLimits
+from ingest.spec.dataset import FileLimits
+
+from ..errors import FileTooLargeError
+from ..machine.file_identity import spelt
+from ..pipeline.reading import folder_for, read_patiently
+from ..pipeline.worker_tasks import list_archive, unpack_archive_member
+from .folder_files import Ignored
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ingest.spec.archive import ArchiveMember
+
+    from ..config import settings as config
+    from ..executors.executors import Executors
+    from ..pipeline.parts import PipelineParts
+    from ..spool.spool import Spool
+    from ..spool.upload import Received
+
+ZIP: Final = b"PK\x03\x04"
+_NAME_AT: Final = 30
+"""Where the name of the first part is in a zip file (APPNOTE.TXT 4.3.7)."""
+_FIRST_OF_A_WORKBOOK: Final = (
+    *(b"[Content_Types].xml", b"mimetype", b"_rels/", b"docProps/", b"xl/", b"customXml/"),
+    *(b"META-INF/", b"content.xml", b"styles.xml", b"meta.xml", b"settings.xml", b"Configurations2/", b"Thumbnails/"),
+)
+"""What workbooks begin with: nobody has to look further into one."""
+LIMITS: Final = FileLimits()
+"""Time and memory of the worker."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveSettings:
+    """What is held to, and which names in an archive are left alone."""
+
+    limits: ArchiveLimits
+    ignored: Ignored
+    max_file_bytes: int
+
+    @classmethod
+    def of(cls, intake: config.IntakeSettings) -> Self:
+        """Take them from the configuration."""
+        return cls(
+            limits=ArchiveLimits(
+                members=intake.archive_members,
+                total_bytes=intake.archive_total_mb << 20,
+                ratio=intake.archive_ratio,
+            ),
+            ignored=Ignored((*intake.ignore, "__MACOSX")),
+            max_file_bytes=intake.max_file_mb << 20,
+        )
+
+
+class Archives:
+    """Opens archives that lie in the spool."""
+
+    def __init__(self, parts: PipelineParts, settings: ArchiveSettings) -> None:
+        self._parts, self._settings = parts, settings
+
+    async def members(self, received: Received, file: str) -> tuple[ArchiveMember, ...] | None:
+        """Return the files in an archive but for those that are ignored; None if a file is none, as workbooks are.
+
+        `file` is what messages call it.
+
+        Raises:
+            FileRejectedError: it is damaged, encrypted, empty, or holds more than the limits allow.
+
+        """
+        source = self._parts.spool.source(received.key)
+        if not await self._parts.executors.run_io(may_be_archive, source):
+            return None
+        found: tuple[ArchiveMember, ...] | None = await read_patiently(
+            self._parts.executors, list_archive, source, self._settings.limits, file=file, limits=LIMITS
+        )
+        if found is None:
+            return None
+        return tuple(one for one in found if not any(part in self._settings.ignored for part in one.name.split("/")))
+
+    async def receive(self, archive: Received, member: ArchiveMember, file: str) -> Received:
+        """Take one file of an archive into the spool, as a submission of its own.
+
+        Raises:
+            FileRejectedError: it is damaged, or larger than the archive says.
+            FileTooLargeError, SpoolFullError: it is too large, or there is no room.
+
+        """
+        parts, limit = self._parts, self._settings.max_file_bytes
+        if member.size_bytes > limit:
+            raise FileTooLargeError(
+                say("the file has {size} bytes, {limit} are allowed", size=member.size_bytes, limit=limit)
+            )
+        executors: Executors = parts.executors
+        spool: Spool = parts.spool
+        await executors.run_io(spool.check_room, 2 * member.size_bytes)
+        async with folder_for(parts, archive.key) as folder:
+            out = folder / "member"
+            await read_patiently(
+                *(executors, unpack_archive_member, spool.source(archive.key), member.index, out),
+                file=file,
+                limits=LIMITS,
+            )
+            received: Received = await executors.run_io(spool.receive_file, out, limit)
+        return received
+
+
+def label_of(archive: str, member: ArchiveMember) -> str:
+    """Return what reports and the ledger call a file in an archive of this name."""
+    return f"{archive}/{spelt(member.name)}"
+
+
+def may_be_archive(path: Path) -> bool:
+    """Say whether a file is a zip that does not begin as workbooks do. Blocking."""
+    with path.open("rb") as file:
+        start = file.read(_NAME_AT + max(map(len, _FIRST_OF_A_WORKBOOK)))
+    return start.startswith(ZIP) and not start[_NAME_AT:].startswith(_FIRST_OF_A_WORKBOOK)

@@ -1,0 +1,137 @@
+"""A zip of workbooks: told from a workbook, which is a zip itself, listed and unpacked under limits.
+
+Nothing is written under a name that an archive gives, nothing is believed of the sizes in it, and an archive in an
+archive is a file like others.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from typing import TYPE_CHECKING, Final
+
+from ...errors import FileRejectedError, rejected
+from ...messages import say
+from ...spec.archive import ArchiveMember
+from .container import MEGABYTE, ZIP, open_zip
+from .inflate import INFLATE_ERRORS, inflated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from ...spec.archive import ArchiveLimits
+
+UTF8_FLAG: Final = 0x800
+ENCRYPTED_FLAG: Final = 0x1
+"""Of an entry (APPNOTE.TXT 4.4.4)."""
+NAMELESS: Final = "file"
+"""What an entry is called of whose name nothing is left."""
+COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""What every program writes; for the others there is more code to trust than files to gain."""
+RATIO_FROM_BYTES: Final = MEGABYTE
+"""Whatever is smaller may expand by as much as it likes."""
+_OF_A_WORKBOOK: Final = frozenset({"[content_types].xml", "mimetype", "content.xml"})
+_DOUBLE_BYTES: Final = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xfe][\xa1-\xfe])*")
+"""A text in GB2312; names of Western languages in code page 437 are hardly ever like that."""
+
+
+def list_members(path: Path, limits: ArchiveLimits) -> tuple[ArchiveMember, ...] | None:
+    """Return the files in an archive, in its order; None if the file is a workbook, or no zip at all.
+
+    Raises:
+        FileRejectedError: it is damaged, encrypted, holds nothing, or more than the limits allow.
+
+    """
+    with path.open("rb") as file:
+        if file.read(len(ZIP)) != ZIP:
+            return None
+        with open_zip(file) as archive:
+            entries = archive.infolist()
+    if _is_workbook(entry.filename for entry in entries):
+        return None
+    files = [(index, entry) for index, entry in enumerate(entries) if not entry.is_dir()]
+    _hold_to([entry for _, entry in files], path.stat().st_size, limits)
+    return tuple(ArchiveMember(index=index, name=name_of(entry), size_bytes=entry.file_size) for index, entry in files)
+
+
+def unpack_member(path: Path, index: int, out: Path) -> None:
+    """Write the content of one file of an archive, by its number, to a new file.
+
+    Raises:
+        FileRejectedError: it is damaged, or larger than the archive says.
+
+    """
+    with path.open("rb") as file, open_zip(file) as archive, out.open("xb") as target:
+        entry, size = archive.infolist()[index], 0
+        try:
+            for piece in inflated(file, archive, entry):
+                size += len(piece)
+                if size > entry.file_size:
+                    raise rejected("file.bomb", say("{name} is larger than the archive says", name=name_of(entry)))
+                target.write(piece)
+        except INFLATE_ERRORS as error:
+            raise rejected(
+                "file.corrupt_container",
+                say("{name} cannot be taken out of the archive: {error}", name=name_of(entry), error=error),
+            ) from error
+
+
+def name_of(entry: zipfile.ZipInfo) -> str:
+    """Return the path of an entry in its own language, without anything that leads out of the archive."""
+    text = entry.filename
+    if not entry.flag_bits & UTF8_FLAG:
+        raw = text.encode("cp437", "replace")
+        text = next((found for code in ("utf-8", "gb18030") if (found := _decoded(raw, code)) is not None), text)
+    parts = (part for part in text.replace("\\", "/").split("/") if part not in {"", ".", ".."})
+    return "/".join(parts) or NAMELESS
+
+
+def _decoded(raw: bytes, encoding: str) -> str | None:
+    if encoding == "gb18030" and not _DOUBLE_BYTES.fullmatch(raw):
+        return None
+    try:
+        return raw.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _is_workbook(names: Iterable[str]) -> bool:
+    plain = {name.replace("\\", "/").lstrip("/").lower() for name in names}
+    return bool(plain & _OF_A_WORKBOOK) or any(name.endswith(("workbook.bin", "workbook.xml")) for name in plain)
+
+
+def _hold_to(files: list[zipfile.ZipInfo], size_bytes: int, limits: ArchiveLimits) -> None:
+    if not files:
+        raise rejected("file.empty", say("the archive has no files in it"))
+    if any(entry.flag_bits & ENCRYPTED_FLAG for entry in files):
+        raise rejected("file.encrypted", say("the files in the archive are encrypted with a password"))
+    if any(entry.compress_type not in COMPRESSIONS for entry in files):
+        raise rejected(
+            "file.corrupt_container",
+            say("the files in the archive are compressed in a way that is not read"),
+            hint=say("make the archive anew as a plain zip"),
+        )
+    if len(files) > limits.members:
+        raise _bomb(say("the archive has {files} files", files=len(files)), "members", limits.members)
+    total = sum(entry.file_size for entry in files)
+    if total > limits.total_bytes:
+        raise _bomb(
+            say("the files in the archive have {size} MB", size=total // MEGABYTE),
+            "total_mb",
+            limits.total_bytes // MEGABYTE,
+        )
+    # Entries that share their bytes are how a small archive holds petabytes.
+    if sum(entry.compress_size for entry in files) > size_bytes:
+        raise rejected("file.bomb", say("files in the archive lie upon each other"))
+    for entry in files:
+        if entry.file_size > RATIO_FROM_BYTES and entry.file_size > limits.ratio * entry.compress_size:
+            raise _bomb(say("{name} in the archive expands by so much", name=name_of(entry)), "ratio", limits.ratio)
+
+
+def _bomb(message: str, name: str, limit: int) -> FileRejectedError:
+    return rejected(
+        "file.bomb",
+        say("{message}: more than intake.archive_{name} ({limit})", message=message, name=name, limit=limit),
+        hint=say("unpack it, and hand the files in one by one; or raise intake.archive_{name}", name=name),
+    )

@@ -32,6 +32,7 @@ from .config.definitions import Definitions
 from .errors import StartupError, StorageError
 from .executors import memory_release
 from .exporter.server import Exporter
+from .intake.archives import ArchiveSettings
 from .intake.folder_archive import FolderArchive
 from .intake.folder_scanner import FolderScanner
 from .intake.settings import IntakeSettings
@@ -253,7 +254,7 @@ async def _enter_mailboxes(stack: AsyncExitStack, settings: Settings, core: Core
     )
     await stack.enter_async_context(running(replies, "replies", failures))
     for mailbox in settings.intake.mailboxes:
-        part = Mailbox(mailbox, core.parts, core.submissions, mails, max_file_bytes=settings.intake.max_file_mb << 20)
+        part = Mailbox(mailbox, core.parts, core.submissions, mails, ArchiveSettings.of(settings.intake))
         await stack.enter_async_context(running(part, f"mailbox {mailbox.name}", failures))
 
 

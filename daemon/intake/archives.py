@@ -5,29 +5,34 @@ A sandboxed worker reads the archive, whoever has made it; the daemon sees names
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from ingest.errors import FileRejectedError, rejected
 from ingest.messages import say
 from ingest.spec.archive import ArchiveLimits
 from ingest.spec.dataset import FileLimits
 
-from ..errors import FileTooLargeError
+from ..errors import FileTooLargeError, KeyUsedError
 from ..machine.file_identity import spelt
 from ..pipeline.reading import folder_for, read_patiently
-from ..pipeline.worker_tasks import list_archive, unpack_archive_member
+from ..pipeline.worker_tasks import check_archive, list_archive, unpack_archive_member
 from .folder_files import Ignored
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from ingest.spec.archive import ArchiveMember
+    from ingest.spec.dataset import Dataset
 
     from ..config import settings as config
     from ..executors.executors import Executors
+    from ..ledger.jobs import Job, Origin
     from ..pipeline.parts import PipelineParts
     from ..spool.spool import Spool
     from ..spool.upload import Received
+    from .submissions import Submissions
 
 ZIP: Final = b"PK\x03\x04"
 _NAME_AT: Final = 30
@@ -37,6 +42,8 @@ _FIRST_OF_A_WORKBOOK: Final = (
     *(b"META-INF/", b"content.xml", b"styles.xml", b"meta.xml", b"settings.xml", b"Configurations2/", b"Thumbnails/"),
 )
 """What workbooks begin with: nobody has to look further into one."""
+UNPACKED: Final = ".files"
+"""What follows the name of an archive in the place where its files are said to come from: no file's own name."""
 LIMITS: Final = FileLimits()
 """Time and memory of the worker."""
 
@@ -63,6 +70,23 @@ class ArchiveSettings:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Within:
+    """Where an archive came from: what it is called, who handed it in, and its key, the same whoever takes it again."""
+
+    file: str
+    source: str
+    submitter: str
+    key: str
+    origin: Origin | None = None
+
+    def origin_of(self, member: ArchiveMember) -> Origin | None:
+        """Return where a file of the archive came from: beside it, as if it had been unpacked there."""
+        if self.origin is None:
+            return None
+        return replace(self.origin, path=f"{self.origin.path}{UNPACKED}/{spelt(member.name)}")
+
+
 class Archives:
     """Opens archives that lie in the spool."""
 
@@ -87,6 +111,86 @@ class Archives:
         if found is None:
             return None
         return tuple(one for one in found if not any(part in self._settings.ignored for part in one.name.split("/")))
+
+    async def opened(self, received: Received, file: str) -> tuple[ArchiveMember, ...] | None:
+        """Return what `members` returns, of an archive that is taken as a whole or not at all.
+
+        Raises:
+            FileRejectedError: it is damaged, encrypted, empty, holds more than the limits allow, or too large a file.
+
+        """
+        found = await self.members(received, file)
+        if found is None:
+            return None
+        limit = self._settings.max_file_bytes
+        for member in found:
+            if member.size_bytes > limit:
+                raise rejected(
+                    "file.too_large",
+                    say("{name} in the archive has more than {limit} MB", name=member.name, limit=limit >> 20),
+                )
+        source = self._parts.spool.source(received.key)
+        await read_patiently(self._parts.executors, check_archive, source, file=file, limits=LIMITS)
+        return found
+
+    async def enter_each(
+        self,
+        archive: Received,
+        members: Iterable[ArchiveMember],
+        *,
+        submissions: Submissions,
+        choose: Callable[[str], Dataset],
+        within: Within,
+    ) -> list[Job]:
+        """Enter each file of an archive that lies in the spool, and return their jobs; the archive is dropped then.
+
+        What was entered before, by whoever began with this archive, is found again. `choose` gives the dataset of a
+        file by its path in the archive, or raises FileRejectedError: then the file's job says so.
+
+        Raises:
+            SpoolFullError: there is no room.
+
+        """
+        jobs: list[Job] = []
+        try:
+            for member in members:
+                key = f"{within.key} {member.index}"
+                job = await self._parts.queries.by_key(within.submitter, key)
+                if job is None:
+                    job = await self._enter(archive, member, key, submissions, choose, within)
+                jobs.append(job)
+        finally:
+            await submissions.drop(archive)
+        return jobs
+
+    async def _enter(
+        self,
+        archive: Received,
+        member: ArchiveMember,
+        key: str,
+        submissions: Submissions,
+        choose: Callable[[str], Dataset],
+        within: Within,
+    ) -> Job:
+        label = label_of(within.file, member)
+        received = await self.receive(archive, member, label)
+        about: dict[str, Any] = {
+            "file": label,
+            "source": within.source,
+            "submitter": within.submitter,
+            "idempotency_key": key,
+            "origin": within.origin_of(member),
+        }
+        try:
+            return await submissions.enter(received, dataset=choose(member.name), **about)
+        except FileRejectedError as error:
+            return await submissions.refuse(received, record=error.record, **about)
+        except KeyUsedError:
+            # A COMMIT whose answer was lost: the job is there.
+            job = await self._parts.queries.by_key(within.submitter, key)
+            if job is None:
+                raise
+            return job
 
     async def receive(self, archive: Received, member: ArchiveMember, file: str) -> Received:
         """Take one file of an archive into the spool, as a submission of its own.

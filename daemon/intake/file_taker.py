@@ -13,18 +13,24 @@ from ingest.errors import FileRejectedError
 from ..errors import FileNotReadError, FileUnstableError
 from ..ledger.jobs import Origin
 from ..machine.file_identity import stamp_of
+from .archives import Archives, Within
 from .folder_files import is_being_written, opened, reason_of
 from .folder_notify import Seen
 from .wholeness import End, end_of, ends_within
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from ingest.spec.archive import ArchiveMember
+    from ingest.spec.dataset import Dataset
 
     from ..ledger.jobs import Job
     from ..ledger.queries import Taken
     from ..pipeline.parts import PipelineParts
     from ..spool.upload import Received
     from .folder_notify import FolderNotify
+    from .settings import IntakeSettings
     from .submissions import Submissions
     from .watched_folder import KnownFile, KnownFolder, WatchedFolder
 
@@ -35,13 +41,16 @@ class FileTaker:
     """Receives files that are whole and enters them."""
 
     def __init__(
-        self, parts: PipelineParts, submissions: Submissions, watch: FolderNotify, max_file_bytes: int
+        self, parts: PipelineParts, submissions: Submissions, watch: FolderNotify, settings: IntakeSettings
     ) -> None:
-        self._submissions, self._watch, self._max_file_bytes = submissions, watch, max_file_bytes
-        self._spool, self._executors = parts.spool, parts.executors
+        self._submissions, self._watch, self._max_file_bytes = submissions, watch, settings.max_file_bytes
+        self._spool, self._executors, self._ledger = parts.spool, parts.executors, parts.ledger
+        self._archives = Archives(parts, settings.archives)
 
-    async def take(self, known: KnownFolder, name: str, file: KnownFile, before: Taken | None) -> int:
+    async def take(self, known: KnownFolder, name: str, file: KnownFile, before: Taken | None) -> int | None:
         """Enter a file and return the number of its job; one of `before` if only the inode is another than then.
+
+        None if it is an archive: each of its files has become a job.
 
         Raises:
             FileUnstableError: it is not whole, or was changed meanwhile.
@@ -59,12 +68,43 @@ class FileTaker:
         if before is not None and before.sha256 == received.sha256:
             await self._submissions.drop(received)
             return before.job_id
-        return (await self._enter(known, name, file, received)).id
-
-    async def _enter(self, known: KnownFolder, name: str, file: KnownFile, received: Received) -> Job:
         origin = Origin(path=known.origin(name), stamp=str(file.stamp), owed=known.folder.move)
         try:
-            dataset = self._submissions.choose(known.folder.dataset, name, f"{known.folder.path.name}/{name}")
+            members = await self._archives.opened(received, file.label)
+        except FileRejectedError as error:
+            refused = await self._submissions.refuse(
+                received, record=error.record, file=file.label, source="folder", origin=origin
+            )
+            return refused.id
+        except BaseException:
+            await self._submissions.drop(received)
+            raise
+        if members is not None:
+            await self._enter_each(known, file, received, members, origin)
+            return None
+        return (await self._enter(known, name, file, received, origin)).id
+
+    async def _enter_each(
+        self, known: KnownFolder, file: KnownFile, received: Received, members: Sequence[ArchiveMember], origin: Origin
+    ) -> None:
+        """Enter the files of an archive; in a folder where it stays it is remembered."""
+        jobs = await self._archives.enter_each(
+            received,
+            members,
+            submissions=self._submissions,
+            choose=lambda name: self._chosen(known, name),
+            within=Within(file=file.label, source="folder", submitter=origin.path, key=origin.stamp, origin=origin),
+        )
+        logger.info("archive opened", extra={"file": file.label, "jobs": len(jobs)})
+        if jobs and not known.folder.move:
+            await self._ledger.took(origin, received.sha256, jobs[-1].id)
+
+    def _chosen(self, known: KnownFolder, name: str) -> Dataset:
+        return self._submissions.choose(known.folder.dataset, name, f"{known.folder.path.name}/{name}")
+
+    async def _enter(self, known: KnownFolder, name: str, file: KnownFile, received: Received, origin: Origin) -> Job:
+        try:
+            dataset = self._chosen(known, name)
         except FileRejectedError as error:
             return await self._submissions.refuse(
                 received, record=error.record, file=file.label, source="folder", origin=origin

@@ -65,6 +65,15 @@ class FolderArchive:
             place = moved or await self._executors.run_io(place_of, folder.path, name, stamp, target, job.id)
             await self._explain(folder.path, place or f"{REJECTED}/{name}", job)
 
+    async def opened(self, folder: WatchedFolder, name: str, stamp: Stamp) -> None:
+        """Move an archive whose files have all become jobs.
+
+        Raises:
+            OSError: it cannot be moved.
+
+        """
+        await self._move(folder, name, stamp, DONE, stamp.inode)
+
     async def refuse(self, folder: WatchedFolder, name: str, stamp: Stamp, reason: str) -> None:
         """Move a file that became no job to those that were rejected, with the reason beside it.
 

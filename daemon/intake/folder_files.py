@@ -138,10 +138,14 @@ def move(folder: Path, name: str, stamp: Stamp, target: str, number: int) -> str
     Returns the new path below the folder; None if the file is not there any more or is another by now.
     """
     path = PurePosixPath(name)
-    with (
-        _opened_folder(folder, path.parent) as source,
-        _opened_folder(folder, PurePosixPath(target) / path.parent, make=True) as sink,
-    ):
+    with contextlib.ExitStack() as stack:
+        try:
+            source = stack.enter_context(_opened_folder(folder, path.parent))
+        except (FileNotFoundError, NotADirectoryError):
+            if not folder.is_dir():
+                raise
+            return None
+        sink = stack.enter_context(_opened_folder(folder, PurePosixPath(target) / path.parent, make=True))
         if not _is(source, path.name, stamp):
             return None
         free = _move_to_free(path, number, source=source, sink=sink)

@@ -68,7 +68,7 @@ class FolderScanner:
             for folder in settings.folders
         ]
         self._settings, self._filing, self._watch = settings, filing, FolderNotify()
-        self._taker = FileTaker(parts, submissions, self._watch, settings.max_file_bytes)
+        self._taker = FileTaker(parts, submissions, self._watch, settings)
         self._ledger, self._queries = parts.ledger, parts.queries
         self._executors, self._database = parts.executors, parts.database
         self._closing = asyncio.Event()
@@ -218,7 +218,11 @@ class FolderScanner:
     async def _take(self, watched: KnownFolder, name: str, file: KnownFile, before: Taken | None) -> None:
         file.trouble, file.unfinished = None, False
         try:
-            self._taken(watched, file, await self._taker.take(watched, name, file, before))
+            job_id = await self._taker.take(watched, name, file, before)
+            if job_id is None:
+                await self._opened(watched, name, file)
+            else:
+                self._taken(watched, file, job_id)
         except FileUnstableError:
             file.unfinished = True
             if file.nearly_due:
@@ -230,6 +234,15 @@ class FolderScanner:
         except SpoolFullError as error:
             self._stop(str(error))
         watched.state.goes_on()
+
+    async def _opened(self, watched: KnownFolder, name: str, file: KnownFile) -> None:
+        """Let an archive be whose files have become jobs; each of these is told of for itself."""
+        file.over = True
+        if watched.folder.move:
+            try:
+                await self._filing.opened(watched.folder, name, file.stamp)
+            except OSError as error:
+                file.trouble = f"cannot be moved: {reason_of(error)}"
 
     async def _refuse(self, watched: KnownFolder, name: str, file: KnownFile, reason: str) -> None:
         """Let a file be that becomes no job, as long as it stays as it is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from .archives import ArchiveSettings
 from .folder_files import Ignored
 from .watched_folder import WatchedFolder
 from .wholeness import Patience
@@ -22,6 +23,7 @@ class IntakeSettings:
     scan_seconds: float
     rescan_seconds: float
     max_file_bytes: int
+    archives: ArchiveSettings
 
     @classmethod
     def of(cls, intake: config.IntakeSettings) -> Self:
@@ -32,6 +34,7 @@ class IntakeSettings:
             scan_seconds=intake.scan_seconds,
             rescan_seconds=intake.rescan_seconds,
             max_file_bytes=intake.max_file_mb << 20,
+            archives=ArchiveSettings.of(intake),
         )
 
 

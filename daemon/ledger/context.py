@@ -8,9 +8,11 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from .event_log import NotedChange
-from .tables import build_tables, succeeded
+from .tables import build_tables, insert_into, succeeded
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..database.database import Database
@@ -58,6 +60,19 @@ class LedgerContext:
         """
         about = {"job_id": job_id, "event": event, "attempt": attempt, "daemon": self.daemon_id, "detail": detail}
         await connection.execute(self._note, about)
+
+    async def remember(self, connection: AsyncConnection, memory: sa.Table, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write rows into a table of what was before, the youngest job of a key last."""
+        ordered = sorted(rows, key=lambda row: row["job_id"])
+        if not ordered:
+            return
+        insert = insert_into(memory, self.database.dialect)
+        keys = list(memory.primary_key.columns)
+        others = {column.name: insert.excluded[column.name] for column in memory.c if not column.primary_key}
+        newer = insert.excluded.job_id > memory.c.job_id
+        await connection.execute(
+            insert.on_conflict_do_update(index_elements=keys, set_=others, where=newer), [dict(row) for row in ordered]
+        )
 
     async def spool_is_served(self, connection: AsyncConnection, spool_id: str | None) -> bool:
         """Say whether a living daemon claims the jobs of a spool."""

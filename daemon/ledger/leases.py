@@ -19,7 +19,7 @@ from .clock_correction import ClockCorrection
 from .context import LedgerContext
 from .enqueue import Enqueue
 from .event_log import given, parameters
-from .jobs import DELAY_MAX_SECONDS, REJECTS_KEPT, TERMINAL, Job, Outcome, State, Submission
+from .jobs import DELAY_MAX_SECONDS, REJECTS_KEPT, TERMINAL, Job, Origin, Outcome, State, Submission
 from .migrations import upgrade
 from .queries import ROW_COLUMNS, job_from_row
 from .reaper import Reaper
@@ -353,6 +353,12 @@ class Ledger:
         resolved = table.update().where(dead).values(state="dismissed", reason=reason)
         for row in (await connection.execute(resolved.returning(table.c.id, table.c.attempt))).all():
             await self.event(connection, row.id, "dismissed", row.attempt, reason)
+
+    async def took(self, origin: Origin, sha256: str, job_id: int) -> None:
+        """Note that a file was taken which is none of a job: an archive, whose last job this is."""
+        row = {"origin": origin.path, "origin_stamp": origin.stamp, "sha256": sha256, "job_id": job_id}
+        async with self._database.write() as connection:
+            await self.context.remember(connection, self.tables.taken_file, [row])
 
     async def delivered(self, ids: Sequence[int]) -> None:
         """Note that the ends of jobs were told to who sent their files."""

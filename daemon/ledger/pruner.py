@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
 from .jobs import GIVEN_UP
-from .tables import insert_into
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -126,22 +125,10 @@ class Pruner:
         rows = [dict(row) | {"job_id": row["id"]} for row in (await connection.execute(loaded)).mappings()]
         for row in rows:
             del row["id"]
-        await self._keep(connection, memory, rows)
+        await self._context.remember(connection, memory, rows)
         files = self._context.tables.taken_file
         taken = sa.select(job.origin, job.origin_stamp, job.sha256, job.id.label("job_id")).where(
             job.id.in_(ids), job.origin.is_not(None)
         )
-        await self._keep(connection, files, [dict(row) for row in (await connection.execute(taken)).mappings()])
-
-    async def _keep(self, connection: AsyncConnection, memory: sa.Table, rows: list[dict[str, Any]]) -> None:
-        """Write rows into a memory, the youngest job of a key last."""
-        if not rows:
-            return
-        insert = insert_into(memory, self._database.dialect)
-        keys = list(memory.primary_key.columns)
-        others = {column.name: insert.excluded[column.name] for column in memory.c if not column.primary_key}
-        newer = insert.excluded.job_id > memory.c.job_id
-        await connection.execute(
-            insert.on_conflict_do_update(index_elements=keys, set_=others, where=newer),
-            sorted(rows, key=lambda row: row["job_id"]),
-        )
+        found = (await connection.execute(taken)).mappings()
+        await self._context.remember(connection, files, [dict(row) for row in found])

@@ -67,6 +67,13 @@ def list_archive(path: Path, limits: ArchiveLimits) -> tuple[ArchiveMember, ...]
     return list_members(path, limits)
 
 
+def check_archive(path: Path) -> None:
+    """Run `ingest.formats.zip.archive.check_members` in a worker."""
+    from ingest.formats.zip.archive import check_members
+
+    check_members(path)
+
+
 def unpack_archive_member(path: Path, index: int, out: Path) -> None:
     """Make the folder and run `ingest.formats.zip.archive.unpack_member` in a worker."""
     from ingest.formats.zip.archive import unpack_member

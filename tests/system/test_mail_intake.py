@@ -12,6 +12,7 @@ import pytest
 from dovecot import running_dovecot
 from mails import mail, mailbox
 from silent_proxy import threaded_proxy
+from zips import zipped
 
 if TYPE_CHECKING:
     from dovecot import Dovecot
@@ -47,23 +48,26 @@ def test_attachments_become_jobs_and_messages_go_where_they_belong(
     both.add_attachment(b"\x89PNG", maintype="image", subtype="png", filename="logo.png")
     dovecot.deliver(both)
     dovecot.deliver(mail(orders(tmp_path / "july.xlsx", 5, start=50), subject="hello", number=2), "Orders")
+    inside = orders(tmp_path / "august.xlsx", 7, start=60).read_bytes()
+    dovecot.deliver(mail(("all.zip", zipped(**{"in/august.xlsx": inside})), subject="orders in a zip", number=3))
     dovecot.deliver(mail(first, subject="stranger", sender="eve@evil.example"))
     dovecot.deliver(mail(subject="nothing attached"))
-    dovecot.deliver(mail(("all.zip", b"PK"), ("large.xlsx", b"x" * (3 << 19)), subject="orders refused"))
+    dovecot.deliver(mail(("all.7z", b"7z"), ("large.xlsx", b"x" * (3 << 19)), subject="orders refused"))
     dovecot.deliver(mail(("table.csv", b"a;b\n1;2\n"), subject="no dataset"))
     daemon = made.start_ready()
     made.until(lambda: dovecot.subjects() == [] == dovecot.subjects("Orders"), "all are put away", process=daemon)
-    made.until(lambda: made.all_finished(4), "the jobs have ended", process=daemon)
+    made.until(lambda: made.all_finished(5), "the jobs have ended", process=daemon)
     jobs = {job["file"]: job for job in made.jobs()}
     assert {name: (job["state"], job["dataset"]) for name, job in jobs.items()} == {
         "订单 五月.xlsx": ("loaded", "orders"),
         "june.xlsx": ("loaded", "orders"),
         "july.xlsx": ("loaded", "orders"),
+        "all.zip/in/august.xlsx": ("loaded", "orders"),
         "table.csv": ("rejected", "_unmatched"),
     }
     assert {(job["source"], job["submitter"]) for job in jobs.values()} == {("mail", "loads/ming@example.com")}
-    assert made.scalar("SELECT count(*) FROM orders") == "55"
-    assert sorted(dovecot.subjects(TAKEN)) == ["The ORDERS of May", "hello", "no dataset"]
+    assert made.scalar("SELECT count(*) FROM orders") == "62"
+    assert sorted(dovecot.subjects(TAKEN)) == ["The ORDERS of May", "hello", "no dataset", "orders in a zip"]
     assert sorted(dovecot.subjects(REFUSED)) == ["nothing attached", "orders refused", "stranger"]
     assert made.stop(daemon) == 0
 

@@ -132,14 +132,14 @@ def test_who_is_answered_and_who_is_not(
     dovecot.deliver(mail(book, subject="stranger", sender="eve@evil.example"))
     dovecot.deliver(mail(book, subject="circle", sender=USER))
     dovecot.deliver(mail(subject="nothing attached"))
-    dovecot.deliver(mail(("all.zip", b"PK"), ("broken.xlsx", b"no workbook"), book, subject="some of each"))
+    dovecot.deliver(mail(("all.7z", b"7z"), ("broken.xlsx", b"no workbook"), book, subject="some of each"))
     daemon = made.start_ready()
     made.until(partial(has_mails, sink, 2), "both are answered", process=daemon)
     made.until(lambda: not dovecot.subjects(), "all are put away", process=daemon)
     texts = {str(message["Subject"]): text_of(message) for message in sink.messages}
     assert texts.keys() == {"Re: nothing attached", "Re: some of each"}
     assert "no workbook is attached" in texts["Re: nothing attached"]
-    assert "all.zip: the attachment is an archive" in texts["Re: some of each"]
+    assert "all.7z: the attachment is an archive" in texts["Re: some of each"]
     assert "broken.xlsx: rejected" in texts["Re: some of each"]
     assert "orders.xlsx: the same content came before as job 1" in texts["Re: some of each"]
     assert set(sink.recipients) == {SENDER}

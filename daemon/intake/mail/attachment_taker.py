@@ -11,12 +11,14 @@ from ingest.errors import ErrorRecord, FileRejectedError
 from ingest.messages import say
 
 from ...errors import FileTooLargeError, KeyUsedError
+from ..archives import Archives, Within
 from .attachments import DamagedAttachmentError, OddStructureError, TransferDecoder, attachment_of, leaves
 from .imap_session import MailboxError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ingest.spec.archive import ArchiveMember
     from ingest.spec.dataset import Dataset
 
     from ...config.mail_settings import MailboxSettings
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from ...ledger.mail import MailKey, MailLedger
     from ...pipeline.parts import PipelineParts
     from ...spool.upload import Received, Upload
+    from ..archives import ArchiveSettings
     from ..submissions import Submissions
     from .attachments import Attachment, Leaf
     from .head import Head
@@ -71,13 +74,13 @@ class AttachmentTaker:
         parts: PipelineParts,
         submissions: Submissions,
         mails: MailLedger,
-        *,
-        max_file_bytes: int,
+        archives: ArchiveSettings,
     ) -> None:
         self._settings, self._submissions, self._mails = settings, submissions, mails
         self._spool, self._executors, self._queries = parts.spool, parts.executors, parts.queries
         self._datasets = parts.datasets
-        self._max_bytes = min(settings.max_attachment_mb << 20, max_file_bytes)
+        self._max_bytes = min(settings.max_attachment_mb << 20, archives.max_file_bytes)
+        self._archives = Archives(parts, archives)
 
     async def take(self, session: ImapSession, incoming: Incoming) -> tuple[list[Job], list[Refusal]]:
         """Enter the attachments of a message; what was entered in an earlier try is found again, and not fetched.
@@ -93,13 +96,13 @@ class AttachmentTaker:
         corrected = await self._corrected(incoming) if attachments else {}
         for attachment in attachments:
             job = await self._queries.by_key(incoming.submitter, incoming.idempotency_key(attachment.leaf))
-            if job is None:
-                try:
-                    job = await self._take(session, incoming, attachment, corrected.get(_stem(attachment.file)))
-                except FileRejectedError as error:
-                    refusals.append(Refusal(file=attachment.file, record=error.record))
-                    continue
-            jobs.append(job)
+            if job is not None:
+                jobs.append(job)
+                continue
+            try:
+                jobs += await self._take(session, incoming, attachment, corrected.get(_stem(attachment.file)))
+            except FileRejectedError as error:
+                refusals.append(Refusal(file=attachment.file, record=error.record))
         if not attachments:
             refusals.append(Refusal(file="", record=_NOTHING_ATTACHED))
         return jobs, refusals
@@ -136,19 +139,49 @@ class AttachmentTaker:
         jobs = await self._mails.answered_jobs(ids, account=incoming.key.account) if ids else []
         return {_stem(rejects_name(job)): job for job in reversed(jobs)}
 
-    async def _take(self, session: ImapSession, incoming: Incoming, attachment: Attachment, fixes: Job | None) -> Job:
+    async def _take(
+        self, session: ImapSession, incoming: Incoming, attachment: Attachment, fixes: Job | None
+    ) -> list[Job]:
+        """Enter one attachment, or each file of one that is a zip of workbooks."""
         if attachment.is_archive:
             raise FileRejectedError(_ARCHIVE)
         if attachment.leaf.least_bytes > self._max_bytes:
             raise FileRejectedError(self._too_large())
-        dataset: Dataset | ErrorRecord = self._chosen(incoming, attachment.file, fixes)
         try:
             received = await self._receive(session, incoming, attachment.leaf)
         except FileTooLargeError:
             raise FileRejectedError(self._too_large()) from None
         except DamagedAttachmentError:
             raise FileRejectedError(_DAMAGED) from None
-        return await self._enter(received, incoming, attachment, dataset, fixes)
+        members = await self._opened(received, attachment)
+        if members is not None:
+            return await self._enter_each(received, members, incoming, attachment)
+        dataset: Dataset | ErrorRecord = self._chosen(incoming, attachment.file, fixes)
+        return [await self._enter(received, incoming, attachment, dataset, fixes)]
+
+    async def _opened(self, received: Received, attachment: Attachment) -> Sequence[ArchiveMember] | None:
+        try:
+            return await self._archives.opened(received, attachment.file)
+        except BaseException:
+            await self._submissions.drop(received)
+            raise
+
+    async def _enter_each(
+        self, received: Received, members: Sequence[ArchiveMember], incoming: Incoming, attachment: Attachment
+    ) -> list[Job]:
+        name = self.dataset_name(incoming)
+        return await self._archives.enter_each(
+            received,
+            members,
+            submissions=self._submissions,
+            choose=lambda file: self._submissions.choose(name, file, f"{incoming.key.folder}/{file}"),
+            within=Within(
+                file=attachment.file,
+                source=SOURCE,
+                submitter=incoming.submitter,
+                key=incoming.idempotency_key(attachment.leaf),
+            ),
+        )
 
     def _chosen(self, incoming: Incoming, file: str, fixes: Job | None) -> Dataset | ErrorRecord:
         name = fixes.dataset if fixes is not None else self.dataset_name(incoming)
@@ -236,8 +269,8 @@ def _stem(file: str) -> str:
 
 _ARCHIVE: Final = ErrorRecord(
     code="file.format_unknown",
-    message=say("the attachment is an archive, and archives are not opened"),
-    hint=say("attach the workbook itself"),
+    message=say("the attachment is an archive of a kind that is not opened"),
+    hint=say("attach the workbook itself, or a zip of workbooks"),
 )
 _DAMAGED: Final = ErrorRecord(
     code="file.unreadable",

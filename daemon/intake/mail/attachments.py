@@ -20,7 +20,7 @@ _NO_FILES: Final = frozenset({"image", "audio", "video", "message", "multipart"}
 _SIGNATURES: Final = re.compile(
     r"application/(x-)?(pkcs7-(signature|mime)|pgp-(signature|encrypted|keys))|text/calendar"
 )
-_ARCHIVES: Final = re.compile(r"\.(zip|7z|rar|gz|tgz|bz2|xz|tar|zst)$", re.IGNORECASE)
+_ARCHIVES: Final = re.compile(r"\.(7z|rar|gz|tgz|bz2|xz|tar|zst)$", re.IGNORECASE)
 _LINE_MAX: Final = 1 << 16
 """Longer lines of quoted-printable are no lines, and are decoded as far as they have come."""
 
@@ -57,7 +57,7 @@ class Attachment:
 
     @property
     def is_archive(self) -> bool:
-        """Whether there are files in it rather than rows."""
+        """Whether there are files in it rather than rows, and nobody opens it."""
         return _ARCHIVES.search(self.file) is not None
 
 

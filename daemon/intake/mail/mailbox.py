@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ...ledger.jobs import Job
     from ...ledger.mail import MailLedger
     from ...pipeline.parts import PipelineParts
+    from ..archives import ArchiveSettings
     from ..submissions import Submissions
     from .attachment_taker import Refusal
     from .head import Head
@@ -44,11 +45,10 @@ class Mailbox:
         parts: PipelineParts,
         submissions: Submissions,
         mails: MailLedger,
-        *,
-        max_file_bytes: int,
+        archives: ArchiveSettings,
     ) -> None:
         self._settings, self._mails = settings, mails
-        self._taker = AttachmentTaker(settings, parts, submissions, mails, max_file_bytes=max_file_bytes)
+        self._taker = AttachmentTaker(settings, parts, submissions, mails, archives)
         self._executors, self._database, self._datasets = parts.executors, parts.database, parts.datasets
         self._account = f"{settings.user}@{settings.host}"
         self._own = {address.casefold() for address in _own_addresses(settings)}

@@ -14,8 +14,14 @@ from ingest.errors import FileRejectedError
 from ...errors import KeyUsedError, PoolClosedError
 from ...ledger.jobs import Origin
 from ...machine.file_identity import spelt
+from ..archives import Archives, Within
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingest.spec.archive import ArchiveMember
+    from ingest.spec.dataset import Dataset
+
     from ...ledger.jobs import Job
     from ...pipeline.parts import PipelineParts
     from ...spool.upload import Received, Upload
@@ -30,6 +36,7 @@ class ObjectTaker:
 
     def __init__(self, source: Source, parts: PipelineParts, submissions: Submissions, closing: asyncio.Event) -> None:
         self._source, self._parts, self._submissions, self._closing = source, parts, submissions, closing
+        self._archives = Archives(parts, source.archives)
         self._out, self._lock = 0, threading.Lock()
 
     @property
@@ -58,7 +65,7 @@ class ObjectTaker:
         return spelt(f"{self._source.origin.rstrip('/')}/{path}")
 
     async def take(self, file: StoredObject, *, again: bool) -> Job | None:
-        """Enter a file and return its job; None if it was entered a moment ago.
+        """Enter a file and return its job, of an archive its last one; None if it was entered a moment ago.
 
         One that is `again` handed in for a job whose bytes are lost takes that one's place.
 
@@ -69,9 +76,11 @@ class ObjectTaker:
         """
         received = await self._receive(file)
         origin, label = Origin(path=self.origin(file.path), stamp=file.version), spelt(file.path)
-        name = self._source.name
         try:
-            dataset = self._submissions.choose(self._source.said.dataset, file.path, f"{name}/{file.path}")
+            members = await self._archives.opened(received, label)
+            if members is not None:
+                return await self._enter_each(received, members, origin, label)
+            dataset = self._chosen(file.path)
         except FileRejectedError as error:
             return await self._submissions.refuse(
                 received, record=error.record, file=label, source="source", origin=origin
@@ -84,12 +93,37 @@ class ObjectTaker:
                 dataset=dataset,
                 file=label,
                 source="source",
-                submitter=name,
+                submitter=self._source.name,
                 idempotency_key=key,
                 origin=origin,
             )
         except KeyUsedError:
             return None
+
+    def _chosen(self, path: str) -> Dataset:
+        return self._submissions.choose(self._source.said.dataset, path, f"{self._source.name}/{path}")
+
+    async def _enter_each(
+        self, received: Received, members: Sequence[ArchiveMember], origin: Origin, label: str
+    ) -> Job | None:
+        """Enter the files of an archive, which is remembered, and return the last one's job; None if it has none."""
+        jobs = await self._archives.enter_each(
+            received,
+            members,
+            submissions=self._submissions,
+            choose=self._chosen,
+            within=Within(
+                file=label,
+                source="source",
+                submitter=self._source.name,
+                key=f"{origin.path} {origin.stamp}",
+                origin=origin,
+            ),
+        )
+        if not jobs:
+            return None
+        await self._parts.ledger.took(origin, received.sha256, jobs[-1].id)
+        return jobs[-1]
 
     async def _receive(self, file: StoredObject) -> Received:
         spool, source = self._parts.spool, self._source

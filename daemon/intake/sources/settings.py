@@ -10,6 +10,7 @@ from ingest.spec.matching import glob_takes
 from ...config.storage_access import Access
 from ...config.storage_url import Location
 from ...storage.filesystem import Storage
+from ..archives import ArchiveSettings
 from ..folder_files import Ignored
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Source:
     storage: Storage
     archive: Storage | None
     ignored: Ignored
-    max_file_bytes: int
+    archives: ArchiveSettings
 
     @classmethod
     def of(cls, source: config.ObjectSource, intake: config.IntakeSettings) -> Self:
@@ -48,20 +49,24 @@ class Source:
             there = Location.of(source.moves_to)
             here.see_movable(there)
             archive = Storage(there, access, timeout_seconds=source.timeout_seconds)
-        max_file_bytes = intake.max_file_mb << 20
         return cls(
             said=source,
             access=access,
             storage=storage,
             archive=archive,
             ignored=Ignored(intake.ignore),
-            max_file_bytes=max_file_bytes,
+            archives=ArchiveSettings.of(intake),
         )
+
+    @property
+    def max_file_bytes(self) -> int:
+        """How large a file may be."""
+        return self.archives.max_file_bytes
 
     def is_like(self, other: Source) -> bool:
         """Say whether nothing has changed from one to the other, the credentials neither."""
-        mine = self.said, self.access, self.ignored, self.max_file_bytes
-        return mine == (other.said, other.access, other.ignored, other.max_file_bytes)
+        mine = self.said, self.access, self.ignored, self.archives
+        return mine == (other.said, other.access, other.ignored, other.archives)
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from ...errors import FileRejectedError, rejected
 from ...messages import say
@@ -17,7 +17,7 @@ from .container import MEGABYTE, ZIP, open_zip
 from .inflate import INFLATE_ERRORS, inflated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from ...spec.archive import ArchiveLimits
@@ -55,6 +55,20 @@ def list_members(path: Path, limits: ArchiveLimits) -> tuple[ArchiveMember, ...]
     return tuple(ArchiveMember(index=index, name=name_of(entry), size_bytes=entry.file_size) for index, entry in files)
 
 
+def check_members(path: Path) -> None:
+    """See that every file of an archive can be taken out of it, without taking any.
+
+    Raises:
+        FileRejectedError: one is damaged, or larger than the archive says.
+
+    """
+    with path.open("rb") as file, open_zip(file) as archive:
+        for entry in archive.infolist():
+            if not entry.is_dir():
+                for _ in _content(file, archive, entry):
+                    pass
+
+
 def unpack_member(path: Path, index: int, out: Path) -> None:
     """Write the content of one file of an archive, by its number, to a new file.
 
@@ -63,18 +77,22 @@ def unpack_member(path: Path, index: int, out: Path) -> None:
 
     """
     with path.open("rb") as file, open_zip(file) as archive, out.open("xb") as target:
-        entry, size = archive.infolist()[index], 0
-        try:
-            for piece in inflated(file, archive, entry):
-                size += len(piece)
-                if size > entry.file_size:
-                    raise rejected("file.bomb", say("{name} is larger than the archive says", name=name_of(entry)))
-                target.write(piece)
-        except INFLATE_ERRORS as error:
-            raise rejected(
-                "file.corrupt_container",
-                say("{name} cannot be taken out of the archive: {error}", name=name_of(entry), error=error),
-            ) from error
+        target.writelines(_content(file, archive, archive.infolist()[index]))
+
+
+def _content(file: BinaryIO, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Iterator[bytes]:
+    size = 0
+    try:
+        for piece in inflated(file, archive, entry):
+            size += len(piece)
+            if size > entry.file_size:
+                raise rejected("file.bomb", say("{name} is larger than the archive says", name=name_of(entry)))
+            yield piece
+    except INFLATE_ERRORS as error:
+        raise rejected(
+            "file.corrupt_container",
+            say("{name} cannot be taken out of the archive: {error}", name=name_of(entry), error=error),
+        ) from error
 
 
 def name_of(entry: zipfile.ZipInfo) -> str:

@@ -61,22 +61,22 @@ def draft_from_sample(
 
 
 def list_archive(path: Path, limits: ArchiveLimits) -> tuple[ArchiveMember, ...] | None:
-    """Run `ingest.formats.zip.archive.list_members` in a worker."""
-    from ingest.formats.zip.archive import list_members
+    """Run `ingest.archive.list_members` in a worker."""
+    from ingest.archive import list_members
 
     return list_members(path, limits)
 
 
 def check_archive(path: Path) -> None:
-    """Run `ingest.formats.zip.archive.check_members` in a worker."""
-    from ingest.formats.zip.archive import check_members
+    """Run `ingest.archive.check_members` in a worker."""
+    from ingest.archive import check_members
 
     check_members(path)
 
 
 def unpack_archive_member(path: Path, index: int, out: Path) -> None:
-    """Make the folder and run `ingest.formats.zip.archive.unpack_member` in a worker."""
-    from ingest.formats.zip.archive import unpack_member
+    """Make the folder and run `ingest.archive.unpack_member` in a worker."""
+    from ingest.archive import unpack_member
 
     out.parent.mkdir(mode=0o700, exist_ok=True)
     unpack_member(path, index, out)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 import xlsxwriter
 
+from ingest.archive import list_members, unpack_member
 from ingest.errors import FileRejectedError
-from ingest.formats.zip.archive import list_members, unpack_member
 from ingest.spec.archive import ArchiveLimits
 
 if TYPE_CHECKING:

@@ -10,17 +10,17 @@ import re
 import zipfile
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from ...errors import FileRejectedError, rejected
-from ...messages import say
-from ...spec.archive import ArchiveMember
-from .container import MEGABYTE, ZIP, open_zip
-from .inflate import INFLATE_ERRORS, inflated
+from .errors import FileRejectedError, rejected
+from .formats.zip.container import MEGABYTE, ZIP, open_zip
+from .formats.zip.inflate import INFLATE_ERRORS, inflated
+from .messages import say
+from .spec.archive import ArchiveMember
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from ...spec.archive import ArchiveLimits
+    from .spec.archive import ArchiveLimits
 
 UTF8_FLAG: Final = 0x800
 ENCRYPTED_FLAG: Final = 0x1

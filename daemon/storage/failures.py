@@ -60,6 +60,12 @@ _PASSING_ERRNO: Final = frozenset(
         *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ENOTCONN, errno.ENOLINK, errno.EMFILE),
     }
 )
+_REFUSED_ERRNO: Final = frozenset({errno.EACCES, errno.EPERM})
+_NOT_FOUND_ERRNO: Final = frozenset({errno.ENOENT, errno.ENOTDIR})
+_REFUSED_NTSTATUS: Final = frozenset({0xC0000022, 0xC000006D})  # access denied, logon failure
+_NOT_FOUND_NTSTATUS: Final = frozenset({0xC000000F, 0xC00000CC})  # no such file, bad network name
+_PASSING_NTSTATUS: Final = frozenset({0xC0000043, 0xC0000054})  # sharing violation, file lock conflict
+"""What an SMB server says, by [MS-ERREF] 2.3.1: its library has one class for all of it."""
 
 
 def failure_of(error: BaseException, place: str) -> StorageError:
@@ -85,17 +91,29 @@ def _told(kind: type[StorageError], error: BaseException, place: str) -> Storage
 
 
 def _kind_of(error: BaseException) -> type[StorageError] | None:
+    if (by_server := _by_ntstatus(error)) is not None:
+        return by_server
     names = {f"{one.__module__}.{one.__qualname__}" for one in type(error).__mro__}
     status, number = _status_of(error), error.errno if isinstance(error, OSError) else None
-    if names & _REFUSED or isinstance(error, PermissionError) or status in _REFUSED_STATUS:
+    if names & _REFUSED or number in _REFUSED_ERRNO or isinstance(error, PermissionError) or status in _REFUSED_STATUS:
         # What the transport of a login could not do is no refusal, though its class says so.
         return StorageUnreachableError if "google.auth.exceptions.TransportError" in names else StorageRefusedError
-    if names & _NOT_FOUND or isinstance(error, (FileNotFoundError, NotADirectoryError)) or status in _NOT_FOUND_STATUS:
+    absent = number in _NOT_FOUND_ERRNO or isinstance(error, (FileNotFoundError, NotADirectoryError))
+    if names & _NOT_FOUND or absent or status in _NOT_FOUND_STATUS:
         return StorageNotFoundError
     passing = isinstance(error, (TimeoutError, ConnectionError)) or number in _PASSING_ERRNO
     if names & _UNREACHABLE or passing or status in _PASSING_STATUS or _is_unknown_host(error):
         return StorageUnreachableError
     return None
+
+
+def _by_ntstatus(error: BaseException) -> type[StorageError] | None:
+    status = getattr(error, "ntstatus", None)
+    if status in _REFUSED_NTSTATUS:
+        return StorageRefusedError
+    if status in _NOT_FOUND_NTSTATUS:
+        return StorageNotFoundError
+    return StorageUnreachableError if status in _PASSING_NTSTATUS else None
 
 
 def _is_unknown_host(error: BaseException) -> bool:

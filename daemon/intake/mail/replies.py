@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from ingest.errors import FileRejectedError
 
-from ...errors import ExecutorError
+from ...errors import ExecutorError, SpoolAwayError
 from ...lifecycle.seldom import Seldom
 from ...pipeline.rejects import NoRejectsError, RejectsLaterError
 from .attachment_taker import LANE, rejects_name
@@ -102,7 +102,7 @@ class Replies:
             )
         except (ReplyRefusedError, ValueError, MessageError) as error:
             await self._end(reply, "refused", str(error))
-        except (ReplyLaterError, RejectsLaterError, ExecutorError, OSError) as error:
+        except (ReplyLaterError, RejectsLaterError, SpoolAwayError, ExecutorError, OSError) as error:
             if reply.waiting_seconds > mailbox.reply.give_up_seconds:
                 await self._end(reply, "given_up", str(error))
             else:

@@ -42,6 +42,7 @@ _FIRST_OF_A_WORKBOOK: Final = (
     *(b"META-INF/", b"content.xml", b"styles.xml", b"meta.xml", b"settings.xml", b"Configurations2/", b"Thumbnails/"),
 )
 """What workbooks begin with: nobody has to look further into one."""
+WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 UNPACKED: Final = ".files"
 """What follows the name of an archive in the place where its files are said to come from: no file's own name."""
 LIMITS: Final = FileLimits()
@@ -119,7 +120,8 @@ class Archives:
             FileRejectedError: it is damaged, encrypted, empty, holds more than the limits allow, or too large a file.
 
         """
-        found = await self.members(received, file)
+        # What is called a workbook is meant to be one, and its sender is told what is wrong with it.
+        found = None if file.lower().endswith(WORKBOOKS) else await self.members(received, file)
         if found is None:
             return None
         limit = self._settings.max_file_bytes

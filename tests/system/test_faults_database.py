@@ -86,7 +86,7 @@ def test_a_locked_ledger_ends_readiness_and_requests_with_a_clear_error(
         headgate.until(lambda: not headgate.ready(), "readiness says so", seconds=20, process=process)
         status, text = headgate.get(f"{headgate.exporter_url}/-/ready")
         assert status == 503
-        assert "database" in text
+        assert "database" in text or "ledger is locked" in text
         started = time.monotonic()
         status, problem = headgate.get(f"{headgate.api_url}/jobs", headgate.token)
         assert status == 503, problem

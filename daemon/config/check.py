@@ -26,7 +26,8 @@ from .web_yml import load_web_config
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
-    from .settings import Settings, WatchedFolder
+    from .intake_settings import WatchedFolder
+    from .settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

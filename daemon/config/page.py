@@ -13,9 +13,10 @@ from pydantic import BaseModel
 
 from ingest.spec.dataset import FileLimits
 
+from .intake_settings import ObjectSource, WatchedFolder
 from .layers import OLD_NAMES, variable_of
 from .mail_settings import MailboxSettings, MailRule, ReplySettings
-from .settings import ObjectSource, Settings, TaskSettings, WatchedFolder, WatchedProcess
+from .settings import Settings, TaskSettings, WatchedProcess
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

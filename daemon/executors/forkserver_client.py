@@ -117,7 +117,7 @@ class ForkServerProcess:
                 )
             except OSError as error:
                 raise WorkerStartError(f"the fork server cannot be started: {error}") from error
-        self._loop.add_reader(self._control, self._read)
+        self._loop.add_reader(self._control, self._read, self._control)
 
     def preload(self, count: int | None = None) -> asyncio.Future[None]:
         """Have the first so many modules imported, all by default, before anything that is asked for later.
@@ -211,10 +211,9 @@ class ForkServerProcess:
         finally:
             del self._requests[number]
 
-    def _read(self) -> None:
-        assert self._control is not None  # noqa: S101  # the reader is there only while the socket is
+    def _read(self, control: socket.socket) -> None:
         try:
-            data = self._control.recv(65536)
+            data = control.recv(65536)
         except BlockingIOError:
             return
         except OSError:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ingest.spec.archive import ArchiveMember
     from ingest.spec.dataset import Dataset
 
-    from ..config import settings as config
+    from ..config import intake_settings as config
     from ..executors.executors import Executors
     from ..ledger.jobs import Job, Origin
     from ..pipeline.parts import PipelineParts

@@ -11,7 +11,7 @@ from .watched_folder import WatchedFolder
 from .wholeness import Patience
 
 if TYPE_CHECKING:
-    from ..config import settings as config
+    from ..config import intake_settings as config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Self
-from uuid import uuid4
 
 import sqlalchemy as sa
 
 from ..errors import LeaseLostError
 from ..version import VERSION
+from .claims import Claims
 from .clock_correction import ClockCorrection
 from .context import LedgerContext
 from .enqueue import Enqueue
@@ -67,7 +67,6 @@ class Ledger:
         )
         # Built once: statements with all columns of a job take longer to put together than to run.
         job = self.tables.job
-        self._claims = {narrowed: context.noted(self._claim(narrowed=narrowed), *job.c) for narrowed in (False, True)}
         held = (
             job.c.id == sa.bindparam("held_job"),
             job.c.lease_token == sa.bindparam("held_token"),
@@ -77,7 +76,8 @@ class Ledger:
         kept = sa.case((sa.bindparam("keeps_file", type_=sa.Boolean), job.c.spool_key))
         change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
         self._finish = context.noted(change, job.c.id, job.c.attempt)
-        self._enqueue, self._reaper, self._clock = Enqueue(context), Reaper(context), ClockCorrection(context)
+        self._enqueue, self._claims = Enqueue(context), Claims(context)
+        self._reaper, self._clock = Reaper(context), ClockCorrection(context)
 
     @property
     def spool_id(self) -> str:
@@ -142,63 +142,8 @@ class Ledger:
     # -- leases --------------------------------------------------------------------------------------
 
     async def claim(self, *, datasets: Collection[str], only: Collection[int] | None = None) -> Job | None:
-        """Take the job that has waited longest, with a fresh lease token and one more attempt; None if none is due.
-
-        Only jobs whose file lies in this daemon's spool and whose dataset it knows; `only` narrows it to job ids.
-        """
-        asked: dict[str, Any] = {"spool": self.spool_id, "known": list(datasets), "token": uuid4().hex}
-        if only is not None:
-            asked["chosen"] = list(only)
-        async with self._database.single("claim") as connection:
-            row = await self._claims[only is not None].make(connection, asked, event="running")
-        return None if row is None else job_from_row(row)
-
-    def _claim(self, *, narrowed: bool) -> sa.Update:
-        table, daemon = self.tables.job, self.tables.daemon
-        ahead = table.alias("ahead")
-        chosen: sa.BindParameter[Any] = sa.bindparam("chosen", expanding=True)
-        lease = self.context.lease_seconds
-        # One whose file no living daemon has may wait for ever; it keeps nobody waiting.
-        its_turn_comes_later = (
-            sa.select(ahead.c.id)
-            .join(daemon, daemon.c.spool_id == ahead.c.spool_id)
-            .where(ahead.c.id == table.c.after_job, unfinished(ahead), daemon.c.beat_at >= self.now - lease)
-        )
-        if narrowed:
-            # What this daemon does not choose it never claims.
-            its_turn_comes_later = its_turn_comes_later.where(
-                sa.or_(ahead.c.id.in_(chosen), daemon.c.id != self.daemon_id)
-            )
-        due = (
-            sa.select(table.c.id)
-            .where(
-                in_state(table, "queued"),
-                table.c.run_at <= self.now,
-                table.c.spool_id == sa.bindparam("spool"),
-                # As an expression, which no index has: what waits is walked through in order, up to the first. By an
-                # index of the dataset the planner would collect all that waits of it, other daemons' jobs too.
-                (table.c.dataset + "").in_(sa.bindparam("known", expanding=True)),
-                table.c.cancelled_by.is_(None),
-                sa.or_(table.c.after_job.is_(None), ~its_turn_comes_later.exists()),
-            )
-            .order_by(table.c.run_at, table.c.id)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        if narrowed:
-            due = due.where(table.c.id.in_(chosen))
-        return (
-            table.update()
-            .where(table.c.id == due.scalar_subquery())
-            .values(
-                state="running",
-                lease_token=sa.bindparam("token"),
-                lease_daemon=self.daemon_id,
-                attempt=table.c.attempt + 1,
-                started_at=self.now,
-                reason=None,
-            )
-        )
+        """Take the job that has waited longest; see `Claims.claim`."""
+        return await self._claims.claim(datasets=datasets, only=only)
 
     async def beat(self) -> None:
         """Tell the others that this daemon lives; a row that was reaped meanwhile is entered anew."""

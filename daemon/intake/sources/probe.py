@@ -11,7 +11,7 @@ from ...storage.store import PAGE
 from .settings import Source
 
 if TYPE_CHECKING:
-    from ...config.settings import IntakeSettings
+    from ...config.intake_settings import IntakeSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from ..archives import ArchiveSettings
 from ..folder_files import Ignored
 
 if TYPE_CHECKING:
-    from ...config import settings as config
+    from ...config import intake_settings as config
 
 SETTLE_SECONDS: Final = 10.0
 """How long a file must stay as it is where it does not appear whole."""

@@ -12,7 +12,7 @@ from .source_poller import SourcePoller
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...config import settings as config
+    from ...config import intake_settings as config
     from ...pipeline.parts import PipelineParts
     from ..submissions import Submissions
 

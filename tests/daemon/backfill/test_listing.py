@@ -9,7 +9,7 @@ import pytest
 
 from daemon.backfill.listing import Listing, LocalFile, NoSuchPlaceError
 from daemon.backfill.remote import RemoteAccess
-from daemon.config.settings import IGNORED
+from daemon.config.intake_settings import IGNORED
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config.settings import IGNORED
+from daemon.config.intake_settings import IGNORED
 from daemon.errors import FileUnstableError
 from daemon.intake.folder_files import Ignored, Listing, is_being_written, move, opened, place_of, write_beside
 from daemon.intake.folder_files import list_files as list_folder

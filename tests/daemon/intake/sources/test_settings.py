@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.config.settings import IntakeSettings, ObjectSource
+from daemon.config.intake_settings import IntakeSettings, ObjectSource
 from daemon.errors import StorageSettingsError
 from daemon.intake.sources.settings import SETTLE_SECONDS, Source
 

@@ -1,0 +1,88 @@
+"""Which job is the next: owns whose turn it is, and takes that job under a lease, in one statement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+
+from .queries import job_from_row
+from .tables import in_state, unfinished
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from .context import LedgerContext
+    from .jobs import Job
+
+
+class Claims:
+    """Takes jobs for this daemon."""
+
+    def __init__(self, context: LedgerContext) -> None:
+        self._context = context
+        # Built once: statements with all columns of a job take longer to put together than to run.
+        columns = context.tables.job.c
+        self._statements = {
+            narrowed: context.noted(self._claim(narrowed=narrowed), *columns) for narrowed in (False, True)
+        }
+
+    async def claim(self, *, datasets: Collection[str], only: Collection[int] | None = None) -> Job | None:
+        """Take the job that has waited longest, with a fresh lease token and one more attempt; None if none is due.
+
+        Only jobs whose file lies in this daemon's spool and whose dataset it knows; `only` narrows it to job ids.
+        """
+        asked: dict[str, Any] = {"spool": self._context.spool_id, "known": list(datasets), "token": uuid4().hex}
+        if only is not None:
+            asked["chosen"] = list(only)
+        async with self._context.database.single("claim") as connection:
+            row = await self._statements[only is not None].make(connection, asked, event="running")
+        return None if row is None else job_from_row(row)
+
+    def _claim(self, *, narrowed: bool) -> sa.Update:
+        table, daemon = self._context.tables.job, self._context.tables.daemon
+        ahead = table.alias("ahead")
+        chosen: sa.BindParameter[Any] = sa.bindparam("chosen", expanding=True)
+        lease = self._context.lease_seconds
+        # One whose file no living daemon has may wait for ever; it keeps nobody waiting.
+        its_turn_comes_later = (
+            sa.select(ahead.c.id)
+            .join(daemon, daemon.c.spool_id == ahead.c.spool_id)
+            .where(ahead.c.id == table.c.after_job, unfinished(ahead), daemon.c.beat_at >= self._context.now - lease)
+        )
+        if narrowed:
+            # What this daemon does not choose it never claims.
+            its_turn_comes_later = its_turn_comes_later.where(
+                sa.or_(ahead.c.id.in_(chosen), daemon.c.id != self._context.daemon_id)
+            )
+        due = (
+            sa.select(table.c.id)
+            .where(
+                in_state(table, "queued"),
+                table.c.run_at <= self._context.now,
+                table.c.spool_id == sa.bindparam("spool"),
+                # As an expression, which no index has: what waits is walked through in order, up to the first. By an
+                # index of the dataset the planner would collect all that waits of it, other daemons' jobs too.
+                (table.c.dataset + "").in_(sa.bindparam("known", expanding=True)),
+                table.c.cancelled_by.is_(None),
+                sa.or_(table.c.after_job.is_(None), ~its_turn_comes_later.exists()),
+            )
+            .order_by(table.c.run_at, table.c.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        if narrowed:
+            due = due.where(table.c.id.in_(chosen))
+        return (
+            table.update()
+            .where(table.c.id == due.scalar_subquery())
+            .values(
+                state="running",
+                lease_token=sa.bindparam("token"),
+                lease_daemon=self._context.daemon_id,
+                attempt=table.c.attempt + 1,
+                started_at=self._context.now,
+                reason=None,
+            )
+        )

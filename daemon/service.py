@@ -240,6 +240,7 @@ async def _sources(settings: Settings, core: Core) -> tuple[Source, ...]:
 
 async def _enter_mailboxes(stack: AsyncExitStack, settings: Settings, core: Core, failures: Failures) -> None:
     # Few have mailboxes, and its libraries are an extra.
+    from .intake.mail.attachment_taker import AttachmentTaker  # noqa: PLC0415
     from .intake.mail.mailbox import Mailbox  # noqa: PLC0415
     from .intake.mail.replies import Replies  # noqa: PLC0415
 
@@ -254,7 +255,8 @@ async def _enter_mailboxes(stack: AsyncExitStack, settings: Settings, core: Core
     )
     await stack.enter_async_context(running(replies, "replies", failures))
     for mailbox in settings.intake.mailboxes:
-        part = Mailbox(mailbox, core.parts, core.submissions, mails, ArchiveSettings.of(settings.intake))
+        taker = AttachmentTaker(mailbox, core.parts, core.submissions, mails, ArchiveSettings.of(settings.intake))
+        part = Mailbox(mailbox, core.parts, mails, taker)
         await stack.enter_async_context(running(part, f"mailbox {mailbox.name}", failures))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ingest.errors import FileRejectedError
 
 from ..pipeline.outcomes import parsed_only, refused_file
-from ..pipeline.reading import folder_for, read_patiently
+from ..pipeline.reading import folder_for, patiently, read_in_worker
 from ..pipeline.worker_tasks import parse_workbook
 
 if TYPE_CHECKING:
@@ -24,11 +24,13 @@ async def read_only(core: Core, dataset: Dataset, file: str, key: str) -> Outcom
     source, own = parts.spool.source(key), dataset.transform is None
     async with folder_for(parts, key) as folder:
         try:
-            report = await read_patiently(
-                *(parts.executors, parse_workbook, source, mapped, folder, (file, None), 0, 1),
-                file=file,
-                limits=dataset.limits,
-                own=own,
+            report = await patiently(
+                lambda: read_in_worker(
+                    *(parts.executors, parse_workbook, source, mapped, folder, (file, None), 0, 1),
+                    file=file,
+                    limits=dataset.limits,
+                    own=own,
+                )
             )
         except FileRejectedError as error:
             return refused_file(error.record)

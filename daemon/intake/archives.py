@@ -15,7 +15,7 @@ from ingest.spec.dataset import FileLimits
 
 from ..errors import FileTooLargeError, KeyUsedError
 from ..machine.file_identity import spelt
-from ..pipeline.reading import folder_for, read_patiently
+from ..pipeline.reading import folder_for, patiently, read_in_worker
 from ..pipeline.worker_tasks import check_archive, list_archive, unpack_archive_member
 from .folder_files import Ignored
 
@@ -106,8 +106,8 @@ class Archives:
         source = self._parts.spool.source(received.key)
         if not await self._parts.executors.run_io(may_be_archive, source):
             return None
-        found: tuple[ArchiveMember, ...] | None = await read_patiently(
-            self._parts.executors, list_archive, source, self._settings.limits, file=file, limits=LIMITS
+        found: tuple[ArchiveMember, ...] | None = await self._in_worker(
+            file, list_archive, source, self._settings.limits
         )
         if found is None:
             return None
@@ -132,7 +132,7 @@ class Archives:
                     say("{name} in the archive has more than {limit} MB", name=member.name, limit=limit >> 20),
                 )
         source = self._parts.spool.source(received.key)
-        await read_patiently(self._parts.executors, check_archive, source, file=file, limits=LIMITS)
+        await self._in_worker(file, check_archive, source)
         return found
 
     async def enter_each(
@@ -212,13 +212,14 @@ class Archives:
         await executors.run_io(spool.check_room, 2 * member.size_bytes)
         async with folder_for(parts, archive.key) as folder:
             out = folder / "member"
-            await read_patiently(
-                *(executors, unpack_archive_member, spool.source(archive.key), member.index, out),
-                file=file,
-                limits=LIMITS,
-            )
+            await self._in_worker(file, unpack_archive_member, spool.source(archive.key), member.index, out)
             received: Received = await executors.run_io(spool.receive_file, out, limit)
         return received
+
+    async def _in_worker(self, file: str, function: Callable[..., Any], *arguments: object) -> Any:
+        return await patiently(
+            lambda: read_in_worker(self._parts.executors, function, *arguments, file=file, limits=LIMITS)
+        )
 
 
 def label_of(archive: str, member: ArchiveMember) -> str:

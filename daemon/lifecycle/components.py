@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from ..errors import HeadgateError
 
@@ -38,6 +39,26 @@ class Component(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> object:
         """Close."""
+
+
+class UntilClosed:
+    """The life of a component that looks at something now and then: closing it ends its pause."""
+
+    def __init__(self) -> None:
+        self._closing = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Return itself; `run` is started by the composition, which watches it."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Look no more; what is under way is finished by `run`."""
+        self._closing.set()
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, or until it is closed."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), seconds)
 
 
 class Failures:

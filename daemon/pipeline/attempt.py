@@ -146,7 +146,7 @@ class Attempts:
         assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
         assert job.lease_token is not None  # noqa: S101  # a claim sets it
         folder = spool.work_folder(job.spool_key, job.lease_token)
-        source = await source_of(self._parts, job, job.spool_key)
+        source = await source_of(self._parts.executors, spool, job, job.spool_key)
         try:
             result = await self._parse(job, dataset, source, folder)
         except FileRejectedError as error:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Final, Self
 
 from ..ledger.jobs import Outcome
+from ..lifecycle.components import UntilClosed
 from .dispatcher import CLAIM
 from .job_runner import NOTING
 
@@ -31,14 +30,14 @@ BEATS_MISSED: Final = 4
 """A beat that takes so many of its intervals stands still: a held lock, a server that has stopped answering."""
 
 
-class Heartbeat:
+class Heartbeat(UntilClosed):
     """Runs from before the first claim until after the drain: a daemon that drains is alive."""
 
     def __init__(self, parts: PipelineParts, dispatcher: Dispatcher, ends: JobEnds, settings: PipelineSettings) -> None:
+        super().__init__()
         self._parts, self._dispatcher, self._ends, self._settings = parts, dispatcher, ends, settings
         self._ledger, self._queries, self._spool = parts.ledger, parts.queries, parts.spool
         self._looked_at = -FRESHNESS_SECONDS
-        self._closing = asyncio.Event()
         self._beaten_at = time.monotonic()
         self._spool_trouble: str | None = None
         self._clock_ahead = 0.0, 0.0
@@ -78,15 +77,11 @@ class Heartbeat:
             logger.info("spool swept", extra={"folders": removed})
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        """Stop beating."""
-        self._closing.set()
-
     async def run(self) -> None:
         """Beat until closed; a database that does not answer is waited for, and readiness says so."""
-        while not self._closing.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._settings.beat_seconds)
+        while True:
+            await self.pause(self._settings.beat_seconds)
+            if self._closing.is_set():
                 return
             self._look_at_spool(await self._parts.executors.run_io(self._spool.trouble))
             with self._parts.database.supervisor.waiting(BEAT):

@@ -44,7 +44,7 @@ class MappedFiles:
     async def look(self, job: Job, sheet: str | None, row: int | None) -> SeenSheet:
         """Return a sheet beside the dataset; see `ingest.mapping.look.look`."""
         dataset = await self._parts.mappings.onto(self._dataset(job))
-        source = await source_of(self._parts, job, self._key(job))
+        source = await source_of(self._parts.executors, self._parts.spool, job, self._key(job))
         found: SeenSheet = await self._read(job, dataset, look_at_file, source, dataset, job.file, sheet, row)
         return found
 
@@ -57,7 +57,7 @@ class MappedFiles:
         """
         dataset = self._fitting(job, mapping).with_mappings([mapping])
         key = self._key(job)
-        source = await source_of(self._parts, job, key)
+        source = await source_of(self._parts.executors, self._parts.spool, job, key)
         async with folder_for(self._parts, key) as folder:
             found: TriedMapping = await self._read(
                 job, dataset, try_mapped, source, dataset, folder, job.file, sheet, row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import uuid4
 
 from ingest.errors import FileRejectedError
@@ -15,13 +15,14 @@ from ..errors import RetryableError, first_line
 from .worker_failures import FILE_ERRORS, POOL_ERRORS, ReadingBounds, refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from ingest.spec.dataset import FileLimits
 
     from ..executors.executors import Executors
     from ..ledger.jobs import Job
+    from ..spool.spool import Spool
     from .parts import PipelineParts
 
 
@@ -29,6 +30,7 @@ class ReadLaterError(RetryableError):
     """No worker can read the file now; ask again in a moment."""
 
 
+T = TypeVar("T")
 PAUSE_SECONDS: Final = 0.5
 """How long it is waited before a worker is asked for again that was not to be had."""
 
@@ -43,17 +45,16 @@ async def folder_for(parts: PipelineParts, key: str) -> AsyncIterator[Path]:
         await parts.executors.run_io(parts.spool.remove_work, key, token)
 
 
-async def source_of(parts: PipelineParts, job: Job, key: str) -> Path:
+async def source_of(executors: Executors, spool: Spool, job: Job, key: str) -> Path:
     """Return where the file of a job lies in the spool, fetched if another daemon has received it.
 
     Raises:
         SpoolAwayError, SpoolFullError: the shared spool does not give it now; there is no room for it.
 
     """
-    spool = parts.spool
     if spool.shared is None:
         return spool.source(key)
-    brought: Path = await parts.executors.run_io(spool.bring, key, sha256=job.sha256, size_bytes=job.size_bytes)
+    brought: Path = await executors.run_io(spool.bring, key, sha256=job.sha256, size_bytes=job.size_bytes)
     return brought
 
 
@@ -91,22 +92,10 @@ async def read_in_worker(
         raise FileRejectedError(refusal(error, bounds)) from error
 
 
-async def read_patiently(
-    executors: Executors,
-    function: Callable[..., Any],
-    *arguments: object,
-    file: str,
-    limits: FileLimits,
-    own: bool = True,
-) -> Any:
-    """Return the same as `read_in_worker`, when a worker can be had: nobody is waiting who would rather be told.
-
-    Raises:
-        FileRejectedError: it cannot be read, or reading it took more time or memory than the limits allow.
-
-    """
+async def patiently(read: Callable[[], Awaitable[T]]) -> T:
+    """Return what `read_in_worker` returns, when a worker can be had: nobody is waiting who would rather be told."""
     while True:
         try:
-            return await read_in_worker(executors, function, *arguments, file=file, limits=limits, own=own)
+            return await read()
         except ReadLaterError:
             await asyncio.sleep(PAUSE_SECONDS)

@@ -13,6 +13,7 @@ from ingest.messages import say
 from ingest.output.kept import KeptFile
 
 from ..errors import HeadgateError, RetryableError, WorkerCrashedError, first_line
+from .reading import source_of
 from .worker_failures import FILE_ERRORS, POOL_ERRORS
 from .worker_tasks import check_cell_texts, rejected_rows_page, write_corrected_rows, write_rejected_rows
 
@@ -161,9 +162,8 @@ class Rejects:
             raise NoRejectsError(say("the file of job {job} is not kept here any more; submit it again", job=job.id))
         if job.dataset not in self._datasets:
             raise NoRejectsError(say("dataset {name} is not configured any more; configure it again", name=job.dataset))
-        path = await self._executors.run_io(self._spool.bring, key, sha256=job.sha256, size_bytes=job.size_bytes)
         return KeptFile(
-            path=path,
+            path=await source_of(self._executors, self._spool, job, key),
             dataset=await self._mapped(self._datasets[job.dataset]),
             records=records,
             source=job.file,

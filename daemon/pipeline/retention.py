@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from ..ledger.pruner import BATCH
+from ..lifecycle.components import UntilClosed
 
 if TYPE_CHECKING:
     from ..ledger.pruner import Pruner
@@ -17,33 +16,24 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Retention:
+class Retention(UntilClosed):
     """Lets go of what is over, now and then."""
 
     def __init__(self, parts: PipelineParts, pruner: Pruner, settings: PipelineSettings) -> None:
+        super().__init__()
         self._parts, self._pruner = parts, pruner
         self._limits = settings.retention
-        self._closing = asyncio.Event()
 
     def apply(self, settings: PipelineSettings) -> None:
         """Go on under other limits from the next look."""
         self._limits = settings.retention
-
-    async def __aenter__(self) -> Self:
-        """Return itself; `run` is started by the composition, which watches it."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop looking."""
-        self._closing.set()
 
     async def run(self) -> None:
         """Look until closed; a database that does not answer is waited for."""
         while not self._closing.is_set():
             with self._parts.database.supervisor.waiting("retention"):
                 await self._look()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._limits.look_seconds)
+            await self.pause(self._limits.look_seconds)
 
     async def _look(self) -> None:
         limits, pruner = self._limits, self._pruner

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import time
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from ..errors import ExecutorError, SpoolAwayError
+from ..lifecycle.components import UntilClosed
 
 if TYPE_CHECKING:
     from ..spool.shared import SharedSpool
@@ -20,21 +20,13 @@ LOOK_SECONDS: Final = 15.0
 SWEEP_SECONDS: Final = 600.0
 
 
-class SpoolWatch:
+class SpoolWatch(UntilClosed):
     """Looks now and then, whatever the spool does; loads go on meanwhile with the files that are here."""
 
     def __init__(self, parts: PipelineParts, shared: SharedSpool) -> None:
+        super().__init__()
         self._parts, self._shared = parts, shared
-        self._closing = asyncio.Event()
         self._swept_at = time.monotonic()
-
-    async def __aenter__(self) -> Self:
-        """Return itself; `run` is started by the composition, which watches it."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Stop looking."""
-        self._closing.set()
 
     async def run(self) -> None:
         """Look until closed; a spool or a database that does not answer is asked again."""
@@ -43,8 +35,7 @@ class SpoolWatch:
             with contextlib.suppress(ExecutorError):
                 await self._parts.executors.run_io(self._shared.look)
                 await self._sweep()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), LOOK_SECONDS)
+            await self.pause(LOOK_SECONDS)
 
     async def _sweep(self) -> None:
         if time.monotonic() - self._swept_at < SWEEP_SECONDS:

@@ -90,20 +90,20 @@ class SharedSpool:
             path = Path(folder) / IDENTITY
             if not storage.exists(IDENTITY):
                 path.write_text(uuid4().hex, encoding="ascii")
-                self._write(storage, path, IDENTITY)
+                _write(storage, path, IDENTITY, digest_of(path))
             with path.open("wb") as out:
                 _read(storage, IDENTITY, out)
             return path.read_text(encoding="ascii")
 
-    def put(self, key: str, name: str, source: Path) -> None:
-        """Write a file of a job; it lies there for good when this returns: it was read back.
+    def put(self, key: str, name: str, source: Path, sha256: str) -> None:
+        """Write a file of a job, whose hash is known; it lies there for good when this returns: it was read back.
 
         Raises:
             SpoolAwayError: the storage does not take it, or does not give back what was written.
 
         """
         with self._operation("put") as storage:
-            self._write(storage, source, f"{JOBS}/{key}/{name}")
+            _write(storage, source, f"{JOBS}/{key}/{name}", sha256)
 
     def get(self, key: str, name: str, out: Path, sha256: str | None) -> bool:
         """Read a file of a job into one that does not exist yet, and return whether there is one.
@@ -169,12 +169,6 @@ class SharedSpool:
         for storage in idle:
             storage.close()
 
-    def _write(self, storage: Storage, source: Path, path: str) -> None:
-        with source.open("rb") as file:
-            meant = hashlib.file_digest(file, "sha256").hexdigest()
-        if storage.write(source, path).sha256 != meant:
-            raise StorageError(say("{path} was not kept as it was written", path=path))
-
     @contextmanager
     def _operation(self, name: str) -> Iterator[Storage]:
         """Give a connection, count what is done with it, and tell every failure as the spool's."""
@@ -205,6 +199,17 @@ class SharedSpool:
         finally:
             with self._lock:
                 self._idle.append(storage)
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file. Blocking."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _write(storage: Storage, source: Path, path: str, sha256: str) -> None:
+    if storage.write(source, path).sha256 != sha256:
+        raise StorageError(say("{path} was not kept as it was written", path=path))
 
 
 def _read(storage: Storage, path: str, out: BinaryIO) -> str | None:

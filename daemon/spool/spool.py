@@ -18,6 +18,7 @@ from ingest.messages import say
 from ingest.output.report import REJECTED_FILE
 
 from ..errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
+from .shared import digest_of
 from .upload import SOURCE, Received, Upload, disk_errors
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class Spool:
 
         """
         if self.shared is not None:
-            self.shared.put(received.key, SOURCE, self.source(received.key))
+            self.shared.put(received.key, SOURCE, self.source(received.key), received.sha256)
 
     def bring(self, key: str, *, sha256: str, size_bytes: int) -> Path:
         """Return where the bytes of a submission lie, which are fetched first if another daemon has received them.
@@ -261,7 +262,7 @@ class Spool:
             out.writelines(f"{json.dumps(dict(record), ensure_ascii=False)}\n" for record in more)
         part.rename(whole)
         if self.shared is not None:
-            self.shared.put(key, REJECTS, whole)
+            self.shared.put(key, REJECTS, whole, digest_of(whole))
 
     def remove_work(self, key: str, token: str) -> None:
         """Remove what one attempt made."""

@@ -207,7 +207,7 @@ class SmbStore(FileServer):
     def entries(self, folder: str) -> Iterator[dict[str, Any]]:
         """Yield what a folder holds as the server tells it; fsspec's own listing asks anew for each file."""
         place = f"\\\\{self.location.host}{folder}".replace("/", "\\")
-        self.fs  # noqa: B018  # logs in
+        self.log_in()
         with self.library("smbclient").scandir(place, port=self.location.port or 445) as found:
             for entry in found:
                 info = entry.smb_info

@@ -60,9 +60,13 @@ class Store(ABC):
     @property
     def fs(self) -> Any:
         """The file system, entered now if it was not."""
+        self.log_in()
+        return self._entered
+
+    def log_in(self) -> None:
+        """Enter the file system, if it was not."""
         if self._entered is None:
             self._entered = self.enter()
-        return self._entered
 
     @property
     def waits(self) -> dict[str, Any]:

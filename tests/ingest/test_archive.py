@@ -146,6 +146,17 @@ def test_what_is_damaged_encrypted_or_empty_is_told(tmp_path: Path) -> None:
     assert error.value.record.code == "file.corrupt_container"
 
 
+def end_of(path: Path, folder: Path) -> str:
+    """Take all files out of an archive; return the code of what refuses it, if anything does."""
+    try:
+        for number, member in enumerate(list_members(path, LIMITS) or ()):
+            assert ".." not in member.name.split("/")
+            unpack_member(path, member.index, folder / str(number))
+    except FileRejectedError as error:
+        return error.record.code
+    return "taken out"
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_whatever_the_bytes_it_ends_in_an_answer(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -154,9 +165,5 @@ def test_whatever_the_bytes_it_ends_in_an_answer(tmp_path: Path, seed: int) -> N
         content[chance.randrange(4, len(content))] = chance.randrange(256)
     path = tmp_path / "damaged"
     path.write_bytes(content)
-    try:
-        for number, member in enumerate(list_members(path, LIMITS) or ()):
-            assert ".." not in member.name.split("/")
-            unpack_member(path, member.index, tmp_path / str(number))
-    except FileRejectedError as error:
-        assert error.record.code.startswith("file.")  # noqa: PT017  # one of the two ends there are
+    end = end_of(path, tmp_path)
+    assert end == "taken out" or end.startswith("file."), end

@@ -37,12 +37,17 @@ def mail(
     return message
 
 
+def _secret(file: Path, password: str) -> Path:
+    """Return a file with a password that only this user can read; one that is there is left as it is."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(password)
+    return file
+
+
 def mailbox(server: Dovecot, secrets: Path, **changes: Any) -> dict[str, Any]:
     """Return the settings of the server's mailbox; the file with its password is made among the secrets."""
-    secret = secrets / "mailbox.password"
-    if not secret.exists():
-        secret.touch(mode=0o600)
-        secret.write_text(dovecot.PASSWORD)
+    secret = _secret(secrets / "mailbox.password", dovecot.PASSWORD)
     return {
         "name": "loads",
         "host": "127.0.0.1",
@@ -60,10 +65,7 @@ def mailbox(server: Dovecot, secrets: Path, **changes: Any) -> dict[str, Any]:
 
 def reply_by(sink: SmtpSink, secrets: Path, **changes: Any) -> dict[str, Any]:
     """Return the settings of replies that the sink takes."""
-    secret = secrets / "smtp.password"
-    if not secret.exists():
-        secret.touch(mode=0o600)
-        secret.write_text(smtp_sink.PASSWORD)
+    secret = _secret(secrets / "smtp.password", smtp_sink.PASSWORD)
     return {
         "host": "127.0.0.1",
         "port": sink.port,

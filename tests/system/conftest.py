@@ -21,11 +21,15 @@ from control_groups import ControlGroup
 from postgres_server import psql_program
 from prometheus_client.parser import text_string_to_metric_families
 from small_disk import SmallDisk
+from storage_fixtures import place, s3
 
 from ..conftest import require_service
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
+
+__all__ = ["place", "s3"]
+"""Fixtures of others; those below are at hand anyway."""
 
 ORDERS_SPEC = """
 dataset: orders

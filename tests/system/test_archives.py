@@ -6,13 +6,14 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-from storage_servers import s3_place
 from zips import zipped
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
     from pathlib import Path
+
+    from storage_servers import Place
 
     from .conftest import Headgate
 
@@ -121,28 +122,25 @@ def test_kills_within_an_archive_lose_and_double_nothing(headgate: Headgate, boo
     assert headgate.stop(process) == 0
 
 
-def test_archives_of_a_source_are_opened_once(
-    sqlite_headgate: Headgate, tmp_path: Path, book: Callable[..., bytes]
-) -> None:
+def test_archives_of_a_source_are_opened_once(sqlite_headgate: Headgate, s3: Place, book: Callable[..., bytes]) -> None:
     gate = sqlite_headgate
-    with s3_place(tmp_path) as place:
-        place.put("may.zip", zipped(**{"orders-1.xlsx": book(1), "orders-2.xlsx": book(2)}))
-        gate.settings["intake"] = {
-            "sources": [
-                {
-                    "name": "shop",
-                    "url": place.url,
-                    "options": place.options,
-                    "credentials_file": str(place.credentials_file),
-                    "poll_seconds": 0.5,
-                }
-            ]
-        }
-        gate.write_config()
-        process = gate.start_ready()
-        gate.until(lambda: gate.all_loaded(2), "both are loaded", process=process)
-        assert set(states(gate)) == {"may.zip/orders-1.xlsx", "may.zip/orders-2.xlsx"}
-        place.put("orders-3.xlsx", book(3))
-        gate.until(lambda: gate.all_loaded(3), "the next one is taken", process=process)
-        assert len(gate.jobs()) == 3
-        assert gate.stop(process) == 0
+    s3.put("may.zip", zipped(**{"orders-1.xlsx": book(1), "orders-2.xlsx": book(2)}))
+    gate.settings["intake"] = {
+        "sources": [
+            {
+                "name": "shop",
+                "url": s3.url,
+                "options": s3.options,
+                "credentials_file": str(s3.credentials_file),
+                "poll_seconds": 0.5,
+            }
+        ]
+    }
+    gate.write_config()
+    process = gate.start_ready()
+    gate.until(lambda: gate.all_loaded(2), "both are loaded", process=process)
+    assert set(states(gate)) == {"may.zip/orders-1.xlsx", "may.zip/orders-2.xlsx"}
+    s3.put("orders-3.xlsx", book(3))
+    gate.until(lambda: gate.all_loaded(3), "the next one is taken", process=process)
+    assert len(gate.jobs()) == 3
+    assert gate.stop(process) == 0

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from silent_proxy import threaded_proxy
-from storage_servers import Place, s3_place
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
+
+    from storage_servers import Place
 
     from .conftest import Headgate
 
@@ -28,14 +29,8 @@ FILES, ROWS, LOSSES = 12, 100, 12
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    with s3_place(tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
 def pair(
-    tmp_path: Path, place: Place, postgres_database: str, headgate_at: Callable[[Path, str], Headgate]
+    tmp_path: Path, s3: Place, postgres_database: str, headgate_at: Callable[[Path, str], Headgate]
 ) -> list[Headgate]:
     """Two daemons that share a ledger and a spool, and no folder."""
     made = [headgate_at(tmp_path / name, postgres_database) for name in ("one", "two")]
@@ -44,9 +39,9 @@ def pair(
         one.settings["intake"] = {"folders": []}
         one.settings["ledger"] |= {"beat_seconds": 0.5, "lease_seconds": 3}
         one.settings["spool"] = {
-            "url": place.url,
-            "options": place.options,
-            "credentials_file": str(place.credentials_file),
+            "url": s3.url,
+            "options": s3.options,
+            "credentials_file": str(s3.credentials_file),
             "timeout_seconds": 5,
         }
         one.write_config()
@@ -72,12 +67,12 @@ def stop_all(pair: list[Headgate], processes: list[subprocess.Popen[bytes]]) -> 
         assert one.stop(process) == 0
 
 
-def left_in(place: Place) -> set[str]:
-    return {name for name in place.names() if "/jobs/" in name}
+def left_in(s3: Place) -> set[str]:
+    return {name for name in s3.names() if "/jobs/" in name}
 
 
 def test_files_of_a_lost_machine_are_loaded_by_another(
-    tmp_path: Path, pair: list[Headgate], place: Place, orders: Callable[..., Path]
+    tmp_path: Path, pair: list[Headgate], s3: Place, orders: Callable[..., Path]
 ) -> None:
     """Nothing of the first is left but what it had acknowledged, and the other had not seen anything of it before."""
     lost, heir = pair
@@ -91,12 +86,12 @@ def test_files_of_a_lost_machine_are_loaded_by_another(
     second.send_signal(signal.SIGCONT)
     heir.until(lambda: heir.all_loaded(FILES), "every acknowledged file is loaded", seconds=90, process=second)
     assert heir.rows("SELECT count(*), count(DISTINCT order_no) FROM orders") == [(str(FILES * ROWS),) * 2]
-    heir.until(lambda: not left_in(place), "the spool is empty again")
+    heir.until(lambda: not left_in(s3), "the spool is empty again")
     assert heir.stop(second) == 0
 
 
 def test_rejected_rows_are_handed_back_by_any_daemon(
-    tmp_path: Path, pair: list[Headgate], place: Place, orders: Callable[..., Path]
+    tmp_path: Path, pair: list[Headgate], s3: Place, orders: Callable[..., Path]
 ) -> None:
     processes = [one.start_ready() for one in pair]
     status, job = submit(pair[0], orders(tmp_path / "orders.xlsx", 20, bad=(3, 5)))
@@ -107,18 +102,18 @@ def test_rejected_rows_are_handed_back_by_any_daemon(
         done = one.command("rejects", job["id"], "-o", back, "-c", one.config)
         assert done.returncode == 0, done.stderr
         assert len(back.read_text(encoding="utf-8-sig").splitlines()) == 3, "the titles and two rows"
-    assert {name.rpartition("/")[2] for name in left_in(place)} == {"source", "rejects.jsonl"}
+    assert {name.rpartition("/")[2] for name in left_in(s3)} == {"source", "rejects.jsonl"}
     stop_all(pair, processes)
 
 
 def test_a_spool_that_is_silent_is_waited_for(
-    tmp_path: Path, pair: list[Headgate], place: Place, orders: Callable[..., Path]
+    tmp_path: Path, pair: list[Headgate], s3: Place, orders: Callable[..., Path]
 ) -> None:
     """Nothing is acknowledged meanwhile, and a job whose file lies only there spends no attempt."""
     lost, heir = pair
-    with threaded_proxy(place.port) as proxy:
+    with threaded_proxy(s3.port) as proxy:
         heir.settings["spool"] |= {
-            "options": place.options | {"endpoint_url": f"http://127.0.0.1:{proxy.port}"},
+            "options": s3.options | {"endpoint_url": f"http://127.0.0.1:{proxy.port}"},
             "timeout_seconds": 2,
         }
         heir.settings["ledger"] |= {"max_attempts": 1, "max_lost_leases": 100}

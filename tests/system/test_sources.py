@@ -11,26 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from silent_proxy import threaded_proxy
-from storage_servers import PLACES, Place, credentials, s3_place, through
+from storage_servers import PLACES, Place, credentials, through
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .conftest import Headgate
 
 ROWS = 50
-
-
-@pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with PLACES[request.param](tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def s3(tmp_path: Path) -> Iterator[Place]:
-    with s3_place(tmp_path) as found:
-        yield found
 
 
 @pytest.fixture

@@ -46,9 +46,7 @@ def parse_header(raw: bytes) -> EmailMessage:
         raw.decode("utf-8")
     except UnicodeDecodeError:
         raw = raw.decode("latin-1").encode("utf-8")
-    message = BytesParser(_class=EmailMessage, policy=default.clone(utf8=True)).parsebytes(raw, headersonly=True)
-    assert isinstance(message, EmailMessage)  # noqa: S101  # the parser's types know only its base
-    return message
+    return BytesParser(_class=EmailMessage, policy=default.clone(utf8=True)).parsebytes(raw, headersonly=True)
 
 
 @contextmanager

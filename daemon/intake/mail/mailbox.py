@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections import Counter
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from ingest.languages import ENGLISH
 
 from ...errors import ExecutorError, SpoolFullError
 from ...ledger.mail import FIELD_LENGTH, Letter, MailKey
-from .attachment_taker import LANE, AttachmentTaker, Incoming
+from ...lifecycle.components import UntilClosed
+from .attachment_taker import LANE, Incoming
 from .head import UnreadableHeaderError, read_head
 from .imap_session import ImapSession, MailboxError, MessageGoneError
 from .mailbox_state import MailboxState
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
     from ...ledger.jobs import Job
     from ...ledger.mail import MailLedger
     from ...pipeline.parts import PipelineParts
-    from ..archives import ArchiveSettings
-    from ..submissions import Submissions
-    from .attachment_taker import Refusal
+    from .attachment_taker import AttachmentTaker, Refusal
     from .head import Head
 
 logger = logging.getLogger(__name__)
@@ -36,42 +33,35 @@ BATCH: Final = 200
 """Messages that the ledger is asked about at a time."""
 
 
-class Mailbox:
-    """Looks through the folders of a mailbox now and then, and takes each message once."""
+class Mailbox(UntilClosed):
+    """Looks through the folders of a mailbox now and then, and takes each message once.
+
+    One that cannot be reached is no reason not to start.
+    """
 
     def __init__(
         self,
         settings: MailboxSettings,
         parts: PipelineParts,
-        submissions: Submissions,
         mails: MailLedger,
-        archives: ArchiveSettings,
+        taker: AttachmentTaker,
     ) -> None:
+        super().__init__()
         self._settings, self._mails = settings, mails
-        self._taker = AttachmentTaker(settings, parts, submissions, mails, archives)
+        self._taker = taker
         self._executors, self._database, self._datasets = parts.executors, parts.database, parts.datasets
         self._account = f"{settings.user}@{settings.host}"
         self._own = {address.casefold() for address in _own_addresses(settings)}
         self._state = MailboxState(settings.name, parts.metrics.mails)
         self._failures: Counter[tuple[int, int]] = Counter()
         """How often each message, by UIDVALIDITY and UID, could not be taken: such ones come last."""
-        self._closing = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        """Return itself; a mailbox that cannot be reached is no reason not to start."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Take no more messages; one that is being taken is finished by `run`, or taken by the next daemon."""
-        self._closing.set()
 
     async def run(self) -> None:
         """Look through it until closed; a database that does not answer is waited for."""
         while not self._closing.is_set():
             with self._database.supervisor.waiting(f"mailbox {self._settings.name}"):
                 await self._look()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._settings.poll_seconds)
+            await self.pause(self._settings.poll_seconds)
 
     async def _look(self) -> None:
         try:

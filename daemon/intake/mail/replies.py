@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from dataclasses import replace
 from email.errors import MessageError
@@ -11,11 +9,12 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, localtime
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from ingest.errors import FileRejectedError
 
 from ...errors import ExecutorError, SpoolAwayError
+from ...lifecycle.components import UntilClosed
 from ...lifecycle.seldom import Seldom
 from ...pipeline.rejects import NoRejectsError, RejectsLaterError
 from .attachment_taker import LANE, rejects_name
@@ -42,7 +41,7 @@ TRIES_COUNTED: Final = 20
 XLSX: Final = "vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-class Replies:
+class Replies(UntilClosed):
     """Answers the messages of all mailboxes whose jobs have ended, one after the other.
 
     A reply is noted as sent after the server has taken it: a kill between the two sends it twice, never not at all.
@@ -59,28 +58,19 @@ class Replies:
         retry: RetryPolicy,
         poll_seconds: float,
     ) -> None:
+        super().__init__()
         self._mailboxes: Mapping[str, MailboxSettings] = {mailbox.name: mailbox for mailbox in mailboxes}
         self._rejects, self._mails, self._retry = rejects, mails, retry
         self._queries, self._executors, self._database = parts.queries, parts.executors, parts.database
         self._poll_seconds, self._metrics = poll_seconds, parts.metrics.mails
         self._seldom = Seldom()
-        self._closing = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        """Return itself; `run` is started by the composition, which watches it."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Begin no more replies; what is owed is sent after the next start."""
-        self._closing.set()
 
     async def run(self) -> None:
         """Answer until closed; a database that does not answer is waited for."""
         while not self._closing.is_set():
             with self._database.supervisor.waiting("replies"):
                 await self._look()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._poll_seconds)
+            await self.pause(self._poll_seconds)
 
     async def _look(self) -> None:
         for mail_id in await self._mails.due(limit=BATCH):

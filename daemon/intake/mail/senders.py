@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import authres
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -38,8 +40,6 @@ def is_authentic(head: Head, authserv_id: str) -> bool:
 
 
 def _results(value: str, authserv_id: str) -> list[Any]:
-    import authres  # noqa: PLC0415  # of the extra `mail`, and only where it is asked for
-
     try:
         parsed = authres.AuthenticationResultsHeader.parse_value(value)
     except (authres.AuthResError, ValueError, LookupError, TypeError, AttributeError, RecursionError):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from silent_proxy import threaded_proxy
-from storage_servers import OPEN_SESAME, PLACES, Place, credentials, large_listing, s3_place, through
+from storage_servers import OPEN_SESAME, PLACES, Place, credentials, large_listing, through
 
 from daemon.errors import (
     StorageChangedError,
@@ -27,18 +26,6 @@ from daemon.storage.filesystem import Storage
 from daemon.storage.store import PAGE
 
 TIMEOUT_SECONDS = 8.0
-
-
-@pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with PLACES[request.param](tmp_path) as found:
-        yield found
-
-
-@pytest.fixture
-def s3(tmp_path: Path) -> Iterator[Place]:
-    with s3_place(tmp_path) as found:
-        yield found
 
 
 def storage_at(place: Place) -> Storage:

@@ -1,0 +1,21 @@
+"""Fixtures for tests that ask every kind of storage the same, or S3 alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from storage_servers import PLACES, Place, s3_place
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    with PLACES[request.param](tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def s3(tmp_path: Path) -> Iterator[Place]:
+    with s3_place(tmp_path) as found:
+        yield found

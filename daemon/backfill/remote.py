@@ -17,14 +17,16 @@ from ingest.messages import say
 from ingest.spec.matching import glob_takes
 
 from ..errors import StorageNotFoundError
+from ..intake.sources.receiving import receive
 from ..machine.file_identity import spelt
 from ..storage.filesystem import Storage
+from ..storage.pool import StoragePool
 
 if TYPE_CHECKING:
     from ..executors.executors import Executors
     from ..intake.folder_files import Ignored
     from ..spool.spool import Spool
-    from ..spool.upload import Received, Upload
+    from ..spool.upload import Received
     from ..storage.store import StoredObject
 
 TIMEOUT_SECONDS: Final = 60.0
@@ -52,8 +54,7 @@ class RemotePlace:
         self.url, self._access, self._ignored = url, access, ignored
         self._base, self._pattern = _cut(url)
         self._file: str | None = None
-        self._free: list[Storage] = []
-        self.give_back(self.borrow())
+        self.storages = StoragePool(self._open)
 
     def look(self) -> None:
         """See that there is something, and whether the URL is that of a file or of what lies below it. Blocking.
@@ -66,21 +67,21 @@ class RemotePlace:
             return
         folder, _, name = self._base.rpartition("/")
         if not self._pattern and not folder.endswith("/"):
-            self._free.clear()
             self._base, self._file = folder, unquote(name)
-            with self._storage() as storage:
+            self.storages = StoragePool(self._open)
+            with self.storages.lent() as storage:
                 if storage.exists(self._file):
                     return
         raise StorageNotFoundError(say("{place} is not there; name files, folders or patterns", place=self.url))
 
     def _holds_files(self) -> bool:
-        with contextlib.suppress(StorageNotFoundError), self._storage() as storage:
+        with contextlib.suppress(StorageNotFoundError), self.storages.lent() as storage:
             return any(storage.pages())
         return False
 
     def __iter__(self) -> Iterator[RemoteFile]:
         """Yield the files as the storage lists them; raises `StorageError`. Blocking, for an I/O thread."""
-        with self._storage() as storage:
+        with self.storages.lent() as storage:
             if self._file is not None:
                 found = storage.stat(self._file)
                 if found is not None:
@@ -100,24 +101,9 @@ class RemotePlace:
         """Return what reports and the ledger call a file of this path below."""
         return spelt(f"{self._base}/{path}")
 
-    def borrow(self) -> Storage:
-        """Return a storage that nobody uses; `give_back` it."""
-        with contextlib.suppress(IndexError):
-            return self._free.pop()
+    def _open(self) -> Storage:
         access = self._access
         return Storage.at(self._base, access.options, access.credentials_file, timeout_seconds=TIMEOUT_SECONDS)
-
-    def give_back(self, storage: Storage) -> None:
-        """Have a storage used by others again."""
-        self._free.append(storage)
-
-    @contextlib.contextmanager
-    def _storage(self) -> Iterator[Storage]:
-        storage = self.borrow()
-        try:
-            yield storage
-        finally:
-            self.give_back(storage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,27 +137,9 @@ class RemoteFile:
             FileTooLargeError, SpoolFullError: it is too large, or there is no room.
 
         """
-        storage: Storage = await executors.run_io(self.place.borrow)
-        upload: Upload = await executors.run_io(spool.upload, max_bytes, self.size_bytes)
-        try:
-            blocks = storage.blocks(self.found)
-            while await executors.run_io(_step, blocks, upload):
-                pass
-            received: Received = await executors.run_io(upload.keep)
-        except Exception:
-            await executors.run_io(upload.discard)
-            raise
-        finally:
-            self.place.give_back(storage)
-        return received
-
-
-def _step(blocks: Iterator[bytes], upload: Upload) -> bool:
-    """Copy one block; say whether there was one."""
-    block = next(blocks, b"")
-    if block:
-        upload.write(block)
-    return bool(block)
+        with contextlib.ExitStack() as stack:
+            storage = await executors.run_io(stack.enter_context, self.place.storages.lent())
+            return await receive(self.found, storage, spool, max_bytes, executors=executors)
 
 
 def _cut(url: str) -> tuple[str, str]:

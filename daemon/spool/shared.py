@@ -11,7 +11,7 @@ import logging
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from ingest.messages import say
 
 from ..errors import SpoolAwayError, StartupError, StorageError, StorageSettingsError
 from ..storage.filesystem import Storage
+from ..storage.pool import StoragePool
 
 if TYPE_CHECKING:
     from ..config.settings import SpoolSettings
@@ -45,15 +46,13 @@ class OperationCounts:
 
 
 class SharedSpool:
-    """Files of jobs in one storage, for as many threads as ask: each has a connection of its own while it works."""
+    """Files of jobs in one storage, for as many threads as ask."""
 
-    def __init__(self, first: Storage, another: Callable[[], Storage]) -> None:
-        self._another = another
+    def __init__(self, storages: StoragePool, url: str) -> None:
+        self._storages, self.url = storages, url
         self._lock = threading.Lock()
-        self._idle = [first]
         self._unneeded: dict[str, float] = {}
         self._counts = {name: OperationCounts(done=0, failed=0, seconds=0.0) for name in OPERATIONS}
-        self.url = first.location.url
         self.trouble: str | None = None
         """Why it cannot be used now, as far as the last thing that was asked of it says; for any thread."""
 
@@ -75,7 +74,7 @@ class SharedSpool:
             )
 
         try:
-            return cls(opened(), opened)
+            return cls(StoragePool(opened), place)
         except StorageSettingsError as error:
             raise StartupError(f"spool: {error}") from error
 
@@ -164,41 +163,27 @@ class SharedSpool:
 
     def close(self) -> None:
         """Give up the connections."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for storage in idle:
-            storage.close()
+        self._storages.close()
 
     @contextmanager
     def _operation(self, name: str) -> Iterator[Storage]:
         """Give a connection, count what is done with it, and tell every failure as the spool's."""
-        began, failure = time.monotonic(), None
+        began, done = time.monotonic(), False
         try:
-            with self._storage() as storage:
+            with self._storages.lent() as storage:
                 yield storage
+            done, self.trouble = True, None
         except StorageError as error:
-            failure = say("the shared spool fails: {error}", error=error)
-            raise SpoolAwayError(failure) from error
+            self.trouble = say("the shared spool fails: {error}", error=error)
+            raise SpoolAwayError(self.trouble) from error
         finally:
-            self.trouble, failed = failure, failure is not None
             with self._lock:
                 before = self._counts[name]
                 self._counts[name] = OperationCounts(
-                    done=before.done + (not failed),
-                    failed=before.failed + failed,
+                    done=before.done + done,
+                    failed=before.failed + (not done),
                     seconds=before.seconds + time.monotonic() - began,
                 )
-
-    @contextmanager
-    def _storage(self) -> Iterator[Storage]:
-        with self._lock:
-            storage = self._idle.pop() if self._idle else None
-        storage = storage or self._another()
-        try:
-            yield storage
-        finally:
-            with self._lock:
-                self._idle.append(storage)
 
 
 def digest_of(path: Path) -> str:

@@ -129,7 +129,8 @@ def test_by_the_command_line(headgate: Headgate, tmp_path: Path, orders: Callabl
     made = headgate.command("load", job["id"], "--json", "-c", headgate.config)
     assert made.returncode == 0, made.stderr
     number = json.loads(made.stdout)["id"]
-    headgate.until(lambda: headgate.scalar("SELECT count(*) FROM orders") == "6", "it is loaded", process=process)
+    assert Api(headgate.api_url, headgate.token).wait(number)["state"] == "loaded"
+    assert headgate.scalar("SELECT count(*) FROM orders") == "6"
     assert f"loaded as job {number}" in headgate.command("jobs", "-c", headgate.config).stdout
     refused = headgate.command("load", job["id"], "-c", headgate.config)
     assert (refused.returncode, f"was loaded as job {number} already" in refused.stderr) == (3, True)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import FileRejectedError
 
-from ...errors import KeyUsedError, PoolClosedError
+from ...errors import KeyUsedError
 from ...ledger.jobs import Origin
 from ...machine.file_identity import spelt
 from ..archives import Archives, Within
+from .receiving import receive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ...ledger.jobs import Job
     from ...pipeline.parts import PipelineParts
-    from ...spool.upload import Received, Upload
+    from ...spool.upload import Received
     from ...storage.filesystem import Storage
     from ...storage.store import StoredObject
     from ..submissions import Submissions
@@ -74,7 +74,16 @@ class ObjectTaker:
             FileTooLargeError, SpoolFullError: it is too large, or there is no room.
 
         """
-        received = await self._receive(file)
+        source = self._source
+        received = await receive(
+            file,
+            source.storage,
+            self._parts.spool,
+            source.max_file_bytes,
+            executors=self._parts.executors,
+            call=self.call,
+            closing=self._closing,
+        )
         origin, label = Origin(path=self.origin(file.path), stamp=file.version), spelt(file.path)
         try:
             members = await self._archives.opened(received, label)
@@ -125,23 +134,6 @@ class ObjectTaker:
         await self._parts.ledger.took(origin, received.sha256, jobs[-1].id)
         return jobs[-1]
 
-    async def _receive(self, file: StoredObject) -> Received:
-        spool, source = self._parts.spool, self._source
-        upload: Upload = await self.call(spool.upload, source.max_file_bytes, file.size_bytes)
-        blocks = source.storage.blocks(file)
-        try:
-            while True:
-                received: Received | None = await self.call(_step, blocks, upload)
-                if received is not None:
-                    return received
-                if self._closing.is_set():
-                    raise PoolClosedError
-        except BaseException:
-            with contextlib.suppress(ValueError):  # its last step has not returned
-                blocks.close()
-            await asyncio.shield(self._parts.executors.run_io(upload.discard))
-            raise
-
     async def put_away(self, file: StoredObject, job_id: int) -> None:
         """Remove or move a file whose job is in the ledger, if the source says so and it is the same still.
 
@@ -151,15 +143,6 @@ class ObjectTaker:
         """
         if self._source.said.after != "keep":
             await self.call(_put_away, self._source.storage, file, self._source.archive, job_id)
-
-
-def _step(blocks: Iterator[bytes], upload: Upload) -> Received | None:
-    """Take the next block; after the last one the bytes are durable, and this returns what was received. Blocking."""
-    block = next(blocks, None)
-    if block is None:
-        return upload.keep()
-    upload.write(block)
-    return None
 
 
 def _put_away(storage: Storage, file: StoredObject, archive: Storage | None, job_id: int) -> None:

@@ -188,6 +188,14 @@ class Ledger:
         """Give the jobs of dead daemons back and return those that this gave up for good; see `Reaper.reap`."""
         return await self._reaper.reap(known_dead=known_dead, max_lost_leases=max_lost_leases)
 
+    async def held(self) -> set[str]:
+        """Return the lease tokens of this daemon's running jobs; see `Reaper.held`."""
+        return await self._reaper.held()
+
+    async def let_go(self, tokens: Collection[str]) -> None:
+        """Put jobs back in the queue that this daemon holds and does not run; see `Reaper.let_go`."""
+        await self._reaper.let_go(tokens)
+
     async def requeue(self, job: Job, *, delay_seconds: float, reason: str, give_back: bool = False) -> None:
         """Put a running job back in the queue, due in `delay_seconds`, in `DELAY_MAX_SECONDS` at the latest.
 

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from .queries import job_from_row
 from .reasons import DAEMONS_DIED
-from .tables import in_state
+from .tables import in_state, unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -82,12 +82,32 @@ class Reaper:
             await self._context.event(connection, job.id, job.state, job.attempt, job.reason)
         return jobs
 
+    async def held(self) -> set[str]:
+        """Return the lease tokens of all jobs that this daemon runs by the ledger's account."""
+        table = self._context.tables.job
+        mine = table.c.lease_daemon == self._context.daemon_id
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                sa.select(table.c.lease_token).where(unfinished(table), in_state(table, "running"), mine)
+            )
+            return set(found.scalars())
+
+    async def let_go(self, tokens: Collection[str]) -> None:
+        """Put jobs back in the queue that this daemon holds and does not run: nobody got the answer to their claim."""
+        if tokens:
+            table = self._context.tables.job
+            async with self._database.write("beat") as connection:
+                await self._put_back(connection, table.c.lease_token.in_(tokens), lost=False)
+
     async def give_back(self, connection: AsyncConnection, owners: Sequence[str], *, lost: bool = False) -> None:
         """Put the running jobs of these daemons back in the queue, and return their attempts."""
+        await self._put_back(connection, self._context.tables.job.c.lease_daemon.in_(owners), lost=lost)
+
+    async def _put_back(self, connection: AsyncConnection, which: sa.ColumnElement[bool], *, lost: bool) -> None:
         table = self._context.tables.job
         rows = await connection.execute(
             table.update()
-            .where(in_state(table, "running"), table.c.lease_daemon.in_(owners))
+            .where(unfinished(table), in_state(table, "running"), which)
             .values(
                 state="queued",
                 attempt=table.c.attempt - 1,

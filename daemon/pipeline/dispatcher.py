@@ -68,6 +68,11 @@ class Dispatcher:
         self._wake.set()
 
     @property
+    def leases(self) -> set[str]:
+        """The lease tokens of the jobs that run here."""
+        return {token for token in self._flights if token is not None}
+
+    @property
     def _places(self) -> int:
         return self._settings.parallel_parses + LOADS_BESIDE_PARSES
 

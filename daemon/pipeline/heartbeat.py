@@ -41,6 +41,7 @@ class Heartbeat(UntilClosed):
         self._beaten_at = time.monotonic()
         self._spool_trouble: str | None = None
         self._clock_ahead = 0.0, 0.0
+        self._strays: set[str] = set()
 
     @property
     def trouble(self) -> str | None:
@@ -98,6 +99,7 @@ class Heartbeat(UntilClosed):
         dead = await self._parts.executors.run_io(self._spool.dead_daemons)
         for job in await self._ledger.reap(known_dead=dead, max_lost_leases=self._settings.retry.max_lost_leases):
             self._ends.tell_given_up(job)
+        await self._let_go_of_strays()
         await self._cancel()
         await self._queries.refresh_backlog()
         await self._refresh_freshness()
@@ -108,6 +110,18 @@ class Heartbeat(UntilClosed):
         if ahead_seconds:
             self._clock_ahead = ahead_seconds, time.monotonic()
             logger.warning("clock was ahead; times corrected", extra={"seconds": round(ahead_seconds, 1)})
+
+    async def _let_go_of_strays(self) -> None:
+        """Put back jobs that are this daemon's and do not run here: their claim was committed, its answer lost.
+
+        Seen in two beats: the answer to a claim may be on its way. One that comes later still finds its lease gone.
+        """
+        strays = await self._ledger.held() - self._dispatcher.leases
+        again = strays & self._strays
+        self._strays = strays - again
+        if again:
+            logger.warning("claims without an answer given back", extra={"jobs": len(again)})
+            await self._ledger.let_go(again)
 
     async def _cancel(self) -> None:
         """End the jobs that somebody cancelled through another daemon, or while they changed hands."""

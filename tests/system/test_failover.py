@@ -140,3 +140,25 @@ def test_a_server_whose_connections_others_hold_is_waited_for(
     headgate.until(headgate.ready, "it is ready again", process=process)
     assert {job["attempt"] for job in headgate.jobs()} == {1}
     assert headgate.stop(process) == 0
+
+
+def test_a_claim_whose_answer_was_lost_is_given_back(headgate: Headgate, orders: Callable[..., Path]) -> None:
+    """The ledger says that this daemon runs the job, and the daemon has never heard of it."""
+    ours, schema = ("headgate_", "") if headgate.database_url.startswith("sqlite") else ("headgate.", "public.")
+    headgate.settings["ledger"] |= {"beat_seconds": 0.5, "lease_seconds": 30}
+    headgate.write_config()
+    headgate.execute("CREATE TABLE orders (order_no text PRIMARY KEY, quantity integer, price numeric(12,2))")
+    process = headgate.start_ready()
+    orders(headgate.inbox / "orders-0.xlsx", 5)
+    headgate.until(lambda: headgate.all_finished(1), "its table lacks a column", process=process)
+    assert headgate.jobs()[0]["state"] == "dead"
+    headgate.execute(f"ALTER TABLE {schema}orders ADD COLUMN buyer text")
+    headgate.execute(
+        f"UPDATE {ours}job SET state = 'running', attempt = 1, finished_at = NULL, lease_token = 'nobody', "
+        f"lease_daemon = (SELECT id FROM {ours}daemon)"
+    )
+    headgate.until(lambda: headgate.all_loaded(1), "it was given back and loaded", process=process)
+    assert headgate.jobs()[0]["attempt"] == 1
+    assert headgate.scalar("SELECT count(*) FROM orders") == "5"
+    assert "claims without an answer given back jobs=1" in headgate.log.read_text()
+    assert headgate.stop(process) == 0

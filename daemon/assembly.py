@@ -28,6 +28,7 @@ from .pipeline.dispatcher import Dispatcher
 from .pipeline.heartbeat import Heartbeat
 from .pipeline.job_ends import JobEnds
 from .pipeline.job_runner import JobRunner
+from .pipeline.parser import ClusterParser, LocalParser
 from .pipeline.parts import PipelineParts
 from .pipeline.rejects import Rejects
 from .pipeline.retention import Retention
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
     from ingest.spec.outline import TableOutline
 
+    from .cluster.cluster import Cluster
     from .config.settings import Settings
     from .ledger.jobs import Job
     from .lifecycle.signals import StopRequest
@@ -57,6 +59,7 @@ class Core:
     """The parts that take a job from the spool to the target table."""
 
     parts: PipelineParts
+    cluster: Cluster | None
     datasets: dict[str, Dataset]
     """The mapping that everybody holds."""
     ends: JobEnds
@@ -94,8 +97,10 @@ class Core:
 
         """
         limits = executor_limits(settings.executors, detect_machine())
-        pipeline = PipelineSettings.of(settings, limits)
+        pipeline = PipelineSettings.of(settings)
         self.parts.executors.apply(limits)
+        if self.cluster is not None:
+            self.cluster.apply(limits)
         for part in (self.runner, self.dispatcher, self.heartbeat, self.retention):
             part.apply(pipeline)
         self.datasets.clear()
@@ -135,8 +140,8 @@ async def open_core(
     async with AsyncExitStack() as stack:
         # First: the forkserver must be started before anything starts a thread or opens a socket.
         executors = await stack.enter_async_context(Executors(limits, preload=preload, environ=environ))
-        parts = await _open_parts(stack, settings, executors, known)
-        core = _compose(parts, known, PipelineSettings.of(settings, limits), stop=stop, only=only)
+        parts, cluster = await _open_parts(stack, settings, executors, known)
+        core = _compose(parts, cluster, known, PipelineSettings.of(settings), stop=stop, only=only)
         core.apply(settings, datasets)
         parts.metrics.configuration_taken()
         await stack.enter_async_context(running(core.heartbeat, "heartbeat", failures))
@@ -144,14 +149,16 @@ async def open_core(
         if core.parts.spool.shared is not None:
             watch = SpoolWatch(core.parts, core.parts.spool.shared)
             await stack.enter_async_context(running(watch, "shared spool", failures))
+        if cluster is not None:
+            await stack.enter_async_context(running(cluster, "cluster", failures))
         await stack.enter_async_context(running(core.dispatcher, "dispatcher", failures))
         yield core
 
 
 async def _open_parts(
     stack: AsyncExitStack, settings: Settings, executors: Executors, known: dict[str, Dataset]
-) -> PipelineParts:
-    """Open database, ledger and spool."""
+) -> tuple[PipelineParts, Cluster | None]:
+    """Open database, ledger and spool, and make what parses."""
     database = await stack.enter_async_context(_database(settings))
     ledger = Ledger(database, lease_seconds=settings.ledger.lease_seconds)
     with _told_in_words(database):
@@ -170,16 +177,33 @@ async def _open_parts(
                 spool.id = await _shared_identity(executors, spool.shared)
         await ledger.register(spool.id)
     await stack.enter_async_context(ledger)
-    return PipelineParts(
+    cluster = await _cluster(settings, executors, spool, ledger_id)
+    parts = PipelineParts(
         executors=executors,
         database=database,
         ledger=ledger,
         queries=JobQueries(database),
         mappings=KeptMappings(ledger.context),
         spool=spool,
+        parser=LocalParser(executors, spool) if cluster is None else ClusterParser(cluster, executors, spool),
         metrics=Metrics(),
         datasets=known,
     )
+    return parts, cluster
+
+
+async def _cluster(settings: Settings, executors: Executors, spool: Spool, ledger_id: str) -> Cluster | None:
+    if settings.executors.engine == "local":
+        return None
+    try:
+        # Few have one, and its library is an extra.
+        from .cluster.call import SpoolName  # noqa: PLC0415
+        from .cluster.cluster import Cluster  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise StartupError(f"executors.engine is dask, and {error.name} is missing; install headgate[dask]") from error
+    name = SpoolName(ledger_id=ledger_id, spool_id=spool.id)
+    made: Cluster = await executors.run_io(Cluster, settings.executors, executors.limits, name)
+    return made
 
 
 async def _shared_identity(executors: Executors, shared: SharedSpool) -> str:
@@ -205,6 +229,7 @@ def _told_in_words(database: Database) -> Iterator[None]:
 
 def _compose(
     parts: PipelineParts,
+    cluster: Cluster | None,
     known: dict[str, Dataset],
     settings: PipelineSettings,
     *,
@@ -218,6 +243,7 @@ def _compose(
     dispatcher = Dispatcher(parts, runner, settings, drain=drain, only=only)
     return Core(
         parts=parts,
+        cluster=cluster,
         datasets=known,
         ends=ends,
         runner=runner,

@@ -62,6 +62,10 @@ class WorkerStartError(ExecutorError):
     """No worker process could be started."""
 
 
+class ClusterAwayError(ExecutorError, RetryableError):
+    """The cluster cannot run the task now: its scheduler does not answer, or no worker fits."""
+
+
 class TaskFailedError(ExecutorError):
     """The task raised an error that cannot be sent back as it is."""
 

@@ -198,6 +198,7 @@ def _exporter(
         queries=core.parts.queries,
         loop=loop_watch,
         spool=core.parts.spool,
+        cluster=core.cluster,
     )
     limit = settings.exporter.stall_seconds
 
@@ -270,7 +271,7 @@ async def _enter_api(
     readiness: Readiness,
 ) -> None:
     api = settings.api
-    tasks = TaskRoutes(executors=core.parts.executors, tasks=registered_tasks(settings))
+    tasks = TaskRoutes(executors=core.parts.executors, tasks=registered_tasks(settings), cluster=core.cluster)
     authenticator = Authenticator(await core.parts.executors.run_io(load_tokens, api.token_file))
     tls = None
     if api.tls_certificate_file is not None and api.tls_key_file is not None:
@@ -292,7 +293,7 @@ async def _enter_api(
         DatasetRoutes(datasets=core.datasets, queries=core.parts.queries),
         tasks,
         ReloadRoutes(reloader.reload),
-        SystemRoutes(executors=core.parts.executors, database=core.parts.database, usage=UsageMeter()),
+        _system_routes(core),
         PageRoutes(
             assets=await core.parts.executors.run_io(Assets.load),
             authenticator=authenticator,
@@ -328,6 +329,11 @@ def _uploads(settings: Settings, core: Core) -> Uploads:
         max_uploads=settings.api.max_uploads,
         idle_seconds=settings.api.body_idle_seconds,
     )
+
+
+def _system_routes(core: Core) -> SystemRoutes:
+    parts = core.parts
+    return SystemRoutes(executors=parts.executors, database=parts.database, usage=UsageMeter(), cluster=core.cluster)
 
 
 def _job_routes(core: Core) -> JobRoutes:

@@ -243,7 +243,10 @@ COMPONENTS: Final[dict[str, Schema]] = {
         max_overflow=COUNT,
         pending={**COUNT, "description": "Callers that wait for a connection."},
     ),
-    "Health": _object(status={"enum": ["ok"]}, checks=_object(cpu_executor=TEXT, io_executor=TEXT, database=TEXT)),
+    "Health": _object(
+        status={"enum": ["ok"]},
+        checks=_object(cpu_executor=TEXT, io_executor=TEXT, database=TEXT, cluster=OPTIONAL_TEXT),
+    ),
     "Datasets": _object(
         datasets=_list(
             _object(

@@ -16,6 +16,7 @@ from .schemas import EXECUTOR_STATS, HEALTH, POOL_STATS, RESOURCE_USAGE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..cluster.cluster import Cluster
     from ..database.database import Database
     from ..executors.executors import Executors
     from ..executors.stats import PoolStats
@@ -31,10 +32,12 @@ OK: Final = "ok"
 class SystemRoutes:
     """GET /api/v1/system/resource-usage, executor-stats and db-pool-stats, and GET /api/v1/health."""
 
-    def __init__(self, *, executors: Executors, database: Database, usage: UsageMeter) -> None:
-        self._executors, self._database, self._usage = executors, database, usage
+    def __init__(
+        self, *, executors: Executors, database: Database, usage: UsageMeter, cluster: Cluster | None = None
+    ) -> None:
+        self._executors, self._database, self._usage, self._cluster = executors, database, usage, cluster
         self._measuring = asyncio.Lock()
-        self._checking: asyncio.Task[dict[str, str]] | None = None
+        self._checking: asyncio.Task[dict[str, str | None]] | None = None
 
     def routes(self) -> Sequence[Route]:
         """Return the routes; whoever has a token may ask."""
@@ -88,15 +91,15 @@ class SystemRoutes:
             self._checking = asyncio.create_task(self._check())
             self._checking.add_done_callback(self._checked)
         checks = await asyncio.shield(self._checking)
-        failing = [f"{name}: {found}" for name, found in checks.items() if found != OK]
+        failing = [f"{name}: {found}" for name, found in checks.items() if found not in (None, OK)]
         if failing:
             raise ProblemError(503, "; ".join(failing), checks=checks)
         return web.json_response({"status": OK, "checks": checks})
 
-    def _checked(self, _: asyncio.Task[dict[str, str]]) -> None:
+    def _checked(self, _: asyncio.Task[dict[str, str | None]]) -> None:
         self._checking = None
 
-    async def _check(self) -> dict[str, str]:
+    async def _check(self) -> dict[str, str | None]:
         health, database = await asyncio.gather(
             self._executors.check_health(timeout=CHECK_SECONDS), _problem_of(self._database)
         )
@@ -104,6 +107,7 @@ class SystemRoutes:
             "cpu_executor": OK if health.cpu_ok else health.detail,
             "io_executor": OK if health.io_ok else health.detail,
             "database": database or OK,
+            "cluster": None if self._cluster is None else self._cluster.trouble or OK,
         }
 
 

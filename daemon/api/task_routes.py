@@ -12,6 +12,7 @@ from aiohttp import web
 from ingest.messages import said_by, say
 
 from ..errors import (
+    ClusterAwayError,
     ExecutorError,
     PoolClosedError,
     QueueFullError,
@@ -26,6 +27,7 @@ from .task_call import TaskAnswer, call_task
 from .task_io_share import IoShare
 
 if TYPE_CHECKING:
+    from ..cluster.cluster import Cluster
     from ..config.settings import Settings
     from ..executors.executors import Executors
 
@@ -89,8 +91,11 @@ def registered_tasks(settings: Settings) -> list[RegisteredTask]:
 class TaskRoutes:
     """GET /api/v1/tasks, POST /api/v1/tasks/{name}."""
 
-    def __init__(self, *, executors: Executors, tasks: Sequence[RegisteredTask]) -> None:
+    def __init__(
+        self, *, executors: Executors, tasks: Sequence[RegisteredTask], cluster: Cluster | None = None
+    ) -> None:
         self._executors, self._io = executors, IoShare(executors)
+        self._cpu = cluster or executors
         self._tasks: Mapping[str, RegisteredTask] = {}
         self.register(tasks)
 
@@ -169,7 +174,7 @@ class TaskRoutes:
                 call_task, task.target, args, kwargs, timeout_seconds=task.timeout_seconds, lane=lane
             )
             return answer, {}
-        result = await self._executors.submit_cpu(
+        result = await self._cpu.submit_cpu(
             call_task, task.target, args, kwargs, timeout=task.timeout_seconds, lane=lane
         )
         return result.value, {
@@ -197,7 +202,7 @@ class TaskRoutes:
                 )
             case QueueFullError():
                 return ProblemError(429, said_by(error), headers=retry)
-            case PoolClosedError() | WorkerStartError():
+            case PoolClosedError() | WorkerStartError() | ClusterAwayError():
                 return ProblemError(503, said_by(error), headers=retry)
             case MemoryError():
                 message: str = say("it needs more memory than a worker may have (executors.worker_memory_mb)")

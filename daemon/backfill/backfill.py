@@ -121,7 +121,7 @@ class _Backfill:
         self._executors, self._spool = core.parts.executors, core.parts.spool
         self._limit_bytes = settings.intake.max_file_mb << 20
         self._pause_seconds = settings.ledger.poll_seconds
-        self._places = self._executors.limits.cpu_workers + LOADS_BESIDE_PARSES
+        self._places = core.parts.parser.places + LOADS_BESIDE_PARSES
         self._on_their_way: set[asyncio.Task[None]] = set()
         self._contents: dict[str, Job] = {}
         """The jobs that are on their way, by the content of their files."""

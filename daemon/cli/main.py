@@ -15,7 +15,7 @@ from ingest.spec.yaml_document import DocumentError
 
 from ..errors import HeadgateError
 from ..version import VERSION
-from . import assets_command, backfill, completion, ingest, jobs, read_infer, retry_cancel, run_check, submit
+from . import assets_command, backfill, completion, ingest, jobs, read_infer, retry_cancel, run_check, submit, worker
 from .invocation import FAILED, REJECTED, USAGE
 
 
@@ -31,7 +31,7 @@ def commands() -> None:
 
 
 for command in (
-    *(run_check.run, run_check.check),
+    *(run_check.run, run_check.check, worker.worker),
     *(ingest.ingest, backfill.backfill),
     submit.submit,
     *(jobs.jobs, jobs.job, jobs.rejects),

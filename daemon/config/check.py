@@ -84,6 +84,8 @@ def resolved(configuration: Configuration, settings: Settings) -> Iterator[str]:
     yield f"memory limit: {limit.size_bytes // MIB} MiB ({limit.source})" if limit else "memory limit: none"
     sizes = executor_sizes(settings.executors, machine)
     memory, warning = sizes.memory, f"; {sizes.memory.warning}" if sizes.memory.warning else ""
+    if settings.executors.engine == "dask":
+        yield f"engine: dask, by the scheduler {settings.executors.scheduler}"
     yield f"cpu workers: {sizes.cpu.workers} ({origin(sizes.cpu.source, 'executors', 'cpu_workers')})"
     from_where = origin(memory.source, "executors", "worker_memory_mb")
     yield f"memory of a worker: {memory.size_bytes // MIB} MiB ({from_where}){warning}"

@@ -25,6 +25,7 @@ from .value_types import (
     TaskName,
     Whole,
     WorkerMemory,
+    is_loopback,
     text_as,
 )
 
@@ -81,6 +82,27 @@ class DatabaseSettings(Section):
 class ExecutorSettings(Section):
     """The worker processes that parse, and the threads that wait for files."""
 
+    engine: Annotated[Literal["local", "dask"], ANY_CASE] = Field(
+        default="local",
+        description="Where files are parsed and registered CPU tasks run: in this machine's workers, or in those of a "
+        "Dask cluster, each started by `headgate worker`; that needs `spool.url`. See docs/cluster.md.",
+    )
+    scheduler: str | None = Field(
+        default=None,
+        pattern=r"^(tls|tcp)://[^/\s]+:\d+$",
+        description="The Dask scheduler, as `tls://scheduler.example.com:8786`; `tcp://` on this machine only.",
+        json_schema_extra={"shown": "none"},
+    )
+    tls_ca_file: Path | None = Field(
+        default=None, description="PEM certificates; the scheduler must show one that one of them signed."
+    )
+    tls_certificate_file: Path | None = Field(
+        default=None, description="The PEM certificate that is shown to the scheduler and to workers."
+    )
+    tls_key_file: Path | None = Field(
+        default=None, description="Its key, PEM, in a file that only this user can read (0600)."
+    )
+
     cpu_workers: Automatic = Field(default=0, description="Worker processes at most. 0: max(1, cores - 1).")
     io_workers: Automatic = Field(default=0, description="Threads at most. 0: min(cores * 5, 20).")
     queue_limit: Count = Field(default=1000, description="Tasks that may wait in each pool.")
@@ -100,6 +122,28 @@ class ExecutorSettings(Section):
     )
     idle_seconds: Seconds = Field(default=60, description="A worker that is idle for longer is ended.")
     start_timeout_seconds: Seconds = Field(default=30, description="How long a worker may take to start.")
+
+    @property
+    def scheduler_is_here(self) -> bool:
+        """Whether nobody but this machine reaches the scheduler."""
+        address = (self.scheduler or "").partition("://")[2]
+        return is_loopback(address.rpartition(":")[0].strip("[]"))
+
+    @model_validator(mode="after")
+    def _reached_safely(self) -> Self:
+        if self.engine == "dask" and self.scheduler is None:
+            raise PydanticCustomError("cluster", "engine dask needs a scheduler; set scheduler to its address")
+        if self.scheduler is None:
+            return self
+        scheme, _, address = self.scheduler.partition("://")
+        if scheme == "tcp" and not self.scheduler_is_here:
+            message = "tcp:// to another machine is open to everybody in between; write tls://{address}"
+            raise PydanticCustomError("cluster", message, {"address": address})
+        files = (self.tls_ca_file, self.tls_certificate_file, self.tls_key_file)
+        if scheme == "tls" and None in files:
+            message = "tls:// needs tls_ca_file, tls_certificate_file and tls_key_file; set all three"
+            raise PydanticCustomError("cluster", message)
+        return self
 
 
 class SpoolSettings(Section):
@@ -340,3 +384,10 @@ class Settings(Section):
         description="Registered tasks by name: `module:function`, or the keys below.",
         json_schema_extra={"shown": "none"},
     )
+
+    @model_validator(mode="after")
+    def _shared_for_the_cluster(self) -> Self:
+        if self.executors.engine == "dask" and self.spool.url is None:
+            message = "executors.engine dask needs a spool that workers of other machines reach; set spool.url"
+            raise PydanticCustomError("cluster", message)
+        return self

@@ -60,7 +60,7 @@ def unpack(answer: Frame, name: str) -> TaskResult:
     if answer.kind != framing.DONE:
         raise _error(answer.body, name)
     try:
-        value = _load(answer.body)
+        value = load_light(answer.body)
     except Exception as error:
         raise TaskFailedError(f"{name} returned what cannot be read back: {error}") from error
     wall_seconds, cpu_seconds, peak_bytes, _ = answer.numbers
@@ -84,7 +84,7 @@ def _error(body: bytes, name: str) -> Exception:
     error: Exception | None = None
     if pickled:
         try:
-            loaded = _load(pickled)
+            loaded = load_light(pickled)
         except Exception:  # noqa: BLE001  # an error that cannot be read back is told by its text
             loaded = None
         error = loaded if isinstance(loaded, Exception) else None
@@ -105,5 +105,6 @@ class _LightUnpickler(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def _load(body: bytes) -> Any:
+def load_light(body: bytes) -> Any:
+    """Unpickle an answer; raises UnpicklingError where that would import what only workers import."""
     return _LightUnpickler(io.BytesIO(body)).load()

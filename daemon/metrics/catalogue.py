@@ -11,6 +11,7 @@ from ..machine.cores import available_cores
 from ..machine.process_groups import ProcessGroup, WatchedProcesses
 from ..machine.resources import disk_use, find_cgroup, system_use
 from . import (
+    cluster_metrics,
     collectors,
     database_metrics,
     executor_metrics,
@@ -25,6 +26,7 @@ from . import (
 )
 
 if TYPE_CHECKING:
+    from ..cluster.cluster import Cluster
     from ..config.settings import Settings
     from ..database.database import Database
     from ..database.server_stats import ServerStatsWatch
@@ -47,6 +49,7 @@ CATALOGUE: Final[tuple[Definition, ...]] = tuple(
         spool_metrics.DEFINITIONS,
         health_metrics.DEFINITIONS,
         executor_metrics.DEFINITIONS,
+        cluster_metrics.DEFINITIONS,
         database_metrics.DEFINITIONS,
         database_metrics.SERVER_DEFINITIONS,
         loop_metrics.DEFINITIONS,
@@ -69,10 +72,11 @@ def add_collectors(
     queries: JobQueries,
     loop: LoopWatch,
     spool: Spool,
+    cluster: Cluster | None,
 ) -> None:
     """Let every part be asked at each scrape; all of them may be asked from any thread."""
     stall_seconds = settings.exporter.stall_seconds
-    found.add("executors", executor_metrics.DEFINITIONS, lambda: executor_metrics.executor_metrics(executors.stats()))
+    add_executors(found, executors, cluster)
     found.add("database", database_metrics.DEFINITIONS, lambda: database_metrics.database_metrics(database.stats()))
     if server is not None:
         found.add(
@@ -85,6 +89,26 @@ def add_collectors(
     found.add("disk", system_metrics.DISK_DEFINITIONS, lambda: system_metrics.disk_metrics(disk_use(spool.root)))
     if (shared := spool.shared) is not None:
         found.add("spool", spool_metrics.DEFINITIONS, lambda: spool_metrics.spool_metrics(shared))
+    add_machine(found, settings, executors)
+
+
+def add_executors(found: Collectors, executors: Executors, cluster: Cluster | None = None) -> None:
+    """Let the pools of this machine and a cluster be asked at each scrape."""
+    if cluster is None:
+        found.add(
+            "executors", executor_metrics.DEFINITIONS, lambda: executor_metrics.executor_metrics(executors.stats())
+        )
+        return
+    found.add(
+        "executors",
+        executor_metrics.DEFINITIONS,
+        lambda: executor_metrics.executor_metrics(executors.stats(), cluster.stats().pool),
+    )
+    found.add("cluster", cluster_metrics.DEFINITIONS, lambda: cluster_metrics.cluster_metrics(cluster.stats()))
+
+
+def add_machine(found: Collectors, settings: Settings, executors: Executors) -> None:
+    """Let CPU and memory of this machine and of its groups of processes be asked at each scrape, if the settings do."""
     if settings.resources.enabled:
         cgroup = find_cgroup()
         found.add(

@@ -10,8 +10,10 @@ from .definitions import Definitions, Measured, counter, define, gauge, histogra
 
 if TYPE_CHECKING:
     from ..executors.executors import ExecutorStats
+    from ..executors.stats import PoolStats
 
-POOLS: Final = ("cpu", "io")
+POOLS: Final = ("cpu", "io", "cluster")
+"""The last is that of this daemon's calls to a Dask cluster, where it has one."""
 KINDS: Final = "what the task is for, at most 8"
 
 DEFINITIONS: Final[Definitions] = define(
@@ -39,14 +41,14 @@ DEFINITIONS: Final[Definitions] = define(
         "executor_worker_peak_resident_bytes",
         "The most memory a worker held during a task.",
         RESIDENT_BYTES,
-        pool=("cpu",),
+        pool=("cpu", "cluster"),
     ),
 )
 
 
-def executor_metrics(stats: ExecutorStats) -> Measured:
-    """Return the numbers of both pools."""
-    pools = (stats.cpu, stats.io)
+def executor_metrics(stats: ExecutorStats, cluster: PoolStats | None = None) -> Measured:
+    """Return the numbers of both pools, and of that of a cluster."""
+    pools = (stats.cpu, stats.io, *(() if cluster is None else (cluster,)))
     busy = {(pool.pool, "busy"): pool.workers_busy for pool in pools}
     idle = {(pool.pool, "idle"): pool.workers_idle for pool in pools}
     return {
@@ -63,5 +65,7 @@ def executor_metrics(stats: ExecutorStats) -> Measured:
         "executor_task_duration_seconds": {
             (pool.pool, kind): snapshot for pool in pools for kind, snapshot in pool.task_duration.items()
         },
-        "executor_worker_peak_resident_bytes": {("cpu",): stats.cpu.peak_resident},
+        "executor_worker_peak_resident_bytes": {
+            (pool.pool,): pool.peak_resident for pool in pools if pool is not stats.io
+        },
     }

@@ -32,6 +32,7 @@ STAGES: Final = ("receive", "sniff", "read", "validate", "spool", "load", "commi
 STAGE: Final = "ingest_stage_seconds"
 STAGE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 WAIT_REASONS: Final = (
+    "cluster_away",
     "database_access",
     "database_away",
     "database_full",
@@ -40,7 +41,7 @@ WAIT_REASONS: Final = (
     "machine",
     "spool_away",
 )
-"""What the database, the machine or a shared spool lacks; waiting for it spends no attempt."""
+"""What the database, the machine, a shared spool or a cluster lacks; waiting for it spends no attempt."""
 RETRY_REASONS: Final = ("transient", "worker_crash", "pool_busy", *WAIT_REASONS)
 RARE_CODES: Final = frozenset(
     {

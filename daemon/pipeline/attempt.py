@@ -17,7 +17,6 @@ from ingest.messages import say
 
 from ..errors import DatabaseUnavailableError, TaskStalledError, TaskTimeoutError, first_line
 from ..ledger.reasons import SAME_CONTENT_CHECKED
-from ..machine.cores import available_cores
 from ..machine.file_identity import is_changed
 from .outcomes import (
     SUPERSEDED,
@@ -30,9 +29,7 @@ from .outcomes import (
     refused_load,
     refused_parse,
 )
-from .reading import source_of
 from .worker_failures import ReadingBounds, refusal
-from .worker_tasks import parse_workbook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +111,7 @@ class Attempts:
     def __init__(self, parts: PipelineParts, tables: TableWatch, turns: Turns, persist: Persist) -> None:
         self._parts, self._tables, self._turns, self._persist = parts, tables, turns, persist
         self._stalled: set[int] = set()
-        self._targets, self._cores = Targets(), available_cores()
+        self._targets = Targets()
 
     async def make(self, attempt: Attempt) -> Outcome:
         """Parse and load; anything raised is a failed attempt."""
@@ -146,9 +143,8 @@ class Attempts:
         assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
         assert job.lease_token is not None  # noqa: S101  # a claim sets it
         folder = spool.work_folder(job.spool_key, job.lease_token)
-        source = await source_of(self._parts.executors, spool, job, job.spool_key)
         try:
-            result = await self._parse(job, dataset, source, folder)
+            result = await self._parse(job, job.spool_key, job.lease_token, dataset)
         except FileRejectedError as error:
             return refused_file(error.record)
         # A clean file has no records: no thread needs to look for them.
@@ -159,11 +155,11 @@ class Attempts:
         await self._turns.come(job)
         return await self._load(attempt, parsed)
 
-    async def _parse(self, job: Job, dataset: Dataset, source: Path, folder: Path) -> TaskResult:
-        executors = self._parts.executors
+    async def _parse(self, job: Job, key: str, token: str, dataset: Dataset) -> TaskResult:
+        parser = self._parts.parser
         bounds = ReadingBounds.within(
             dataset.limits,
-            executors.limits,
+            parser.limits,
             file=job.file,
             more_time=say(
                 "split the workbook, or raise limits.parse_seconds of the dataset and executors.task_timeout_seconds"
@@ -173,22 +169,7 @@ class Attempts:
             ),
         )
         try:
-            result = await executors.submit_cpu(
-                parse_workbook,
-                source,
-                dataset,
-                folder,
-                # What fixes another job counts as handed in as that one was, and has no name of its own.
-                (job.file, None if job.fixes_job is None else ""),
-                job.id,
-                # A parse takes a second core only while no other needs it.
-                int(self._cores) // (executors.busy_workers + 1),
-                timeout=bounds.seconds,
-                kind="parse",
-                own=dataset.transform is None,
-                lane=f"dataset {job.dataset}",
-                memory_bytes=bounds.memory_bytes,
-            )
+            result = await parser.parse(job, key, token, dataset, bounds)
         except (TaskTimeoutError, MemoryError) as error:
             if isinstance(error, TaskStalledError) and job.id not in self._stalled:
                 self._stalled.add(job.id)

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 CLAIM: Final = "claim"
 LOADS_BESIDE_PARSES: Final = 4
-"""Jobs in flight beyond the CPU workers: while files are loaded, the workers are parsing the next ones."""
+"""Jobs in flight beyond those that are parsed: while files are loaded, the workers are parsing the next ones."""
 LOADS_OF_A_DATASET: Final = 2
 """Jobs of one dataset in flight beyond the CPU workers: one loads, another one waits for its turn."""
 
@@ -74,17 +74,18 @@ class Dispatcher:
 
     @property
     def _places(self) -> int:
-        return self._settings.parallel_parses + LOADS_BESIDE_PARSES
+        return self._parts.parser.places + LOADS_BESIDE_PARSES
 
     def apply(self, settings: PipelineSettings) -> None:
         """Go on under other settings; jobs in flight are not disturbed."""
         self._settings, self._drain.seconds = settings, settings.drain_seconds
-        self._slots.resize(places=self._places, queue_limit=1, queue_timeout_seconds=1)
         self.wake()
 
     async def run(self) -> None:
         """Claim and run jobs until `close`; every job's own failure is its own affair."""
         while not self._closing.is_set():
+            # A reload may have changed how many there are, and workers of a cluster come and go.
+            self._slots.resize(places=self._places, queue_limit=1, queue_timeout_seconds=1)
             await self._slots.enter("jobs")
             if self._fatal is not None:
                 raise self._fatal
@@ -164,7 +165,7 @@ class Dispatcher:
 
     async def _claim(self) -> Job | None:
         # One dataset's jobs wait for their turns in places of its own: others' are not kept waiting for them.
-        crowded = self._runner.turns.crowded(self._settings.parallel_parses + LOADS_OF_A_DATASET)
+        crowded = self._runner.turns.crowded(self._parts.parser.places + LOADS_OF_A_DATASET)
         datasets = self._runner.waits.claimable([name for name in self._parts.datasets if name not in crowded])
         with self._parts.database.supervisor.waiting(CLAIM):
             return await self._parts.ledger.claim(datasets=datasets, only=self._only)

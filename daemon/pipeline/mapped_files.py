@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ingest.messages import say
 
 from ..errors import HeadgateError
-from .reading import folder_for, read_in_worker, source_of
+from .reading import folder_for, read_in_worker
+from .source_file import source_of
 from .worker_tasks import look_at_file, try_mapped
 
 if TYPE_CHECKING:

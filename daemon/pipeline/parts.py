@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..ledger.queries import JobQueries
     from ..metrics.job_metrics import Metrics
     from ..spool.spool import Spool
+    from .parser import Parser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,5 +30,6 @@ class PipelineParts:
     queries: JobQueries
     mappings: KeptMappings
     spool: Spool
+    parser: Parser
     metrics: Metrics
     datasets: Mapping[str, Dataset]

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ingest.spec.dataset import FileLimits
 
     from ..executors.executors import Executors
-    from ..ledger.jobs import Job
-    from ..spool.spool import Spool
     from .parts import PipelineParts
 
 
@@ -43,19 +41,6 @@ async def folder_for(parts: PipelineParts, key: str) -> AsyncIterator[Path]:
         yield parts.spool.work_folder(key, token)
     finally:
         await parts.executors.run_io(parts.spool.remove_work, key, token)
-
-
-async def source_of(executors: Executors, spool: Spool, job: Job, key: str) -> Path:
-    """Return where the file of a job lies in the spool, fetched if another daemon has received it.
-
-    Raises:
-        SpoolAwayError, SpoolFullError: the shared spool does not give it now; there is no room for it.
-
-    """
-    if spool.shared is None:
-        return spool.source(key)
-    brought: Path = await executors.run_io(spool.bring, key, sha256=job.sha256, size_bytes=job.size_bytes)
-    return brought
 
 
 async def read_in_worker(

@@ -13,7 +13,7 @@ from ingest.messages import say
 from ingest.output.kept import KeptFile
 
 from ..errors import HeadgateError, RetryableError, WorkerCrashedError, first_line
-from .reading import source_of
+from .source_file import source_of
 from .worker_failures import FILE_ERRORS, POOL_ERRORS
 from .worker_tasks import check_cell_texts, rejected_rows_page, write_corrected_rows, write_rejected_rows
 

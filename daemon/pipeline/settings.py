@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final, Self
 from .retry_policy import RetryPolicy
 
 if TYPE_CHECKING:
-    from ..config.executor_limits import ExecutorLimits
     from ..config.settings import Settings
 
 LOOK_SECONDS: Final = 600.0
@@ -43,23 +42,21 @@ class RetentionLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineSettings:
-    """How many jobs at once, how often the ledger is asked, how often an attempt is repeated, what is kept."""
+    """How often the ledger is asked, how often an attempt is repeated, what is kept."""
 
     retry: RetryPolicy
     retention: RetentionLimits
-    parallel_parses: int
     poll_seconds: float
     beat_seconds: float
     drain_seconds: float
 
     @classmethod
-    def of(cls, settings: Settings, limits: ExecutorLimits) -> Self:
-        """Return what a configuration says, on executors of these limits."""
+    def of(cls, settings: Settings) -> Self:
+        """Return what a configuration says."""
         ledger = settings.ledger
         return cls(
             retry=RetryPolicy.of(ledger),
             retention=RetentionLimits.of(settings),
-            parallel_parses=limits.cpu_workers,
             poll_seconds=ledger.poll_seconds,
             beat_seconds=ledger.beat_seconds,
             drain_seconds=settings.shutdown.drain_seconds,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.errors import NO_MEANS, NO_ROOM
 
 from ..database.errors import causes
-from ..errors import SpoolAwayError, SpoolFullError, first_line
+from ..errors import ClusterAwayError, SpoolAwayError, SpoolFullError, first_line
 from ..ledger.jobs import WAITS
 from ..ledger.reasons import MACHINE_LACKS
 
@@ -50,8 +50,9 @@ class Waits:
             return Wait(reason=reason, words=f"{WAITS} {self._database.supervisor.reason(error)}")
         for cause in causes(error):
             code = cause.errno if isinstance(cause, OSError) else None
-            if isinstance(cause, SpoolAwayError):
-                return Wait(reason="spool_away", words=f"{WAITS} {first_line(cause)}")
+            if isinstance(cause, (SpoolAwayError, ClusterAwayError)):
+                reason = "spool_away" if isinstance(cause, SpoolAwayError) else "cluster_away"
+                return Wait(reason=reason, words=f"{WAITS} {first_line(cause)}")
             if isinstance(cause, SpoolFullError) or code in NO_MEANS:
                 reason = "disk_full" if code is None or code in NO_ROOM else "machine"
                 return Wait(reason=reason, words=MACHINE_LACKS.format(reason=first_line(cause)))

@@ -94,6 +94,19 @@ class SharedSpool:
                 _read(storage, IDENTITY, out)
             return path.read_text(encoding="ascii")
 
+    def known_as(self) -> str | None:
+        """Return the spool's own id, None if nobody has made one here.
+
+        Raises:
+            SpoolAwayError: the storage cannot be read.
+
+        """
+        with self._operation("look") as storage, tempfile.TemporaryFile() as out:
+            if _read(storage, IDENTITY, out) is None:
+                return None
+            out.seek(0)
+            return out.read().decode("ascii")
+
     def put(self, key: str, name: str, source: Path, sha256: str) -> None:
         """Write a file of a job, whose hash is known; it lies there for good when this returns: it was read back.
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 from ingest.messages import say
 from ingest.output.report import REJECTED_FILE
 
-from ..errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
+from ..errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError, StorageError
 from .shared import digest_of
 from .upload import SOURCE, Received, Upload, disk_errors
 
@@ -263,6 +263,28 @@ class Spool:
         part.rename(whole)
         if self.shared is not None:
             self.shared.put(key, REJECTS, whole, digest_of(whole))
+
+    def bring_work(self, key: str, token: str, place: str, files: Mapping[str, tuple[str, int]]) -> None:
+        """Fetch what an attempt has made elsewhere into its work folder; by name are given hash and size in bytes.
+
+        It lies in folder `place` of the job in the shared spool, and is removed there.
+
+        Raises:
+            SpoolAwayError: the shared spool does not give it now.
+            SpoolFullError: there is no room for it.
+            StorageError: a file is gone, or other than it was.
+
+        """
+        if self.shared is None:
+            return
+        folder = self.work_folder(key, token)
+        with disk_errors():
+            self.check_room(sum(size for _, size in files.values()))
+            folder.mkdir(mode=0o700, parents=True)
+            for name, (sha256, _) in files.items():
+                if not self.shared.get(key, f"{place}/{name}", folder / name, sha256):
+                    raise StorageError(say("the shared spool has lost {key}", key=f"{key}/{place}/{name}"))
+        self.shared.remove(key, *(f"{place}/{name}" for name in files))
 
     def remove_work(self, key: str, token: str) -> None:
         """Remove what one attempt made."""

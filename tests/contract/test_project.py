@@ -12,7 +12,7 @@ URL_HOST = re.compile(r"https?://([A-Za-z][\w.-]*\.[A-Za-z]{2,})")
 KNOWN_HOSTS = {
     # Referred to in documents and comments; nothing is fetched from any of them.
     *("keepachangelog.com", "semver.org", "www.postgresql.org", "sqlite.org", "prometheus.io", "grafana.com"),
-    *("schemas.openxmlformats.org", "www.w3.org"),
+    *("schemas.openxmlformats.org", "www.w3.org", "distributed.dask.org"),
     # For documentation only (RFC 2606).
     "example.com",
 }

@@ -72,6 +72,8 @@ def test_every_setting_has_a_variable_that_is_understood(tmp_path: Path) -> None
     secret = secret_file(tmp_path)
     special = {
         "HEADGATE_ENVIRONMENT": "production",
+        "HEADGATE_EXECUTORS__ENGINE": "local",
+        "HEADGATE_EXECUTORS__SCHEDULER": "tcp://localhost:8786",
         "HEADGATE_DATABASE__URL": "",
         "HEADGATE_DATABASE__URL_FILE": str(secret),
         "HEADGATE_DATABASE__POOLER": "transaction",

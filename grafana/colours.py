@@ -41,7 +41,7 @@ FIXED: Final = {
         "idle_in_transaction": _AMBER,
         "other": _SAND,
     },
-    "pool": {"cpu": _BLUE, "io": _PURPLE, "main": _SKY},
+    "pool": {"cpu": _BLUE, "io": _PURPLE, "main": _SKY, "cluster": _GREEN},
     "reason": {
         "recycle": _GREY,
         "idle": _SAND,

@@ -132,9 +132,41 @@ WORKERS: Final = Row(
     ),
 )
 
+NO_CLUSTER: Final = "executors.engine is local"
+
+CLUSTER: Final = Row(
+    title="Is the cluster there?",
+    panels=(
+        lines(
+            "The scheduler answers",
+            "0: jobs wait, and go on by themselves. See to the Dask scheduler of executors.scheduler.",
+            Query(expr="min by (instance) (headgate_cluster_up{$sel})", legend="{{instance}}"),
+            nothing=NO_CLUSTER,
+        ),
+        lines(
+            "Dask workers",
+            "Those that do not fit run another version of Headgate, or none: no file goes there.",
+            Query(expr="max by (fit) (headgate_cluster_workers{$sel})", legend="fit: {{fit}}"),
+            nothing=NO_CLUSTER,
+        ),
+        lines(
+            "Places of the cluster",
+            "Of all daemons. All taken while tasks wait: start more workers.",
+            Query(expr="max(headgate_cluster_places{$sel})", legend="places"),
+            Query(expr="max(headgate_cluster_places_busy{$sel})", legend="busy"),
+            nothing=NO_CLUSTER,
+        ),
+        columns(
+            "Connections to the scheduler that were lost",
+            "Each sends the files that were parsed back to the queue.",
+            happened("headgate_cluster_connections_lost_total", by="instance"),
+        ),
+    ),
+)
+
 EXECUTORS: Final = Board(
     slug="executors",
     title="Executors",
     description="Worker processes and threads, what they do and what waits for them",
-    rows=(BUSY, QUEUE, TASKS, WORKERS),
+    rows=(BUSY, QUEUE, TASKS, WORKERS, CLUSTER),
 )

@@ -121,13 +121,17 @@ class _Backfill:
         self._executors, self._spool = core.parts.executors, core.parts.spool
         self._limit_bytes = settings.intake.max_file_mb << 20
         self._pause_seconds = settings.ledger.poll_seconds
-        self._places = core.parts.parser.places + LOADS_BESIDE_PARSES
         self._on_their_way: set[asyncio.Task[None]] = set()
         self._contents: dict[str, Job] = {}
         """The jobs that are on their way, by the content of their files."""
         self._archives = Archives(core.parts, ArchiveSettings.of(settings.intake))
         self._seen: set[bytes] = set()
         """The contents that were only read so far: of those the ledger knows nothing."""
+
+    @property
+    def _places(self) -> int:
+        """How many files are on their way at once; workers of a cluster come and go."""
+        return self._core.parts.parser.places + LOADS_BESIDE_PARSES
 
     async def run(self) -> None:
         """Take all files to their end."""

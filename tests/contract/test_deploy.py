@@ -200,10 +200,11 @@ def test_the_configuration_of_the_container_is_right(secrets: Path, tmp_path: Pa
 @pytest.fixture(params=UNITS)
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A unit, with this environment's program in place of the one that is installed where it says."""
-    text = (DEPLOY / request.param).read_text(encoding="utf-8")
+    name: str = request.param
+    text = (DEPLOY / name).read_text(encoding="utf-8")
     program = "/opt/headgate/bin/headgate"
-    assert f"ExecStart={program} {UNITS[request.param]} " in text
-    path = tmp_path / request.param
+    assert f"ExecStart={program} {UNITS[name]} " in text
+    path = tmp_path / name
     path.write_text(text.replace(program, str(Path(sys.executable).parent / "headgate")), encoding="utf-8")
     return path
 

@@ -15,6 +15,7 @@ SHIPPED: Final = (
     "grafana/dashboards",
     "grafana/provisioning",
     "deploy/headgate.service",
+    "deploy/headgate-worker.service",
     "deploy/kubernetes/prometheusrule.yaml",
     "deploy/kubernetes/servicemonitor.yaml",
     "deploy/kubernetes/sidecar.yaml",

@@ -28,6 +28,10 @@ VERSIONS = ("1.29.0", "1.33.0", "1.37.0")
 """Of Kubernetes: the first one with sidecars, one between, the newest that the published schemas have."""
 
 
+UNITS = {"headgate.service": "run", "headgate-worker.service": "worker"}
+"""For systemd, with the command that each of them runs."""
+
+
 def documents(path: Path) -> list[dict[str, Any]]:
     return list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
 
@@ -193,37 +197,45 @@ def test_the_configuration_of_the_container_is_right(secrets: Path, tmp_path: Pa
 # -- systemd ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def unit(tmp_path: Path) -> Path:
-    """The unit, with this environment's program in place of the one that is installed where it says."""
-    text = (DEPLOY / "headgate.service").read_text(encoding="utf-8")
+@pytest.fixture(params=UNITS)
+def unit(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A unit, with this environment's program in place of the one that is installed where it says."""
+    name: str = request.param
+    text = (DEPLOY / name).read_text(encoding="utf-8")
     program = "/opt/headgate/bin/headgate"
-    assert f"ExecStart={program} run" in text
-    path = tmp_path / "headgate.service"
+    assert f"ExecStart={program} {UNITS[name]} " in text
+    path = tmp_path / name
     path.write_text(text.replace(program, str(Path(sys.executable).parent / "headgate")), encoding="utf-8")
     return path
 
 
-def test_systemd_has_nothing_to_say_about_the_unit(unit: Path, systemd_analyze: Path) -> None:
+def test_systemd_has_nothing_to_say_about_a_unit(unit: Path, systemd_analyze: Path) -> None:
     done = run(systemd_analyze, "verify", "--man=no", unit)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_the_unit_is_hardened(unit: Path, systemd_analyze: Path) -> None:
+def test_a_unit_is_hardened(unit: Path, systemd_analyze: Path) -> None:
     """systemd's own measure, 0 (nothing is open) to 10, times ten."""
     done = run(systemd_analyze, "security", "--offline=true", "--no-pager", "--threshold=25", unit)
     assert done.returncode == 0, done.stdout
 
 
-def test_the_unit_says_what_was_promised(unit: Path) -> None:
+def test_a_unit_says_what_was_promised(unit: Path) -> None:
     lines = set(unit.read_text(encoding="utf-8").splitlines())
     assert {
         *("User=headgate", "NoNewPrivileges=yes", "ProtectSystem=strict", "PrivateTmp=yes", "CapabilityBoundingSet="),
-        *("CapabilityBoundingSet=CAP_LEASE", "AmbientCapabilities=CAP_LEASE"),
         "KillMode=mixed",
     } <= lines
     assert any(line.startswith("MemoryMax=") for line in lines)
-    assert f"TimeoutStopSec={Settings().shutdown.drain_seconds + 10:g}" in lines
+
+
+def test_a_daemon_may_ask_for_leases_and_a_worker_knows_no_database() -> None:
+    daemon, worker = ((DEPLOY / name).read_text(encoding="utf-8").splitlines() for name in UNITS)
+    drain_seconds = Settings().shutdown.drain_seconds
+    assert {"CapabilityBoundingSet=CAP_LEASE", "AmbientCapabilities=CAP_LEASE"} <= set(daemon)
+    assert f"TimeoutStopSec={drain_seconds + 10:g}" in daemon
+    assert f"TimeoutStopSec={drain_seconds + 20:g}" in worker, "it has the scheduler to take leave of"
+    assert not [line for line in worker if "CAP_" in line or "DATABASE" in line or line.startswith("ExecReload")]
 
 
 # -- Kubernetes ------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ DAEMON, INGEST = sorted((ROOT / "daemon").rglob("*.py")), sorted((ROOT / "ingest
 HEAVY = {"pandas", "pyarrow", "openpyxl", "fastexcel", "numpy", "xlrd", "lxml"}
 WORKER_ONLY_ROOTS = {"ingest.parse", "ingest.output.grid"}
 """The modules of ingest that the daemon only names inside of functions that run in a worker."""
+CLUSTER = {"dask", "distributed", "tornado"}
+"""The libraries of an extra, which cost a daemon without a cluster nothing."""
 
 FLOORS = {
     "daemon": (
@@ -215,20 +217,36 @@ def test_only_configuration_and_commands_read_the_environment() -> None:
     }, readers
 
 
-def test_importing_the_daemon_imports_no_parsing_library() -> None:
-    """Follows imports from daemon's modules through ingest, as Python would at start."""
+def imported_at_start(roots: Iterable[str]) -> dict[str, set[str]]:
+    """Return what each module imports that Python would import with these; it follows them through our own."""
     by_name = sources()
-    seen, waiting = set(), [name for name in by_name if top(name) == "daemon"]
+    found: dict[str, set[str]] = {}
+    waiting = [*roots]
     while waiting:
         name = waiting.pop()
-        if name in seen or name not in by_name:
-            continue
-        seen.add(name)
-        found = names(by_name[name], nested=False)
-        assert not {top(one) for one in found} & HEAVY, name
-        waiting += found
-    assert "ingest.spec.dataset" in seen
-    assert not WORKER_ONLY_ROOTS & seen
+        if name not in found and name in by_name:
+            found[name] = names(by_name[name], nested=False)
+            waiting += found[name]
+    return found
+
+
+def test_importing_the_daemon_imports_no_parsing_library() -> None:
+    found = imported_at_start(name for name in sources() if top(name) == "daemon")
+    for name, imported in found.items():
+        assert not {top(one) for one in imported} & HEAVY, name
+    assert "ingest.spec.dataset" in found
+    assert not WORKER_ONLY_ROOTS & found.keys()
+
+
+def test_a_daemon_without_a_cluster_does_not_import_its_library() -> None:
+    """Nor does a command: only `headgate worker`, and a daemon whose configuration names the engine."""
+    of_clusters = {name for name in sources() if name == "daemon.worker" or name.startswith("daemon.cluster.")}
+    found = imported_at_start(name for name in sources() if top(name) == "daemon" and name not in of_clusters)
+    for name, imported in found.items():
+        assert not {top(one) for one in imported} & CLUSTER, name
+    assert "daemon.cluster.call" in found, "the words of both sides need no library"
+    assert "daemon.cluster.cluster" not in found
+    assert CLUSTER & {top(one) for name in of_clusters for one in names(sources()[name], nested=False)}
 
 
 def test_functions_and_constructors_stay_small() -> None:

@@ -100,6 +100,8 @@ class ClusterWorker:
             memory_limit=0,
             local_directory=str(self._scratch / "library"),
             host="127.0.0.1" if self._here else None,
+            # The library's pages know no password; ours is the exporter.
+            dashboard_address="127.0.0.1:0",
         )
         try:
             yield worker

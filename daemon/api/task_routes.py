@@ -18,6 +18,7 @@ from ..errors import (
     QueueFullError,
     TaskTimeoutError,
     WorkerCrashedError,
+    WorkerLostError,
     WorkerStartError,
 )
 from .json_body import JSON, read_body, read_json
@@ -206,6 +207,8 @@ class TaskRoutes:
                 return ProblemError(503, said_by(error), headers=retry)
             case MemoryError():
                 message: str = say("it needs more memory than a worker may have (executors.worker_memory_mb)")
+            case WorkerLostError():
+                message = said_by(error)
             case WorkerCrashedError():
                 message = say("it killed its worker process; see the daemon's log")
             case _:

@@ -16,11 +16,13 @@ from ..errors import HeadgateError, PoolClosedError, WorkerLostError
 from .call import PLUGIN, Done, MadeFolder, SharedFile, pack, pack_error, told, unpack_call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from dask.typing import Key
     from distributed import Worker
     from distributed.worker_state_machine import TaskStateState
 
-    from ..executors.executors import Executors
+    from ..executors.executors import Executors, TaskResult
     from .call import ClusterCall
     from .worker_files import CallFiles, WorkerFiles
 
@@ -88,8 +90,7 @@ class HeadgatePlugin(WorkerPlugin):
             if not await self._may_begin(token):
                 return pack_error(WorkerLostError(say("a worker of the cluster was lost while it ran the task")))
             self._worker.log_event(call.topic, token)
-            async with self._files.of(call.spool) as files:
-                return pack(await self._call(call, files))
+            return pack(await self._call(call))
         except Exception as error:  # noqa: BLE001  # whatever it was, it is for the one who called
             if not isinstance(error, HeadgateError):
                 logger.info("call failed", extra={"call": token, "task": call.name, "error": repr(error)})
@@ -102,8 +103,21 @@ class HeadgatePlugin(WorkerPlugin):
             return True
         return False
 
-    async def _call(self, call: ClusterCall, files: CallFiles) -> Done:
+    async def _call(self, call: ClusterCall) -> Done:
         function, arguments, named = pickle.loads(call.body)  # noqa: S301  # see `unpack_call`
+        if not any(isinstance(argument, (SharedFile, MadeFolder)) for argument in arguments):
+            return Done(result=await self._run(call, function, arguments, named))
+        async with self._files.of(call.spool) as files:
+            return await self._call_with_files(call, function, arguments, named, files)
+
+    async def _call_with_files(
+        self,
+        call: ClusterCall,
+        function: Callable[..., Any],
+        arguments: Sequence[Any],
+        named: Mapping[str, Any],
+        files: CallFiles,
+    ) -> Done:
         made: MadeFolder | None = None
         given: list[Any] = []
         for argument in arguments:
@@ -115,9 +129,15 @@ class HeadgatePlugin(WorkerPlugin):
                     given.append(files.folder)
                 case _:
                     given.append(argument)
-        result = await self._executors.submit_cpu(
+        result = await self._run(call, function, given, named)
+        return Done(result=result, made=None if made is None else await files.shared(made))
+
+    async def _run(
+        self, call: ClusterCall, function: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]
+    ) -> TaskResult:
+        return await self._executors.submit_cpu(
             function,
-            *given,
+            *arguments,
             timeout=call.timeout_seconds,
             kind=call.kind,
             lane=call.lane,
@@ -125,4 +145,3 @@ class HeadgatePlugin(WorkerPlugin):
             own=call.own,
             **named,
         )
-        return Done(result=result, made=None if made is None else await files.shared(made))

@@ -64,7 +64,8 @@ QUEUE: Final = Row(
         ),
         lines(
             "Waiting time of the oldest task",
-            "Grows without end: the pool is stuck. Look at the log for workers that do not start, of a cluster at theirs.",
+            "Grows without end: the pool is stuck. Look at the log for workers that do not start; on a cluster, at the "
+            "logs of its workers.",
             Query(
                 expr=f"{age(OLDEST, by='pool')} or max by (pool) ({OLDEST}{{$sel}})",
                 legend="{{pool}}",

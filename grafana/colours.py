@@ -51,6 +51,7 @@ FIXED: Final = {
         "transient": _SKY,
         "worker_crash": _DARK_RED,
         "pool_busy": _AMBER,
+        "cluster_away": _PURPLE,
     },
     "resource": {"cpu": _BLUE, "memory": _PURPLE, "io": _AMBER, "disk": _SAND},
     "group": {"daemon": _GREEN, "cpu_workers": _BLUE},

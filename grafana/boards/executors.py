@@ -14,11 +14,11 @@ BUSY: Final = Row(
     panels=(
         shares(
             "Share of the workers' time that is used",
-            "Of the workers that may run. At 100 % while tasks wait: raise executors.cpu_workers or "
+            "Of the workers that may run here. At 100 % while tasks wait: raise executors.cpu_workers or "
             "executors.io_workers, or give the machine cores.",
             Query(
-                expr="sum by (pool) (rate(headgate_executor_busy_seconds_total{$sel}[$rate])) "
-                "/ sum by (pool) (headgate_executor_workers_max{$sel})",
+                expr='sum by (pool) (rate(headgate_executor_busy_seconds_total{$sel, pool!="cluster"}[$rate])) '
+                '/ sum by (pool) (headgate_executor_workers_max{$sel, pool!="cluster"})',
                 legend="{{pool}}",
             ),
         ),
@@ -64,7 +64,8 @@ QUEUE: Final = Row(
         ),
         lines(
             "Waiting time of the oldest task",
-            "Grows without end: the pool is stuck. Look at the log for workers that do not start.",
+            "Grows without end: the pool is stuck. Look at the log for workers that do not start; on a cluster, at the "
+            "logs of its workers.",
             Query(
                 expr=f"{age(OLDEST, by='pool')} or max by (pool) ({OLDEST}{{$sel}})",
                 legend="{{pool}}",
@@ -154,6 +155,10 @@ CLUSTER: Final = Row(
             "Of all daemons. All taken while tasks wait: start more workers.",
             Query(expr="max(headgate_cluster_places{$sel})", legend="places"),
             Query(expr="max(headgate_cluster_places_busy{$sel})", legend="busy"),
+            Query(
+                expr='sum(headgate_executor_workers{$sel, pool="cluster", state="busy"})',
+                legend="busy for these instances",
+            ),
             nothing=NO_CLUSTER,
         ),
         columns(

@@ -50,7 +50,7 @@ FRESH: Final = Row(
         columns(
             "Attempts that were repeated",
             "Of all datasets together. transient: the database was away for a moment. worker_crash: a file kills its "
-            "worker. pool_busy: more workers are needed.",
+            "worker. pool_busy: more workers are needed. cluster_away: see the cluster on Executors.",
             happened("headgate_ingest_retries_total", by="reason"),
         ),
     ),

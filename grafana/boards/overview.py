@@ -174,8 +174,8 @@ GRAPHS: Final = (
         "Workers and connections busy",
         "Which of them is at 100 % is the neck: workers, or the database.",
         Query(
-            expr="sum by (pool) (rate(headgate_executor_busy_seconds_total{$sel}[$rate])) "
-            "/ sum by (pool) (headgate_executor_workers_max{$sel})",
+            expr='sum by (pool) (rate(headgate_executor_busy_seconds_total{$sel, pool!="cluster"}[$rate])) '
+            '/ sum by (pool) (headgate_executor_workers_max{$sel, pool!="cluster"})',
             legend="{{pool}} workers",
         ),
         Query(

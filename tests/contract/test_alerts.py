@@ -43,6 +43,7 @@ DESIGNED = set(
     Down Absent DatasetStale DatasetNeverLoaded
     IngestErrorBudgetBurn LoadsFail TableUnfit FilesRefused BacklogOld BacklogFilling DeadJobs RowsUnaccounted
     ExecutorSaturated ExecutorStalled WorkerCrashLoop OutOfMemoryKill DbPoolTimeouts DbPoolWaitHigh DbPoolLeak
+    ClusterAway ClusterWithoutWorkers
     DbServerConnectionsHigh DatabaseDown LoopWedged LoopLagHigh CpuHigh MemoryHigh MemoryNearLimit CpuThrottled
     ConfigReloadFailed CollectorFailed ScrapeSlow LabelOverflow DiskSpoolLow Watchdog
     FolderGone FolderSilent FolderFilesUnreadable SourceFailing SourceSilent

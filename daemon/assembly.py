@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .cluster.call import SpoolName
 from .config.database_url import url_reader
 from .config.sizing import detect_machine, executor_limits, pool_sizes
 from .database.connector import Access
@@ -196,9 +197,7 @@ async def _cluster(settings: Settings, executors: Executors, spool: Spool, ledge
     if settings.executors.engine == "local":
         return None
     try:
-        # Few have one, and its library is an extra.
-        from .cluster.call import SpoolName  # noqa: PLC0415
-        from .cluster.cluster import Cluster  # noqa: PLC0415
+        from .cluster.cluster import Cluster  # noqa: PLC0415  # few have one, and its library is an extra
     except ModuleNotFoundError as error:
         raise StartupError(f"executors.engine is dask, and {error.name} is missing; install headgate[dask]") from error
     name = SpoolName(ledger_id=ledger_id, spool_id=spool.id)

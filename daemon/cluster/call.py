@@ -6,19 +6,20 @@ import pickle
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import TaskFailedError, first_line
+from ..errors import TaskFailedError
 from ..executors import serialization
 from ..version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from ..executors.cpu_task import CpuTask
     from ..executors.serialization import TaskResult
 
 RESOURCE: Final = f"headgate-{VERSION}"
 """The places of a Dask worker that runs this version; the scheduler sends our calls to no other worker."""
 TOLD: Final = "headgate"
-"""What our workers tell of themselves with each heartbeat, among their metrics; see `told`."""
+"""What our workers tell of themselves with each heartbeat, among their metrics; see `HeadgatePlugin.told`."""
 PLUGIN: Final = "headgate"
 TRANSFER_SECONDS: Final = 120.0
 """How long the files of a call may be on their way to its worker and back, beside the call's own deadline."""
@@ -58,17 +59,16 @@ class SpoolName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterCall:
-    """One call; `body` is the function with its arguments, packed. `topic` is where it is told that it has begun."""
+    """One call: a task, the spool that its files lie in, and the `topic` under which it is told that it has begun."""
 
-    name: str
-    kind: str
-    lane: str
-    own: bool
-    body: bytes
-    timeout_seconds: float
-    memory_bytes: int
+    task: CpuTask
     spool: SpoolName
     topic: str
+
+    def unpacked(self) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        """Return the function and its arguments."""
+        function, arguments, named = _loaded(self.task.body)
+        return function, arguments, named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +81,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """The answer to any other: the error that its caller shall see."""
+    """The answer to any other; `body` is the error that its caller shall see, as worker processes tell it."""
 
-    error: Exception
+    body: bytes
 
 
 def pack(value: ClusterCall | Done) -> bytes:
@@ -92,28 +92,30 @@ def pack(value: ClusterCall | Done) -> bytes:
 
 
 def pack_error(error: Exception) -> bytes:
-    """Return the bytes of the answer to a call that failed; an error that cannot be sent is told by its text.
+    """Return the bytes of the answer to a call that failed.
 
-    The library has errors pickled with their causes and frames, which are of the worker alone.
+    The library has errors pickled with their causes and frames, which are of the worker alone: these stay there.
     """
     error.__traceback__ = error.__cause__ = error.__context__ = None
-    try:
-        return pickle.dumps(Failed(error=error), protocol=pickle.HIGHEST_PROTOCOL)
-    except Exception:  # noqa: BLE001  # pickling may raise anything
-        return pickle.dumps(Failed(error=TaskFailedError(first_line(error))))
+    return pickle.dumps(Failed(body=serialization.pack_failure(error)), protocol=pickle.HIGHEST_PROTOCOL)
 
 
 def unpack_call(body: bytes) -> ClusterCall:
     """Return the call of these bytes; they come from a daemon that the scheduler let in."""
-    call: ClusterCall = pickle.loads(body)  # noqa: S301  # who may reach the scheduler may run code on its workers
+    call: ClusterCall = _loaded(body)
     return call
 
 
-def unpack_answer(body: bytes) -> Done:
-    """Return the answer of these bytes, without importing what only workers import; raises the error that it tells.
+def _loaded(body: bytes) -> Any:
+    return pickle.loads(body)  # noqa: S301  # who may reach the scheduler may run code on its workers
+
+
+def unpack_answer(body: bytes, name: str) -> Done:
+    """Return the answer to a call of this name, without importing what only workers import.
 
     Raises:
-        TaskFailedError: it cannot be read back.
+        Exception: what the call has raised.
+        TaskFailedError: that, or the answer, cannot be read back.
 
     """
     try:
@@ -121,10 +123,5 @@ def unpack_answer(body: bytes) -> Done:
     except Exception as error:
         raise TaskFailedError(f"the answer of the cluster cannot be read back: {error}") from error
     if isinstance(answer, Failed):
-        raise answer.error
+        raise serialization.error_of(answer.body, name)
     return answer
-
-
-def told(*, places: int, busy: int, worker_memory_bytes: int) -> dict[str, Any]:
-    """Return what a worker tells of itself."""
-    return {"version": VERSION, "places": places, "busy": busy, "worker_memory_bytes": worker_memory_bytes}

@@ -17,7 +17,7 @@ from distributed.scheduler import KilledWorker
 from ingest.messages import say
 
 from ..errors import ClusterAwayError, ExecutorError, QueueFullError, WorkerLostError, first_line
-from ..executors import serialization
+from ..executors.cpu_task import CpuTask
 from ..executors.fair_limiter import FairLimiter
 from ..executors.stats import Recorder
 from .call import RESOURCE, TRANSFER_SECONDS, ClusterCall, pack, unpack_answer
@@ -110,7 +110,15 @@ class Cluster:
             view=self._link.view, connections_lost=self._link.connections_lost, pool=self._recorder.snapshot()
         )
 
-    async def submit_cpu(
+    async def submit_cpu(self, function: Callable[..., Any], *args: Any, **named: Any) -> TaskResult:
+        """Run a picklable function on the cluster; takes and raises what `Executors.submit_cpu` does.
+
+        Beyond that: ClusterAwayError when the scheduler or every worker is away, before or while it runs;
+        WorkerLostError when the Dask worker that ran it was lost; QueueFullError when the cluster has no place for it.
+        """
+        return (await self.submit(function, *args, **named)).result
+
+    async def submit(
         self,
         function: Callable[..., Any],
         *args: Any,
@@ -120,60 +128,32 @@ class Cluster:
         memory_bytes: int | None = None,
         own: bool | None = None,
         **kwargs: Any,
-    ) -> TaskResult:
-        """Run a picklable function on the cluster, as `Executors.submit_cpu` does here, and raise what that raises.
-
-        Beyond that: ClusterAwayError when the scheduler or every worker is away, before or while it runs;
-        WorkerLostError when the Dask worker that ran it was lost; QueueFullError when the cluster has no place for it.
-        """
-        done = await self.submit(
+    ) -> Done:
+        """Return what `submit_cpu` returns with the files it made; arguments may be `SharedFile` and `MadeFolder`."""
+        task = CpuTask.of(
             function,
-            *args,
+            args,
+            kwargs,
+            self._limits,
             timeout=timeout,
             kind=kind,
             lane=lane,
             memory_bytes=memory_bytes,
-            own=kind != "task" if own is None else own,
-            **kwargs,
-        )
-        return done.result
-
-    async def submit(
-        self,
-        function: Callable[..., Any],
-        *args: Any,
-        timeout: float | None,
-        kind: str,
-        lane: str | None,
-        memory_bytes: int | None,
-        own: bool,
-        **kwargs: Any,
-    ) -> Done:
-        """Return what `submit_cpu` returns with the files it made; arguments may be `SharedFile` and `MadeFolder`."""
-        call = ClusterCall(
-            name=serialization.name_of(function),
-            kind=kind,
-            lane=lane or kind,
             own=own,
-            body=serialization.pack_task(function, args, kwargs),
-            timeout_seconds=self._limits.task_timeout_seconds if timeout is None else timeout,
-            memory_bytes=min(memory_bytes or self._limits.worker_memory_bytes, self._limits.worker_memory_bytes),
-            spool=self._spool,
-            topic=self._topic,
         )
         with self._recorder.track(kind) as ticket:
-            await self._link.client()
-            await self._limiter.enter(call.lane)
+            await self._limiter.enter(task.lane)
             try:
-                body = await self._run(call, await self._link.client(), ticket)
+                body = await self._run(task, await self._link.client(), ticket)
             finally:
                 self._limiter.leave()
-            done = unpack_answer(body)
+            done = unpack_answer(body, task.name)
             self._recorder.peak_resident(done.result.peak_rss_bytes)
             return done
 
-    async def _run(self, call: ClusterCall, client: Client, ticket: Ticket) -> bytes:
-        token = f"headgate-{call.kind}-{uuid4().hex}"
+    async def _run(self, task: CpuTask, client: Client, ticket: Ticket) -> bytes:
+        token = f"headgate-{task.kind}-{uuid4().hex}"
+        call = ClusterCall(task=task, spool=self._spool, topic=self._topic)
         begun = self._begun[token] = asyncio.Event()
         future: Future[Any] | None = None
         permit = Queue(token, client=client, maxsize=1)
@@ -184,7 +164,7 @@ class Cluster:
                 future = client.submit(
                     RUN, token, pack(call), key=token, pure=False, retries=0, resources={RESOURCE: 1}
                 )
-                return await self._result(call, future, begun, ticket)
+                return await self._result(task, future, begun, ticket)
         finally:
             del self._begun[token]
             self._take_back(future, permit)
@@ -204,8 +184,8 @@ class Cluster:
                 or say("the cluster failed at the task: {error}", error=first_line(error) or type(error).__name__)
             ) from error
 
-    async def _result(self, call: ClusterCall, future: Future[Any], begun: asyncio.Event, ticket: Ticket) -> bytes:
-        """Wait for a place, then for the answer; each for so long as the task may take."""
+    async def _result(self, task: CpuTask, future: Future[Any], begun: asyncio.Event, ticket: Ticket) -> bytes:
+        """Wait for a place as long as for one in a full queue, then for the answer as long as the task may take."""
         result: asyncio.Future[Any] = asyncio.ensure_future(_awaited(future))
         has_begun: asyncio.Future[Any] = asyncio.ensure_future(begun.wait())
         number: int | None = None
@@ -224,7 +204,7 @@ class Cluster:
                     raise QueueFullError(message)
                 ticket.started()
                 number = self._recorder.busy()
-                await asyncio.wait({result}, timeout=call.timeout_seconds + TRANSFER_SECONDS)
+                await asyncio.wait({result}, timeout=task.timeout_seconds + TRANSFER_SECONDS)
             if not result.done():
                 raise ClusterAwayError(say("a worker of the cluster did not answer in time"))
             body: bytes = result.result()
@@ -266,6 +246,8 @@ async def _awaited(future: Future[Any]) -> bytes:
 async def _forget(future: Future[Any] | None, permit: Queue) -> None:
     with contextlib.suppress(Exception):  # the scheduler is away: it has forgotten already
         async with asyncio.timeout(TAKE_BACK_SECONDS):
+            # The library counts it once where it is made, and once more where it is waited for.
+            permit.close()
             permit.close()
             if future is not None and not future.done():
                 await future.cancel()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import pickle
 from typing import TYPE_CHECKING, Any, Final
 
 from distributed import WorkerPlugin
@@ -13,7 +12,8 @@ from distributed import WorkerPlugin
 from ingest.messages import say
 
 from ..errors import HeadgateError, PoolClosedError, WorkerLostError
-from .call import PLUGIN, Done, MadeFolder, SharedFile, pack, pack_error, told, unpack_call
+from ..version import VERSION
+from .call import PLUGIN, Done, MadeFolder, SharedFile, pack, pack_error, unpack_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from distributed import Worker
     from distributed.worker_state_machine import TaskStateState
 
+    from ..executors.cpu_task import CpuTask
     from ..executors.executors import Executors, TaskResult
     from .call import ClusterCall
     from .worker_files import CallFiles, WorkerFiles
@@ -56,7 +57,12 @@ class HeadgatePlugin(WorkerPlugin):
     def told(self) -> dict[str, Any]:
         """Return what this worker tells of itself."""
         limits = self._executors.limits
-        return told(places=limits.cpu_workers, busy=len(self._running), worker_memory_bytes=limits.worker_memory_bytes)
+        return {
+            "version": VERSION,
+            "places": limits.cpu_workers,
+            "busy": len(self._running),
+            "worker_memory_bytes": limits.worker_memory_bytes,
+        }
 
     def begin_no_more(self) -> None:
         """Give back every call that has not begun; those that run go on."""
@@ -93,7 +99,7 @@ class HeadgatePlugin(WorkerPlugin):
             return pack(await self._call(call))
         except Exception as error:  # noqa: BLE001  # whatever it was, it is for the one who called
             if not isinstance(error, HeadgateError):
-                logger.info("call failed", extra={"call": token, "task": call.name, "error": repr(error)})
+                logger.info("call failed", extra={"call": token, "task": call.task.name, "error": repr(error)})
             return pack_error(error)
 
     async def _may_begin(self, token: str) -> bool:
@@ -104,22 +110,18 @@ class HeadgatePlugin(WorkerPlugin):
         return False
 
     async def _call(self, call: ClusterCall) -> Done:
-        function, arguments, named = pickle.loads(call.body)  # noqa: S301  # see `unpack_call`
+        function, arguments, named = call.unpacked()
         if not any(isinstance(argument, (SharedFile, MadeFolder)) for argument in arguments):
-            return Done(result=await self._run(call, function, arguments, named))
+            return Done(result=await self._run(call.task, function, arguments, named))
         async with self._files.of(call.spool) as files:
-            return await self._call_with_files(call, function, arguments, named, files)
+            given, made = await self._here(arguments, files)
+            result = await self._run(call.task, function, given, named)
+            return Done(result=result, made=None if made is None else await files.shared(made))
 
-    async def _call_with_files(
-        self,
-        call: ClusterCall,
-        function: Callable[..., Any],
-        arguments: Sequence[Any],
-        named: Mapping[str, Any],
-        files: CallFiles,
-    ) -> Done:
-        made: MadeFolder | None = None
+    async def _here(self, arguments: Sequence[Any], files: CallFiles) -> tuple[list[Any], MadeFolder | None]:
+        """Return the arguments with paths of this machine, and which of them was a folder to be filled."""
         given: list[Any] = []
+        made: MadeFolder | None = None
         for argument in arguments:
             match argument:
                 case SharedFile():
@@ -129,19 +131,18 @@ class HeadgatePlugin(WorkerPlugin):
                     given.append(files.folder)
                 case _:
                     given.append(argument)
-        result = await self._run(call, function, given, named)
-        return Done(result=result, made=None if made is None else await files.shared(made))
+        return given, made
 
     async def _run(
-        self, call: ClusterCall, function: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]
+        self, task: CpuTask, function: Callable[..., Any], arguments: Sequence[Any], named: Mapping[str, Any]
     ) -> TaskResult:
         return await self._executors.submit_cpu(
             function,
             *arguments,
-            timeout=call.timeout_seconds,
-            kind=call.kind,
-            lane=call.lane,
-            memory_bytes=call.memory_bytes,
-            own=call.own,
+            timeout=task.timeout_seconds,
+            kind=task.kind,
+            lane=task.lane,
+            memory_bytes=task.memory_bytes,
+            own=not task.foreign,
             **named,
         )

@@ -18,5 +18,5 @@ def dataset_files(patterns: Iterable[str]) -> list[Path]:
 
 def fitting(pattern: str) -> list[Path]:
     """Return what a glob fits, in order; `**` reaches into folders. Blocking."""
-    # Path.glob takes no absolute pattern, and takes hidden files.
-    return [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207  # Path.glob takes no absolute pattern, and hidden files
+    return [Path(name) for name in sorted(found)]

@@ -95,8 +95,7 @@ class Connector:
         return driver
 
     async def _connect(self, url: str, *, named_statements: bool) -> asyncpg.Connection[Any]:
-        # A process that works on SQLite has a connector too, and never comes here.
-        import asyncpg  # noqa: PLC0415
+        import asyncpg  # noqa: PLC0415  # a process that works on SQLite has a connector too, and never comes here
 
         parsed = sa.make_url(url)
         given = parsed.query.get("connect_timeout")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from ..config.executor_limits import ExecutorLimits
 from ..errors import HeadgateError
-from . import serialization
+from .cpu_task import CpuTask
 from .fair_limiter import FairLimiter
-from .process_pool import CpuTask, ProcessPool
+from .process_pool import ProcessPool
 from .serialization import TaskResult
 from .spawner import WorkerSpawner
 from .stats import PoolStats, Recorder
@@ -141,14 +141,16 @@ class Executors:
         before it has begun; TaskTimeoutError, WorkerCrashedError, PoolClosedError when it was cut short;
         TaskFailedError when its error or result cannot be sent.
         """
-        task = CpuTask(
-            name=serialization.name_of(function),
+        task = CpuTask.of(
+            function,
+            args,
+            kwargs,
+            self._limits,
+            timeout=timeout,
             kind=kind,
-            foreign=kind == "task" if own is None else not own,
-            lane=lane or kind,
-            body=serialization.pack_task(function, args, kwargs),
-            timeout_seconds=self._limits.task_timeout_seconds if timeout is None else timeout,
-            memory_bytes=min(memory_bytes or self._limits.worker_memory_bytes, self._limits.worker_memory_bytes),
+            lane=lane,
+            memory_bytes=memory_bytes,
+            own=own,
         )
         return await self._cpu.run(task)
 

@@ -25,6 +25,7 @@ from .worker_process import WorkerEndedError, WorkerProcess
 
 if TYPE_CHECKING:
     from ..config.executor_limits import ExecutorLimits
+    from .cpu_task import CpuTask
     from .fair_limiter import FairLimiter
     from .serialization import TaskResult
     from .spawner import WorkerSpawner
@@ -36,20 +37,6 @@ _HANDOVERS = 10
 _KILL_GRACE_SECONDS = 5.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CpuTask:
-    """A task ready to be sent."""
-
-    name: str
-    kind: str
-    foreign: bool
-    """Whether its code is the application's: no worker that has run such a task runs one of Headgate's own."""
-    lane: str
-    body: bytes
-    timeout_seconds: float
-    memory_bytes: int
 
 
 # A task that was given so little of its time on a core has hardly used it up: the machine stood still, or its disk.

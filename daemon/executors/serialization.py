@@ -6,6 +6,7 @@ import io
 import json
 import pickle
 import sys
+import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,7 @@ def _not_picklable(function: Callable[..., Any], name: str, error: Exception) ->
 def unpack(answer: Frame, name: str) -> TaskResult:
     """Return the result, or raise the task's own error; TaskFailedError when that cannot be carried over."""
     if answer.kind != framing.DONE:
-        raise _error(answer.body, name)
+        raise error_of(answer.body, name)
     try:
         value = load_light(answer.body)
     except Exception as error:
@@ -73,12 +74,33 @@ def pack_error(*, text: str, trace: str = "", memory: bool = False, pickled: byt
     return told.encode() + b"\n" + pickled
 
 
+def pack_failure(error: BaseException, *, trace: str = "") -> bytes:
+    """Return the body of the answer of a task that raised: the error itself goes along where it survives pickling."""
+    return pack_error(
+        text="".join(traceback.format_exception_only(error)).strip(),
+        trace=trace,
+        memory=isinstance(error, MemoryError),
+        # SystemExit, KeyboardInterrupt and CancelledError would be taken by the daemon for its own.
+        pickled=_pickled(error) if isinstance(error, Exception) else b"",
+    )
+
+
+def _pickled(error: Exception) -> bytes:
+    try:
+        body = pickle.dumps(error, protocol=pickle.HIGHEST_PROTOCOL)
+        again = pickle.loads(body)  # noqa: S301  # our own bytes of a moment ago
+    except Exception:  # noqa: BLE001  # an error that cannot be pickled must not hide the error
+        return b""
+    return body if type(again) is type(error) else b""
+
+
 def out_of_memory(answer: Frame) -> bool:
     """Say whether the task failed for want of memory."""
     return answer.kind == framing.FAILED and bool(json.loads(answer.body.partition(b"\n")[0])["memory"])
 
 
-def _error(body: bytes, name: str) -> Exception:
+def error_of(body: bytes, name: str) -> Exception:
+    """Return the error of a failed answer; TaskFailedError when it cannot be carried over."""
     line, _, pickled = body.partition(b"\n")
     told = json.loads(line)
     error: Exception | None = None

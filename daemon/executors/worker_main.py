@@ -87,22 +87,6 @@ def _call(body: bytes) -> bytes:
 
 
 def _failure(error: BaseException) -> bytes:
-    """Return the text of an error, and the error itself where that survives pickling both ways."""
     if isinstance(error, _CannotBeSentError):
         return serialization.pack_error(text=str(error))
-    return serialization.pack_error(
-        text="".join(traceback.format_exception_only(error)).strip(),
-        trace="".join(traceback.format_exception(error)),
-        memory=isinstance(error, MemoryError),
-        # SystemExit, KeyboardInterrupt and CancelledError would be taken by the daemon for its own.
-        pickled=_pickled(error) if isinstance(error, Exception) else b"",
-    )
-
-
-def _pickled(error: Exception) -> bytes:
-    try:
-        body = pickle.dumps(error, protocol=pickle.HIGHEST_PROTOCOL)
-        again = pickle.loads(body)  # noqa: S301  # our own bytes of a moment ago
-    except Exception:  # noqa: BLE001  # an error that cannot be pickled must not hide the error
-        return b""
-    return body if type(again) is type(error) else b""
+    return serialization.pack_failure(error, trace="".join(traceback.format_exception(error)))

@@ -86,12 +86,11 @@ class SharedSpool:
 
         """
         with tempfile.TemporaryDirectory() as folder, self._operation("put") as storage:
+            if (known := _known_as(storage)) is not None:
+                return known
             path = Path(folder) / IDENTITY
-            if not storage.exists(IDENTITY):
-                path.write_text(uuid4().hex, encoding="ascii")
-                _write(storage, path, IDENTITY, digest_of(path))
-            with path.open("wb") as out:
-                _read(storage, IDENTITY, out)
+            path.write_text(uuid4().hex, encoding="ascii")
+            _write(storage, path, IDENTITY, digest_of(path))
             return path.read_text(encoding="ascii")
 
     def known_as(self) -> str | None:
@@ -101,11 +100,8 @@ class SharedSpool:
             SpoolAwayError: the storage cannot be read.
 
         """
-        with self._operation("look") as storage, tempfile.TemporaryFile() as out:
-            if _read(storage, IDENTITY, out) is None:
-                return None
-            out.seek(0)
-            return out.read().decode("ascii")
+        with self._operation("look") as storage:
+            return _known_as(storage)
 
     def put(self, key: str, name: str, source: Path, sha256: str) -> None:
         """Write a file of a job, whose hash is known; it lies there for good when this returns: it was read back.
@@ -208,6 +204,14 @@ def digest_of(path: Path) -> str:
 def _write(storage: Storage, source: Path, path: str, sha256: str) -> None:
     if storage.write(source, path).sha256 != sha256:
         raise StorageError(say("{path} was not kept as it was written", path=path))
+
+
+def _known_as(storage: Storage) -> str | None:
+    with tempfile.TemporaryFile() as out:
+        if _read(storage, IDENTITY, out) is None:
+            return None
+        out.seek(0)
+        return out.read().decode("ascii")
 
 
 def _read(storage: Storage, path: str, out: BinaryIO) -> str | None:

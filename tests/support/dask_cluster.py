@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -112,5 +111,3 @@ class DaskCluster:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait(10)
-        if sys.exc_info()[0] is not None:
-            sys.stderr.write(self.log.read_text(errors="replace")[-4000:])

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .api.auth import Authenticator, load_tokens
@@ -31,7 +32,7 @@ from .assembly import Core, open_core
 from .config.definitions import Definitions
 from .errors import StartupError, StorageError
 from .executors import memory_release
-from .exporter.server import Exporter
+from .exporter.server import Exporter, web_guard
 from .intake.archives import ArchiveSettings
 from .intake.folder_archive import FolderArchive
 from .intake.folder_scanner import FolderScanner
@@ -54,8 +55,6 @@ from .reload import Reloader
 from .version import VERSION
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ingest.spec.dataset import Dataset
 
     from .api.routes import Routes
@@ -184,7 +183,7 @@ def _told_at_start(settings: Settings, core: Core) -> dict[str, object]:
 def _exporter(
     settings: Settings, core: Core, loop_watch: LoopWatch, server_watch: ServerStatsWatch | None, readiness: Readiness
 ) -> Exporter:
-    guard = _web_guard(settings.exporter.web_config_file)
+    guard = web_guard(settings.exporter.web_config_file)
     collectors = Collectors(core.parts.metrics.registry)
     collectors.add("health", health_metrics.DEFINITIONS, readiness.measured)
     if guard is not None:
@@ -200,29 +199,14 @@ def _exporter(
         spool=core.parts.spool,
         cluster=core.cluster,
     )
-    limit = settings.exporter.stall_seconds
-
-    def healthy() -> str | None:
-        silent = loop_watch.stats().silent_seconds
-        return f"the main loop has not moved for {silent:.1f} s" if silent > limit else None
-
     return Exporter(
         core.parts.metrics.registry,
         host=settings.exporter.host,
         port=settings.exporter.port,
-        healthy=healthy,
+        healthy=partial(loop_watch.trouble, settings.exporter.stall_seconds),
         ready=readiness,
         guard=guard,
     )
-
-
-def _web_guard(path: Path | None) -> WebGuard | None:
-    """Return the exporter's guard; `headgate check` has told of what is wrong in the file."""
-    if path is None:
-        return None
-    from .exporter.web_guard import WebGuard  # noqa: PLC0415  # few have such a file
-
-    return WebGuard(path)
 
 
 def _intake(settings: Settings, core: Core) -> FolderScanner:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import dask.config
@@ -23,10 +24,12 @@ from .config.sizing import detect_machine, executor_limits
 from .errors import StartupError
 from .executors import memory_release
 from .executors.executors import Executors
-from .exporter.server import Exporter
+from .exporter.server import Exporter, web_guard
+from .lifecycle.components import Failures, running
+from .lifecycle.loop_watch import LoopWatch
 from .lifecycle.signals import Drain, StopRequest, captured_signals
 from .machine.resources import disk_use
-from .metrics import system_metrics
+from .metrics import loop_metrics, system_metrics
 from .metrics.catalogue import add_executors, add_machine
 from .metrics.collectors import Collectors
 from .version import VERSION
@@ -147,11 +150,13 @@ async def serve_worker(settings: Settings, *, environ: Mapping[str, str]) -> Non
 
     Raises:
         StartupError: a part cannot start; the message says what to change.
+        ComponentFailedError: a part ended by itself.
 
     """
     if settings.spool.url is None:
         raise StartupError("spool.url is missing; workers of a cluster take their files from the daemons' shared spool")
     stop, limits = StopRequest(), executor_limits(settings.executors, detect_machine())
+    failures = Failures(stop)
     async with AsyncExitStack() as stack:
         stack.enter_context(captured_signals(stop))
         # First: the fork server must be started before anything starts a thread or opens a socket.
@@ -162,34 +167,35 @@ async def serve_worker(settings: Settings, *, environ: Mapping[str, str]) -> Non
         stack.push_async_callback(executors.run_io, files.close)
         plugin = HeadgatePlugin(executors, files)
         worker = ClusterWorker(settings, executors, plugin, Drain(stop, settings.shutdown.drain_seconds))
+        loop_watch = LoopWatch()
+        await stack.enter_async_context(running(loop_watch, "loop watch", failures))
         if settings.exporter.enabled:
-            await stack.enter_async_context(_exporter(settings, executors, worker))
+            await stack.enter_async_context(_exporter(settings, executors, worker, loop_watch))
         memory_release.settle()
         logger.info(
             "headgate worker ready",
             extra={"version": VERSION, "scheduler": settings.executors.scheduler, "cpu_workers": limits.cpu_workers},
         )
         await worker.run(stop.drain)
-        logger.info("headgate worker stopping")
+        logger.info("headgate worker stopping", extra={"reason": str(failures.first or "signal")})
+    if failures.first is not None:
+        raise failures.first
 
 
-def _exporter(settings: Settings, executors: Executors, worker: ClusterWorker) -> Exporter:
+def _exporter(settings: Settings, executors: Executors, worker: ClusterWorker, loop_watch: LoopWatch) -> Exporter:
     registry = CollectorRegistry()
     collectors = Collectors(registry)
     add_executors(collectors, executors)
     add_machine(collectors, settings, executors)
     state_dir = settings.state_dir
     collectors.add("disk", system_metrics.DISK_DEFINITIONS, lambda: system_metrics.disk_metrics(disk_use(state_dir)))
-    guard = None
-    if settings.exporter.web_config_file is not None:
-        from .exporter.web_guard import WebGuard  # noqa: PLC0415  # few have such a file
-
-        guard = WebGuard(settings.exporter.web_config_file)
+    limit = settings.exporter.stall_seconds
+    collectors.add("loop", loop_metrics.DEFINITIONS, lambda: loop_metrics.loop_metrics(loop_watch.stats(), limit))
     return Exporter(
         registry,
         host=settings.exporter.host,
         port=settings.exporter.port,
-        healthy=lambda: None,
+        healthy=partial(loop_watch.trouble, limit),
         ready=worker.trouble,
-        guard=guard,
+        guard=web_guard(settings.exporter.web_config_file),
     )

@@ -9,6 +9,7 @@ from distributed import Security
 
 from ingest.messages import say
 
+from ..config.secret_file import read_private
 from ..errors import StartupError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def scheduler_of(settings: ExecutorSettings) -> tuple[str, Security]:
     """Return the scheduler's address and how to speak to it; blocking, for the certificates are read.
 
     Raises:
-        StartupError: no scheduler is named, or a certificate cannot be used.
+        StartupError: no scheduler is named, a certificate cannot be used, or others may read the key.
 
     """
     for name in QUIET:
@@ -30,8 +31,9 @@ def scheduler_of(settings: ExecutorSettings) -> tuple[str, Security]:
             logging.getLogger(logger).setLevel(logging.WARNING)
     if settings.scheduler is None:
         raise StartupError("executors.scheduler is missing; set it to the address of the Dask scheduler")
-    if settings.scheduler.startswith("tcp:"):
+    if settings.tls_key_file is None or settings.scheduler.startswith("tcp:"):
         return settings.scheduler, Security()
+    read_private(settings.tls_key_file)
     security = Security(
         tls_ca_file=str(settings.tls_ca_file),
         tls_client_cert=str(settings.tls_certificate_file),

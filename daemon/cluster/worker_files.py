@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -12,7 +14,7 @@ from uuid import uuid4
 
 from ingest.messages import say
 
-from ..errors import ClusterAwayError, SpoolAwayError
+from ..errors import ClusterAwayError, SpoolAwayError, StartupError
 from ..spool.shared import SharedSpool, digest_of
 from ..spool.upload import SOURCE, disk_errors
 from .call import MadeFiles
@@ -31,17 +33,37 @@ class WorkerFiles:
     def __init__(self, settings: SpoolSettings, scratch: Path, executors: Executors) -> None:
         self._settings, self._scratch, self._executors = settings, scratch, executors
         self._spools: dict[SpoolName, SharedSpool] = {}
+        self._lock: int | None = None
 
     def open(self) -> None:
-        """Make the scratch folder, and remove what a killed worker left there; this process owns it. Blocking."""
-        shutil.rmtree(self._scratch, ignore_errors=True)
-        self._scratch.mkdir(mode=0o700, parents=True)
+        """Make the scratch folder, and remove what a killed worker left there; this process owns it. Blocking.
+
+        Raises:
+            StartupError: another worker has it, or it cannot be written.
+
+        """
+        try:
+            self._scratch.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(self._scratch.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.mkdir(mode=0o700)
+        except BlockingIOError as error:
+            raise StartupError(
+                f"another worker uses {self._scratch.parent}; give each a state_dir of its own"
+            ) from error
+        except OSError as error:
+            raise StartupError(
+                f"{self._scratch} cannot be written: {error.strerror}; set state_dir to one that this user may write"
+            ) from error
 
     def close(self) -> None:
         """Give up the connections and the folder. Blocking."""
         for spool in self._spools.values():
             spool.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
 
     @asynccontextmanager
     async def of(self, spool: SpoolName) -> AsyncIterator[CallFiles]:

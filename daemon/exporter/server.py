@@ -22,6 +22,7 @@ from . import front_page
 from .exposition import Exposition
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from aiohttp.web_protocol import RequestHandler
@@ -188,3 +189,12 @@ def _connection(runner: web.AppRunner) -> RequestHandler:
     if runner.server is None:
         raise ConnectionError("the exporter is closed")
     return runner.server()
+
+
+def web_guard(path: Path | None) -> WebGuard | None:
+    """Return the guard that a `web.yml` asks for; `headgate check` has told of what is wrong in the file."""
+    if path is None:
+        return None
+    from .web_guard import WebGuard  # noqa: PLC0415  # few have such a file
+
+    return WebGuard(path)

@@ -117,6 +117,11 @@ class LoopWatch:
     def _silent_since(self, beat_at: float) -> bool:
         return self._beat_at == beat_at
 
+    def trouble(self, limit_seconds: float) -> str | None:
+        """Say for how long the loop has hung, if that is longer than the limit; safe to call from any thread."""
+        silent = time.monotonic() - self._beat_at
+        return f"the main loop has not moved for {silent:.1f} s" if silent > limit_seconds else None
+
     def stats(self) -> LoopStats:
         """Return the numbers of the last beat; safe to call from any thread."""
         silent = time.monotonic() - self._beat_at

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+import yaml
 from api_caller import Answer, Api
 from certificates import Authority, openssl
 from dask_cluster import DaskCluster
@@ -358,3 +360,41 @@ def test_a_file_that_breaks_its_limits_is_told_of_as_here(
     assert "took longer than 0.05 s" in job["reason"]
     assert not left_in(cluster)
     assert headgate.stop(process) == 0
+
+
+def test_what_keeps_a_worker_from_starting(headgate_binary: Path, free_port: Callable[[], int], tmp_path: Path) -> None:
+    """A second worker on one state folder would take the files of the first; a key is for its owner's eyes only."""
+    cluster = DaskCluster(folder=tmp_path / "cluster", binary=headgate_binary, free_port=free_port, port=free_port())
+    first = cluster.folder / "worker-0" / "headgate.yml"
+
+    def started(config: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [headgate_binary, "worker", "-c", config], capture_output=True, text=True, timeout=60, check=False
+        )
+
+    try:
+        cluster.open(workers=1)
+        deadline = time.monotonic() + 60
+        while "headgate worker ready" not in cluster.log.read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        settings = yaml.safe_load(first.read_text(encoding="utf-8"))
+        settings["exporter"] = {"enabled": False}
+        first.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        second = started(first)
+        assert (second.returncode, "another worker uses" in second.stderr) == (3, True), second.stderr
+        key = tmp_path / "open.key"
+        key.write_text("a key")
+        key.chmod(0o644)
+        settings["executors"] |= {
+            "scheduler": "tls://127.0.0.1:1",
+            "tls_ca_file": str(key),
+            "tls_certificate_file": str(key),
+            "tls_key_file": str(key),
+        }
+        other = tmp_path / "headgate.yml"
+        other.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        refused = started(other)
+        assert (refused.returncode, f"run: chmod 600 {key}" in refused.stderr) == (3, True), refused.stderr
+    finally:
+        cluster.close()

@@ -38,6 +38,7 @@ from .census import read_only
 from .listing import LocalFile, Total
 from .members import MemberFile
 from .remote import RemoteFile
+from .step import Step
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -48,15 +49,12 @@ if TYPE_CHECKING:
 
     from ..assembly import Core
     from ..config.settings import Settings
-    from ..database.supervisor import Supervisor
     from ..ledger.jobs import Job
     from ..spool.upload import Received
     from .listing import Listing
     from .tally import Tally
 
 T = TypeVar("T")
-WORK: Final = "backfill"
-"""The name of the work that waits when the database is away."""
 FETCH_PAUSES_SECONDS: Final = (1.0, 4.0, 16.0)
 """How long it is waited before a file is asked for again whose storage does not answer."""
 LISTED_AT_ONCE: Final = 500
@@ -374,27 +372,8 @@ class _Backfill:
                 return await ask()
             await asyncio.sleep(self._pause_seconds)
 
-    def _waiting(self) -> _Step:
-        return _Step(self._core.parts.database.supervisor, self._request)
-
-
-class _Step:
-    """A step that the database may fail: that is waited out, and the tally says so."""
-
-    def __init__(self, supervisor: Supervisor, request: Request) -> None:
-        self._supervisor, self._request = supervisor, request
-        self._step = supervisor.waiting(WORK)
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
-        """Say whether what was raised is waited out."""
-        waited_out = self._step.__exit__(kind, error, trace)
-        if self._supervisor.trouble(WORK) != self._request.tally.waits_for:
-            self._request.tally.waits_for = self._supervisor.trouble(WORK)
-            self._request.changed()
-        return waited_out
+    def _waiting(self) -> Step:
+        return Step(self._core.parts.database.supervisor, self._request.tally, self._request.changed)
 
 
 def _next_of(files: Iterator[ListedFile]) -> Collection[ListedFile]:

@@ -17,18 +17,16 @@ import psutil
 import pytest
 import xlsxwriter
 import yaml
-from control_groups import ControlGroup
 from postgres_server import psql_program
 from prometheus_client.parser import text_string_to_metric_families
-from small_disk import SmallDisk
 from storage_fixtures import place, s3
 
-from ..conftest import require_service
+from .machine_fixtures import control_group, mount, small_disk
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
 
-__all__ = ["place", "s3"]
+__all__ = ["control_group", "mount", "place", "s3", "small_disk"]
 """Fixtures of others; those below are at hand anyway."""
 
 ORDERS_SPEC = """
@@ -235,6 +233,12 @@ class Headgate:
         process.wait(10)
         self.assert_nothing_left(process)
 
+    def kill_what_runs(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.wait(10)
+
     def assert_nothing_left(self, process: subprocess.Popen[bytes]) -> None:
         self.until(lambda: not session_members(process.pid), f"session {process.pid} has no process left", seconds=10)
 
@@ -324,10 +328,7 @@ def headgate(
     """A configured Headgate on each kind of database; whatever still runs at the end is killed."""
     made = make_headgate(tmp_path, headgate_binary, target_url, (free_port(), free_port()))
     yield made
-    for process in made.processes:
-        if process.poll() is None:
-            process.kill()
-            process.wait(10)
+    made.kill_what_runs()
 
 
 @pytest.fixture
@@ -336,50 +337,7 @@ def sqlite_headgate(tmp_path: Path, headgate_binary: Path, free_port: Callable[[
     url = f"sqlite+aiosqlite:///{tmp_path / 'target.db'}"
     made = make_headgate(tmp_path, headgate_binary, url, (free_port(), free_port()))
     yield made
-    for process in made.processes:
-        if process.poll() is None:
-            process.kill()
-            process.wait(10)
-
-
-@pytest.fixture
-def mount() -> Iterator[Callable[..., None]]:
-    """Mount an empty file system of so many MB on a folder; it is gone after the test, whoever still uses it."""
-    mounted = []
-
-    def mount(folder: Path, megabytes: int = 64) -> None:
-        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "headgate-test", str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-        if done.returncode:
-            require_service("a mount", f"run the tests as root, where root may mount: {done.stderr.strip()}")
-        mounted.append(folder)
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", "--lazy", folder], check=False, timeout=20, capture_output=True)
-
-
-@pytest.fixture
-def small_disk(mount: Callable[..., None]) -> Callable[[Path, int], SmallDisk]:
-    """Make a folder a file system of so many MB of its own."""
-
-    def make(folder: Path, megabytes: int) -> SmallDisk:
-        folder.mkdir(exist_ok=True)
-        mount(folder, megabytes)
-        return SmallDisk(folder)
-
-    return make
-
-
-@pytest.fixture
-def control_group() -> Iterator[ControlGroup]:
-    """A control group without limits so far; a test asks for it before its daemon, which must be gone first."""
-    try:
-        group = ControlGroup()
-    except OSError as error:
-        pytest.skip(f"no control group can be made here: {error}")
-    yield group
-    group.remove()
+    made.kill_what_runs()
 
 
 @pytest.fixture
@@ -398,7 +356,5 @@ def headgate_at(headgate_binary: Path, free_port: Callable[[], int]) -> Iterator
         return made[-1]
 
     yield make
-    for process in [process for one in made for process in one.processes]:
-        if process.poll() is None:
-            process.kill()
-            process.wait(10)
+    for one in made:
+        one.kill_what_runs()

@@ -66,8 +66,7 @@ class Cluster:
         )
         self._recorder = Recorder(pool="cluster", workers_max=0, queue_limit=limits.queue_limit, kinds=KINDS)
         address, security = scheduler_of(settings)
-        self._link = SchedulerLink(address, security, changed=self._changed)
-        self._link.subscribe(self._topic, self._has_begun)
+        self._link = SchedulerLink(address, security, changed=self._changed, topic=self._topic, told=self._has_begun)
 
     async def __aenter__(self) -> Self:
         """Return itself; `run` is started by the composition, which watches it."""

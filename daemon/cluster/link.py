@@ -45,20 +45,25 @@ class ClusterView:
 class SchedulerLink(UntilClosed):
     """Connects, looks at the workers every two seconds, and connects anew with a client that knows of no past."""
 
-    def __init__(self, address: str, security: Security, *, changed: Callable[[ClusterView], None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        security: Security,
+        *,
+        changed: Callable[[ClusterView], None],
+        topic: str,
+        told: Callable[[Any], None],
+    ) -> None:
+        """Connect to nothing yet; `told` is called with each thing that workers tell under the topic."""
         super().__init__()
         self._address, self._security, self._changed = address, security, changed
+        self._topic, self._told = topic, told
         self._client: Client | None = None
-        self._handlers: dict[str, Callable[[Any], None]] = {}
         self._asked = asyncio.Event()
         self.view = ClusterView()
         self.trouble: str | None = say("the scheduler {address} was not asked yet", address=address)
         """Why no call can be sent now; for any thread."""
         self.connections_lost = 0
-
-    def subscribe(self, topic: str, handler: Callable[[Any], None]) -> None:
-        """Have a function called with everything that workers tell under this topic."""
-        self._handlers[topic] = handler
 
     async def client(self) -> Client:
         """Return a client that can send calls; after the start the scheduler's first answer is waited for.
@@ -85,8 +90,7 @@ class SchedulerLink(UntilClosed):
             )
             try:
                 await asyncio.wait_for(client, ANSWER_SECONDS)
-                for topic, handler in self._handlers.items():
-                    client.subscribe_topic(topic, handler)
+                client.subscribe_topic(self._topic, self._told)
                 await self._look_until_lost(client)
             except Exception as error:  # noqa: BLE001  # the library raises whatever its transports raise
                 self._lost(error)

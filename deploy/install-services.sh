@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Install PostgreSQL, pgbouncer, Dovecot, nginx, Prometheus, Alertmanager, Chromium, faketime and the checker of systemd
-# units from the system's packages, those that are absent, where there is apt and the right to use it. Elsewhere only say
-# what is missing: the tests that need it are then listed as skipped.
+# Install PostgreSQL, pgbouncer, Dovecot, Samba, nginx, Prometheus, Alertmanager, Chromium, faketime and the checker of
+# systemd units from the system's packages, those that are absent, where there is apt and the right to use it. Elsewhere
+# only say what is missing: the tests that need it are then listed as skipped.
 set -euo pipefail
 wanted=()
 compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || command -v initdb >/dev/null || wanted+=(postgresql)
@@ -9,6 +9,7 @@ command -v promtool >/dev/null || wanted+=(prometheus)
 command -v amtool >/dev/null || wanted+=(prometheus-alertmanager)
 command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || wanted+=(pgbouncer)
 command -v dovecot >/dev/null || [ -x /usr/sbin/dovecot ] || wanted+=(dovecot-imapd)
+command -v smbd >/dev/null || [ -x /usr/sbin/smbd ] || wanted+=(samba)
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || wanted+=(nginx-light)
 command -v systemd-analyze >/dev/null || wanted+=(systemd)
 command -v faketime >/dev/null || wanted+=(faketime)

@@ -21,6 +21,7 @@ import pytest
 from certificates import openssl
 from dovecot import Dovecot, dovecot_program, running_dovecot
 from postgres_server import Postgres, postgres_binaries, running_postgres
+from samba import samba_program
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = ROOT / "tests" / "system"
@@ -156,6 +157,13 @@ def dovecot() -> Iterator[Dovecot]:
         require_service("dovecot", "install the system package dovecot-imapd")
     with running_dovecot() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def samba() -> None:
+    """See that there is an SMB server to start."""
+    if samba_program("smbd") is None or samba_program("pdbedit") is None:
+        require_service("samba", "install the system package samba")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Folders of files: of this machine, over SFTP, SMB and WebDAV. Their listings come folder by folder."""
+"""Folders of files: of this machine, over SFTP and WebDAV. Their listings come folder by folder."""
 
 from __future__ import annotations
 
@@ -181,43 +181,6 @@ class _Scan:
         if self._client is not None:
             await self._names.aclose()
             self._client.exit()
-
-
-class SmbStore(FileServer):
-    """A folder of a Windows or Samba share: the first part of the path is the share."""
-
-    extra = "smb"
-
-    def enter(self) -> Any:
-        """Return the file system. Files are opened such that others may read them, and nobody writes meanwhile."""
-        secrets = self.access.credentials
-        self.library("smbclient")
-        return self.library("fsspec.implementations.smb").SMBFileSystem(
-            self.location.host,
-            port=self.location.port,
-            username=secrets.get("username"),
-            password=secrets.get("password"),
-            encrypt=True if self.access.options.get("encrypt") == "yes" else None,
-            timeout=round(self.timeout_seconds) or 1,
-            share_access="r",
-            register_session_retries=0,
-            skip_instance_cache=True,
-        )
-
-    def entries(self, folder: str) -> Iterator[dict[str, Any]]:
-        """Yield what a folder holds as the server tells it; fsspec's own listing asks anew for each file."""
-        place = f"\\\\{self.location.host}{folder}".replace("/", "\\")
-        self.log_in()
-        with self.library("smbclient").scandir(place, port=self.location.port or 445) as found:
-            for entry in found:
-                info = entry.smb_info
-                yield {
-                    "name": f"{folder.rstrip('/')}/{entry.name}",
-                    "type": "directory" if entry.is_dir(follow_symlinks=False) else "file",
-                    "islink": entry.is_symlink(),
-                    "size": info.end_of_file,
-                    "mtime": info.last_write_time,
-                }
 
 
 class WebdavStore(FileServer):

@@ -19,8 +19,9 @@ from ..config.storage_access import Access
 from ..config.storage_url import Location
 from ..errors import StorageChangedError, StorageError, StorageNotFoundError
 from .failures import failure_of
-from .file_servers import LocalStore, SftpStore, SmbStore, WebdavStore
+from .file_servers import LocalStore, SftpStore, WebdavStore
 from .object_stores import AzureStore, GcsStore, S3Store
+from .smb import SmbStore
 
 if TYPE_CHECKING:
     from .store import Store, StoredObject

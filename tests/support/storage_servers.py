@@ -1,4 +1,4 @@
-"""Servers that keep files, on loopback and in this process: S3, SFTP, WebDAV. Owns their keys and passwords."""
+"""Servers that keep files, on loopback: S3, SFTP and WebDAV in this process, SMB. Owns their keys and passwords."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import asyncssh
 import boto3
 from cheroot.wsgi import Server
 from moto.server import ThreadedMotoServer
+from samba import SHARE, running_samba
 from wsgidav.wsgidav_app import WsgiDAVApp
 
 USER: Final = "shop"
@@ -167,6 +168,21 @@ def webdav_place(folder: Path) -> Iterator[Place]:
 
 
 @contextlib.contextmanager
+def smb_place(folder: Path) -> Iterator[Place]:
+    """Serve a folder as a share."""
+    with running_samba(folder / "smb", USER, OPEN_SESAME) as port:
+        new = folder / "smb" / SHARE / "new"
+        new.mkdir()
+        yield Place(
+            url=f"smb://127.0.0.1:{port}/{SHARE}/new",
+            options={},
+            credentials_file=credentials(folder, username=USER, password=OPEN_SESAME),
+            port=port,
+            folder=new,
+        )
+
+
+@contextlib.contextmanager
 def local_place(folder: Path) -> Iterator[Place]:
     root = folder / "local" / "new"
     root.mkdir(parents=True)
@@ -230,4 +246,4 @@ def large_listing(folder: Path, count: int) -> Iterator[Place]:
         server.server_close()
 
 
-PLACES: Final = {"file": local_place, "s3": s3_place, "sftp": sftp_place, "webdav": webdav_place}
+PLACES: Final = {"file": local_place, "s3": s3_place, "sftp": sftp_place, "webdav": webdav_place, "smb": smb_place}

@@ -1,4 +1,4 @@
-"""`headgate backfill` of files on other machines: real servers of S3, SFTP and WebDAV on loopback."""
+"""`headgate backfill` of files on other machines: real servers of S3, SFTP, WebDAV and SMB on loopback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from storage_servers import PLACES, Place, credentials
+from storage_fixtures import asked_for
+from storage_servers import Place, credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +19,9 @@ FILES = 12
 TEXT = "订单号,买家,数量,单价\n{number},buyer,{quantity},9.99\n"
 
 
-@pytest.fixture(params=["s3", "sftp", "webdav"])
+@pytest.fixture(params=["s3", "sftp", "webdav", "smb"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with PLACES[request.param](tmp_path) as found:
+    with asked_for(request, tmp_path) as found:
         for number in range(FILES):
             text = TEXT.format(number=10**17 + number, quantity=number + 1)
             found.put(f"{2019 + number % 3}/订单 {number:02}.csv", text.encode())

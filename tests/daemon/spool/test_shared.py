@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from storage_servers import Place, local_place, s3_place
+from storage_servers import Place, s3_place
 
 from daemon.config.settings import SpoolSettings
 from daemon.errors import SpoolAwayError, StartupError, StorageError
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
     from daemon.spool.upload import Received
 
 LIMIT = 1 << 20
-PLACES = {"file": local_place, "s3": s3_place}
-
-
-@pytest.fixture(params=PLACES)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
-    with PLACES[request.param](tmp_path) as made:
-        yield made
 
 
 @pytest.fixture

@@ -147,6 +147,7 @@ async def open_core(
         parts.metrics.configuration_taken()
         await stack.enter_async_context(running(core.heartbeat, "heartbeat", failures))
         await stack.enter_async_context(running(core.retention, "retention", failures))
+        await stack.enter_async_context(running(core.submissions.unanswered, "unanswered entries", failures))
         if core.parts.spool.shared is not None:
             watch = SpoolWatch(core.parts, core.parts.spool.shared)
             await stack.enter_async_context(running(watch, "shared spool", failures))

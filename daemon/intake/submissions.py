@@ -11,6 +11,7 @@ from ingest.spec.matching import choose_dataset
 
 from ..ledger.jobs import CHECKED, UNMATCHED, Outcome, Submission
 from ..ledger.retry_cancel import NotPossibleError
+from .unanswered import Unanswered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -32,6 +33,7 @@ class Submissions:
     def __init__(self, parts: PipelineParts, ends: JobEnds, *, wake: Callable[[], None]) -> None:
         self._parts, self._ends, self._wake = parts, ends, wake
         self._ledger, self._spool = parts.ledger, parts.spool
+        self.unanswered = Unanswered(parts)
 
     def choose(self, name: str | None, *paths: str) -> Dataset:
         """Return the dataset of a file; see `choose_dataset`."""
@@ -76,9 +78,11 @@ class Submissions:
         try:
             if self._spool.shared is not None:
                 await self._parts.executors.run_io(self._spool.share, received)
-            job = await self._ledger.submit(submission, adopt=adopt)
+            with self.unanswered.entering(received.key) as sending:
+                job = await self._ledger.submit(submission, adopt=adopt, sending=sending)
         except BaseException:
-            await self.drop(received)
+            if received.key not in self.unanswered:
+                await self.drop(received)
             raise
         self._parts.metrics.stage("receive", received.seconds)
         if job.state == "duplicate":

@@ -18,7 +18,7 @@ from .retry_cancel import NotPossibleError
 from .tables import insert_into, unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -60,7 +60,9 @@ class Enqueue:
         self._enter_queued = context.noted(insert.on_conflict_do_nothing(), *returned)
         self._enter_ended = context.noted(insert.values(finished_at=context.now), *returned)
 
-    async def submit(self, submission: Submission, *, adopt: bool = False) -> Job:
+    async def submit(
+        self, submission: Submission, *, adopt: bool = False, sending: Callable[[], None] | None = None
+    ) -> Job:
         """Enter a submission: `queued`, or `duplicate` naming a job of the same content.
 
         Of jobs of the same content only one waits or runs at a time. Another
@@ -69,6 +71,8 @@ class Enqueue:
 
         Where the last content counts (`repeats`), another content that was entered between the two makes this no
         duplicate: it is loaded again, after that one. One that is only checked is no duplicate, and makes none.
+
+        `sending` is called just before the COMMIT: an error after that may mean that it went through.
 
         Raises:
             KeyUsedError: the submitter has used the idempotency key before.
@@ -79,8 +83,12 @@ class Enqueue:
                 checked = await self._insert(connection, submission, state="queued", unique=True)
                 if checked is None:
                     raise KeyUsedError
-                return checked
-            return await self._enter(connection, submission, adopt=adopt)
+                job = checked
+            else:
+                job = await self._enter(connection, submission, adopt=adopt)
+            if sending is not None:
+                sending()
+        return job
 
     async def load_kept(self, kept: Job, submission: Submission, *, states: Collection[State]) -> Job:
         """Enter the file of a job that has loaded nothing of it and is in one of the states; it keeps it no longer.

@@ -27,7 +27,7 @@ from .reasons import CANCELLED, RESOLVED
 from .tables import in_state, unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -122,9 +122,11 @@ class Ledger:
 
     # -- submissions ---------------------------------------------------------------------------------
 
-    async def submit(self, submission: Submission, *, adopt: bool = False) -> Job:
+    async def submit(
+        self, submission: Submission, *, adopt: bool = False, sending: Callable[[], None] | None = None
+    ) -> Job:
         """Enter a submission; see `Enqueue.submit`."""
-        return await self._enqueue.submit(submission, adopt=adopt)
+        return await self._enqueue.submit(submission, adopt=adopt, sending=sending)
 
     async def load_kept(self, kept: Job, submission: Submission, *, states: Collection[State]) -> Job:
         """Enter the file of a job that has loaded nothing of it; see `Enqueue.load_kept`."""

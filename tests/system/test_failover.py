@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import signal
 import subprocess
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from api_caller import Api
 from postgres_server import psql_program
 from silent_proxy import threaded_proxy
 
@@ -161,4 +163,57 @@ def test_a_claim_whose_answer_was_lost_is_given_back(headgate: Headgate, orders:
     assert headgate.jobs()[0]["attempt"] == 1
     assert headgate.scalar("SELECT count(*) FROM orders") == "5"
     assert "claims without an answer given back jobs=1" in headgate.log.read_text()
+    assert headgate.stop(process) == 0
+
+
+WAITING = (
+    """CREATE FUNCTION wait_for_standby() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM set_config('synchronous_commit', 'on', true); RETURN NULL; END $$""",
+    "CREATE TRIGGER wait AFTER INSERT ON headgate.job EXECUTE FUNCTION wait_for_standby()",
+    "ALTER SYSTEM SET synchronous_commit = local",
+    "ALTER SYSTEM SET synchronous_standby_names = 'nobody'",
+    "SELECT pg_reload_conf()",
+)
+"""Only the COMMIT of an entry waits for a standby, and that for ever: it is done, and nobody says so."""
+
+
+@pytest.mark.parametrize("by", ["http", "folder"])
+def test_an_entry_whose_answer_was_lost_keeps_its_file(
+    own_postgres: Any,
+    tmp_path: Path,
+    headgate_at: Callable[[Path, str], Headgate],
+    orders: Callable[..., Path],
+    by: str,
+) -> None:
+    """The ledger has the job, and whoever handed it in has got an error: nothing is lost, and nothing doubles."""
+    headgate = headgate_at(tmp_path / "headgate", own_postgres.url())
+    settle(headgate)
+    process = headgate.start_ready()
+    for statement in WAITING:
+        own_postgres.execute(statement)
+    workbook = orders(tmp_path / "orders.xlsx", 5)
+    api, answers = Api(headgate.api_url, headgate.token), []
+
+    def hand_in() -> None:
+        answers.append(api.submit(workbook.read_bytes(), Idempotency_Key="one"))
+
+    if by == "folder":
+        (headgate.inbox / "orders.xlsx").write_bytes(workbook.read_bytes())
+    else:
+        sender = threading.Thread(target=hand_in)
+        sender.start()
+    waiting = "FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    headgate.until(lambda: headgate.scalar(f"SELECT count(*) {waiting}") == "1", "the COMMIT waits", process=process)
+    own_postgres.execute(f"SELECT pg_terminate_backend(pid) {waiting}")
+    own_postgres.execute("ALTER SYSTEM RESET synchronous_standby_names")
+    own_postgres.execute("SELECT pg_reload_conf()")
+    headgate.until(lambda: headgate.all_loaded(1), "it is loaded", process=process)
+    if by == "http":
+        sender.join(20)
+        assert answers[0].status == 503, answers[0].json
+        hand_in()
+        assert (answers[1].status, answers[1].json["id"]) == (200, headgate.jobs()[0]["id"])
+    assert "entry without an answer" in headgate.log.read_text()
+    assert [job["state"] for job in headgate.jobs()] == ["loaded"]
+    assert headgate.scalar("SELECT count(*) FROM orders") == "5"
     assert headgate.stop(process) == 0

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
     from ..config.settings import Settings
-    from ..intake.sources.probe import Probe
     from ..pipeline.table_check import TableFinding
+    from .probes import Probe
 
 SWITCH_SECONDS: Final = 0.001
 """How long a thread keeps the interpreter from the main loop: a fifth of Python's own figure, for threads here are
@@ -57,12 +57,17 @@ def run(config: Path | None) -> None:
 @click.command()
 @config_option
 @json_option
-@click.option("--connect", is_flag=True, help="Compare the datasets with their tables, and list each source once, too.")
+@click.option(
+    "--connect",
+    is_flag=True,
+    help="Ask the database, each source, the shared spool and the cluster, too; changes nothing.",
+)
 def check(config: Path | None, as_json: bool, connect: bool) -> None:
     """Check configuration and datasets.
 
     Every error is shown with its file and line; the exit code is then 2. With --connect also what keeps a dataset's
-    rows from its table, what the table will refuse, and whether each source can be listed; nothing is changed there.
+    rows from its table, what the table will refuse, whether each source and the shared spool can be listed, and which
+    workers the cluster has; nothing is changed there.
     """
     from ..config.check import check as check_configuration
 
@@ -77,7 +82,7 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
     if as_json:
         problems = [str(problem) for problem in result.problems]
         problems += [f"dataset {found.dataset}: {problem}" for found in tables for problem in found.problems]
-        problems += [f"source {probe.source}: {probe.problem}" for probe in probes if probe.problem]
+        problems += [f"{probe.place}: {probe.problem}" for probe in probes if probe.problem]
         advice = [f"dataset {found.dataset}: {text}" for found in tables for text in found.advice]
         shown = {"fine": not problems, "problems": problems, "datasets": datasets, "resolved": result.lines}
         show_json({**shown, **({"advice": advice} if connect else {})})
@@ -101,9 +106,9 @@ def _tell(tables: tuple[TableFinding, ...], probes: tuple[Probe, ...]) -> None:
             click.echo(f"Error: dataset {found.dataset}: {problem}", err=True)
     for probe in probes:
         if probe.problem:
-            click.echo(f"Error: source {probe.source}: {probe.problem}", err=True)
+            click.echo(f"Error: {probe.place}: {probe.problem}", err=True)
         else:
-            click.echo(f"source {probe.source}: {probe.found}")
+            click.echo(f"{probe.place}: {probe.found}")
     if any(found.problems for found in tables) or any(probe.problem for probe in probes):
         sys.exit(USAGE)
 
@@ -116,7 +121,7 @@ def _compared(settings: Settings, datasets: tuple[Dataset, ...]) -> tuple[TableF
 
 
 def _probed(settings: Settings) -> tuple[Probe, ...]:
-    """List each source once."""
-    from ..intake.sources.probe import probe_sources
+    """Ask everything beside the database once."""
+    from .probes import probe_places
 
-    return tuple(probe_sources(settings.intake))
+    return tuple(probe_places(settings))

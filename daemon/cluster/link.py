@@ -17,9 +17,12 @@ from ..errors import ClusterAwayError, first_line
 from ..lifecycle.components import UntilClosed
 from ..version import VERSION
 from .call import RESOURCE, TOLD
+from .security import scheduler_of
 
 if TYPE_CHECKING:
     from distributed import Security
+
+    from ..config.settings import ExecutorSettings
 
 logger = logging.getLogger(__name__)
 
@@ -80,14 +83,7 @@ class SchedulerLink(UntilClosed):
     async def run(self) -> None:
         """Keep the connection until closed."""
         while not self._closing.is_set():
-            client = Client(
-                self._address,
-                security=self._security,
-                asynchronous=True,
-                set_as_default=False,
-                timeout=ANSWER_SECONDS,
-                name="headgate",
-            )
+            client = _client(self._address, self._security)
             try:
                 await asyncio.wait_for(client, ANSWER_SECONDS)
                 client.subscribe_topic(self._topic, self._told)
@@ -96,18 +92,15 @@ class SchedulerLink(UntilClosed):
                 self._lost(error)
             finally:
                 self._client = None
-                await self._close(client)
+                await _close(client)
             await self.pause(LOOK_SECONDS)
 
     async def _look_until_lost(self, client: Client) -> None:
         """Look at the workers until closed; raises what says that the scheduler is lost."""
         while not self._closing.is_set():
-            scheduler = client.scheduler
-            if scheduler is None or client.status != "running":
-                raise ConnectionError(say("the connection was cut"))
-            information = await asyncio.wait_for(scheduler.identity(n_workers=-1), ANSWER_SECONDS)
+            view = await _asked(client)
             self._client = client
-            self._seen(view_of(information["workers"]))
+            self._seen(view)
             await self.pause(LOOK_SECONDS)
 
     def _seen(self, view: ClusterView) -> None:
@@ -120,11 +113,7 @@ class SchedulerLink(UntilClosed):
             self._changed(view)
 
     def _lost(self, error: Exception) -> None:
-        self.trouble = say(
-            "the scheduler {address} does not answer: {error}",
-            address=self._address,
-            error=first_line(error) or type(error).__name__,
-        )
+        self.trouble = _silent(self._address, error)
         if self.view.connected:
             self.connections_lost += 1
             logger.warning("cluster lost", extra={"scheduler": self._address, "error": str(error)})
@@ -132,9 +121,59 @@ class SchedulerLink(UntilClosed):
         self._asked.set()
         self._changed(self.view)
 
-    async def _close(self, client: Client) -> None:
-        with contextlib.suppress(Exception):  # a connection that is lost may say so once more
-            await asyncio.wait_for(client.close(), ANSWER_SECONDS)
+
+async def look_once(settings: ExecutorSettings) -> ClusterView:
+    """Ask the scheduler once which workers there are.
+
+    Raises:
+        StartupError: its address or the certificates cannot be used.
+        ClusterAwayError: it does not answer, or has no worker of this version.
+
+    """
+    address, security = await asyncio.to_thread(scheduler_of, settings)
+    client = _client(address, security)
+    try:
+        await asyncio.wait_for(client, ANSWER_SECONDS)
+        view = await _asked(client)
+    except Exception as error:
+        raise ClusterAwayError(_silent(address, error)) from error
+    finally:
+        await _close(client)
+    if not view.places:
+        raise ClusterAwayError(_without_workers(view))
+    return view
+
+
+def _client(address: str, security: Security) -> Client:
+    return Client(
+        address,
+        security=security,
+        asynchronous=True,
+        set_as_default=False,
+        timeout=ANSWER_SECONDS,
+        name="headgate",
+    )
+
+
+async def _asked(client: Client) -> ClusterView:
+    scheduler = client.scheduler
+    if scheduler is None or client.status != "running":
+        raise ConnectionError(say("the connection was cut"))
+    information = await asyncio.wait_for(scheduler.identity(n_workers=-1), ANSWER_SECONDS)
+    return view_of(information["workers"])
+
+
+async def _close(client: Client) -> None:
+    with contextlib.suppress(Exception):  # a connection that is lost may say so once more
+        await asyncio.wait_for(client.close(), ANSWER_SECONDS)
+
+
+def _silent(address: str, error: Exception) -> str:
+    return say(
+        "the scheduler {address} does not answer: {error}",
+        address=address,
+        error=first_line(error) or type(error).__name__,
+    )
 
 
 def view_of(workers: Mapping[str, Any]) -> ClusterView:

@@ -85,6 +85,26 @@ def permits_left(asking: Client) -> int:
     return int(asking.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.extensions["queues"].queues)))
 
 
+def test_check_asks_the_spool_and_the_scheduler(parsing_there: Headgate, cluster: DaskCluster, tmp_path: Path) -> None:
+    headgate = parsing_there
+
+    def asked() -> str:
+        return headgate.command("check", "-c", headgate.config, "--connect").stdout
+
+    headgate.until(lambda: "cluster: 2 workers with 4 places" in asked(), "both workers are there")
+    assert "spool: can be listed" in asked()
+    headgate.settings["spool"] = {"url": (tmp_path / "nowhere").as_uri()}
+    headgate.write_config()
+    assert "spool: there is no such folder yet" in asked()
+    assert not (tmp_path / "nowhere").exists()
+    assert cluster.scheduler is not None
+    cluster.scheduler.kill()
+    done = headgate.command("check", "-c", headgate.config, "--connect")
+    assert done.returncode == 2
+    assert "Error: cluster: the scheduler tcp://127.0.0.1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_files_are_parsed_there_and_loaded_here(
     parsing_there: Headgate, cluster: DaskCluster, orders: Callable[..., Path]
 ) -> None:

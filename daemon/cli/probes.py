@@ -1,4 +1,4 @@
-"""What `headgate check --connect` asks beside the database: sources, shared spool, cluster. Nothing is changed there."""
+"""What `headgate check --connect` asks beside the database: sources, shared spool, cluster. It changes nothing there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `headgate check --connect` asks beside the database: sources, shared spool, cluster. It changes nothing there."""
+"""What `headgate check --connect` asks beside the database, and does not change: sources, shared spool, cluster."""
 
 from __future__ import annotations
 

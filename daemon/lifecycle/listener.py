@@ -32,8 +32,17 @@ BACKLOG: Final = 128
 
 def connections_max(most: int) -> int:
     """Return how many connections a server takes at once: a quarter of the descriptors stays for everything else."""
+    return _share_of_descriptors(4, most)
+
+
+def backlog() -> int:
+    """Return how many connections may wait: a loop accepts all of them at once, and closes those too many then."""
+    return _share_of_descriptors(8, BACKLOG)
+
+
+def _share_of_descriptors(part: int, most: int) -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most if limit == resource.RLIM_INFINITY else max(8, min(most, limit // 4))
+    return most if limit == resource.RLIM_INFINITY else max(8, min(most, limit // part))
 
 
 class Listener:
@@ -141,7 +150,7 @@ class _Site(web.BaseSite):
             self._accept,
             sock=self._bound,
             ssl=self._ssl_context,
-            backlog=BACKLOG,
+            backlog=backlog(),
             ssl_handshake_timeout=HANDSHAKE_SECONDS if self._ssl_context is not None else None,
         )
 
@@ -184,7 +193,7 @@ def _bound(family: int, address: tuple[str, int]) -> socket.socket:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)
-        made.listen(BACKLOG)
+        made.listen(backlog())
         made.settimeout(0.0)
     except OSError:
         made.close()

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from api_caller import Answer, Api
 from certificates import Authority, openssl
 from dask_cluster import DaskCluster
 from distributed import Client
+from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,6 +130,43 @@ def test_files_are_parsed_there_and_loaded_here(
     with Client(cluster.settings["scheduler"], set_as_default=False) as asking:
         headgate.until(lambda: permits_left(asking) == 0, "no permit is left")
     assert headgate.stop(process) == 0
+
+
+def parses_of_worker(cluster: DaskCluster, number: int) -> float:
+    """Return how many files a worker's own processes have parsed, as its exporter tells."""
+    settings = yaml.safe_load((cluster.folder / f"worker-{number}" / "headgate.yml").read_text())
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{settings['exporter']['port']}/metrics", timeout=20) as told:
+            families = text_string_to_metric_families(told.read().decode())
+    except OSError:  # it only starts
+        return 0
+    wanted = {"pool": "cpu", "kind": "parse", "outcome": "ok"}.items()
+    return sum(
+        one.value
+        for family in families
+        for one in family.samples
+        if one.name == "headgate_executor_tasks_total" and wanted <= one.labels.items()
+    )
+
+
+def test_a_backfill_is_parsed_there(parsing_there: Headgate, cluster: DaskCluster, orders: Callable[..., Path]) -> None:
+    """A worker is lost meanwhile, and whose files it had the other parses."""
+    headgate, years = parsing_there, parsing_there.folder / "years"
+    years.mkdir()
+    for number in range(3 * FILES):
+        orders(years / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
+    report = headgate.folder / "report.json"
+    given = ("backfill", years, "--dataset", "orders", "-c", headgate.config, "--report", report)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(headgate.command, *given, timeout=200)
+        headgate.until(lambda: parses_of_worker(cluster, 0) > 0, "the first worker parses", seconds=100)
+        cluster.workers[0].kill()
+        done = running.result()
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+    assert json.loads(report.read_text())["files"]["loaded"] == 3 * FILES
+    loaded_once(headgate, 3 * FILES)
+    assert parses_of_worker(cluster, 1) > 0
+    assert left_in(cluster) == []
 
 
 def calling(headgate: Headgate, name: str, *arguments: Any) -> Answer:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from ..config.settings import LedgerSettings
+
+DOUBLED_MAX: Final = 64
+"""How often a pause is doubled at most: beyond every bound, and an outage of days would leave the range of floats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,5 +36,5 @@ class RetryPolicy:
 
     def delay_seconds(self, attempt: int) -> float:
         """Return a random pause up to the exponential bound: "full jitter" of the AWS Architecture Blog, 2015."""
-        bound = min(self.backoff_max_seconds, self.backoff_seconds * 2 ** max(0, attempt - 1))
+        bound = min(self.backoff_max_seconds, self.backoff_seconds * 2 ** min(max(0, attempt - 1), DOUBLED_MAX))
         return random.uniform(0, bound)  # noqa: S311  # spreads load, guards nothing

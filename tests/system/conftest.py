@@ -275,7 +275,7 @@ class Headgate:
 
     def tells(self, words: str) -> None:
         """Wait until the log says so: it leaves the daemon by a queue, after what it tells of."""
-        self.until(lambda: words in self.log.read_text(), f"the log says «{words}»", seconds=20)
+        self.until(lambda: words in self.log.read_text(), f"the log says «{words}»", seconds=60)
 
     def loaded_jobs(self) -> int:
         """Ask the ledger, past the daemon; 0 as long as it has not been made."""

@@ -97,7 +97,11 @@ def test_a_running_job_is_cancelled_with_its_worker_and_retried(
     events = [event for event in told if event != "loading"]  # told only of a parse that took its time
     assert events == ["queued", "running", "cancel_requested", "cancelled", "retried", "running", "loaded"]
     assert headgate.scalar("SELECT count(*) FROM orders") == "30"
-    assert (counted(headgate, "cancelled"), counted(headgate, "loaded")) == (2.0, 6.0)
+    headgate.until(
+        lambda: (counted(headgate, "cancelled"), counted(headgate, "loaded")) == (2.0, 6.0),
+        "all are counted",
+        process=process,
+    )
     headgate.tells("api call")
     assert headgate.stop(process) == 0
 

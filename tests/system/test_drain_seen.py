@@ -19,6 +19,8 @@ def test_the_exporter_answers_until_the_last_job_has_ended(
     sqlite_headgate: Headgate, orders: Callable[..., Path], tmp_path: Path
 ) -> None:
     headgate = sqlite_headgate
+    headgate.settings["shutdown"] = {"drain_seconds": 90}
+    headgate.write_config()
     process = headgate.start_ready()
     orders(tmp_path / "orders.xlsx", 100_000).replace(headgate.inbox / "orders.xlsx")
 

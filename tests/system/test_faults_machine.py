@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.fault
 
 ROWS = 100
-PARSE_SECONDS = 6
+PARSE_SECONDS = 12
 APPLICATION = """\
 import pathlib, time
 

@@ -43,6 +43,14 @@ def told(headgate: Headgate, event: str) -> list[str]:
     return [line for line in headgate.log.read_text(encoding="utf-8").splitlines() if event in line]
 
 
+def looked_at(headgate: Headgate, process: subprocess.Popen[bytes]) -> None:
+    """Wait for a look: the daemon is ready before its first one."""
+    begun = measured(headgate)["last_look_timestamp_seconds"]
+    headgate.until(
+        lambda: measured(headgate)["last_look_timestamp_seconds"] > begun, "it was looked at", process=process
+    )
+
+
 @AS_ROOT
 @pytest.mark.parametrize("taken", ["stay", "move"])
 def test_files_that_cannot_be_read_are_counted_and_told_of_once(
@@ -100,6 +108,7 @@ def test_files_that_cannot_be_moved_are_counted(sqlite_headgate: Headgate, order
     moved = headgate.inbox / "done" / "shop" / "orders-1.xlsx"
     headgate.until(moved.exists, "it is moved", process=process)
     headgate.until(lambda: measured(headgate)["unreadable_files"] == 0, "nothing is left lying", process=process)
+    headgate.until(lambda: len(told(headgate, "files not moved")) > 1, "it is told that it is over", process=process)
     first, *rest = told(headgate, "files not moved")
     assert "Permission denied" in first
     assert len(rest) == 1
@@ -109,6 +118,7 @@ def test_files_that_cannot_be_moved_are_counted(sqlite_headgate: Headgate, order
 def test_a_folder_that_is_gone_comes_back(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
     headgate = watched(sqlite_headgate)
     process = headgate.start_ready()
+    looked_at(headgate, process)
     assert measured(headgate)["readable"] == 1
     headgate.inbox.rename(headgate.folder / "old")
     headgate.until(lambda: measured(headgate)["readable"] == 0, "it is missed", process=process)
@@ -133,8 +143,9 @@ def test_a_mount_is_noticed_and_watched(
     headgate = watched(sqlite_headgate)
     mount(headgate.inbox)
     process = headgate.start_ready()
+    looked_at(headgate, process)
     assert measured(headgate)["mounted"] == 1
-    subprocess.run(["umount", headgate.inbox], check=True, timeout=20)
+    subprocess.run(["umount", "--lazy", headgate.inbox], check=True, timeout=20)  # a look may have it open
     headgate.until(lambda: measured(headgate)["mounted"] == 0, "the empty folder below is told", process=process)
     assert measured(headgate)["readable"] == 1
     mount(headgate.inbox)

@@ -91,9 +91,11 @@ def test_work_makes_no_new_series(headgate: Headgate, orders: Callable[..., Path
     (headgate.inbox / "orders-broken.xlsx").write_bytes(b"PK no workbook")
     headgate.until(lambda: headgate.all_finished(4), "the dataset's latest error is this one's", process=process)
     headgate.get(f"{headgate.api_url}/health", headgate.token)
-    after = series()
     # The latest error of a dataset is one series that takes the error's name.
     named = "headgate_dataset_last_error_timestamp_seconds"
+    latest = f'{named}{{code="file.format_unknown",dataset="orders"}}'
+    headgate.until(lambda: latest in series(), "the metrics have it", process=process)
+    after = series()
     assert {one for one in after if not one.startswith(named)} == {one for one in before if not one.startswith(named)}
     assert {one for one in before if one.startswith(named)} == {
         f'{named}{{code="none",dataset="{name}"}}' for name in ("orders", "_unmatched", "_other")

@@ -184,6 +184,7 @@ def test_the_log_says_at_start_where_everything_is_and_at_a_reload_that_tokens_c
 ) -> None:
     headgate = sqlite_headgate
     process = headgate.start_ready()
+    headgate.tells("headgate ready")
     (line,) = [one for one in headgate.log.read_text(encoding="utf-8").splitlines() if "headgate ready" in one]
     for word in (
         f"exporter={headgate.exporter_url.removeprefix('http://')}",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.fault
 
 FILES, ROWS, LOSSES = 12, 100, 12
+LAST_ROWS = 20_000
+"""Of a file that is not loaded before its daemon is killed."""
 
 
 @pytest.fixture
@@ -121,13 +123,14 @@ def test_a_spool_that_is_silent_is_waited_for(
         first, second = lost.start_ready(), heir.start_ready()
         second.send_signal(signal.SIGSTOP)
         for number in range(FILES):
-            assert submit(lost, orders(tmp_path / f"orders-{number}.xlsx", ROWS, start=number * ROWS))[0] == 201
+            rows = ROWS if number < FILES - 1 else LAST_ROWS
+            assert submit(lost, orders(tmp_path / f"orders-{number}.xlsx", rows, start=number * ROWS))[0] == 201
         lost.kill(first)
         assert lost.loaded_jobs() < FILES, "nothing is left to be loaded by the other"
         proxy.silence(new_ones_too=True)
         second.send_signal(signal.SIGCONT)
         heir.until(lambda: heir.metric("headgate_ingest_retries_total", reason="spool_away") > 0, "a job waits")
-        status, answer = submit(heir, orders(tmp_path / "orders-late.xlsx", ROWS, start=FILES * ROWS))
+        status, answer = submit(heir, orders(tmp_path / "orders-late.xlsx", ROWS, start=FILES * ROWS + LAST_ROWS))
         assert status == 503, answer
         assert "shared spool" in answer["detail"]
         heir.until(lambda: "shared spool" in heir.why_not_ready(), "it says why it is not ready")
@@ -135,7 +138,7 @@ def test_a_spool_that_is_silent_is_waited_for(
         heir.until(heir.ready, "it is ready again", process=second)
         assert submit(heir, tmp_path / "orders-late.xlsx")[0] == 201
         heir.until(lambda: heir.all_loaded(FILES + 1), "every file is loaded", seconds=90, process=second)
-        assert heir.scalar("SELECT count(*) FROM orders") == str((FILES + 1) * ROWS)
+        assert heir.scalar("SELECT count(*) FROM orders") == str(FILES * ROWS + LAST_ROWS)
         assert heir.stop(second) == 0
 
 

@@ -66,9 +66,7 @@ def test_a_spool_that_is_gone_ends_readiness(sqlite_headgate: Headgate) -> None:
     headgate.write_config()
     process = headgate.start_ready()
     shutil.move(headgate.folder / "var" / "spool", headgate.folder / "elsewhere")
-    headgate.until(lambda: not headgate.ready(), "readiness says so", process=process)
-    _, text = headgate.get(f"{headgate.exporter_url}/-/ready")
-    assert "spool" in text
+    headgate.until(lambda: "spool" in headgate.why_not_ready(), "readiness says so", process=process)
     shutil.move(headgate.folder / "elsewhere", headgate.folder / "var" / "spool")
     headgate.until(headgate.ready, "it is ready again", process=process)
     assert headgate.stop(process) == 0
@@ -119,12 +117,17 @@ def resting(sqlite_headgate: Headgate, monkeypatch: pytest.MonkeyPatch) -> Headg
     return headgate
 
 
+def until_it_rests(headgate: Headgate, process: subprocess.Popen[bytes]) -> None:
+    busy = {"pool": "cpu", "state": "busy"}
+    headgate.until(lambda: headgate.metric("headgate_executor_workers", **busy) == 1, "it rests", process=process)
+
+
 def test_a_task_that_runs_has_the_time_of_the_drain(resting: Headgate) -> None:
     process = resting.start_ready()
     answers: list[int] = []
     calling = threading.Thread(target=_call, args=(resting, 15, answers))
     calling.start()
-    time.sleep(2)
+    until_it_rests(resting, process)
     assert resting.stop(process, timeout=60) == 0
     calling.join(10)
     assert answers == [200]
@@ -135,7 +138,7 @@ def test_a_second_stop_ends_it_at_once(resting: Headgate) -> None:
     answers: list[int] = []
     calling = threading.Thread(target=_call, args=(resting, 35, answers))
     calling.start()
-    time.sleep(2)
+    until_it_rests(resting, process)
     process.send_signal(signal.SIGTERM)
     time.sleep(1)
     assert process.poll() is None

@@ -35,12 +35,13 @@ def test_two_daemons_with_one_spool_load_each_file_once(
         made.add_without_key()
         made.write_config()
         pair.append(made)
-    for number in range(FILES):
-        orders(folders[0] / "inbox" / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
     processes = [made.start() for made in pair]
     try:
         for made, process in zip(pair, processes, strict=True):
             made.until(made.ready, "both are ready", process=process)
+        # Not before: one that starts late would find nothing left to do.
+        for number in range(FILES):
+            orders(folders[0] / "inbox" / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
         # Not so many jobs that have ended: some of them may be duplicates of what still runs.
         pair[0].until(lambda: pair[0].loaded_jobs() == FILES, "every file is loaded", seconds=120)
         pair[0].until(lambda: pair[0].all_finished(FILES), "every job has ended")

@@ -146,7 +146,7 @@ def measured(matrix: Matrix) -> dict[tuple[str, str, str], str]:
         files.append((sign, how, whose, taken, mode, form, table_of(mode, number)))
     headgate = matrix.headgate
     headgate.until(lambda: all(writer.poll() == 0 for writer in matrix.writers), "the writers are done")
-    headgate.until(lambda: headgate.all_finished(len(files)), "every file is taken", problem=headgate.tail)
+    headgate.until(lambda: headgate.all_finished(len(files)), "every file is taken", seconds=120, problem=headgate.tail)
     found: dict[tuple[str, str, str], str] = {}
     for sign, how, whose, taken, mode, form, table in files:
         rows, different, jobs, least = headgate.rows(

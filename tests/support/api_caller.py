@@ -36,7 +36,7 @@ class Api:
         for name, value in (headers or {}).items():
             request.add_header(name, value)
         try:
-            with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310  # loopback only
+            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310  # loopback only
                 return Answer(response.status, dict(response.headers), response.read())
         except urllib.error.HTTPError as error:
             return Answer(error.code, dict(error.headers), error.read())

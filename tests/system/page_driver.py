@@ -149,6 +149,11 @@ class PageDriver:
     def focused(self) -> WebElement:
         return self.browser.switch_to.active_element
 
+    def has_focus(self, selector: str) -> None:
+        """Wait until it has the focus: a field that gets it by itself has it with the first frame."""
+        matches = "return document.activeElement.matches(arguments[0])"
+        self.until(f"{selector} has the focus", lambda: self.script(matches, selector))
+
     def tab_to(self, selector: str, words: str = "", *, limit: int = 60) -> WebElement:
         """Press Tab until an element has the focus, which must then be visible."""
         for _ in range(limit):

@@ -97,7 +97,7 @@ def test_mails_come_in_the_language_that_is_chosen(
             time.sleep(0.1)
         stale = next(one for one in alerts if one["labels"]["alertname"] == "HeadgateDatasetStale")
         alertmanager.post({**stale, "endsAt": datetime.now(UTC).isoformat()})
-        healed = in_language("RESOLVED", language.replace("_", "-"))
+        healed, deadline = in_language("RESOLVED", language.replace("_", "-")), time.monotonic() + 60
         while not sinks.mail(f"[{healed}]", "HeadgateDatasetStale"):
             assert time.monotonic() < deadline, [mail.subject for mail in sinks.mails]
             time.sleep(0.1)

@@ -82,7 +82,7 @@ def test_waiting_survives_a_restart_of_the_daemon(gate: Headgate, orders: Callab
     book = orders(gate.folder / "orders.xlsx", 60_000)
     command: list[str | Path] = [gate.binary, "submit", book, "--wait", "--json"]
     with subprocess.Popen(command, cwd=gate.folder, env=gate.environ(), stdout=subprocess.PIPE, text=True) as waiting:
-        gate.until(lambda: len(gate.jobs()) == 1, "the file is handed in")
+        gate.until(lambda: any(job["state"] == "running" for job in gate.jobs()), "the file was taken, and answered")
         gate.processes[-1].kill()
         gate.processes[-1].wait(10)
         gate.start_ready()
@@ -136,7 +136,12 @@ def test_watching_into_a_pipe(gate: Headgate, orders: Callable[..., Path]) -> No
     command: list[str | Path] = [gate.binary, "jobs", "--watch", "--json", "--dataset", "orders"]
     with subprocess.Popen(command, cwd=gate.folder, env=gate.environ(), stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout is not None
-        time.sleep(2)
+        listening = psutil.Process(watching.pid)
+        gate.until(
+            lambda: any(one.status == psutil.CONN_ESTABLISHED for one in listening.net_connections()),
+            "the command is connected",
+        )
+        time.sleep(1)  # its request follows at once, and the file has to settle, too
         orders(gate.inbox / "orders.xlsx", 30)
         states: list[str] = []
         while "loaded" not in states:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
     from postgres_server import Postgres
 
-pytestmark = pytest.mark.xdist_group("dashboards")  # one daemon at work for all of them
+pytestmark = [
+    pytest.mark.xdist_group("dashboards"),  # one daemon at work for all of them
+    pytest.mark.timeout(400),
+]
 
 WINDOW_SECONDS: Final = 60.0
 SCRAPES: Final = ("1s", "4s")

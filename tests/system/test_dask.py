@@ -72,6 +72,18 @@ def connected(headgate: Headgate, workers: int = 2) -> bool:
     )
 
 
+def until_it_waits(headgate: Headgate, process: subprocess.Popen[bytes], *words: str) -> None:
+    """Wait until a job is back in the queue and says why: while it is tried, it has no reason."""
+
+    def told() -> bool:
+        return any(
+            (job["state"], job["attempt"]) == ("queued", 0) and all(one in str(job["reason"]) for one in words)
+            for job in headgate.jobs()
+        )
+
+    headgate.until(told, f"it waits: {words}", process=process, problem=headgate.jobs)
+
+
 def loaded_once(headgate: Headgate, files: int, rows: int = ROWS) -> None:
     wanted = str(files * rows)
     found = headgate.rows("SELECT count(*), count(DISTINCT order_no) FROM orders")
@@ -126,7 +138,12 @@ def test_files_are_parsed_there_and_loaded_here(
     back = headgate.folder / "back.csv"
     done = headgate.command("rejects", partial["id"], "-o", back, "-c", headgate.config)
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in left_in(cluster)} == {"source", "rejects.jsonl"}
+    headgate.until(
+        lambda: {path.name for path in left_in(cluster)} == {"source", "rejects.jsonl"},
+        "only what may be asked for is left",
+        process=process,
+        problem=lambda: left_in(cluster),
+    )
     with Client(cluster.settings["scheduler"], set_as_default=False) as asking:
         headgate.until(lambda: permits_left(asking) == 0, "no permit is left")
     assert headgate.stop(process) == 0
@@ -254,10 +271,7 @@ def test_without_a_scheduler_jobs_wait_and_go_on_by_themselves(
     headgate.until(
         lambda: headgate.metric("headgate_ingest_retries_total", reason="cluster_away") > 0, "it waits", process=process
     )
-    (job,) = headgate.jobs()
-    assert (job["state"], job["attempt"]) == ("queued", 0)
-    assert "the scheduler tcp://127.0.0.1" in job["reason"]
-    assert "does not answer" in job["reason"]
+    until_it_waits(headgate, process, "the scheduler tcp://127.0.0.1", "does not answer")
     refused = calling(headgate, "add", 1)
     assert (refused.status, refused.headers.get("Retry-After")) == (503, "5")
     assert headgate.ready(), "files are taken in meanwhile"
@@ -279,9 +293,7 @@ def test_workers_of_another_version_get_no_calls(
         lambda: headgate.metric("headgate_cluster_workers", fit="no") == 1, "the other one is there", process=process
     )
     orders(headgate.inbox / "orders.xlsx", ROWS)
-    headgate.until(lambda: any(job["reason"] for job in headgate.jobs()), "it waits", process=process)
-    (job,) = headgate.jobs()
-    assert "workers of Headgate 0.0.9 only" in job["reason"]
+    until_it_waits(headgate, process, "workers of Headgate 0.0.9 only")
     cluster.start_worker()
     headgate.until(lambda: headgate.all_loaded(1), "a worker that fits has it", seconds=90, process=process)
     assert headgate.stop(process) == 0
@@ -298,10 +310,7 @@ def test_workers_with_another_spool_say_so(
     process = headgate.start_ready()
     headgate.until(lambda: connected(headgate, 1), "it is there", process=process)
     orders(headgate.inbox / "orders.xlsx", ROWS)
-    headgate.until(lambda: any(job["reason"] for job in headgate.jobs()), "it waits", process=process)
-    (job,) = headgate.jobs()
-    assert f"has another spool ({elsewhere.as_uri()})" in job["reason"]
-    assert (job["state"], job["attempt"]) == ("queued", 0)
+    until_it_waits(headgate, process, f"has another spool ({elsewhere.as_uri()})")
     assert headgate.stop(process) == 0
 
 
@@ -353,7 +362,8 @@ def test_a_worker_that_is_stopped_lets_its_calls_end(parsing_there: Headgate, cl
     process = headgate.start_ready()
     headgate.until(lambda: connected(headgate), "both workers are there", process=process)
     with ThreadPoolExecutor(2) as pool:
-        sleeping = [pool.submit(calling, headgate, "sleep", 4) for _ in range(2)]
+        # Busy places are looked at every two seconds.
+        sleeping = [pool.submit(calling, headgate, "sleep", 10) for _ in range(2)]
         headgate.until(lambda: headgate.metric("headgate_cluster_places_busy") == 2, "they run", process=process)
         for worker in cluster.workers:
             worker.send_signal(signal.SIGTERM)
@@ -417,7 +427,7 @@ def test_a_file_that_breaks_its_limits_is_told_of_as_here(
     (job,) = headgate.jobs()
     assert (job["state"], job["reason"][:12]) == ("rejected", "file.timeout")
     assert "took longer than 0.05 s" in job["reason"]
-    assert not left_in(cluster)
+    headgate.until(lambda: not left_in(cluster), "its files have gone", process=process)
     assert headgate.stop(process) == 0
 
 

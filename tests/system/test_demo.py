@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def run(examples: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[
         [sys.executable, examples / "demo.py", "--once"],
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=180,
         check=False,
         env=environ,
     )

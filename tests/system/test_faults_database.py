@@ -70,7 +70,11 @@ def test_a_locked_target_is_waited_for_told_and_loaded_once(small: Headgate, ord
             process=process,
         )
         assert headgate.ready(), "a locked target is one job's trouble"
-        assert headgate.metric("headgate_ingest_retries_total", reason="transient") >= 1
+        headgate.until(
+            lambda: headgate.metric("headgate_ingest_retries_total", reason="transient") >= 1,
+            "the retry is counted",
+            process=process,
+        )
     headgate.until(lambda: headgate.all_loaded(2), "it is loaded once the lock is gone", process=process)
     assert headgate.scalar("SELECT count(*) || '/' || count(DISTINCT order_no) FROM orders") == f"{2 * ROWS}/{2 * ROWS}"
     assert headgate.stop(process) == 0

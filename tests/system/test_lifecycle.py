@@ -22,7 +22,7 @@ def test_an_idle_daemon_stops_at_once(headgate: Headgate) -> None:
     process = headgate.start_ready()
     started = time.monotonic()
     assert headgate.stop(process) == 0
-    assert time.monotonic() - started < 5, "idle shutdown hangs"
+    assert time.monotonic() - started < 20, "idle shutdown hangs"
 
 
 def test_a_drain_lets_running_jobs_end(headgate: Headgate, orders: Callable[..., Path]) -> None:
@@ -43,9 +43,9 @@ def test_a_second_signal_ends_the_drain_and_gives_the_attempt_back(
     process = headgate.start_ready()
     headgate.until(lambda: any(job["state"] == "running" for job in headgate.jobs()), "the job runs")
     process.send_signal(signal.SIGTERM)
-    time.sleep(0.1)
+    headgate.tells("headgate stopping")  # a second signal that meets the first one pending would be none
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
     headgate.assert_nothing_left(process)
     job = "headgate_job" if headgate.database_url.startswith("sqlite") else "headgate.job"
     assert [tuple(map(str, row)) for row in headgate.rows(f"SELECT state, attempt, lost_leases FROM {job}")] == [

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def left(folder: Path) -> list[str]:
 
 def test_once(stack: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     process = stack("--once")
-    shown, _ = process.communicate(timeout=110)
+    shown, _ = process.communicate(timeout=300)
     assert process.returncode == 0, shown
     assert shown.count("seen: ") == 3, shown
     assert "every workbook and every table is as" in shown
@@ -94,7 +95,7 @@ def test_ctrl_c_ends_everything(stack: Callable[..., subprocess.Popen[str]], tmp
 def test_a_port_in_use_is_said(stack: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = stack("--once", prometheus_port=taken.getsockname()[1])
-        shown, _ = process.communicate(timeout=110)
+        shown, _ = process.communicate(timeout=300)
     assert process.returncode == 1
     assert "prometheus does not start" in shown
     assert "address already in use" in shown

@@ -58,7 +58,7 @@ def ledger() -> Ledger:
 async def running(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EventFeed]:
     monkeypatch.setattr(event_feed, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(event_feed, "IDLE_POLL_SECONDS", 0.01)
-    monkeypatch.setattr(event_feed, "GAP_SECONDS", 0.3)
+    monkeypatch.setattr(event_feed, "GAP_SECONDS", 2.0)
     database = SimpleNamespace(supervisor=Supervisor(partial(meaning, sqlite=True)))
     feed = EventFeed(queries=cast("Any", ledger), database=cast("Any", database))
     async with feed:

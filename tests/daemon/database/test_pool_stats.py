@@ -103,7 +103,7 @@ async def test_an_idle_connection_that_the_server_ended_is_not_given_out(small: 
     async with small.read() as connection:
         pid = (await connection.execute(sa.text("SELECT pg_backend_pid()"))).scalar_one()
     before = small.stats()
-    postgres.execute(f"SELECT pg_terminate_backend({pid})")
+    postgres.execute(f"SELECT pg_terminate_backend({pid}, 20000)")
     await asyncio.sleep(0.2)  # lets the loop hear that the server has closed it
     async with small.read() as connection:
         assert (await connection.execute(sa.text("SELECT pg_backend_pid()"))).scalar_one() != pid

@@ -124,7 +124,7 @@ async def test_what_a_task_has_started_dies_with_its_worker(
 ) -> None:
     path = tmp_path / "child"
     with pytest.raises(TaskTimeoutError):
-        await executors.run_cpu(tasks.start_child_and_spin, str(path), timeout=1.0)
+        await executors.run_cpu(tasks.start_child_and_spin, str(path), timeout=4.0)
     await eventually(lambda: _gone(int(path.read_text())))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def test_by_keyboard_alone(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
     file = orders(gate.folder / "orders.xlsx", 20, bad=(2,))
     page.go("/")
+    page.has_focus("#token")
     page.press(ROOT, Keys.ENTER)
     page.until("somebody is signed in", lambda: page.all("#home"))
     page.press(Keys.TAB)
@@ -42,6 +43,7 @@ def test_by_keyboard_alone(page: PageDriver, gate: Headgate, orders: Callable[..
     page.tab_to("#fix-file")
     page.press(Keys.SHIFT, Keys.TAB)
     page.go("/")
+    page.one("#filter-state")
     page.tab_to("#filter-state")
     page.press("p")
     page.until("the list is filtered", lambda: "state=partial" in page.browser.current_url)

@@ -61,6 +61,7 @@ class Reader:
         emulate(page.browser, size=DESK, dark=False)
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("language", languages()[1:])
 def test_nothing_of_the_page_stays_english(
     page: PageDriver, gate: Headgate, orders: Callable[..., Path], tmp_path: Path, language: str
@@ -68,9 +69,11 @@ def test_nothing_of_the_page_stays_english(
     read_in(page.browser, language)
     reader = Reader(page, language)
     page.go("/")
+    page.has_focus("#token")
     page.press("wrong", Keys.ENTER)
     page.one("#trouble")
     reader.looks_at("the door")
+    page.has_focus("#token")
     page.press(ROOT, Keys.ENTER)
     page.until("somebody is signed in", lambda: page.all("#home"))
     page.until("the stream is open", lambda: page.all('#live[data-state="on"]'))

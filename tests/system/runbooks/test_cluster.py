@@ -49,7 +49,10 @@ def test_a_scheduler_that_is_gone(
         orders(gate.inbox / "orders-1.xlsx", 5)
         operator.is_called()
         gate.tells("cluster lost")
-        assert "does not answer" in operator.runs("headgate jobs --state queued")
+        gate.until(
+            lambda: "does not answer" in operator.runs("headgate jobs --state queued"),
+            "its reason is seen between tries",
+        )
         operator.reads("Start the Dask scheduler at the address of `executors.scheduler` again")
         cluster.start_scheduler()
         operator.is_done()
@@ -71,7 +74,7 @@ def test_workers_of_another_version(
         )
         orders(gate.inbox / "orders-1.xlsx", 5)
         operator.is_called()
-        assert "0.0.9" in operator.runs("headgate jobs --state queued")
+        gate.until(lambda: "0.0.9" in operator.runs("headgate jobs --state queued"), "its reason is seen between tries")
         operator.reads("Start `headgate worker` on the cluster's machines")
         cluster.start_worker()
         operator.is_done()

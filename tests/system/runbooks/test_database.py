@@ -107,7 +107,7 @@ def test_a_database_that_takes_nothing(called: Called, gate: Headgate, own_postg
 
 
 @contextmanager
-def locked_out(operator: Operator, gate: Headgate, server: Any, orders: Callable[..., Path]) -> Iterator[None]:
+def locked_out(operator: Operator, gate: Headgate, orders: Callable[..., Path]) -> Iterator[None]:
     """Give somebody an alert that another session's lock makes; what is read of its end is done in the end."""
     orders(gate.inbox / "orders-1.xlsx", 5)
     gate.until(lambda: gate.loaded_jobs() == 1, "the first is loaded", process=operator.process)
@@ -115,26 +115,22 @@ def locked_out(operator: Operator, gate: Headgate, server: Any, orders: Callable
         orders(gate.inbox / "orders-2.xlsx", 5, start=10)
         operator.is_called()
         yield
-        server.execute(END_BLOCKERS)
+        gate.until(lambda: gate.scalar(END_BLOCKERS) != "0", "who holds the lock is seen while it is waited for")
         operator.is_done()
     gate.until(lambda: gate.loaded_jobs() == 2, "what waited is loaded", process=operator.process)
 
 
-def test_callers_that_get_no_connection(
-    called: Called, gate: Headgate, own_postgres: Any, orders: Callable[..., Path]
-) -> None:
-    with called("HeadgateDbPoolTimeouts", gate) as operator, locked_out(operator, gate, own_postgres, orders):
+def test_callers_that_get_no_connection(called: Called, gate: Headgate, orders: Callable[..., Path]) -> None:
+    with called("HeadgateDbPoolTimeouts", gate) as operator, locked_out(operator, gate, orders):
         asked = "SELECT pid, state, wait_event_type, query FROM pg_stat_activity WHERE application_name = 'headgate'"
         operator.reads(f"`{asked}`")
-        assert any("Lock" in row for row in gate.rows(asked))
+        gate.until(lambda: any("Lock" in row for row in gate.rows(asked)), "somebody waits for a lock")
         operator.reads("another session holds the target table")
         operator.reads("end it")
 
 
-def test_callers_that_wait_for_a_connection(
-    called: Called, gate: Headgate, own_postgres: Any, orders: Callable[..., Path]
-) -> None:
-    with called("HeadgateDbPoolWaitHigh", gate) as operator, locked_out(operator, gate, own_postgres, orders):
+def test_callers_that_wait_for_a_connection(called: Called, gate: Headgate, orders: Callable[..., Path]) -> None:
+    with called("HeadgateDbPoolWaitHigh", gate) as operator, locked_out(operator, gate, orders):
         operator.reads("Transactions got slower: look at the database (locks, disk, vacuum)")
         operator.reads("`Lock` waits: another session holds the table; end it")
 
@@ -196,9 +192,7 @@ def test_connections_that_cannot_be_counted(
         operator.is_done()
 
 
-def test_a_connection_that_is_held(
-    called: Called, gate: Headgate, own_postgres: Any, orders: Callable[..., Path]
-) -> None:
+def test_a_connection_that_is_held(called: Called, gate: Headgate, orders: Callable[..., Path]) -> None:
     gate.settings["database"]["leak_seconds"] = 1
     gate.write_config()
     orders(gate.inbox / "orders-1.xlsx", 5)
@@ -210,7 +204,7 @@ def test_a_connection_that_is_held(
             operator.reads("`journalctl -u headgate -g 'held too long'` shows the stack")
             gate.tells("held too long")
             operator.reads("the statement is blocked: find it in `pg_stat_activity` and end what blocks it")
-            own_postgres.execute(END_BLOCKERS)
+            gate.until(lambda: gate.scalar(END_BLOCKERS) != "0", "who holds the lock is seen while it is waited for")
             operator.is_done()
         gate.until(lambda: gate.loaded_jobs() == 2, "what waited is loaded", process=operator.process)
 

@@ -125,6 +125,7 @@ def test_files_that_are_refused(called: Called, sqlite_headgate: Headgate, order
         for number in range(6):
             orders(gate.inbox / f"orders-{number}.xlsx", 5, start=10 * number, bad=(0, 1, 2, 3, 4))
         operator.is_called()
+        gate.until(lambda: gate.all_finished(6), "all are refused", process=operator.process)
         assert "orders-5.xlsx" in operator.runs("headgate jobs --state rejected")
         assert json.loads(gate.command("job", "1", "--json", "-c", gate.config).stdout)["state"] == "rejected"
         assert "cell.type" in operator.runs("headgate job ID", ID=1)
@@ -145,6 +146,7 @@ def test_loads_that_the_database_refuses(
         for number in range(4):
             orders(gate.inbox / f"orders-{number}.xlsx", 7, start=10 * number)
         operator.is_called()
+        gate.until(lambda: gate.all_finished(4), "all are given up", process=operator.process)
         assert "orders-3.xlsx" in operator.runs("headgate jobs --state dead")
         assert "no column buyer" in operator.runs("headgate job ID", ID=1)
         operator.reads("Compare columns, constraints, types and lengths of the table with the dataset's")

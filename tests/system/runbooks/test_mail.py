@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from mails import mail, mailbox, reply_by
 from smtp_sink import smtp_sink
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from ..conftest import Headgate
     from .conftest import Called
+
+pytestmark = pytest.mark.timeout(300)
 
 
 def configure(gate: Headgate, dovecot: Dovecot, **changes: Any) -> None:

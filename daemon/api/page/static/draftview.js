@@ -53,21 +53,23 @@ async function redraft() {
 }
 
 // Tries the text with a form's changes on the whole sample; without a sample the text is all there is.
-async function attempt(edits, text = state.yaml) {
+async function attempt(edits) {
   clearTimeout(pause);
-  state.yaml = text;
-  if (state.file) await ahead(t("The sample is being tried."), () => trial(state.file, text, edits));
+  pause = 0;
+  if (state.file) await ahead(t("The sample is being tried."), () => trial(state.file, state.yaml, edits));
   else draw();
 }
 
+// The text counts from the first key; it is tried when nothing has been typed for a moment.
 function typed(text) {
   clearTimeout(pause);
-  pause = setTimeout(() => attempt([], text), TYPING_MILLISECONDS);
+  state.yaml = text;
+  pause = setTimeout(() => attempt([]), TYPING_MILLISECONDS);
 }
 
 // Only the last of several looks counts: an answer that is overtaken is passed over.
 async function ahead(words, doing) {
-  const mine = ++look;
+  const mine = ++look, text = state.yaml;
   state = { ...state, busy: words, trouble: null, saved: null };
   draw();
   let found;
@@ -77,12 +79,15 @@ async function ahead(words, doing) {
     found = { trouble: explain(error) };
   }
   if (mine !== look) return;
-  state = { ...state, busy: null, ...found };
+  // What was typed meanwhile stays.
+  state = { ...state, busy: null, ...found, ...(state.yaml === text ? {} : { yaml: state.yaml }) };
   draw();
   announce(verdict().words);
 }
 
 async function save() {
+  if (pause) await attempt([]);
+  if (state.problems?.length) return;
   await ahead(t("The dataset is being saved."), async () => {
     try {
       return { saved: await saveDataset(state.yaml, Boolean(state.name)) };

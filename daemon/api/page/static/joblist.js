@@ -11,6 +11,7 @@ const PAGE = 25;
 let shown = [];
 let cursor = null;
 let asked = 0;
+let filtered = 0;
 
 export function prepare(session) {
   $("filter-state").append(...STATES.map((state) => h("option", { value: state }, word(state))));
@@ -39,6 +40,7 @@ async function filter() {
   const query = new URLSearchParams(filters()).toString();
   history.replaceState(null, "", at(query ? `?${query}` : ""));
   shown = [];
+  filtered += 1;
   await refresh();
   announce(!shown.length ? t("No job passes these filters.")
     : cursor ? tn("{n} job or more", "{n} jobs or more", shown.length) : tn("{n} job", "{n} jobs", shown.length));
@@ -61,16 +63,19 @@ export async function refresh() {
 }
 
 async function older() {
-  const mine = ++asked;
+  const mine = filtered, from = cursor;
+  if (from === null) return;
   try {
-    const page = await fetchJobs({ ...filters(), limit: PAGE, cursor });
-    if (mine !== asked) return;
+    const page = await fetchJobs({ ...filters(), limit: PAGE, cursor: from });
+    if (mine !== filtered) return;
+    // Newer jobs have come to the top meanwhile: what is older than those shown begins elsewhere.
+    if (from !== cursor) return older();
     shown = [...shown, ...page.jobs];
     cursor = page.next_cursor;
     show();
     announce(tn("{n} older job", "{n} older jobs", page.jobs.length));
   } catch (error) {
-    if (mine === asked) trouble(error);
+    if (mine === filtered) trouble(error);
   }
 }
 

@@ -94,11 +94,15 @@ function changed(job) {
   if (datasetOfAddress() !== null || (id !== null && job !== null && job !== id)) return;
   clearTimeout(pause);
   pause = setTimeout(async () => {
-    if (id === null) {
-      await joblist.refresh();
-      showFreshness(await fetchDatasets(), mayEdit);
-    } else if (id === jobOfAddress()) {
-      await jobview.showJob(id);
+    try {
+      if (id === null) {
+        await joblist.refresh();
+        showFreshness(await fetchDatasets(), mayEdit);
+      } else if (id === jobOfAddress()) {
+        await jobview.showJob(id);
+      }
+    } catch (error) {
+      if (id === jobOfAddress()) trouble(error);
     }
   }, TOGETHER_MILLISECONDS);
 }

@@ -83,7 +83,9 @@ function follow(upload) {
   const forget = listen(async (id) => {
     if (id !== null && id !== upload.job.id) return;
     try {
-      upload.job = await fetchJob(upload.job.id);
+      const found = await fetchJob(upload.job.id);
+      if (ENDED.has(upload.job.state)) return; // An answer that was overtaken by that of the end.
+      upload.job = found;
     } catch {
       return; // Asked again at the next event or look.
     }

@@ -83,6 +83,8 @@ def test_from_an_unknown_workbook_to_loaded_rows(page: PageDriver, gate: Headgat
     page.one("#draft-save [role=status]")
 
     person.uses("#draft a[data-route]")
+    # Only then nothing moves any more, neither the focus nor what a click aims at.
+    page.until("the view has come", lambda: page.focused.tag_name in {"h1", "main"})
     person.ticks("#check")
     page.hand_in(file)
     page.upload(file.name, "checked")

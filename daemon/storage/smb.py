@@ -53,10 +53,13 @@ class SmbStore(FileServer):
 
     def entries(self, folder: str) -> Iterator[dict[str, Any]]:
         """Yield what a folder holds as the server tells it."""
-        with contextlib.closing(self.fs.scandir(self._place(folder), **self._session)) as found:
+        found = self.fs.scandir(self._place(folder), **self._session)
+        try:
             while names := self._within(_some, found):
                 for name, info in names:
                     yield info | {"name": f"{folder.rstrip('/')}/{name}"}
+        finally:
+            self._within(found.close)
 
     def stat(self, path: str) -> StoredObject | None:
         """Return a file; None if there is none of this path, a link to one neither."""

@@ -21,12 +21,13 @@ from postgres_server import psql_program
 from prometheus_client.parser import text_string_to_metric_families
 from storage_fixtures import place, s3
 
+from .cluster_fixtures import cluster, parsing_there
 from .machine_fixtures import control_group, mount, small_disk
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
 
-__all__ = ["control_group", "mount", "place", "s3", "small_disk"]
+__all__ = ["cluster", "control_group", "mount", "parsing_there", "place", "s3", "small_disk"]
 """Fixtures of others; those below are at hand anyway."""
 
 ORDERS_SPEC = """

@@ -1,97 +1,30 @@
-"""Files parsed and tasks run on a real Dask cluster, whose parts are lost one by one: each job has its end, once."""
+"""Files parsed and tasks run on a real Dask cluster: as here, with the same limits, ends and words."""
 
 from __future__ import annotations
 
 import json
-import random
-import signal
 import subprocess
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 import yaml
-from api_caller import Answer, Api
 from certificates import Authority, openssl
 from dask_cluster import DaskCluster
 from distributed import Client
 from prometheus_client.parser import text_string_to_metric_families
 
+from .cluster_fixtures import FILES, ROWS, calling, connected, left_in, loaded_once, parsed_there
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .conftest import Headgate
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
-
-FILES, ROWS, LOSSES = 12, 200, 8
-TASK_FOLDER = Path(__file__).parents[1] / "support" / "tasks"
-
-
-TASKS = {
-    "add": "application_tasks:add",
-    "sleep": "application_tasks:sleep",
-    "crash": "application_tasks:crash",
-    "note": "executor_tasks:note_and_sleep",
-}
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, headgate_binary: Path, free_port: Callable[[], int]) -> Iterator[DaskCluster]:
-    made = DaskCluster(folder=tmp_path / "cluster", binary=headgate_binary, free_port=free_port, port=free_port())
-    made.environ["PYTHONPATH"] = str(TASK_FOLDER)
-    made.open()
-    yield made
-    made.close()
-
-
-def parsed_there(headgate: Headgate, cluster: DaskCluster) -> Headgate:
-    """Return a daemon that has no key to hide a second load behind, and no parse of its own."""
-    headgate.add_without_key()
-    headgate.settings["executors"] = {**cluster.settings, "queue_timeout_seconds": 10}
-    headgate.settings["spool"] = cluster.spool
-    headgate.settings["tasks"] = TASKS
-    headgate.more_environ["PYTHONPATH"] = str(TASK_FOLDER)
-    headgate.write_config()
-    return headgate
-
-
-@pytest.fixture
-def parsing_there(headgate: Headgate, cluster: DaskCluster) -> Headgate:
-    return parsed_there(headgate, cluster)
-
-
-def connected(headgate: Headgate, workers: int = 2) -> bool:
-    return (
-        headgate.metric("headgate_cluster_up") == 1
-        and headgate.metric("headgate_cluster_workers", fit="yes") == workers
-    )
-
-
-def until_it_waits(headgate: Headgate, process: subprocess.Popen[bytes], *words: str) -> None:
-    """Wait until a job is back in the queue and says why: while it is tried, it has no reason."""
-
-    def told() -> bool:
-        return any(
-            (job["state"], job["attempt"]) == ("queued", 0) and all(one in str(job["reason"]) for one in words)
-            for job in headgate.jobs()
-        )
-
-    headgate.until(told, f"it waits: {words}", process=process, problem=headgate.jobs)
-
-
-def loaded_once(headgate: Headgate, files: int, rows: int = ROWS) -> None:
-    wanted = str(files * rows)
-    found = headgate.rows("SELECT count(*), count(DISTINCT order_no) FROM orders")
-    assert tuple(map(str, found[0])) == (wanted, wanted)
-
-
-def left_in(cluster: DaskCluster) -> list[Path]:
-    return [path for path in (cluster.folder / "shared").rglob("*") if path.is_file() and path.name != "id"]
 
 
 def permits_left(asking: Client) -> int:
@@ -183,16 +116,8 @@ def test_a_backfill_is_parsed_there(parsing_there: Headgate, cluster: DaskCluste
     assert json.loads(report.read_text())["files"]["loaded"] == 3 * FILES
     loaded_once(headgate, 3 * FILES)
     assert parses_of_worker(cluster, 1) > 0
-    assert left_in(cluster) == []
-
-
-def calling(headgate: Headgate, name: str, *arguments: Any) -> Answer:
-    return Api(headgate.api_url, headgate.token)(
-        f"/tasks/{name}",
-        method="POST",
-        body=json.dumps(arguments).encode(),
-        headers={"Content-Type": "application/json"},
-    )
+    # What the lost worker had made and not told of goes when it has been nobody's for an hour.
+    assert not [path for path in left_in(cluster) if path.name == "source"]
 
 
 def test_registered_tasks_run_there_and_have_the_same_ends(parsing_there: Headgate) -> None:
@@ -208,109 +133,6 @@ def test_registered_tasks_run_there_and_have_the_same_ends(parsing_there: Headga
     assert headgate.metric("headgate_executor_tasks_total", pool="cluster", kind="task", outcome="ok") == 2
     assert headgate.metric("headgate_executor_tasks_total", pool="cluster", kind="task", outcome="crashed") == 1
     assert headgate.metric("headgate_executor_tasks_total", pool="cpu", kind="task") == 0
-    assert headgate.stop(process) == 0
-
-
-def test_a_task_whose_worker_is_lost_is_not_begun_again(
-    parsing_there: Headgate, cluster: DaskCluster, tmp_path: Path
-) -> None:
-    """The scheduler would give it to the other worker."""
-    headgate, notes = parsing_there, tmp_path / "notes"
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
-    with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(calling, headgate, "note", str(notes), 60)
-        headgate.until(lambda: notes.exists() and bool(notes.read_text()), "it runs", process=process)
-        begun = notes.read_text()
-        ancestors = {one.pid for one in psutil.Process(int(begun)).parents()}
-        (busy,) = (worker for worker in cluster.workers if worker.pid in ancestors)
-        busy.kill()
-        ended = answer.result(60)
-    assert (ended.status, ended.json["error_type"]) == (500, "WorkerLostError")
-    time.sleep(1)
-    assert notes.read_text() == begun, "a second run would have written its own pid"
-    headgate.until(lambda: connected(headgate, 1), "the loss is seen", process=process)
-    assert headgate.stop(process) == 0
-
-
-def test_workers_and_the_scheduler_are_lost_at_random_moments(
-    parsing_there: Headgate, cluster: DaskCluster, orders: Callable[..., Path]
-) -> None:
-    headgate, chance = parsing_there, random.Random(7)
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
-    for number in range(FILES * 2):
-        orders(headgate.inbox / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
-    for loss in range(LOSSES):
-        time.sleep(chance.uniform(0.1, 1.0))
-        if loss % 4 == 3:
-            assert cluster.scheduler is not None
-            cluster.scheduler.kill()
-            cluster.scheduler.wait(10)
-            cluster.start_scheduler()
-        else:
-            cluster.workers[-1 - loss % 2].kill()
-            cluster.start_worker()
-    headgate.until(lambda: headgate.all_loaded(FILES * 2), "all are loaded", seconds=120, process=process)
-    loaded_once(headgate, FILES * 2)
-    assert {job["attempt"] for job in headgate.jobs()} == {1}, "no loss is an attempt"
-    assert headgate.metric("headgate_cluster_connections_lost_total") > 0
-    assert headgate.stop(process) == 0
-
-
-def test_without_a_scheduler_jobs_wait_and_go_on_by_themselves(
-    parsing_there: Headgate, cluster: DaskCluster, orders: Callable[..., Path]
-) -> None:
-    headgate = parsing_there
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
-    assert cluster.scheduler is not None
-    cluster.scheduler.kill()
-    headgate.until(lambda: headgate.metric("headgate_cluster_up") == 0, "the loss is seen", process=process)
-    orders(headgate.inbox / "orders.xlsx", ROWS)
-    headgate.until(
-        lambda: headgate.metric("headgate_ingest_retries_total", reason="cluster_away") > 0, "it waits", process=process
-    )
-    until_it_waits(headgate, process, "the scheduler tcp://127.0.0.1", "does not answer")
-    refused = calling(headgate, "add", 1)
-    assert (refused.status, refused.headers.get("Retry-After")) == (503, "5")
-    assert headgate.ready(), "files are taken in meanwhile"
-    cluster.start_scheduler()
-    headgate.until(lambda: headgate.all_loaded(1), "it goes on", seconds=90, process=process)
-    headgate.until(lambda: connected(headgate), "both workers came back by themselves", process=process)
-    assert headgate.stop(process) == 0
-
-
-def test_workers_of_another_version_get_no_calls(
-    parsing_there: Headgate, cluster: DaskCluster, orders: Callable[..., Path]
-) -> None:
-    headgate = parsing_there
-    for worker in cluster.workers:
-        worker.kill()
-    cluster.start_worker(version="0.0.9")
-    process = headgate.start_ready()
-    headgate.until(
-        lambda: headgate.metric("headgate_cluster_workers", fit="no") == 1, "the other one is there", process=process
-    )
-    orders(headgate.inbox / "orders.xlsx", ROWS)
-    until_it_waits(headgate, process, "workers of Headgate 0.0.9 only")
-    cluster.start_worker()
-    headgate.until(lambda: headgate.all_loaded(1), "a worker that fits has it", seconds=90, process=process)
-    assert headgate.stop(process) == 0
-
-
-def test_workers_with_another_spool_say_so(
-    parsing_there: Headgate, cluster: DaskCluster, tmp_path: Path, orders: Callable[..., Path]
-) -> None:
-    headgate, elsewhere = parsing_there, tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    for worker in cluster.workers:
-        worker.kill()
-    cluster.start_worker(spool=elsewhere)
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate, 1), "it is there", process=process)
-    orders(headgate.inbox / "orders.xlsx", ROWS)
-    until_it_waits(headgate, process, f"has another spool ({elsewhere.as_uri()})")
     assert headgate.stop(process) == 0
 
 
@@ -339,37 +161,6 @@ def test_a_full_cluster_is_told_of_and_waited_for(
     assert not notes.exists()
     for one, process in zip((headgate, other), processes, strict=True):
         assert one.stop(process) == 0
-
-
-def test_calls_of_a_killed_daemon_are_ended(parsing_there: Headgate, tmp_path: Path) -> None:
-    """Nobody waits for the call: its worker process is ended."""
-    headgate, notes = parsing_there, tmp_path / "notes"
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(calling, headgate, "note", str(notes), 600)
-        headgate.until(notes.exists, "it runs", process=process)
-        headgate.kill(process)
-    process = headgate.start_ready()
-    headgate.until(
-        lambda: connected(headgate) and headgate.metric("headgate_cluster_places_busy") == 0, "the call was ended"
-    )
-    assert headgate.stop(process) == 0
-
-
-def test_a_worker_that_is_stopped_lets_its_calls_end(parsing_there: Headgate, cluster: DaskCluster) -> None:
-    headgate = parsing_there
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
-    with ThreadPoolExecutor(2) as pool:
-        # Busy places are looked at every two seconds.
-        sleeping = [pool.submit(calling, headgate, "sleep", 10) for _ in range(2)]
-        headgate.until(lambda: headgate.metric("headgate_cluster_places_busy") == 2, "they run", process=process)
-        for worker in cluster.workers:
-            worker.send_signal(signal.SIGTERM)
-        assert [one.result(60).status for one in sleeping] == [200] * 2
-    assert [worker.wait(30) for worker in cluster.workers] == [0, 0]
-    assert headgate.stop(process) == 0
 
 
 def test_all_speak_tls_and_a_stranger_is_not_let_in(

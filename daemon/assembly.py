@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .cluster import library_wanted
 from .cluster.call import SpoolName
 from .config.database_url import url_reader
 from .config.sizing import detect_machine, executor_limits, pool_sizes
@@ -197,10 +198,8 @@ async def _open_parts(
 async def _cluster(settings: Settings, executors: Executors, spool: Spool, ledger_id: str) -> Cluster | None:
     if settings.executors.engine == "local":
         return None
-    try:
+    with library_wanted("executors.engine is dask, and "):
         from .cluster.cluster import Cluster  # noqa: PLC0415  # few have one, and its library is an extra
-    except ModuleNotFoundError as error:
-        raise StartupError(f"executors.engine is dask, and {error.name} is missing; install headgate[dask]") from error
     name = SpoolName(ledger_id=ledger_id, spool_id=spool.id)
     made: Cluster = await executors.run_io(Cluster, settings.executors, executors.limits, name)
     return made

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..cluster import library_wanted
 from ..errors import ClusterAwayError, StartupError, StorageError, StorageNotFoundError
 from ..intake.sources.settings import Source
 from ..storage.filesystem import Storage
@@ -66,10 +67,8 @@ def _spool(spool: SpoolSettings, url: str) -> Probe:
 
 def _cluster(executors: ExecutorSettings) -> Probe:
     try:
-        from ..cluster.link import look_once  # few have one, and its library is an extra
-    except ModuleNotFoundError as error:
-        return Probe(place="cluster", problem=f"{error.name} is missing; install headgate[dask]")
-    try:
+        with library_wanted():
+            from ..cluster.link import look_once  # few have one
         view = run_to_end(look_once(executors))
     except (ClusterAwayError, StartupError) as error:
         return Probe(place="cluster", problem=str(error))

@@ -20,15 +20,13 @@ def worker(config: Path | None) -> None:
     It needs executors.scheduler and spool.url of the configuration, the same as the daemons have.
     SIGTERM or Ctrl-C lets the calls that run come to their end; a second one ends them at once.
     """
-    from ..errors import StartupError
+    from ..cluster import library_wanted
     from ..lifecycle.limits import raise_descriptor_limit
     from ..lifecycle.logs import configure_logging
 
     settings = settings_of(config)
     configure_logging(settings.logging.level, settings.logging.format)
     raise_descriptor_limit()
-    try:
+    with library_wanted():
         from ..worker import serve_worker
-    except ModuleNotFoundError as error:
-        raise StartupError(f"{error.name} is missing; install headgate[dask]") from error
     run_to_end(serve_worker(settings, environ=os.environ))

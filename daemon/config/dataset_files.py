@@ -18,5 +18,5 @@ def dataset_files(patterns: Iterable[str]) -> list[Path]:
 
 def fitting(pattern: str) -> list[Path]:
     """Return what a glob fits, in order; `**` reaches into folders. Blocking."""
-    found = glob.glob(pattern, recursive=True)  # noqa: PTH207  # Path.glob takes no absolute pattern, and hidden files
+    found = glob.glob(pattern, recursive=True)  # noqa: PTH207  # Path.glob takes no absolute pattern, and fits hidden files
     return [Path(name) for name in sorted(found)]

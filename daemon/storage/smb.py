@@ -15,15 +15,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import StorageNotFoundError
-from .failures import failure_of
 from .file_servers import FileServer
 from .store import PAGE, Store, StoredObject
 
 PORT: Final = 445
 SHARED: Final = "r"
 """While a file of ours is open others may read it, and nobody writes."""
-
 WRITTEN: Final = 1 << 20
 """Bytes that are written by one call."""
 
@@ -61,19 +58,16 @@ class SmbStore(FileServer):
         finally:
             self._within(found.close)
 
-    def stat(self, path: str) -> StoredObject | None:
-        """Return a file; None if there is none of this path, a link to one neither."""
-        full = self.full(path)
-        try:
-            info = self._within(self.fs.stat, self._place(full), follow_symlinks=False, **self._session)
-        except Exception as error:
-            if isinstance(failure_of(error, path), StorageNotFoundError):
-                return None
-            raise
-        if not stat.S_ISREG(info.st_mode):
-            return None
-        # In microseconds, cut off, as a listing has it: the server counts in tenths of them.
-        return self.found({"name": full, "size": info.st_size, "mtime": info.st_mtime_ns // 1000 / 10**6})
+    def info(self, full: str) -> dict[str, Any]:
+        """Return what the server tells of a path; a link is no file."""
+        told = self._within(self.fs.stat, self._place(full), follow_symlinks=False, **self._session)
+        return {
+            "name": full,
+            "type": "file" if stat.S_ISREG(told.st_mode) else "other",
+            "size": told.st_size,
+            # In microseconds, cut off, as a listing has it: the server counts in tenths of them.
+            "mtime": told.st_mtime_ns // 1000 / 10**6,
+        }
 
     def blocks(self, file: StoredObject, block_bytes: int) -> Iterator[bytes]:
         """Yield the content block by block."""
@@ -136,8 +130,8 @@ class SmbStore(FileServer):
             over.set()
             for connection in list(self._connections.values()):
                 with contextlib.suppress(OSError, AttributeError):  # gone already, or not connected yet
-                    # `close` of the library waits for a `send` that waits for the server.
-                    connection.transport._sock.shutdown(socket.SHUT_RDWR)  # noqa: SLF001  # as said above
+                    sock = connection.transport._sock  # noqa: SLF001  # the library's `close` waits for a `send` that waits
+                    sock.shutdown(socket.SHUT_RDWR)
 
         timer = threading.Timer(self.timeout_seconds, cut)
         timer.start()

@@ -96,12 +96,17 @@ class Store(ABC):
     def stat(self, path: str) -> StoredObject | None:
         """Return a file; None if there is none of this path."""
         try:
-            info = self.fs.info(self.full(path), **self.waits)
+            info = self.info(self.full(path))
         except Exception as error:
             if isinstance(failure_of(error, path), StorageNotFoundError):
                 return None
             raise
         return self.found(info) if info["type"] == "file" else None
+
+    def info(self, full: str) -> dict[str, Any]:
+        """Return what is told of a path, as fsspec does; raises what the library raises."""
+        told: dict[str, Any] = self.fs.info(full, **self.waits)
+        return told
 
     def blocks(self, file: StoredObject, block_bytes: int) -> Iterator[bytes]:
         """Yield the content block by block; a step that failed may not be tried again."""

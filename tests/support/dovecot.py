@@ -7,10 +7,8 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from certificates import Authority, Pair
-from ports import free_port
+from ports import free_port, until_listened
 
 USER, PASSWORD = "loads@example.com", "for the mailbox"
 CONFIGURATION = """\
@@ -146,14 +144,7 @@ class Dovecot:
             start_new_session=True,
             **identity,
         )
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        log = self.folder / "dovecot.log"
-        raise RuntimeError(log.read_text(errors="replace")[-2000:] if log.exists() else "Dovecot did not start")
+        until_listened(self.port, self.process, self.folder / "dovecot.log", seconds=30)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:

@@ -6,16 +6,14 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ports import free_port
+from ports import free_port, until_listened
 
 CONFIGURATION = """\
 [databases]
@@ -59,13 +57,7 @@ class PgBouncer:
             stdin=subprocess.DEVNULL,
             **identity,
         )
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise RuntimeError((self._folder / "pgbouncer.log").read_text(errors="replace")[-2000:])
+        until_listened(self.port, self._process, self._folder / "pgbouncer.log")
 
     def stop(self) -> None:
         """End it at once, with every connection through it."""

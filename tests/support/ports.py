@@ -1,11 +1,13 @@
-"""Ports for servers of tests: owns which loopback port is given to whom, over all processes of this machine."""
+"""Ports for servers of tests: owns which loopback port is given to whom on this machine, and the wait for a server."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import socket
+import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +37,22 @@ def free_port() -> int:
                 file.write(str(port))
                 return port
     raise OSError(f"no port of {PORTS.start} to {PORTS.stop - 1} is free")
+
+
+def until_listened(port: int, server: subprocess.Popen[bytes], log: Path, *, seconds: float = 20) -> None:
+    """Wait until a server that was started listens on its port.
+
+    Raises:
+        RuntimeError: it has ended, or does not listen in time; the end of its log says why.
+
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise RuntimeError(log.read_text(errors="replace")[-2000:] if log.exists() else f"{server.args!r} did not start")
 
 
 def _is_free(port: int) -> bool:

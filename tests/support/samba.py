@@ -6,15 +6,13 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from ports import free_port
+from ports import free_port, until_listened
 
 SHARE: Final = "share"
 CONFIGURATION: Final = """\
@@ -80,19 +78,9 @@ def running_samba(folder: Path, name: str, password: str) -> Iterator[int]:
     )
     log.close()
     try:
-        _until_it_listens(port, folder / "smbd.log")
+        until_listened(port, server, folder / "smbd.log")
         yield port
     finally:
         # Its processes, one for each connection, are a group of their own.
         os.killpg(server.pid, signal.SIGKILL)
         server.wait(10)
-
-
-def _until_it_listens(port: int, log: Path) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError(log.read_text(errors="replace")[-2000:])

@@ -59,6 +59,13 @@ def connected(headgate: Headgate, workers: int = 2) -> bool:
     )
 
 
+def started(headgate: Headgate, workers: int = 2) -> subprocess.Popen[bytes]:
+    """Start the daemon, and wait until it has so many workers of the cluster."""
+    process = headgate.start_ready()
+    headgate.until(lambda: connected(headgate, workers), f"{workers} workers are there", process=process)
+    return process
+
+
 def until_it_waits(headgate: Headgate, process: subprocess.Popen[bytes], *words: str) -> None:
     """Wait until a job is back in the queue and says why: while it is tried, it has no reason."""
 

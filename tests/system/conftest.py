@@ -18,7 +18,7 @@ import pytest
 import xlsxwriter
 import yaml
 from postgres_server import psql_program
-from prometheus_client.parser import text_string_to_metric_families
+from samples import samples_of, total
 from storage_fixtures import place, s3
 
 from .cluster_fixtures import cluster, parsing_there
@@ -170,12 +170,11 @@ class Headgate:
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's series that have these labels."""
-        return sum(one.value for one in self.samples() if one.name == name and labels.items() <= one.labels.items())
+        return total(self.samples(), name, **labels)
 
     def samples(self) -> list[Sample]:
         """Return all that the exporter tells."""
-        _, text = self.get(f"{self.exporter_url}/metrics")
-        return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return samples_of(self.get(f"{self.exporter_url}/metrics")[1])
 
     def why_not_ready(self) -> str:
         """Return what readiness says while it says no."""

@@ -15,9 +15,9 @@ import yaml
 from certificates import Authority, openssl
 from dask_cluster import DaskCluster
 from distributed import Client
-from prometheus_client.parser import text_string_to_metric_families
+from samples import samples_of, total
 
-from .cluster_fixtures import FILES, ROWS, calling, connected, left_in, loaded_once, parsed_there
+from .cluster_fixtures import FILES, ROWS, calling, connected, left_in, loaded_once, parsed_there, started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,8 +56,7 @@ def test_files_are_parsed_there_and_loaded_here(
     parsing_there: Headgate, cluster: DaskCluster, orders: Callable[..., Path]
 ) -> None:
     headgate = parsing_there
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
+    process = started(headgate)
     for number in range(FILES):
         orders(headgate.inbox / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
     orders(headgate.inbox / "orders-bad.xlsx", 100, start=FILES * ROWS, bad=(3, 5))
@@ -87,16 +86,10 @@ def parses_of_worker(cluster: DaskCluster, number: int) -> float:
     settings = yaml.safe_load((cluster.folder / f"worker-{number}" / "headgate.yml").read_text())
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{settings['exporter']['port']}/metrics", timeout=20) as told:
-            families = text_string_to_metric_families(told.read().decode())
+            samples = samples_of(told.read().decode())
     except OSError:  # it only starts
         return 0
-    wanted = {"pool": "cpu", "kind": "parse", "outcome": "ok"}.items()
-    return sum(
-        one.value
-        for family in families
-        for one in family.samples
-        if one.name == "headgate_executor_tasks_total" and wanted <= one.labels.items()
-    )
+    return total(samples, "headgate_executor_tasks_total", pool="cpu", kind="parse", outcome="ok")
 
 
 def test_a_backfill_is_parsed_there(parsing_there: Headgate, cluster: DaskCluster, orders: Callable[..., Path]) -> None:
@@ -122,8 +115,7 @@ def test_a_backfill_is_parsed_there(parsing_there: Headgate, cluster: DaskCluste
 
 def test_registered_tasks_run_there_and_have_the_same_ends(parsing_there: Headgate) -> None:
     headgate = parsing_there
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
+    process = started(headgate)
     done = calling(headgate, "add", 3, 4)
     assert (done.status, done.json["result"]) == (200, 7)
     assert done.json["peak_rss_bytes"] > 0
@@ -185,8 +177,7 @@ def test_all_speak_tls_and_a_stranger_is_not_let_in(
     parsed_there(headgate, cluster)
     try:
         cluster.open()
-        process = headgate.start_ready()
-        headgate.until(lambda: connected(headgate), "both workers are there", process=process)
+        process = started(headgate)
         orders(headgate.inbox / "orders-0.xlsx", ROWS)
         headgate.until(lambda: headgate.all_loaded(1), "it is loaded", process=process)
         assert headgate.stop(process) == 0
@@ -211,8 +202,7 @@ def test_a_file_that_breaks_its_limits_is_told_of_as_here(
     headgate = parsing_there
     spec = headgate.folder / "datasets" / "orders.yml"
     spec.write_text(spec.read_text(encoding="utf-8") + "\nlimits: {parse_seconds: 0.05}\n", encoding="utf-8")
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
+    process = started(headgate)
     orders(headgate.inbox / "orders-0.xlsx", 20_000)
     headgate.until(lambda: headgate.all_finished(1), "it has its end", process=process)
     (job,) = headgate.jobs()

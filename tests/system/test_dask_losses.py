@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from .cluster_fixtures import FILES, ROWS, calling, connected, loaded_once, until_it_waits
+from .cluster_fixtures import FILES, ROWS, calling, connected, loaded_once, started, until_it_waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,8 +31,7 @@ def test_a_task_whose_worker_is_lost_is_not_begun_again(
 ) -> None:
     """The scheduler would give it to the other worker."""
     headgate, notes = parsing_there, tmp_path / "notes"
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
+    process = started(headgate)
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(calling, headgate, "note", str(notes), 60)
         headgate.until(lambda: notes.exists() and bool(notes.read_text()), "it runs", process=process)
@@ -52,8 +51,7 @@ def test_workers_and_the_scheduler_are_lost_at_random_moments(
     parsing_there: Headgate, cluster: DaskCluster, orders: Callable[..., Path]
 ) -> None:
     headgate, chance = parsing_there, random.Random(7)
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
+    process = started(headgate)
     for number in range(FILES * 2):
         orders(headgate.inbox / f"orders-{number}.xlsx", ROWS, start=number * ROWS)
     for loss in range(LOSSES):
@@ -77,8 +75,7 @@ def test_without_a_scheduler_jobs_wait_and_go_on_by_themselves(
     parsing_there: Headgate, cluster: DaskCluster, orders: Callable[..., Path]
 ) -> None:
     headgate = parsing_there
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
+    process = started(headgate)
     assert cluster.scheduler is not None
     cluster.scheduler.kill()
     headgate.until(lambda: headgate.metric("headgate_cluster_up") == 0, "the loss is seen", process=process)
@@ -122,8 +119,7 @@ def test_workers_with_another_spool_say_so(
     for worker in cluster.workers:
         worker.kill()
     cluster.start_worker(spool=elsewhere)
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate, 1), "it is there", process=process)
+    process = started(headgate, workers=1)
     orders(headgate.inbox / "orders.xlsx", ROWS)
     until_it_waits(headgate, process, f"has another spool ({elsewhere.as_uri()})")
     assert headgate.stop(process) == 0
@@ -132,8 +128,7 @@ def test_workers_with_another_spool_say_so(
 def test_calls_of_a_killed_daemon_are_ended(parsing_there: Headgate, tmp_path: Path) -> None:
     """Nobody waits for the call: its worker process is ended."""
     headgate, notes = parsing_there, tmp_path / "notes"
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
+    process = started(headgate)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(calling, headgate, "note", str(notes), 600)
         headgate.until(notes.exists, "it runs", process=process)
@@ -147,8 +142,7 @@ def test_calls_of_a_killed_daemon_are_ended(parsing_there: Headgate, tmp_path: P
 
 def test_a_worker_that_is_stopped_lets_its_calls_end(parsing_there: Headgate, cluster: DaskCluster) -> None:
     headgate = parsing_there
-    process = headgate.start_ready()
-    headgate.until(lambda: connected(headgate), "both workers are there", process=process)
+    process = started(headgate)
     with ThreadPoolExecutor(2) as pool:
         # Busy places are looked at every two seconds.
         sleeping = [pool.submit(calling, headgate, "sleep", 10) for _ in range(2)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
@@ -14,10 +13,12 @@ from daemon.intake import unanswered
 from daemon.intake.unanswered import Unanswered
 from daemon.ledger.leases import Ledger
 from daemon.ledger.queries import JobQueries
+from daemon.lifecycle.components import Failures, running
+from daemon.lifecycle.signals import StopRequest
 from daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from daemon.database.database import Database
@@ -30,14 +31,6 @@ def enter(kept: Unanswered, key: str, *, sent: bool) -> None:
         if sent:
             sending()
         raise ConnectionError
-
-
-@asynccontextmanager
-async def looking(one: Unanswered) -> AsyncIterator[None]:
-    async with one:
-        task = asyncio.create_task(one.run())
-        yield
-    await task
 
 
 async def test_only_what_no_job_needs_is_removed(
@@ -66,7 +59,7 @@ async def test_only_what_no_job_needs_is_removed(
             with pytest.raises(ConnectionError):
                 enter(kept, key, sent=sent)
         assert ["refused" in kept, "nobody's" in kept, "needed" in kept] == [False, True, True]
-        async with looking(kept):
+        async with running(kept, "unanswered entries", Failures(StopRequest())):
             await eventually(lambda: "nobody's" not in kept and "needed" not in kept)
     assert not spool.source("nobody's").parent.exists()
     assert spool.source("needed").parent.exists()

@@ -32,13 +32,9 @@ class LedgerContext:
             self.now: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
         else:
             self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
-        job, memory = self.tables.job, self.tables.loaded_content
-        self._memories = (
-            (job, job.c.id, (job.c.finished_at.desc(), job.c.id.desc())),
-            (memory, memory.c.job_id, (memory.c.job_id.desc(),)),
-        )
-        # Built once: it stands in every transaction.
+        # Built once: they stand in every transaction, or in that of every submission.
         self._note = self.tables.event.insert().values(at=self.now)
+        self._loaded_before = {any_content: self._memories(any_content=any_content) for any_content in (False, True)}
 
     def noted(self, change: sa.Insert | sa.Update, *returned: sa.ColumnElement[Any]) -> NotedChange:
         """Return a change of a job together with the note of it; what it returns must name id and attempt."""
@@ -89,13 +85,30 @@ class LedgerContext:
         """
         if job.repeats == "again":
             return None
-        for table, number, order in self._memories:
-            same = sa.and_(table.c.sha256 == job.sha256, table.c.spec_version == job.spec_version)
-            of_dataset = sa.select(number, same).where(table.c.dataset == job.dataset)
-            if table is self.tables.job:
-                of_dataset = of_dataset.where(succeeded(table))
-            asked = of_dataset.where(same) if job.repeats == "once" else of_dataset
-            found = (await connection.execute(asked.order_by(*order).limit(1))).one_or_none()
-            if found is not None:
-                return int(found[0]) if found[1] else None
-        return None
+        content = {"of_dataset": job.dataset, "of_sha256": job.sha256, "of_spec_version": job.spec_version}
+        found = (await connection.execute(self._loaded_before[job.repeats == "last"], content)).all()
+        newest = min(found, key=lambda row: int(row.memory), default=None)
+        return int(newest.number) if newest is not None and newest.same else None
+
+    def _memories(self, *, any_content: bool) -> sa.CompoundSelect[Any]:
+        """Return the statement for the newest job that has loaded a content, or any, of each memory there is of jobs.
+
+        Its rows are the job's `number`, whether it was the `same` content, and the `memory`: 0 for the one that counts.
+        """
+        job, memory = self.tables.job, self.tables.loaded_content
+        newest = []
+        for place, (table, number, order, of_those) in enumerate(
+            (
+                (job, job.c.id, (job.c.finished_at.desc(), job.c.id.desc()), succeeded(job)),
+                (memory, memory.c.job_id, (memory.c.job_id.desc(),), sa.true()),
+            )
+        ):
+            same = sa.and_(
+                table.c.sha256 == sa.bindparam("of_sha256"), table.c.spec_version == sa.bindparam("of_spec_version")
+            )
+            asked = sa.select(number.label("number"), same.label("same"), sa.literal_column(str(place)).label("memory"))
+            asked = asked.where(table.c.dataset == sa.bindparam("of_dataset"), of_those)
+            asked = asked if any_content else asked.where(same)
+            # Within a query of its own: SQLite takes no order of a part of a UNION.
+            newest.append(sa.select(asked.order_by(*order).limit(1).subquery()))
+        return sa.union_all(*newest)

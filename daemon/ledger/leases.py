@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from ..errors import LeaseLostError
 from ..version import VERSION
-from .claims import Claims
+from .claims import Claim, Claims
 from .clock_correction import ClockCorrection
 from .context import LedgerContext
 from .enqueue import Enqueue
@@ -76,6 +76,7 @@ class Ledger:
         kept = sa.case((sa.bindparam("keeps_file", type_=sa.Boolean), job.c.spool_key))
         change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
         self._finish = context.noted(change, job.c.id, job.c.attempt)
+        self._dismiss = self._dismissal()
         self._enqueue, self._claims = Enqueue(context), Claims(context)
         self._reaper, self._clock = Reaper(context), ClockCorrection(context)
 
@@ -143,7 +144,7 @@ class Ledger:
 
     # -- leases --------------------------------------------------------------------------------------
 
-    async def claim(self, *, datasets: Collection[str], only: Collection[int] | None = None) -> Job | None:
+    async def claim(self, *, datasets: Collection[str], only: Collection[int] | None = None) -> Claim | None:
         """Take the job that has waited longest; see `Claims.claim`."""
         return await self._claims.claim(datasets=datasets, only=only)
 
@@ -301,13 +302,22 @@ class Ledger:
 
     async def _resolve(self, connection: AsyncConnection, job: Job) -> None:
         """Put earlier jobs to rest that were given up with the file that is loaded now."""
-        table = self.tables.job
-        same = sa.or_(table.c.file == job.file, table.c.sha256 == job.sha256)
-        dead = sa.and_(table.c.state == "dead", table.c.dataset == job.dataset, same, table.c.id < job.id)
         reason = RESOLVED.format(job=job.id)
-        resolved = table.update().where(dead).values(state="dismissed", reason=reason)
-        for row in (await connection.execute(resolved.returning(table.c.id, table.c.attempt))).all():
+        loaded = {"loaded_job": job.id, "its_dataset": job.dataset, "its_file": job.file, "its_sha256": job.sha256}
+        for row in (await connection.execute(self._dismiss, {**loaded, "resolved": reason})).all():
             await self.event(connection, row.id, "dismissed", row.attempt, reason)
+
+    def _dismissal(self) -> sa.Executable:
+        table = self.tables.job
+        same = sa.or_(table.c.file == sa.bindparam("its_file"), table.c.sha256 == sa.bindparam("its_sha256"))
+        dead = sa.and_(
+            in_state(table, "dead"),
+            table.c.dataset == sa.bindparam("its_dataset"),
+            same,
+            table.c.id < sa.bindparam("loaded_job"),
+        )
+        change = table.update().where(dead).values(state="dismissed", reason=sa.bindparam("resolved"))
+        return change.returning(table.c.id, table.c.attempt)
 
     async def took(self, origin: Origin, sha256: str, job_id: int) -> None:
         """Note that a file was taken which is none of a job: an archive, whose last job this is."""

@@ -81,10 +81,11 @@ class Attempt:
     """A job under way.
 
     `outcome` is what a COMMIT may have made true, its reply may never have come; `committed` says that it did.
-    `cancelled` says that somebody wants the job ended.
+    `cancelled` says that somebody wants the job ended; `mapped` that mappings were kept for its dataset.
     """
 
     job: Job
+    mapped: bool
     outcome: Outcome | None = None
     committed: bool = False
     cancelled: bool = False
@@ -139,7 +140,9 @@ class Attempts:
 
     async def _made(self, attempt: Attempt) -> Outcome:
         job, spool = attempt.job, self._parts.spool
-        dataset = await self._parts.mappings.onto(self._parts.datasets[job.dataset])
+        dataset = self._parts.datasets[job.dataset]
+        if attempt.mapped:
+            dataset = await self._parts.mappings.onto(dataset)
         assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
         assert job.lease_token is not None  # noqa: S101  # a claim sets it
         folder = spool.work_folder(job.spool_key, job.lease_token)

@@ -15,7 +15,7 @@ from .attempt import Attempt
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from ..ledger.jobs import Job
+    from ..ledger.claims import Claim
     from ..lifecycle.signals import Drain
     from .job_runner import JobRunner
     from .parts import PipelineParts
@@ -90,25 +90,27 @@ class Dispatcher:
             if self._fatal is not None:
                 raise self._fatal
             self._wake.clear()
-            if not await self._begin_next():
+            claim = await self._begin_next()
+            if claim is None:
                 self._slots.leave()
+            if claim is None or not claim.more:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._settings.poll_seconds)
 
-    async def _begin_next(self) -> bool:
-        """Claim a job and start it; False if none is due, or no more are begun."""
+    async def _begin_next(self) -> Claim | None:
+        """Claim a job and start it; None if none is due, or no more are begun."""
         async with self._claiming:
-            job = None if self._closing.is_set() else await self._claim()
-            if job is None:
-                return False
-            attempt = Attempt(job=job)
+            claim = None if self._closing.is_set() else await self._claim()
+            if claim is None:
+                return None
+            job, attempt = claim.job, Attempt(job=claim.job, mapped=claim.mapped)
             task = asyncio.create_task(self._runner.run(attempt), name=f"job-{job.id}")
             self._running.add(task)
             self._landed_all.clear()
             self._flights[job.lease_token] = _Flight(attempt=attempt, task=task)
             task.add_done_callback(self._ended)
             task.add_done_callback(partial(self._landed, job.lease_token))
-            return True
+            return claim
 
     async def __aenter__(self) -> Self:
         """Return itself; `run` is started by the composition, which watches it."""
@@ -163,7 +165,7 @@ class Dispatcher:
             self._fatal = error
             self._wake.set()
 
-    async def _claim(self) -> Job | None:
+    async def _claim(self) -> Claim | None:
         # One dataset's jobs wait for their turns in places of its own: others' are not kept waiting for them.
         crowded = self._runner.turns.crowded(self._parts.parser.places + LOADS_OF_A_DATASET)
         datasets = self._runner.waits.claimable([name for name in self._parts.datasets if name not in crowded])

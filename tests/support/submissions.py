@@ -1,10 +1,13 @@
-"""A submission as the tests of the ledger hand it in: what differs is told, the content by a word."""
+"""What the tests of the ledger hand in and take: of a submission what differs is told, the content by a word."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from daemon.ledger.jobs import Submission
+from daemon.ledger.jobs import Job, Submission
+
+if TYPE_CHECKING:
+    from daemon.ledger.leases import Ledger
 
 
 def submission(content: str = "a", **changes: Any) -> Submission:
@@ -18,3 +21,9 @@ def submission(content: str = "a", **changes: Any) -> Submission:
         "spool_key": f"key-{content}",
     }
     return Submission(**values | changes)
+
+
+async def next_job(ledger: Ledger, **asked: Any) -> Job | None:
+    """Return the job that a ledger gives for `Ledger.claim`'s questions."""
+    claim = await ledger.claim(**asked)
+    return None if claim is None else claim.job

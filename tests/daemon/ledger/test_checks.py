@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
-from submissions import submission
+from submissions import next_job, submission
 
 from daemon.errors import KeyUsedError
 from daemon.ledger.jobs import CHECKED, Outcome, Preview, RowCounts
@@ -25,7 +25,7 @@ SEEN = Preview(columns=("order_no", "price"), rows=(("1", "9.99"), ("2", None)))
 async def checked(ledger: Ledger) -> Job:
     """Hand a content in to be checked, and let that end."""
     await ledger.submit(submission("monday", check_only=True))
-    job = await ledger.claim(datasets=["orders"])
+    job = await next_job(ledger, datasets=["orders"])
     assert job is not None
     assert job.check_only
     outcome = Outcome(state="checked", would_be="loaded", rows=RowCounts(read=2, inserted=2), preview=SEEN)
@@ -76,7 +76,7 @@ async def test_the_checked_file_is_loaded_once(ledger: Ledger, database: Databas
     with pytest.raises(NotPossibleError, match="not kept any more"):
         await load(ledger, job)  # as it was known before: two asked in the same moment
     assert [event["event"] for event in await queries.events(job.id)][-2:] == ["checked", "load_requested"]
-    claimed = await ledger.claim(datasets=["orders"])
+    claimed = await next_job(ledger, datasets=["orders"])
     assert claimed is not None
     assert claimed.id == made.id
     assert await queries.spool_keys(ledger.spool_id) == {"key-monday"}
@@ -116,7 +116,7 @@ async def test_a_check_has_its_idempotency_key(ledger: Ledger) -> None:
 
 async def test_a_check_whose_daemons_die_is_checked_and_no_dead_job(ledger: Ledger, database: Database) -> None:
     await ledger.submit(submission("monday", check_only=True))
-    job = await ledger.claim(datasets=["orders"])
+    job = await next_job(ledger, datasets=["orders"])
     assert job is not None
     async with database.write() as connection:
         await connection.execute(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
-from submissions import submission
+from submissions import next_job, submission
 
 from daemon.ledger.jobs import DELAY_MAX_SECONDS, Outcome
 
@@ -31,7 +31,7 @@ async def _loaded(ledger: Ledger, content: str) -> Job:
     job = await ledger.submit(following(content))
     if job.state == "duplicate":
         return job
-    claimed = await ledger.claim(datasets=["orders"])
+    claimed = await next_job(ledger, datasets=["orders"])
     assert claimed is not None
     await ledger.finish_alone(claimed, Outcome(state="loaded"))
     return claimed
@@ -41,9 +41,9 @@ async def _loaded(ledger: Ledger, content: str) -> Job:
 async def test_what_waits_is_due(ledger: Ledger, database: Database, seconds: float) -> None:
     await ledger.submit(following("a"))
     await _put_ahead(ledger, database, seconds, "created_at", "run_at")
-    assert await ledger.claim(datasets=["orders"]) is None
+    assert await next_job(ledger, datasets=["orders"]) is None
     assert await ledger.correct_clock() == pytest.approx(seconds, abs=30)
-    assert await ledger.claim(datasets=["orders"]) is not None
+    assert await next_job(ledger, datasets=["orders"]) is not None
     assert await ledger.correct_clock() == 0.0
 
 
@@ -51,16 +51,16 @@ async def test_a_job_of_old_that_was_put_off_by_such_a_clock_is_due(ledger: Ledg
     await ledger.submit(following("a"))
     await _put_ahead(ledger, database, DAY_SECONDS, "run_at")
     assert await ledger.correct_clock() == pytest.approx(DAY_SECONDS - DELAY_MAX_SECONDS, abs=30)
-    assert await ledger.claim(datasets=["orders"]) is not None
+    assert await next_job(ledger, datasets=["orders"]) is not None
 
 
 async def test_a_wait_that_somebody_asked_for_is_kept(ledger: Ledger) -> None:
     await ledger.submit(following("a"))
-    job = await ledger.claim(datasets=["orders"])
+    job = await next_job(ledger, datasets=["orders"])
     assert job is not None
     await ledger.requeue(job, delay_seconds=DELAY_MAX_SECONDS, reason="later")
     assert await ledger.correct_clock() == 0.0
-    assert await ledger.claim(datasets=["orders"]) is None
+    assert await next_job(ledger, datasets=["orders"]) is None
 
 
 async def test_a_load_of_such_a_clock_is_older_than_what_follows(ledger: Ledger, database: Database) -> None:

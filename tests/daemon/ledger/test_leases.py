@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
-from submissions import submission
+from submissions import next_job, submission
 
 from daemon.errors import LeaseLostError
 from daemon.ledger.jobs import DELAY_MAX_SECONDS, Job, Outcome, RowCounts
@@ -42,7 +42,7 @@ def queries(database: Database) -> JobQueries:
 
 async def claimed(ledger: Ledger, content: str = "a") -> Job:
     await ledger.submit(submission(content))
-    job = await ledger.claim(datasets=["orders"])
+    job = await next_job(ledger, datasets=["orders"])
     assert job is not None
     return job
 
@@ -50,11 +50,11 @@ async def claimed(ledger: Ledger, content: str = "a") -> Job:
 async def test_a_claim_takes_a_lease_and_counts_an_attempt(ledger: Ledger, queries: JobQueries) -> None:
     queued = await ledger.submit(submission())
     assert (queued.state, queued.attempt) == ("queued", 0)
-    job = await ledger.claim(datasets=["orders"])
+    job = await next_job(ledger, datasets=["orders"])
     assert job is not None
     assert (job.id, job.state, job.attempt) == (queued.id, "running", 1)
     assert job.lease_token
-    assert await ledger.claim(datasets=["orders"]) is None
+    assert await next_job(ledger, datasets=["orders"]) is None
     assert [event["event"] for event in await queries.events(job.id)] == ["queued", "running"]
 
 
@@ -69,14 +69,14 @@ async def test_the_same_content_is_a_duplicate_that_names_the_first_job(ledger: 
 async def test_a_crash_charges_the_content_in_whatever_submission(ledger: Ledger, queries: JobQueries) -> None:
     first = await ledger.charge_crash(await claimed(ledger))
     await ledger.requeue(first, delay_seconds=0, reason="crash")
-    again = await ledger.claim(datasets=["orders"])
+    again = await next_job(ledger, datasets=["orders"])
     assert again is not None
     first = await ledger.charge_crash(again)
     assert first.crashes == 2
     await ledger.finish_alone(first, Outcome(state="dead"))
     other = await ledger.submit(submission(file="renamed.xlsx"))
     assert other.state == "queued"
-    claim = await ledger.claim(datasets=["orders"])
+    claim = await next_job(ledger, datasets=["orders"])
     assert claim is not None
     assert (await ledger.charge_crash(claim)).crashes == 3
     shown = await queries.job(other.id)
@@ -90,7 +90,7 @@ async def test_what_was_loaded_in_the_end_is_not_held_against_the_content(ledger
     crashed = await ledger.charge_crash(await claimed(ledger))
     await ledger.finish_alone(crashed, Outcome(state="loaded"))
     await ledger.submit(submission(spec_version=2))
-    again = await ledger.claim(datasets=["orders"])
+    again = await next_job(ledger, datasets=["orders"])
     assert again is not None
     assert (await ledger.charge_crash(again)).crashes == 1
 
@@ -110,20 +110,34 @@ async def test_a_dead_job_lets_its_content_in_again(ledger: Ledger) -> None:
 
 async def test_a_claim_is_for_known_datasets_own_spool_and_named_jobs_only(database: Database, ledger: Ledger) -> None:
     job = await ledger.submit(submission())
-    assert await ledger.claim(datasets=["stock"]) is None
-    assert await ledger.claim(datasets=["orders"], only=[job.id + 1]) is None
+    assert await next_job(ledger, datasets=["stock"]) is None
+    assert await next_job(ledger, datasets=["orders"], only=[job.id + 1]) is None
     other = await opened(database, "spool-2")
-    assert await other.claim(datasets=["orders"]) is None
-    taken = await ledger.claim(datasets=["orders"], only=[job.id])
+    assert await next_job(other, datasets=["orders"]) is None
+    taken = await next_job(ledger, datasets=["orders"], only=[job.id])
     assert taken is not None
     assert taken.id == job.id
+
+
+async def test_a_claim_says_whether_other_jobs_were_due(database: Database, ledger: Ledger) -> None:
+    later = await claimed(ledger, "a")
+    for content in ("b", "c", "d"):
+        await ledger.submit(submission(content))
+    await ledger.requeue(later, delay_seconds=60, reason="later")
+    other = await opened(database, "spool-2")
+    await other.submit(submission("e"))
+    claims = [await ledger.claim(datasets=["orders"]) for _ in range(3)]
+    # SQLite cannot tell, and says that there may be.
+    last = database.dialect == "sqlite"
+    assert [claim and claim.more for claim in claims] == [True, True, last]
+    assert await ledger.claim(datasets=["orders"]) is None
 
 
 async def test_concurrent_claims_never_share_a_job(database: Database, ledger: Ledger) -> None:
     for number in range(20):
         await ledger.submit(submission(f"{number:02}"))
     other = await opened(database)
-    claims = await asyncio.gather(*(who.claim(datasets=["orders"]) for _ in range(12) for who in (ledger, other)))
+    claims = await asyncio.gather(*(next_job(who, datasets=["orders"]) for _ in range(12) for who in (ledger, other)))
     ids = [job.id for job in claims if job is not None]
     assert len(ids) == len(set(ids)) == 20
 
@@ -131,17 +145,17 @@ async def test_concurrent_claims_never_share_a_job(database: Database, ledger: L
 async def test_a_requeued_job_waits_for_its_time(ledger: Ledger) -> None:
     job = await claimed(ledger)
     await ledger.requeue(job, delay_seconds=60, reason="database restarted")
-    assert await ledger.claim(datasets=["orders"]) is None
+    assert await next_job(ledger, datasets=["orders"]) is None
     with pytest.raises(LeaseLostError):
         await ledger.requeue(job, delay_seconds=0, reason="twice")
 
 
 async def test_no_job_is_put_off_for_longer_than_the_longest_wait(ledger: Ledger, database: Database) -> None:
     await ledger.submit(submission("a"))
-    job = await ledger.claim(datasets=["orders"])
+    job = await next_job(ledger, datasets=["orders"])
     assert job is not None
     await ledger.requeue(job, delay_seconds=10 * DELAY_MAX_SECONDS, reason="later")
-    assert await ledger.claim(datasets=["orders"]) is None
+    assert await next_job(ledger, datasets=["orders"]) is None
     table = ledger.tables.job
     async with database.read() as connection:
         wait = (await connection.execute(sa.select(table.c.run_at - ledger.now))).scalar_one()
@@ -151,7 +165,7 @@ async def test_no_job_is_put_off_for_longer_than_the_longest_wait(ledger: Ledger
 async def test_an_attempt_given_back_does_not_count(ledger: Ledger, queries: JobQueries) -> None:
     job = await claimed(ledger)
     await ledger.requeue(job, delay_seconds=0, reason="drain", give_back=True)
-    again = await ledger.claim(datasets=["orders"])
+    again = await next_job(ledger, datasets=["orders"])
     assert again is not None
     assert again.attempt == 1
     again = await ledger.charge_crash(again)
@@ -210,7 +224,7 @@ async def test_a_dead_daemons_jobs_are_given_back_and_its_completion_is_fenced(
     assert (shown.state, shown.attempt, shown.lost_leases) == ("queued", 0, 1)
     with pytest.raises(LeaseLostError):
         await ledger.finish_alone(job, Outcome(state="loaded"))
-    again = await survivor.claim(datasets=["orders"])
+    again = await next_job(survivor, datasets=["orders"])
     assert again is not None
     assert again.lease_token != job.lease_token
 
@@ -266,7 +280,7 @@ async def test_a_queued_job_whose_file_is_gone_is_adopted_by_the_same_content(da
     async with await opened(database, "spool-here") as ledger:
         adopted = await ledger.submit(submission(spool_key="fresh"))
         assert (adopted.id, adopted.state, adopted.spool_key) == (job.id, "queued", "fresh")
-        taken = await ledger.claim(datasets=["orders"])
+        taken = await next_job(ledger, datasets=["orders"])
         assert taken is not None
         assert (taken.id, taken.spool_key) == (job.id, "fresh")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
-from submissions import submission
+from submissions import next_job, submission
 
 from daemon.ledger.jobs import Outcome, RowCounts
 from daemon.ledger.leases import Ledger
@@ -40,7 +40,7 @@ async def other(database: Database, ledger: Ledger) -> AsyncIterator[Ledger]:
 async def ended(ledger: Ledger, content: str = "a", *, rejected: int = 2) -> int:
     """Enter a job and bring it to its end."""
     entered = await ledger.submit(submission(content))
-    job = await ledger.claim(datasets=["orders"], only=[entered.id])
+    job = await next_job(ledger, datasets=["orders"], only=[entered.id])
     assert job is not None
     rows = RowCounts(read=5, inserted=5 - rejected, rejected=rejected)
     await ledger.finish_alone(job, Outcome(state="partial" if rejected else "loaded", rows=rows))
@@ -84,7 +84,7 @@ async def test_a_reply_is_due_when_all_jobs_have_ended_and_only_where_their_file
     await mails.claim(KEY, mailbox="loads", message_id="<1@b>")
     await mails.taken(KEY, LETTER, jobs=[done, waiting.id], answer=True)
     assert await mails.due(limit=10) == []
-    job = await ledger.claim(datasets=["orders"])
+    job = await next_job(ledger, datasets=["orders"])
     assert job is not None
     await ledger.finish_alone(job, Outcome(state="loaded", rows=RowCounts(read=1, inserted=1)))
     [due] = await mails.due(limit=10)

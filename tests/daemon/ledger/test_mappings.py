@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from submissions import submission
+from submissions import next_job, submission
 
 from daemon.ledger.jobs import Outcome
 from daemon.ledger.mappings import KEPT_MAX, KeptMappings, TooManyMappingsError
@@ -45,6 +45,16 @@ async def test_another_one_for_the_same_titles_takes_its_place(ledger: Ledger) -
     assert await kept.remove(other.id) is None
 
 
+async def test_a_claim_says_whether_its_dataset_has_any(ledger: Ledger) -> None:
+    await KeptMappings(ledger.context).keep("orders", mapping("A", A="no"), by="ann")
+    for dataset in ("orders", "stock"):
+        await ledger.submit(submission(dataset, dataset=dataset))
+    claims = {dataset: await ledger.claim(datasets=[dataset]) for dataset in ("orders", "stock")}
+    # SQLite cannot tell, and says that there may be.
+    unsure = ledger.context.database.dialect == "sqlite"
+    assert {dataset: claim and claim.mapped for dataset, claim in claims.items()} == {"orders": True, "stock": unsure}
+
+
 async def test_one_that_no_longer_fits_its_dataset_is_passed_over(ledger: Ledger) -> None:
     kept = KeptMappings(ledger.context)
     await kept.keep("orders", mapping("A", A="gone"), by=None)
@@ -64,7 +74,7 @@ async def test_a_dataset_has_so_many_at_most(ledger: Ledger) -> None:
 async def refused(ledger: Ledger, code: str) -> Job:
     """Hand a content in, and let it be refused with a code."""
     await ledger.submit(submission("monday"))
-    job = await ledger.claim(datasets=["orders"])
+    job = await next_job(ledger, datasets=["orders"])
     assert job is not None
     await ledger.finish_alone(job, Outcome(state="rejected", errors_total=1, codes={code: 1}))
     found = await JobQueries(ledger.context.database).job(job.id)

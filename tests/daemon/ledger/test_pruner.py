@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from submissions import submission
+from submissions import next_job, submission
 
 from daemon.ledger.jobs import Job, Outcome, RowCounts, State
 from daemon.ledger.pruner import Pruner
@@ -35,7 +35,7 @@ def pruner(ledger: Ledger) -> Pruner:
 async def ended(ledger: Ledger, content: str, state: State, rows: RowCounts | None = None) -> Job:
     """Take a job to its end."""
     await ledger.submit(sized(content))
-    job = await ledger.claim(datasets=["orders"])
+    job = await next_job(ledger, datasets=["orders"])
     assert job is not None
     await ledger.finish_alone(job, Outcome(state=state, rows=rows or RowCounts(), records=({"code": "cell.type"},)))
     return job
@@ -86,8 +86,8 @@ async def test_jobs_go_and_what_was_loaded_is_remembered(ledger: Ledger, queries
 
     again = await ledger.submit(sized("a", spool_key="key-again"))
     assert (again.state, again.first_job, again.spool_key) == ("duplicate", loaded.id, None)
-    assert await ledger.claim(datasets=["orders"]) is not None, "w waits"
-    assert await ledger.claim(datasets=["orders"]) is None, "the duplicate does not"
+    assert await next_job(ledger, datasets=["orders"]) is not None, "w waits"
+    assert await next_job(ledger, datasets=["orders"]) is None, "the duplicate does not"
     assert (await ledger.submit(sized("r"))).state == "queued", "nothing of it was loaded"
     assert (await ledger.submit(sized("a", spec_version=2))).state == "queued"
     shown = await queries.job(again.id)

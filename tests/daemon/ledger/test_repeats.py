@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
-from submissions import submission
+from submissions import next_job, submission
 
 from daemon.ledger.jobs import Job, Origin, Outcome, State
 from daemon.ledger.leases import Ledger
@@ -33,7 +33,7 @@ async def ended(ledger: Ledger, content: str, state: State = "loaded", **changes
     entered = await ledger.submit(submission(content, **changes))
     if entered.state == "duplicate":
         return entered
-    job = await ledger.claim(datasets=["orders", "stock"])
+    job = await next_job(ledger, datasets=["orders", "stock"])
     assert job is not None
     await ledger.finish_alone(job, Outcome(state=state, reason="so it was"))
     return job.evolve(state=state)
@@ -63,7 +63,7 @@ async def test_what_replaces_is_loaded_again_after_another_content(ledger: Ledge
 
 
 async def claimed(ledger: Ledger, **chosen: Any) -> Job:
-    job = await ledger.claim(datasets=["orders", "stock"], **chosen)
+    job = await next_job(ledger, datasets=["orders", "stock"], **chosen)
     assert job is not None
     return job
 
@@ -84,7 +84,7 @@ async def test_what_comes_again_after_another_content_that_waits_is_loaded_after
     same = await ledger.submit(submission("monday", **last))
     assert (same.state, same.first_job) == ("duplicate", wednesday.id)
     order = [job.id for job in begun]
-    while (job := begun.pop(0) if begun else await ledger.claim(datasets=["orders"])) is not None:
+    while (job := begun.pop(0) if begun else await next_job(ledger, datasets=["orders"])) is not None:
         order += [job.id] if job.id not in order else []
         await ledger.finish_alone(job, Outcome(state="loaded"))
     assert order == [monday.id, tuesday.id, wednesday.id]
@@ -96,7 +96,7 @@ async def test_what_waits_counts_for_a_content_that_was_loaded_last(ledger: Ledg
     tuesday = await ledger.submit(submission("tuesday", repeats="last"))
     wednesday = await ledger.submit(submission("monday", repeats="last"))
     assert (await claimed(ledger)).id == tuesday.id
-    assert await ledger.claim(datasets=["orders"]) is None
+    assert await next_job(ledger, datasets=["orders"]) is None
     assert wednesday.reason == f"comes after job {tuesday.id}"
 
 
@@ -107,13 +107,13 @@ async def test_what_replaces_all_rows_is_claimed_one_after_the_other(ledger: Led
     other = await ledger.submit(submission("monday", repeats="last", in_turn=True, dataset="stock"))
     monday = await claimed(ledger)
     assert (await claimed(ledger)).id == other.id
-    assert await ledger.claim(datasets=["orders"]) is None
+    assert await next_job(ledger, datasets=["orders"]) is None
     await ledger.requeue(monday, delay_seconds=0, reason="again", give_back=True)
     assert (await claimed(ledger)).id == days[0].id
     await ledger.finish_alone(await claimed_again(ledger, days[0]), Outcome(state="rejected"))
     tuesday = await claimed(ledger)
     assert (tuesday.id, tuesday.reason) == (days[1].id, None)
-    assert await ledger.claim(datasets=["orders"]) is None
+    assert await next_job(ledger, datasets=["orders"]) is None
 
 
 async def claimed_again(ledger: Ledger, job: Job) -> Job:
@@ -128,8 +128,8 @@ async def test_nobody_waits_for_a_job_that_nobody_will_claim(ledger: Ledger, dat
     left = await ledger.submit(submission("monday", **last))
     mine = await ledger.submit(submission("tuesday", **last))
     assert mine.reason == f"comes after job {left.id}"
-    assert await ledger.claim(datasets=["orders"], only=[mine.id, left.id]) is not None
-    assert await ledger.claim(datasets=["orders"], only=[mine.id, left.id]) is None
+    assert await next_job(ledger, datasets=["orders"], only=[mine.id, left.id]) is not None
+    assert await next_job(ledger, datasets=["orders"], only=[mine.id, left.id]) is None
     async with database.write() as connection:
         await connection.execute(
             ledger.tables.job.update().where(ledger.tables.job.c.id == left.id).values(spool_id="lost")
@@ -145,7 +145,7 @@ async def test_a_command_waits_for_no_job_but_its_own_and_those_of_other_daemons
     async with Ledger(ledger.context.database, lease_seconds=30) as other:
         await other.register("spool-1")
         later = await ledger.submit(submission("wednesday", **last))
-        assert await ledger.claim(datasets=["orders"], only=[later.id]) is None
+        assert await next_job(ledger, datasets=["orders"], only=[later.id]) is None
 
 
 async def test_a_file_without_changes_keeps_its_dataset_fresh(ledger: Ledger, queries: JobQueries) -> None:

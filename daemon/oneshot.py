@@ -167,11 +167,13 @@ async def _ingest_all(
     limit = settings.intake.max_file_mb << 20
     fixes = None if request.fixes is None else await _fixed_job(core, request.fixes, request.dataset)
     submitted: list[tuple[Path, Job | ErrorRecord]] = []
+    contents: set[str] = set()
     for path in request.files:
-        submitted.append((path, await _submit(core, request, path, limit, fixes)))
-        entered = submitted[-1][1]
+        entered = await _submit(core, request, path, limit, fixes, contents)
+        submitted.append((path, entered))
         if isinstance(entered, Job):
             mine.add(entered.id)
+            contents.add(entered.sha256)
             core.dispatcher.wake()
     for path, entered in submitted:
         if isinstance(entered, ErrorRecord):
@@ -212,7 +214,10 @@ async def _hand_back(core: Core, job: Job, path: Path) -> bool:
     return True
 
 
-async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: Job | None) -> Job | ErrorRecord:
+async def _submit(
+    core: Core, request: Request, path: Path, limit: int, fixes: Job | None, contents: Collection[str]
+) -> Job | ErrorRecord:
+    """Enter a file; `contents` are those of the files before it, whose jobs wait here and are no other run's."""
     core.parts.executors.expect_cpu()
     try:
         received = await core.parts.executors.run_io(core.parts.spool.receive_file, path, limit)
@@ -224,7 +229,7 @@ async def _submit(core: Core, request: Request, path: Path, limit: int, fixes: J
         file=str(path),
         source="cli",
         fixes=fixes,
-        adopt=True,
+        adopt=received.sha256 not in contents,
         again=request.again,
         check_only=request.check_only,
     )

@@ -56,7 +56,7 @@ NOT_FOLLOWED = {
     "Watchdog": "always fires, and must never end",
     "RowsUnaccounted": "nothing but a defect makes it",
     "FolderSilent": "needs a file system that hangs, such as a network one whose server is gone",
-    "SourceSilent": "needs a storage that answers byte by byte for ten minutes; one that is silent is told as failing",
+    "SourceSilent": "needs a step that neither ends nor is given up; a silent storage is told as failing",
     "ScrapeSlow": "needs scrapes of more than five seconds, one after the other, while the tests' take one at most",
 }
 """Alerts whose runbook no test follows, and why: the list may only grow shorter."""

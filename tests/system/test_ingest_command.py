@@ -133,6 +133,17 @@ def test_files_are_reported_in_order_and_the_worst_decides_the_exit_code(
     assert code == 0
 
 
+def test_copies_of_a_file_are_duplicates_of_the_first_one(bare: Headgate, orders: Callable[..., Path]) -> None:
+    first = orders(bare.folder / "orders.xlsx", 10)
+    copies = [bare.folder / f"copy-{number}.xlsx" for number in range(5)]
+    for copy in copies:
+        copy.write_bytes(first.read_bytes())
+    code, jobs = ingested(bare, first, *copies, spec=bare.folder / "datasets" / "orders.yml")
+    assert code == 0
+    assert [job["state"] for job in jobs] == ["loaded", *["duplicate"] * len(copies)]
+    assert {job["first_job"] for job in jobs[1:]} == {jobs[0]["job"]}
+
+
 def test_people_get_a_line_a_file_and_the_first_errors(bare: Headgate, orders: Callable[..., Path]) -> None:
     spec = bare.folder / "datasets" / "orders.yml"
     book = orders(bare.folder / "orders.xlsx", 10, bad=(3,))

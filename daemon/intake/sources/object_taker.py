@@ -32,10 +32,22 @@ if TYPE_CHECKING:
 
 
 class ObjectTaker:
-    """Receives files of one source and enters them. `closing` ends a file that is being received."""
+    """Receives files of one source and enters them.
 
-    def __init__(self, source: Source, parts: PipelineParts, submissions: Submissions, closing: asyncio.Event) -> None:
-        self._source, self._parts, self._submissions, self._closing = source, parts, submissions, closing
+    `closing` ends a file that is being received; `goes_on` is called after each step that has ended as it should.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        parts: PipelineParts,
+        submissions: Submissions,
+        *,
+        closing: asyncio.Event,
+        goes_on: Callable[[], None],
+    ) -> None:
+        self._source, self._parts, self._submissions = source, parts, submissions
+        self._closing, self._goes_on = closing, goes_on
         self._archives = Archives(parts, source.archives)
         self._out, self._lock = 0, threading.Lock()
 
@@ -47,9 +59,11 @@ class ObjectTaker:
     async def call(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run one step on an I/O thread; raises what it raises, and TaskTimeoutError when it does not return."""
         source = self._source
-        return await self._parts.executors.run_io(
+        found = await self._parts.executors.run_io(
             self._counted, function, *args, timeout=source.call_seconds, lane=f"source {source.name}"
         )
+        self._goes_on()
+        return found
 
     def _counted(self, function: Callable[..., Any], *args: Any) -> Any:
         with self._lock:

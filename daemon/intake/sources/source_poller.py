@@ -76,8 +76,8 @@ class SourcePoller:
         self._held_at = 0.0
         self._failures = 0
         self._closing = asyncio.Event()
-        self._taker = ObjectTaker(source, parts, submissions, self._closing)
         self._state = SourceState(source.name, parts.metrics.sources, poll_seconds=source.said.poll_seconds)
+        self._taker = ObjectTaker(source, parts, submissions, closing=self._closing, goes_on=self._state.goes_on)
 
     def close(self) -> None:
         """Begin no more; `run` returns."""
@@ -155,7 +155,6 @@ class SourcePoller:
 
     async def _take_page(self, look: _Look, page: Sequence[StoredObject]) -> None:
         look.listed += len(page)
-        self._state.goes_on()
         wanted = [file for file in page if self.source.wants(file.path)]
         waiting: list[tuple[StoredObject, bool]] = []
         for start in range(0, len(wanted), BATCH):

@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 _LOOKS: Final = 3
 _LOOK_LIMIT_SECONDS: Final = 600.0
-"""So many looks may fail to come, and a look may always pause so long: a file in it may be large."""
+"""So many looks may fail to come, and the steps of a look may always be so far apart."""
 
 
 class SourceState:
@@ -26,7 +26,7 @@ class SourceState:
         metrics.configured(source, look_limit_seconds=limit, at=time.time())
 
     def goes_on(self) -> None:
-        """Note that something of it was dealt with."""
+        """Note that a step was made: a page of its listing has come, or a block of a file."""
         self._metrics.goes_on(self._source, at=time.time())
 
     def elsewhere(self) -> None:
@@ -68,7 +68,6 @@ class SourceState:
     def taken(self, size_bytes: int) -> None:
         """Note that a file became a job."""
         self._metrics.taken(self._source, size_bytes)
-        self.goes_on()
 
     def spent(self, seconds: float) -> None:
         """Note how long a look took."""

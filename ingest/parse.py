@@ -177,8 +177,9 @@ class _Run:
 
     def _read(self) -> Table:
         with self._timed("sniff"):
-            self._format = found = sniff(self._path, self._dataset.limits, self._hint)
-            mismatch = extension_mismatch(self._hint, found)
+            found = sniff(self._path, self._dataset.limits, self._hint)
+            self._format = found.format
+            mismatch = extension_mismatch(self._hint, found.format)
             self._warnings = () if mismatch is None else (mismatch,)
         with self._timed("read"), open_book(self._path, found, self._dataset.limits, self._hint) as book:
             self._table = settled(find_table(book, self._dataset, self._source), self._dataset)

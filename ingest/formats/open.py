@@ -10,6 +10,7 @@ from ..messages import say
 from .failures import refused
 from .hint import NO_HINT, Hint
 from .readers import reader, text_reader
+from .text.file import TextFile
 from .zip.unlock import is_ole, unlocked
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..cells.cells import SheetCells, Visibility
     from ..spec.dataset import FileLimits
     from .readers import Book
-    from .zip.container import Format
+    from .zip.container import Format, Sniffed
 
 _EXTENSIONS: Final = {
     **dict.fromkeys(("xlsx", "xlsm", "xltx", "xltm"), "xlsx"),
@@ -33,27 +34,27 @@ _EXTENSIONS: Final = {
 
 
 @contextmanager
-def open_book(path: Path, found: Format, limits: FileLimits, hint: Hint = NO_HINT) -> Iterator[Book]:
-    """Open a file of a recognised format; its sheets are read when they are asked for.
+def open_book(path: Path, found: Sniffed, limits: FileLimits, hint: Hint = NO_HINT) -> Iterator[Book]:
+    """Open a file of a recognised format, by the hint that it was recognised by; its sheets are read when asked for.
 
     Raises:
         FileRejectedError: it cannot be read, or is beyond the limits.
 
     """
-    open_text = text_reader(found)
+    open_text = text_reader(found.format)
     if open_text is not None:
         with refused():
-            text = open_text(path, limits, hint)
+            text = open_text(TextFile(path=path, text=found.text or "", hint=hint), limits)
         yield _Careful(text)
         return
-    open_file = reader(found)
+    open_file = reader(found.format)
     with ExitStack() as stack:
-        if found != "xls" and is_ole(path):
+        if found.format != "xls" and is_ole(path):
             path = stack.enter_context(unlocked(path))
         try:
             book = _open(open_file, path, limits)
         except FileRejectedError as error:
-            if found != "xls" or error.record.code != "file.encrypted":
+            if found.format != "xls" or error.record.code != "file.encrypted":
                 raise
             book = _open(open_file, stack.enter_context(unlocked(path)), limits)
         stack.callback(book.close)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..cells.cells import SheetCells, Visibility
     from ..spec.dataset import FileLimits
-    from .hint import Hint
+    from .text.file import TextFile
 
 
 class Book(Protocol):
@@ -30,7 +30,7 @@ class Book(Protocol):
         """Close the file."""
 
 
-def text_reader(found: Format) -> Callable[[Path, FileLimits, Hint], Book] | None:
+def text_reader(found: Format) -> Callable[[TextFile, FileLimits], Book] | None:
     """Return what opens a file of a format that is text; None for the other formats."""
     match found:
         case "csv":

@@ -14,15 +14,12 @@ from ..cells.number_format import GENERAL, NumberFormat, number_format
 from ..errors import rejected
 from ..messages import say
 from .failures import refused
-from .text.encoding import read_text
 from .zip.xml_text import refuse_doctype
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..cells.cells import Visibility
     from ..spec.dataset import FileLimits
-    from .hint import Hint
+    from .text.file import TextFile
 
 _SS: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _X: Final = "{urn:schemas-microsoft-com:office:excel}"
@@ -49,10 +46,10 @@ _TIME_ONLY: Final = "1899-12-31T"
 class SpreadsheetMlBook:
     """An open workbook; the whole document is in memory."""
 
-    def __init__(self, path: Path, limits: FileLimits, hint: Hint) -> None:
+    def __init__(self, file: TextFile, limits: FileLimits) -> None:
         self._limits = limits
-        content = _well_formed(read_text(path, hint)).encode("utf-8", "replace")
-        refuse_doctype(content, path.name)
+        content = _well_formed(file.text).encode("utf-8", "replace")
+        refuse_doctype(content, file.path.name)
         start = content.find(b"?>") + 2 if content.lstrip()[:5] == b"<?xml" else 0
         parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True)
         try:

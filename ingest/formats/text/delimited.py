@@ -14,7 +14,6 @@ from ...cells.arrow_masks import has_byte
 from ...cells.cells import Column, Kind, Records, SheetCells, concat_columns, empty_column
 from ...errors import rejected
 from ...messages import say
-from .encoding import read_text
 from .evidence import SAMPLE_LINES, Evidence
 from .find_dialect import SAMPLE_CHARACTERS, find_dialect
 from .orderly import Quotes
@@ -22,11 +21,9 @@ from .records import split_text, swallowed
 from .scan import Scanner, lines_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ...cells.cells import Visibility
     from ...spec.dataset import FileLimits
-    from ..hint import Hint
+    from .file import TextFile
 
 SHEET: Final = "Sheet1"
 _FORMULA: Final = r'^="((?:[^"]|"")*)"$'
@@ -38,12 +35,11 @@ _TABBED: Final = r"^\t*([^\s]*[0-9][^\s]*)\t*$"
 class DelimitedBook:
     """An open file of delimited text. A row is a record, which may span several lines within quotes."""
 
-    def __init__(self, path: Path, limits: FileLimits, hint: Hint) -> None:
+    def __init__(self, file: TextFile, limits: FileLimits) -> None:
         self._limits = limits
-        text = read_text(path, hint)
-        found = find_dialect(text, hint.titles)
-        self._dialect, self._text = found.dialect, text[found.start :]
-        self._above = len(lines_of(text[: found.start]))
+        found = find_dialect(file.text, file.hint.titles)
+        self._dialect, self._text = found.dialect, file.text[found.start :]
+        self._above = len(lines_of(file.text[: found.start]))
         """The rows without cells above the text: the line that declares the delimiter."""
 
     def close(self) -> None:

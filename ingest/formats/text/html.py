@@ -18,11 +18,10 @@ from .mhtml import pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ...cells.cells import Visibility
     from ...spec.dataset import FileLimits
-    from ..hint import Hint
+    from .file import TextFile
 
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _BREAK: Final = "\ue000"
@@ -34,9 +33,9 @@ _SPAN_MAX: Final = 65_534
 class HtmlBook:
     """An open page, or an archive of pages; its tables are numbered in the order in which they begin."""
 
-    def __init__(self, path: Path, limits: FileLimits, hint: Hint) -> None:
+    def __init__(self, file: TextFile, limits: FileLimits) -> None:
         self._limits = limits
-        self._tables = [table for text in pages(path.read_bytes(), hint) for table in _tables(text)]
+        self._tables = [table for text in pages(file) for table in _tables(text)]
 
     def close(self) -> None:
         """Do nothing: the file was read at once."""

@@ -11,24 +11,25 @@ from .encoding import decode_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..hint import Hint
+    from .file import TextFile
 
-_START: Final = re.compile(rb"\s*MIME-Version:", re.IGNORECASE)
+_START: Final = re.compile(r"\s*MIME-Version:", re.IGNORECASE)
 _TABS: Final = re.compile(r"tabstrip\.html?$", re.IGNORECASE)
 """The page on which Excel shows the names of the sheets."""
 
 
-def pages(content: bytes, hint: Hint) -> Iterator[str]:
+def pages(file: TextFile) -> Iterator[str]:
     """Yield the pages of an archive, in order; of any other file the one that it is.
 
     Raises:
         FileRejectedError: `file.encoding_ambiguous`.
 
     """
-    if not _START.match(content):
-        yield decode_text(content, hint)
+    if not _START.match(file.text):
+        yield file.text
         return
-    for part in message_from_bytes(content).walk():
+    # Each part has an encoding of its own, which its bytes declare.
+    for part in message_from_bytes(file.path.read_bytes()).walk():
         if part.get_content_type() == "text/html" and not _TABS.search(part.get("Content-Location", "")):
             page = part.get_payload(decode=True)
-            yield decode_text(page if isinstance(page, bytes) else b"", hint)
+            yield decode_text(page if isinstance(page, bytes) else b"", file.hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import zipfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
 from ...errors import FileRejectedError, rejected
@@ -34,7 +35,15 @@ _BOOK_STREAM: Final = "book".encode("utf-16-le")
 """The stream of an xls file is named Book or Workbook, in UTF-16 and in any case."""
 
 
-def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Format:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sniffed:
+    """What a file is, and its text if it is one: to decode it takes a good part of the time that it is read in."""
+
+    format: Format
+    text: str | None = None
+
+
+def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
     """Say what the file is by its content; the hint, else its name, counts for text that may be anything.
 
     Raises:
@@ -54,13 +63,14 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Format:
     if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith((ZIP, _ZIP_EMPTY)):
         # What a web page puts before a download, a byte order mark or empty lines, is no part of the zip.
         with Container(path, limits) as container:
-            return container.format()
+            return Sniffed(format=container.format())
     if start.startswith(_OLE):
-        return _sniff_ole(path, limits)
+        return Sniffed(format=_sniff_ole(path, limits))
     if start.startswith(_BIFF):
-        return "xls"
+        return Sniffed(format="xls")
     known = Hint(name=path.name) if hint is None else hint
-    return text_format(read_text(path, known), known)
+    text = read_text(path, known)
+    return Sniffed(format=text_format(text, known), text=text)
 
 
 def _sniff_ole(path: Path, limits: FileLimits) -> Format:

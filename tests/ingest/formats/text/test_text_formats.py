@@ -55,7 +55,7 @@ def code(path: Path) -> str:
 def test_delimited_text_in_any_encoding(write: Callable[..., Path], encoding: str) -> None:
     text = ORDERS if encoding not in {"utf-16-le", "utf-16-be"} else "order,quantity,note\nA1,1,加\nA2,2,\n"
     path = write(text.encode(encoding))
-    assert sniff(path, FileLimits()) == "csv"
+    assert sniff(path, FileLimits()).format == "csv"
     assert rows(path)[1:] == [["A1", "1", "加急" if text is ORDERS else "加"], ["A2", "2", None]]
 
 
@@ -226,7 +226,7 @@ XML = """<?xml version="1.0" encoding="{encoding}"?><?mso-application progid="Ex
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb2312"])
 def test_the_xml_of_excel_2003(write: Callable[..., Path], encoding: str) -> None:
     path = write(XML.replace("{encoding}", encoding).encode("gb18030" if encoding == "gb2312" else encoding), "x.xls")
-    assert sniff(path, FileLimits()) == "xml2003"
+    assert sniff(path, FileLimits()).format == "xml2003"
     assert [(sheet.name, sheet.visibility) for sheet in read_sheets(path)] == [
         ("数据", "visible"),
         ("hidden", "hidden"),

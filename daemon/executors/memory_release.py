@@ -39,7 +39,13 @@ def give_back() -> None:
 
 
 def settle() -> None:
-    """Give back what starting has left: free heap, and the pages of libraries that only importing touched."""
+    """Give back what starting has left: free heap, and the pages of libraries that only importing touched.
+
+    What lives by then stays for good, so the collector does not look at it any more: all of it in each full turn would
+    hold the loop up for tens of milliseconds.
+    """
+    gc.collect()
+    gc.freeze()
     _trim()
     if sys.platform.startswith("linux"):
         libc = ctypes.CDLL(None)

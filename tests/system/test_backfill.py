@@ -251,7 +251,8 @@ def test_killed_at_any_moment_it_goes_on_and_loads_each_row_once(headgate: Headg
 
 
 @pytest.mark.timeout(900)
-def test_two_thousand_files_never_lie_in_the_spool_together(headgate: Headgate) -> None:
+def test_two_thousand_files_never_lie_in_the_spool_together(sqlite_headgate: Headgate) -> None:
+    headgate = sqlite_headgate
     headgate.settings["executors"] = {"cpu_workers": WORKERS}
     headgate.write_config()
     files = 2_000
@@ -260,7 +261,7 @@ def test_two_thousand_files_never_lie_in_the_spool_together(headgate: Headgate) 
     with running(headgate, years, "--report", "report.json") as process:
         while process.poll() is None:
             most = max(most, spooled(headgate))
-            time.sleep(0.01)
+            time.sleep(0.03)
     assert process.returncode == 0, headgate.tail()
     assert 0 < most <= WINDOW
     report = json.loads((headgate.folder / "report.json").read_text())

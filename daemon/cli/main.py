@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Final
 
 import click
 
@@ -17,6 +18,9 @@ from ..errors import HeadgateError
 from ..version import VERSION
 from . import assets_command, backfill, completion, ingest, jobs, read_infer, retry_cancel, run_check, submit, worker
 from .invocation import FAILED, REJECTED, USAGE
+
+OF_PYTHON_DAEMON: Final = "pidfile.py"
+"""A module of the package python-daemon that ours does not have: where it lies among ours, that one was installed."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -84,9 +88,7 @@ def main() -> None:
 
 def _refuse_shadowing() -> None:
     """Refuse to start beside python-daemon, which installs a package of the same name over ours."""
-    try:
-        distribution("python-daemon")
-    except PackageNotFoundError:
+    if not Path(__file__).parents[1].joinpath(OF_PYTHON_DAEMON).exists():
         return
     raise HeadgateError(
         "the package python-daemon is installed here and overwrites Headgate's own `daemon`; "

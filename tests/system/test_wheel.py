@@ -95,6 +95,21 @@ def test_it_runs_from_there(installed: Path, run: Callable[..., subprocess.Compl
     assert "assets" in done.stdout
 
 
+def test_python_daemon_in_the_same_place_is_told(
+    installed: Path, run: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """It installs modules into a package of the same name."""
+    purelib = Path(sysconfig.get_path("purelib", vars={"base": str(installed.parents[1])}))
+    theirs = purelib / "daemon" / "pidfile.py"
+    theirs.touch()
+    try:
+        done = run("--help")
+    finally:
+        theirs.unlink()
+    assert done.returncode == 3
+    assert "uninstall python-daemon" in done.stderr
+
+
 def test_a_workbook_is_loaded(
     run: Callable[..., subprocess.CompletedProcess[str]], orders: Callable[..., Path], tmp_path: Path
 ) -> None:

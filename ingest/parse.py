@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from .formats.zip.container import Sniffed
     from .spec.dataset import Dataset
 
     Mask = NDArray[np.bool_]
@@ -175,13 +176,18 @@ class _Run:
             write_rejected(self._out_dir, records)
         return self._report(records[:ERRORS_REPORTED], rejection)
 
-    def _read(self) -> Table:
+    def _sniffed(self) -> Sniffed:
         with self._timed("sniff"):
             found = sniff(self._path, self._dataset.limits, self._hint)
             self._format = found.format
             mismatch = extension_mismatch(self._hint, found.format)
             self._warnings = () if mismatch is None else (mismatch,)
-        with self._timed("read"), open_book(self._path, found, self._dataset.limits, self._hint) as book:
+        return found
+
+    def _read(self) -> Table:
+        # What was found may be a whole text, which is kept no longer than its reader needs it.
+        opened = open_book(self._path, self._sniffed(), self._dataset.limits, self._hint)
+        with self._timed("read"), opened as book:
             self._table = settled(find_table(book, self._dataset, self._source), self._dataset)
         return self._table
 

@@ -34,7 +34,12 @@ class LedgerContext:
             self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
         # Built once: they stand in every transaction, or in that of every submission.
         self._note = self.tables.event.insert().values(at=self.now)
-        self._loaded_before = {any_content: self._memories(any_content=any_content) for any_content in (False, True)}
+        # By a content both memories have an index, and nearly always neither has it; of any the first one nearly always
+        # has one, and the second one none that would find its newest.
+        self._loaded_before: dict[str, tuple[sa.Executable, ...]] = {
+            "once": (sa.union_all(*self._memories(any_content=False)),),
+            "last": self._memories(any_content=True),
+        }
 
     def noted(self, change: sa.Insert | sa.Update, *returned: sa.ColumnElement[Any]) -> NotedChange:
         """Return a change of a job together with the note of it; what it returns must name id and attempt."""
@@ -86,14 +91,17 @@ class LedgerContext:
         if job.repeats == "again":
             return None
         content = {"of_dataset": job.dataset, "of_sha256": job.sha256, "of_spec_version": job.spec_version}
-        found = (await connection.execute(self._loaded_before[job.repeats == "last"], content)).all()
-        newest = min(found, key=lambda row: int(row.memory), default=None)
-        return int(newest.number) if newest is not None and newest.same else None
+        for statement in self._loaded_before[job.repeats]:
+            found = (await connection.execute(statement, content)).all()
+            if found:
+                newest = min(found, key=lambda row: int(row.memory))
+                return int(newest.number) if newest.same else None
+        return None
 
-    def _memories(self, *, any_content: bool) -> sa.CompoundSelect[Any]:
-        """Return the statement for the newest job that has loaded a content, or any, of each memory there is of jobs.
+    def _memories(self, *, any_content: bool) -> tuple[sa.Select[Any], ...]:
+        """Return, for each memory of jobs, the query for the newest job that has loaded a content, or any.
 
-        Its rows are the job's `number`, whether it was the `same` content, and the `memory`: 0 for the one that counts.
+        Its row is the job's `number`, whether it was the `same` content, and the `memory`: the lowest is the newest.
         """
         job, memory = self.tables.job, self.tables.loaded_content
         newest = []
@@ -111,4 +119,4 @@ class LedgerContext:
             asked = asked if any_content else asked.where(same)
             # Within a query of its own: SQLite takes no order of a part of a UNION.
             newest.append(sa.select(asked.order_by(*order).limit(1).subquery()))
-        return sa.union_all(*newest)
+        return tuple(newest)

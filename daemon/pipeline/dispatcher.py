@@ -93,7 +93,8 @@ class Dispatcher:
             claim = await self._begin_next()
             if claim is None:
                 self._slots.leave()
-            if claim is None or not claim.more:
+            # With all places taken it is an end that leads on: by then others may be due.
+            if claim is None or not (claim.more or self._slots.is_full):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._settings.poll_seconds)
 

@@ -43,8 +43,11 @@ def open_book(path: Path, found: Sniffed, limits: FileLimits, hint: Hint = NO_HI
     """
     open_text = text_reader(found.format)
     if open_text is not None:
+        file = TextFile(path=path, text=found.text or "", hint=hint)
         with refused():
-            text = open_text(TextFile(path=path, text=found.text or "", hint=hint), limits)
+            text = open_text(file, limits)
+        # It may be large, and the reader has what it needs of it.
+        del found, file
         yield _Careful(text)
         return
     open_file = reader(found.format)

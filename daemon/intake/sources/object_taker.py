@@ -124,6 +124,7 @@ class ObjectTaker:
             return None
 
     def _chosen(self, path: str) -> Dataset:
+        self._goes_on()  # of an archive with each file in it
         return self._submissions.choose(self._source.said.dataset, path, f"{self._source.name}/{path}")
 
     async def _enter_each(

@@ -76,7 +76,12 @@ class SourcePoller:
         self._held_at = 0.0
         self._failures = 0
         self._closing = asyncio.Event()
-        self._state = SourceState(source.name, parts.metrics.sources, poll_seconds=source.said.poll_seconds)
+        self._state = SourceState(
+            source.name,
+            parts.metrics.sources,
+            poll_seconds=source.said.poll_seconds,
+            step_seconds=source.settle_seconds + source.call_seconds,
+        )
         self._taker = ObjectTaker(source, parts, submissions, closing=self._closing, goes_on=self._state.goes_on)
 
     def close(self) -> None:

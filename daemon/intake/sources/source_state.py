@@ -19,10 +19,11 @@ _LOOK_LIMIT_SECONDS: Final = 600.0
 class SourceState:
     """What was last found of one source."""
 
-    def __init__(self, source: str, metrics: SourceMetrics, *, poll_seconds: float) -> None:
+    def __init__(self, source: str, metrics: SourceMetrics, *, poll_seconds: float, step_seconds: float) -> None:
+        """`step_seconds` is how long one step of a look may take by the source's settings."""
         self._source, self._metrics = source, metrics
         self._said: dict[str, object] = {}
-        limit = max(_LOOK_LIMIT_SECONDS, _LOOKS * poll_seconds)
+        limit = max(_LOOK_LIMIT_SECONDS, _LOOKS * poll_seconds) + step_seconds
         metrics.configured(source, look_limit_seconds=limit, at=time.time())
 
     def goes_on(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from email import message_from_bytes
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from .file import TextFile
 
-_START: Final = re.compile(r"\s*MIME-Version:", re.IGNORECASE)
+_START: Final = re.compile(rb"\s*MIME-Version:", re.IGNORECASE)
 _TABS: Final = re.compile(r"tabstrip\.html?$", re.IGNORECASE)
 """The page on which Excel shows the names of the sheets."""
 
@@ -25,11 +26,12 @@ def pages(file: TextFile) -> Iterator[str]:
         FileRejectedError: `file.encoding_ambiguous`.
 
     """
-    if not _START.match(file.text):
+    # Each part has an encoding of its own, which its bytes declare.
+    content = file.path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    if not _START.match(content):
         yield file.text
         return
-    # Each part has an encoding of its own, which its bytes declare.
-    for part in message_from_bytes(file.path.read_bytes()).walk():
+    for part in message_from_bytes(content).walk():
         if part.get_content_type() == "text/html" and not _TABS.search(part.get("Content-Location", "")):
             page = part.get_payload(decode=True)
             yield decode_text(page if isinstance(page, bytes) else b"", file.hint)

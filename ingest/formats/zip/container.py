@@ -70,7 +70,9 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
         return Sniffed(format="xls")
     known = Hint(name=path.name) if hint is None else hint
     text = read_text(path, known)
-    return Sniffed(format=text_format(text, known), text=text)
+    found = text_format(text, known)
+    # The reader of OpenDocument takes bytes, of one XML file, too.
+    return Sniffed(format=found, text=None if found == "ods" else text)
 
 
 def _sniff_ole(path: Path, limits: FileLimits) -> Format:

@@ -323,8 +323,9 @@ Content-Type: text/html; charset="utf-8"
 """
 
 
-def test_the_pages_of_an_archive(write: Callable[..., Path]) -> None:
-    path = write(ARCHIVE.replace("\n", "\r\n"), "x.xls")
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_pages_of_an_archive(write: Callable[..., Path], mark: str) -> None:
+    path = write(mark + ARCHIVE.replace("\n", "\r\n"), "x.xls")
     assert [(sheet.name, sheet.rows, sheet.columns) for sheet in read_sheets(path)] == [("Table 1", 2, 2)]
     assert rows(path) == [["no", "订单"], ["A1", "2"]]
 

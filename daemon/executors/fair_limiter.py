@@ -72,16 +72,11 @@ class FairLimiter:
         self._empty = asyncio.Event()
         self._empty.set()
 
-    @property
-    def is_full(self) -> bool:
-        """Whether whoever asked now would wait."""
-        return self._taken >= self._places or bool(self._line)
-
     async def enter(self, lane: str) -> None:
         """Take a place, waiting in line for it; QueueFullError when the queue stays full for too long."""
         if self._closed:
             raise PoolClosedError
-        if not self.is_full:
+        if self._taken < self._places and not self._line:
             self._take()
             return
         await self._wait_in_line(lane)

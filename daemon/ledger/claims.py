@@ -15,20 +15,18 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from .context import LedgerContext
-    from .event_log import NotedChange
     from .jobs import Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A job that this daemon has taken, and what its statement has seen on the way, so that nobody has to ask again.
+    """A job that this daemon has taken; `mapped` says that mappings are kept for its dataset.
 
-    `more` says that other jobs were due for this daemon, `mapped` that mappings are kept for the job's dataset; SQLite,
-    whose statements cannot look beside the row that they change, says so of both at any time.
+    The claim's own statement sees that on the way, so that nobody has to ask for mappings that nearly no dataset has;
+    SQLite, whose statements cannot look beside the row that they change, says so at any time.
     """
 
     job: Job
-    more: bool
     mapped: bool
 
 
@@ -38,7 +36,14 @@ class Claims:
     def __init__(self, context: LedgerContext) -> None:
         self._context = context
         # Built once: statements with all columns of a job take longer to put together than to run.
-        self._statements = {narrowed: self._statement(narrowed=narrowed) for narrowed in (False, True)}
+        table, mapping = context.tables.job, context.tables.mapping
+        mapped: sa.ColumnElement[bool] = sa.true()
+        if context.database.dialect == "postgresql":
+            mapped = sa.select(mapping.c.id).where(mapping.c.dataset == table.c.dataset).exists()
+        self._statements = {
+            narrowed: context.noted(self._claim(narrowed=narrowed), *table.c, mapped.label("claim_mapped"))
+            for narrowed in (False, True)
+        }
 
     async def claim(self, *, datasets: Collection[str], only: Collection[int] | None = None) -> Claim | None:
         """Take the job that has waited longest, with a fresh lease token and one more attempt; None if none is due.
@@ -50,37 +55,11 @@ class Claims:
             asked["chosen"] = list(only)
         async with self._context.database.single("claim") as connection:
             row = await self._statements[only is not None].make(connection, asked, event="running")
-        return None if row is None else Claim(job=job_from_row(row), more=row["claim_more"], mapped=row["claim_mapped"])
+        return None if row is None else Claim(job=job_from_row(row), mapped=row["claim_mapped"])
 
-    def _statement(self, *, narrowed: bool) -> NotedChange:
-        table, mapping = self._context.tables.job, self._context.tables.mapping
-        first = self._due(table, narrowed=narrowed).with_for_update(skip_locked=True)
-        change = (
-            table.update()
-            .where(table.c.id == first.scalar_subquery())
-            .values(
-                state="running",
-                lease_token=sa.bindparam("token"),
-                lease_daemon=self._context.daemon_id,
-                attempt=table.c.attempt + 1,
-                started_at=self._context.now,
-                reason=None,
-            )
-        )
-        more: sa.ColumnElement[bool] = sa.true()
-        mapped: sa.ColumnElement[bool] = sa.true()
-        if self._context.database.dialect == "postgresql":
-            others = table.alias("others")
-            # In the words of the claim, the order too, so that it is answered by the same walk.
-            another = self._due(others, narrowed=narrowed).where(others.c.id != table.c.id)
-            more = another.scalar_subquery().is_not(None)
-            mapped = sa.select(mapping.c.id).where(mapping.c.dataset == table.c.dataset).exists()
-        return self._context.noted(change, *table.c, more.label("claim_more"), mapped.label("claim_mapped"))
-
-    def _due(self, table: sa.FromClause, *, narrowed: bool) -> sa.Select[Any]:
-        """Return the query for the job of this daemon's that has waited longest."""
-        daemon = self._context.tables.daemon
-        ahead = self._context.tables.job.alias("ahead")
+    def _claim(self, *, narrowed: bool) -> sa.Update:
+        table, daemon = self._context.tables.job, self._context.tables.daemon
+        ahead = table.alias("ahead")
         chosen: sa.BindParameter[Any] = sa.bindparam("chosen", expanding=True)
         lease = self._context.lease_seconds
         # One whose file no living daemon has may wait for ever; it keeps nobody waiting.
@@ -108,5 +87,19 @@ class Claims:
             )
             .order_by(table.c.run_at, table.c.id)
             .limit(1)
+            .with_for_update(skip_locked=True)
         )
-        return due.where(table.c.id.in_(chosen)) if narrowed else due
+        if narrowed:
+            due = due.where(table.c.id.in_(chosen))
+        return (
+            table.update()
+            .where(table.c.id == due.scalar_subquery())
+            .values(
+                state="running",
+                lease_token=sa.bindparam("token"),
+                lease_daemon=self._context.daemon_id,
+                attempt=table.c.attempt + 1,
+                started_at=self._context.now,
+                reason=None,
+            )
+        )

@@ -90,20 +90,17 @@ class Dispatcher:
             if self._fatal is not None:
                 raise self._fatal
             self._wake.clear()
-            claim = await self._begin_next()
-            if claim is None:
+            if not await self._begin_next():
                 self._slots.leave()
-            # With all places taken it is an end that leads on: by then others may be due.
-            if claim is None or not (claim.more or self._slots.is_full):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._settings.poll_seconds)
 
-    async def _begin_next(self) -> Claim | None:
-        """Claim a job and start it; None if none is due, or no more are begun."""
+    async def _begin_next(self) -> bool:
+        """Claim a job and start it; False if none is due, or no more are begun."""
         async with self._claiming:
             claim = None if self._closing.is_set() else await self._claim()
             if claim is None:
-                return None
+                return False
             job, attempt = claim.job, Attempt(job=claim.job, mapped=claim.mapped)
             task = asyncio.create_task(self._runner.run(attempt), name=f"job-{job.id}")
             self._running.add(task)
@@ -111,7 +108,7 @@ class Dispatcher:
             self._flights[job.lease_token] = _Flight(attempt=attempt, task=task)
             task.add_done_callback(self._ended)
             task.add_done_callback(partial(self._landed, job.lease_token))
-            return claim
+            return True
 
     async def __aenter__(self) -> Self:
         """Return itself; `run` is started by the composition, which watches it."""

@@ -119,28 +119,6 @@ async def test_a_claim_is_for_known_datasets_own_spool_and_named_jobs_only(datab
     assert taken.id == job.id
 
 
-async def test_a_claim_says_whether_other_jobs_were_due(database: Database, ledger: Ledger) -> None:
-    later = await claimed(ledger, "a")
-    for content in ("b", "c", "d"):
-        await ledger.submit(submission(content))
-    await ledger.requeue(later, delay_seconds=60, reason="later")
-    other = await opened(database, "spool-2")
-    await other.submit(submission("e"))
-    claims = [await ledger.claim(datasets=["orders"]) for _ in range(3)]
-    # SQLite cannot tell, and says that there may be.
-    last = database.dialect == "sqlite"
-    assert [claim and claim.more for claim in claims] == [True, True, last]
-    assert await ledger.claim(datasets=["orders"]) is None
-
-
-async def test_a_claim_of_chosen_jobs_says_whether_another_of_them_was_due(database: Database, ledger: Ledger) -> None:
-    jobs = [await ledger.submit(submission(content)) for content in ("a", "b", "c")]
-    chosen = [job.id for job in jobs[:2]]
-    claims = [await ledger.claim(datasets=["orders"], only=chosen) for _ in chosen]
-    assert [claim and claim.job.id for claim in claims] == chosen
-    assert [claim and claim.more for claim in claims] == [True, database.dialect == "sqlite"]
-
-
 async def test_concurrent_claims_never_share_a_job(database: Database, ledger: Ledger) -> None:
     for number in range(20):
         await ledger.submit(submission(f"{number:02}"))

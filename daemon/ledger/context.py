@@ -34,8 +34,8 @@ class LedgerContext:
             self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
         # Built once: they stand in every transaction, or in that of every submission.
         self._note = self.tables.event.insert().values(at=self.now)
-        # A content is looked up in both memories by an index, and a new one is in neither: one question. What was loaded
-        # last nearly always stands in the first; the second one would have to be sorted for it.
+        # A content is looked up in both memories by an index, and a new one is in neither: one question. What was
+        # loaded last nearly always stands in the first one, and the second would have to be sorted for it.
         self._loaded_before: dict[str, tuple[sa.Executable, ...]] = {
             "once": (sa.union_all(*self._memories(any_content=False)),),
             "last": self._memories(any_content=True),

@@ -186,7 +186,7 @@ class _Run:
 
     def _read(self) -> Table:
         # What was found may be a whole text, which is kept no longer than its reader needs it.
-        opened = open_book(self._path, self._sniffed(), self._dataset.limits, self._hint)
+        opened = open_book(self._path, self._sniffed(), self._dataset.limits)
         with self._timed("read"), opened as book:
             self._table = settled(find_table(book, self._dataset, self._source), self._dataset)
         return self._table

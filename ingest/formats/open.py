@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import CATALOGUE, ErrorRecord, FileRejectedError
 from ..messages import say
 from .failures import refused
-from .hint import NO_HINT, Hint
 from .readers import reader, text_reader
-from .text.file import TextFile
 from .zip.unlock import is_ole, unlocked
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
 
     from ..cells.cells import SheetCells, Visibility
     from ..spec.dataset import FileLimits
+    from .hint import Hint
     from .readers import Book
     from .zip.container import Format, Sniffed
 
@@ -34,20 +33,19 @@ _EXTENSIONS: Final = {
 
 
 @contextmanager
-def open_book(path: Path, found: Sniffed, limits: FileLimits, hint: Hint = NO_HINT) -> Iterator[Book]:
-    """Open a file of a recognised format, by the hint that it was recognised by; its sheets are read when asked for.
+def open_book(path: Path, found: Sniffed, limits: FileLimits) -> Iterator[Book]:
+    """Open a file of a recognised format; its sheets are read when they are asked for.
 
     Raises:
         FileRejectedError: it cannot be read, or is beyond the limits.
 
     """
     open_text = text_reader(found.format)
-    if open_text is not None:
-        file = TextFile(path=path, text=found.text or "", hint=hint)
+    if open_text is not None and found.text is not None:
         with refused():
-            text = open_text(file, limits)
+            text = open_text(found.text, limits)
         # It may be large, and the reader has what it needs of it.
-        del found, file
+        del found
         yield _Careful(text)
         return
     open_file = reader(found.format)

@@ -64,8 +64,7 @@ def draft_sample(
 
     """
     named = Path(name or path.name)
-    hint = Hint(name=named.name)
-    with open_book(path, sniff(path, limits, hint), limits, hint) as book:
+    with open_book(path, sniff(path, limits, Hint(name=named.name)), limits) as book:
         index = choose_sheet(book, sheet)
         cells = book.read(index)
         title = book.sheets[index][0]

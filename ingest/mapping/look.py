@@ -50,7 +50,7 @@ def look(path: Path, dataset: Dataset, source: str, sheet: str | None = None, ro
 
     """
     hint = Hint.of(dataset, source)
-    with open_book(path, sniff(path, dataset.limits, hint), dataset.limits, hint) as book:
+    with open_book(path, sniff(path, dataset.limits, hint), dataset.limits) as book:
         index = _likeliest(book, dataset) if sheet is None else choose_sheet(book, sheet)
         return _Seen(book, index, dataset, row).sheet()
 

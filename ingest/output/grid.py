@@ -51,7 +51,7 @@ def read_sheets(path: Path, encoding: str | None = None, limits: FileLimits = LI
 
     """
     hint = Hint(name=path.name, encoding=encoding)
-    with open_book(path, sniff(path, limits, hint), limits, hint) as book:
+    with open_book(path, sniff(path, limits, hint), limits) as book:
         return tuple(
             SheetInfo(index=index, name=name, visibility=visibility, rows=cells.rows, columns=cells.width)
             for index, (name, visibility) in enumerate(book.sheets)
@@ -79,7 +79,7 @@ def read_grid(
 
     """
     hint = Hint(name=path.name, encoding=encoding)
-    with open_book(path, sniff(path, limits, hint), limits, hint) as book:
+    with open_book(path, sniff(path, limits, hint), limits) as book:
         cells = book.read(choose_sheet(book, sheet))
     write = _write_csv if form == "csv" else _write_json
     for start in range(0, cells.rows, ROWS_AT_ONCE):

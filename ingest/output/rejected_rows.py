@@ -69,7 +69,7 @@ def read_rejected(kept: KeptFile, language: str) -> list[RejectedSheet]:
         )
     limits = kept.dataset.limits
     hint = Hint.of(kept.dataset, kept.source)
-    with open_book(kept.path, sniff(kept.path, limits, hint), limits, hint) as book:
+    with open_book(kept.path, sniff(kept.path, limits, hint), limits) as book:
         parts = find_table(book, kept.dataset, kept.source).parts
         names = [name for name, _ in book.sheets]
         found = [

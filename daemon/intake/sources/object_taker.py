@@ -124,18 +124,22 @@ class ObjectTaker:
             return None
 
     def _chosen(self, path: str) -> Dataset:
-        self._goes_on()  # of an archive with each file in it
         return self._submissions.choose(self._source.said.dataset, path, f"{self._source.name}/{path}")
 
     async def _enter_each(
         self, received: Received, members: Sequence[ArchiveMember], origin: Origin, label: str
     ) -> Job | None:
         """Enter the files of an archive, which is remembered, and return the last one's job; None if it has none."""
+
+        def chosen(path: str) -> Dataset:
+            self._goes_on()  # with each file in it
+            return self._chosen(path)
+
         jobs = await self._archives.enter_each(
             received,
             members,
             submissions=self._submissions,
-            choose=self._chosen,
+            choose=chosen,
             within=Within(
                 file=label,
                 source="source",

@@ -12,6 +12,7 @@ from ...errors import FileRejectedError, rejected
 from ...messages import say
 from ..hint import Hint
 from ..text.encoding import read_text
+from ..text.file import TextFile
 from ..text.sniff import text_format
 from .inflate import INFLATE_ERRORS, inflated
 from .unlock import unlocked
@@ -37,10 +38,10 @@ _BOOK_STREAM: Final = "book".encode("utf-16-le")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sniffed:
-    """What a file is, and its text if it is one: to decode it takes a good part of the time that it is read in."""
+    """What a file is, and its text if that is what its reader takes: decoding is a good part of the reading."""
 
     format: Format
-    text: str | None = None
+    text: TextFile | None = None
 
 
 def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
@@ -71,8 +72,8 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
     known = Hint(name=path.name) if hint is None else hint
     text = read_text(path, known)
     found = text_format(text, known)
-    # The reader of OpenDocument takes bytes, of one XML file, too.
-    return Sniffed(format=found, text=None if found == "ods" else text)
+    # The reader of OpenDocument takes bytes, those of a single XML file as well.
+    return Sniffed(format=found, text=None if found == "ods" else TextFile(path=path, text=text, hint=known))
 
 
 def _sniff_ole(path: Path, limits: FileLimits) -> Format:

@@ -118,7 +118,9 @@ class _Splitter:
         strict = self._scanner.record(start)
         if strict.broken is None:
             record, height = self._text[start : strict.end], self._height(number, strict.end)
-            if not self._swallows(number, height, record):
+            # The line in which quotes close is no record by itself, or they close nothing there.
+            ends_alone = self._evidence.is_record(self._lines[number + height - 1])
+            if not ends_alone and not self._swallows(number, height, record):
                 return strict.fields, height
             if len(strict.fields) == width:
                 raise swallowed(record, self._dialect, self._above + number + 1)

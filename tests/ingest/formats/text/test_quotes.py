@@ -90,6 +90,17 @@ def test_a_quote_that_never_closes_makes_its_row_suspect_and_no_other(row: str, 
     assert found.records[-1] == ["B001", "end", "9"]
 
 
+def test_a_stray_quote_does_not_make_a_longer_record_of_two() -> None:
+    """The quote before the 0 is closed by the one that opens a field in the next line, which is a record by itself."""
+    found = split('X,"00,","0\n,",0",1\n')
+    assert found.suspects == {6: "the quote that opens in line 7, column 9 never closes"}
+    assert found.records[7:] == [["", ",0", "1"], ["B001", "end", "9"]]
+
+
+def test_a_record_over_lines_may_have_more_fields_than_the_others() -> None:
+    assert between('X,"two\nlines",7,,\n') == [["X", "two\nlines", "7", "", ""]]
+
+
 @pytest.mark.parametrize(
     "rows",
     [
@@ -97,6 +108,7 @@ def test_a_quote_that_never_closes_makes_its_row_suspect_and_no_other(row: str, 
         'X,"5 inch,7\nY,part,8\nZ,6",9\n',
         'X,"5 inch,7\nY,6",8\n',
         'X,"5 inch,7\n' + GOOD * 40 + 'Y,6",8\n',
+        'X,",7\n,",0",1\n',
     ],
 )
 def test_a_later_quote_does_not_swallow_rows(rows: str) -> None:
@@ -155,7 +167,8 @@ def grid_or_code(content: bytes) -> list[list[str]] | str:
             read_grid(path, None, out, "json")
         except FileRejectedError as error:
             return str(error)
-    return [[value or "" for value in json.loads(line)] for line in out.getvalue().splitlines()]
+    # Only a line feed ends a line of JSON; texts may hold the other separators of Unicode.
+    return [[value or "" for value in json.loads(line)] for line in out.getvalue().rstrip("\n").split("\n")]
 
 
 @BOUNDED

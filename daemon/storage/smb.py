@@ -7,6 +7,8 @@ ever for a server that has fallen silent.
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import socket
 import stat
 import threading
@@ -122,6 +124,8 @@ class SmbStore(FileServer):
 
         Raises:
             TimeoutError: the server has not answered in time.
+            ConnectionResetError: the library's receiving thread closed the lost connection while this call was about
+                to send.
 
         """
         over = threading.Event()
@@ -140,6 +144,8 @@ class SmbStore(FileServer):
         except Exception as error:
             if over.is_set():
                 raise TimeoutError(f"no answer within {self.timeout_seconds:g} s") from error
+            if isinstance(error, OSError) and error.errno == errno.EBADF:
+                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
             raise
         finally:
             timer.cancel()

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from silent_proxy import threaded_proxy
+from smbprotocol.transport import Tcp
 from storage_servers import OPEN_SESAME, PLACES, Place, credentials, large_listing, through
 
 from daemon.errors import (
@@ -148,6 +149,25 @@ def test_an_outage_passes(place: Place) -> None:
         proxy.silence(new_ones_too=True)
         with pytest.raises(StorageUnreachableError):
             list(storage.pages())
+
+
+@pytest.mark.parametrize("place", ["smb"], indirect=True)
+def test_a_connection_that_is_closed_just_before_a_call_sends(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library's receiving thread closes what the server has closed, at any moment of a call."""
+    place.put("a.xlsx", b"one")
+    storage = storage_at(place)
+    assert listed(storage) == {"a.xlsx": 3}
+    send = Tcp.send
+
+    def close_first(connection: Tcp, header: bytes) -> None:
+        connection.close()
+        send(connection, header)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Tcp, "send", close_first)
+        with pytest.raises(StorageUnreachableError, match="cannot be reached"):
+            list(storage.pages())
+    assert listed(storage) == {"a.xlsx": 3}
 
 
 @pytest.mark.slow

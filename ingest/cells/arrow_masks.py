@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _PRINTABLE: Final = 0x20
 """The first byte of ASCII that prints."""
+_SPACES: Final = bytes(range(_PRINTABLE + 1)) + b"\xc2\xe1\xe2\xe3"
+"""The first bytes in UTF-8 of all that `pc.utf8_trim_whitespace` trims, and of `[\\s\\p{Z}]`."""
 
 
 def spread(values: pa.Array, where: NDArray[np.bool_]) -> pa.Array:
@@ -30,12 +33,37 @@ def truth(mask: pa.BooleanArray) -> NDArray[np.bool_]:
     return found
 
 
+def offsets_of(texts: pa.LargeStringArray) -> NDArray[np.int64]:
+    """Return where each text begins in the bytes of all of them, and where the last one ends."""
+    return np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+
+
+def may_begin_with(texts: pa.LargeStringArray, words: tuple[str, ...] = ()) -> NDArray[np.bool_]:
+    """Say which texts are empty, or begin as white space or one of the words does: a look before a closer one.
+
+    Of nulls it says either.
+    """
+    offsets, content = offsets_of(texts), texts.buffers()[2]
+    if content is None or not content.size:
+        return np.ones(len(texts), np.bool_)
+    first = np.frombuffer(content, np.uint8).take(offsets[:-1], mode="clip")
+    found: NDArray[np.bool_] = _beginnings(words)[first] | (offsets[1:] == offsets[:-1])
+    return found
+
+
+@lru_cache(maxsize=16)
+def _beginnings(words: tuple[str, ...]) -> NDArray[np.bool_]:
+    table = np.zeros(256, np.bool_)
+    table[[*_SPACES, *(word.encode()[0] for word in words if word)]] = True
+    return table
+
+
 def has_byte(texts: pa.LargeStringArray, wanted: bytes) -> bool:
     """Say whether any of the bytes may be in any of the texts: a look at all of them at once, before a closer one."""
     content = texts.buffers()[2]
     if not len(texts) or content is None:
         return False
-    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    offsets = offsets_of(texts)
     looked_at = np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]
     if any((looked_at == byte).any() for byte in wanted if byte >= _PRINTABLE):
         return True

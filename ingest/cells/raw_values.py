@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrow_masks import truth
+from .arrow_masks import offsets_of, truth
 from .cells import Column, Kind, among
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _numbers(column: Column) -> Column:
 
 def _only_digits(texts: pa.LargeStringArray) -> bool:
     """Say whether nothing but digits is there, by a look at all bytes at once: true of most columns of numbers."""
-    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    offsets = offsets_of(texts)
     content = texts.buffers()[2]
     if content is None or texts.null_count:
         return False

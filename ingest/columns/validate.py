@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..cells.arrow_masks import truth
+from ..cells.arrow_masks import may_begin_with, truth
 from ..cells.batches import alike
 from ..cells.cells import Column, Kind, concat_columns
 from ..cells.display import displayed
@@ -140,20 +139,18 @@ def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, 
 
 def absent(column: Column, dataset: Dataset) -> Mask:
     """Say which cells hold nothing, or one of the texts that mean nothing."""
-    known = _trimmed(dataset.missing_values)
+    known = tuple(text.strip() for text in dataset.missing_values)
     texts = column.texts
     if any(text[-1:].isdecimal() for text in dataset.missing_values):
         # A number that means nothing does so however many zeros the file has behind its point.
         texts = displayed(column, date1904=False)
-    named = truth(pc.is_in(pc.utf8_trim_whitespace(texts), value_set=known))
     meant = column.has(Kind.TEXT, Kind.NUMBER, Kind.MALFORMED)
-    nothing: Mask = (column.kinds == Kind.EMPTY) | (named & meant)
+    perhaps = np.flatnonzero(meant & may_begin_with(texts, known))
+    nothing: Mask = column.kinds == Kind.EMPTY
+    if len(perhaps):
+        shown = pc.utf8_trim_whitespace(texts.take(pa.array(perhaps)))
+        nothing[perhaps] = truth(pc.is_in(shown, value_set=pa.array(known, pa.large_string())))
     return nothing
-
-
-@lru_cache(maxsize=16)
-def _trimmed(texts: tuple[str, ...]) -> pa.LargeStringArray:
-    return pa.array([text.strip() for text in texts], pa.large_string())
 
 
 def convert(column: Column, live: Mask, field: Field, *, date1904: bool) -> Converted:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..cells.arrow_masks import truth
+from ..cells.arrow_masks import may_begin_with, truth
 from ..cells.batches import alike
 from ..cells.cells import Column, Kind, SheetCells, concat_columns, empty_column, text_column
 from ..cells.display import displayed
@@ -282,10 +282,7 @@ def _filled_cells(columns: Sequence[Column], height: int) -> Iterator[Mask]:
 def _filled(column: Column) -> Mask:
     """Say which cells hold anything that can be seen."""
     filled: Mask = column.kinds != Kind.EMPTY
-    texts = column.kinds == Kind.TEXT
-    if texts.any():
-        # Trimming is quicker than the pattern, but takes control characters for white space, too.
-        perhaps = texts & (pc.binary_length(pc.utf8_trim_whitespace(column.texts)).fill_null(1).to_numpy() == 0)
-        if perhaps.any():
-            filled &= ~(perhaps & truth(pc.match_substring_regex(column.texts, r"^[\s\p{Z}]*$")))
+    perhaps = np.flatnonzero((column.kinds == Kind.TEXT) & may_begin_with(column.texts))
+    if len(perhaps):
+        filled[perhaps] = ~truth(pc.match_substring_regex(column.texts.take(pa.array(perhaps)), r"^[\s\p{Z}]*$"))
     return filled

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...cells.arrow_masks import offsets_of
 from .names import OFFICE, TEXT, qualified
 from .odd import REFERENCES
 
@@ -82,7 +83,7 @@ def paragraph_texts(raw: pa.LargeStringArray, where: Mask) -> pa.LargeStringArra
 
 def _rare(texts: pa.LargeStringArray) -> Mask:
     """Say which texts may hold a reference or white space that is not shown as it is."""
-    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    offsets = offsets_of(texts)
     rare = np.zeros(len(texts), np.bool_)
     if not len(texts) or offsets[0] == offsets[-1]:
         return rare

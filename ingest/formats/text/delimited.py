@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
-from ...cells.arrow_masks import has_byte
+from ...cells.arrow_masks import has_byte, offsets_of, with_nulls
 from ...cells.cells import Column, Kind, Records, SheetCells, concat_columns, empty_column
 from ...errors import rejected
 from ...messages import say
@@ -135,9 +135,9 @@ class DelimitedBook:
 
 def _column(texts: pa.LargeStringArray) -> Column:
     texts = _bare(texts)
-    empty = pc.equal(texts, "")
-    kinds = np.where(empty.to_numpy(zero_copy_only=False), Kind.EMPTY, Kind.TEXT).astype(np.uint8)
-    return Column(kinds=kinds, texts=pc.if_else(empty, pa.scalar(None, pa.large_string()), texts))
+    empty = np.diff(offsets_of(texts)) == 0
+    kinds = np.where(empty, np.uint8(Kind.EMPTY), np.uint8(Kind.TEXT))
+    return Column(kinds=kinds, texts=with_nulls(texts, empty))
 
 
 def _bare(texts: pa.LargeStringArray) -> pa.LargeStringArray:

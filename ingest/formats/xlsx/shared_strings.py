@@ -10,6 +10,7 @@ from xml.parsers import expat
 import numpy as np
 import pyarrow as pa
 
+from ...cells.arrow_masks import offsets_of
 from ...errors import rejected
 from ...messages import say
 from ..zip.xml_bytes import XmlBytes, begins
@@ -141,7 +142,7 @@ def _cut(found: XmlBytes, starts: Places, ends: Places, name: str) -> pa.LargeSt
 
 def _joined(texts: pa.LargeStringArray, bounds: NDArray[np.int64]) -> pa.LargeStringArray:
     """Return texts that lie one behind the other as longer ones; each goes from one bound to the next."""
-    offsets = np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    offsets = offsets_of(texts)
     return pa.LargeStringArray.from_buffers(len(bounds) - 1, pa.py_buffer(offsets[bounds]), texts.buffers()[2])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...cells.arrow_masks import offsets_of
 from ...errors import rejected
 from ...messages import say
 
@@ -39,7 +40,7 @@ def plain_texts(raw: pa.LargeStringArray, preserve: NDArray[np.bool_]) -> pa.Lar
     References are resolved, line ends are `\n`, `_x000D_` stands for that character, and white space around the
     text goes except where `preserve` is true: Excel strips it from a text without xml:space="preserve".
     """
-    offsets = np.frombuffer(raw.buffers()[1], np.int64)[raw.offset : raw.offset + len(raw) + 1]
+    offsets = offsets_of(raw)
     content = raw.buffers()[2]
     if not len(raw) or content is None or offsets[0] == offsets[-1]:
         return raw

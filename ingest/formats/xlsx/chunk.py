@@ -18,6 +18,8 @@ from .cell_values import TYPES, RawCells, SheetContext, check_places, typed
 from .expat_cells import parse_cells
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from ...cells.cells import Block
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 _Scalar = TypeVar("_Scalar", np.int64, np.int32, np.int8, np.bool_)
 _ROWS_OF_A_TABLE: Final = 200
 """Of fewer rows, all cells at once are read faster than each column by itself."""
+_CELLS_AT_ONCE: Final = 32_000
+"""Of short columns so many cells are read at once as cost more than the calls for them, and stay in a core's cache."""
 _SPARSE: Final = 6
 """A table of so many places for each cell is no table, but cells here and there."""
 
@@ -102,9 +106,11 @@ def _table(found: FoundCells) -> list[int]:
 
 
 def _table_block(found: FoundCells, places: list[int], context: SheetContext) -> RowBlock:
-    """Lay the cells out column after column, and read each column at once."""
+    """Lay the cells out column after column, those of one type beside each other, and read these at once."""
     first, height = int(found.rows[0]), int(found.rows[-1] - found.rows[0]) + 1
-    line_of = np.zeros(places[-1] + 1, np.int64)
+    type_of, line_of = np.zeros(places[-1] + 1, found.types.dtype), np.zeros(places[-1] + 1, np.int64)
+    type_of[found.columns] = found.types  # of its last cell, for the first one may be a title
+    places = sorted(places, key=type_of.tolist().__getitem__)
     line_of[places] = np.arange(len(places))
     at, size = line_of[found.columns] * height + (found.rows - first), len(places) * height
     starts, ends = _laid_out(found.starts, at, size), _laid_out(found.ends, at, size)
@@ -112,18 +118,35 @@ def _table_block(found: FoundCells, places: list[int], context: SheetContext) ->
     formulas, preserve = _laid_out(found.formulas, at, size), _laid_out(found.preserve, at, size)
     exists = _laid_out(np.ones(len(at), np.bool_), at, size)
     texts = plain_texts(_utf8(found.xml.pieces(starts, ends), context), preserve)
-    columns: dict[int, Column] = {}
-    for line, place in enumerate(places):
+    for line in np.flatnonzero(~exists.reshape(-1, height).all(axis=1)).tolist():
         here = slice(line * height, (line + 1) * height)
         some = exists[here]
-        if not some.all():
-            # Where a column has no cell, one of the kind of its first one changes nothing.
-            sample = int(some.argmax())
-            types[here][~some], styles[here][~some] = types[here][sample], styles[here][sample]
+        # Where a column has no cell, one of the kind of its first one changes nothing.
+        sample = int(some.argmax())
+        types[here][~some], styles[here][~some] = types[here][sample], styles[here][sample]
+    columns: dict[int, Column] = {}
+    for lines in _of_one_type(types.reshape(-1, height)):
+        here = slice(lines.start * height, lines.stop * height)
         raw = RawCells(codes=types[here], names=TYPES, styles=styles[here], formulas=formulas[here], values=texts[here])
         kinds, values = typed(raw, context)
-        columns[place] = Column(kinds=kinds, texts=with_nulls(values, kinds == Kind.EMPTY))
+        empty = kinds == Kind.EMPTY
+        some_empty = empty.reshape(-1, height).any(axis=1).tolist()
+        for number, line in enumerate(lines):
+            part = slice(number * height, (number + 1) * height)
+            cells = with_nulls(values[part], empty[part]) if some_empty[number] else values[part]
+            columns[places[line]] = Column(kinds=kinds[part], texts=cells)
     return RowBlock(first=first, rows=height, columns=columns)
+
+
+def _of_one_type(types: NDArray[np.int8] | NDArray[np.int32]) -> Iterator[range]:
+    """Yield ranges of lines: neighbours with nothing but one type together if they are short, others by themselves."""
+    most = max(1, _CELLS_AT_ONCE // types.shape[1])
+    same = (types == types[:, :1]).all(axis=1)
+    goes_on = same[1:] & same[:-1] & (types[1:, 0] == types[:-1, 0])
+    ends = [*(np.flatnonzero(~goes_on) + 1).tolist(), len(types)]
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        for line in range(start, end, most):
+            yield range(line, min(line + most, end))
 
 
 def _laid_out(values: NDArray[_Scalar], at: NDArray[np.int64], size: int) -> NDArray[_Scalar]:

@@ -17,6 +17,7 @@ from ingest.cells.cells import SheetCells, column_letters
 from ingest.cells.number_format import number_format
 from ingest.cells.styles import CellStyles
 from ingest.errors import FileRejectedError
+from ingest.formats.xlsx import chunk as sheet_chunk
 from ingest.formats.xlsx import sheet
 from ingest.formats.xlsx.cell_scan import find_cells
 from ingest.formats.xlsx.cell_values import SheetContext
@@ -106,8 +107,9 @@ def _filled(cells: SheetCells) -> dict[tuple[int, int], tuple[int, str | None]]:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_rows_are_what_a_parser_reads(seed: int) -> None:
+def test_rows_are_what_a_parser_reads(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(seed)
+    monkeypatch.setattr(sheet_chunk, "_CELLS_AT_ONCE", chance.choice([1, 700, 32_000]))
     kinds: list[Maker] = [_number, _shared, _inline, _formula, _other]
     makers = chance.choices(kinds, [6, 4, 4, 1, 0.3], k=chance.randint(1, 12))
     tag = chance.choice(["", ' spans="1:9"', ' ht="15" customHeight="1"'])

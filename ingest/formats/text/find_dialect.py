@@ -57,11 +57,12 @@ def find_dialect(text: str, titles: frozenset[str] = frozenset()) -> FoundDialec
     sample = text[:SAMPLE_CHARACTERS]
     if len(text) > len(sample):
         sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
-    ratings = {delimiter: _rated(sample, Dialect(delimiter=delimiter), titles) for delimiter in _DELIMITERS}
+    read = {delimiter: _records(sample, Dialect(delimiter=delimiter)) for delimiter in _DELIMITERS}
+    ratings = {delimiter: _rated(records, delimiter, titles) for delimiter, records in read.items()}
     best = max(ratings, key=lambda delimiter: ratings[delimiter])
     if not ratings[best].titles and ratings[best].share < _LEAST_CONSISTENT:
         return FoundDialect(dialect=Dialect(delimiter=","), tabular=False)
-    records = _records(sample, Dialect(delimiter=best))
+    records = read[best]
     dialect = Dialect(
         delimiter=best, quote=_quote(sample, records), spaced=len(records) > 1 and _is_spaced(sample, best)
     )
@@ -92,9 +93,8 @@ def _line_end(text: str, place: int) -> int:
     return min(ends, default=len(text))
 
 
-def _rated(sample: str, dialect: Dialect, titles: frozenset[str]) -> _Rating:
+def _rated(records: Sequence[Sequence[str]], delimiter: str, titles: frozenset[str]) -> _Rating:
     """Rate a delimiter by the records from the first one of a usual width on: those above may be a preamble."""
-    records = _records(sample, dialect)
     named = max((len(titles.intersection(map(normal, fields))) for fields in records), default=0) if titles else 0
     widths = Counter(len(fields) for fields in records if len(fields) > 1)
     best = _Rating(0, 0.0, 0.0)
@@ -102,7 +102,7 @@ def _rated(sample: str, dialect: Dialect, titles: frozenset[str]) -> _Rating:
         first = next(place for place, fields in enumerate(records) if len(fields) == width)
         below = records[first:]
         share = sum(len(fields) == width for fields in below) / len(below)
-        plain = [_plainness(field, dialect.delimiter) for fields in below[:_PLAIN_RECORDS] for field in fields]
+        plain = [_plainness(field, delimiter) for fields in below[:_PLAIN_RECORDS] for field in fields]
         score = share * (len(below) / len(records)) ** 0.5 * sum(plain) / len(plain) * (1 - 0.5 / width)
         best = max(best, _Rating(0, score, share))
     # A single title may be any word of a text; all of them are no chance.

@@ -22,6 +22,7 @@ Reading = Literal["strict", "within", "doubled", "behind"]
 `behind`: it closes, and what stands behind it, without another quote, is part of the field.
 """
 
+_LINE: Final = re.compile(r"[^\r\n]*")
 _OPENINGS: Final = 50
 """How many quotes of a line are taken for themselves, one by one, before all of them are."""
 
@@ -49,6 +50,7 @@ class Scanner:
         self._text, self._delimiter, self._quote = text, dialect.delimiter, dialect.quote
         delimiter = re.escape(dialect.delimiter)
         self._begin = re.compile(r" *" if dialect.spaced else r"")
+        self._spaced = dialect.spaced
         self._plain = re.compile(rf"[^{delimiter}\r\n]*")
         blank = r" *" if dialect.delimiter == "\t" else r"[ \t]*"
         self._closed = re.compile(rf"{blank}(?=[{delimiter}\r\n]|\Z)")
@@ -61,6 +63,9 @@ class Scanner:
 
     def record(self, start: int = 0, reading: Reading = "strict", literal: frozenset[int] = frozenset()) -> Scan:
         """Return the record that begins there; quotes at the offsets `literal` open no field."""
+        end = _end(_LINE, self._text, start)
+        if not self._spaced and self._text.find(self._quote, start, end) < 0:
+            return Scan(self._text[start:end].split(self._delimiter), end)
         fields: list[str] = []
         place, quoted = start, self._quoted[reading]
         while True:

@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .arrow_masks import offsets_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,6 +30,8 @@ _SURELY_SAME: Final = 3.5e-16
 _PERHAPS_SAME: Final = 5e-15
 """Half a unit of the 15th digit is between 5e-16 and 5e-15 of a number, as its first digits are 9.99 or 1.00."""
 _HALF_UNIT: Final = 0.49
+_MINUS, _POINT = b"-."
+_OF_NUMBERS: Final = np.isin(np.arange(256), np.frombuffer(b"0123456789-.", np.uint8))
 
 # Text that is already the shortest: no leading zero, no trailing zero after the point, at most 15 digits.
 _DIGITS: Final = re.compile(r"-?[1-9][0-9]{15,29}", re.ASCII)
@@ -76,6 +80,29 @@ def scaled_integers(raw: pa.LargeStringArray, scale: int) -> tuple[NDArray[np.in
     unit = 10.0 ** (np.floor(np.log10(size[close])) - (EXCEL_DIGITS - 1))
     certain[close] = off[close] + size[close] * _PRODUCT_ROUNDING < unit * _HALF_UNIT
     return whole.astype(np.int64), certain
+
+
+def plainly_written(texts: pa.LargeStringArray, scale: int) -> NDArray[np.bool_] | None:
+    """Say which texts (no nulls) are up to 15 digits, up to `scale` of them behind a point, perhaps behind a minus.
+
+    None if any has another byte, a second point or one further in front, or a minus elsewhere: it takes a pattern to
+    tell those apart.
+    """
+    offsets, buffer = offsets_of(texts), texts.buffers()[2]
+    content = np.frombuffer(buffer or b"", np.uint8)[offsets[0] : offsets[-1]]
+    if not len(content) or not _OF_NUMBERS[content].all():
+        return None
+    starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
+    signed = (content.take(starts, mode="clip") == _MINUS) & (starts < ends)
+    before, pointed = ends - starts - signed, np.zeros(len(texts), np.bool_)
+    for behind in range(1, scale + 1):
+        here = (content.take(ends - behind - 1, mode="wrap") == _POINT) & (before > behind)
+        before = np.where(here, before - behind - 1, before)
+        pointed |= here
+    if np.count_nonzero(content == _POINT) != pointed.sum() or np.count_nonzero(content == _MINUS) != signed.sum():
+        return None
+    found: NDArray[np.bool_] = (before >= 1) & (before <= EXCEL_DIGITS - scale)
+    return found
 
 
 def shortest_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:

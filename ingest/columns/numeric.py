@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import spread, truth
 from ..cells.cells import Column, Kind
-from ..cells.number_text import EXCEL_DIGITS, doubles, exact_texts, lost_digits, scaled_integers
+from ..cells.number_text import EXCEL_DIGITS, doubles, exact_texts, lost_digits, plainly_written, scaled_integers
 from ..messages import say
 from .converted import Converted, Fault, fault
 from .notation import plain_notation
@@ -94,10 +94,13 @@ def _written_plainly(texts: pa.LargeStringArray, scale: int) -> tuple[NDArray[np
     Of up to 15 digits a double and its product with a power of ten are off by less than a quarter of the last one:
     twice the 2^-53 of a rounding, of less than 10^15.
     """
-    fraction = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
-    plain = truth(pc.match_substring_regex(texts, rf"^-?[0-9]{{1,{EXCEL_DIGITS - scale}}}{fraction}$"))
+    plain = plainly_written(texts, scale)
+    if plain is None:
+        fraction = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
+        plain = truth(pc.match_substring_regex(texts, rf"^-?[0-9]{{1,{EXCEL_DIGITS - scale}}}{fraction}$"))
     whole = np.zeros(len(texts), np.int64)
-    whole[plain] = np.rint(doubles(texts.filter(pa.array(plain))) * 10.0**scale).astype(np.int64)
+    some = texts if plain.all() else texts.filter(pa.array(plain))
+    whole[plain] = np.rint(doubles(some) * 10.0**scale).astype(np.int64)
     return whole, plain
 
 

@@ -41,7 +41,7 @@ def text_format(text: str, hint: Hint) -> TextFormat:
 
     """
     start = text[:SAMPLE_CHARACTERS]
-    if not text.strip():
+    if not text or text.isspace():
         raise rejected("file.empty", say("the file has no text"))
     if other := next((name for name, form in _OTHER_FORMATS.items() if form.match(start)), None):
         raise rejected("file.format_unknown", say("the file is a {format} file", format=other))

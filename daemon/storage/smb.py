@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import socket
 import stat
 import threading
@@ -145,7 +144,7 @@ class SmbStore(FileServer):
             if over.is_set():
                 raise TimeoutError(f"no answer within {self.timeout_seconds:g} s") from error
             if isinstance(error, OSError) and error.errno == errno.EBADF:
-                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET)) from error
+                raise ConnectionResetError("the connection was lost") from error
             raise
         finally:
             timer.cancel()

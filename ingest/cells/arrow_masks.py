@@ -38,6 +38,12 @@ def offsets_of(texts: pa.LargeStringArray) -> NDArray[np.int64]:
     return np.frombuffer(texts.buffers()[1], np.int64)[texts.offset : texts.offset + len(texts) + 1]
 
 
+def bytes_of(texts: pa.LargeStringArray) -> NDArray[np.uint8]:
+    """Return the bytes of all texts, one text behind the other, without a copy."""
+    offsets = offsets_of(texts)
+    return np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
+
+
 def may_begin_with(texts: pa.LargeStringArray, words: tuple[str, ...] = ()) -> NDArray[np.bool_]:
     """Say which texts are empty, or begin as white space or one of the words does: a look before a closer one.
 
@@ -60,11 +66,7 @@ def _beginnings(words: tuple[str, ...]) -> NDArray[np.bool_]:
 
 def has_byte(texts: pa.LargeStringArray, wanted: bytes) -> bool:
     """Say whether any of the bytes may be in any of the texts: a look at all of them at once, before a closer one."""
-    content = texts.buffers()[2]
-    if not len(texts) or content is None:
-        return False
-    offsets = offsets_of(texts)
-    looked_at = np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]]
+    looked_at = bytes_of(texts)
     if any((looked_at == byte).any() for byte in wanted if byte >= _PRINTABLE):
         return True
     # Few texts have any of those that do not print: one comparison finds that out for all of them.

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrow_masks import offsets_of
+from .arrow_masks import bytes_of, offsets_of, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,14 +82,20 @@ def scaled_integers(raw: pa.LargeStringArray, scale: int) -> tuple[NDArray[np.in
     return whole.astype(np.int64), certain
 
 
-def plainly_written(texts: pa.LargeStringArray, scale: int) -> NDArray[np.bool_] | None:
-    """Say which texts (no nulls) are up to 15 digits, up to `scale` of them behind a point, perhaps behind a minus.
+def plainly_written(texts: pa.LargeStringArray, scale: int) -> NDArray[np.bool_]:
+    """Say which texts (no nulls) are up to 15 digits, up to `scale` of them behind a point, perhaps behind a minus."""
+    if (found := plain_by_bytes(texts, scale)) is not None:
+        return found
+    fraction = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
+    return truth(pc.match_substring_regex(texts, rf"^-?[0-9]{{1,{EXCEL_DIGITS - scale}}}{fraction}$"))
 
-    None if any has another byte, a second point or one further in front, or a minus elsewhere: it takes a pattern to
-    tell those apart.
+
+def plain_by_bytes(texts: pa.LargeStringArray, scale: int) -> NDArray[np.bool_] | None:
+    """Say the same by a look at all bytes at once; None if that does not tell.
+
+    That is so if any text has another byte, a second point or one further in front, or a minus elsewhere.
     """
-    offsets, buffer = offsets_of(texts), texts.buffers()[2]
-    content = np.frombuffer(buffer or b"", np.uint8)[offsets[0] : offsets[-1]]
+    offsets, content = offsets_of(texts), bytes_of(texts)
     if not len(content) or not _OF_NUMBERS[content].all():
         return None
     starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrow_masks import offsets_of, truth
+from .arrow_masks import bytes_of, offsets_of, truth
 from .cells import Column, Kind, among
 
 if TYPE_CHECKING:
@@ -63,12 +63,9 @@ def _numbers(column: Column) -> Column:
 
 def _only_digits(texts: pa.LargeStringArray) -> bool:
     """Say whether nothing but digits is there, by a look at all bytes at once: true of most columns of numbers."""
-    offsets = offsets_of(texts)
-    content = texts.buffers()[2]
-    if content is None or texts.null_count:
+    if texts.null_count:
         return False
-    digits = np.frombuffer(content, np.uint8)[offsets[0] : offsets[-1]] - np.uint8(ord("0"))
-    lengths = np.diff(offsets)
+    digits, lengths = bytes_of(texts) - np.uint8(ord("0")), np.diff(offsets_of(texts))
     return bool((digits <= 9).all() and lengths.min() > 0 and lengths.max() <= _SURELY_FINITE)  # noqa: PLR2004  # 0 to 9
 
 

@@ -95,9 +95,6 @@ def _written_plainly(texts: pa.LargeStringArray, scale: int) -> tuple[NDArray[np
     twice the 2^-53 of a rounding, of less than 10^15.
     """
     plain = plainly_written(texts, scale)
-    if plain is None:
-        fraction = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
-        plain = truth(pc.match_substring_regex(texts, rf"^-?[0-9]{{1,{EXCEL_DIGITS - scale}}}{fraction}$"))
     whole = np.zeros(len(texts), np.int64)
     some = texts if plain.all() else texts.filter(pa.array(plain))
     whole[plain] = np.rint(doubles(some) * 10.0**scale).astype(np.int64)

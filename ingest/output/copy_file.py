@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..cells.arrow_masks import has_byte
+from ..cells.arrow_masks import bytes_of, has_byte
 from ..cells.batches import alike
 from ..parallel import each
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
@@ -75,8 +75,7 @@ def write_accepted(folder: Path, columns: Sequence[pa.LargeStringArray]) -> None
     with (folder / ACCEPTED_FILE).open("wb") as file:
         for part in each(lines, range(0, rows, ROWS_AT_ONCE), rows):
             # The lines lie one after the other in the array's own buffer: that buffer is the file.
-            first, last = _extent(part)
-            file.write(memoryview(part.buffers()[2])[first:last])
+            file.write(bytes_of(part).data)
 
 
 def write_rows(folder: Path, rows: NDArray[np.int64]) -> None:
@@ -95,11 +94,6 @@ def read_accepted(folder: Path, rows: int) -> list[tuple[str | None, ...]]:
     with (folder / ACCEPTED_FILE).open(encoding="utf-8", newline="\n") as lines:
         texts = (line.removesuffix("\n").split("\t") for line in islice(lines, rows))
         return [tuple(None if text == NULL else unescaped(text) for text in row) for row in texts]
-
-
-def _extent(texts: pa.LargeStringArray) -> tuple[int, int]:
-    offsets = np.frombuffer(texts.buffers()[1], np.int64)
-    return int(offsets[texts.offset]), int(offsets[texts.offset + len(texts)])
 
 
 def write_rejected(folder: Path, records: Iterable[ErrorRecord]) -> None:

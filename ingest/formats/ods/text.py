@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...cells.arrow_masks import offsets_of
+from ...cells.arrow_masks import bytes_of, offsets_of
 from .names import OFFICE, TEXT, qualified
 from .odd import REFERENCES
 
@@ -83,11 +83,10 @@ def paragraph_texts(raw: pa.LargeStringArray, where: Mask) -> pa.LargeStringArra
 
 def _rare(texts: pa.LargeStringArray) -> Mask:
     """Say which texts may hold a reference or white space that is not shown as it is."""
-    offsets = offsets_of(texts)
+    offsets, content = offsets_of(texts), bytes_of(texts)
     rare = np.zeros(len(texts), np.bool_)
-    if not len(texts) or offsets[0] == offsets[-1]:
+    if not len(content):
         return rare
-    content = np.frombuffer(texts.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     blank = content == ord(" ")
     odd = np.flatnonzero((content == ord("&")) | (content < ord(" ")))
     double = np.flatnonzero(blank[1:] & blank[:-1])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ...spec.titles import normal
 from .dialect import Dialect
 from .evidence import NUMBER
-from .scan import Scanner
+from .scan import Scanner, line_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,17 +80,12 @@ def _records(sample: str, dialect: Dialect) -> list[list[str]]:
         end = scan.end
         fields = scan.fields
         if scan.broken is not None:
-            end = _line_end(sample, place)
+            end = line_end(sample, place)
             fields = sample[place:end].split(dialect.delimiter)
         if any(field.strip() for field in fields):
             records.append(fields)
         place = end + (2 if sample.startswith("\r\n", end) else 1)
     return records
-
-
-def _line_end(text: str, place: int) -> int:
-    ends = [end for end in (text.find("\n", place), text.find("\r", place)) if end >= 0]
-    return min(ends, default=len(text))
 
 
 def _rated(records: Sequence[Sequence[str]], delimiter: str, titles: frozenset[str]) -> _Rating:

@@ -43,14 +43,19 @@ def lines_of(text: str) -> list[str]:
     return list(io.StringIO(text, newline=""))
 
 
+def line_end(text: str, place: int) -> int:
+    """Return where the line that a place is in ends: before its CR or LF."""
+    return _end(_LINE, text, place)
+
+
 class Scanner:
     """Reads records out of a text, each from an offset on."""
 
     def __init__(self, text: str, dialect: Dialect) -> None:
         self._text, self._delimiter, self._quote = text, dialect.delimiter, dialect.quote
         delimiter = re.escape(dialect.delimiter)
-        self._begin = re.compile(r" *" if dialect.spaced else r"")
         self._spaced = dialect.spaced
+        self._begin = re.compile(r" *" if dialect.spaced else r"")
         self._plain = re.compile(rf"[^{delimiter}\r\n]*")
         blank = r" *" if dialect.delimiter == "\t" else r"[ \t]*"
         self._closed = re.compile(rf"{blank}(?=[{delimiter}\r\n]|\Z)")
@@ -63,7 +68,7 @@ class Scanner:
 
     def record(self, start: int = 0, reading: Reading = "strict", literal: frozenset[int] = frozenset()) -> Scan:
         """Return the record that begins there; quotes at the offsets `literal` open no field."""
-        end = _end(_LINE, self._text, start)
+        end = line_end(self._text, start)
         if not self._spaced and self._text.find(self._quote, start, end) < 0:
             return Scan(self._text[start:end].split(self._delimiter), end)
         fields: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import numpy as np
@@ -30,7 +31,7 @@ _Scalar = TypeVar("_Scalar", np.int64, np.int32, np.int8, np.bool_)
 _ROWS_OF_A_TABLE: Final = 200
 """Of fewer rows, all cells at once are read faster than each column by itself."""
 _CELLS_AT_ONCE: Final = 32_000
-"""Of short columns so many cells are read at once as cost more than the calls for them, and stay in a core's cache."""
+"""Short columns of one type are typed together up to so many cells: each call costs, and more leave a core's cache."""
 _SPARSE: Final = 6
 """A table of so many places for each cell is no table, but cells here and there."""
 
@@ -110,7 +111,7 @@ def _table_block(found: FoundCells, places: list[int], context: SheetContext) ->
     first, height = int(found.rows[0]), int(found.rows[-1] - found.rows[0]) + 1
     type_of, line_of = np.zeros(places[-1] + 1, found.types.dtype), np.zeros(places[-1] + 1, np.int64)
     type_of[found.columns] = found.types  # of its last cell, for the first one may be a title
-    places = sorted(places, key=type_of.tolist().__getitem__)
+    places = sorted(places, key=lambda place: type_of[place])
     line_of[places] = np.arange(len(places))
     at, size = line_of[found.columns] * height + (found.rows - first), len(places) * height
     starts, ends = _laid_out(found.starts, at, size), _laid_out(found.ends, at, size)
@@ -143,8 +144,7 @@ def _of_one_type(types: NDArray[np.int8] | NDArray[np.int32]) -> Iterator[range]
     most = max(1, _CELLS_AT_ONCE // types.shape[1])
     same = (types == types[:, :1]).all(axis=1)
     goes_on = same[1:] & same[:-1] & (types[1:, 0] == types[:-1, 0])
-    ends = [*(np.flatnonzero(~goes_on) + 1).tolist(), len(types)]
-    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+    for start, end in pairwise([0, *(np.flatnonzero(~goes_on) + 1).tolist(), len(types)]):
         for line in range(start, end, most):
             yield range(line, min(line + most, end))
 

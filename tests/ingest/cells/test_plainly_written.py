@@ -8,7 +8,7 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ingest.cells.number_text import plainly_written
+from ingest.cells.number_text import plain_by_bytes, plainly_written
 
 NUMBERS = st.from_regex(r"\A-?[0-9]{0,17}(\.[0-9]{0,5})?\Z")
 ODD = st.text("0123456789-.", max_size=6) | st.sampled_from(
@@ -22,13 +22,17 @@ ODD = st.text("0123456789-.", max_size=6) | st.sampled_from(
 def test_texts_are_plain_where_the_pattern_matches(texts: list[str], scale: int, skipped: int) -> None:
     fraction = rf"(?:\.[0-9]{{1,{scale}}})?" if scale else ""
     pattern = re.compile(rf"-?[0-9]{{1,{15 - scale}}}{fraction}", re.ASCII)
-    found = plainly_written(pa.array(texts, pa.large_string())[skipped:], scale)
-    if found is not None:
-        assert found.tolist() == [pattern.fullmatch(text) is not None for text in texts[skipped:]]
+    column, plain = (
+        pa.array(texts, pa.large_string())[skipped:],
+        [bool(pattern.fullmatch(text)) for text in texts[skipped:]],
+    )
+    assert plainly_written(column, scale).tolist() == plain
+    found = plain_by_bytes(column, scale)
+    assert found is None or found.tolist() == plain
 
 
 def test_usual_numbers_need_no_pattern() -> None:
     texts = pa.array(["1.5", "-0.25", "7", "-12", "100000000000000"], pa.large_string())
-    assert plainly_written(texts, 2) is not None
-    assert plainly_written(texts[2:], 0) is not None
-    assert plainly_written(pa.array(["1.5", "1,5"], pa.large_string()), 2) is None
+    assert plain_by_bytes(texts, 2) is not None
+    assert plain_by_bytes(texts[2:], 0) is not None
+    assert plain_by_bytes(pa.array(["1.5", "1,5"], pa.large_string()), 2) is None

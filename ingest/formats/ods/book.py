@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...cells.cells import SheetCells, Visibility
     from ...spec.dataset import FileLimits
 
-_DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
+_DECLARATION: Final = re.compile(rb"^\s*<\?xml[^>]*\?>")
 
 
 class OdsBook:
@@ -81,7 +81,7 @@ def _contents(path: Path, limits: FileLimits) -> Iterator[Iterator[bytes]]:
         flat = file.read(2) != b"PK"
     if flat:
         # What the file declares its encoding to be is past: it was decoded.
-        text = _DECLARATION.sub("", read_text(path, NO_HINT)).encode("utf-8", "replace")
+        text = _DECLARATION.sub(b"", read_text(path, NO_HINT))
         yield _checked((text[place : place + PIECE_BYTES] for place in range(0, len(text), PIECE_BYTES)), path.name)
         return
     with Container(path, limits) as container:

@@ -15,7 +15,8 @@ from ...cells.cells import Column, Kind, Records, SheetCells, concat_columns, em
 from ...errors import rejected
 from ...messages import say
 from .evidence import SAMPLE_LINES, Evidence
-from .find_dialect import SAMPLE_CHARACTERS, find_dialect
+from .file import START_CHARACTERS
+from .find_dialect import find_dialect
 from .orderly import Quotes
 from .records import split_text, swallowed
 from .scan import Scanner, lines_of
@@ -37,9 +38,10 @@ class DelimitedBook:
 
     def __init__(self, file: TextFile, limits: FileLimits) -> None:
         self._limits = limits
-        found = find_dialect(file.text, file.hint.titles)
-        self._dialect, self._text = found.dialect, file.text[found.start :]
-        self._above = len(lines_of(file.text[: found.start]))
+        found = find_dialect(file.first_lines, file.hint.titles)
+        declared, self._start = file.start[: found.start], file.start[found.start :]
+        self._dialect, self._content = found.dialect, file.content[len(declared.encode()) :]
+        self._above = len(lines_of(declared))
         """The rows without cells above the text: the line that declares the delimiter."""
 
     def close(self) -> None:
@@ -70,13 +72,13 @@ class DelimitedBook:
 
     def _whole_columns(self) -> tuple[list[pa.LargeStringArray], Records] | None:
         """Read records of one length and in good order all at once; None if they are not."""
-        dialect, content = self._dialect, self._text.encode()
+        dialect, content = self._dialect, self._content
         if not dialect.delimiter.isascii() or dialect.quote != '"' or dialect.spaced:
             return None
-        quotes = Quotes(content, dialect) if '"' in self._text else None
+        quotes = Quotes(content, dialect) if b'"' in content else None
         if quotes is not None and not quotes.in_order:
             return None
-        width = len(Scanner(self._text, dialect).record().fields)
+        width = self._width()
         try:
             table = pa_csv.read_csv(
                 pa.BufferReader(content),
@@ -85,7 +87,10 @@ class DelimitedBook:
                     delimiter=dialect.delimiter, newlines_in_values=quotes is not None, ignore_empty_lines=False
                 ),
                 pa_csv.ConvertOptions(
-                    column_types={f"f{place}": pa.large_string() for place in range(width)}, strings_can_be_null=False
+                    column_types={f"f{place}": pa.large_string() for place in range(width)},
+                    strings_can_be_null=False,
+                    # The whole of it is.
+                    check_utf8=False,
                 ),
             )
         except pa.ArrowInvalid:
@@ -98,6 +103,13 @@ class DelimitedBook:
         fields = np.full(self._above + table.num_rows, width, np.int32)
         return [column.combine_chunks() for column in table.itercolumns()], Records(fields=fields)
 
+    def _width(self) -> int:
+        """Return the number of fields of the first record of a text in good order."""
+        scan = Scanner(self._start, self._dialect).record()
+        if scan.broken is not None or scan.end == len(self._start):
+            scan = Scanner(self._content.decode(), self._dialect).record()
+        return len(scan.fields)
+
     def _refuse_swallowed(self, content: bytes, quotes: Quotes) -> None:
         """Refuse a text in which lines within quotes are records as well."""
         tall = list(quotes.tall_records())
@@ -105,7 +117,7 @@ class DelimitedBook:
             return
         bounds = [0, *(place for record in tall for place in record), len(content)]
         flat = (content[start:end] for start, end in zip(bounds[::2], bounds[1::2], strict=True))
-        sample = b"".join(islice(flat, SAMPLE_LINES)).decode()[:SAMPLE_CHARACTERS]
+        sample = b"".join(islice(flat, SAMPLE_LINES)).decode()[:START_CHARACTERS]
         evidence = Evidence(lines_of(sample), self._dialect)
         for start, end in tall:
             record = content[start:end].decode()
@@ -115,7 +127,7 @@ class DelimitedBook:
 
     def _split_columns(self) -> tuple[list[pa.LargeStringArray], Records]:
         """Read records of any length, one by one."""
-        found = split_text(self._text, self._dialect, self._above)
+        found = split_text(self._content.decode(), self._dialect, self._above)
         widths = [*[0] * self._above, *map(len, found.records)]
         self._check_size(len(found.records), max(widths, default=0))
         columns = [pa.array(values, pa.large_string()) for values in zip_longest(*found.records, fillvalue="")]

@@ -1,10 +1,13 @@
-"""The encoding of a file of text: by its mark, by its dataset, by what it declares, or by what its bytes can be."""
+"""The text of a file in UTF-8: its encoding by its mark, its dataset, what it declares, or what its bytes can be."""
 
 from __future__ import annotations
 
 import codecs
 import re
 from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
 
 from ...errors import rejected
 from ...messages import say
@@ -15,8 +18,9 @@ if TYPE_CHECKING:
 
     from ..hint import Hint
 
+_MARKED: Final = "utf-8-sig"
 _BOMS: Final = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF8, _MARKED),
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -49,18 +53,18 @@ _LEAST_UTF8: Final = 0.8
 _SAMPLE_BYTES: Final = 1 << 20
 
 
-def read_text(path: Path, hint: Hint) -> str:
-    """Return the text of a file.
+def read_text(path: Path, hint: Hint) -> bytes:
+    """Return the text of a file in UTF-8, without a mark.
 
     Raises:
         FileRejectedError: `file.format_unknown` for bytes that are no text, `file.encoding_ambiguous`.
 
     """
-    return decode_text(path.read_bytes(), hint)
+    return utf8_text(path.read_bytes(), hint)
 
 
-def decode_text(content: bytes, hint: Hint) -> str:
-    """Return the text of bytes, likewise."""
+def utf8_text(content: bytes, hint: Hint) -> bytes:
+    """Return the text of bytes, likewise: they themselves if they are UTF-8, which is most often so."""
     for mark, encoding in _BOMS:
         if content.startswith(mark):
             return _decoded(content, encoding, "it begins as one")
@@ -71,11 +75,11 @@ def decode_text(content: bytes, hint: Hint) -> str:
         return _decoded(content, unmarked, "its bytes are like that")
     declared = _declared(content) if _MARKUP.match(content) else None
     try:
-        text = content.decode("utf-8")
+        text = _text(content, "utf-8")
     except UnicodeDecodeError as error:
         return _declared_or_likely(content, declared, hint.titles, error)
     # Texts of two bytes a character are seldom valid UTF-8, and then by characters of two bytes alone.
-    if declared in _SEVERAL_BYTES and not text.isascii() and max(text) < "\u0800":
+    if declared in _SEVERAL_BYTES and not text.isascii() and max(text.decode()) < "\u0800":
         return _declared_or_likely(content, declared, hint.titles, None)
     return text
 
@@ -94,7 +98,7 @@ def _declared(content: bytes) -> str | None:
 
 def _declared_or_likely(
     content: bytes, declared: str | None, titles: frozenset[str], error: UnicodeDecodeError | None
-) -> str:
+) -> bytes:
     if declared is not None:
         try:
             return _text(content, declared)
@@ -119,7 +123,7 @@ def _beyond(content: bytes) -> int:
     return len(content.translate(None, _ASCII))
 
 
-def _decoded(content: bytes, encoding: str, reason: str) -> str:
+def _decoded(content: bytes, encoding: str, reason: str) -> bytes:
     try:
         return _text(content, encoding)
     except UnicodeDecodeError as error:
@@ -132,8 +136,25 @@ def _decoded(content: bytes, encoding: str, reason: str) -> str:
         raise rejected("file.encoding_ambiguous", message) from error
 
 
-def _text(content: bytes, encoding: str) -> str:
-    return decoded_chinese(content) if _WEB.get(encoding.lower(), encoding) == CHINESE else content.decode(encoding)
+def _text(content: bytes, encoding: str) -> bytes:
+    """Return in UTF-8 the text of bytes in an encoding; raises `UnicodeDecodeError`."""
+    name = codecs.lookup(encoding).name
+    plain = content.removeprefix(codecs.BOM_UTF8) if name == _MARKED else content
+    if name in ("utf-8", _MARKED) and _is_utf8(plain):
+        return plain
+    text = decoded_chinese(content) if _WEB.get(name, name) == CHINESE else content.decode(name)
+    # Some codecs, which nobody means, make halves of characters.
+    return text.encode(errors="replace")
+
+
+def _is_utf8(content: bytes) -> bool:
+    """Say whether bytes are UTF-8, in a fifth of the time that it takes to decode them."""
+    whole = np.array([0, len(content)], np.int64)
+    try:
+        pa.LargeStringArray.from_buffers(1, pa.py_buffer(whole), pa.py_buffer(content)).validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def _utf16_without_mark(content: bytes) -> str | None:

@@ -15,7 +15,6 @@ from .scan import Scanner, line_end
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SAMPLE_CHARACTERS: Final = 1 << 16
 SAMPLE_RECORDS: Final = 200
 _DELIMITERS: Final = ",;\t|"
 _SEPARATOR: Final = re.compile(r'"?sep=(?P<delimiter>[^\r\n])"?(?:\r\n|\r|\n)', re.IGNORECASE)
@@ -49,14 +48,11 @@ class _Rating(NamedTuple):
     share: float
 
 
-def find_dialect(text: str, titles: frozenset[str] = frozenset()) -> FoundDialect:
-    """Return the dialect of a delimited text; `titles`, as `normal` has them, may be its header."""
-    if declared := _SEPARATOR.match(text):
+def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDialect:
+    """Return the dialect of a text that begins with these lines; `titles`, as `normal` has them, may be its header."""
+    if declared := _SEPARATOR.match(sample):
         dialect = Dialect(delimiter=declared["delimiter"])
         return FoundDialect(dialect=dialect, start=declared.end())
-    sample = text[:SAMPLE_CHARACTERS]
-    if len(text) > len(sample):
-        sample = sample[: max(sample.rfind("\n"), sample.rfind("\r")) + 1] or sample
     read = {delimiter: _records(sample, Dialect(delimiter=delimiter)) for delimiter in _DELIMITERS}
     ratings = {delimiter: _rated(records, delimiter, titles) for delimiter, records in read.items()}
     best = max(ratings, key=lambda delimiter: ratings[delimiter])

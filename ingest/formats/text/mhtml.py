@@ -7,7 +7,7 @@ import re
 from email import message_from_bytes
 from typing import TYPE_CHECKING, Final
 
-from .encoding import decode_text
+from .encoding import utf8_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,4 +34,4 @@ def pages(file: TextFile) -> Iterator[str]:
     for part in message_from_bytes(content).walk():
         if part.get_content_type() == "text/html" and not _TABS.search(part.get("Content-Location", "")):
             page = part.get_payload(decode=True)
-            yield decode_text(page if isinstance(page, bytes) else b"", file.hint)
+            yield utf8_text(page if isinstance(page, bytes) else b"", file.hint).decode()

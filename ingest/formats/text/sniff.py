@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from ...errors import rejected
 from ...messages import say
-from .find_dialect import SAMPLE_CHARACTERS, find_dialect
+from .find_dialect import find_dialect
 
 if TYPE_CHECKING:
-    from ..hint import Hint
+    from .file import TextFile
 
 TextFormat = Literal["csv", "html", "ods", "xml2003"]
 
@@ -33,15 +33,15 @@ _NAMES: Final = ("csv", "tsv", "tab", "txt")
 """Extensions of delimited text: under such a name a text may have a single column, or look like prose."""
 
 
-def text_format(text: str, hint: Hint) -> TextFormat:
+def text_format(file: TextFile) -> TextFormat:
     """Say which kind of table a text holds.
 
     Raises:
         FileRejectedError: `file.format_unknown`: none; `file.empty`.
 
     """
-    start = text[:SAMPLE_CHARACTERS]
-    if not text or text.isspace():
+    start = file.start
+    if not start or (start.isspace() and file.text.isspace()):
         raise rejected("file.empty", say("the file has no text"))
     if other := next((name for name, form in _OTHER_FORMATS.items() if form.match(start)), None):
         raise rejected("file.format_unknown", say("the file is a {format} file", format=other))
@@ -52,10 +52,10 @@ def text_format(text: str, hint: Hint) -> TextFormat:
     if _ARCHIVE.match(start):
         return "html"
     if _MARKUP.match(start):
-        if _TABLE.search(text):
+        if _TABLE.search(file.text):
             return "html"
         raise rejected("file.format_unknown", say("the file is a web page without a table in it"))
-    if hint.suffix not in _NAMES and not find_dialect(text, hint.titles).tabular:
+    if file.hint.suffix not in _NAMES and not find_dialect(file.first_lines, file.hint.titles).tabular:
         raise rejected(
             "file.format_unknown", say("the content is no workbook: it starts with {start}", start=repr(start[:40]))
         )

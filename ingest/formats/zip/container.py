@@ -70,10 +70,10 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
     if start.startswith(_BIFF):
         return Sniffed(format="xls")
     known = Hint(name=path.name) if hint is None else hint
-    text = read_text(path, known)
-    found = text_format(text, known)
-    # The reader of OpenDocument takes bytes, those of a single XML file as well.
-    return Sniffed(format=found, text=None if found == "ods" else TextFile(path=path, text=text, hint=known))
+    text = TextFile(path=path, content=read_text(path, known), hint=known)
+    found = text_format(text)
+    # The reader of OpenDocument opens the file itself, a single XML file as well.
+    return Sniffed(format=found, text=None if found == "ods" else text)
 
 
 def _sniff_ole(path: Path, limits: FileLimits) -> Format:

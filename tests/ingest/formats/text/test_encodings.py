@@ -6,10 +6,12 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ingest.errors import FileRejectedError
 from ingest.formats.hint import NO_HINT, Hint
-from ingest.formats.text.encoding import decode_text
+from ingest.formats.text.encoding import utf8_text
 from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import DocumentError
 
@@ -58,16 +60,20 @@ ENCODINGS = {
 EACH = [(language, encoding) for language, encodings in ENCODINGS.items() for encoding in encodings]
 
 
+def text_of(content: bytes, hint: Hint) -> str:
+    return utf8_text(content, hint).decode()
+
+
 def code_of(content: bytes, hint: Hint = NO_HINT) -> str:
     with pytest.raises(FileRejectedError) as caught:
-        decode_text(content, hint)
+        text_of(content, hint)
     return caught.value.record.code
 
 
 def found(content: bytes) -> str:
     """Return the text, or the code by which it is refused."""
     try:
-        return decode_text(content, NO_HINT)
+        return text_of(content, NO_HINT)
     except FileRejectedError as error:
         return error.record.code
 
@@ -92,7 +98,7 @@ def test_words_are_read_right_or_refused(language: str, encoding: str, count: in
 @pytest.mark.parametrize(("language", "encoding"), [pair for pair in EACH if pair != ("capitals", "koi8_r")])
 def test_many_words_are_read(language: str, encoding: str) -> None:
     words = [word for word in WORDS[language].split() if word.encode(encoding, "ignore").decode(encoding) == word]
-    assert decode_text(table(words * 3).encode(encoding), NO_HINT) == table(words * 3)
+    assert text_of(table(words * 3).encode(encoding), NO_HINT) == table(words * 3)
 
 
 @pytest.mark.parametrize(
@@ -108,23 +114,23 @@ def test_many_words_are_read(language: str, encoding: str) -> None:
 def test_titles_of_the_dataset_decide(titles: list[str], encoding: str) -> None:
     text = f"{titles[0]},{titles[1]}\n1,2\n"
     hint = Hint(titles=frozenset(title.casefold() for title in titles))
-    assert decode_text(text.encode(encoding), hint) == text
+    assert text_of(text.encode(encoding), hint) == text
 
 
 @pytest.mark.parametrize("encoding", ["cp949", "koi8_r", "cp1252", "utf-16-le", "mac_roman"])
 def test_the_dataset_says_the_encoding(encoding: str) -> None:
     text = {"cp949": "색,1\n", "koi8_r": "ЖЁЛТЫЙ,1\n"}.get(encoding, "é,1\n")
-    assert decode_text(text.encode(encoding), Hint(encoding=encoding)) == text
+    assert text_of(text.encode(encoding), Hint(encoding=encoding)) == text
 
 
 @pytest.mark.parametrize("name", ["gbk", "GB2312", "cp936", "gb18030"])
 def test_the_code_page_of_windows_has_a_euro_sign(name: str) -> None:
     content = "椅子,1\n".encode("gbk") + b"19.50 \x80\n"
-    assert decode_text(content, Hint(encoding=name)) == "椅子,1\n19.50 €\n"
+    assert text_of(content, Hint(encoding=name)) == "椅子,1\n19.50 €\n"
 
 
 def test_a_mark_comes_before_what_the_dataset_says() -> None:
-    assert decode_text("é".encode("utf-8-sig"), Hint(encoding="cp1252")) == "é"
+    assert text_of("é".encode("utf-8-sig"), Hint(encoding="cp1252")) == "é"
 
 
 def test_what_is_not_in_the_encoding_is_refused() -> None:
@@ -145,7 +151,7 @@ def test_a_few_broken_bytes_do_not_make_an_old_text_of_unicode() -> None:
     ],
 )
 def test_a_cell_declares_nothing(text: str) -> None:
-    assert decode_text(text.encode(), NO_HINT) == text
+    assert text_of(text.encode(), NO_HINT) == text
 
 
 XML = '<?xml version="1.0"{}?><Workbook><Font x:CharSet="204"/><Data>größe 大</Data></Workbook>'
@@ -154,12 +160,12 @@ XML = '<?xml version="1.0"{}?><Workbook><Font x:CharSet="204"/><Data>größe 大
 @pytest.mark.parametrize("declared", ["", ' encoding="UTF-8"', ' encoding="x-none"', ' encoding="gb2312"'])
 def test_only_the_declaration_of_markup_counts(declared: str) -> None:
     encoding = "gb18030" if "gb2312" in declared else "utf-8"
-    assert decode_text(XML.format(declared).encode(encoding), NO_HINT) == XML.format(declared)
+    assert text_of(XML.format(declared).encode(encoding), NO_HINT) == XML.format(declared)
 
 
 def test_markup_that_declares_what_it_is_not() -> None:
     page = "<meta charset=iso-8859-1><table><tr><td>größer – 大</table>"
-    assert decode_text(page.encode(), NO_HINT) == page
+    assert text_of(page.encode(), NO_HINT) == page
 
 
 def test_an_unknown_encoding_is_a_problem_of_the_dataset() -> None:
@@ -175,3 +181,25 @@ def test_rows_by_the_encoding_of_a_dataset(
     item, qty = {"name": "item", "type": "string"}, {"name": "qty", "type": "integer"}
     assert parsed(path, dataset(item, qty)).refusal == "file.encoding_ambiguous"
     assert parsed(path, dataset(item, qty, encoding="cp949")).accepted == {2: ["의", "5"]}
+
+
+NEARLY = st.lists(
+    st.one_of(
+        st.text(max_size=3).map(lambda text: text.encode()),
+        st.binary(max_size=4),
+        st.sampled_from((b"\xed\xa0\x80", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf", b"\xe2\x82")),
+    ),
+    max_size=6,
+).map(b"".join)
+
+
+@given(NEARLY)
+@example(b"")
+@example(b"\xef\xbb\xbf\xef\xbb\xbf,1\n")
+def test_bytes_are_utf8_if_they_can_be_decoded(content: bytes) -> None:
+    try:
+        expected = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        assert code_of(content, Hint(encoding="utf-8-sig")) == "file.encoding_ambiguous"
+    else:
+        assert utf8_text(content, Hint(encoding="utf-8-sig")) == expected.encode()

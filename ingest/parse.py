@@ -23,6 +23,7 @@ from .errors import ErrorRecord, FileRejectedError, rejected
 from .formats.hint import Hint
 from .formats.open import extension_mismatch, open_book
 from .formats.zip.container import sniff
+from .freed_memory import keep_freed_memory
 from .messages import in_a_row, say
 from .output.copy_file import (
     copy_columns,
@@ -77,6 +78,7 @@ def parse(
     own, if that is another one (empty: none); `job` is what rows with lineage are marked with. Whatever is wrong with
     the file is in the report's `rejection`; nothing may be loaded then.
     """
+    keep_freed_memory()
     source = source or path.name
     run = _Run(path, dataset, out_dir, source, job, Hint.of(dataset, source if name is None else name))
     try:

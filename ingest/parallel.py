@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 _MOST_THREADS: Final = 2
 """One parse has a core of its own, and a second one while nobody else needs it."""
-WORTH_ROWS: Final = 5_000
+WORTH_ROWS: Final = 20_000
 """Below this, threads cost more than they save."""
 
 

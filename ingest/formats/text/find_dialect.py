@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...spec.titles import normal
 from .dialect import Dialect
 from .evidence import NUMBER
-from .scan import Scanner, line_end
+from .scan import Scanner, line_end, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +54,10 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
     if declared := _SEPARATOR.match(sample):
         dialect = Dialect(delimiter=declared["delimiter"])
         return FoundDialect(dialect=dialect, start=declared.end())
-    read = {delimiter: _records(sample, Dialect(delimiter=delimiter)) for delimiter in _DELIMITERS}
+    # By all that do not stand in the text it has the same records.
+    absent = [delimiter for delimiter in _DELIMITERS if delimiter not in sample]
+    asked = [delimiter for delimiter in _DELIMITERS if delimiter not in absent[1:]]
+    read = {delimiter: _records(sample, Dialect(delimiter=delimiter)) for delimiter in asked}
     ratings = {delimiter: _rated(records, delimiter, titles) for delimiter, records in read.items()}
     best = max(ratings, key=lambda delimiter: ratings[delimiter])
     if not ratings[best].titles and ratings[best].share < _LEAST_CONSISTENT:
@@ -69,6 +73,9 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
 
 def _records(sample: str, dialect: Dialect) -> list[list[str]]:
     """Return the first records of a text that have any text in them."""
+    if dialect.quote not in sample:
+        split = (line.rstrip("\r\n").split(dialect.delimiter) for line in lines_of(sample))
+        return list(islice((fields for fields in split if any(map(str.strip, fields))), SAMPLE_RECORDS))
     records: list[list[str]] = []
     scanner, place = Scanner(sample, dialect), 0
     while place < len(sample) and len(records) < SAMPLE_RECORDS:
@@ -123,6 +130,8 @@ def _quote(sample: str, records: Sequence[Sequence[str]]) -> str:
 
 def _is_spaced(sample: str, delimiter: str) -> bool:
     """Say whether a space stands behind every delimiter that something stands behind."""
+    if f"{delimiter} " not in sample:
+        return False
     behind = Counter(match[1] for match in re.finditer(re.escape(delimiter) + r"(\x20|[^\r\n\x20])", sample))
     behind.pop(delimiter, None)
     return delimiter not in "\t " and behind[" "] >= _LEAST_SPACED and set(behind) == {" "}

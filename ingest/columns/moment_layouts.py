@@ -88,21 +88,36 @@ def _layout(form: str) -> _Layout | None:
 def _read(texts: pa.StringArray, layout: _Layout) -> tuple[NDArray[np.int64], Mask]:
     """Read texts that all have the layout's length."""
     signs = np.frombuffer(texts.buffers()[-1], np.uint8, len(texts) * layout.length).reshape(-1, layout.length)
-    places = [start + place for part, start in layout.starts.items() for place in range(_WIDTHS[part])]
-    valid = (signs[:, places] - np.uint8(ord("0")) < _DIGITS).all(axis=1)
-    valid &= (signs[:, list(layout.literals)] == list(layout.literals.values())).all(axis=1)
-    parts = {part: _number(signs, start, _WIDTHS[part]) for part, start in layout.starts.items()}
+    # A line for each place: operations on whole lines are the fast ones.
+    lines = np.ascontiguousarray(signs.T)
+    valid = np.ones(len(texts), np.bool_)
+    for place, sign in layout.literals.items():
+        valid &= lines[place] == sign
+    lines -= np.uint8(ord("0"))
+    parts = {part: _number(lines[start : start + _WIDTHS[part]], valid) for part, start in layout.starts.items()}
     for part, number in parts.items():
         valid &= (number >= _RANGES[part].start) & (number < _RANGES[part].stop)
-    months = ((parts["Y"] - 1970) * 12 + parts["m"] - 1).astype("M8[M]")
-    days = months.astype("M8[D]") + (parts["d"] - 1)
-    valid &= days.astype("M8[M]") == months
-    hours = days.astype(np.int64) * 24 + parts.get("H", 0)
+    days = _days(parts["Y"] * 12 + parts["m"] - 1, parts["d"], valid)
+    hours = days * 24 + parts.get("H", 0)
     return ((hours * 60 + parts.get("M", 0)) * 60 + parts.get("S", 0)) * _SECOND, valid
 
 
-def _number(signs: NDArray[np.uint8], start: int, width: int) -> NDArray[np.int64]:
-    number = np.zeros(len(signs), np.int64)
-    for place in range(start, start + width):
-        number = number * _DIGITS + signs[:, place] - ord("0")
+def _number(digits: NDArray[np.uint8], valid: Mask) -> NDArray[np.int32]:
+    """Return the numbers that lines of digits are, the first one being that of the highest; not `valid` are others."""
+    number = np.zeros(digits.shape[1], np.int32)
+    for line in digits:
+        valid &= line < _DIGITS
+        number = number * _DIGITS + line
     return number
+
+
+def _days(months: NDArray[np.int32], days: NDArray[np.int32], valid: Mask) -> NDArray[np.int64]:
+    """Return the days since 1970 of days of months since year 0; not `valid` are those that no month has."""
+    if not valid.any():
+        return np.zeros(len(months), np.int64)
+    first, last = int(months[valid].min()), int(months[valid].max())
+    starts = (np.arange(first, last + 2) - 1970 * 12).astype("M8[M]").astype("M8[D]").astype(np.int64)
+    month = np.where(valid, months - first, 0)
+    found: NDArray[np.int64] = starts[month] + days - 1
+    valid &= found < starts[month + 1]
+    return found

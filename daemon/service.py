@@ -117,7 +117,7 @@ async def serve(
     asyncio.get_running_loop().set_exception_handler(LoopErrors().handle)
     failures = Failures(stop)
     async with AsyncExitStack() as stack:
-        stack.enter_context(captured_signals(stop, reload))
+        stack.enter_context(captured_signals(stop, reload.set))
         if hangup.came:
             reload.set()
         core = await stack.enter_async_context(

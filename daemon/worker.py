@@ -158,7 +158,7 @@ async def serve_worker(settings: Settings, *, environ: Mapping[str, str]) -> Non
     stop, limits = StopRequest(), executor_limits(settings.executors, detect_machine())
     failures = Failures(stop)
     async with AsyncExitStack() as stack:
-        stack.enter_context(captured_signals(stop))
+        stack.enter_context(captured_signals(stop, _tell_of_hangup))
         # First: the fork server must be started before anything starts a thread or opens a socket.
         executors = await stack.enter_async_context(Executors(limits, environ=environ))
         stack.enter_context(dask.config.set(LIBRARY))
@@ -180,6 +180,11 @@ async def serve_worker(settings: Settings, *, environ: Mapping[str, str]) -> Non
         logger.info("headgate worker stopping", extra={"reason": str(failures.first or "signal")})
     if failures.first is not None:
         raise failures.first
+
+
+def _tell_of_hangup() -> None:
+    """Say what SIGHUP, which reloads a daemon, is not: ended by it, a worker would lose the calls that run."""
+    logger.warning("configuration is not reloaded", extra={"remedy": "restart the worker to take a change over"})
 
 
 def _exporter(settings: Settings, executors: Executors, worker: ClusterWorker, loop_watch: LoopWatch) -> Exporter:

@@ -20,6 +20,9 @@ def worker(config: Path | None) -> None:
     It needs executors.scheduler and spool.url of the configuration, the same as the daemons have.
     SIGTERM or Ctrl-C lets the calls that run come to their end; a second one ends them at once.
     """
+    from ..lifecycle.signals import EarlyHangup
+
+    EarlyHangup()
     from ..cluster import library_wanted
     from ..lifecycle.limits import raise_descriptor_limit
     from ..lifecycle.logs import configure_logging

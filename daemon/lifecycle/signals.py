@@ -75,12 +75,12 @@ class EarlyHangup:
 
 
 @contextmanager
-def captured_signals(stop: StopRequest, reload: asyncio.Event | None = None) -> Iterator[None]:
-    """Let SIGTERM and SIGINT speak to `stop` while inside, and SIGHUP set `reload`; afterwards all is as before."""
+def captured_signals(stop: StopRequest, hangup: Callable[[], None] | None = None) -> Iterator[None]:
+    """Let SIGTERM and SIGINT speak to `stop` while inside, and SIGHUP call `hangup`; afterwards all is as before."""
     loop = asyncio.get_running_loop()
     handlers: dict[signal.Signals, Callable[[], None]] = dict.fromkeys(STOP_SIGNALS, stop.escalate)
-    if reload is not None:
-        handlers[signal.SIGHUP] = reload.set
+    if hangup is not None:
+        handlers[signal.SIGHUP] = hangup
     before = {number: signal.getsignal(number) for number in handlers}
     for number, handle in handlers.items():
         loop.add_signal_handler(number, handle)

@@ -43,7 +43,7 @@ FLOORS = {
         ("columns",),
         ("table",),
         ("formats",),
-        ("cells", "spec", "parallel"),
+        ("cells", "spec", "parallel", "freed_memory"),
         ("errors",),
         ("languages",),
         ("messages", "__init__"),

@@ -152,3 +152,17 @@ def test_a_worker_that_is_stopped_lets_its_calls_end(parsing_there: Headgate, cl
         assert [one.result(60).status for one in sleeping] == [200] * 2
     assert [worker.wait(30) for worker in cluster.workers] == [0, 0]
     assert headgate.stop(process) == 0
+
+
+def test_a_hangup_ends_no_worker_and_none_of_its_calls(parsing_there: Headgate, cluster: DaskCluster) -> None:
+    headgate = parsing_there
+    process = started(headgate)
+    with ThreadPoolExecutor(1) as pool:
+        sleeping = pool.submit(calling, headgate, "sleep", 3)
+        headgate.until(lambda: headgate.metric("headgate_cluster_places_busy") == 1, "it runs", process=process)
+        for worker in cluster.workers:
+            worker.send_signal(signal.SIGHUP)
+        assert sleeping.result(60).status == 200
+    assert [worker.poll() for worker in cluster.workers] == [None, None]
+    assert cluster.log.read_text().count("configuration is not reloaded") == 2
+    assert headgate.stop(process) == 0

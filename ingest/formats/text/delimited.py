@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
 from ...cells.arrow_masks import has_byte, offsets_of, with_nulls
-from ...cells.cells import Column, Kind, Records, SheetCells, concat_columns, empty_column
+from ...cells.cells import MAX_COLUMNS, Column, Kind, Records, SheetCells, concat_columns, empty_column
 from ...errors import rejected
 from ...messages import say
 from .evidence import SAMPLE_LINES, Evidence
@@ -79,6 +79,7 @@ class DelimitedBook:
         if quotes is not None and not quotes.in_order:
             return None
         width = self._width()
+        self._check_size(1, width)
         try:
             table = pa_csv.read_csv(
                 pa.BufferReader(content),
@@ -135,6 +136,13 @@ class DelimitedBook:
         return columns, Records(fields=np.array(widths, np.int32), suspects=suspects)
 
     def _check_size(self, records: int, width: int) -> None:
+        if width > MAX_COLUMNS:
+            message = say(
+                "a record has {fields} fields, more than a sheet has columns ({columns})",
+                fields=width,
+                columns=MAX_COLUMNS,
+            )
+            raise rejected("file.cell_limit", message)
         if records * width > self._limits.cells:
             message = say(
                 "the text has {records} records x {width} fields, more than limits.cells ({limit})",

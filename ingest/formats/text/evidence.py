@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 SAMPLE_LINES: Final = 2000
 _LEAST_ALIKE: Final = 0.95
 _LEAST_RECORDS: Final = 0.8
-NUMBER: Final = re.compile(r"[\s$€£¥]*[-+(]?[\s$€£¥]*\.?\d[\d.,:/\s%)-]*(?:[eE][-+]?\d+)?[\s$€£¥%]*")
-"""A number, a date or a time, however it is written."""
+NUMBER: Final = re.compile(r"[\s$€£¥]*+(?:[-+(][\s$€£¥]*+)?\.?\d[\d.,:/\s%)-]*+(?:[eE][-+]?\d++)?[\s$€£¥%]*+")
+"""A number, a date or a time, however it is written; nothing is tried twice, for a field may be long."""
 
 
 class Evidence:

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 CHINESE: Final = "gb18030"
 _SAMPLE_BYTES: Final = 1 << 12
-_BEYOND: Final = re.compile(rb"[^\r\n\t,;]*[\x80-\xff][^\r\n\t,;]*")
-"""What stands between line ends and delimiters that are no part of a character in any encoding, and is not ASCII."""
+_BEYOND: Final = re.compile(rb"[\x80-\xff]")
+_BOUNDS: Final = (b"\r", b"\n", b"\t", b",", b";")
+"""Line ends and delimiters that are no part of a character in any encoding."""
+_TO_BOUND: Final = re.compile(rb"[^\r\n\t,;]*")
 _WESTERN: Final = ("german", "french", "spanish", "portuguese", "italian", "nordic", "icelandic")
 _CENTRAL: Final = ("polish", "czech", "hungarian", "romanian", "croatian", "german")
 _LANGUAGES: Final = {
@@ -111,13 +113,24 @@ def _sample(content: bytes) -> bytes:
     """Return different fields that are not all ASCII, up to a size: a word that is there twice says no more."""
     fields: dict[bytes, None] = {}
     size = 0
-    for found in _BEYOND.finditer(content):
-        field = found[0][:_SAMPLE_BYTES]
+    for whole in _fields_beyond(content):
+        field = whole[:_SAMPLE_BYTES]
         size += len(field) if field not in fields else 0
         fields[field] = None
         if size >= _SAMPLE_BYTES:
             break
     return b"\n".join(fields)
+
+
+def _fields_beyond(content: bytes) -> Iterator[bytes]:
+    """Yield what stands between bounds and is not all ASCII; no byte is looked at more than a few times."""
+    end = 0
+    while beyond := _BEYOND.search(content, end):
+        place = beyond.start()
+        start = max(end, *(content.rfind(bound, end, place) + 1 for bound in _BOUNDS))
+        whole = _TO_BOUND.match(content, place)
+        end = place if whole is None else whole.end()
+        yield content[start:end]
 
 
 def _readings(sample: bytes, titles: frozenset[str]) -> Iterator[_Reading]:

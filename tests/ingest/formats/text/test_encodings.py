@@ -203,3 +203,9 @@ def test_bytes_are_utf8_if_they_can_be_decoded(content: bytes) -> None:
         assert code_of(content, Hint(encoding="utf-8-sig")) == "file.encoding_ambiguous"
     else:
         assert utf8_text(content, Hint(encoding="utf-8-sig")) == expected.encode()
+
+
+def test_a_long_text_beside_an_old_encoding_is_passed_over_at_once() -> None:
+    """Whatever looked at it from each of its characters on would not come to an end."""
+    text = table(WORDS["capitals"].split() * 3) + "x" * 4_000_000
+    assert text_of(text.encode("cp1251"), NO_HINT) == text

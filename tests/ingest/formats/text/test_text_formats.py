@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ingest.cells.cells import MAX_COLUMNS
 from ingest.errors import FileRejectedError
 from ingest.formats.zip.container import sniff
 from ingest.output.grid import read_grid, read_sheets
@@ -147,6 +148,21 @@ def test_what_csv_writes_is_read_back(records: list[list[str]], delimiter: str, 
     while records and not any(records[-1]):
         records.pop()
     assert [[value or "" for value in row] for row in found] == records
+
+
+def test_a_record_has_no_more_fields_than_a_sheet_has_columns(write: Callable[..., Path]) -> None:
+    fits = write(",".join(map(str, range(MAX_COLUMNS))))
+    assert len(rows(fits)[0]) == MAX_COLUMNS
+    for content in (",".join("1" * (MAX_COLUMNS + 1)), "no,name\n1,b\n" + "," * MAX_COLUMNS):
+        with pytest.raises(FileRejectedError, match=f"has {MAX_COLUMNS + 1} fields, more than a sheet"):
+            rows(write(content))
+
+
+@pytest.mark.parametrize("unit", ["£", "1 ", "- ", "e1", "  $"])
+def test_a_long_field_is_looked_at_once(write: Callable[..., Path], unit: str) -> None:
+    """Whatever tried each of its characters anew would not come to an end."""
+    text = unit * 300_000 + "x"
+    assert rows(write(f"no,note\n1,{text}\n2,b\n"))[1][1] == text
 
 
 # -- web pages -------------------------------------------------------------------------------------------

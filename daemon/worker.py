@@ -36,6 +36,7 @@ from .version import VERSION
 
 if TYPE_CHECKING:
     from .config.settings import Settings
+    from .lifecycle.signals import EarlyHangup
 
 logger = logging.getLogger(__name__)
 
@@ -145,8 +146,10 @@ class ClusterWorker:
             await asyncio.sleep(LOOK_SECONDS)
 
 
-async def serve_worker(settings: Settings, *, environ: Mapping[str, str]) -> None:
+async def serve_worker(settings: Settings, *, environ: Mapping[str, str], hangup: EarlyHangup) -> None:
     """Offer this machine's worker processes to the daemons of a cluster until a stop signal.
+
+    `hangup` has kept watch until now.
 
     Raises:
         StartupError: a part cannot start; the message says what to change.
@@ -159,6 +162,8 @@ async def serve_worker(settings: Settings, *, environ: Mapping[str, str]) -> Non
     failures = Failures(stop)
     async with AsyncExitStack() as stack:
         stack.enter_context(captured_signals(stop, _tell_of_hangup))
+        if hangup.came:
+            _tell_of_hangup()
         # First: the fork server must be started before anything starts a thread or opens a socket.
         executors = await stack.enter_async_context(Executors(limits, environ=environ))
         stack.enter_context(dask.config.set(LIBRARY))

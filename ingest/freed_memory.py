@@ -15,11 +15,13 @@ _MOST_KEPT: Final = 64 << 20
 
 @cache
 def keep_freed_memory() -> None:
-    """Let the process keep up to 64 MiB of what it frees; where the C library has no such setting, do nothing.
+    """Let the process keep up to 64 MiB at the end of each heap; where the C library has no such setting, do nothing.
 
-    glibc hands an array of 128 kB or more back to the system as soon as it is freed, and the next one comes page by
-    page: that takes a tenth of the time of a parse, which goes through many such arrays. These limits are the ones that
-    glibc comes to by itself in a process that has freed one array of 32 MiB (M_MMAP_THRESHOLD in mallopt(3)).
+    glibc hands an array that is larger than any before it, and the end of a heap beyond twice that size, back to the
+    system as soon as they are freed, and what comes next is mapped page by page: up to a tenth of the time of a parse,
+    which goes through many arrays of some hundred kB. These limits are the ones that glibc comes to by itself in a
+    process that has freed an array of just under 32 MiB (M_MMAP_THRESHOLD in mallopt(3)). They cost some MiB at the
+    peak, for what is free between two arrays stays; what a large file leaves, a worker gives back at its end.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

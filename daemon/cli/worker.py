@@ -22,7 +22,7 @@ def worker(config: Path | None) -> None:
     """
     from ..lifecycle.signals import EarlyHangup
 
-    EarlyHangup()
+    hangup = EarlyHangup()
     from ..cluster import library_wanted
     from ..lifecycle.limits import raise_descriptor_limit
     from ..lifecycle.logs import configure_logging
@@ -32,4 +32,4 @@ def worker(config: Path | None) -> None:
     raise_descriptor_limit()
     with library_wanted():
         from ..worker import serve_worker
-    run_to_end(serve_worker(settings, environ=os.environ))
+    run_to_end(serve_worker(settings, environ=os.environ, hangup=hangup))

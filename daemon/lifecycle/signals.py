@@ -1,4 +1,4 @@
-"""Signals as events: the first to stop asks for a drain, the second for an end at once; SIGHUP for a reload."""
+"""Signals as events: the first to stop asks for a drain, the second for an end at once; SIGHUP is for each to heed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Drain:
 
 
 class EarlyHangup:
-    """SIGHUP before there is anything that could reload: by default it would end the process, as if all were well."""
+    """SIGHUP before there is anything that could heed it: by default it would end the process, as if all were well."""
 
     def __init__(self) -> None:
         self.came = False

@@ -15,7 +15,7 @@ _TOKEN: Final = re.compile(
     r"""(?P<literal>"[^"]*"?|\\.|[^\x00-\x7f])
       | (?P<passed>_.|\*.|general|standard)
       | \[(?P<elapsed>h+|m+|s+)\](?:[.,]0+)?
-      | \[(?P<condition>(?:<=|>=|<>|<|>|=)\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\]
+      | \[(?P<condition>(?:<=|>=|<>|<|>|=)\s*[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:e[+-]?\d++)?)\]
       | (?P<bracket>\[[^\]]*\]?)
       | (?P<halves>am/pm|a/p)
       | (?P<clock>h+|s+(?:[.,]0+)?)

@@ -29,7 +29,7 @@ class CellStyles:
     def __init__(self, formats: Sequence[NumberFormat]) -> None:
         self._formats = tuple(formats) or (GENERAL,)
         self._kinds = np.array([Kind.NUMBER if form.kind is None else form.kind for form in self._formats], np.uint8)
-        self._telling = tuple(place for place, form in enumerate(self._formats) if form.kind is None)
+        self._telling = frozenset(place for place, form in enumerate(self._formats) if form.kind is None)
         """The styles of which the number itself says what it is."""
 
     def apply(
@@ -38,9 +38,9 @@ class CellStyles:
         """Set the kinds of the numbers at `where`, in place; return the texts, with the zeros that are shown."""
         known = np.where(styles < len(self._formats), styles, 0)
         kinds[where] = self._kinds[known[where]]
-        for style in self._telling:
-            here = where & (known == style)
-            if here.any():
+        for style in self._telling and np.flatnonzero(np.bincount(known[where])).tolist():
+            if style in self._telling:
+                here = where & (known == style)
                 found, shown = _told(self._formats[style], texts.filter(pa.array(here)))
                 kinds[here] = found
                 texts = pc.replace_with_mask(texts, pa.array(here), shown)

@@ -89,7 +89,7 @@ def _read(texts: pa.StringArray, layout: _Layout) -> tuple[NDArray[np.int64], Ma
     """Read texts that all have the layout's length."""
     signs = np.frombuffer(texts.buffers()[-1], np.uint8, len(texts) * layout.length).reshape(-1, layout.length)
     # A line for each place: operations on whole lines are the fast ones.
-    lines = np.ascontiguousarray(signs.T)
+    lines = np.array(signs.T, order="C")
     valid = np.ones(len(texts), np.bool_)
     for place, sign in layout.literals.items():
         valid &= lines[place] == sign
@@ -103,7 +103,7 @@ def _read(texts: pa.StringArray, layout: _Layout) -> tuple[NDArray[np.int64], Ma
 
 
 def _number(digits: NDArray[np.uint8], valid: Mask) -> NDArray[np.int32]:
-    """Return the numbers that lines of digits are, the first one being that of the highest; not `valid` are others."""
+    """Return the numbers that lines of digits are, the highest first; `valid` is narrowed to those that are such."""
     number = np.zeros(digits.shape[1], np.int32)
     for line in digits:
         valid &= line < _DIGITS
@@ -112,7 +112,7 @@ def _number(digits: NDArray[np.uint8], valid: Mask) -> NDArray[np.int32]:
 
 
 def _days(months: NDArray[np.int32], days: NDArray[np.int32], valid: Mask) -> NDArray[np.int64]:
-    """Return the days since 1970 of days of months since year 0; not `valid` are those that no month has."""
+    """Return the days since 1970 of days of months since year 0; `valid` is narrowed to those that the months have."""
     if not valid.any():
         return np.zeros(len(months), np.int64)
     first, last = int(months[valid].min()), int(months[valid].max())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -100,13 +101,12 @@ class _Totals:
         sums = self._sums()
         # What is not proven counts as data for the totals below it; each total may be where a further one begins.
         carried = np.zeros(sums.above.shape[:2])
-        starts = [np.zeros_like(carried)]
+        begin = np.zeros_like(carried)
+        starts: deque[NDArray[np.float64]] = deque(maxlen=_STARTS)
         for number, row in enumerate(self._rows.tolist()):
             here = {name for name, mask in filled.items() if mask[number]}
             added = sums.above[:, :, number] + carried
-            if self._is_total(
-                number, row, here, sums, [added - start for start in (starts[0], *starts[1:][-_STARTS:])]
-            ):
+            if self._is_total(number, row, here, sums, [added - start for start in (begin, *starts)]):
                 found[row] = True
                 starts.append(added)
             else:

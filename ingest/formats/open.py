@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from ..errors import CATALOGUE, ErrorRecord, FileRejectedError
@@ -68,7 +69,7 @@ class _Careful:
     def __init__(self, book: Book) -> None:
         self._book = book
 
-    @property
+    @cached_property
     def sheets(self) -> tuple[tuple[str, Visibility], ...]:
         """The name and visibility of each worksheet, in the order of the tabs."""
         with refused():

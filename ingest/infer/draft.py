@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -208,7 +209,8 @@ def _drafts(sample: Sample, data: Mask) -> Iterator[Draft]:
 def _told_apart(labels: list[str | None]) -> list[int]:
     """Return the columns whose title stands in no other."""
     forms = [normal(label) if label else "" for label in labels]
-    return [place for place, form in enumerate(forms) if form and forms.count(form) == 1]
+    times = Counter(forms)
+    return [place for place, form in enumerate(forms) if form and times[form] == 1]
 
 
 def _left_out(sample: Sample) -> Iterator[str]:

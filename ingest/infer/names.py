@@ -52,6 +52,7 @@ def dataset_name(stem: str) -> str:
 
 def file_glob(stem: str) -> str:
     """Return a glob for a file and those after it: its stem without a date or number behind it."""
-    bare = re.sub(r"(?:[\s_.()-]*\d+)+[\s_.()-]*$", "", stem)
+    behind = re.search(r"[\s_.()\d-]*+$", stem)
+    bare = stem[: behind.start()] if behind and re.search(r"\d", behind[0]) else stem
     kept = bare if len(re.findall(r"\w", bare)) > 1 else stem
     return re.sub(r"([*?[])", r"[\1]", kept) + "*"

@@ -27,10 +27,10 @@ YES_NO: Final = (
 Russian, Turkish, Chinese, Japanese, Korean, and signs."""
 
 PAGE_FOOTERS: Final = (
-    (re.compile(r"page\s*\d+\s*(?:of|/)\s*\d+.*"), "Page * of *", "Page */*"),
-    (re.compile(r"seite\s*\d+\s*(?:von|/)\s*\d+.*"), "Seite * von *", "Seite */*"),
-    (re.compile(r"page\s*\d+\s*sur\s*\d+.*"), "Page * sur *", None),
-    (re.compile(r"p[áa]gina\s*\d+\s*de\s*\d+.*"), "P?gina * de *", None),
+    (re.compile(r"page\s*\d+\s*(?:of|/)\s*\d++.*"), "Page * of *", "Page */*"),
+    (re.compile(r"seite\s*\d+\s*(?:von|/)\s*\d++.*"), "Seite * von *", "Seite */*"),
+    (re.compile(r"page\s*\d+\s*sur\s*\d++.*"), "Page * sur *", None),
+    (re.compile(r"p[áa]gina\s*\d+\s*de\s*\d++.*"), "P?gina * de *", None),
     (re.compile(r"第\s*\d+\s*[页頁].*"), "第*页*", "第*頁*"),
 )
 """Forms of page footers, in lower case, and the globs of `skip_rows` for them."""

@@ -14,7 +14,7 @@ from ..messages import say
 from .wording import example, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..columns.converted import Fault
     from ..spec.dataset import Dataset
@@ -48,8 +48,13 @@ def cell_records(
 ) -> Iterator[ErrorRecord]:
     """Yield a record for every faulty cell, by row and then by column; at most `limit`."""
     found = [FaultyField.of(field, fault) for field in dataset.fields for fault in faults.get(field.name, ())]
-    places = _places(table, found)
-    yield from (_record(table, dataset, found[number], row) for row, _, number in places[:limit])
+    places = _places(table, found)[:limit]
+    rows: dict[int, list[int]] = {}
+    for row, _, number in places:
+        rows.setdefault(number, []).append(row)
+    # Shown many at once: one by one that would be most of the time that a record takes.
+    raw = {number: iter(_raw(table, found[number].field, some)) for number, some in rows.items()}
+    yield from (_record(table, dataset, found[number], row, next(raw[number])) for row, _, number in places)
 
 
 def common_fault(table: Table, dataset: Dataset, faults: Mapping[str, tuple[Fault, ...]]) -> str | None:
@@ -58,7 +63,9 @@ def common_fault(table: Table, dataset: Dataset, faults: Mapping[str, tuple[Faul
     for field in dataset.fields:
         for fault in faults.get(field.name, ()):
             if rows >= _COMMON_ROWS and len(fault.index) == rows and not dataset.is_null_value(field):
-                first = _record(table, dataset, FaultyField.of(field, fault), int(fault.index[0]))
+                row = int(fault.index[0])
+                [raw] = _raw(table, field, [row])
+                first = _record(table, dataset, FaultyField.of(field, fault), row, raw)
                 name = (
                     say("{name} ({title})", name=field.name, title=repr(first.header)) if first.header else field.name
                 )
@@ -85,13 +92,12 @@ def _places(table: Table, found: Iterable[FaultyField]) -> list[tuple[int, int, 
     return sorted(places)
 
 
-def _record(table: Table, dataset: Dataset, item: FaultyField, row: int) -> ErrorRecord:
+def _record(table: Table, dataset: Dataset, item: FaultyField, row: int, raw: str | None) -> ErrorRecord:
     part = table.part_of(row)
     column = part.header.columns.get(item.field.name)
     labels = part.header.labels
     sheet_row = part.sheet_row(row)
     entry = CATALOGUE[item.fault.code]
-    raw = _raw(table, item.field, row)
     message, hint = told(item.fault, item.field, raw, item.wanted)
     return ErrorRecord(
         code=item.fault.code,
@@ -110,10 +116,11 @@ def _record(table: Table, dataset: Dataset, item: FaultyField, row: int) -> Erro
     )
 
 
-def _raw(table: Table, field: Field, row: int) -> str | None:
-    cell = table.columns[field.name].at(np.array([row]))
-    text: str | None = displayed(cell, date1904=table.date1904)[0].as_py()
-    return text
+def _raw(table: Table, field: Field, rows: Sequence[int]) -> list[str | None]:
+    """Return what the cells of a field show in 0-based rows of the table."""
+    cells = table.columns[field.name].at(np.array(rows, np.int64))
+    texts: list[str | None] = displayed(cells, date1904=table.date1904).to_pylist()
+    return texts
 
 
 def row_record(table: Table, dataset: Dataset, code: str, row: int, message: str, raw: str | None) -> ErrorRecord:

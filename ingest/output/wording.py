@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ..errors import CATALOGUE
@@ -91,8 +92,7 @@ def example(field: Field) -> str:
 
 def _not_allowed(raw: str, shown: str, field: Field, hint: str) -> tuple[str, str]:
     values = field.constraints.enum or ()
-    folded = {value.casefold(): value for value in values}
-    near = [folded[match] for match in difflib.get_close_matches(raw.strip().casefold(), folded, n=_NEAR)]
+    near = _near(raw.strip().casefold(), values)
     listed = values if len(values) <= VALUES else near
     message = (
         say("{shown} is none of the allowed values: {values}", shown=shown, values=", ".join(listed))
@@ -100,3 +100,10 @@ def _not_allowed(raw: str, shown: str, field: Field, hint: str) -> tuple[str, st
         else say("{shown} is none of the allowed values, of which there are {count}", shown=shown, count=len(values))
     )
     return message, say("did you mean {value}?", value=near[0]) if near else hint
+
+
+@lru_cache(maxsize=1 << 10)  # a wrong word stands in many rows, as a rule
+def _near(text: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the values that are most like a text, whose case does not count."""
+    folded = {value.casefold(): value for value in values}
+    return tuple(folded[match] for match in difflib.get_close_matches(text, folded, n=_NEAR))

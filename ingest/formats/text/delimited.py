@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .file import TextFile
 
 SHEET: Final = "Sheet1"
+TOO_WIDE_HINT: Final = say("delete the delimiters that nothing stands between, or save it with another delimiter")
 _FORMULA: Final = r'^="((?:[^"]|"")*)"$'
 """A formula that is nothing but a text: writers keep the zeros of an id by it from Excel."""
 _TABBED: Final = r"^\t*([^\s]*[0-9][^\s]*)\t*$"
@@ -90,7 +91,7 @@ class DelimitedBook:
                 pa_csv.ConvertOptions(
                     column_types={f"f{place}": pa.large_string() for place in range(width)},
                     strings_can_be_null=False,
-                    # The whole of it is.
+                    # All of it is UTF-8, and so is what stands between delimiters, which are ASCII.
                     check_utf8=False,
                 ),
             )
@@ -142,7 +143,7 @@ class DelimitedBook:
                 fields=width,
                 columns=MAX_COLUMNS,
             )
-            raise rejected("file.cell_limit", message)
+            raise rejected("file.cell_limit", message, hint=TOO_WIDE_HINT)
         if records * width > self._limits.cells:
             message = say(
                 "the text has {records} records x {width} fields, more than limits.cells ({limit})",

@@ -27,7 +27,7 @@ class Evidence:
     def __init__(self, lines: Sequence[str], dialect: Dialect) -> None:
         self._dialect = dialect
         delimiter, quote = re.escape(dialect.delimiter), re.escape(dialect.quote)
-        field = rf" *(?:{quote}(?:[^{quote}]|{quote}{quote})*+{quote} *|[^{quote}{delimiter}]*+)"
+        field = rf" *+(?:{quote}(?:[^{quote}]|{quote}{quote})*+{quote} *|[^{quote}{delimiter}]*+)"
         self._orderly = re.compile(rf"{field}(?:{delimiter}{field})*+")
         found = [(line, fields) for line in lines[:SAMPLE_LINES] if (fields := self.record(line)) is not None]
         widths = Counter(len(fields) for _, fields in found)

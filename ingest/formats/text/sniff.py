@@ -28,7 +28,7 @@ _OTHER_FORMATS: Final = {
     "rich text": re.compile(r"\{\\rtf"),
 }
 """Formats that may look like delimited text."""
-_TABLE: Final = re.compile(r"<(?:\w+:)?table[\s>]", re.IGNORECASE)
+_TABLE: Final = re.compile(rb"<(?:\w+:)?table[\s>]", re.IGNORECASE)
 _NAMES: Final = ("csv", "tsv", "tab", "txt")
 """Extensions of delimited text: under such a name a text may have a single column, or look like prose."""
 
@@ -52,7 +52,7 @@ def text_format(file: TextFile) -> TextFormat:
     if _ARCHIVE.match(start):
         return "html"
     if _MARKUP.match(start):
-        if _TABLE.search(file.text):
+        if _TABLE.search(file.content):
             return "html"
         raise rejected("file.format_unknown", say("the file is a web page without a table in it"))
     if file.hint.suffix not in _NAMES and not find_dialect(file.first_lines, file.hint.titles).tabular:

@@ -24,10 +24,10 @@ CHUNK_BYTES: Final = 4 << 20
 """For each thread: one core's cache likes less at a time, several threads wait less for each other with more."""
 
 _MERGE: Final = re.compile(
-    rb"""<(?:[\w.-]+:)?mergeCell\s[^>]*?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
+    rb"""<(?:[\w.-]+:)?mergeCell\s[^<>]*?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']"""
 )
-_ROW: Final = re.compile(rb"<row[^>]* r=[\"']([0-9]{1,7})[\"']")
-_SHEET_DATA: Final = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData\b[^>]*?(/?)>")
+_ROW: Final = re.compile(rb"<row[^<>]* r=[\"']([0-9]{1,7})[\"']")
+_SHEET_DATA: Final = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData\b[^<>]*?(/?)>")
 
 
 class SheetXml:

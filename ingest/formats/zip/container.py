@@ -38,7 +38,7 @@ _BOOK_STREAM: Final = "book".encode("utf-16-le")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sniffed:
-    """What a file is, and its text if that is what its reader takes: decoding is a good part of the reading."""
+    """What a file is, and its text if that is what its reader takes: to read it is a good part of the work."""
 
     format: Format
     text: TextFile | None = None

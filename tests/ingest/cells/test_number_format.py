@@ -178,6 +178,11 @@ def test_digits_of_an_identifier_as_they_are_shown(code: str, shown: dict[str, s
         assert number_format(code).cell(text) == (Kind.PADDED, digits)
 
 
+def test_a_long_code_is_read_once() -> None:
+    """Whatever tried its digits in several ways would not come to an end."""
+    assert number_format("[>" + "1" * 200_000 + "x]0.00").cell("7")[0] == Kind.NUMBER
+
+
 @pytest.mark.parametrize("code", ["0", "0.00", "#,##0", "0,000", "00%", "00.0", "00E+0", "?00", '"2024-"00', "[h]00"])
 def test_forms_of_amounts_are_no_identifiers(code: str) -> None:
     assert number_format(code).cell("7")[0] != Kind.PADDED

@@ -9,6 +9,7 @@ import xlsxwriter
 
 from ingest.columns.numeric import convert_integer
 from ingest.columns.unforeseen import failing_row
+from ingest.parallel import WORTH_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,7 +44,7 @@ def defect(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("defect")
-@pytest.mark.parametrize("rows", [10, 6_000], ids=["columns together", "columns apart, in threads"])
+@pytest.mark.parametrize("rows", [10, WORTH_ROWS + 1_000], ids=["columns together", "columns apart, in threads"])
 @pytest.mark.parametrize("field", ["one", "two"])
 def test_it_is_told_with_field_and_row(dataset: Make, workbook: Write, parsed: Parse, rows: int, field: str) -> None:
     cells: list[list[Any]] = [["no", "one", "two"], *([f"A{row}", row % 600, 1] for row in range(2, rows))]

@@ -41,7 +41,7 @@ def test_a_name_is_given_once() -> None:
     ("stem", "glob"),
     [
         *(("orders", "orders*"), ("orders-2024-05", "orders*"), ("订单 (2)", "订单*"), ("2024-05", "2024-05*")),
-        *(("a[1]b", "a[[]1]b*"), ("q1", "q1*")),
+        *(("a[1]b", "a[[]1]b*"), ("q1", "q1*"), ("2" * 100 + "_final", "2" * 100 + "_final*")),
     ],
 )
 def test_the_glob_takes_the_sample_and_its_like(stem: str, glob: str) -> None:

@@ -128,7 +128,7 @@ class AttachmentTaker:
             header = incoming.raw_head
             if structure.is_multipart:
                 header = await run_io(session.part_header, uid, leaf.number, lane=LANE)
-            attachment = attachment_of(leaf, header)
+            attachment = await run_io(attachment_of, leaf, header, lane=LANE)
             if attachment is not None:
                 found.append(attachment)
         return found

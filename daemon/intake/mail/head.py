@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,900}>")
 _MACHINES: Final = frozenset({"bulk", "list", "junk"})
 _NO_REPLIES: Final = frozenset({"all", "autoreply"})
+_STRUCTURED: Final = re.compile(
+    rb"^(?:from|message-id|content-type|content-disposition)[ \t]*:((?:[^\n]|\n(?=[ \t]))*+)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_LONGEST: Final = 4096
+"""Bytes of a structured field. The library takes each apart in a time that grows with its square: 256 kB of semicolons,
+which the server may send, for minutes. Lines have 998 at most (RFC 5322, 2.1.1), names of files 255.
+"""
 
 
 class UnreadableHeaderError(HeadgateError):
@@ -41,11 +49,19 @@ class Head:
 
 
 def parse_header(raw: bytes) -> EmailMessage:
-    """Return the fields of a header; bytes that are not ASCII are read as UTF-8, which is what they mostly are."""
+    """Return the fields of a header; bytes that are not ASCII are read as UTF-8, which is what they mostly are.
+
+    Raises:
+        UnreadableHeaderError: a structured field is far too long.
+
+    """
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:
         raw = raw.decode("latin-1").encode("utf-8")
+    lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if any(len(value) > _LONGEST for value in _STRUCTURED.findall(lines)):
+        raise UnreadableHeaderError
     return BytesParser(_class=EmailMessage, policy=default.clone(utf8=True)).parsebytes(raw, headersonly=True)
 
 

@@ -124,7 +124,8 @@ class Mailbox(UntilClosed):
     async def _take(self, session: ImapSession, key: MailKey) -> None:
         raw: bytes = await self._executors.run_io(session.head, key.uid, lane=LANE)
         try:
-            head = read_head(raw)
+            # Not on the loop: a long header takes a second.
+            head = await self._executors.run_io(read_head, raw, lane=LANE)
         except UnreadableHeaderError as error:
             self._state.refused("", str(error))
             await self._move(session, [key.uid], self._settings.rejected_to)

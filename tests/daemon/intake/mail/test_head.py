@@ -64,6 +64,26 @@ def test_no_header_is_too_odd(raw: bytes) -> None:
     assert read_head(raw).sender == ""
 
 
+@pytest.mark.parametrize("field", ["From: a@example.com", "Content-Type: multipart/mixed", "Message-ID: <a@b>"])
+def test_a_field_that_the_library_would_take_minutes_for_is_not_read(field: str) -> None:
+    with pytest.raises(UnreadableHeaderError):
+        read_head(f"{field}{';' * 250_000}\r\n\r\n".encode())
+
+
+def test_long_lists_are_no_matter() -> None:
+    ids = " ".join(f"<{number}@example.com>" for number in range(2_000))
+    others = ", ".join(f"a{number}@example.com" for number in range(5_000))
+    head = read_head(PLAIN + f"To: {others}\r\nReferences: {ids}\r\n\r\n".encode())
+    assert (head.sender, len(head.references)) == ("ming@example.com", 2_000)
+
+
+def test_a_part_with_such_a_field_is_a_file_without_a_name() -> None:
+    leaf = Leaf(number="1", kind="application/octet-stream", encoding="base64", octets=1)
+    found = attachment_of(leaf, f"Content-Type: application/x{';' * 250_000} name=a.csv\r\n\r\n".encode())
+    assert found is not None
+    assert found.file == "attachment"
+
+
 SPECIAL = st.text(alphabet=st.sampled_from("<>@,;:.\"()[]=?\\ \t*'%_qQbB-aü订0/"), max_size=60)
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 ENGLISH: Final = "en"
 CATALOGUES: Final = Path(__file__).parent / "locale"
+_PARTS: Final = 8
+"""More of a tag name no language that anybody translates into: zh-Hans-CN has three."""
+_LONGEST: Final = 1000
+"""So much of an `Accept-Language` field is looked at: anybody may send hundreds of kB, and a browser sends 100 B."""
 _LOCALE_VARIABLES: Final = ("LC_ALL", "LC_MESSAGES", "LANG")
 _RANGE: Final = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*[qQ]\s*=\s*([01](?:\.\d{0,3})?)\s*)?")
 """A language range with its weight (RFC 9110, 12.5.4); what is none is passed over."""
@@ -83,7 +87,7 @@ def find_language(tag: str) -> str | None:
     same: who wants `zh` or `zh-Hans` is served by `zh-CN`.
     """
     known = {language.casefold(): language for language in languages()}
-    parts = tag.replace("_", "-").casefold().split("-")
+    parts = tag.replace("_", "-").casefold().split("-")[:_PARTS]
     for end in range(len(parts), 0, -1):
         if (found := known.get("-".join(parts[:end]))) is not None:
             return found
@@ -96,7 +100,7 @@ def best_language(accept_language: str | None) -> str:
 
 
 def _wanted(accept_language: str) -> list[str]:
-    ranges = [match for item in accept_language.split(",") if (match := _RANGE.fullmatch(item))]
+    ranges = [match for item in accept_language[:_LONGEST].split(",") if (match := _RANGE.fullmatch(item))]
     weighed = [(float(match[2] or 1), match[1]) for match in ranges]
     return [tag for weight, tag in sorted(weighed, key=lambda one: -one[0]) if weight]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from aiohttp import web
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import FailFast, Field, TypeAdapter, ValidationError
 
 from ingest.errors import FileRejectedError
 from ingest.languages import in_language
@@ -73,7 +73,9 @@ class _Edit(Sent):
     to: Any
 
 
-_EDITS: Final = TypeAdapter(list[_Edit])
+EDITS_MAX: Final = 100
+"""Of one request: each reads the whole text anew."""
+_EDITS: Final = TypeAdapter(Annotated[list[_Edit], Field(max_length=EDITS_MAX), FailFast()])
 
 
 class DraftRoutes:

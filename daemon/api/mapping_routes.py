@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from aiohttp import web
-from pydantic import Field, ValidationError
+from pydantic import FailFast, Field, ValidationError
 
 from ingest.errors import FileRejectedError
 from ingest.messages import said_by, say
@@ -66,8 +66,8 @@ _Text = Annotated[str, Field(max_length=CELL_TEXT_LENGTH)]
 
 
 class _Mapping(Sent):
-    titles: list[_Text] = Field(min_length=1, max_length=SHEET_COLUMNS)
-    columns: dict[_Text, str | None] = Field(default_factory=dict)
+    titles: Annotated[list[_Text], FailFast()] = Field(min_length=1, max_length=SHEET_COLUMNS)
+    columns: dict[_Text, str | None] = Field(default_factory=dict, max_length=SHEET_COLUMNS)
     values: dict[str, dict[_Text, str]] = Field(default_factory=dict)
 
 
@@ -76,7 +76,7 @@ class MappingRoutes:
 
     def __init__(self, parts: PipelineParts, *, submissions: Submissions) -> None:
         self._queries, self._kept, self._submissions = parts.queries, parts.mappings, submissions
-        self._files = MappedFiles(parts)
+        self._files, self._run_io = MappedFiles(parts), parts.executors.run_io
 
     def routes(self) -> Sequence[Route]:
         """Return the routes."""
@@ -165,11 +165,13 @@ class MappingRoutes:
             loads = job.state in LOADABLE
             loaded = await self._submissions.load(job, by=by, states=LOADABLE) if loads else None
         told = told_job(loaded, language_of(request)) if loaded else None
-        return _answered(request, {"mapping": _shown(kept), "job": told}, status=201)
+        shown = await self._run_io(_shown, kept)
+        return _answered(request, {"mapping": shown, "job": told}, status=201)
 
     async def _list(self, request: web.Request) -> web.Response:
         kept = await self._kept.all(request.query.get("dataset"))
-        return web.json_response({"mappings": [_shown(one) for one in kept]})
+        # Not on the loop: as YAML a sheet's worth of titles takes a second.
+        return web.json_response({"mappings": await self._run_io(lambda: [_shown(one) for one in kept])})
 
     async def _remove(self, request: web.Request) -> web.Response:
         text = request.match_info["id"]
@@ -179,7 +181,7 @@ class MappingRoutes:
             raise ProblemError(404, say("there is no mapping {number}", number=text))
         about = {"mapping": gone.id, "dataset": gone.dataset, "by": request[PRINCIPAL].name}
         logger.info("mapping removed", extra=about)
-        return web.json_response(_shown(gone))
+        return web.json_response(await self._run_io(_shown, gone))
 
     async def _job(self, request: web.Request) -> Job:
         return await find_job(self._queries, request, request.match_info["id"])

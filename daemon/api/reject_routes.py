@@ -6,10 +6,10 @@ None of it changes anything: what is corrected is handed in as any workbook is, 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import FailFast, Field
 
 from ingest.errors import FileRejectedError, UnknownPlaceError
 from ingest.messages import said_by, say
@@ -64,11 +64,11 @@ class _Cell(Sent):
 class _Row(Sent):
     sheet: str
     row: int = Field(ge=1, le=SHEET_ROWS)
-    cells: list[_Cell]
+    cells: Annotated[list[_Cell], FailFast()]
 
 
 class _Corrections(Sent):
-    rows: list[_Row] = Field(min_length=1)
+    rows: Annotated[list[_Row], FailFast()] = Field(min_length=1)
 
 
 class _FieldText(Sent):
@@ -77,7 +77,7 @@ class _FieldText(Sent):
 
 
 class _Texts(Sent):
-    cells: list[_FieldText] = Field(min_length=1)
+    cells: Annotated[list[_FieldText], FailFast()] = Field(min_length=1)
 
 
 class RejectRoutes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
+from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -47,7 +48,7 @@ class FolderNotify:
         self._kernel: Inotify | None = None
         self._watches: dict[int, Path] = {}
         self._folders: dict[Path, tuple[int, FolderIdentity]] = {}
-        self._seen: dict[tuple[Path, str], Seen] = {}
+        self._seen: defaultdict[Path, dict[str, Seen]] = defaultdict(dict)
         self._moving: dict[int, Seen] = {}
         self._failed = False
 
@@ -75,7 +76,7 @@ class FolderNotify:
     def seen(self, folder: Path, name: str) -> Seen:
         """Say what was seen of a file's writer until this moment."""
         self._read()
-        return self._seen.get((folder, name), Seen.NOTHING)
+        return self._seen[folder].get(name, Seen.NOTHING) if folder in self._seen else Seen.NOTHING
 
     def close(self) -> None:
         """End the watch."""
@@ -115,7 +116,7 @@ class FolderNotify:
         folder = self._watches.pop(watch, None)
         if folder is not None:
             self._folders.pop(folder, None)
-            self._seen = {key: seen for key, seen in self._seen.items() if key[0] != folder}
+            self._seen.pop(folder, None)
 
     def _read(self) -> None:
         if self._kernel is not None:
@@ -133,18 +134,17 @@ class FolderNotify:
             if event.what & _WAKING:
                 self.changed.set()
             if not event.what & inotify.IS_FOLDER:
-                self._note_file((self._watches[event.watch], event.name), event)
+                self._note_file(self._seen[self._watches[event.watch]], event)
 
-    def _note_file(self, key: tuple[Path, str], event: Event) -> None:
-        before = self._seen.pop(key, Seen.NOTHING)
+    def _note_file(self, seen: dict[str, Seen], event: Event) -> None:
+        before = seen.pop(event.name, Seen.NOTHING)
         if event.what & inotify.DELETE:
             return
         if event.what & inotify.MOVED_FROM:
             self._moving = {event.cookie: before}  # its other half comes at once, or never
             return
-        self._seen[key] = self._after(before, event)
-        if self._seen[key] is Seen.NOTHING:
-            del self._seen[key]
+        if (after := self._after(before, event)) is not Seen.NOTHING:
+            seen[event.name] = after
 
     def _after(self, before: Seen, event: Event) -> Seen:
         what = event.what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -35,8 +36,8 @@ class ColumnMapping(Model):
     def _check(self) -> Self:
         if unknown := [title for title in self.columns if normal(title) not in self.key]:
             raise _problem("mapping_columns", "columns names what is none of titles: {names}", unknown)
-        fields = [name for name in self.columns.values() if name is not None]
-        if repeated := sorted({name for name in fields if fields.count(name) > 1}):
+        fields = Counter(name for name in self.columns.values() if name is not None)
+        if repeated := sorted(name for name, times in fields.items() if times > 1):
             raise _problem(
                 "mapping_columns", "columns gives several titles to fields that have one column: {names}", repeated
             )

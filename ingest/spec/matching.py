@@ -67,9 +67,18 @@ def glob_takes(pattern: str, path: str) -> bool:
 
 
 def _parts_match(pattern: list[str], parts: list[str]) -> bool:
-    if not pattern:
-        return not parts
-    head, rest = pattern[0], pattern[1:]
-    if head == "**":
-        return any(_parts_match(rest, parts[index:]) for index in range(len(parts) + 1))
-    return bool(parts) and fnmatchcase(parts[0], head) and _parts_match(rest, parts[1:])
+    place = here = 0
+    deep: int | None = None
+    while here < len(parts):
+        if place < len(pattern) and pattern[place] == "**":
+            # None of the parts at first; what does not fit behind it makes it one more. Of several the last one does.
+            deep, after = place, here
+            place += 1
+        elif place < len(pattern) and fnmatchcase(parts[here], pattern[place]):
+            place, here = place + 1, here + 1
+        elif deep is not None:
+            after += 1
+            place, here = deep + 1, after
+        else:
+            return False
+    return all(part == "**" for part in pattern[place:])

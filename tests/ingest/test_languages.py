@@ -34,6 +34,8 @@ def test_there_are_english_and_those_of_the_catalogues() -> None:
         ("fr, it;q=0.9", "en"),
         ("de;q=2, zh;q=0.1", "zh-CN"),
         ("de;level=1, zh;q=x, ;;, zh;q=0.1", "zh-CN"),
+        ("zh-Hans-CN-x-" + "a-" * 400 + "b", "zh-CN"),
+        (", ".join(["de" + "-a" * 4000] * 100), "de"),
     ],
 )
 def test_the_language_is_the_one_that_is_wanted_most(header: str | None, language: str) -> None:

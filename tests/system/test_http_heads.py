@@ -168,3 +168,21 @@ def test_a_head_that_is_too_long_is_told_so(gate: Headgate, request_line_and_hea
     assert "bytes" in json.loads(body)["detail"]
     assert gate.token.encode() not in body
     line.connection.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "headers"),
+    [
+        ("GET", "/api/v1/nothing", 404, [f"Accept-Language: {'a-' * 4000}"] * 100),
+        ("POST", "/login", 415, [f"Content-Type: a/b;{chr(34) * 8000}", "Content-Length: 0"]),
+        ("POST", "/api/v1/jobs?dataset=orders", 415, [f"Content-Type: a/b{';' * 8000}", "Content-Length: 0"]),
+        ("POST", "/login", 415, ["Content-Type: text/plain", "Content-Length: 0"]),
+    ],
+)
+def test_no_head_holds_the_daemon_up(gate: Headgate, method: str, path: str, status: int, headers: list[str]) -> None:
+    """Fields that are made for the libraries that take them apart, from anybody: seconds to half a minute each."""
+    for _ in range(30):
+        line = Line(gate)
+        line.send(method, path, *headers)
+        assert line.answer()[0] == status
+        line.connection.close()

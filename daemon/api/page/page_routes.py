@@ -6,7 +6,7 @@ import asyncio
 import logging
 import re
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from aiohttp import web
 
@@ -31,6 +31,7 @@ NEXT: Final = re.compile(r"/(?:jobs/[0-9]{1,18}|draft|datasets/[\w.-]{1,100})?")
 
 TOKEN_LENGTH_MAX: Final = 4096
 FORM_BYTES_MAX: Final = 16_384
+FIELDS_MAX: Final = 20
 FORM_SECONDS: Final = 10.0
 
 
@@ -186,10 +187,14 @@ async def _fields(request: web.Request) -> dict[str, str]:
     await let_body_come(request)
     try:
         async with asyncio.timeout(FORM_SECONDS):
-            fields = await request.post()
+            body = await request.read()
     except TimeoutError:
         raise ProblemError(408, say("the form did not come in time"), headers={"Connection": "close"}) from None
-    return {name: value for name, value in fields.items() if isinstance(value, str)}
+    try:
+        # In UTF-8, whatever it is said to be: so a browser sends the fields of a page that is.
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
+    except ValueError:
+        raise ProblemError(415, say("send the fields of the form, and nothing else")) from None
 
 
 def _next(path: str) -> str:

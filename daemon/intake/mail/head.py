@@ -23,6 +23,8 @@ _STRUCTURED: Final = re.compile(
     rb"^(?:from|message-id|content-type|content-disposition)[ \t]*:((?:[^\n]|\n(?=[ \t]))*+)",
     re.IGNORECASE | re.MULTILINE,
 )
+_ANSWERED: Final = 100
+"""So many messages, the newest of those that are named, can be what it answers."""
 _LONGEST: Final = 4096
 """Bytes of a structured field. The library takes each apart in a time that grows with its square: 256 kB of semicolons,
 which the server may send, for minutes. Lines have 998 at most (RFC 5322, 2.1.1), names of files 255.
@@ -88,7 +90,7 @@ def read_head(raw: bytes) -> Head:
             sender=_sender(message),
             subject=" ".join(str(message.get("Subject", "")).split()),
             message_id=own[0] if own else None,
-            references=tuple(dict.fromkeys((*_ids(message, "References"), *_ids(message, "In-Reply-To")))),
+            references=tuple(dict.fromkeys((*_ids(message, "References"), *_ids(message, "In-Reply-To"))))[-_ANSWERED:],
             automatic=_is_automatic(message),
             authentication=tuple(" ".join(str(one).split()) for one in message.get_all("Authentication-Results", ())),
         )

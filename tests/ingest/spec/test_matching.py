@@ -40,6 +40,12 @@ def chosen(paths: tuple[str, ...], *datasets: Dataset, name: str | None = None) 
         ("**/stock/*.xls", "stock/a.xls", True),
         ("**/stock/*.xls", "x/y/stock/a.xls", True),
         ("**/stock/*.xls", "x/stock/y/a.xls", False),
+        ("**/in/**/*.xls", "x/in/y/in/z/a.xls", True),
+        ("**/in/**/*.xls", "a.xls", False),
+        ("**/in/**", "in", True),
+        ("a/**/b/c", "a/b/x/b/c", True),
+        ("a/**/b/c", "a/b/c/d", False),
+        ("**/in/**/in/**/*.xls", "in/" * 10_000 + "a.csv", False),
         ("订单*", "订单-11月.xlsx", True),
     ],
 )

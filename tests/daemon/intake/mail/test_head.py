@@ -74,7 +74,8 @@ def test_long_lists_are_no_matter() -> None:
     ids = " ".join(f"<{number}@example.com>" for number in range(2_000))
     others = ", ".join(f"a{number}@example.com" for number in range(5_000))
     head = read_head(PLAIN + f"To: {others}\r\nReferences: {ids}\r\n\r\n".encode())
-    assert (head.sender, len(head.references)) == ("ming@example.com", 2_000)
+    assert head.sender == "ming@example.com"
+    assert head.references == tuple(f"<{number}@example.com>" for number in range(1_900, 2_000))
 
 
 def test_a_part_with_such_a_field_is_a_file_without_a_name() -> None:

@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -55,6 +55,7 @@ class Database:
         access = access or Access()
         self._connect_timeout_seconds, self._patience = connect_timeout_seconds, access.patience
         self._lock_descriptor: int | None = None
+        self._file_descriptor: int | None = None
         self._path = Path(self._url.database or "")
         self._file: tuple[int, int] | None = None
         # SQLite has one writer; ours queue here in order instead of racing for its lock.
@@ -91,6 +92,8 @@ class Database:
             await self.__aexit__(None, None, None)
             raise
         if self.dialect == "sqlite":
+            # Held as long as it is ours, or one that replaces it might get its number.
+            self._file_descriptor = os.open(self._path, getattr(os, "O_PATH", os.O_RDONLY))
             self._file = _identity(self._path)
         return self
 
@@ -99,6 +102,9 @@ class Database:
     ) -> None:
         """Close every connection and give the SQLite file up."""
         await (self.engine.dispose() if self._deadlines is None else self._deadlines.close())
+        if self._file_descriptor is not None:
+            os.close(self._file_descriptor)
+            self._file_descriptor = None
         if self._lock_descriptor is not None:
             os.close(self._lock_descriptor)
             self._lock_descriptor = None
@@ -171,6 +177,15 @@ class Database:
                 "put the right one in its place and start again: what was acknowledged before is in the old one"
             )
 
+    @contextlib.contextmanager
+    def _refused_by_another_file(self) -> Iterator[None]:
+        """Say so if it is another file that refuses: the empty one that a new connection makes has no table."""
+        try:
+            yield
+        except DBAPIError:
+            self._see_that_file_is_there()
+            raise
+
     async def ping(self, timeout_seconds: float) -> None:
         """Ask the database for a one.
 
@@ -228,13 +243,15 @@ class Database:
 
         Raises:
             DatabaseSilentError: the database has not answered in time.
+            DatabaseReplacedError: the SQLite file is another by now, and refuses.
             NotConnectedError, sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: see `meaning`.
 
         """
         async with self._transaction(operation) as connection:
             if self.dialect == "sqlite":
                 await connection.exec_driver_sql("BEGIN")
-            yield connection
+            with self._refused_by_another_file():
+                yield connection
 
     @contextlib.asynccontextmanager
     async def write(self, operation: str = "write") -> AsyncIterator[AsyncConnection]:
@@ -253,7 +270,8 @@ class Database:
                 # For this transaction alone: behind a pooler the connection is everybody's.
                 limit = round(self._patience.lock_of(operation) * 1000)
                 await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {limit}")
-            yield connection
+            with self._refused_by_another_file():
+                yield connection
             self._see_that_file_is_there()
 
     @contextlib.asynccontextmanager

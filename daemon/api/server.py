@@ -137,8 +137,8 @@ class Api:
 
         async def call(request: web.Request) -> web.StreamResponse:
             if len(request.headers.get(hdrs.CONTENT_TYPE, "")) > CONTENT_TYPE_MAX:
-                limit = CONTENT_TYPE_MAX
-                raise ProblemError(415, say("send a Content-Type of at most {limit} characters", limit=limit))
+                message = say("send a Content-Type of at most {limit} characters", limit=CONTENT_TYPE_MAX)
+                raise ProblemError(415, message)
             if route.roles:
                 principal = self._authenticator.principal(request)
                 request[PRINCIPAL] = principal

@@ -57,7 +57,6 @@ class Database:
         self._lock_descriptor: int | None = None
         self._file_descriptor: int | None = None
         self._path = Path(self._url.database or "")
-        self._file: tuple[int, int] | None = None
         # SQLite has one writer; ours queue here in order instead of racing for its lock.
         self._writer = asyncio.Lock() if self.dialect == "sqlite" else contextlib.nullcontext()
         self._connector = Connector(url, access, timeout_seconds=connect_timeout_seconds)
@@ -94,7 +93,6 @@ class Database:
         if self.dialect == "sqlite":
             # Held as long as it is ours, or one that replaces it might get its number.
             self._file_descriptor = os.open(self._path, getattr(os, "O_PATH", os.O_RDONLY))
-            self._file = _identity(self._path)
         return self
 
     async def __aexit__(
@@ -168,10 +166,10 @@ class Database:
 
     def _see_that_file_is_there(self) -> None:
         """Refuse a COMMIT into a file that nobody can open any more: with its name, or its log's, all of it is lost."""
-        if self._file is None:
+        if self._file_descriptor is None:
             return
         log = self._path.with_name(self._path.name + "-wal")
-        if _identity(self._path) != self._file or not log.exists():
+        if not _is_at(self._path, self._file_descriptor) or not log.exists():
             raise DatabaseReplacedError(
                 f"the SQLite file {self._path} was removed or replaced while it was in use; "
                 "put the right one in its place and start again: what was acknowledged before is in the old one"
@@ -250,8 +248,7 @@ class Database:
         async with self._transaction(operation) as connection:
             if self.dialect == "sqlite":
                 await connection.exec_driver_sql("BEGIN")
-            with self._refused_by_another_file():
-                yield connection
+            yield connection
 
     @contextlib.asynccontextmanager
     async def write(self, operation: str = "write") -> AsyncIterator[AsyncConnection]:
@@ -270,8 +267,7 @@ class Database:
                 # For this transaction alone: behind a pooler the connection is everybody's.
                 limit = round(self._patience.lock_of(operation) * 1000)
                 await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {limit}")
-            with self._refused_by_another_file():
-                yield connection
+            yield connection
             self._see_that_file_is_there()
 
     @contextlib.asynccontextmanager
@@ -297,7 +293,7 @@ class Database:
     @contextlib.asynccontextmanager
     async def _transaction(self, operation: str) -> AsyncIterator[AsyncConnection]:
         async with self._watched(operation) as (connection, undoing), connection.begin():
-            with undoing:
+            with undoing, self._refused_by_another_file():
                 yield connection
 
     @contextlib.asynccontextmanager
@@ -370,10 +366,9 @@ def _undo_sqlite(connection: Any, _record: object, _error: object) -> None:
         connection.rollback()
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from any other while it exists; None if it is not there."""
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Say whether an open file is the one that a path leads to."""
     try:
-        facts = path.stat()
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
     except OSError:
-        return None
-    return facts.st_dev, facts.st_ino
+        return False

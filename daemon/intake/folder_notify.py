@@ -76,7 +76,7 @@ class FolderNotify:
     def seen(self, folder: Path, name: str) -> Seen:
         """Say what was seen of a file's writer until this moment."""
         self._read()
-        return self._seen[folder].get(name, Seen.NOTHING) if folder in self._seen else Seen.NOTHING
+        return self._seen.get(folder, {}).get(name, Seen.NOTHING)
 
     def close(self) -> None:
         """End the watch."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cache
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +49,12 @@ class Kind(IntEnum):
 def among(kinds: NDArray[np.uint8], *wanted: Kind) -> NDArray[np.bool_]:
     """Return where the kind is one of those that are wanted."""
     found: NDArray[np.bool_] = _table_of(wanted)[kinds]
+    return found
+
+
+def distinct(numbers: NDArray[np.integer[Any]]) -> list[int]:
+    """Return which numbers there are among many small ones, in order."""
+    found: list[int] = np.flatnonzero(np.bincount(numbers)).tolist()
     return found
 
 

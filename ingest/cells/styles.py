@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .arrow_masks import truth
-from .cells import Column, Kind
+from .cells import Column, Kind, distinct
 from .number_format import GENERAL
 
 if TYPE_CHECKING:
@@ -38,12 +38,11 @@ class CellStyles:
         """Set the kinds of the numbers at `where`, in place; return the texts, with the zeros that are shown."""
         known = np.where(styles < len(self._formats), styles, 0)
         kinds[where] = self._kinds[known[where]]
-        for style in self._telling and np.flatnonzero(np.bincount(known[where])).tolist():
-            if style in self._telling:
-                here = where & (known == style)
-                found, shown = _told(self._formats[style], texts.filter(pa.array(here)))
-                kinds[here] = found
-                texts = pc.replace_with_mask(texts, pa.array(here), shown)
+        for style in self._telling.intersection(distinct(known[where]) if self._telling else ()):
+            here = where & (known == style)
+            found, shown = _told(self._formats[style], texts.filter(pa.array(here)))
+            kinds[here] = found
+            texts = pc.replace_with_mask(texts, pa.array(here), shown)
         return texts
 
 

@@ -177,9 +177,10 @@ def _first_rows(cells: SheetCells, dataset: Dataset, *, shown: bool) -> Iterator
         texts[place] = (displayed(part, date1904=cells.date1904) if shown else part.texts).to_pylist()
     if rows > 1:
         # A title over several columns belongs to each of them.
-        for merge in (merge for merge in cells.merges if merge.top < stop):
-            for column in range(merge.left, min(merge.right + 1, cells.width)):
-                texts[column][merge.top] = texts[merge.left][merge.top]
+        for merge in cells.merges:
+            if merge.top < stop:
+                for column in range(merge.left, min(merge.right + 1, cells.width)):
+                    texts[column][merge.top] = texts[merge.left][merge.top]
     yield from zip(*texts, strict=True)
 
 

@@ -9,6 +9,7 @@ from email.errors import MessageError
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ...errors import HeadgateError
@@ -25,8 +26,10 @@ _STRUCTURED: Final = re.compile(
 )
 _ANSWERED: Final = 100
 """So many messages, the newest of those that are named, can be what it answers."""
+_VERDICTS: Final = 20
+"""The server's own are among the newest."""
 _LONGEST: Final = 4096
-"""Bytes of a structured field. The library takes each apart in a time that grows with its square: 256 kB of semicolons,
+"""Bytes of a structured field. Libraries take each apart in a time that grows with its square: 256 kB of semicolons,
 which the server may send, for minutes. Lines have 998 at most (RFC 5322, 2.1.1), names of files 255.
 """
 
@@ -47,7 +50,7 @@ class Head:
     automatic: bool
     """Whether a program sent it, which must not be answered (RFC 3834)."""
     authentication: tuple[str, ...]
-    """The values of `Authentication-Results`, the newest first."""
+    """The values of `Authentication-Results`, the newest first; without those that are far too long."""
 
 
 def parse_header(raw: bytes) -> EmailMessage:
@@ -92,7 +95,7 @@ def read_head(raw: bytes) -> Head:
             message_id=own[0] if own else None,
             references=tuple(dict.fromkeys((*_ids(message, "References"), *_ids(message, "In-Reply-To"))))[-_ANSWERED:],
             automatic=_is_automatic(message),
-            authentication=tuple(" ".join(str(one).split()) for one in message.get_all("Authentication-Results", ())),
+            authentication=tuple(islice(_verdicts(message), _VERDICTS)),
         )
 
 
@@ -107,6 +110,12 @@ def _sender(message: EmailMessage) -> str:
 
 def _ids(message: EmailMessage, name: str) -> list[str]:
     return [found for one in message.get_all(name, []) for found in _MESSAGE_ID.findall(str(one))]
+
+
+def _verdicts(message: EmailMessage) -> Iterator[str]:
+    """Yield what the servers on the way say of the sender, as far as it can be taken apart in time."""
+    fields = (" ".join(str(one).split()) for one in message.get_all("Authentication-Results", ()))
+    return (field for field in fields if len(field) <= _LONGEST)
 
 
 def _is_automatic(message: EmailMessage) -> bool:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...cells.arrow_masks import truth
-from ...cells.cells import Kind
+from ...cells.cells import Kind, distinct
 from ...cells.date_serials import iso_cells
 from ...cells.styles import CellStyles
 from .cell_attributes import TYPES
@@ -36,7 +36,7 @@ def typed(cells: FoundCells, styles: OdsStyles) -> Typed:
     texts = _texts(cells.xml.pieces(starts, ends), held, ~given)
     filled = pc.binary_length(texts).to_numpy() != 0
     kinds = np.full(len(texts), Kind.TEXT, np.uint8)
-    for code in np.flatnonzero(np.bincount(said.types, minlength=1)).tolist():
+    for code in distinct(said.types):
         here = said.types == code
         if TYPES[code] == "":
             kinds[here & ~held.paragraphs] = Kind.UNCACHED

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .file import TextFile
 
 SHEET: Final = "Sheet1"
-TOO_WIDE_HINT: Final = say("delete the delimiters that nothing stands between, or save it with another delimiter")
+_TOO_WIDE: Final = say("delete the delimiters that nothing stands between, or save it with another delimiter")
 _FORMULA: Final = r'^="((?:[^"]|"")*)"$'
 """A formula that is nothing but a text: writers keep the zeros of an id by it from Excel."""
 _TABBED: Final = r"^\t*([^\s]*[0-9][^\s]*)\t*$"
@@ -80,7 +80,7 @@ class DelimitedBook:
         if quotes is not None and not quotes.in_order:
             return None
         width = self._width()
-        self._check_size(1, width)
+        _check_width(width)
         try:
             table = pa_csv.read_csv(
                 pa.BufferReader(content),
@@ -131,19 +131,13 @@ class DelimitedBook:
         """Read records of any length, one by one."""
         found = split_text(self._content.decode(), self._dialect, self._above)
         widths = [*[0] * self._above, *map(len, found.records)]
+        _check_width(max(widths, default=0))
         self._check_size(len(found.records), max(widths, default=0))
         columns = [pa.array(values, pa.large_string()) for values in zip_longest(*found.records, fillvalue="")]
         suspects = {self._above + row: message for row, message in found.suspects.items()}
         return columns, Records(fields=np.array(widths, np.int32), suspects=suspects)
 
     def _check_size(self, records: int, width: int) -> None:
-        if width > MAX_COLUMNS:
-            message = say(
-                "a record has {fields} fields, more than a sheet has columns ({columns})",
-                fields=width,
-                columns=MAX_COLUMNS,
-            )
-            raise rejected("file.cell_limit", message, hint=TOO_WIDE_HINT)
         if records * width > self._limits.cells:
             message = say(
                 "the text has {records} records x {width} fields, more than limits.cells ({limit})",
@@ -152,6 +146,14 @@ class DelimitedBook:
                 limit=self._limits.cells,
             )
             raise rejected("file.cell_limit", message)
+
+
+def _check_width(width: int) -> None:
+    if width > MAX_COLUMNS:
+        message = say(
+            "a record has {fields} fields, more than a sheet has columns ({columns})", fields=width, columns=MAX_COLUMNS
+        )
+        raise rejected("file.cell_limit", message, hint=_TOO_WIDE)
 
 
 def _column(texts: pa.LargeStringArray) -> Column:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ _LONGEST_CHARACTER: Final = 4
 """Bytes of a character in UTF-8."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TextFile:
     """Where it is, its text in UTF-8 without a mark, and what is known of it besides."""
 
@@ -28,13 +29,13 @@ class TextFile:
         """The whole text, decoded anew each time."""
         return self.content.decode()
 
-    @property
+    @cached_property
     def start(self) -> str:
         """The first `START_CHARACTERS` characters."""
         # Nothing is wrong with the bytes but that they may end within a character.
         return self.content[: START_CHARACTERS * _LONGEST_CHARACTER].decode(errors="ignore")[:START_CHARACTERS]
 
-    @property
+    @cached_property
     def first_lines(self) -> str:
         """The lines that are whole within the start, or the start of the only one."""
         start = self.start

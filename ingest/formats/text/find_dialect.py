@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...spec.titles import normal
 from .dialect import Dialect
 from .evidence import NUMBER
-from .scan import Scanner, line_end, lines_of
+from .scan import Scanner, line_end
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,9 +72,6 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
 
 def _records(sample: str, dialect: Dialect) -> list[list[str]]:
     """Return the first records of a text that have any text in them."""
-    if dialect.quote not in sample:
-        split = (line.rstrip("\r\n").split(dialect.delimiter) for line in lines_of(sample))
-        return list(islice((fields for fields in split if any(map(str.strip, fields))), SAMPLE_RECORDS))
     records: list[list[str]] = []
     scanner, place = Scanner(sample, dialect), 0
     while place < len(sample) and len(records) < SAMPLE_RECORDS:

@@ -18,7 +18,7 @@ _SAMPLE_BYTES: Final = 1 << 12
 _BEYOND: Final = re.compile(rb"[\x80-\xff]")
 _BOUNDS: Final = (b"\r", b"\n", b"\t", b",", b";")
 """Line ends and delimiters that are no part of a character in any encoding."""
-_TO_BOUND: Final = re.compile(rb"[^\r\n\t,;]*")
+_BOUND: Final = re.compile(b"[" + b"".join(_BOUNDS) + b"]")
 _WESTERN: Final = ("german", "french", "spanish", "portuguese", "italian", "nordic", "icelandic")
 _CENTRAL: Final = ("polish", "czech", "hungarian", "romanian", "croatian", "german")
 _LANGUAGES: Final = {
@@ -127,9 +127,9 @@ def _fields_beyond(content: bytes) -> Iterator[bytes]:
     end = 0
     while beyond := _BEYOND.search(content, end):
         place = beyond.start()
-        start = max(end, *(content.rfind(bound, end, place) + 1 for bound in _BOUNDS))
-        whole = _TO_BOUND.match(content, place)
-        end = place if whole is None else whole.end()
+        start = max(end, *(content.rfind(before, end, place) + 1 for before in _BOUNDS))
+        bound = _BOUND.search(content, place)
+        end = bound.start() if bound else len(content)
         yield content[start:end]
 
 

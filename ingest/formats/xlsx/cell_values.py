@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...cells.arrow_masks import spread
-from ...cells.cells import MAX_COLUMNS, MAX_ROWS, Kind
+from ...cells.cells import MAX_COLUMNS, MAX_ROWS, Kind, distinct
 from ...cells.date_serials import iso_cells
 from ...errors import rejected
 from ...messages import say
@@ -69,7 +69,7 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
     values, formulas = cells.values, cells.formulas
     filled = pc.binary_length(values).to_numpy() != 0
     kinds = np.full(len(filled), Kind.NUMBER, np.uint8)
-    for code in _present(cells.codes):
+    for code in distinct(cells.codes):
         name, here = cells.names[code], cells.codes == code
         if name in ("", "n"):
             values = context.styles.apply(cells.styles, here, kinds, values)
@@ -95,12 +95,6 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
     kinds[~filled] = Kind.EMPTY
     kinds[formulas & ~filled] = Kind.UNCACHED
     return kinds, values
-
-
-def _present(codes: NDArray[np.int8] | NDArray[np.int32]) -> list[int]:
-    """Return the different codes."""
-    found: list[int] = np.flatnonzero(np.bincount(codes)).tolist()
-    return found
 
 
 def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext, *, only: bool) -> pa.LargeStringArray:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ...cells.arrow_masks import with_nulls
 from ...cells.assembly import overlaid
-from ...cells.cells import MAX_COLUMNS, CellBlock, Column, Kind, RowBlock
+from ...cells.cells import MAX_COLUMNS, CellBlock, Column, Kind, RowBlock, distinct
 from ...errors import FileRejectedError, rejected
 from ...messages import say
 from ..zip.xml_text import plain_texts
@@ -102,7 +102,7 @@ def _table(found: FoundCells) -> list[int]:
     ascending = (np.diff(found.rows * MAX_COLUMNS + found.columns) > 0).all()
     if not ascending or height < _ROWS_OF_A_TABLE:
         return []
-    places: list[int] = np.flatnonzero(np.bincount(found.columns)).tolist()
+    places = distinct(found.columns)
     return places if height * len(places) <= _SPARSE * len(found.rows) else []
 
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from ...cells.arrow_masks import truth
 from ..zip.xml_bytes import begins
+from .sheet_tags import accounted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,10 +25,9 @@ _FORMULA: Final = r"^<f(?:\s[^<>]*)?/>$|^<f(?:\s[^<>]*[^<>/])?>[^<]*$"
 
 
 class _Form(NamedTuple):
-    """The tags of a cell from one on: what stands at the first, at which the value ends, what stands there."""
+    """What stands before a value and what behind it, to the end of its cell; `tags` are those of both."""
 
     head: bytes
-    ending: int
     tail: bytes
     tags: int
     inline: bool = False
@@ -35,13 +35,16 @@ class _Form(NamedTuple):
 
 
 _KEEP: Final = b' xml:space="preserve"'
-_VALUE: Final = _Form(b"<v>", 1, b"</v></c>", 3)
+_VALUE: Final = _Form(b"<v>", b"</v></c>", 3)
+_MOST_WITHOUT_VALUE: Final = 2
+"""Tags; between those of any other form there may be a text."""
 _FORMS: Final = (
-    _Form(b"<is><t>", 2, b"</t></is></c>", 5, inline=True),
-    _Form(b"</c>", 0, b"", 1),
-    _Form(b"<v/></c>", 0, b"", 2),
-    _Form(b"<v" + _KEEP + b">", 1, b"</v></c>", 3, preserve=True),
-    _Form(b"<is><t" + _KEEP + b">", 2, b"</t></is></c>", 5, inline=True, preserve=True),
+    _VALUE,
+    _Form(b"<is><t>", b"</t></is></c>", 5, inline=True),
+    _Form(b"", b"</c>", 1),
+    _Form(b"<v/>", b"</c>", 2),
+    _Form(b"<v" + _KEEP + b">", b"</v></c>", 3, preserve=True),
+    _Form(b"<is><t" + _KEEP + b">", b"</t></is></c>", 5, inline=True, preserve=True),
 )
 
 
@@ -57,49 +60,52 @@ class Contents:
     formulas: Mask
 
 
-def read_contents(xml: XmlBytes, found: SheetTags, closed: Mask) -> Contents:
-    """Return where the values are; `closed` are the cells that are empty elements."""
-    tags = found.tags
-    formulas, first, known = _formulas(xml, found, closed)
+def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mask) -> Contents | None:
+    """Return where the values are, by where what follows the opening tags begins; `closed` are the empty elements.
+
+    None if there is anything else than elements, or anything between the tags of rows and cells.
+    """
+    formulas, first, tags = _formulas(xml, contents, closed)
     # Nearly all cells have a bare value, and are read at once; what this says of others is set right below.
-    starts, ends = tags[first] + len(_VALUE.head), tags[first + _VALUE.ending]
-    fine = begins(xml.words(tags[first]), _VALUE.head) & begins(xml.words(ends), _VALUE.tail)
-    fine &= (found.following == first + _VALUE.tags) & known
-    behind = ends + len(_VALUE.tail)
+    starts, ends = first + len(_VALUE.head), found.following - len(_VALUE.tail)
+    fine = begins(xml.words(first), _VALUE.head) & begins(xml.words(ends), _VALUE.tail) & (starts <= ends) & (tags > 0)
+    tags[fine] += _VALUE.tags
     inline, preserve = np.zeros(len(first), np.bool_), np.zeros(len(first), np.bool_)
     if not fine.all():
-        fine[closed] = found.following[closed] == first[closed]
-        starts[closed] = ends[closed] = behind[closed] = tags[first[closed]]
-        rest = np.flatnonzero(~fine & ~closed & known)
+        starts[closed] = ends[closed] = found.following[closed]
+        fine[closed] = contents[closed] == found.following[closed]
+        rest = np.flatnonzero(~fine & ~closed & (tags > 0))
+        behind = xml.before_space(found.following[rest])
         for form in _FORMS:
-            here = xml.stands(form.head, tags[first[rest]])
-            cells, rest = rest[here], rest[~here]
-            last = first[cells] + form.ending
-            starts[cells] = tags[first[cells]] + len(form.head)
-            ends[cells] = tags[last] if form.ending else starts[cells]
-            behind[cells] = ends[cells] + len(form.tail)
-            fine[cells] = found.following[cells] == first[cells] + form.tags
-            if form.tail:
-                fine[cells] &= xml.stands(form.tail, tags[last])
+            begin, end = first[rest] + len(form.head), behind - len(form.tail)
+            here = xml.stands(form.head, first[rest]) & xml.stands(form.tail, end)
+            here &= begin <= end if form.tags > _MOST_WITHOUT_VALUE else begin == end
+            cells = rest[here]
+            fine[cells], starts[cells], ends[cells] = True, begin[here], end[here]
+            tags[cells] += form.tags
             inline[cells], preserve[cells] = form.inline, form.preserve
-    after = tags[found.following]
-    gaps = np.flatnonzero(behind != after)
-    fine[gaps] &= behind[gaps] == xml.before_space(after[gaps])
-    return Contents(fine=fine, starts=starts, ends=ends, inline=inline, preserve=preserve, formulas=formulas)
+            rest, behind = rest[~here], behind[~here]
+    counted = accounted(xml, found, np.where(fine, tags, 0))
+    if counted is None:
+        return None
+    return Contents(fine=fine & counted, starts=starts, ends=ends, inline=inline, preserve=preserve, formulas=formulas)
 
 
-def _formulas(xml: XmlBytes, found: SheetTags, closed: Mask) -> tuple[Mask, NDArray[np.int64], Mask]:
-    """Return which cells have a formula, the tag behind it, and which are of a form that is known so far."""
-    tags, next_tag = found.tags, found.cells + 1
-    fine = np.ones(len(next_tag), np.bool_)
-    formulas = (xml.at[1:][tags[next_tag]] == ord("f")) & ~closed
+def _formulas(xml: XmlBytes, contents: Places, closed: Mask) -> tuple[Mask, Places, NDArray[np.int64]]:
+    """Return which cells have a formula, the tag behind it, and how many tags stand before that (0: nobody knows)."""
+    tags = np.ones(len(contents), np.int64)
+    formulas = (xml.at[1:][contents] == ord("f")) & ~closed
     cells = np.flatnonzero(formulas)
     if not len(cells):
-        return formulas, next_tag, fine
-    first = next_tag[cells]
-    texts = xml.pieces(tags[first], tags[first + 1])
-    empty = xml.stands(b"/>", tags[first + 1] - len(b"/>"))
-    whole = xml.stands(b"</f>", tags[first + 1]) & (tags[first + 2] == tags[first + 1] + len(b"</f>"))
-    fine[cells] = (empty | whole) & truth(pc.match_substring_regex(texts, _FORMULA))
-    next_tag[cells] += np.where(empty, 1, 2)
-    return formulas, next_tag, fine
+        return formulas, contents, tags
+    first = contents[cells]
+    second = xml.behind_next(b"<", first + 1) - 1
+    third = xml.behind_next(b"<", second + 1) - 1
+    texts = xml.pieces(first, second)
+    empty = xml.stands(b"/>", second - len(b"/>"))
+    whole = xml.stands(b"</f>", second) & (third == second + len(b"</f>"))
+    fine = (empty | whole) & truth(pc.match_substring_regex(texts, _FORMULA))
+    tags[cells] = np.where(fine, np.where(empty, 2, 3), 0)
+    behind = contents.copy()
+    behind[cells] = np.where(empty, second, third)
+    return formulas, behind, tags

@@ -18,7 +18,7 @@ from .cell_values import TYPES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..zip.xml_bytes import Mask, Places, Words, XmlBytes
+    from ..zip.xml_bytes import Mask, Places, XmlBytes
     from .sheet_tags import SheetTags
 
 _USUAL: Final = b'<c r="'
@@ -47,7 +47,10 @@ class TagKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Openings:
-    """Of each cell its 0-based place and its kind, a place in `kinds`; `referred` are those that say where they are."""
+    """Of each cell its 0-based place and its kind, a place in `kinds`; `referred` are those that say where they are.
+
+    `contents` is where the tag behind the opening one begins.
+    """
 
     fine: Mask
     referred: Mask
@@ -55,35 +58,49 @@ class Openings:
     columns: NDArray[np.int64]
     kind_of: NDArray[np.int64]
     kinds: list[TagKind]
+    contents: Places
 
 
 def read_openings(xml: XmlBytes, found: SheetTags) -> Openings:
     """Return what the opening tags of all cells say."""
-    starts, ends = found.tags[found.cells], found.tags[found.cells + 1]
-    lengths, beginnings = _beginnings(xml, starts, ends)
+    starts, ends = found.cells, found.following
+    lengths, beginnings = _beginnings(xml, starts)
     referred = lengths > len(_BARE)
-    fine = lengths > 0
     places = starts + lengths
     rows, columns, behind, referable = _references(xml, found, places)
     if not referred.all():
         behind = np.where(referred, behind, places)
         referable |= ~referred
-    fine &= referable & (behind <= ends)
+    fine = referable & (lengths > 0) & (behind <= ends)
     behind = np.minimum(behind, ends)
-    kind_of, samples = _kinds(xml, behind, ends - behind, beginnings)
+    kind_of, contents, samples = _kinds(xml, behind, beginnings)
     kinds: list[TagKind] = []
     known = np.ones(len(samples), np.bool_)
     for place, sample in enumerate(samples):
         reference = b'A1"' if referred[sample] else b""
         head = xml.bytes[int(starts[sample]) : int(places[sample])]
-        kind = _kind(head + reference + xml.bytes[int(behind[sample]) : int(ends[sample])])
+        text = _to_next_tag(xml, int(behind[sample]))
+        kind = _kind(head + reference + text) if len(text) < _LONGEST else None
         known[place] = kind is not None
         kinds.append(kind or TagKind(code=0, style=0, closed=False))
-    fine &= known[kind_of] & (ends - behind <= _LONGEST)
-    return Openings(fine=fine, referred=referred, rows=rows, columns=columns, kind_of=kind_of, kinds=kinds)
+    if not known.all():
+        fine &= known[kind_of]
+    return Openings(
+        fine=fine,
+        referred=referred,
+        rows=rows,
+        columns=columns,
+        kind_of=kind_of,
+        kinds=kinds,
+        contents=np.minimum(contents, ends),
+    )
 
 
-def _beginnings(xml: XmlBytes, starts: Places, ends: Places) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+def _to_next_tag(xml: XmlBytes, place: int) -> bytes:
+    return xml.bytes[place : xml.bytes.find(b"<", place)]
+
+
+def _beginnings(xml: XmlBytes, starts: Places) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
     """Return how long what stands before each reference is, and which it is; 0 if it is of no form that is known."""
     usual = begins(xml.words(starts), _USUAL)
     lengths = np.where(usual, len(_USUAL), 0)
@@ -94,16 +111,14 @@ def _beginnings(xml: XmlBytes, starts: Places, ends: Places) -> tuple[NDArray[np
     for number in range(1, _MOST_BEGINNINGS):
         if not len(rest):
             break
-        first = int(rest[0])
-        text = xml.bytes[int(starts[first]) : int(ends[first])]
+        first = int(starts[rest[0]])
+        text = xml.bytes[first : xml.bytes.find(b"<", first + 1) + 1]
         if len(text) > _LONGEST:
             rest = rest[1:]
             continue
         match = _TO_REFERENCE.match(text)
+        # Without a reference, what follows is compared as that which stands behind one.
         same = xml.stands(match[0] if match else text, starts[rest])
-        if match is None:
-            # Without a reference, what follows is compared as that which stands behind one.
-            same &= ends[rest] - starts[rest] == len(text)
         lengths[rest[same]] = len(match[0]) if match else len(_BARE)
         numbers[rest[same]] = number
         rest = rest[~same]
@@ -143,28 +158,35 @@ def _row_numbers(xml: XmlBytes, places: Places) -> tuple[NDArray[np.int64], Plac
 
 
 def _kinds(
-    xml: XmlBytes, places: Places, lengths: NDArray[np.int64], beginnings: NDArray[np.int64] | None
-) -> tuple[NDArray[np.int64], list[int]]:
-    """Return the kind of each cell by what stands at its place, and one cell of each kind."""
-    parts: list[Words] = [] if beginnings is None else [beginnings.astype(np.uint64)]
-    longest = min(int(lengths.max(initial=0)), _LONGEST)
-    parts += [masked(xml.words(places, offset), lengths - offset) for offset in range(0, longest, WORD)]
-    kind_of = np.full(len(places), -1, np.int64)
-    samples: list[int] = []
-    rest = np.arange(len(places))
+    xml: XmlBytes, places: Places, beginnings: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], Places, list[int]]:
+    """Return the kind of each cell by what stands from its place to the next tag, where that is, one of each kind."""
+    kind_of, contents, samples = np.zeros(len(places), np.int64), places.copy(), list[int]()
+    rest, words = np.arange(len(places)), xml.words(places)
     while len(rest) and len(samples) < _COMMON:
-        first = rest[0]
-        same = np.logical_and.reduce([part[rest] == part[first] for part in parts])
-        kind_of[rest[same]] = len(samples)
-        samples.append(int(first))
-        rest = rest[~same]
+        first = int(rest[0])
+        text = _to_next_tag(xml, int(places[first]))
+        # With the next tag no text is the beginning of another.
+        same = begins(words, text + b"<")
+        for offset in range(WORD, min(len(text) + 1, _LONGEST), WORD):
+            some = np.flatnonzero(same)
+            same[some] = begins(xml.words(places[rest[some]], offset), (text + b"<")[offset:])
+        if beginnings is not None:
+            same &= beginnings[rest] == beginnings[first]
+        cells = rest[same]
+        kind_of[cells] = len(samples)
+        contents[cells] += len(text)
+        samples.append(first)
+        rest, words = rest[~same], words[~same]
     if len(rest):
-        _, firsts, others = np.unique(
-            np.stack([part[rest] for part in parts]), axis=1, return_index=True, return_inverse=True
-        )
+        contents[rest] = xml.behind_next(b"<", places[rest]) - 1
+        lengths = contents[rest] - places[rest]
+        parts = [] if beginnings is None else [beginnings[rest].astype(np.uint64)]
+        parts += [masked(xml.words(places[rest], offset), lengths - offset) for offset in range(0, _LONGEST, WORD)]
+        _, firsts, others = np.unique(np.stack(parts), axis=1, return_index=True, return_inverse=True)
         kind_of[rest] = others.ravel() + len(samples)
         samples += rest[firsts].tolist()
-    return kind_of, samples
+    return kind_of, contents, samples
 
 
 def _kind(tag: bytes) -> TagKind | None:

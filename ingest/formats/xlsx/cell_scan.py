@@ -58,7 +58,9 @@ def find_cells(chunk: bytes, row: int | None) -> FoundCells | None:
         return None
     openings = read_openings(xml, found)
     closed = np.array([kind.closed for kind in openings.kinds], np.bool_)[openings.kind_of]
-    contents = read_contents(xml, found, closed & openings.fine)
+    contents = read_contents(xml, found, openings.contents, closed & openings.fine)
+    if contents is None:
+        return None
     fine = openings.fine & contents.fine
     row_numbers, numbered = _row_numbers(found.rows.numbers, row)
     left = np.unique(found.row_of[~fine])

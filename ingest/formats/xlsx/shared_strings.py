@@ -125,7 +125,7 @@ def _texts(found: XmlBytes, prefix: bytes) -> tuple[Places, Places] | None:
         ends, opens = ends[found.stands(closing, ends)], opens[found.stands(opening, opens - len(opening))]
     opens = opens[np.isin(found.at[opens], _BEHIND_NAME)]
     starts, others = opens + 1, found.at[opens] != ord(">")
-    starts[others] = found.tag_ends(opens[others])
+    starts[others] = found.behind_next(b">", opens[others])
     return starts[found.at[starts - 2] != ord("/")], ends
 
 

@@ -1,4 +1,4 @@
-"""Where the rows and cells of a chunk of sheet XML begin and end, by the positions of all its tags; reads no cells."""
+"""Where the rows and cells of a chunk of sheet XML begin and end, by the positions of their tags; reads no cells."""
 
 from __future__ import annotations
 
@@ -13,14 +13,10 @@ from ..zip.xml_bytes import MASKS, begins, quoted_numbers
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..zip.xml_bytes import Places, Words, XmlBytes
+    from ..zip.xml_bytes import Mask, Places, Words, XmlBytes
 
-AHEAD: Final = 8
-"""So many tags that are none stand behind the last one: a look ahead at the tags of a cell never leaves them."""
-_CELL, _ROW, _ROW_END = 1, 2, 3
-_KINDS: Final = np.zeros(256, np.uint8)
-"""By what follows the `<`."""
-_KINDS[[ord("c"), ord("r"), ord("/")]] = _CELL, _ROW, _ROW_END
+_EDGES: Final = (b"c", b"r", b"/r")
+"""How the tags of cells and of rows begin."""
 _BEHIND_NAME: Final = np.isin(np.arange(256), np.frombuffer(b" \t\r\n/>", np.uint8))
 _ROW_START: Final = b'<row r="'
 _NUMBER: Final = re.compile(rb"[0-9]{1,7}")
@@ -45,70 +41,78 @@ class SheetRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetTags:
-    """The tags of a chunk, and of each cell its tag, the one that follows it and its row."""
+    """Where the tags of rows and cells begin (`edges`), and of each cell where it begins, what follows it, its row."""
 
-    tags: Places
-    cells: NDArray[np.int64]
-    following: NDArray[np.int64]
+    edges: Places
+    are_cells: Mask
+    cells: Places
+    following: Places
     row_of: NDArray[np.int64]
     rows: SheetRows
 
 
 def find_tags(xml: XmlBytes) -> SheetTags | None:
-    """Return where rows and cells are; None unless the chunk is nothing but whole rows of elements."""
-    tags = xml.tags()
-    first, second = xml.at[1:][tags], xml.at[2:][tags]
-    if not len(tags) or (first == ord("!")).any() or (first == ord("?")).any():
+    """Return where rows and cells are; None unless the chunk is nothing but whole rows, as far as their tags say it.
+
+    What stands between these tags is for `accounted` to say.
+    """
+    edges = xml.tags_with(_EDGES)
+    are_cells = xml.at[1:][edges] == ord("c")
+    fine = are_cells & _BEHIND_NAME[xml.at[2:][edges]]
+    others = np.flatnonzero(~are_cells)
+    words = xml.words(edges[others])
+    opens = begins(words, b"<row") & _BEHIND_NAME[(words >> np.uint64(32)).astype(np.uint8)]
+    fine[others] = opens | begins(words, b"</row>")
+    if not fine.all():
+        opens = opens[fine[others]]
+        edges, are_cells = edges[fine], are_cells[fine]
+        others = np.flatnonzero(~are_cells)
+    following = np.append(edges[1:], xml.size)
+    if not opens.any() or xml.before_space(edges[:1])[0] or not _whole(xml, edges, following, others, opens):
         return None
-    edges = np.flatnonzero(
-        ((first == ord("c")) & _BEHIND_NAME[second])
-        | ((first == ord("r")) & (second == ord("o")))
-        | ((first == ord("/")) & (second == ord("r")))
-    )
-    kinds = _KINDS[first[edges]]
-    others = np.flatnonzero(kinds != _CELL)
-    words = xml.words(tags[edges[others]])
-    is_row = begins(words, b"<row") & _BEHIND_NAME[(words >> np.uint64(32)).astype(np.uint8)]
-    strange = others[~is_row & ~begins(words, b"</row>")]
-    if len(strange):
-        edges, kinds = np.delete(edges, strange), np.delete(kinds, strange)
-    following = np.append(edges[1:], len(tags))
-    tags = np.append(tags, np.full(AHEAD, xml.size))
-    opens, are_cells = kinds == _ROW, kinds == _CELL
-    if not opens.any() or edges[0] or xml.before_space(tags[:1])[0]:
-        return None
-    if not _whole(xml, tags, edges, following, kinds):
-        return None
-    rows = _rows(xml, tags[edges[opens]], tags[following[opens]])
+    starts = others[opens]
+    rows = _rows(xml, edges[starts], following[starts])
     if rows is None:
         return None
+    heights = np.diff(np.append(others, len(edges)))[opens] - 1
     return SheetTags(
-        tags=tags,
+        edges=edges,
+        are_cells=are_cells,
         cells=edges[are_cells],
         following=following[are_cells],
-        row_of=(np.cumsum(opens) - 1)[are_cells],
+        row_of=np.repeat(np.arange(len(heights)), heights),
         rows=rows,
     )
 
 
-def _whole(
-    xml: XmlBytes, tags: Places, edges: NDArray[np.int64], following: NDArray[np.int64], kinds: NDArray[np.uint8]
-) -> bool:
-    """Say whether rows begin and end in turn, cells are in rows, and nothing else is between them."""
-    others = np.flatnonzero(kinds != _CELL)
-    if (following[others] != edges[others] + 1).any():
+def accounted(xml: XmlBytes, found: SheetTags, expected: NDArray[np.int64]) -> Mask | None:
+    """Say which cells hold as many tags as expected (0: nobody knows).
+
+    None if there is anything else than elements, or anything between the tags of rows and cells.
+    """
+    if (expected > 0).all() and xml.count(b"<") == len(found.edges) - len(expected) + int(expected.sum()):
+        return np.ones(len(expected), np.bool_)
+    tags = xml.tags()
+    first = xml.at[1:][tags]
+    counts = np.diff(np.append(np.searchsorted(tags, found.edges), len(tags)))
+    if (first == ord("!")).any() or (first == ord("?")).any() or (counts[~found.are_cells] != 1).any():
+        return None
+    same: Mask = counts[found.are_cells] == expected
+    return same
+
+
+def _whole(xml: XmlBytes, edges: Places, following: Places, others: NDArray[np.int64], opens: Mask) -> bool:
+    """Say whether rows begin and end in turn, cells are in rows, and no text is between them."""
+    ends = xml.before_space(following[others])
+    if (ends[~opens] != edges[others[~opens]] + len(b"</row>")).any():
         return False
-    ends = xml.before_space(tags[following[others]])
-    is_end = kinds[others] == _ROW_END
-    if (ends[is_end] != tags[edges[others[is_end]]] + len(b"</row>")).any():
+    if (xml.at[ends[opens] - 1] != ord(">")).any():
         return False
-    if (xml.at[ends[~is_end] - 1] != ord(">")).any():
-        return False
-    closed = ~is_end & (xml.at[ends - 2] == ord("/"))
-    inside = ~is_end & ~closed
+    closed = opens & (xml.at[ends - 2] == ord("/"))
+    inside = opens & ~closed
     # Cells stand only behind the beginning of a row that does not end at once.
-    with_cells = np.diff(np.append(others, len(kinds))) > 1
-    turns = is_end[~closed]
+    with_cells = np.diff(np.append(others, len(edges))) > 1
+    turns = ~opens[~closed]
     alternate = len(turns) % 2 == 0 and not turns[::2].any() and bool(turns[1::2].all())
     # An empty row may not stand in another one.
     before = np.append(False, inside[:-1])  # a value, not a flag

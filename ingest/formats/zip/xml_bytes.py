@@ -10,7 +10,7 @@ import pyarrow as pa
 from ..pieces import between, in_sequence, pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,10 +25,10 @@ _PADDING: Final = 64
 _SPACE: Final = np.isin(np.arange(256), np.frombuffer(b" \t\r\n", np.uint8))
 _FIRST_PRINTABLE: Final = 0x20
 _NO_CHARACTERS: Final = tuple(chr(code).encode() for code in (0xFFFE, 0xFFFF))
-_TAG: Final = 32
+_NEAR: Final = 32
 """As long as nearly every tag is."""
 _AT_ONCE: Final = 1 << 14
-_WINDOW: Final = 1 << 20
+_WINDOW: Final = 1 << 18
 """What is looked through at once should stay in a core's own cache."""
 
 
@@ -52,6 +52,24 @@ class XmlBytes:
         """Return where each tag begins."""
         return self.places(b"<")
 
+    def tags_with(self, beginnings: Sequence[bytes]) -> Places:
+        """Return where each tag begins behind whose `<` any of the texts stands."""
+        ahead = max(map(len, beginnings))
+
+        def test(part: NDArray[np.uint8]) -> Mask:
+            behind, size = part[1:], len(part) - ahead
+            found = _stands_from(behind, beginnings[0], size)
+            for text in beginnings[1:]:
+                found |= _stands_from(behind, text, size)
+            found &= part[:size] == ord("<")
+            return found
+
+        return self._where(test, ahead)
+
+    def count(self, byte: bytes) -> int:
+        """Return how often the byte stands anywhere."""
+        return sum(int(np.count_nonzero(part == ord(byte))) for _, part in self._parts())
+
     def holds(self, text: bytes, rare: bytes) -> bool:
         """Say whether a text stands anywhere; `rare` is a byte of it that few others are."""
         return bool(self.stands(text, self.places(rare) - text.index(rare)).any())
@@ -60,10 +78,14 @@ class XmlBytes:
         """Return where what does not print stands, line ends and tabs too."""
         return self._where(lambda part: part < _FIRST_PRINTABLE)
 
-    def _where(self, test: Callable[[NDArray[np.uint8]], Mask]) -> Places:
-        starts = range(0, self.size, _WINDOW)
-        parts = [np.flatnonzero(test(self.at[start : min(start + _WINDOW, self.size)])) + start for start in starts]
+    def _where(self, test: Callable[[NDArray[np.uint8]], Mask], ahead: int = 0) -> Places:
+        parts = [np.flatnonzero(test(part)) + start for start, part in self._parts(ahead)]
         return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+    def _parts(self, ahead: int = 0) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yield windows with so many bytes more behind each, and where each begins."""
+        for start in range(0, self.size, _WINDOW):
+            yield start, self.at[start : min(start + _WINDOW, self.size) + ahead]
 
     def is_text(self) -> bool:
         """Say whether all is UTF-8, and none of it the two characters of three bytes that XML does not allow."""
@@ -85,19 +107,19 @@ class XmlBytes:
             found &= begins(self.words(places, offset), text[offset:])
         return found
 
-    def tag_ends(self, places: Places) -> Places:
-        """Return, for places within a tag, the one behind the next `>`; 0 without one."""
+    def behind_next(self, byte: bytes, places: Places) -> Places:
+        """Return the place behind the next such byte that stands at or behind each place; 0 without one."""
         ends = np.zeros(len(places), np.int64)
         window: NDArray[np.bytes_] = np.ndarray(
-            (self.size + _PADDING - _TAG + 1,), dtype=f"S{_TAG}", buffer=self.bytes, strides=(1,)
+            (self.size + _PADDING - _NEAR + 1,), dtype=f"S{_NEAR}", buffer=self.bytes, strides=(1,)
         )
         for start in range(0, len(places), _AT_ONCE):
             some = places[start : start + _AT_ONCE]
-            closes = window[some].view(np.uint8).reshape(len(some), _TAG) == ord(">")
-            first = closes.argmax(axis=1)
-            ends[start : start + _AT_ONCE] = np.where(closes[np.arange(len(some)), first], some + first + 1, 0)
+            found = window[some].view(np.uint8).reshape(len(some), _NEAR) == ord(byte)
+            first = found.argmax(axis=1)
+            ends[start : start + _AT_ONCE] = np.where(found[np.arange(len(some)), first], some + first + 1, 0)
         for place in np.flatnonzero(ends == 0).tolist():
-            ends[place] = self.bytes.find(b">", int(places[place])) + 1
+            ends[place] = self.bytes.find(byte, int(places[place])) + 1
         return ends
 
     def before_space(self, places: Places) -> Places:
@@ -123,6 +145,14 @@ def _any_of(part: NDArray[np.uint8], wanted: bytes) -> Mask:
     found: Mask = part == wanted[0]
     for byte in wanted[1:]:
         found |= part == byte
+    return found
+
+
+def _stands_from(part: NDArray[np.uint8], text: bytes, size: int) -> Mask:
+    """Say from which of the first places on the text stands."""
+    found: Mask = part[:size] == text[0]
+    for place, byte in enumerate(text[1:], 1):
+        found &= part[place : place + size] == byte
     return found
 
 

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from ...cells.arrow_masks import offsets_of
 from ...errors import rejected
 from ...messages import say
+from ..pieces import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,12 +53,11 @@ def plain_texts(raw: pa.LargeStringArray, preserve: NDArray[np.bool_]) -> pa.Lar
         return texts
     # A table says the same thing again and again.
     found = raw.filter(pa.array(rare)).dictionary_encode()
-    resolved = _resolved(found.dictionary.to_pylist())
-    kept, stripped = (
-        pa.array([excel_text(text, preserve=keep) for text in resolved], pa.large_string()).take(found.indices)
-        for keep in (True, False)
-    )
-    return pc.replace_with_mask(texts, pa.array(rare), pc.if_else(pa.array(preserve[rare]), kept, stripped))
+    resolved, keep = _resolved(found.dictionary), preserve[rare]
+    meant = _unescaped(pc.utf8_trim(resolved, WHITE_SPACE)).take(found.indices)
+    if keep.any():
+        meant = pc.if_else(pa.array(keep), _unescaped(resolved).take(found.indices), meant)
+    return pc.replace_with_mask(texts, pa.array(rare), meant)
 
 
 def _rare(offsets: NDArray[np.int64], content: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -86,10 +86,21 @@ def excel_text(text: str, *, preserve: bool) -> str:
     return _ESCAPE.sub(_escaped, text) if "_x" in text else text
 
 
-def _resolved(raw: list[str]) -> list[str]:
+def _unescaped(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    escapes = pc.match_substring(texts, "_x")
+    some = [_ESCAPE.sub(_escaped, text) for text in texts.filter(escapes).to_pylist()]
+    return pc.replace_with_mask(texts, escapes, pa.array(some, pa.large_string())) if some else texts
+
+
+def _resolved(raw: pa.LargeStringArray) -> pa.LargeStringArray:
     """Resolve texts as one: some writers write every letter beyond ASCII as a reference."""
-    plain = _resolve(_APART.join(raw)).split(_APART)
-    return plain if len(plain) == len(raw) else [_resolve(text) for text in raw]  # one of them has that character
+    texts = raw.to_pylist()
+    together = _resolve(_APART.join(texts)).encode()
+    marks = np.flatnonzero(np.frombuffer(together, np.uint8) == ord(_APART))
+    if len(marks) != len(texts) - 1:  # one of them has that character
+        return pa.array([_resolve(text) for text in texts], pa.large_string())
+    apart = pieces(together, np.append(0, marks + 1), np.append(marks, len(together)))
+    return apart.cast(pa.large_string())
 
 
 def _resolve(raw: str) -> str:

@@ -129,26 +129,29 @@ def _references(
     xml: XmlBytes, found: SheetTags, places: Places
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Places, Mask]:
     """Return rows, columns and the places behind references that begin at the places, and which of them are such."""
-    letters = xml.at[places] - np.uint8(ord("A"))
-    fine = letters < _LETTERS
-    columns, count, more = letters + np.int64(1), np.ones(len(places), np.int64), fine
+    words = xml.words(places)
+    letters = words.view(np.uint8).reshape(-1, WORD)[:, :_MOST_LETTERS] - np.uint8(ord("A"))
+    more = letters[:, 0] < _LETTERS
+    fine, columns, count = more, letters[:, 0] + np.int64(1), np.ones(len(places), np.int64)
     for place in range(1, _MOST_LETTERS):
-        letters = xml.at[place:][places] - np.uint8(ord("A"))
-        more = more & (letters < _LETTERS)
+        more = more & (letters[:, place] < _LETTERS)
         if not more.any():
             break
-        columns = np.where(more, columns * _LETTERS + letters + 1, columns)
+        columns = np.where(more, columns * _LETTERS + letters[:, place] + 1, columns)
         count += more
     # Nearly always it ends with the number of its row, as that is written there.
-    digits = found.rows.digits[found.row_of]
-    numbers = xml.words(places + count) & found.rows.masks[found.row_of]
-    same = (numbers == found.rows.written[found.row_of]) & (digits > 0)
-    rows = found.rows.numbers[found.row_of]
+    rows, row_of = found.rows, found.row_of
+    alike = (rows.digits == rows.digits[0]).all()
+    digits, masks = (rows.digits[:1], rows.masks[:1]) if alike else (rows.digits[row_of], rows.masks[row_of])
+    whole = int(count.max(initial=0)) + int(rows.digits.max()) < WORD
+    numbers = words >> (WORD * count).astype(np.uint64) if whole else xml.words(places + count)
+    same = ((numbers & masks) == rows.written[row_of]) & (digits > 0)
+    numbered = rows.numbers[row_of]
     behind = places + count + digits + 1
     other = np.flatnonzero(fine & ~same)
     if len(other):
-        rows[other], behind[other], fine[other] = _row_numbers(xml, places[other] + count[other])
-    return rows, columns - 1, behind, fine
+        numbered[other], behind[other], fine[other] = _row_numbers(xml, places[other] + count[other])
+    return numbered, columns - 1, behind, fine
 
 
 def _row_numbers(xml: XmlBytes, places: Places) -> tuple[NDArray[np.int64], Places, Mask]:

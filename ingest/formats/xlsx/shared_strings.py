@@ -13,7 +13,7 @@ import pyarrow as pa
 from ...cells.arrow_masks import offsets_of
 from ...errors import rejected
 from ...messages import say
-from ..zip.xml_bytes import XmlBytes, begins
+from ..zip.xml_bytes import XmlBytes
 from ..zip.xml_text import plain_texts, refuse_doctype
 from .string_list import StringListReader
 
@@ -114,15 +114,13 @@ def by_stretches(content: bytes, name: str) -> pa.LargeStringArray | None:
 
 def _texts(found: XmlBytes, prefix: bytes) -> tuple[Places, Places] | None:
     """Return where the texts of all `<t>` begin and end; None if there is anything else than elements."""
-    tags = found.tags()
-    words = found.words(tags)
-    if begins(words, b"<!").any() or begins(words[1:], b"<?").any():
+    name = prefix + b"t"
+    tags = found.tags_with((name, b"/" + name, b"!", b"?"))
+    first = found.at[1:][tags]
+    if (first == ord("!")).any() or (first[1:] == ord("?")).any():
         return None
-    opening, closing = b"<" + prefix + b"t", b"</" + prefix + b"t>"
-    ends = tags[begins(words, closing)]
-    opens = tags[begins(words, opening)] + len(opening)
-    if prefix:
-        ends, opens = ends[found.stands(closing, ends)], opens[found.stands(opening, opens - len(opening))]
+    ends, opens = tags[first == ord("/")], tags[first == name[0]] + len(b"<" + name)
+    ends = ends[found.at[ends + len(b"</" + name)] == ord(">")]
     opens = opens[np.isin(found.at[opens], _BEHIND_NAME)]
     starts, others = opens + 1, found.at[opens] != ord(">")
     starts[others] = found.behind_next(b">", opens[others])

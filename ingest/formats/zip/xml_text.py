@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
@@ -12,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...cells.arrow_masks import offsets_of
+from ...cells.arrow_masks import bytes_of, has_byte, offsets_of
 from ...errors import rejected
 from ...messages import say
-from ..pieces import pieces
+from .references import SURROGATES, resolved
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,14 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WHITE_SPACE: Final = " \t\r\n"
-_REFERENCE: Final = re.compile(r"(&(?:#x[0-9A-Fa-f]+;|#[0-9]+;|(?:lt|gt|amp|quot|apos);)?)")
-_NAMED: Final = {"&lt;": "<", "&gt;": ">", "&amp;": "&", "&quot;": '"', "&apos;": "'"}
-_APART: Final = "\0"
-"""What no well-formed text has, and so separates texts that are worked on as one."""
 _ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _IS_WHITE: Final = np.isin(np.arange(256), np.frombuffer(WHITE_SPACE.encode(), np.uint8))
-_LAST_CHARACTER: Final = 0x10FFFF
-_SURROGATES: Final = range(0xD800, 0xE000)
 _DECLARATION: Final = re.compile(rb"^\s*<\?xml[^>]*\?>\s*")
 _DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9_.:-]+)["']""")
 
@@ -41,38 +34,33 @@ def plain_texts(raw: pa.LargeStringArray, preserve: NDArray[np.bool_]) -> pa.Lar
     References are resolved, line ends are `\n`, `_x000D_` stands for that character, and white space around the
     text goes except where `preserve` is true: Excel strips it from a text without xml:space="preserve".
     """
-    offsets = offsets_of(raw)
-    content = raw.buffers()[2]
-    if not len(raw) or content is None or offsets[0] == offsets[-1]:
-        return raw
-    texts = raw
-    if (_white_edges(offsets, np.frombuffer(content, np.uint8)) & ~preserve).any():
-        texts = pc.if_else(pa.array(preserve), raw, pc.utf8_trim(raw, WHITE_SPACE))
-    rare = _rare(offsets, np.frombuffer(content, np.uint8))
+    texts, rare = _trimmed(raw, preserve), _rare(raw)
     if not rare.any():
         return texts
-    # A table says the same thing again and again.
-    found = raw.filter(pa.array(rare)).dictionary_encode()
-    resolved, keep = _resolved(found.dictionary), preserve[rare]
-    meant = _unescaped(pc.utf8_trim(resolved, WHITE_SPACE)).take(found.indices)
-    if keep.any():
-        meant = pc.if_else(pa.array(keep), _unescaped(resolved).take(found.indices), meant)
+    meant = _unescaped(_trimmed(resolved(raw.filter(pa.array(rare))), preserve[rare]))
     return pc.replace_with_mask(texts, pa.array(rare), meant)
 
 
-def _rare(offsets: NDArray[np.int64], content: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _trimmed(texts: pa.LargeStringArray, preserve: NDArray[np.bool_]) -> pa.LargeStringArray:
+    if not has_byte(texts, WHITE_SPACE.encode()) or not (_white_edges(texts) & ~preserve).any():
+        return texts
+    return pc.if_else(pa.array(preserve), texts, pc.utf8_trim(texts, WHITE_SPACE))
+
+
+def _rare(texts: pa.LargeStringArray) -> NDArray[np.bool_]:
     """Say which texts may hold a reference, a line end of another kind or an escape."""
-    content = content[offsets[0] : offsets[-1]]
+    content, offsets = bytes_of(texts), offsets_of(texts)
     escapes = np.flatnonzero(content == ord("_"))
     escapes = escapes[content[np.minimum(escapes + 1, len(content) - 1)] == ord("x")]
     found = np.concatenate([np.flatnonzero((content == ord("&")) | (content == ord("\r"))), escapes])
-    rare = np.zeros(len(offsets) - 1, np.bool_)
+    rare = np.zeros(len(texts), np.bool_)
     rare[np.searchsorted(offsets, found + offsets[0], side="right") - 1] = True
     return rare
 
 
-def _white_edges(offsets: NDArray[np.int64], content: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Say which texts begin or end with white space."""
+def _white_edges(texts: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Say which texts, not all of which are empty, begin or end with white space."""
+    content, offsets = bytes_of(texts), offsets_of(texts) - offsets_of(texts)[0]
     filled = offsets[1:] > offsets[:-1]
     last = len(content) - 1
     edges = _IS_WHITE[content[np.minimum(offsets[:-1], last)]] | _IS_WHITE[content[np.maximum(offsets[1:] - 1, 0)]]
@@ -88,42 +76,16 @@ def excel_text(text: str, *, preserve: bool) -> str:
 
 def _unescaped(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     escapes = pc.match_substring(texts, "_x")
-    some = [_ESCAPE.sub(_escaped, text) for text in texts.filter(escapes).to_pylist()]
-    return pc.replace_with_mask(texts, escapes, pa.array(some, pa.large_string())) if some else texts
-
-
-def _resolved(raw: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Resolve texts as one: some writers write every letter beyond ASCII as a reference."""
-    texts = raw.to_pylist()
-    together = _resolve(_APART.join(texts)).encode()
-    marks = np.flatnonzero(np.frombuffer(together, np.uint8) == ord(_APART))
-    if len(marks) != len(texts) - 1:  # one of them has that character
-        return pa.array([_resolve(text) for text in texts], pa.large_string())
-    apart = pieces(together, np.append(0, marks + 1), np.append(marks, len(together)))
-    return apart.cast(pa.large_string())
-
-
-def _resolve(raw: str) -> str:
-    parts = _REFERENCE.split(raw.replace("\r\n", "\n").replace("\r", "\n"))
-    parts[1::2] = map(_character, parts[1::2])
-    return "".join(parts)
-
-
-@lru_cache(maxsize=1 << 16)
-def _character(reference: str) -> str:
-    if reference in _NAMED:
-        return _NAMED[reference]
-    if reference == "&":
-        raise rejected("file.corrupt_xml", say("a text has an ampersand that begins no known reference"))
-    code = int(reference[3:-1], 16) if reference[2] == "x" else int(reference[2:-1])
-    if code > _LAST_CHARACTER or code in _SURROGATES:
-        raise rejected("file.corrupt_xml", say("there is no character {reference}", reference=reference))
-    return chr(code)
+    some = texts.filter(escapes).dictionary_encode()
+    if not len(some):
+        return texts
+    plain = [_ESCAPE.sub(_escaped, text) for text in some.dictionary.to_pylist()]
+    return pc.replace_with_mask(texts, escapes, pa.array(plain, pa.large_string()).take(some.indices))
 
 
 def _escaped(match: re.Match[str]) -> str:
     code = int(match[1], 16)
-    return match[0] if code in _SURROGATES else chr(code)
+    return match[0] if code in SURROGATES else chr(code)
 
 
 def utf8_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:

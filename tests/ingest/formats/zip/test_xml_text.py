@@ -20,6 +20,10 @@ CASES = {
     "plain": "plain",
     "": "",
     "&#128512;": "😀",
+    "&#x1F600;&#233;&#x20AC;&#8364;": "😀é€€",
+    "&#000000000065;&#x0000000041;": "AA",
+    "&#38;lt; &#13;\r\n&#38;#60;": "&lt; \r\n&#60;",
+    " _x0020_ &#9;": " ",
 }
 
 
@@ -38,7 +42,26 @@ def test_the_character_zero_stays_in_its_text(zero: str) -> None:
     assert plain(["a&amp;", f"b{zero}c&amp;", "&#100;"]) == ["a&", "b\0c&", "d"]
 
 
-@pytest.mark.parametrize("reference", ["&", "&nbsp;", "&#;", "&#xD800;", "&#1114112;", "&lt", "a&b;"])
+def test_a_line_end_does_not_reach_into_the_next_text() -> None:
+    assert plain(["one\r", "\ntwo\r\n", "\rthree&amp;"]) == ["one", "two", "three&"]
+    kept = plain_texts(pa.array(["one\r", "\ntwo\r\n"], pa.large_string()), np.ones(2, np.bool_))
+    assert kept.to_pylist() == ["one\n", "\ntwo\n"]
+
+
+def test_texts_cut_out_of_others_are_read_by_themselves() -> None:
+    raw = pa.array(["&amp;", " a&#20013; ", "b\r", "&"], pa.large_string())
+    assert plain_texts(raw[1:3], np.zeros(2, np.bool_)).to_pylist() == ["a中", "b"]
+
+
+@pytest.mark.parametrize("texts", [["&am", "p;"], ["a&#20013", ";"], ["&#x4e2d", ";"]])
+def test_no_reference_goes_on_in_the_next_text(texts: list[str]) -> None:
+    with pytest.raises(FileRejectedError, match="begins no known reference"):
+        plain(texts)
+
+
+@pytest.mark.parametrize(
+    "reference", ["&", "&nbsp;", "&#;", "&#x;", "&#xD800;", "&#1114112;", "&lt", "a&b;", f"&#{'9' * 5000};", "&#12a;"]
+)
 def test_what_is_no_reference_refuses_the_file(reference: str) -> None:
     with pytest.raises(FileRejectedError, match="corrupt_xml"):
         plain(["fine &amp; good", reference])

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ...cells.cells import SheetCells, Visibility
     from ...spec.dataset import FileLimits
 
+_EDGE: Final = len(b"<!DOCTYPE")
+"""So much of a declaration may stand on either side of where a piece ends."""
 _DECLARATION: Final = re.compile(rb"^\s*<\?xml[^>]*\?>")
 
 
@@ -91,8 +93,9 @@ def _contents(path: Path, limits: FileLimits) -> Iterator[Iterator[bytes]]:
 
 
 def _checked(pieces: Iterable[bytes], name: str) -> Iterator[bytes]:
-    tail = b""
+    before = b""
     for piece in pieces:
-        refuse_doctype(tail + piece, name)
-        tail = piece[-9:]
+        refuse_doctype(piece, name)
+        refuse_doctype(before + piece[:_EDGE], name)
+        before = (before + piece[-_EDGE:])[-_EDGE:]
         yield piece

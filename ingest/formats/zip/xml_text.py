@@ -148,7 +148,8 @@ def refuse_doctype(content: bytes, name: str) -> None:
         FileRejectedError: it does.
 
     """
-    if b"<!DOCTYPE" in content:
+    # Few parts have an exclamation mark, and one byte is looked for much faster than several.
+    if b"!" in content and b"<!DOCTYPE" in content:
         raise rejected("file.bomb", say("the part {name} has a document type declaration", name=name))
 
 

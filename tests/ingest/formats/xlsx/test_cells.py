@@ -17,8 +17,8 @@ from ingest.cells.cells import SheetCells, column_letters
 from ingest.cells.number_format import number_format
 from ingest.cells.styles import CellStyles
 from ingest.errors import FileRejectedError
+from ingest.formats.xlsx import cell_openings, sheet
 from ingest.formats.xlsx import chunk as sheet_chunk
-from ingest.formats.xlsx import sheet
 from ingest.formats.xlsx.cell_scan import find_cells
 from ingest.formats.xlsx.cell_values import SheetContext
 from ingest.formats.xlsx.chunk import parsed_block, read_chunk
@@ -70,6 +70,7 @@ def _other(place: str, chance: random.Random) -> str:
             f'<c r="{place}" t="str"><f>A1</f><v>done</v></c>',
             f'<c s="1" r="{place}" cm="1"><v>7</v></c>',
             f'<c r="{place}" t="d"><v>2024-05-01</v></c>',
+            f'<c r="{place}" s="1" ph="{"1" * chance.randint(1, 40)}"><v>7</v></c>',
             f'<c r="{place}" t="inlineStr"><is><r><t>rich</t></r><r><rPr><b/></rPr><t>er</t></r></is></c>',
         ]
     )
@@ -110,6 +111,7 @@ def _filled(cells: SheetCells) -> dict[tuple[int, int], tuple[int, str | None]]:
 def test_rows_are_what_a_parser_reads(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(seed)
     monkeypatch.setattr(sheet_chunk, "_CELLS_AT_ONCE", chance.choice([1, 700, 32_000]))
+    monkeypatch.setattr(cell_openings, "_COMMON", chance.choice([0, 2, 24]))
     kinds: list[Maker] = [_number, _shared, _inline, _formula, _other]
     makers = chance.choices(kinds, [6, 4, 4, 1, 0.3], k=chance.randint(1, 12))
     tag = chance.choice(["", ' spans="1:9"', ' ht="15" customHeight="1"'])

@@ -50,7 +50,6 @@ from .metrics import health_metrics
 from .metrics.catalogue import add_collectors
 from .metrics.collectors import Collectors
 from .pipeline.retry_policy import RetryPolicy
-from .pipeline.samples import Samples
 from .reload import Reloader
 from .version import VERSION
 
@@ -269,7 +268,7 @@ async def _enter_api(
     # Each group of routes is one line here; the OpenAPI document is made from them.
     groups: list[Routes] = [
         SubmissionRoutes(queries=core.parts.queries, submissions=core.submissions, uploads=uploads),
-        DraftRoutes(samples=Samples(core.parts), uploads=uploads, submissions=core.submissions, datasets=core.datasets),
+        DraftRoutes(core.parts, uploads=uploads, submissions=core.submissions, datasets=core.datasets),
         _job_routes(core),
         MappingRoutes(core.parts, submissions=core.submissions),
         RejectRoutes(queries=core.parts.queries, rejects=core.rejects),

@@ -18,6 +18,7 @@ from ingest.spec.yaml_edit import edited
 
 from ..errors import DatabaseUnavailableError, HeadgateError
 from ..pipeline.reading import ReadLaterError
+from ..pipeline.samples import Samples
 from .dataset_text import SOURCE, TEXT_BYTES, dataset_of
 from .json_body import Sent
 from .languages import answer_in, language_of
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
     from ..intake.submissions import Submissions
-    from ..pipeline.samples import Samples, Trial
+    from ..pipeline.parts import PipelineParts
+    from ..pipeline.samples import Trial
     from .uploads import Uploaded, Uploads
 
 NAME: Final = Parameter(name="name", description="The file's name.", schema={"type": "string"})
@@ -82,10 +84,10 @@ class DraftRoutes:
     """POST /api/v1/drafts, POST /api/v1/drafts/trial."""
 
     def __init__(
-        self, *, samples: Samples, uploads: Uploads, submissions: Submissions, datasets: Mapping[str, Dataset]
+        self, parts: PipelineParts, *, uploads: Uploads, submissions: Submissions, datasets: Mapping[str, Dataset]
     ) -> None:
-        self._samples, self._uploads, self._submissions = samples, uploads, submissions
-        self._datasets = datasets
+        self._samples, self._run_io = Samples(parts), parts.executors.run_io
+        self._uploads, self._submissions, self._datasets = uploads, submissions, datasets
 
     def routes(self) -> Sequence[Route]:
         """Return the routes."""
@@ -130,22 +132,23 @@ class DraftRoutes:
                 raise ProblemError(422, said_by(error), hint=say("name a table that is there, or none")) from error
         seen = asdict(drafted)
         text = seen.pop("text")
-        return web.json_response({"yaml": text, **_read(text), **seen})
+        return web.json_response({"yaml": text, **await self._run_io(_read, text), **seen})
 
     async def _try(self, request: web.Request) -> web.Response:
         async with self._sample(request) as uploaded:
             if "yaml" not in uploaded.fields:
                 raise ProblemError(400, say("send a form: the sample as `file`, the dataset's text as `yaml`"))
-            text = _changed(uploaded.fields["yaml"], uploaded.fields.get("edits", ""))
+            # A long text takes seconds: beside the loop.
+            text = await self._run_io(_changed, uploaded.fields["yaml"], uploaded.fields.get("edits", ""))
+            seen = {"yaml": text, **await self._run_io(_read, text)}
             try:
-                dataset = dataset_of(text, self._datasets)
+                dataset = await self._run_io(dataset_of, text, self._datasets)
             except DocumentError as error:
-                problems = [asdict(problem) for problem in error.problems]
-                return web.json_response({"yaml": text, "problems": problems, "trial": None, **_read(text)})
+                return web.json_response({**seen, "problems": list(map(asdict, error.problems)), "trial": None})
             name = file_name(request.query.get("name") or uploaded.name)
             trial = await self._samples.attempt(uploaded.received.key, name, dataset)
         language = language_of(request)
-        return answer_in(language, {"yaml": text, "problems": [], "trial": _told(trial, language), **_read(text)})
+        return answer_in(language, {**seen, "problems": [], "trial": _told(trial, language)})
 
     @asynccontextmanager
     async def _sample(self, request: web.Request) -> AsyncIterator[Uploaded]:

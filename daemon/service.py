@@ -265,6 +265,7 @@ async def _enter_api(
     reloader.serve_api(authenticator, tasks)
     uploads = _uploads(settings, core)
     feed = EventFeed(queries=core.parts.queries, database=core.parts.database)
+    core.ends.follow(feed.wake)
     # Each group of routes is one line here; the OpenAPI document is made from them.
     groups: list[Routes] = [
         SubmissionRoutes(queries=core.parts.queries, submissions=core.submissions, uploads=uploads),

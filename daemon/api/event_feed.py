@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from ..ledger.queries import JobEvent, JobQueries
 
 POLL_SECONDS: Final = 0.25
+"""How often events of other daemons are looked for while somebody listens."""
 IDLE_POLL_SECONDS: Final = 1.0
+BETWEEN_READS_SECONDS: Final = 0.05
+"""What happens one thing after another is read together."""
 PAGE: Final = 500
 GAP_SECONDS: Final = 2.0
 """How long a missing number is waited for: its transaction commits later than one that began after it, or never."""
@@ -38,7 +41,7 @@ class EventFeed:
         self.position = 0
         self._gap: tuple[int, float] | None = None
         self._queues: set[Queue] = set()
-        self._closing = asyncio.Event()
+        self._closing, self._news = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
         """Begin behind the newest event."""
@@ -52,17 +55,28 @@ class EventFeed:
     def close(self) -> None:
         """Let every listener go, at once."""
         self._closing.set()
+        self._news.set()
         for queue in self._queues:
             _end(queue)
+
+    def wake(self) -> None:
+        """Read now, if anybody listens: this daemon has committed an event."""
+        if self._queues:
+            self._news.set()
 
     async def run(self) -> None:
         """Read until closed; a database that does not answer is waited for."""
         while not self._closing.is_set():
+            self._news.clear()
             with self._database.supervisor.waiting("events"):
                 await self._read()
-            with contextlib.suppress(TimeoutError):
-                pause = POLL_SECONDS if self._queues else IDLE_POLL_SECONDS
-                await asyncio.wait_for(self._closing.wait(), pause)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        since = time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._news.wait(), POLL_SECONDS if self._queues else IDLE_POLL_SECONDS)
+            await asyncio.sleep(since + BETWEEN_READS_SECONDS - time.monotonic())
 
     async def _read(self) -> None:
         while events := await self._queries.events_after(self.position, limit=PAGE):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..ledger.jobs import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..ledger.jobs import Job
     from ..metrics.job_metrics import Metrics
@@ -25,6 +25,11 @@ class JobEnds:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._expected: dict[int, asyncio.Event] = {}
+        self._followers: list[Callable[[], None]] = []
+
+    def follow(self, told: Callable[[], None]) -> None:
+        """Have something called at each end that is told here."""
+        self._followers.append(told)
 
     @contextmanager
     def expected(self, job_id: int) -> Iterator[asyncio.Event]:
@@ -40,6 +45,8 @@ class JobEnds:
         """Count and log the one outcome of a job."""
         if (expected := self._expected.pop(job.id, None)) is not None:
             expected.set()
+        for follower in self._followers:
+            follower()
         rows = asdict(outcome.rows)
         if outcome.would_be is not None:
             self._metrics.job_checked(dataset=job.dataset, would_be=outcome.would_be, rows=rows)

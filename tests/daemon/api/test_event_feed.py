@@ -86,6 +86,20 @@ async def test_an_event_that_commits_late_is_waited_for(ledger: Ledger, monkeypa
         assert await listening == [1, 2, 3, 4]
 
 
+async def test_what_this_daemon_commits_is_told_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(ledger, monkeypatch) as feed:
+        for pause in ("POLL_SECONDS", "IDLE_POLL_SECONDS"):
+            monkeypatch.setattr(event_feed, pause, 3600)
+        listening = asyncio.create_task(take(feed, 3))
+        await asyncio.sleep(0.1)  # the last short pause is over
+        ledger.commit(1)
+        feed.wake()
+        await asyncio.sleep(0)
+        ledger.commit(2, 3)
+        feed.wake()
+        assert await listening == [1, 2, 3]
+
+
 async def test_a_number_that_was_rolled_back_is_passed_over(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(ledger, monkeypatch) as feed:
         listening = asyncio.create_task(take(feed, 2))

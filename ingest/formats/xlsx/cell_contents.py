@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ..zip.xml_bytes import Mask, Places, XmlBytes
     from .sheet_tags import SheetTags
 
-_FORMULA: Final = r"^<f(?:\s[^<>]*)?/>$|^<f(?:\s[^<>]*[^<>/])?>[^<]*$"
+_WITH_ATTRIBUTES: Final = r"^<f(?:\s[^<>]*)?/>$|^<f\s[^<>]*[^<>/]>[^<]*$"
+"""A formula up to its end, or all of it if it is an empty element."""
 
 
 class _Form(NamedTuple):
@@ -98,14 +99,15 @@ def _formulas(xml: XmlBytes, contents: Places, closed: Mask) -> tuple[Mask, Plac
     cells = np.flatnonzero(formulas)
     if not len(cells):
         return formulas, contents, tags
-    first = contents[cells]
-    second = xml.behind_next(b"<", first + 1) - 1
-    third = xml.behind_next(b"<", second + 1) - 1
-    texts = xml.pieces(first, second)
-    empty = xml.stands(b"/>", second - len(b"/>"))
-    whole = xml.stands(b"</f>", second) & (third == second + len(b"</f>"))
-    fine = (empty | whole) & truth(pc.match_substring_regex(texts, _FORMULA))
+    starts = contents[cells]
+    ends = xml.behind_next(b"<", starts + 1) - 1
+    bare, whole = xml.stands(b"<f>", starts), xml.stands(b"</f><", ends)
+    empty = ~bare & xml.stands(b"/>", ends - len(b"/>"))
+    fine = empty | whole
+    others = np.flatnonzero(fine & ~bare)
+    texts = xml.pieces(starts[others], ends[others])
+    fine[others] = truth(pc.match_substring_regex(texts, _WITH_ATTRIBUTES))
     tags[cells] = np.where(fine, np.where(empty, 2, 3), 0)
     behind = contents.copy()
-    behind[cells] = np.where(empty, second, third)
+    behind[cells] = np.where(empty, ends, ends + len(b"</f>"))
     return formulas, behind, tags

@@ -28,6 +28,8 @@ _NO_CHARACTERS: Final = tuple(chr(code).encode() for code in (0xFFFE, 0xFFFF))
 _NEAR: Final = 32
 """As long as nearly every tag is."""
 _AT_ONCE: Final = 1 << 14
+_FEW: Final = 1_000
+"""So many bytes are found by themselves faster than all that there are."""
 _WINDOW: Final = 1 << 18
 """What is looked through at once should stay in a core's own cache."""
 
@@ -122,8 +124,12 @@ class XmlBytes:
             found = window[some].view(np.uint8).reshape(len(some), _NEAR) == ord(byte)
             first = found.argmax(axis=1)
             ends[start : start + _AT_ONCE] = np.where(found[np.arange(len(some)), first], some + first + 1, 0)
-        for place in np.flatnonzero(ends == 0).tolist():
-            ends[place] = self.bytes.find(byte, int(places[place])) + 1
+        far = np.flatnonzero(ends == 0)
+        if len(far) > _FEW:
+            every = np.append(self.places(byte), -1)
+            ends[far] = every[np.searchsorted(every[:-1], places[far])] + 1
+        else:
+            ends[far] = [self.bytes.find(byte, place) + 1 for place in places[far].tolist()]
         return ends
 
     def before_space(self, places: Places) -> Places:

@@ -93,7 +93,7 @@ class DefinitionRoutes:
     async def _save(self, request: web.Request) -> web.Response:
         text = await _body(request)
         try:
-            dataset = await self._run_io(dataset_of, text, self._datasets)
+            dataset = await self._run_io(dataset_of, text, dict(self._datasets))
         except DocumentError as error:
             raise ProblemError(
                 422, say("the dataset is wrong"), problems=[str(problem) for problem in error.problems]

@@ -142,7 +142,7 @@ class DraftRoutes:
             text = await self._run_io(_changed, uploaded.fields["yaml"], uploaded.fields.get("edits", ""))
             seen = {"yaml": text, **await self._run_io(_read, text)}
             try:
-                dataset = await self._run_io(dataset_of, text, self._datasets)
+                dataset = await self._run_io(dataset_of, text, dict(self._datasets))
             except DocumentError as error:
                 return web.json_response({**seen, "problems": list(map(asdict, error.problems)), "trial": None})
             name = file_name(request.query.get("name") or uploaded.name)

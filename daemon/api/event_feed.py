@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..ledger.queries import JobEvent, JobQueries
 
 POLL_SECONDS: Final = 0.25
-"""How often events of other daemons are looked for while somebody listens."""
+"""How often events are looked for while somebody listens: of other daemons, and all but the ends that are told here."""
 IDLE_POLL_SECONDS: Final = 1.0
 BETWEEN_READS_SECONDS: Final = 0.05
 """What happens one thing after another is read together."""
@@ -60,7 +60,7 @@ class EventFeed:
             _end(queue)
 
     def wake(self) -> None:
-        """Read now, if anybody listens: this daemon has committed an event."""
+        """Read now, if anybody listens: this daemon has committed the end of a job."""
         if self._queues:
             self._news.set()
 
@@ -112,6 +112,7 @@ class EventFeed:
         queue: Queue = asyncio.Queue(QUEUE_EVENTS)
         until = self.position
         self._queues.add(queue)
+        self._news.set()  # while nobody listened it was read seldom
         try:
             async for event in self._replay(after, until):
                 yield event

@@ -42,7 +42,7 @@ class JobEnds:
                 del self._expected[job_id]
 
     def tell(self, job: Job, outcome: Outcome) -> None:
-        """Count and log the one outcome of a job."""
+        """Count and log the one outcome of a job, and tell those who wait for it or follow."""
         if (expected := self._expected.pop(job.id, None)) is not None:
             expected.set()
         for follower in self._followers:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ..zip.xml_bytes import Mask, Places, XmlBytes
     from .sheet_tags import SheetTags
 
-_WITH_ATTRIBUTES: Final = r"^<f(?:\s[^<>]*)?/>$|^<f\s[^<>]*[^<>/]>[^<]*$"
-"""A formula up to its end, or all of it if it is an empty element."""
+_OTHER_FORMULA: Final = r"^<f(?:\s[^<>]*)?/>$|^<f\s[^<>]*[^<>/]>[^<]*$"
+"""One that is no bare `<f>`: up to its end tag, or all of it if it is an empty element."""
 
 
 class _Form(NamedTuple):
@@ -31,19 +31,18 @@ class _Form(NamedTuple):
     head: bytes
     tail: bytes
     tags: int
+    valued: bool = True
     inline: bool = False
     preserve: bool = False
 
 
 _KEEP: Final = b' xml:space="preserve"'
 _VALUE: Final = _Form(b"<v>", b"</v></c>", 3)
-_MOST_WITHOUT_VALUE: Final = 2
-"""Tags; between those of any other form there may be a text."""
 _FORMS: Final = (
     _VALUE,
     _Form(b"<is><t>", b"</t></is></c>", 5, inline=True),
-    _Form(b"", b"</c>", 1),
-    _Form(b"<v/>", b"</c>", 2),
+    _Form(b"", b"</c>", 1, valued=False),
+    _Form(b"<v/>", b"</c>", 2, valued=False),
     _Form(b"<v" + _KEEP + b">", b"</v></c>", 3, preserve=True),
     _Form(b"<is><t" + _KEEP + b">", b"</t></is></c>", 5, inline=True, preserve=True),
 )
@@ -64,23 +63,24 @@ class Contents:
 def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mask) -> Contents | None:
     """Return where the values are, by where what follows the opening tags begins; `closed` are the empty elements.
 
-    None if there is anything else than elements, or anything between the tags of rows and cells.
+    None if there is anything else than elements, or a tag between those of rows and cells.
     """
     formulas, first, tags = _formulas(xml, contents, closed)
     # Nearly all cells have a bare value, and are read at once; what this says of others is set right below.
     starts, ends = first + len(_VALUE.head), found.following - len(_VALUE.tail)
-    fine = begins(xml.words(first), _VALUE.head) & begins(xml.words(ends), _VALUE.tail) & (starts <= ends) & (tags > 0)
+    known = (tags > 0) & ~closed
+    fine = begins(xml.words(first), _VALUE.head) & begins(xml.words(ends), _VALUE.tail) & (starts <= ends) & known
     tags[fine] += _VALUE.tags
     inline, preserve = np.zeros(len(first), np.bool_), np.zeros(len(first), np.bool_)
     if not fine.all():
         starts[closed] = ends[closed] = found.following[closed]
         fine[closed] = contents[closed] == found.following[closed]
-        rest = np.flatnonzero(~fine & ~closed & (tags > 0))
+        rest = np.flatnonzero(~fine & known)
         behind = xml.before_space(found.following[rest])
         for form in _FORMS:
             begin, end = first[rest] + len(form.head), behind - len(form.tail)
             here = xml.stands(form.head, first[rest]) & xml.stands(form.tail, end)
-            here &= begin <= end if form.tags > _MOST_WITHOUT_VALUE else begin == end
+            here &= begin <= end if form.valued else begin == end
             cells = rest[here]
             fine[cells], starts[cells], ends[cells] = True, begin[here], end[here]
             tags[cells] += form.tags
@@ -106,7 +106,7 @@ def _formulas(xml: XmlBytes, contents: Places, closed: Mask) -> tuple[Mask, Plac
     fine = empty | whole
     others = np.flatnonzero(fine & ~bare)
     texts = xml.pieces(starts[others], ends[others])
-    fine[others] = truth(pc.match_substring_regex(texts, _WITH_ATTRIBUTES))
+    fine[others] = truth(pc.match_substring_regex(texts, _OTHER_FORMULA))
     tags[cells] = np.where(fine, np.where(empty, 2, 3), 0)
     behind = contents.copy()
     behind[cells] = np.where(empty, ends, ends + len(b"</f>"))

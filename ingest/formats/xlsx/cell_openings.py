@@ -28,6 +28,7 @@ _MOST_BEGINNINGS: Final = 32
 _COMMON: Final = 24
 """So many kinds of tags are found by looking for each; what is left then is sorted."""
 _LONGEST: Final = 48
+"""Bytes of a tag from its reference on, or before it: longer ones are left to a parser."""
 _MOST_LETTERS: Final = 3
 _LETTERS: Final = 26
 _TAG: Final = re.compile(rb'<c((?: [A-Za-z_][\w:.-]*="[^"<>]*")*)[ \t\r\n]*(/?)>[ \t\r\n]*')
@@ -146,12 +147,12 @@ def _references(
     whole = int(count.max(initial=0)) + int(rows.digits.max()) < WORD
     numbers = words >> (WORD * count).astype(np.uint64) if whole else xml.words(places + count)
     same = ((numbers & masks) == rows.written[row_of]) & (digits > 0)
-    numbered = rows.numbers[row_of]
+    row_numbers = rows.numbers[row_of]
     behind = places + count + digits + 1
     other = np.flatnonzero(fine & ~same)
     if len(other):
-        numbered[other], behind[other], fine[other] = _row_numbers(xml, places[other] + count[other])
-    return numbered, columns - 1, behind, fine
+        row_numbers[other], behind[other], fine[other] = _row_numbers(xml, places[other] + count[other])
+    return row_numbers, columns - 1, behind, fine
 
 
 def _row_numbers(xml: XmlBytes, places: Places) -> tuple[NDArray[np.int64], Places, Mask]:
@@ -198,7 +199,7 @@ def _kind(tag: bytes) -> TagKind | None:
         return None
     pairs = _ATTRIBUTE.findall(found[1])
     attributes = dict(pairs)
-    style, name = attributes.get(b"s", b"0"), attributes.get(b"t", b"").decode()
+    style, name = attributes.get(b"s", b"0"), attributes.get(b"t", b"").decode("latin-1")
     if len(attributes) < len(pairs) or not _STYLE.fullmatch(style) or name not in TYPES or b"&" in tag:
         return None
     return TagKind(code=TYPES.index(name), style=int(style), closed=bool(found[2]))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..zip.xml_bytes import Places
 
-_ROOT: Final = re.compile(rb"^\s*+(?:<\?xml[^>]*\?>\s*+)?<((?:[A-Za-z_][\w.-]*:)?)sst[\s>]")
+_ROOT: Final = re.compile(rb"^\s*+(?:<\?xml[^>]*\?>\s*+)?<((?:[A-Za-z_][\w.-]{0,30}:)?)sst[\s>]")
 _MOST_STRETCHES: Final = 2_000
 """So many different stretches of markup are read as fast by one parser as each by one of its own."""
 _CONTEXTS: Final = (("sst", "si", "t"), ("sst", "si", "r", "t"), ("sst", "si", "rPh", "t"))

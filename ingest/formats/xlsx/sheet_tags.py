@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from ..zip.xml_bytes import Mask, Places, Words, XmlBytes
 
 _EDGES: Final = (b"c", b"r", b"/r")
-"""How the tags of cells and of rows begin."""
+"""How the tags of cells and of rows begin, and some others."""
 _BEHIND_NAME: Final = np.isin(np.arange(256), np.frombuffer(b" \t\r\n/>", np.uint8))
 _ROW_START: Final = b'<row r="'
 _NUMBER: Final = re.compile(rb"[0-9]{1,7}")
 _ROW_TAG: Final = re.compile(rb"<row((?:\s+[\w:.-]+=(?:\"[^\"<]*\"|'[^'<]*'))*)\s*/?>\s*")
-_ROW_ATTRIBUTE: Final = re.compile(rb"\s(r)=[\"']([^\"']*)[\"']|\s[\w:.-]+=(?:\"[^\"]*\"|'[^']*')")
+_ROW_ATTRIBUTE: Final = re.compile(rb"\s(r)=([\"'])(.*?)\2|\s[\w:.-]+=(?:\"[^\"]*\"|'[^']*')")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,12 @@ def find_tags(xml: XmlBytes) -> SheetTags | None:
         edges, are_cells = edges[fine], are_cells[fine]
         others = np.flatnonzero(~are_cells)
     following = np.append(edges[1:], xml.size)
-    if not opens.any() or xml.before_space(edges[:1])[0] or not _whole(xml, edges, following, others, opens):
+    if (
+        not opens.any()
+        or are_cells[0]
+        or xml.before_space(edges[:1])[0]
+        or not _whole(xml, edges, following, others, opens)
+    ):
         return None
     starts = others[opens]
     rows = _rows(xml, edges[starts], following[starts])
@@ -88,7 +93,7 @@ def find_tags(xml: XmlBytes) -> SheetTags | None:
 def accounted(xml: XmlBytes, found: SheetTags, expected: NDArray[np.int64]) -> Mask | None:
     """Say which cells hold as many tags as expected (0: nobody knows).
 
-    None if there is anything else than elements, or anything between the tags of rows and cells.
+    None if there is anything else than elements, or a tag between those of rows and cells.
     """
     if (expected > 0).all() and xml.count(b"<") == len(found.edges) - len(expected) + int(expected.sum()):
         return np.ones(len(expected), np.bool_)
@@ -125,6 +130,8 @@ def _rows(xml: XmlBytes, starts: Places, ends: Places) -> SheetRows | None:
     numbers, digits, fine = quoted_numbers(words)
     usual &= fine
     numbers -= 1
+    if (usual & (numbers < 0)).any():
+        return None
     for place in np.flatnonzero(~usual).tolist():
         number = _number(xml.bytes[int(starts[place]) : int(ends[place])])
         if number is None:
@@ -138,7 +145,7 @@ def _rows(xml: XmlBytes, starts: Places, ends: Places) -> SheetRows | None:
 def _number(tag: bytes) -> int | None:
     """Return the 0-based number of a row, -1 if it has none; None if the tag is of a form that only a parser knows."""
     found = _ROW_TAG.fullmatch(tag)
-    numbers = [number for name, number in _ROW_ATTRIBUTE.findall(found[1]) if name] if found else [b""]
+    numbers = [number for name, _, number in _ROW_ATTRIBUTE.findall(found[1]) if name] if found else [b""]
     if not numbers:
         return -1
-    return int(numbers[0]) - 1 if len(numbers) == 1 and _NUMBER.fullmatch(numbers[0]) else None
+    return int(numbers[0]) - 1 if len(numbers) == 1 and _NUMBER.fullmatch(numbers[0]) and int(numbers[0]) else None

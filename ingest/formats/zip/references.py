@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from string import hexdigits
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -11,12 +12,12 @@ import pyarrow as pa
 from ...cells.arrow_masks import bytes_of, offsets_of
 from ...errors import rejected
 from ...messages import say
-from .xml_bytes import DIGITS, WORD, XmlBytes, begins
+from .xml_bytes import WORD, XmlBytes, begins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .xml_bytes import Places
+    from .xml_bytes import Places, Words
 
     Numbers = NDArray[np.int64]
 
@@ -27,7 +28,8 @@ SURROGATES: Final = range(0xD800, 0xE000)
 _NOTHING: Final = -1
 _MOST_DIGITS: Final = 7
 """Of the last character, in decimal."""
-_FIRST_DIGIT: Final = len(b"&#")
+_DIGITS: Final = np.array([int(letter, 16) if letter in hexdigits else 16 for letter in map(chr, range(256))], np.uint8)
+"""What each letter is as a digit; 16 is none."""
 _LEADS: Final = (0x00, 0xC0, 0xE0, 0xF0)
 """The first byte of a character of one byte, of two, three and four (RFC 3629, 3)."""
 _LONGER_FROM: Final = np.array([0x80, 0x800, 0x10000])
@@ -47,21 +49,22 @@ def resolved(raw: pa.LargeStringArray) -> pa.LargeStringArray:
     codes, lengths = _replacements(xml, places, offsets)
     written, sizes = _utf8(codes)
     content, keep = xml.at[: xml.size].copy(), np.ones(xml.size, np.bool_)
-    for place in range(int(lengths.max(initial=0))):
-        here = lengths > place
-        keep[places[here] + place] = sizes[here] > place
     for place in range(len(_LEADS)):
         here = sizes > place
         content[places[here] + place] = written[here, place]
-    shorter = np.append(0, np.cumsum(lengths - sizes))
+    spare = lengths - sizes
+    shorter = np.append(0, np.cumsum(spare))
+    keep[np.repeat(places + sizes - shorter[:-1], spare) + np.arange(shorter[-1])] = False
     ends = offsets - shorter[np.searchsorted(places, offsets)]
     return pa.LargeStringArray.from_buffers(len(raw), pa.py_buffer(ends), pa.py_buffer(content[keep]))
 
 
 def _replacements(xml: XmlBytes, places: Places, offsets: Places) -> tuple[Numbers, Numbers]:
     """Return the character for each reference and line end, and how long what it replaces is."""
-    codes, lengths = _decimal(xml, places)
     words = xml.words(places)
+    codes, lengths = _numeric(words, b"&#", 10)
+    rest = np.flatnonzero(lengths == 0)
+    codes[rest], lengths[rest] = _numeric(words[rest], b"&#x", 16)
     for name, character in _NAMED.items():
         here = begins(words, name)
         codes[here], lengths[here] = ord(character), len(name)
@@ -90,17 +93,16 @@ def _code(digits: bytes, base: int) -> int:
     return int(digits or b"0", base) if len(digits) <= _MOST_DIGITS else _LAST_CHARACTER + 1
 
 
-def _decimal(xml: XmlBytes, places: Places) -> tuple[Numbers, Numbers]:
-    """Return the number of each short decimal reference and its length, which is 0 for all others."""
-    words = xml.words(places)
+def _numeric(words: Words, opening: bytes, base: int) -> tuple[Numbers, Numbers]:
+    """Return the number of each reference that a word holds, and its length; 0 for all others."""
     letters = words.view(np.uint8).reshape(-1, WORD)
-    codes, lengths = np.zeros(len(places), np.int64), np.zeros(len(places), np.int64)
-    goes_on = begins(words, b"&#") & (letters[:, _FIRST_DIGIT] != ord(";"))
-    for place in range(_FIRST_DIGIT, WORD):
-        digits = letters[:, place] - np.uint8(ord("0"))
+    codes, lengths = np.zeros(len(words), np.int64), np.zeros(len(words), np.int64)
+    goes_on = begins(words, opening) & (letters[:, len(opening)] != ord(";"))
+    for place in range(len(opening), WORD):
+        digits = _DIGITS[letters[:, place]]
         lengths[goes_on & (letters[:, place] == ord(";"))] = place + 1
-        goes_on &= digits < DIGITS
-        codes = np.where(goes_on, codes * DIGITS + digits, codes)
+        goes_on &= digits < base
+        codes = np.where(goes_on, codes * base + digits, codes)
     return codes, lengths
 
 

@@ -86,18 +86,18 @@ async def test_an_event_that_commits_late_is_waited_for(ledger: Ledger, monkeypa
         assert await listening == [1, 2, 3, 4]
 
 
-async def test_what_this_daemon_commits_is_told_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_ends_are_told_at_once_and_so_is_what_was_there_before_somebody_listened(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with running(ledger, monkeypatch) as feed:
         for pause in ("POLL_SECONDS", "IDLE_POLL_SECONDS"):
             monkeypatch.setattr(event_feed, pause, 3600)
-        listening = asyncio.create_task(take(feed, 3))
         await asyncio.sleep(0.1)  # the last short pause is over
-        ledger.commit(1)
-        feed.wake()
-        await asyncio.sleep(0)
-        ledger.commit(2, 3)
-        feed.wake()
-        assert await listening == [1, 2, 3]
+        async with aclosing(feed.listen(0)) as events, asyncio.timeout(5):
+            for number in (1, 2, 3):
+                ledger.commit(number)
+                feed.wake()
+                assert (await anext(events)).id == number
 
 
 async def test_a_number_that_was_rolled_back_is_passed_over(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

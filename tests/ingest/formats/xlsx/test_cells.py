@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -94,8 +95,8 @@ def _by_parser(chunk: bytes) -> SheetCells:
     return assemble([parsed_block(cells, CONTEXT)], date1904=False)
 
 
-def _by_columns(chunk: bytes) -> SheetCells | None:
-    read = read_chunk(chunk, CONTEXT)
+def _by_columns(chunk: bytes, row: int | None = None) -> SheetCells | None:
+    read = read_chunk(chunk, CONTEXT, row)
     return None if read is None else assemble([read.block], date1904=False)
 
 
@@ -157,6 +158,23 @@ def test_one_odd_row_among_many_is_read_or_refused_as_a_parser_does(odd: str) ->
     chunk = "".join([*rows[:40], odd, *rows[41:]]).encode()
     expected, read = _outcome(_by_parser, chunk), _outcome(_by_columns, chunk)
     assert read in (expected, None)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '<c r="A1"><v>1</v></c><row r="2"><c r="A2"><v>2</v></c></row><row r="3"><c r="A3"><v>3</v></c></row>',
+        '<c r="A14"/><row r="14"><c r="B14"><v>5</v></c></row>',
+        '<row r="1"/><row r="0"><c><v>5</v></c></row>',
+        "<row r='995\"'/><row><c><v>5</v></c></row>",
+        '<row r="14"><c r="A14"/><v>1</v></c></row>',
+        '<row r="14"><c r="A14" t="\xe9"><v>1</v></c></row>',
+    ],
+)
+@pytest.mark.parametrize("row", [None, 0])
+def test_what_no_writer_writes_is_read_or_refused_as_a_parser_does(rows: str, row: int | None) -> None:
+    chunk = rows.encode("latin-1")
+    assert _outcome(partial(_by_columns, row=row), chunk) in (_outcome(_by_parser, chunk), None)
 
 
 def _outcome(read: Reader, chunk: bytes) -> object:

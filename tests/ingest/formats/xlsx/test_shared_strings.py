@@ -131,6 +131,13 @@ def test_common_forms_need_no_parser_of_the_whole(strings: list[str]) -> None:
     assert found.to_pylist() == _parsed(content)
 
 
+def test_a_prefix_may_be_long() -> None:
+    prefix = "x" * 99
+    text = "a" * (1 << 18)
+    content = f'<x:sst xmlns:x="y"><x:si><x:t>{text}</x:t></x:si></x:sst>'.replace("x:", f"{prefix}:").encode()
+    assert shared_strings(content.replace(b"xmlns:x", b"xmlns:" + prefix.encode()), "strings.xml").to_pylist() == [text]
+
+
 def test_what_is_not_utf_8_is_refused() -> None:
     for content in (b"<sst><si><t>\xff</t></si></sst>", b"<sst><si a='\xff'><t>a</t></si></sst>"):
         with pytest.raises(FileRejectedError, match="is not UTF-8"):

@@ -21,7 +21,7 @@ CASES = {
     "": "",
     "&#128512;": "😀",
     "&#x1F600;&#233;&#x20AC;&#8364;": "😀é€€",
-    "&#000000000065;&#x0000000041;": "AA",
+    "&#000000000065;&#x0000000041;&#x4E2d;": "AA中",
     "&#38;lt; &#13;\r\n&#38;#60;": "&lt; \r\n&#60;",
     " _x0020_ &#9;": " ",
 }
@@ -60,7 +60,8 @@ def test_no_reference_goes_on_in_the_next_text(texts: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "reference", ["&", "&nbsp;", "&#;", "&#x;", "&#xD800;", "&#1114112;", "&lt", "a&b;", f"&#{'9' * 5000};", "&#12a;"]
+    "reference",
+    ["&", "&nbsp;", "&#;", "&#x;", "&#xD800;", "&#1114112;", "&lt", "a&b;", f"&#{'9' * 5000};", "&#12a;", "&#x4g;"],
 )
 def test_what_is_no_reference_refuses_the_file(reference: str) -> None:
     with pytest.raises(FileRejectedError, match="corrupt_xml"):

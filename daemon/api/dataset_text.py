@@ -21,7 +21,7 @@ SOURCE: Final = "the dataset"
 
 
 def dataset_of(text: str, known: Mapping[str, Dataset]) -> Dataset:
-    """Return the dataset that a text declares; `known` are those in force.
+    """Return the dataset that a text declares. Takes seconds if it is long: `known`, those in force, are a copy then.
 
     One that names code is refused unless it names the same in force: whoever may write files decides what runs.
 

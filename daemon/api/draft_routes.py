@@ -132,7 +132,7 @@ class DraftRoutes:
                 raise ProblemError(422, said_by(error), hint=say("name a table that is there, or none")) from error
         seen = asdict(drafted)
         text = seen.pop("text")
-        return web.json_response({"yaml": text, **await self._run_io(_read, text), **seen})
+        return web.json_response({**await self._run_io(_read, text), **seen})
 
     async def _try(self, request: web.Request) -> web.Response:
         async with self._sample(request) as uploaded:
@@ -140,7 +140,7 @@ class DraftRoutes:
                 raise ProblemError(400, say("send a form: the sample as `file`, the dataset's text as `yaml`"))
             # A long text takes seconds: beside the loop.
             text = await self._run_io(_changed, uploaded.fields["yaml"], uploaded.fields.get("edits", ""))
-            seen = {"yaml": text, **await self._run_io(_read, text)}
+            seen = await self._run_io(_read, text)
             try:
                 dataset = await self._run_io(dataset_of, text, dict(self._datasets))
             except DocumentError as error:
@@ -186,12 +186,13 @@ def _changed(text: str, edits: str) -> str:
 
 
 def _read(text: str) -> dict[str, Any]:
-    """Return what stands in a dataset's text, valid or not, as far as it is YAML."""
+    """Return a dataset's text and what stands in it, valid or not, as far as it is YAML."""
     try:
         # JSON has no infinity, and YAML has: as a text it is as wrong in a dataset.
-        return {"content": json.loads(json.dumps(parse_yaml(text, SOURCE).data), parse_constant=str)}
+        content = json.loads(json.dumps(parse_yaml(text, SOURCE).data), parse_constant=str)
     except DocumentError:
-        return {"content": None}
+        content = None
+    return {"yaml": text, "content": content}
 
 
 def _told(trial: Trial, language: str) -> dict[str, Any]:

@@ -44,6 +44,14 @@ def bytes_of(texts: pa.LargeStringArray) -> NDArray[np.uint8]:
     return np.frombuffer(texts.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
 
 
+def with_places(texts: pa.LargeStringArray, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which texts have any of the places, which count from the first byte of all of them."""
+    offsets = offsets_of(texts)
+    found = np.zeros(len(texts), np.bool_)
+    found[np.searchsorted(offsets, places + offsets[0], side="right") - 1] = True
+    return found
+
+
 def may_begin_with(texts: pa.LargeStringArray, words: tuple[str, ...] = ()) -> NDArray[np.bool_]:
     """Say which texts are empty, or begin as white space or one of the words does: a look before a closer one.
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..zip.references import NAMED
+
 if TYPE_CHECKING:
     from ..zip.xml_bytes import Mask, Places, XmlBytes
-
-REFERENCES: Final = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
-"""Those that every document knows; the last one's character begins others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,6 @@ def find_odd(xml: XmlBytes) -> Odd | None:
     if not np.isin(xml.at[controls], np.frombuffer(b"\t\n\r", np.uint8)).all():
         return None
     named = np.zeros(len(ampersands), np.bool_)
-    for reference in REFERENCES:
+    for reference in NAMED:
         named |= xml.stands(reference.encode(), ampersands)
     return Odd(places=np.append(ampersands, controls), named=np.append(named, np.ones(len(controls), np.bool_)))

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...cells.arrow_masks import bytes_of, offsets_of
+from ...cells.arrow_masks import bytes_of, offsets_of, with_places
+from ..zip.references import NAMED
 from .names import OFFICE, TEXT, qualified
-from .odd import REFERENCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +75,7 @@ def paragraph_texts(raw: pa.LargeStringArray, where: Mask) -> pa.LargeStringArra
     if not rare.any():
         return raw
     found = raw.filter(pa.array(rare))
-    for reference, character in REFERENCES.items():
+    for reference, character in NAMED.items():
         found = pc.replace_substring(found, reference, character)
     found = pc.utf8_ltrim(pc.replace_substring_regex(found, _WHITE, " "), " ")
     return pc.replace_with_mask(raw, pa.array(rare), found)
@@ -84,13 +84,12 @@ def paragraph_texts(raw: pa.LargeStringArray, where: Mask) -> pa.LargeStringArra
 def _rare(texts: pa.LargeStringArray) -> Mask:
     """Say which texts may hold a reference or white space that is not shown as it is."""
     offsets, content = offsets_of(texts), bytes_of(texts)
-    rare = np.zeros(len(texts), np.bool_)
     if not len(content):
-        return rare
+        return np.zeros(len(texts), np.bool_)
     blank = content == ord(" ")
     odd = np.flatnonzero((content == ord("&")) | (content < ord(" ")))
     double = np.flatnonzero(blank[1:] & blank[:-1])
-    rare[np.searchsorted(offsets, np.append(odd, double) + offsets[0], side="right") - 1] = True
+    rare = with_places(texts, np.append(odd, double))
     firsts = np.minimum(offsets[:-1] - offsets[0], len(content) - 1)
     rare |= blank[firsts] & (offsets[1:] > offsets[:-1])
     return rare

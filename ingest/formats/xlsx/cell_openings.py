@@ -169,17 +169,17 @@ def _kinds(
     rest, words = np.arange(len(places)), xml.words(places)
     while len(rest) and len(samples) < _COMMON:
         first = int(rest[0])
-        text = _to_next_tag(xml, int(places[first]))
         # With the next tag no text is the beginning of another.
-        same = begins(words, text + b"<")
-        for offset in range(WORD, min(len(text) + 1, _LONGEST), WORD):
+        text = _to_next_tag(xml, int(places[first])) + b"<"
+        same = begins(words, text)
+        for offset in range(WORD, min(len(text), _LONGEST), WORD):
             some = np.flatnonzero(same)
-            same[some] = begins(xml.words(places[rest[some]], offset), (text + b"<")[offset:])
+            same[some] = begins(xml.words(places[rest[some]], offset), text[offset:])
         if beginnings is not None:
             same &= beginnings[rest] == beginnings[first]
         cells = rest[same]
         kind_of[cells] = len(samples)
-        contents[cells] += len(text)
+        contents[cells] += len(text) - 1
         samples.append(first)
         rest, words = rest[~same], words[~same]
     if len(rest):

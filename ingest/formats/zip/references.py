@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     Numbers = NDArray[np.int64]
 
-_NAMED: Final = {b"&lt;": "<", b"&gt;": ">", b"&amp;": "&", b"&quot;": '"', b"&apos;": "'"}
+NAMED: Final = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
+"""Those that every document knows; the last one's character begins others."""
 _REFERENCE: Final = re.compile(rb"&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
 _LAST_CHARACTER: Final = 0x10FFFF
 SURROGATES: Final = range(0xD800, 0xE000)
@@ -65,8 +66,8 @@ def _replacements(xml: XmlBytes, places: Places, offsets: Places) -> tuple[Numbe
     codes, lengths = _numeric(words, b"&#", 10)
     rest = np.flatnonzero(lengths == 0)
     codes[rest], lengths[rest] = _numeric(words[rest], b"&#x", 16)
-    for name, character in _NAMED.items():
-        here = begins(words, name)
+    for name, character in NAMED.items():
+        here = begins(words, name.encode())
         codes[here], lengths[here] = ord(character), len(name)
     behind = offsets[np.searchsorted(offsets, places, side="right")]
     returns = xml.at[places] == ord("\r")

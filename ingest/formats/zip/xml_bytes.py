@@ -59,7 +59,7 @@ class XmlBytes:
         return self.places(b"<")
 
     def tags_with(self, beginnings: Sequence[bytes]) -> Places:
-        """Return where each tag begins behind whose `<` any of the texts stands."""
+        """Return where each tag begins behind whose `<` any of the texts, of fewer than 64 bytes each, stands."""
         ahead = max(map(len, beginnings))
 
         def test(part: NDArray[np.uint8]) -> Mask:

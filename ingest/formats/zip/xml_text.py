@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...cells.arrow_masks import bytes_of, has_byte, offsets_of
+from ...cells.arrow_masks import bytes_of, has_byte, offsets_of, with_places
 from ...errors import rejected
 from ...messages import say
 from .references import SURROGATES, resolved
@@ -49,13 +49,11 @@ def _trimmed(texts: pa.LargeStringArray, preserve: NDArray[np.bool_]) -> pa.Larg
 
 def _rare(texts: pa.LargeStringArray) -> NDArray[np.bool_]:
     """Say which texts may hold a reference, a line end of another kind or an escape."""
-    content, offsets = bytes_of(texts), offsets_of(texts)
+    content = bytes_of(texts)
     escapes = np.flatnonzero(content == ord("_"))
     escapes = escapes[content[np.minimum(escapes + 1, len(content) - 1)] == ord("x")]
     found = np.concatenate([np.flatnonzero((content == ord("&")) | (content == ord("\r"))), escapes])
-    rare = np.zeros(len(texts), np.bool_)
-    rare[np.searchsorted(offsets, found + offsets[0], side="right") - 1] = True
-    return rare
+    return with_places(texts, found)
 
 
 def _white_edges(texts: pa.LargeStringArray) -> NDArray[np.bool_]:

@@ -64,8 +64,8 @@ class _AsDeclared(sa.types.UserDefinedType[Any]):
 
 def create_table(
     connection: Connection, dataset: Dataset, schema: str | None, name: str, given: Mapping[str, ColumnFacts]
-) -> None:
-    """Make the table, with the key as its primary key, unless another load has made it a moment ago.
+) -> bool:
+    """Make the table, with the key as its primary key; False if another load has made it a moment ago.
 
     `given` has the columns of other tables whose values are loaded for fields.
     """
@@ -76,6 +76,9 @@ def create_table(
         if schema is not None and not sa.inspect(connection).has_schema(schema):
             connection.execute(sa.schema.CreateSchema(schema, if_not_exists=True))
         schema = new_place(connection, schema)
+    place = schema if dialect == "postgresql" else None
+    if sa.inspect(connection).has_table(name, schema=place):
+        return False
     required = {field.name for field in dataset.fields if field.constraints.required}
     lineage = (LINEAGE_JOB, LINEAGE_ROW) if dataset.load.lineage else ()
     table = sa.Table(
@@ -92,6 +95,7 @@ def create_table(
             for field in dataset.fields
         ),
         *(sa.Column(name, sa.BigInteger()) for name in lineage),
-        schema=schema if dialect == "postgresql" else None,
+        schema=place,
     )
-    table.create(connection, checkfirst=True)
+    table.create(connection, checkfirst=False)
+    return True

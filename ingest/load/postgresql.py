@@ -9,6 +9,7 @@ from ..spec.field import bound_value
 from .facts import quoted
 from .foreign_keys import missing_references
 from .given import make_functions
+from .late_key import key_built_last
 from .loaded import Loaded, Merged, OtherWayError, Way
 from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
@@ -76,7 +77,8 @@ async def _copy_straight(connection: AsyncConnection, spooled: Spooled, target: 
     """Copy the rows into the table itself, which saves a quarter of the time."""
     facts = target.facts
     try:
-        copied = await copy(connection, spooled.accepted, facts.name, spooled.columns, facts.schema)
+        async with key_built_last(connection, target):
+            copied = await copy(connection, spooled.accepted, facts.name, spooled.columns, facts.schema)
     except Exception as error:
         # By its code: the driver is not imported here, for this module comes with every load, into SQLite too.
         if getattr(error, "sqlstate", None) not in NOT_THIS_WAY:

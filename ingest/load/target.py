@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +35,8 @@ SIMILAR: Final = 0.75
 class Target:
     """A verified table. `fits` says of each field how it is staged.
 
-    `parents` has the tables that fields refer to; `insert_only` and `set` the SQL of columns without a field.
+    `parents` has the tables that fields refer to; `insert_only` and `set` the SQL of columns without a field. `made`
+    says that this transaction has made the table: nobody else sees it yet.
     """
 
     facts: TableFacts
@@ -43,6 +44,7 @@ class Target:
     parents: Mapping[str, Parent]
     insert_only: Mapping[str, str]
     set: Mapping[str, str]
+    made: bool = False
 
     @property
     def quoted(self) -> str:
@@ -133,15 +135,16 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
     if refusal := ledger_is_meant(connection.dialect.name, schema, name):
         raise TargetMismatchError(refusal)
     facts, parents = read_facts(connection, schema, name), read_parents(connection, dataset)
+    made = False
     if facts is None:
         refuse_a_typo(connection, dataset)
         _refuse_first(problems(dataset, parents, connection.dialect.name))
         found = found_parents(dataset, parents, connection.dialect.name)
         given = {field: parent.gives for field, parent in found.items() if parent.gives is not None}
-        create_table(connection, dataset, schema, name, given)
+        made = create_table(connection, dataset, schema, name, given)
         facts = read_facts(connection, schema, name)
         assert facts is not None  # noqa: S101  # it was made in this transaction, or by another that is committed
-    return verified(dataset, facts, parents, connection.dialect.name)
+    return replace(verified(dataset, facts, parents, connection.dialect.name), made=made)
 
 
 def ledger_is_meant(dialect: str, schema: str | None, name: str) -> str | None:

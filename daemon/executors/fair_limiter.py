@@ -72,6 +72,11 @@ class FairLimiter:
         self._empty = asyncio.Event()
         self._empty.set()
 
+    @property
+    def free(self) -> int:
+        """How many may enter at once."""
+        return 0 if self._line else max(0, self._places - self._taken)
+
     async def enter(self, lane: str) -> None:
         """Take a place, waiting in line for it; QueueFullError when the queue stays full for too long."""
         if self._closed:

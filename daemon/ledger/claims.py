@@ -1,4 +1,4 @@
-"""Which job is the next: owns whose turn it is, and takes that job under a lease, in one statement."""
+"""Which jobs are the next: owns whose turn it is, and takes those jobs under leases, in one statement."""
 
 from __future__ import annotations
 
@@ -45,17 +45,21 @@ class Claims:
             for narrowed in (False, True)
         }
 
-    async def claim(self, *, datasets: Collection[str], only: Collection[int] | None = None) -> Claim | None:
-        """Take the job that has waited longest, with a fresh lease token and one more attempt; None if none is due.
+    async def claim(
+        self, *, datasets: Collection[str], most: int = 1, only: Collection[int] | None = None
+    ) -> list[Claim]:
+        """Take the jobs that have waited longest, `most` of them, each with a fresh lease token and one more attempt.
 
         Only jobs whose file lies in this daemon's spool and whose dataset it knows; `only` narrows it to job ids.
         """
-        asked: dict[str, Any] = {"spool": self._context.spool_id, "known": list(datasets), "token": uuid4().hex}
+        asked: dict[str, Any] = {"spool": self._context.spool_id, "known": list(datasets), "most": most}
+        asked["token"] = f"{uuid4().hex}-"
         if only is not None:
             asked["chosen"] = list(only)
         async with self._context.database.single("claim") as connection:
-            row = await self._statements[only is not None].make(connection, asked, event="running")
-        return None if row is None else Claim(job=job_from_row(row), mapped=row["claim_mapped"])
+            rows = await self._statements[only is not None].make_each(connection, asked, event="running")
+        claims = [Claim(job=job_from_row(row), mapped=row["claim_mapped"]) for row in rows]
+        return sorted(claims, key=lambda claim: claim.job.id)
 
     def _claim(self, *, narrowed: bool) -> sa.Update:
         table, daemon = self._context.tables.job, self._context.tables.daemon
@@ -86,17 +90,21 @@ class Claims:
                 sa.or_(table.c.after_job.is_(None), ~its_turn_comes_later.exists()),
             )
             .order_by(table.c.run_at, table.c.id)
-            .limit(1)
+            .limit(sa.bindparam("most", type_=sa.Integer))
             .with_for_update(skip_locked=True)
         )
         if narrowed:
             due = due.where(table.c.id.in_(chosen))
+        taken: sa.ColumnElement[bool] = table.c.id.in_(due)
+        if self._context.database.dialect == "postgresql":
+            # An array is asked for once; a plan may ask for what stands in IN several times, and lock others each time.
+            taken = table.c.id == sa.any_(sa.func.array(due.scalar_subquery()))
         return (
             table.update()
-            .where(table.c.id == due.scalar_subquery())
+            .where(taken)
             .values(
                 state="running",
-                lease_token=sa.bindparam("token"),
+                lease_token=sa.bindparam("token", type_=sa.Text) + sa.cast(table.c.id, sa.Text),
                 lease_daemon=self._context.daemon_id,
                 attempt=table.c.attempt + 1,
                 started_at=self._context.now,

@@ -1,8 +1,8 @@
-"""A change of one job and the note of it for those who follow events, in one statement where the database can."""
+"""A change of jobs and the note of it for those who follow events, in one statement where the database can."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -25,7 +25,7 @@ def given(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class NotedChange:
-    """A statement that changes at most one job, made once. It must return the job's `id` and its `attempt`.
+    """A statement that changes jobs, made once. It must return the `id` of each and its `attempt`.
 
     The number of the note is taken when the job is changed: those who read the events wait for numbers that are
     missing, until the transaction is committed.
@@ -63,10 +63,17 @@ class NotedChange:
     async def make(
         self, connection: AsyncConnection, values: Mapping[str, Any], *, event: str, detail: str | None = None
     ) -> sa.RowMapping | None:
-        """Change the job and return what the statement says of it; None, and no note, if it has changed none."""
+        """Change the one job and return what the statement says of it; None, and no note, if it has changed none."""
+        rows = await self.make_each(connection, values, event=event, detail=detail)
+        return rows[0] if rows else None
+
+    async def make_each(
+        self, connection: AsyncConnection, values: Mapping[str, Any], *, event: str, detail: str | None = None
+    ) -> Sequence[sa.RowMapping]:
+        """Change jobs and return, in no order, what the statement says of each; nothing is noted of none."""
         note = {"note_event": event, "note_detail": detail} if self._at_once else {}
-        row = (await connection.execute(self._change, {**values, **note})).mappings().one_or_none()
-        if row is not None and not self._at_once:
-            about = {"job_id": row["id"], "attempt": row["attempt"], "event": event, "detail": detail}
+        rows = (await connection.execute(self._change, {**values, **note})).mappings().all()
+        if rows and not self._at_once:
+            about = [{"job_id": row["id"], "attempt": row["attempt"], "event": event, "detail": detail} for row in rows]
             await connection.execute(self._note, about)
-        return row
+        return rows

@@ -27,7 +27,7 @@ from .reasons import CANCELLED, RESOLVED
 from .tables import in_state, unfinished
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -75,7 +75,13 @@ class Ledger:
         self._lock = sa.select(job.c.id).where(*held).with_for_update()
         kept = sa.case((sa.bindparam("keeps_file", type_=sa.Boolean), job.c.spool_key))
         change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
-        self._finish = context.noted(change, job.c.id, job.c.attempt)
+        # The statement itself sees on its way whether there is anything to dismiss: nearly always there is not. One of
+        # SQLite cannot look beside the row that it changes.
+        dead = job.alias("dead")
+        some: sa.ColumnElement[bool] = sa.true()
+        if database.dialect == "postgresql":
+            some = sa.select(dead.c.id).where(*_given_up_before(dead, dict(job.c))).exists()
+        self._finish = context.noted(change, job.c.id, job.c.attempt, some.label("some_dead"))
         self._dismiss = self._dismissal()
         self._enqueue, self._claims = Enqueue(context), Claims(context)
         self._reaper, self._clock = Reaper(context), ClockCorrection(context)
@@ -144,9 +150,11 @@ class Ledger:
 
     # -- leases --------------------------------------------------------------------------------------
 
-    async def claim(self, *, datasets: Collection[str], only: Collection[int] | None = None) -> Claim | None:
-        """Take the job that has waited longest; see `Claims.claim`."""
-        return await self._claims.claim(datasets=datasets, only=only)
+    async def claim(
+        self, *, datasets: Collection[str], most: int = 1, only: Collection[int] | None = None
+    ) -> list[Claim]:
+        """Take the jobs that have waited longest; see `Claims.claim`."""
+        return await self._claims.claim(datasets=datasets, most=most, only=only)
 
     async def beat(self) -> None:
         """Tell the others that this daemon lives; a row that was reaped meanwhile is entered anew."""
@@ -285,9 +293,10 @@ class Ledger:
             "crashes": job.crashes,
         }
         asked = {**_holding(job), **given(values), "keeps_file": outcome.keeps_file}
-        if await self._finish.make(connection, asked, event=outcome.state, detail=outcome.reason) is None:
+        finished = await self._finish.make(connection, asked, event=outcome.state, detail=outcome.reason)
+        if finished is None:
             raise LeaseLostError
-        if outcome.state in {"loaded", "partial"}:
+        if finished["some_dead"] and outcome.state in {"loaded", "partial"}:
             await self._resolve(connection, job)
         records = [
             {"job_id": job.id, "number": number, "record": dict(record)}
@@ -303,20 +312,17 @@ class Ledger:
     async def _resolve(self, connection: AsyncConnection, job: Job) -> None:
         """Put earlier jobs to rest that were given up with the file that is loaded now."""
         reason = RESOLVED.format(job=job.id)
-        loaded = {"loaded_job": job.id, "its_dataset": job.dataset, "its_file": job.file, "its_sha256": job.sha256}
+        loaded = {"its_id": job.id, "its_dataset": job.dataset, "its_file": job.file, "its_sha256": job.sha256}
         for row in (await connection.execute(self._dismiss, {**loaded, "resolved": reason})).all():
             await self.event(connection, row.id, "dismissed", row.attempt, reason)
 
     def _dismissal(self) -> sa.Executable:
         table = self.tables.job
-        same = sa.or_(table.c.file == sa.bindparam("its_file"), table.c.sha256 == sa.bindparam("its_sha256"))
-        dead = sa.and_(
-            in_state(table, "dead"),
-            table.c.dataset == sa.bindparam("its_dataset"),
-            same,
-            table.c.id < sa.bindparam("loaded_job"),
-        )
-        change = table.update().where(dead).values(state="dismissed", reason=sa.bindparam("resolved"))
+        its = {
+            name: sa.bindparam(f"its_{name}", type_=table.c[name].type) for name in ("id", "dataset", "file", "sha256")
+        }
+        dead = _given_up_before(table, its)
+        change = table.update().where(*dead).values(state="dismissed", reason=sa.bindparam("resolved"))
         return change.returning(table.c.id, table.c.attempt)
 
     async def took(self, origin: Origin, sha256: str, job_id: int) -> None:
@@ -377,6 +383,14 @@ class Ledger:
             await self.close()
         except Exception as error:  # noqa: BLE001  # nothing may hide the reason of the shutdown
             logger.warning("leases not given back", extra={"error": str(error).partition("\n")[0]})
+
+
+def _given_up_before(
+    dead: sa.FromClause, loaded: Mapping[str, sa.ColumnElement[Any]]
+) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions for earlier jobs that were given up with the file that a job has loaded, or its content."""
+    same = sa.or_(dead.c.file == loaded["file"], dead.c.sha256 == loaded["sha256"])
+    return in_state(dead, "dead"), dead.c.dataset == loaded["dataset"], same, dead.c.id < loaded["id"]
 
 
 def _holding(job: Job) -> dict[str, Any]:

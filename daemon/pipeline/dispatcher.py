@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from ..executors.fair_limiter import FairLimiter
 from .attempt import Attempt
+from .turns import has_turn
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -90,25 +92,30 @@ class Dispatcher:
             if self._fatal is not None:
                 raise self._fatal
             self._wake.clear()
-            if not await self._begin_next():
-                self._slots.leave()
+            if not await self._begin_due():
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._settings.poll_seconds)
 
-    async def _begin_next(self) -> bool:
-        """Claim a job and start it; False if none is due, or no more are begun."""
+    async def _begin_due(self) -> bool:
+        """Claim and start jobs for the place that was entered and all that are free; False if no more are due."""
         async with self._claiming:
-            claim = None if self._closing.is_set() else await self._claim()
-            if claim is None:
-                return False
-            job, attempt = claim.job, Attempt(job=claim.job, mapped=claim.mapped)
-            task = asyncio.create_task(self._runner.run(attempt), name=f"job-{job.id}")
-            self._running.add(task)
-            self._landed_all.clear()
-            self._flights[job.lease_token] = _Flight(attempt=attempt, task=task)
-            task.add_done_callback(self._ended)
-            task.add_done_callback(partial(self._landed, job.lease_token))
-            return True
+            asked, claims = (0, []) if self._closing.is_set() else await self._claim(1 + self._slots.free)
+            if not claims:
+                self._slots.leave()
+            for number, claim in enumerate(claims):
+                if number:
+                    await self._slots.enter("jobs")  # at once: only here anybody enters
+                self._begin(claim)
+            return bool(claims) and len(claims) == asked
+
+    def _begin(self, claim: Claim) -> None:
+        job, attempt = claim.job, Attempt(job=claim.job, mapped=claim.mapped)
+        task = asyncio.create_task(self._runner.run(attempt), name=f"job-{job.id}")
+        self._running.add(task)
+        self._landed_all.clear()
+        self._flights[job.lease_token] = _Flight(attempt=attempt, task=task)
+        task.add_done_callback(self._ended)
+        task.add_done_callback(partial(self._landed, job.lease_token))
 
     async def __aenter__(self) -> Self:
         """Return itself; `run` is started by the composition, which watches it."""
@@ -163,10 +170,17 @@ class Dispatcher:
             self._fatal = error
             self._wake.set()
 
-    async def _claim(self) -> Claim | None:
+    async def _claim(self, places: int) -> tuple[int, list[Claim]]:
+        """Return for how many jobs the ledger was asked, and those that it gave."""
         # One dataset's jobs wait for their turns in places of its own: others' are not kept waiting for them.
-        crowded = self._runner.turns.crowded(self._parts.parser.places + LOADS_OF_A_DATASET)
-        datasets = self._runner.waits.claimable([name for name in self._parts.datasets if name not in crowded])
+        flying = Counter(
+            flight.attempt.job.dataset for flight in self._flights.values() if has_turn(flight.attempt.job)
+        )
+        room = self._parts.parser.places + LOADS_OF_A_DATASET
+        datasets = self._runner.waits.claimable([name for name in self._parts.datasets if flying[name] < room])
+        if not datasets:
+            return 0, []
+        most = min(places, room - max(flying[name] for name in datasets))
         with self._parts.database.supervisor.waiting(CLAIM):
-            return await self._parts.ledger.claim(datasets=datasets, only=self._only)
-        return None
+            return most, await self._parts.ledger.claim(datasets=datasets, most=most, only=self._only)
+        return 0, []

@@ -21,7 +21,7 @@ class Turns:
     @contextmanager
     def taking_part(self, job: Job) -> Iterator[None]:
         """Keep later jobs of the dataset from loading before this one's attempt is over, if it has a turn."""
-        if not _has_turn(job):
+        if not has_turn(job):
             yield
             return
         running = self._running.setdefault(job.dataset, {})
@@ -38,15 +38,11 @@ class Turns:
     async def come(self, job: Job) -> None:
         """Wait until no earlier job of the dataset runs here any more, if this one has a turn."""
         running = self._running.get(job.dataset, {})
-        earlier = [over for number, over in running.items() if number < job.id and _has_turn(job)]
+        earlier = [over for number, over in running.items() if number < job.id and has_turn(job)]
         for over in earlier:
             await over.wait()
 
-    def crowded(self, most: int) -> set[str]:
-        """Return the datasets of which so many jobs run: more would wait for their turn in others' places."""
-        return {dataset for dataset, running in self._running.items() if len(running) >= most}
 
-
-def _has_turn(job: Job) -> bool:
+def has_turn(job: Job) -> bool:
     """Say whether it matters when a job loads: not where rows are only added, nor if nothing is to stay."""
     return job.repeats != "once" and not job.check_only

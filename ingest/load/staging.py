@@ -22,6 +22,8 @@ TEXTS: Final = "headgate_texts"
 CHECKED: Final = "headgate_checked"
 KEPT: Final = "headgate_kept"
 
+READ_AT_ONCE_BYTES: Final = 256 * 1024
+"""A file up to so large is read where it stands, and not by a thread: it was written a moment ago."""
 PLAN_FROM: Final = 2_000
 """Rows from which on a plan of the merge is worth statistics of the staged rows, and settings of its own."""
 PAGE_COST: Final = 0.5
@@ -49,7 +51,10 @@ async def copy(
 ) -> int:
     """Copy a file in COPY text form into a table; return how many rows are there then."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    copied = await driver.copy_to_table(table, schema_name=schema, source=source, columns=columns, format="text")
+    # The driver asks a thread for each step with a file: for a small one that takes longer than to read it.
+    small = source.stat().st_size <= READ_AT_ONCE_BYTES
+    rows = memoryview(source.read_bytes()) if small else source  # bytes would be taken for a path
+    copied = await driver.copy_to_table(table, schema_name=schema, source=rows, columns=columns, format="text")
     return int(copied.removeprefix("COPY "))
 
 

@@ -25,5 +25,5 @@ def submission(content: str = "a", **changes: Any) -> Submission:
 
 async def next_job(ledger: Ledger, **asked: Any) -> Job | None:
     """Return the job that a ledger gives for `Ledger.claim`'s questions."""
-    claim = await ledger.claim(**asked)
-    return None if claim is None else claim.job
+    claims = await ledger.claim(**asked)
+    return claims[0].job if claims else None

@@ -103,15 +103,15 @@ class Steps:
         while True:
             over = arriving.done()
             started = time.perf_counter()
-            claim = await self._ledger.claim(datasets=[DATASET])
-            if claim is None:
+            claims = await self._ledger.claim(datasets=[DATASET])
+            if not claims:
                 if over:
                     arriving.result()
                     return
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             self.taken["claim"].append(time.perf_counter() - started)
-            await self._timed("finish", self._finish(claim.job, Outcome(state="loaded", rows=rows)))
+            await self._timed("finish", self._finish(claims[0].job, Outcome(state="loaded", rows=rows)))
             self.finished += 1
 
     async def _finish(self, job: Any, outcome: Outcome) -> None:

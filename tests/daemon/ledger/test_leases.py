@@ -298,3 +298,30 @@ async def test_pages_and_filters(ledger: Ledger, queries: JobQueries) -> None:
 async def test_two_daemons_may_open_a_new_ledger_at_once(database: Database) -> None:
     ids = await asyncio.gather(*(Ledger(database, lease_seconds=30).open() for _ in range(4)))
     assert len(set(ids)) == 1
+
+
+async def test_several_are_claimed_at_once_each_under_a_lease_of_its_own(
+    database: Database, ledger: Ledger, queries: JobQueries
+) -> None:
+    jobs = [await ledger.submit(submission(f"{number}")) for number in range(5)]
+    first = [claim.job for claim in await ledger.claim(datasets=["orders"], most=3)]
+    assert [job.id for job in first] == [job.id for job in jobs[:3]]
+    assert len({job.lease_token for job in first}) == 3
+    other = await opened(database)
+    rest = [claim.job for claim in await other.claim(datasets=["orders"], most=3)]
+    assert [job.id for job in rest] == [job.id for job in jobs[3:]]
+    assert await ledger.held() == {job.lease_token for job in first}
+    for job in (*first, *rest):
+        assert [event["event"] for event in await queries.events(job.id)] == ["queued", "running"]
+
+
+async def test_of_several_none_is_claimed_before_the_one_that_it_comes_after(ledger: Ledger) -> None:
+    for content in ("a", "b", "a"):
+        await ledger.submit(submission(content, repeats="last"))
+    claims = await ledger.claim(datasets=["orders"], most=3)
+    assert [claim.job.sha256 for claim in claims] == ["a", "b"]
+    assert await ledger.claim(datasets=["orders"], most=3) == []
+    for claim in claims:
+        await ledger.finish_alone(claim.job, Outcome(state="loaded"))
+    [last] = await ledger.claim(datasets=["orders"], most=3)
+    assert last.job.sha256 == "a"

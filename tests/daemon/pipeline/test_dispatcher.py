@@ -1,0 +1,157 @@
+"""Which jobs are begun, and how often the ledger is asked for them; the ledger is real, what runs only waits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sqlalchemy as sa
+from database_fixtures import database, database_url
+from submissions import submission
+
+from daemon.ledger.jobs import Outcome
+from daemon.ledger.leases import Ledger
+from daemon.lifecycle.signals import Drain, StopRequest
+from daemon.pipeline.dispatcher import LOADS_BESIDE_PARSES, LOADS_OF_A_DATASET, Dispatcher
+from daemon.pipeline.waits import Waits
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from daemon.database.database import Database
+    from daemon.pipeline.attempt import Attempt
+
+__all__ = ["database", "database_url"]
+PARSES = 2
+PLACES = PARSES + LOADS_BESIDE_PARSES
+OF_ONE = PARSES + LOADS_OF_A_DATASET
+LONG_SECONDS = 60.0
+
+
+class HeldJobs:
+    """Runs jobs until they are let go, and ends them as loaded."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.waits = Waits(ledger.context.database)
+        self._ledger = ledger
+        self.running: list[Attempt] = []
+        self.tokens: set[str | None] = set()
+        self.most = 0
+        self._let_go: dict[int, asyncio.Event] = {}
+
+    async def run(self, attempt: Attempt) -> None:
+        self.running.append(attempt)
+        self.tokens.add(attempt.job.lease_token)
+        self.most = max(self.most, len(self.running))
+        await self._let_go.setdefault(attempt.job.id, asyncio.Event()).wait()
+        await self._ledger.finish_alone(attempt.job, Outcome(state="loaded"))
+        self.running.remove(attempt)
+
+    def of(self) -> Counter[str]:
+        return Counter(attempt.job.dataset for attempt in self.running)
+
+    def let_go(self, attempt: Attempt) -> None:
+        self._let_go[attempt.job.id].set()
+
+
+@pytest.fixture
+async def ledger(database: Database) -> AsyncIterator[Ledger]:
+    made = Ledger(database, lease_seconds=30)
+    await made.open()
+    await made.register("spool-1")
+    async with made:
+        yield made
+
+
+@pytest.fixture
+async def held(ledger: Ledger) -> HeldJobs:
+    return HeldJobs(ledger)
+
+
+@pytest.fixture
+async def dispatcher(ledger: Ledger, held: HeldJobs) -> AsyncIterator[Dispatcher]:
+    parts: Any = SimpleNamespace(
+        parser=SimpleNamespace(places=PARSES),
+        datasets=dict.fromkeys(("stock", "orders")),
+        database=ledger.context.database,
+        ledger=ledger,
+    )
+    settings: Any = SimpleNamespace(poll_seconds=LONG_SECONDS, drain_seconds=0)
+    made = Dispatcher(parts, held, settings, drain=Drain(StopRequest(), 0))  # type: ignore[arg-type]
+    running = asyncio.create_task(made.run())
+    yield made
+    await made.close()
+    await running
+
+
+@pytest.fixture
+def claims(ledger: Ledger) -> list[str]:
+    """Return the claims that the database is asked for from now on."""
+    found: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "lease_daemon=" in statement and "attempt=(" in statement:
+            found.append(statement)
+
+    sa.event.listen(ledger.context.database.engine.sync_engine, "before_cursor_execute", note)
+    return found
+
+
+async def until(held: HeldJobs, **expected: int) -> None:
+    async with asyncio.timeout(20):
+        while held.of() != expected:  # noqa: ASYNC110  # nobody tells of what has begun
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    assert held.of() == expected
+
+
+async def test_what_waits_is_claimed_at_once_and_nothing_is_asked_for_in_vain(
+    ledger: Ledger, held: HeldJobs, claims: list[str], dispatcher: Dispatcher
+) -> None:
+    await asyncio.sleep(0.05)
+    claims.clear()
+    for number in range(OF_ONE - 1):
+        await ledger.submit(submission(f"{number}", repeats="once"))
+    dispatcher.wake()
+    await until(held, orders=OF_ONE - 1)
+    assert len(claims) == 1
+    assert len(held.tokens) == OF_ONE - 1, "each has a lease of its own"
+    await ledger.submit(submission("one more", repeats="once"))
+    dispatcher.wake()
+    await until(held, orders=OF_ONE)
+    assert len(claims) == 2
+
+
+async def test_no_more_run_than_there_are_places_and_each_that_ends_makes_room(
+    ledger: Ledger, held: HeldJobs, dispatcher: Dispatcher
+) -> None:
+    for number in range(PLACES + 3):
+        await ledger.submit(submission(f"{number}", repeats="once"))
+    dispatcher.wake()
+    await until(held, orders=PLACES)
+    assert [attempt.job.id for attempt in held.running] == sorted(attempt.job.id for attempt in held.running)
+    for attempt in held.running[:2]:
+        held.let_go(attempt)
+    await until(held, orders=PLACES)
+    async with asyncio.timeout(20):
+        while held.running or len(held.tokens) < PLACES + 3:
+            for attempt in held.running:
+                held.let_go(attempt)
+            await asyncio.sleep(0.01)
+    assert held.most == PLACES
+
+
+async def test_jobs_that_wait_for_their_turn_leave_places_for_other_datasets(
+    ledger: Ledger, held: HeldJobs, dispatcher: Dispatcher
+) -> None:
+    for number in range(PLACES):
+        await ledger.submit(submission(f"{number}", dataset="stock", repeats="last"))
+    await ledger.submit(submission("other", repeats="last"))
+    dispatcher.wake()
+    await until(held, stock=OF_ONE, orders=1)
+    held.let_go(held.running[0])
+    await until(held, stock=OF_ONE, orders=1)
+    assert held.most == OF_ONE + 1

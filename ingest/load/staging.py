@@ -23,7 +23,7 @@ CHECKED: Final = "headgate_checked"
 KEPT: Final = "headgate_kept"
 
 READ_AT_ONCE_BYTES: Final = 256 * 1024
-"""A file up to so large is read where it stands, and not by a thread: it was written a moment ago."""
+"""A file up to so large is read by the loop itself: it was written a moment ago, and is in memory."""
 PLAN_FROM: Final = 2_000
 """Rows from which on a plan of the merge is worth statistics of the staged rows, and settings of its own."""
 PAGE_COST: Final = 0.5
@@ -51,11 +51,20 @@ async def copy(
 ) -> int:
     """Copy a file in COPY text form into a table; return how many rows are there then."""
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    # The driver asks a thread for each step with a file: for a small one that takes longer than to read it.
-    small = source.stat().st_size <= READ_AT_ONCE_BYTES
-    rows = memoryview(source.read_bytes()) if small else source  # bytes would be taken for a path
-    copied = await driver.copy_to_table(table, schema_name=schema, source=rows, columns=columns, format="text")
+    copied = await driver.copy_to_table(
+        table, schema_name=schema, source=_readable(source), columns=columns, format="text"
+    )
     return int(copied.removeprefix("COPY "))
+
+
+def _readable(source: Path) -> Path | memoryview:
+    """Return what the driver is given: of a large file its path, of a small one what stands in it.
+
+    For each step with a path it asks a thread, four times at least, and each has to wait for the interpreter.
+    """
+    if source.stat().st_size > READ_AT_ONCE_BYTES:
+        return source
+    return memoryview(source.read_bytes())  # bytes themselves would be taken for a path
 
 
 async def stage(connection: AsyncConnection, spooled: Spooled, target: Target, key: tuple[str, ...]) -> str:

@@ -48,6 +48,11 @@ LEFT_BEHIND: Final = (
     "INSERT INTO headgate.daemon VALUES ('dead', 'host', 1, '0', 'elsewhere', 0, 0)",
 )
 """A daemon that has died, and the job that it was at."""
+GIVEN_UP: Final = JOBS // 2
+"""A job that was given up long ago; its file comes again."""
+FILE_GIVEN_UP: Final = (
+    f"UPDATE headgate.job SET state = 'dead', dataset = 'orders', file = 'orders-0.xlsx' WHERE id = {GIVEN_UP}"
+)
 
 STATEMENTS: Final = {
     "claim": r"WITH changed AS \(UPDATE headgate\.job SET .*SKIP LOCKED",
@@ -131,7 +136,9 @@ def gate(tmp_path: Path, postgres_database: str, headgate_at: Callable[[Path, st
     assert made.stop(process) == 0
     seconds = HALF_A_YEAR * JOBS / (JOBS - FORGOTTEN)
     past = history(JOBS, spool=spool, seconds=seconds, kept=KEPT)
-    made.execute(";".join((*past, waiting(QUEUED_ELSEWHERE, spool="elsewhere", dataset="orders"), *LEFT_BEHIND)))
+    made.execute(
+        ";".join((*past, waiting(QUEUED_ELSEWHERE, spool="elsewhere", dataset="orders"), *LEFT_BEHIND, FILE_GIVEN_UP))
+    )
     made.execute("VACUUM ANALYZE headgate.job, headgate.event, headgate.reject")
     return made
 
@@ -168,6 +175,7 @@ def _a_day(gate: Headgate, orders: Callable[..., Path]) -> None:
     contents = [orders(gate.folder / f"orders-{n}.xlsx", 20, start=n * 20).read_bytes() for n in range(10, 14)]
     jobs = [shop.submit(content, f"name=orders-{n}.xlsx").json["id"] for n, content in enumerate(contents)]
     assert [boss.wait(job)["state"] for job in jobs] == ["loaded"] * len(jobs)
+    assert boss(f"/jobs/{GIVEN_UP}").json["state"] == "dismissed"
     again = shop.submit(contents[-1], "name=orders-again.xlsx").json["id"]
     assert boss.wait(again)["state"] == "loaded", "what waits elsewhere may come between the two"
     bad = orders(gate.folder / "orders-bad.xlsx", 30, start=1000, bad=(1, 2)).read_bytes()

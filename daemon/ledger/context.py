@@ -42,7 +42,7 @@ class LedgerContext:
         }
 
     def noted(self, change: sa.Insert | sa.Update, *returned: sa.ColumnElement[Any]) -> NotedChange:
-        """Return a change of a job together with the note of it; what it returns must name id and attempt."""
+        """Return a change of jobs together with the notes of it; what it returns must name id and attempt."""
         return NotedChange(
             change,
             *returned,

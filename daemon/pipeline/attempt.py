@@ -116,9 +116,10 @@ class Attempts:
 
     async def make(self, attempt: Attempt) -> Outcome:
         """Parse and load; anything raised is a failed attempt."""
-        # Its turn is over with its transaction: what is told of it afterwards keeps no other job waiting.
-        with self._turns.taking_part(attempt.job):
-            outcome = await self._made(attempt)
+        outcome = await self._made(attempt)
+        if attempt.committed:
+            # What is told of it now keeps no other job waiting.
+            self._turns.over(attempt.job)
         if attempt.job.check_only:
             outcome = checked(outcome)
         elif outcome.state == "rejected" and await self._is_superseded(attempt.job):

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLAIM: Final = "claim"
+CLAIMED_AT_ONCE: Final = 4
+"""Jobs that one statement claims at most.
+
+The planner takes each for so dear (17,700 units where many wait) that from six on PostgreSQL would compile the
+statement (`jit_above_cost`), which takes fifty times as long as to run it.
+"""
 LOADS_BESIDE_PARSES: Final = 4
 """Jobs in flight beyond those that are parsed: while files are loaded, the workers are parsing the next ones."""
 LOADS_OF_A_DATASET: Final = 2
@@ -178,9 +184,10 @@ class Dispatcher:
         )
         room = self._parts.parser.places + LOADS_OF_A_DATASET
         datasets = self._runner.waits.claimable([name for name in self._parts.datasets if flying[name] < room])
-        if not datasets:
+        supervisor = self._parts.database.supervisor
+        if not datasets and supervisor.trouble(CLAIM) is None:
             return 0, []
-        most = min(places, room - max(flying[name] for name in datasets))
-        with self._parts.database.supervisor.waiting(CLAIM):
+        most = min(places, room - max((flying[name] for name in datasets), default=0), CLAIMED_AT_ONCE)
+        with supervisor.waiting(CLAIM):
             return most, await self._parts.ledger.claim(datasets=datasets, most=most, only=self._only)
         return 0, []

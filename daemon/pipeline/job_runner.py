@@ -52,6 +52,10 @@ class JobRunner:
 
     async def run(self, attempt: Attempt) -> None:
         """Take a job to its terminal state or back to the queue; raises only what leaves neither true."""
+        with self.turns.taking_part(attempt.job):
+            await self._run(attempt)
+
+    async def _run(self, attempt: Attempt) -> None:
         job = attempt.job
         self._note_attempt(job)
         try:

@@ -32,8 +32,14 @@ class Turns:
             over.set()
             if running.get(job.id) is over:
                 del running[job.id]
-            if not running:
-                self._running.pop(job.dataset, None)
+            # Of a job whose turn was over long ago the dataset may have others by now.
+            if not running and self._running.get(job.dataset) is running:
+                del self._running[job.dataset]
+
+    def over(self, job: Job) -> None:
+        """End the turn of a job before its attempt is over: what it has loaded is committed."""
+        if (over := self._running.get(job.dataset, {}).pop(job.id, None)) is not None:
+            over.set()
 
     async def come(self, job: Job) -> None:
         """Wait until no earlier job of the dataset runs here any more, if this one has a turn."""

@@ -34,6 +34,7 @@ class Way(Enum):
     """How rows go into the table."""
 
     STRAIGHT = "copied into the table itself, where their keys cannot be there"
+    STRAIGHT_BY_KEY = "the same, and the key of a table that was made for them is kept all the while"
     STAGED = "copied beside the table and merged by key"
     ROW_BY_ROW = "looked at one by one where the database refuses them, so that a bad row costs only itself"
 

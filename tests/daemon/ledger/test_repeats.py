@@ -240,6 +240,20 @@ async def test_a_later_success_of_the_same_file_resolves_a_dead_job(
         assert (await queries.events(dead.id))[-1]["event"] == "dismissed"
 
 
+async def test_where_nothing_was_given_up_nothing_is_dismissed(ledger: Ledger, database: Database) -> None:
+    await ended(ledger, "a", "dead")
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    await ended(ledger, "b")
+    # A statement of SQLite cannot look beside the row that it changes: there it is asked each time.
+    dismissals = [one for one in asked if one.startswith("UPDATE") and "'dead'" in one]
+    assert len(dismissals) == (database.dialect == "sqlite")
+
+
 async def test_the_states_are_held_by_the_database(ledger: Ledger, database: Database) -> None:
     job = ledger.tables.job
     for state, fine in (("superseded", True), ("dismissed", True), ("lost", False)):

@@ -12,10 +12,11 @@ import sqlalchemy as sa
 from database_fixtures import database, database_url
 from submissions import submission
 
+from daemon.errors import DatabaseUnavailableError
 from daemon.ledger.jobs import Outcome
 from daemon.ledger.leases import Ledger
 from daemon.lifecycle.signals import Drain, StopRequest
-from daemon.pipeline.dispatcher import LOADS_BESIDE_PARSES, LOADS_OF_A_DATASET, Dispatcher
+from daemon.pipeline.dispatcher import CLAIM, LOADS_BESIDE_PARSES, LOADS_OF_A_DATASET, Dispatcher
 from daemon.pipeline.waits import Waits
 
 if TYPE_CHECKING:
@@ -108,6 +109,12 @@ async def until(held: HeldJobs, **expected: int) -> None:
     assert held.of() == expected
 
 
+async def begun(held: HeldJobs, jobs: int) -> None:
+    async with asyncio.timeout(20):
+        while len(held.tokens) < jobs:  # noqa: ASYNC110  # nobody tells of what has begun
+            await asyncio.sleep(0.01)
+
+
 async def test_what_waits_is_claimed_at_once_and_nothing_is_asked_for_in_vain(
     ledger: Ledger, held: HeldJobs, claims: list[str], dispatcher: Dispatcher
 ) -> None:
@@ -135,6 +142,7 @@ async def test_no_more_run_than_there_are_places_and_each_that_ends_makes_room(
     assert [attempt.job.id for attempt in held.running] == sorted(attempt.job.id for attempt in held.running)
     for attempt in held.running[:2]:
         held.let_go(attempt)
+    await begun(held, PLACES + 2)
     await until(held, orders=PLACES)
     async with asyncio.timeout(20):
         while held.running or len(held.tokens) < PLACES + 3:
@@ -152,6 +160,21 @@ async def test_jobs_that_wait_for_their_turn_leave_places_for_other_datasets(
     await ledger.submit(submission("other", repeats="last"))
     dispatcher.wake()
     await until(held, stock=OF_ONE, orders=1)
-    held.let_go(held.running[0])
+    held.let_go(next(attempt for attempt in held.running if attempt.job.dataset == "stock"))
+    await begun(held, OF_ONE + 2)
     await until(held, stock=OF_ONE, orders=1)
     assert held.most == OF_ONE + 1
+
+
+async def test_the_database_is_asked_again_though_every_dataset_is_held(
+    ledger: Ledger, held: HeldJobs, dispatcher: Dispatcher
+) -> None:
+    """Nobody else would see that it is back."""
+    supervisor = ledger.context.database.supervisor
+    for dataset in ("stock", "orders"):
+        held.waits.hold(dataset, lambda _: LONG_SECONDS)
+    supervisor.failed(CLAIM, DatabaseUnavailableError("away"))
+    dispatcher.wake()
+    async with asyncio.timeout(20):
+        while supervisor.trouble(CLAIM) is not None:  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.01)

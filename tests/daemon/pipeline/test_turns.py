@@ -68,3 +68,28 @@ async def test_one_that_ends_otherwise_keeps_nobody() -> None:
     first.cancel()
     await second
     assert loaded == [2]
+
+
+async def test_a_turn_that_is_over_lets_the_next_one_load_and_the_job_end_whenever_it_does() -> None:
+    turns, loaded, told = Turns(), list[int](), asyncio.Event()
+
+    async def run() -> None:
+        with turns.taking_part(job(1)):
+            loaded.append(1)
+            turns.over(job(1))
+            await told.wait()
+
+    first = asyncio.create_task(run())
+    await runs(turns, loaded, job(2), at_once)
+    assert loaded == [1, 2]
+    held = asyncio.Event()
+    third = runs(turns, loaded, job(3), held.wait)
+    fourth = runs(turns, loaded, job(4), at_once)
+    await asyncio.sleep(0)
+    told.set()
+    await first
+    await asyncio.sleep(0.01)
+    assert loaded == [1, 2], "the end of the first takes nobody's turn away"
+    held.set()
+    await asyncio.gather(third, fourth)
+    assert loaded == [1, 2, 3, 4]

@@ -82,3 +82,93 @@ async def test_where_a_table_may_not_be_changed_it_is_filled_with_its_key(
         )
         assert await loaded(database, dataset(), tmp_path, ROWS) == Loaded(inserted=3)
         assert await rows_of(database, KEY) == [("goods_pkey", ["sku", "size"])]
+
+
+async def test_a_connection_that_ends_there_is_waited_for(postgres_database: str, tmp_path: Path) -> None:
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE FUNCTION end_it() RETURNS event_trigger LANGUAGE plpgsql AS "
+            "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END'",
+        )
+        await run(
+            database,
+            "CREATE EVENT TRIGGER ends ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION end_it()",
+        )
+        with pytest.raises(sa.exc.DBAPIError) as caught:
+            await loaded(database, dataset(), tmp_path, ROWS)
+        assert database.will_pass(caught.value)
+
+
+async def watched(database: Database, change: str) -> None:
+    """Have the application change the table when it is made."""
+    await run(
+        database,
+        "CREATE FUNCTION change() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'public.goods') "
+        f"THEN {change}; END IF; END $$",
+    )
+    await run(
+        database,
+        "CREATE EVENT TRIGGER changes ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION change()",
+    )
+
+
+CONSTRAINTS = "SELECT conname, contype::text FROM pg_constraint WHERE conrelid = 'goods'::regclass AND contype <> 'n'"
+COUNTED = (
+    "CREATE TABLE seen (rows bigint); CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS "
+    "'BEGIN INSERT INTO seen SELECT count(*) FROM (SELECT note FROM goods GROUP BY sku, size) AS by_key; "
+    "RETURN NULL; END'; "
+    "CREATE TRIGGER n AFTER INSERT ON goods EXECUTE FUNCTION note()"
+)
+
+
+async def test_what_the_application_adds_to_a_new_table_is_left_as_it_is(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    async with opened(postgres_database) as database:
+        await watched(database, "ALTER TABLE goods ADD CONSTRAINT one_size UNIQUE (size)")
+        keyless = dataset("insert", **{"primaryKey: [sku, size]": ""})
+        assert await loaded(database, keyless, tmp_path, ROWS) == Loaded(inserted=3)
+        assert await rows_of(database, CONSTRAINTS) == [("one_size", "u")]
+
+
+async def test_a_key_comes_back_as_the_application_has_made_it(postgres_database: str, tmp_path: Path) -> None:
+    async with opened(postgres_database) as database:
+        await watched(
+            database,
+            "ALTER TABLE goods DROP CONSTRAINT goods_pkey; "
+            "ALTER TABLE goods ADD CONSTRAINT my_key PRIMARY KEY (sku, size) INCLUDE (note)",
+        )
+        changes = altering(database)
+        assert await loaded(database, dataset(), tmp_path, ROWS) == Loaded(inserted=3)
+        assert changes == ["DROP", "ADD"]
+        definition = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'my_key'"
+        assert await rows_of(database, definition) == [("PRIMARY KEY (sku, size) INCLUDE (note)",)]
+
+
+@pytest.mark.parametrize(
+    "change", ["CLUSTER goods USING goods_pkey", "ALTER TABLE goods REPLICA IDENTITY USING INDEX goods_pkey", COUNTED]
+)
+async def test_a_key_that_may_be_wanted_at_once_stays(postgres_database: str, tmp_path: Path, change: str) -> None:
+    async with opened(postgres_database) as database:
+        await watched(database, change)
+        changes = altering(database)
+        assert await loaded(database, dataset(), tmp_path, ROWS) == Loaded(inserted=3)
+        assert not changes
+        assert await rows_of(database, KEY) == [("goods_pkey", ["sku", "size"])]
+
+
+async def test_where_the_keys_cannot_be_sorted_the_key_is_kept_all_the_while(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    rows = [changed(sku=f"{number * 7919 % 60_000:060}", size=number) for number in range(60_000)]
+    async with opened(postgres_database) as database:
+        name = postgres_database.rpartition("/")[2]
+        for limit in ("temp_file_limit = '1MB'", "maintenance_work_mem = '1MB'"):
+            await run(database, f'ALTER DATABASE "{name}" SET {limit}')
+    async with opened(postgres_database) as database:
+        changes = altering(database)
+        assert await loaded(database, dataset(), tmp_path, rows) == Loaded(inserted=60_000)
+        assert changes == ["DROP", "ADD"]
+        assert await rows_of(database, KEY) == [("goods_pkey", ["sku", "size"])]

@@ -41,6 +41,13 @@ class LedgerContext:
             "last": self._memories(any_content=True),
         }
 
+    def seen(self, beside: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+        """Return what a change of jobs is to say of other rows on its way, so that nobody has to ask for it.
+
+        A statement of SQLite cannot look beside the rows that it changes, and says that it may be so at any time.
+        """
+        return beside if self.database.dialect == "postgresql" else sa.true()
+
     def noted(self, change: sa.Insert | sa.Update, *returned: sa.ColumnElement[Any]) -> NotedChange:
         """Return a change of jobs together with the notes of it; what it returns must name id and attempt."""
         return NotedChange(

@@ -75,13 +75,9 @@ class Ledger:
         self._lock = sa.select(job.c.id).where(*held).with_for_update()
         kept = sa.case((sa.bindparam("keeps_file", type_=sa.Boolean), job.c.spool_key))
         change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
-        # The statement itself sees on its way whether there is anything to dismiss: nearly always there is not. One of
-        # SQLite cannot look beside the row that it changes.
         dead = job.alias("dead")
-        some: sa.ColumnElement[bool] = sa.true()
-        if database.dialect == "postgresql":
-            some = sa.select(dead.c.id).where(*_given_up_before(dead, dict(job.c))).exists()
-        self._finish = context.noted(change, job.c.id, job.c.attempt, some.label("some_dead"))
+        some_dead = context.seen(sa.select(dead.c.id).where(*_given_up_before(dead, dict(job.c))).exists())
+        self._finish = context.noted(change, job.c.id, job.c.attempt, some_dead.label("some_dead"))
         self._dismiss = self._dismissal()
         self._enqueue, self._claims = Enqueue(context), Claims(context)
         self._reaper, self._clock = Reaper(context), ClockCorrection(context)

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
 from ..executors.fair_limiter import FairLimiter
+from ..ledger.claims import CLAIMED_AT_ONCE
 from .attempt import Attempt
 from .turns import has_turn
 
@@ -26,12 +27,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CLAIM: Final = "claim"
-CLAIMED_AT_ONCE: Final = 4
-"""Jobs that one statement claims at most.
-
-The planner takes each for so dear (17,700 units where many wait) that from six on PostgreSQL would compile the
-statement (`jit_above_cost`), which takes fifty times as long as to run it.
-"""
 LOADS_BESIDE_PARSES: Final = 4
 """Jobs in flight beyond those that are parsed: while files are loaded, the workers are parsing the next ones."""
 LOADS_OF_A_DATASET: Final = 2

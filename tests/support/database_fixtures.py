@@ -1,4 +1,4 @@
-"""Databases for tests: fresh, empty, one of each kind."""
+"""Databases for tests: fresh, empty, one of each kind; and a ledger in one, with one daemon registered."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from daemon.database.database import Database
+from daemon.ledger.leases import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,3 +33,13 @@ async def database(database_url: str) -> AsyncIterator[Database]:
         connect_timeout_seconds=10,
     ) as opened:
         yield opened
+
+
+@pytest.fixture
+async def ledger(database: Database) -> AsyncIterator[Ledger]:
+    """A ledger for a daemon whose spool is `spool-1`."""
+    made = Ledger(database, lease_seconds=30)
+    await made.open()
+    await made.register("spool-1")
+    async with made:
+        yield made

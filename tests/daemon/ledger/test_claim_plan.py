@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import sqlalchemy as sa
+from asked import asked
 from goods import opened
 from large_ledger import waiting
 
+from daemon.ledger.claims import CLAIMED_AT_ONCE
 from daemon.ledger.leases import Ledger
-from daemon.pipeline.dispatcher import CLAIMED_AT_ONCE
 
 if TYPE_CHECKING:
     from daemon.database.database import Database
@@ -19,19 +19,11 @@ WAIT = 50_000
 
 async def explained(database: Database, ledger: Ledger, most: int) -> str:
     """Claim so many and return how the statement is run."""
-    found: list[tuple[str, tuple[Any, ...]]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: tuple[Any, ...], *_: object) -> None:
-        found.append((statement, parameters))
-
-    engine = database.engine.sync_engine
-    sa.event.listen(engine, "before_cursor_execute", note)
-    claims = await ledger.claim(datasets=["orders"], most=most)
-    sa.event.remove(engine, "before_cursor_execute", note)
-    assert len(claims) == most
-    [(statement, parameters)] = found
+    statements = asked(database)
+    assert len(await ledger.claim(datasets=["orders"], most=most)) == most
+    [claim] = statements
     async with database.read() as connection:
-        rows = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+        rows = await connection.exec_driver_sql(f"EXPLAIN {claim.text}", claim.parameters)
         return "\n".join(rows.scalars())
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from asked import asked
 from submissions import next_job, submission
 
 from daemon.ledger.jobs import Job, Origin, Outcome, State
@@ -242,15 +243,10 @@ async def test_a_later_success_of_the_same_file_resolves_a_dead_job(
 
 async def test_where_nothing_was_given_up_nothing_is_dismissed(ledger: Ledger, database: Database) -> None:
     await ended(ledger, "a", "dead")
-    asked: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        asked.append(statement)
-
-    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    statements = asked(database)
     await ended(ledger, "b")
     # A statement of SQLite cannot look beside the row that it changes: there it is asked each time.
-    dismissals = [one for one in asked if one.startswith("UPDATE") and "'dead'" in one]
+    dismissals = [one for one in statements if one.text.startswith("UPDATE") and "'dead'" in one.text]
     assert len(dismissals) == (database.dialect == "sqlite")
 
 

@@ -8,13 +8,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import sqlalchemy as sa
-from database_fixtures import database, database_url
+from asked import asked
 from submissions import submission
 
 from daemon.errors import DatabaseUnavailableError
 from daemon.ledger.jobs import Outcome
-from daemon.ledger.leases import Ledger
 from daemon.lifecycle.signals import Drain, StopRequest
 from daemon.pipeline.dispatcher import CLAIM, LOADS_BESIDE_PARSES, LOADS_OF_A_DATASET, Dispatcher
 from daemon.pipeline.waits import Waits
@@ -22,10 +20,11 @@ from daemon.pipeline.waits import Waits
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from daemon.database.database import Database
+    from asked import Statement
+
+    from daemon.ledger.leases import Ledger
     from daemon.pipeline.attempt import Attempt
 
-__all__ = ["database", "database_url"]
 PARSES = 2
 PLACES = PARSES + LOADS_BESIDE_PARSES
 OF_ONE = PARSES + LOADS_OF_A_DATASET
@@ -51,7 +50,7 @@ class HeldJobs:
         await self._ledger.finish_alone(attempt.job, Outcome(state="loaded"))
         self.running.remove(attempt)
 
-    def of(self) -> Counter[str]:
+    def by_dataset(self) -> Counter[str]:
         return Counter(attempt.job.dataset for attempt in self.running)
 
     def let_go(self, attempt: Attempt) -> None:
@@ -59,16 +58,7 @@ class HeldJobs:
 
 
 @pytest.fixture
-async def ledger(database: Database) -> AsyncIterator[Ledger]:
-    made = Ledger(database, lease_seconds=30)
-    await made.open()
-    await made.register("spool-1")
-    async with made:
-        yield made
-
-
-@pytest.fixture
-async def held(ledger: Ledger) -> HeldJobs:
+def held(ledger: Ledger) -> HeldJobs:
     return HeldJobs(ledger)
 
 
@@ -88,25 +78,16 @@ async def dispatcher(ledger: Ledger, held: HeldJobs) -> AsyncIterator[Dispatcher
     await running
 
 
-@pytest.fixture
-def claims(ledger: Ledger) -> list[str]:
-    """Return the claims that the database is asked for from now on."""
-    found: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if "lease_daemon=" in statement and "attempt=(" in statement:
-            found.append(statement)
-
-    sa.event.listen(ledger.context.database.engine.sync_engine, "before_cursor_execute", note)
-    return found
+def claims(statements: list[Statement]) -> int:
+    return sum("lease_daemon=" in one.text and "attempt=(" in one.text for one in statements)
 
 
 async def until(held: HeldJobs, **expected: int) -> None:
     async with asyncio.timeout(20):
-        while held.of() != expected:  # noqa: ASYNC110  # nobody tells of what has begun
+        while held.by_dataset() != expected:  # noqa: ASYNC110  # nobody tells of what has begun
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
-    assert held.of() == expected
+    assert held.by_dataset() == expected
 
 
 async def begun(held: HeldJobs, jobs: int) -> None:
@@ -116,20 +97,20 @@ async def begun(held: HeldJobs, jobs: int) -> None:
 
 
 async def test_what_waits_is_claimed_at_once_and_nothing_is_asked_for_in_vain(
-    ledger: Ledger, held: HeldJobs, claims: list[str], dispatcher: Dispatcher
+    ledger: Ledger, held: HeldJobs, dispatcher: Dispatcher
 ) -> None:
     await asyncio.sleep(0.05)
-    claims.clear()
+    statements = asked(ledger.context.database)
     for number in range(OF_ONE - 1):
         await ledger.submit(submission(f"{number}", repeats="once"))
     dispatcher.wake()
     await until(held, orders=OF_ONE - 1)
-    assert len(claims) == 1
+    assert claims(statements) == 1
     assert len(held.tokens) == OF_ONE - 1, "each has a lease of its own"
     await ledger.submit(submission("one more", repeats="once"))
     dispatcher.wake()
     await until(held, orders=OF_ONE)
-    assert len(claims) == 2
+    assert claims(statements) == 2
 
 
 async def test_no_more_run_than_there_are_places_and_each_that_ends_makes_room(

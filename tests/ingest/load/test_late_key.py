@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
+from asked import asked
 from goods import COLUMNS, changed, dataset, loaded, opened, rows_of, run, table
 
 from ingest.load.loaded import Loaded
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from asked import Statement
 
     from daemon.database.database import Database
 
@@ -24,16 +27,16 @@ KEY = (
 )
 
 
-def altering(database: Database) -> list[str]:
-    """Return the changes of tables that are asked for from now on."""
-    found: list[str] = []
+def changes(statements: list[Statement]) -> list[str]:
+    """Return what became of the table's constraints."""
+    altered = [one.text for one in statements if one.text.startswith("ALTER TABLE")]
+    return [text.partition(" CONSTRAINT ")[0].rpartition(" ")[2] for text in altered]
 
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("ALTER TABLE"):
-            found.append(statement.partition(" CONSTRAINT ")[0].rpartition(" ")[2])
 
-    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    return found
+async def whenever(database: Database, moment: str, tag: str, body: str) -> None:
+    """Have the application do something whenever tables are made or changed."""
+    await run(database, f"CREATE FUNCTION do_it() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN {body}; END $$")
+    await run(database, f"CREATE EVENT TRIGGER whenever ON {moment} WHEN TAG IN ('{tag}') EXECUTE FUNCTION do_it()")
 
 
 @pytest.mark.parametrize("mode", ["upsert", "replace", "insert"])
@@ -41,20 +44,20 @@ async def test_the_key_of_a_new_table_is_built_once_its_rows_are_there(
     postgres_database: str, tmp_path: Path, mode: str
 ) -> None:
     async with opened(postgres_database) as database:
-        changes = altering(database)
+        statements = asked(database)
         assert await loaded(database, dataset(mode), tmp_path, ROWS) == Loaded(inserted=3)
-        assert changes == ["DROP", "ADD"]
+        assert changes(statements) == ["DROP", "ADD"]
         assert await rows_of(database, KEY) == [("goods_pkey", ["sku", "size"])]
         assert await loaded(database, dataset(mode), tmp_path, ROWS) == Loaded(unchanged=3)
-        assert changes == ["DROP", "ADD"]
+        assert changes(statements) == ["DROP", "ADD"]
 
 
 async def test_an_empty_table_of_the_application_keeps_its_key(postgres_database: str, tmp_path: Path) -> None:
     async with opened(postgres_database) as database:
         await run(database, f"CREATE TABLE goods ({COLUMNS}, PRIMARY KEY (sku, size))")
-        changes = altering(database)
+        statements = asked(database)
         assert await loaded(database, dataset(), tmp_path, ROWS) == Loaded(inserted=3)
-        assert not changes
+        assert not changes(statements)
 
 
 async def test_rows_of_one_key_in_a_new_table_cost_only_themselves(postgres_database: str, tmp_path: Path) -> None:
@@ -70,31 +73,16 @@ async def test_where_a_table_may_not_be_changed_it_is_filled_with_its_key(
     postgres_database: str, tmp_path: Path
 ) -> None:
     async with opened(postgres_database) as database:
-        await run(
-            database,
-            "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS "
-            "'BEGIN RAISE EXCEPTION ''tables are changed by migrations''; END'",
-        )
-        await run(
-            database,
-            "CREATE EVENT TRIGGER no_changes ON ddl_command_start WHEN TAG IN ('ALTER TABLE') "
-            "EXECUTE FUNCTION refuse()",
-        )
+        refusal = "RAISE EXCEPTION 'tables are changed by migrations'"
+        await whenever(database, "ddl_command_start", "ALTER TABLE", refusal)
         assert await loaded(database, dataset(), tmp_path, ROWS) == Loaded(inserted=3)
         assert await rows_of(database, KEY) == [("goods_pkey", ["sku", "size"])]
 
 
 async def test_a_connection_that_ends_there_is_waited_for(postgres_database: str, tmp_path: Path) -> None:
     async with opened(postgres_database) as database:
-        await run(
-            database,
-            "CREATE FUNCTION end_it() RETURNS event_trigger LANGUAGE plpgsql AS "
-            "'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END'",
-        )
-        await run(
-            database,
-            "CREATE EVENT TRIGGER ends ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION end_it()",
-        )
+        end = "PERFORM pg_terminate_backend(pg_backend_pid())"
+        await whenever(database, "ddl_command_start", "ALTER TABLE", end)
         with pytest.raises(sa.exc.DBAPIError) as caught:
             await loaded(database, dataset(), tmp_path, ROWS)
         assert database.will_pass(caught.value)
@@ -102,16 +90,8 @@ async def test_a_connection_that_ends_there_is_waited_for(postgres_database: str
 
 async def watched(database: Database, change: str) -> None:
     """Have the application change the table when it is made."""
-    await run(
-        database,
-        "CREATE FUNCTION change() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'public.goods') "
-        f"THEN {change}; END IF; END $$",
-    )
-    await run(
-        database,
-        "CREATE EVENT TRIGGER changes ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION change()",
-    )
+    made = "EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'public.goods')"
+    await whenever(database, "ddl_command_end", "CREATE TABLE", f"IF {made} THEN {change}; END IF")
 
 
 CONSTRAINTS = "SELECT conname, contype::text FROM pg_constraint WHERE conrelid = 'goods'::regclass AND contype <> 'n'"
@@ -140,9 +120,9 @@ async def test_a_key_comes_back_as_the_application_has_made_it(postgres_database
             "ALTER TABLE goods DROP CONSTRAINT goods_pkey; "
             "ALTER TABLE goods ADD CONSTRAINT my_key PRIMARY KEY (sku, size) INCLUDE (note)",
         )
-        changes = altering(database)
+        statements = asked(database)
         assert await loaded(database, dataset(), tmp_path, ROWS) == Loaded(inserted=3)
-        assert changes == ["DROP", "ADD"]
+        assert changes(statements) == ["DROP", "ADD"]
         definition = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'my_key'"
         assert await rows_of(database, definition) == [("PRIMARY KEY (sku, size) INCLUDE (note)",)]
 
@@ -153,9 +133,9 @@ async def test_a_key_comes_back_as_the_application_has_made_it(postgres_database
 async def test_a_key_that_may_be_wanted_at_once_stays(postgres_database: str, tmp_path: Path, change: str) -> None:
     async with opened(postgres_database) as database:
         await watched(database, change)
-        changes = altering(database)
+        statements = asked(database)
         assert await loaded(database, dataset(), tmp_path, ROWS) == Loaded(inserted=3)
-        assert not changes
+        assert not changes(statements)
         assert await rows_of(database, KEY) == [("goods_pkey", ["sku", "size"])]
 
 
@@ -168,7 +148,7 @@ async def test_where_the_keys_cannot_be_sorted_the_key_is_kept_all_the_while(
         for limit in ("temp_file_limit = '1MB'", "maintenance_work_mem = '1MB'"):
             await run(database, f'ALTER DATABASE "{name}" SET {limit}')
     async with opened(postgres_database) as database:
-        changes = altering(database)
+        statements = asked(database)
         assert await loaded(database, dataset(), tmp_path, rows) == Loaded(inserted=60_000)
-        assert changes == ["DROP", "ADD"]
+        assert changes(statements) == ["DROP", "ADD"]
         assert await rows_of(database, KEY) == [("goods_pkey", ["sku", "size"])]

@@ -7,7 +7,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import sqlalchemy as sa
+from asked import asked
 from goods import COLUMNS, changed, dataset, loaded, opened, rows_of, run, table
 
 from ingest.load.loaded import Loaded
@@ -16,6 +16,8 @@ from ingest.spec.dataset_file import parse_dataset
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from asked import Statement
 
     from daemon.database.database import Database
 
@@ -33,23 +35,19 @@ def span(rows: Sequence[Sequence[Any]]) -> tuple[str, str]:
 
 
 @pytest.fixture
-def statements(database: Database) -> list[str]:
-    """Return what SQLAlchemy is asked to run from now on; COPY goes past it."""
-    found: list[str] = []
-    sa.event.listen(
-        database.engine.sync_engine, "before_cursor_execute", lambda _c, _u, statement, *_: found.append(statement)
-    )
-    return found
+def statements(database: Database) -> list[Statement]:
+    """Return what SQLAlchemy is asked to run from now on."""
+    return asked(database)
 
 
-def staged(statements: Sequence[str]) -> bool:
-    return any("INSERT INTO" in statement and not statement.startswith("EXPLAIN") for statement in statements)
+def staged(statements: Sequence[Statement]) -> bool:
+    return any("INSERT INTO" in one.text and not one.text.startswith("EXPLAIN") for one in statements)
 
 
 @pytest.mark.parametrize("mode", ["upsert", "replace", "insert"])
 @pytest.mark.parametrize("lineage", ["", ", lineage: true"])
 async def test_many_new_rows_go_straight_into_the_table(
-    database: Database, tmp_path: Path, statements: list[str], mode: str, lineage: str
+    database: Database, tmp_path: Path, statements: list[Statement], mode: str, lineage: str
 ) -> None:
     spec = dataset(mode, **SINGLE, **{f"mode: {mode}": f"mode: {mode}{lineage}"})
     for start in (0, 10 * MANY):
@@ -119,7 +117,7 @@ async def counted(url: str, inserted: int) -> dict[str, int]:
 
 
 async def test_many_rows_between_known_keys_are_inserted(
-    database: Database, tmp_path: Path, statements: list[str]
+    database: Database, tmp_path: Path, statements: list[Statement]
 ) -> None:
     spec = dataset(**SINGLE)
     await loaded(database, spec, tmp_path, numbered(0, 1))

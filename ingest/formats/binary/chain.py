@@ -22,6 +22,8 @@ _LOOKED_AT: Final = 64
 """Bytes in which a record is looked for that may be the first of its way."""
 _IN_A_ROW: Final = 5
 """So many records must look like such behind that one; the walker sets out from the last of them."""
+_FEW: Final = 8
+"""So many walkers are faster one after the other than together."""
 _ONE_BY_ONE: Final = 16 * _WINDOW
 """A stretch of fewer bytes is not worth many walkers."""
 
@@ -48,24 +50,24 @@ def find_records(layout: Layout, first: int, stop: int) -> tuple[Places, int]:
     if stop - first < _ONE_BY_ONE:
         return _one_by_one(layout, first, stop)
     starts = _guessed(layout, first, stop)
-    walked, ends = _walked(layout, starts, np.append(starts[1:], stop))
+    walked, bounds, ends = _walked(layout, starts, np.append(starts[1:], stop))
     wrong = np.flatnonzero(ends[:-1] != starts[1:])
     if not len(wrong):
-        return walked[walked >= 0], int(ends[-1])
+        return walked, int(ends[-1])
     parts, lane = [], 0
     while True:
         here = int(np.searchsorted(wrong, lane))
         last = int(wrong[here]) if here < len(wrong) else len(starts) - 1
-        parts.append(walked[lane : last + 1])
+        parts.append(walked[bounds[lane] : bounds[last + 1]])
         place = int(ends[last])
         lane = int(np.searchsorted(starts, place))
         while place < stop and (lane == len(starts) or starts[lane] != place):
             # Nobody set out from here: on alone to where the next one did.
             alone, place = _one_by_one(layout, place, int(starts[lane]) if lane < len(starts) else stop)
-            parts.append(alone[np.newaxis])
+            parts.append(alone)
             lane = int(np.searchsorted(starts, place))
         if place >= stop:
-            return np.concatenate([part[part >= 0] for part in parts]), place
+            return np.concatenate(parts), place
 
 
 def _one_by_one(layout: Layout, place: int, stop: int) -> tuple[Places, int]:
@@ -94,18 +96,28 @@ def _guessed(layout: Layout, first: int, stop: int) -> Places:
     return np.append(np.int64(first), places[places < stop])
 
 
-def _walked(layout: Layout, starts: Places, limits: Places) -> tuple[Places, Places]:
-    """Return, a line for each walker, where it has been (filled up with -1), and its first place beyond its limit."""
+def _walked(layout: Layout, starts: Places, limits: Places) -> tuple[Places, Places, Places]:
+    """Return where each walker has been, one after the other; the bounds of each; its first place beyond its limit."""
     ends = starts.copy()
     walkers = np.arange(len(starts))
+    counts = np.zeros(len(starts), np.int64)
     steps: list[tuple[Places, Places]] = []
-    while len(walkers):
+    while len(walkers) > _FEW:
         places = ends[walkers]
         steps.append((walkers, places))
+        counts[walkers] = len(steps)
         places = layout.following(places)
         ends[walkers] = places
         walkers = walkers[places < limits[walkers]]
-    walked = np.full((len(starts), len(steps)), -1, np.int64)
+    tails: list[tuple[int, Places]] = []
+    for walker in walkers.tolist():
+        alone, ends[walker] = _one_by_one(layout, int(ends[walker]), int(limits[walker]))
+        tails.append((walker, alone))
+        counts[walker] = len(steps) + len(alone)
+    bounds = np.append(np.int64(0), np.cumsum(counts))
+    walked = np.empty(bounds[-1], np.int64)
     for step, (walkers, places) in enumerate(steps):
-        walked[walkers, step] = places
-    return walked, ends
+        walked[bounds[walkers] + step] = places
+    for walker, alone in tails:
+        walked[bounds[walker] + len(steps) : bounds[walker + 1]] = alone
+    return walked, bounds, ends

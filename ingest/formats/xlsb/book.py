@@ -17,7 +17,7 @@ from ...messages import say
 from ..binary.stream import Stream
 from ..failures import refused
 from ..zip.opc import OpcBook, main_part, part_of, relations, visibility_of, worksheets
-from .layout import XlsbLayout, each_record
+from .layout import STRINGS, XlsbLayout, each_record
 from .sheet import NULL_TEXT, XlsbSheet, sized_texts
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class XlsbBook(OpcBook):
             # Behind one byte of flags stands the text; what follows are its runs of formats and its phonetic guides.
             found = [
                 sized_texts(stream, records.starts[records.numbers == _STRING_ITEM] + 1)
-                for records in XlsbLayout(stream).spans()
+                for records in XlsbLayout(stream, STRINGS).spans()
             ]
             self._strings = pa.concat_arrays([pa.array([], pa.large_string()), *found])
         return self._strings

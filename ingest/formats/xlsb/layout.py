@@ -9,7 +9,7 @@ import numpy as np
 from ..binary.chain import find_records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -21,16 +21,6 @@ _MORE: Final = 0x80
 """The bit of a byte that says that a number goes on: 7 bits a byte, 2 bytes for a kind, up to 4 for a size."""
 _LONGEST: Final = 4
 _BEYOND: Final = 1 << 62
-_SIZES: Final[dict[int, range]] = {
-    0: range(17, 256, 8),
-    **{number: range(size, size + 1) for number, size in ((1, 8), (2, 12), (3, 9), (4, 9), (5, 16), (7, 12))},
-    **{number: range(size, size + 1) for number, size in ((12, 4), (13, 8), (14, 5), (15, 5), (16, 12), (18, 8))},
-    **{number: range(size, 256) for number, size in ((8, 14), (9, 18), (10, 11), (11, 11), (62, 13))},
-    **{number: range(size, 256, 2) for number, size in ((6, 12), (17, 8))},
-}
-"""The records of rows and cells, with the sizes that they can have: spans of columns, texts and formulas vary."""
-
-
 SPAN_BYTES: Final = 2 << 20
 """So much of a part is looked at at once."""
 
@@ -45,15 +35,18 @@ class Records(NamedTuple):
 
 
 class XlsbLayout:
-    """How the records of a part follow each other, [MS-XLSB] 2.1.4: a number, a size, the data."""
+    """How the records of a part follow each other, [MS-XLSB] 2.1.4: a number, a size, the data.
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
+    `likely` says by the first two bytes of a record whether most of that part are such: `CELLS` or `STRINGS`.
+    """
+
+    def __init__(self, stream: Stream, likely: NDArray[np.bool_]) -> None:
+        self._stream, self._likely = stream, likely
         self.end = stream.end
 
     def plausible(self, places: Places) -> NDArray[np.bool_]:
-        """Say where a record of a row or a cell may begin."""
-        found: NDArray[np.bool_] = _LIKELY[self._stream.shorts[places]]
+        """Say where a record of those that are likely may begin."""
+        found: NDArray[np.bool_] = self._likely[self._stream.shorts[places]]
         return found
 
     def following(self, places: Places) -> Places:
@@ -128,7 +121,7 @@ def each_record(stream: Stream) -> Iterator[tuple[int, int]]:
         IndexError: the last one is cut.
 
     """
-    for records in XlsbLayout(stream).spans():
+    for records in XlsbLayout(stream, CELLS).spans():
         yield from zip(records.numbers.tolist(), records.starts.tolist(), strict=True)
 
 
@@ -138,13 +131,22 @@ def _steps() -> NDArray[np.int64]:
     return np.where((first < _MORE) & (second < _MORE), second + 2, 0)
 
 
-def _likely() -> NDArray[np.bool_]:
-    """Return, by the first two bytes of a record, whether it is one of a row or a cell."""
+def _likely(sizes: Mapping[int, range]) -> NDArray[np.bool_]:
+    """Return, by the first two bytes of a record, whether it is one with these numbers and the sizes of each."""
     likely = np.zeros(0x10000, np.bool_)
-    for number, sizes in _SIZES.items():
-        likely[[number + (size << 8) for size in sizes]] = True
+    for number, possible in sizes.items():
+        likely[[number + (size << 8) for size in possible]] = True
     return likely
 
 
 _STEPS: Final = _steps()
-_LIKELY: Final = _likely()
+CELLS: Final = _likely({
+    0: range(17, 256, 8),
+    **{number: range(size, size + 1) for number, size in ((1, 8), (2, 12), (3, 9), (4, 9), (5, 16), (7, 12))},
+    **{number: range(size, size + 1) for number, size in ((12, 4), (13, 8), (14, 5), (15, 5), (16, 12), (18, 8))},
+    **{number: range(size, 256) for number, size in ((8, 14), (9, 18), (10, 11), (11, 11), (62, 13))},
+    **{number: range(size, 256, 2) for number, size in ((6, 12), (17, 8))},
+})  # fmt: skip
+"""The records of rows and cells: spans of columns, texts and formulas vary in size."""
+STRINGS: Final = _likely({19: range(5, 256, 2)})
+"""The items of the list of shared strings."""

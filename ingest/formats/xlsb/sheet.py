@@ -14,7 +14,7 @@ from ...cells.number_text import number_texts
 from ...cells.sources import Source, of_kind, row_block
 from ..binary.numbers import unpacked
 from ..binary.utf16 import texts_at
-from .layout import XlsbLayout
+from .layout import CELLS, XlsbLayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +106,7 @@ class XlsbSheet:
             FileRejectedError: a cell is outside of any sheet, or the cells span more than the limit.
 
         """
-        for records in XlsbLayout(self._stream).spans(cut_at=_ROW):
+        for records in XlsbLayout(self._stream, CELLS).spans(cut_at=_ROW):
             cells, damaged = self._cells(records)
             self._extent.add_all(cells.rows, cells.columns)
             if damaged:

@@ -1,0 +1,76 @@
+"""Where records of a stream begin: many walkers come to what one alone finds, and what looks like none costs little."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from xlsb_records import record, wide
+
+from ingest.formats.binary.chain import find_records
+from ingest.formats.binary.stream import Stream
+from ingest.formats.xlsb.layout import CELLS, STRINGS, XlsbLayout
+
+
+class Counted(XlsbLayout):
+    """Counts how often the records behind any number of places are asked for."""
+
+    steps = 0
+
+    def following(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        self.steps += 1
+        return super().following(places)
+
+
+def chained(records: list[bytes]) -> list[int]:
+    return np.cumsum([0, *map(len, records)]).tolist()
+
+
+def shared(chance: random.Random) -> bytes:
+    return record(19, b"\0" + wide("字" * chance.choice([0, 1, 3, 12, 90, 9000 if chance.random() < 0.01 else 5])))
+
+
+def real_cell(chance: random.Random) -> bytes:
+    return record(5, struct.pack("<IId", chance.randrange(20), 1, chance.random()))
+
+
+def unknown(chance: random.Random) -> bytes:
+    return record(200 + chance.randrange(50), chance.randbytes(chance.randrange(30)))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_walkers_find_what_the_records_say(seed: int) -> None:
+    chance = random.Random(seed)
+    kinds = chance.choice([[shared], [real_cell], [unknown], [real_cell, unknown], [shared, unknown, real_cell]])
+    records = [chance.choice(kinds)(chance) for _ in range(6000)]
+    if seed % 2:
+        records[2000:4000] = [unknown(chance) for _ in range(2000)]
+    expected = chained(records)
+    stream = Stream([b"".join(records)])
+    for likely in (CELLS, STRINGS):
+        places, end = find_records(XlsbLayout(stream, likely), 0, stream.end)
+        assert (places.tolist(), end) == (expected[:-1], expected[-1])
+
+
+def test_the_list_of_shared_strings_is_walked_by_many() -> None:
+    chance = random.Random(1)
+    stream = Stream([b"".join(shared(chance) for _ in range(50_000))])
+    layout = Counted(stream, STRINGS)
+    places, _ = find_records(layout, 0, stream.end)
+    assert len(places) == 50_000
+    assert layout.steps < 1_000
+
+
+def test_a_long_way_of_one_walker_takes_no_room_of_the_others() -> None:
+    """Half of the part looks like no cells: who comes there goes on alone."""
+    chance = random.Random(2)
+    cells = [real_cell(chance) for _ in range(20_000)]
+    others = [unknown(chance) for _ in range(20_000)]
+    stream = Stream([b"".join([*cells, *others])])
+    layout = Counted(stream, CELLS)
+    places, end = find_records(layout, 0, stream.end)
+    assert (places.tolist(), end) == (chained([*cells, *others])[:-1], stream.end)
+    assert layout.steps < 1_000

@@ -26,7 +26,7 @@ _OTHER_FORMULA: Final = r"^<f(?:\s[^<>]*)?/>$|^<f\s[^<>]*[^<>/]>[^<]*$"
 
 
 class _Form(NamedTuple):
-    """What stands before a value and what behind it, to the end of its cell; `tags` are those of both."""
+    """What stands before a value and what behind it, within its cell or within `<is>`; `tags` are those of both."""
 
     head: bytes
     tail: bytes
@@ -37,14 +37,16 @@ class _Form(NamedTuple):
 
 
 _KEEP: Final = b' xml:space="preserve"'
-_VALUE: Final = _Form(b"<v>", b"</v></c>", 3)
+_END: Final = b"</c>"
+_INLINE, _INLINE_END = b"<is>", b"</is>"
+_VALUE: Final = _Form(b"<v>", b"</v>", 2)
 _FORMS: Final = (
     _VALUE,
-    _Form(b"<is><t>", b"</t></is></c>", 5, inline=True),
-    _Form(b"", b"</c>", 1, valued=False),
-    _Form(b"<v/>", b"</c>", 2, valued=False),
-    _Form(b"<v" + _KEEP + b">", b"</v></c>", 3, preserve=True),
-    _Form(b"<is><t" + _KEEP + b">", b"</t></is></c>", 5, inline=True, preserve=True),
+    _Form(b"<t>", b"</t>", 2, inline=True),
+    _Form(b"", b"", 0, valued=False),
+    _Form(b"<v/>", b"", 1, valued=False),
+    _Form(b"<v" + _KEEP + b">", b"</v>", 2, preserve=True),
+    _Form(b"<t" + _KEEP + b">", b"</t>", 2, inline=True, preserve=True),
 )
 
 
@@ -67,29 +69,49 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
     """
     formulas, first, tags = _formulas(xml, contents, closed)
     # Nearly all cells have a bare value, and are read at once; what this says of others is set right below.
-    starts, ends = first + len(_VALUE.head), found.following - len(_VALUE.tail)
+    tail = _VALUE.tail + _END
+    starts, ends = first + len(_VALUE.head), found.following - len(tail)
     known = (tags > 0) & ~closed
-    fine = begins(xml.words(first), _VALUE.head) & begins(xml.words(ends), _VALUE.tail) & (starts <= ends) & known
-    tags[fine] += _VALUE.tags
+    fine = begins(xml.words(first), _VALUE.head) & begins(xml.words(ends), tail) & (starts <= ends) & known
+    tags[fine] += _VALUE.tags + 1
     inline, preserve = np.zeros(len(first), np.bool_), np.zeros(len(first), np.bool_)
     if not fine.all():
         starts[closed] = ends[closed] = found.following[closed]
         fine[closed] = contents[closed] == found.following[closed]
         rest = np.flatnonzero(~fine & known)
-        behind = xml.before_space(found.following[rest])
+        rest, bounds, within = _bounds(xml, rest, first, found)
         for form in _FORMS:
-            begin, end = first[rest] + len(form.head), behind - len(form.tail)
-            here = xml.stands(form.head, first[rest]) & xml.stands(form.tail, end)
-            here &= begin <= end if form.valued else begin == end
+            begin, end = bounds[0] + len(form.head), bounds[1] - len(form.tail)
+            here = xml.stands(form.head, bounds[0]) & xml.stands(form.tail, end) & (within == form.inline)
+            # Where there is no value, only white space may be left.
+            here &= begin <= end if form.valued else begin >= end
+            end = np.maximum(begin, end)
             cells = rest[here]
             fine[cells], starts[cells], ends[cells] = True, begin[here], end[here]
-            tags[cells] += form.tags
+            tags[cells] += form.tags + 1 + len((_INLINE, _INLINE_END)) * form.inline
             inline[cells], preserve[cells] = form.inline, form.preserve
-            rest, behind = rest[~here], behind[~here]
+            rest, bounds, within = rest[~here], bounds[:, ~here], within[~here]
     counted = accounted(xml, found, np.where(fine, tags, 0))
     if counted is None:
         return None
     return Contents(fine=fine & counted, starts=starts, ends=ends, inline=inline, preserve=preserve, formulas=formulas)
+
+
+def _bounds(
+    xml: XmlBytes, cells: NDArray[np.int64], first: Places, found: SheetTags
+) -> tuple[NDArray[np.int64], Places, Mask]:
+    """Return those of the cells that have an end tag, what lies before it or in `<is>` (begin, end), which the latter.
+
+    White space beside tags belongs to neither.
+    """
+    ends = xml.before_space(found.following[cells]) - len(_END)
+    ended = xml.stands(_END, ends)
+    cells, ends = cells[ended], xml.before_space(ends[ended])
+    starts = first[cells]
+    within = xml.stands(_INLINE, starts) & xml.stands(_INLINE_END, ends - len(_INLINE_END))
+    inner = xml.behind_space(starts[within] + len(_INLINE)), xml.before_space(ends[within] - len(_INLINE_END))
+    starts[within], ends[within] = inner
+    return cells, np.stack([starts, ends]), within
 
 
 def _formulas(xml: XmlBytes, contents: Places, closed: Mask) -> tuple[Mask, Places, NDArray[np.int64]]:
@@ -101,13 +123,15 @@ def _formulas(xml: XmlBytes, contents: Places, closed: Mask) -> tuple[Mask, Plac
         return formulas, contents, tags
     starts = contents[cells]
     ends = xml.behind_next(b"<", starts + 1) - 1
-    bare, whole = xml.stands(b"<f>", starts), xml.stands(b"</f><", ends)
-    empty = ~bare & xml.stands(b"/>", ends - len(b"/>"))
+    bare, whole = xml.stands(b"<f>", starts), xml.stands(b"</f>", ends)
+    closes = xml.before_space(ends)
+    empty = ~bare & ~whole & xml.stands(b"/>", closes - len(b"/>"))
+    ends = np.where(empty, closes, ends)
     fine = empty | whole
     others = np.flatnonzero(fine & ~bare)
     texts = xml.pieces(starts[others], ends[others])
     fine[others] = truth(pc.match_substring_regex(texts, _OTHER_FORMULA))
     tags[cells] = np.where(fine, np.where(empty, 2, 3), 0)
     behind = contents.copy()
-    behind[cells] = np.where(empty, ends, ends + len(b"</f>"))
+    behind[cells] = xml.behind_space(np.where(empty, ends, ends + len(b"</f>")))
     return formulas, behind, tags

@@ -31,9 +31,9 @@ _LONGEST: Final = 48
 """Bytes of a tag from its reference on, or before it: longer ones are left to a parser."""
 _MOST_LETTERS: Final = 3
 _LETTERS: Final = 26
-_TAG: Final = re.compile(rb'<c((?: [A-Za-z_][\w:.-]*="[^"<>]*")*)[ \t\r\n]*(/?)>[ \t\r\n]*')
-_ATTRIBUTE: Final = re.compile(rb' ([A-Za-z_][\w:.-]*)="([^"]*)"')
-_TO_REFERENCE: Final = re.compile(rb'<c(?: [A-Za-z_][\w:.-]*="[^"<>]*")*? r="')
+_TAG: Final = re.compile(rb'<c((?:[ \t\r\n]+[A-Za-z_][\w:.-]*="[^"<>]*")*)[ \t\r\n]*(/?)>[ \t\r\n]*')
+_ATTRIBUTE: Final = re.compile(rb'[ \t\r\n]([A-Za-z_][\w:.-]*)="([^"]*)"')
+_TO_REFERENCE: Final = re.compile(rb'<c(?:[ \t\r\n]+[A-Za-z_][\w:.-]*="[^"<>]*")*?[ \t\r\n]+r="')
 _STYLE: Final = re.compile(rb"[0-9]{1,6}")
 
 

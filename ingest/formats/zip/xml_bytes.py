@@ -142,6 +142,16 @@ class XmlBytes:
             found = found - white
         return found
 
+    def behind_space(self, places: Places) -> Places:
+        """Return the places of what stands behind the white space at each place, if that is not long."""
+        found = places
+        for _ in range(_PADDING):
+            white = _SPACE[self.at[found]]
+            if not white.any():
+                break
+            found = found + white
+        return found
+
     def pieces(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:
         """Return the bytes from each start to its end, wherever they are."""
         return pieces(self.bytes, starts, ends)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import random
 import struct
+from itertools import accumulate
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from xlsb_records import record, wide
 
 from ingest.formats.binary.chain import find_records
 from ingest.formats.binary.stream import Stream
 from ingest.formats.xlsb.layout import CELLS, STRINGS, XlsbLayout
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Counted(XlsbLayout):
@@ -26,7 +30,7 @@ class Counted(XlsbLayout):
 
 
 def chained(records: list[bytes]) -> list[int]:
-    return np.cumsum([0, *map(len, records)]).tolist()
+    return list(accumulate(map(len, records), initial=0))
 
 
 def shared(chance: random.Random) -> bytes:

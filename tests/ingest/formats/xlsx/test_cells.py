@@ -134,6 +134,18 @@ def test_gaps_and_unusual_cells_leave_only_rows_with_these_to_a_parser() -> None
     assert len(found.left_rows) == 1
 
 
+def test_white_space_beside_tags_leaves_nothing_to_a_parser() -> None:
+    makers: list[Maker] = [_number, _shared, _inline, _formula]
+    rows = _rows(random.Random(1), 300, makers, 0.3, "").decode()
+    indented = re.sub(r">(?=<(?!/[tvf]>))", ">\n    ", rows).replace(" s=", "\n s=").encode()
+    found = find_cells(indented, None)
+    assert found is not None
+    assert not len(found.left_rows)
+    read = _by_columns(indented)
+    assert read is not None
+    assert _filled(read) == _filled(_by_parser(rows.encode())) == _filled(_by_parser(indented))
+
+
 ROW = '<row r="{0}"><c r="A{0}"><v>{0}</v></c><c r="B{0}" t="str"><v>x</v></c></row>'
 
 
@@ -222,7 +234,7 @@ FAULTS: Final = ('t="wrong"', ">99<", "a & b", "&nope;")
 @st.composite
 def _sheet(draw: st.DrawFn) -> str:
     """Return rows: most cells of usual forms, in a few ways to write them down."""
-    numbered, referred, pretty = draw(st.booleans()), draw(st.booleans()), draw(st.integers(0, 5)) == 0
+    numbered, referred, indents = draw(st.booleans()), draw(st.booleans()), draw(st.sampled_from([0, 0, 0, 1, 2]))
     order, more = draw(PLACES), draw(st.sampled_from(["", ' cm="1"', ' xr:uid="{a}"', " a='1'"]))
     values = draw(st.lists(VALUES, min_size=1, max_size=5))
     height, width = draw(st.sampled_from([1, 3, 30, 210])), draw(st.integers(1, 6))
@@ -239,12 +251,18 @@ def _sheet(draw: st.DrawFn) -> str:
             style = f' s="{chance.randint(0, 4)}"' if chance.random() < 0.5 else ""
             attributes = [place, style, f' t="{kind}"' if kind else "", more if chance.random() < 0.1 else ""]
             tag = "".join(reversed(attributes) if order == "last" else attributes)
+            tag, content = (tag.replace(" ", "\n "), _indented(content)) if indents > 1 else (tag, content)
             cells.append(f"<c{tag}/>" if content == "/" else f"<c{tag}>{content}</c>")
         number = f' r="{row}"' if numbered or chance.random() < 0.3 else ""
-        space = "\n  " if pretty else ""
+        space = "\n  " if indents else ""
         tag = chance.choice([f'<row{number} spans="1:9"', f'<row ht="15"{number}', f"<row{number}"])
         rows.append(f"{tag}>{space}{space.join(cells)}{space}</row>" if cells else f"{tag}/>")
-    return ("\n" if pretty else "").join(rows)
+    return ("\n" if indents else "").join(rows)
+
+
+def _indented(content: str) -> str:
+    """Return what a cell holds with white space beside its tags, but not before the end of a text."""
+    return content if content == "/" else re.sub(r"(^|>)(?=$|<(?!/[tvf]>|!|\?))", r"\1\n    ", content)
 
 
 def _whole_sheet(rows: str, prefix: str) -> SheetCells:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ..errors import rejected
@@ -24,6 +24,9 @@ LEAST_TITLES: Final = 2
 
 NAMED: Final = 20
 """How many titles a message lists."""
+_COMPARED: Final = 1_000
+_LONGEST_TITLE: Final = 100
+"""How many texts are compared with the titles wanted, and how long they are; a wide sheet has many more cells above."""
 
 REJECT_TITLES: Final = (say("Headgate row"), say("Headgate code"), say("Headgate reason"), say("Headgate remedy"))
 """Titles of the columns that a workbook of rejected rows has in addition; when it comes back, they are passed over."""
@@ -228,8 +231,8 @@ def _titles(names: Sequence[str]) -> str:
 
 def _nearest(names: Sequence[str], texts: Sequence[str | None]) -> str:
     """Return the part of a message that names the titles of the sheet which are nearest to the wanted ones."""
-    there = Counter(text.strip() for text in texts if text and text.strip())
-    by_form = {normal(text): text for text in there}
+    there = dict.fromkeys(text.strip() for text in texts if text and len(text) <= _LONGEST_TITLE)
+    by_form = {normal(text): text for text in islice(there, _COMPARED) if text}
     near = {by_form[match] for name in names[:NAMED] for match in difflib.get_close_matches(normal(name), by_form, n=1)}
     if not near:
         return say("nothing like them is there")

@@ -59,6 +59,7 @@ def test_shapes_whose_producer_is_missing_are_left_out_by_name(tmp_path: Path, c
     for shape in figures["shapes"].values():
         assert {len(shape[measure]) for measure in ("wall_seconds", "read_cpu_seconds")} == {3}
         assert {*shape["beside_polars"]} == {"wall", "cpu", "memory"}
+        assert len({*shape["cells"].values()}) == 1
         assert min(shape["peak_megabytes"].values()) > 0
     assert all((tmp_path / f"{CHARTS['shapes']}.{form}").stat().st_size for form in ("png", "svg"))
 

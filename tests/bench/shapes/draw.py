@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from parties.contenders import PANDAS, POLARS
 from pictures import MISSED, OTHERS, OURS, canvas, save
+from shapes.measure import OURSELVES, part_read
 
 LOOKS: Final = {
-    "Headgate": {"color": OURS, "marker": "o", "s": 60, "zorder": 3},
+    OURSELVES: {"color": OURS, "marker": "o", "s": 60, "zorder": 3},
     POLARS: {"color": "#3b6ea5", "marker": "D", "s": 36, "zorder": 2},
     PANDAS: {"color": OTHERS, "marker": "s", "s": 36, "zorder": 2},
 }
@@ -23,6 +24,11 @@ PANELS: Final = (
 )
 
 
+def _whole(shape: Mapping[str, Any], name: str) -> bool:
+    """Say whether someone was measured, and has read all that there is."""
+    return bool(shape["cells"].get(name, 0) >= shape["cells"][OURSELVES])
+
+
 def draw(figures: Mapping[str, Any], folder: Path) -> None:
     """Draw both panels; further to the left is faster."""
     shapes = [*figures["shapes"].values()][::-1]
@@ -31,18 +37,19 @@ def draw(figures: Mapping[str, Any], folder: Path) -> None:
     chart, both = canvas(len(shapes), len(PANELS), width=12)
     for axes, (measure, ratio, label) in zip(both, PANELS, strict=True):
         for name, looks in LOOKS.items():
-            found = [(shape[measure][name], place) for place, shape in enumerate(shapes) if name in shape[measure]]
+            found = [(shape[measure][name], place) for place, shape in enumerate(shapes) if _whole(shape, name)]
             if found:
                 axes.scatter(*zip(*found, strict=True), label=name, **looks)
         for place, shape in enumerate(shapes):
-            seconds, beside = shape[measure].values(), shape["beside_polars"][ratio]
+            seconds = [taken for name, taken in shape[measure].items() if _whole(shape, name)]
+            beside = shape["beside_polars"].get(ratio)
             axes.plot([min(seconds), max(seconds)], [place, place], color="#d9dedb", linewidth=2, zorder=1)
             axes.annotate(
-                f"{beside['found']:.2f} x",
+                f"{beside['found']:.2f} x" if beside else part_read(shape),
                 (1.0, place),
                 xycoords=("axes fraction", "data"),
                 va="center",
-                color=OURS if beside["met"] else MISSED,
+                color=OTHERS if not beside else OURS if beside["met"] else MISSED,
             )
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=TICKS))

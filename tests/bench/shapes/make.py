@@ -48,7 +48,7 @@ OPTIONAL_SHARE: Final = 0.7
 """The last six columns are mostly empty."""
 EPOCH: Final = datetime(1899, 12, 30)  # noqa: DTZ001  # days of a sheet have no zone
 NODE: Final = ROOT / ".venv" / ".node"
-NODE_PACKAGES: Final = ("xlsx@0.18.5", "exceljs@4.4.0")
+NODE_PACKAGES: Final = ("xlsx@0.18.5", "xlsx-0.16@npm:xlsx@0.16.9", "exceljs@4.4.0")
 NODE_MEMORY_MB: Final = 4000
 PRODUCER_SECONDS: Final = 1200
 
@@ -104,6 +104,8 @@ OF_NODE: Final = (
     Shape(file="xlsx-sheetjs.xlsx", title="SheetJS", goals=XLSX),
     Shape(file="xlsx-sheetjs-shared.xlsx", title="SheetJS, shared strings", goals=XLSX),
     Shape(file="xlsx-exceljs.xlsx", title="ExcelJS", goals=XLSX),
+    Shape(file="xlsb-columns.xlsb", title="xlsb, SheetJS 0.16", goals=OTHER),
+    Shape(file="xlsb-shared.xlsb", title="xlsb, SheetJS 0.16, shared strings", goals=OTHER),
     Shape(file="xlsb-sheetjs.xlsb", title="xlsb, SheetJS", goals=OTHER),
     Shape(file="xls-sheetjs.xls", title="xls, SheetJS", goals=OTHER),
 )

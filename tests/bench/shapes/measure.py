@@ -12,13 +12,14 @@ from parties.contenders import PANDAS, PARSE, POLARS, SLOW
 from parties.sidecar import Loader, running_daemon
 from parties.turns import Party, Result, take_turns
 from rich.table import Table
-from setting import MEGABYTE, Setting
+from setting import MEGABYTE, Database, Setting
 from shapes.make import MOST_ROWS, Shape, make
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 OURSELVES: Final = "Headgate"
+TABLES: Final = {OURSELVES: "orders", POLARS: "polars_orders", PANDAS: "pandas_orders"}
 MEASURES: Final = (
     ("wall_seconds", "wall", "{rows:,} rows into PostgreSQL, wall seconds; 2 is twice as fast as polars"),
     ("read_cpu_seconds", "cpu", "{rows:,} rows read, CPU seconds; 2 is half of what polars takes"),
@@ -66,29 +67,46 @@ def _measure_shape(setting: Setting, shape: Shape, file: Path, name: str, rows: 
         walls = take_turns(loads, setting)
         counted = int(database.execute("SELECT count(*) FROM orders"))
         assert counted == rows // shape.share, (shape.name, counted)
+        cells = {name: _filled(database, TABLES[name]) for name in loads}
         reads = {OURSELVES: Party(work=running[PARSE].read)}
         reads |= {each: Party(work=running[each].read, slow=each in SLOW) for each in rivals}
         cpus = take_turns(reads, setting)
-    database.execute("DROP TABLE IF EXISTS orders, polars_orders, pandas_orders")
-    return _figures(shape, counted, walls, cpus)
+    database.execute(f"DROP TABLE IF EXISTS {', '.join(TABLES.values())}")
+    return {"title": shape.title, "rows": counted, "cells": cells, **_figures(shape, cells, walls, cpus)}
 
 
-def _figures(shape: Shape, rows: int, walls: Mapping[str, Result], cpus: Mapping[str, Result]) -> dict[str, Any]:
+def _filled(database: Database, table: str) -> int:
+    """Return how many cells of a table hold anything."""
+    counts = database.execute(
+        f"SELECT string_agg(format('count(%I)', attname), '+') FROM pg_attribute "
+        f"WHERE attnum > 0 AND NOT attisdropped AND attrelid = '{table}'::regclass"
+    )
+    return int(database.execute(f"SELECT {counts} FROM {table}"))
+
+
+def _figures(
+    shape: Shape, cells: Mapping[str, int], walls: Mapping[str, Result], cpus: Mapping[str, Result]
+) -> dict[str, Any]:
+    """Return what each took; beside polars only if it has read the whole table."""
     memory = {name: walls[name].peak_bytes / MEGABYTE for name in (OURSELVES, POLARS)}
     wall = {name: result.median for name, result in walls.items()}
     cpu = {name: result.median for name, result in cpus.items()}
+    beside = {
+        "wall": shape.goals.wall.figure(wall[POLARS] / wall[OURSELVES]),
+        "cpu": shape.goals.cpu.figure(cpu[POLARS] / cpu[OURSELVES]),
+        "memory": shape.goals.memory.figure(memory[OURSELVES] / memory[POLARS]),
+    }
     return {
-        "title": shape.title,
-        "rows": rows,
         "wall_seconds": wall,
         "read_cpu_seconds": cpu,
         "peak_megabytes": memory,
-        "beside_polars": {
-            "wall": shape.goals.wall.figure(wall[POLARS] / wall[OURSELVES]),
-            "cpu": shape.goals.cpu.figure(cpu[POLARS] / cpu[OURSELVES]),
-            "memory": shape.goals.memory.figure(memory[OURSELVES] / memory[POLARS]),
-        },
+        "beside_polars": beside if cells[POLARS] >= cells[OURSELVES] else {},
     }
+
+
+def part_read(shape: Mapping[str, Any]) -> str:
+    """Return what is said in the place of a ratio where polars has lost cells."""
+    return f"polars reads {shape['cells'][POLARS] / shape['cells'][OURSELVES]:.0%}"
 
 
 def show(figures: Mapping[str, Any], console: Console) -> None:
@@ -100,7 +118,8 @@ def show(figures: Mapping[str, Any], console: Console) -> None:
         for found in figures["shapes"].values():
             each = (found[measure].get(name) for name in (OURSELVES, POLARS, PANDAS))
             cells = ("" if value is None else f"{value:,.2f}" for value in each)
-            table.add_row(found["title"], *cells, told(found["beside_polars"][ratio]))
+            beside = found["beside_polars"]
+            table.add_row(found["title"], *cells, told(beside[ratio]) if beside else part_read(found))
         console.print(table)
     for words in figures["left_out"]:
         console.print(f"left out: {words}")

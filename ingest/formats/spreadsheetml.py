@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _SS: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _X: Final = "{urn:schemas-microsoft-com:office:excel}"
+_ROW, _CELL, _DATA = f"{_SS}Row", f"{_SS}Cell", f"{_SS}Data"
+_STYLE, _FORMULA, _TYPE = f"{_SS}StyleID", f"{_SS}Formula", f"{_SS}Type"
+_INDEX, _SPAN, _ACROSS, _DOWN = f"{_SS}Index", f"{_SS}Span", f"{_SS}MergeAcross", f"{_SS}MergeDown"
 _KINDS: Final = {"String": Kind.TEXT, "Number": Kind.NUMBER, "Boolean": Kind.BOOLEAN, "Error": Kind.ERROR}
 _VISIBILITY: Final[dict[str, Visibility]] = {"SheetHidden": "hidden", "SheetVeryHidden": "veryhidden"}
 _NAMED: Final = {
@@ -92,27 +95,31 @@ class SpreadsheetMlBook:
     def _read_table(self, table: Any, cells: CellCollector) -> None:
         columns = _column_styles(table)
         row = -1
-        for element in table.iterfind(f"{_SS}Row"):
+        for element in table.iterchildren(_ROW):
             row = _place(element, row + 1)
+            row_style = element.get(_STYLE)
             column = -1
-            for cell in element.iterfind(f"{_SS}Cell"):
+            for cell in element.iterchildren(_CELL):
                 column = _place(cell, column + 1)
-                style = cell.get(f"{_SS}StyleID") or element.get(f"{_SS}StyleID") or columns.get(column)
+                style = cell.get(_STYLE) or row_style or columns.get(column)
                 found = self._read_cell(cell, self._styles.get(style or "Default", GENERAL))
                 if found is not None:
                     cells.add(row, column, *found)
-                across, down = _number(cell, "MergeAcross"), _number(cell, "MergeDown")
-                cells.merge(row, column, down=down + 1, across=across + 1)
+                across, down = _number(cell, _ACROSS), _number(cell, _DOWN)
+                if across or down:
+                    cells.merge(row, column, down=down + 1, across=across + 1)
                 column += across
-            row += _number(element, "Span")
+            row += _number(element, _SPAN)
 
     def _read_cell(self, cell: Any, shown: NumberFormat) -> tuple[Kind, str] | None:
-        data = cell.find(f"{_SS}Data")
-        text = "" if data is None else _as_written("".join(data.itertext()))
-        formula = cell.get(f"{_SS}Formula") is not None
-        if data is None or (not text and data.get(f"{_SS}Type") != "String"):
+        data = next(cell.iterchildren(_DATA), None)
+        formula = cell.get(_FORMULA) is not None
+        if data is None:
             return (Kind.UNCACHED, "") if formula else None
-        name = data.get(f"{_SS}Type", "String")
+        text = _as_written("".join(data.itertext()) if len(data) else data.text or "")
+        name = data.get(_TYPE, "String")
+        if not text and data.get(_TYPE) != "String":
+            return (Kind.UNCACHED, "") if formula else None
         if name == "DateTime":
             return _moment(text, shown.kind, date1904=self._date1904)
         if name == "Number":
@@ -161,20 +168,24 @@ def _column_styles(table: Any) -> dict[int, str]:
     styles: dict[int, str] = {}
     column = -1
     for element in table.iterfind(f"{_SS}Column"):
-        column, span = _place(element, column + 1), _number(element, "Span")
-        if style := element.get(f"{_SS}StyleID"):
+        column, span = _place(element, column + 1), _number(element, _SPAN)
+        if style := element.get(_STYLE):
             styles.update(dict.fromkeys(range(column, column + min(span, MAX_COLUMNS) + 1), style))
         column += span
     return styles
 
 
 def _place(element: Any, following: int) -> int:
-    return _number(element, "Index") - 1 if element.get(f"{_SS}Index") is not None else following
+    return following if element.get(_INDEX) is None else _number(element, _INDEX) - 1
 
 
 def _number(element: Any, name: str) -> int:
-    text = element.get(f"{_SS}{name}", "0")
+    """Return what an attribute counts, 0 if it is not there."""
+    text = element.get(name)
+    if text is None:
+        return 0
     if not _COUNT.fullmatch(text):
+        name = name.removeprefix(_SS)
         raise rejected("file.corrupt_xml", say("the workbook has the {name} {value}", name=name, value=repr(text[:20])))
     return int(text)
 

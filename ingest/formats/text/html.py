@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-import lxml.html
 import numpy as np
 import pyarrow as pa
 from lxml import etree
@@ -52,7 +51,8 @@ class HtmlBook:
             FileRejectedError: `file.cell_limit`.
 
         """
-        places: list[tuple[int, int]] = []
+        rows: list[int] = []
+        columns: list[int] = []
         texts: list[str] = []
         merges: list[Merge] = []
         taken: dict[int, int] = {}
@@ -73,16 +73,18 @@ class HtmlBook:
                     )
                     raise rejected("file.cell_limit", message)
                 if text := _text(cell):
-                    places.append((row, column))
+                    rows.append(row)
+                    columns.append(column)
                     texts.append(text)
                 if across > 1 or down > 1:
                     merges.append(Merge(top=row, bottom=row + down - 1, left=column, right=column + across - 1))
-                taken.update(dict.fromkeys(range(column, column + across), row + down))
+                if down > 1 or (across > 1 and taken):
+                    taken.update(dict.fromkeys(range(column, column + across), row + down))
                 column += across
         block = CellBlock(
-            rows=np.array([row for row, _ in places], np.int32),
-            columns=np.array([column for _, column in places], np.int32),
-            kinds=np.full(len(places), Kind.TEXT, np.uint8),
+            rows=np.array(rows, np.int32),
+            columns=np.array(columns, np.int32),
+            kinds=np.full(len(texts), Kind.TEXT, np.uint8),
             texts=pa.array(texts, pa.large_string()),
         )
         return assemble([block], date1904=False, merges=merges)
@@ -90,10 +92,11 @@ class HtmlBook:
 
 def _tables(text: str) -> list[Any]:
     """Return the tables of a page that have rows."""
-    parser = lxml.html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, huge_tree=True)
+    # Elements of lxml.html are of classes of their own, which takes a call for each.
+    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, huge_tree=True)
     try:
-        page = lxml.html.document_fromstring(_without_declaration(text).encode("utf-8", "replace"), parser=parser)
-    except (etree.ParserError, etree.LxmlError, ValueError) as error:
+        page = etree.fromstring(_without_declaration(text).encode("utf-8", "replace"), parser)
+    except (etree.LxmlError, ValueError) as error:
         raise rejected("file.corrupt_xml", say("the page cannot be read: {error}", error=error)) from error
     # The parser forgives everything: where it gives up, it leaves out the rest, and only its log says so.
     if given_up := parser.error_log.filter_from_fatals():
@@ -101,6 +104,8 @@ def _tables(text: str) -> list[Any]:
             "the page cannot be read beyond line {line}: {error}", line=given_up[0].line, error=given_up[0].message
         )
         raise rejected("file.corrupt_xml", message)
+    if page is None:
+        raise rejected("file.corrupt_xml", say("the page cannot be read: {error}", error="Document is empty"))
     return [table for table in page.iter("table") if next(_rows(table), None) is not None]
 
 
@@ -117,12 +122,21 @@ def _rows(table: Any) -> Iterator[Any]:
 
 
 def _span(cell: Any, name: str, most: int) -> int:
-    text = str(cell.get(name, "1")).strip()
+    if (given := cell.get(name)) is None:
+        return 1
+    text = str(given).strip()
     return max(1, min(int(text), most)) if text.isascii() and text.isdigit() else 1
 
 
 def _text(cell: Any) -> str:
     """Return the text of a cell as it is shown: white space collapsed, `<br>` and blocks on lines of their own."""
+    shown = "".join(_pieces(cell)) if len(cell) else cell.text or ""
+    lines = _SPACE.sub(" ", shown).split(_BREAK)
+    return "\n".join(line.strip(" ") for line in lines).strip("\n")
+
+
+def _pieces(cell: Any) -> list[str]:
+    """Return the texts of a cell and of the elements in it, line breaks marked."""
     pieces: list[str] = []
     for event, element in etree.iterwalk(cell, events=("start", "end")):
         if element.tag in ("script", "style"):
@@ -133,5 +147,4 @@ def _text(cell: Any) -> str:
         elif element is not cell:
             pieces += [_BREAK] if element.tag in ("p", "div", "li") and element.getnext() is not None else []
             pieces += [element.tail or ""]
-    lines = _SPACE.sub(" ", "".join(pieces)).split(_BREAK)
-    return "\n".join(line.strip(" ") for line in lines).strip("\n")
+    return pieces

@@ -187,8 +187,8 @@ def _texts(column: Column, where: Mask, field: Field) -> _Read:
 
 def _read_each(texts: pa.StringArray, field: Field, iso: Mask) -> tuple[NDArray[np.int64], Mask, Mask, Mask, Mask]:
     """Return of each text its microseconds, and whether it is given, absolute, vague, outside of the years."""
-    micros, given = read_fixed(texts, field, iso)
-    absolute, vague, outside = np.zeros((3, len(texts)), np.bool_)
+    micros, given, absolute = read_fixed(texts, field, iso)
+    vague, outside = np.zeros((2, len(texts)), np.bool_)
     left = np.flatnonzero(~given)
     for place, text in zip(left.tolist(), texts.take(left).to_pylist(), strict=True):
         value = read_moment(text, field, iso=bool(iso[place]))

@@ -61,8 +61,10 @@ def moments(draw: st.DrawFn) -> str:
                 "{y}-{m}-{d} {h}:{n}:{s}",
                 "{y}-{m}-{d}T{h}:{n}:{s}",
                 "{y}-{m}-{d} {h}:{n}",
-                "{y}-{m}-{d}T{h}:{n}Z",
-                "{y}-{m}-{d} {h}:{n}:{s}.5",
+                "{y}-{m}-{d}T{h}:{n}{o}",
+                "{y}-{m}-{d} {h}:{n}:{s}.{f}",
+                "{y}-{m}-{d}T{h}:{n}:{s}{o}",
+                "{y}-{m}-{d}T{h}:{n}:{s}.{f}{o}",
                 "{y}-{m}-{d}  {h}:{n}",
                 "{d}.{m}.{y}",
                 "{m}/{d}/{y} {h}:{n}:{s}",
@@ -74,7 +76,11 @@ def moments(draw: st.DrawFn) -> str:
             )
         )
     )
-    text = form.format(y=year, m=month, d=day, h=hour, n=minute, s=second)
+    fraction = draw(st.text("0123456789", max_size=7))
+    sign, hours, minutes = draw(st.sampled_from("+--")), draw(numbers(0, 25, 2)), draw(numbers(0, 61, 2))
+    offset = sign + draw(st.sampled_from((f"{hours}:{minutes}", f"{hours}{minutes}", hours, f"{hours}:00:30")))
+    offset = draw(st.sampled_from(("Z", offset, offset, "z")))
+    text = form.format(y=year, m=month, d=day, h=hour, n=minute, s=second, f=fraction, o=offset)
     if draw(st.integers(0, 9)) == 0:
         place = draw(st.integers(0, len(text) - 1))
         text = text[:place] + draw(st.sampled_from("0x٣1 -:１\n+")) + text[place + 1 :]
@@ -98,16 +104,22 @@ def test_dates_in_fixed_places_mean_what_each_means_alone(
     declared = field(kind, format=form) if form else field(kind)
     every = [*texts, *(f"19{number:02}-01-{1 + number % 28:02}" for number in range(MANY))]
     where = np.full(len(every), iso)
-    micros, read = read_fixed(pa.array(every, pa.large_string()), declared, where)
-    for text, found, known in zip(every, micros.tolist(), read.tolist(), strict=True):
+    read = read_fixed(pa.array(every, pa.large_string()), declared, where)
+    for text, micros, known, absolute in zip(every, *(part.tolist() for part in read), strict=True):
         if known:
-            assert read_moment(text, declared, iso=iso) == Moment(found), text
+            assert read_moment(text, declared, iso=iso) == Moment(micros, absolute), text
 
 
-def test_common_dates_are_read_at_once() -> None:
-    every = [f"20{year:02}-{month:02}-28 23:59:59" for year in range(99) for month in range(1, 13)]
-    _, read = read_fixed(pa.array(every, pa.large_string()), field("datetime"), np.zeros(len(every), np.bool_))
+@pytest.mark.parametrize("separator", [" ", "T"])
+@pytest.mark.parametrize("end", ["", ".5", ".123", ".123456", "Z", "+08:00", "-0330", "+05", ".001Z", ".123456+08:00"])
+def test_common_dates_are_read_at_once(separator: str, end: str) -> None:
+    every = [f"20{year:02}-{month:02}-28{separator}23:59:59{end}" for year in range(99) for month in range(1, 13)]
+    every += [text.removesuffix(end) for text in every]
+    _, read, absolute = read_fixed(
+        pa.array(every, pa.large_string()), field("datetime"), np.zeros(len(every), np.bool_)
+    )
     assert read.all()
+    assert absolute.sum() == (len(every) // 2 if {*end} & {*"Z+-"} else 0)
 
 
 EXACT = Context(prec=200)

@@ -26,13 +26,14 @@ _OTHER_FORMULA: Final = r"^<f(?:\s[^<>]*)?/>$|^<f\s[^<>]*[^<>/]>[^<]*$"
 
 
 class _Form(NamedTuple):
-    """What stands before a value and what behind it, within its cell or within `<is>`; `tags` are those of both."""
+    """What stands before a value and what behind it, in its cell or `within` its `<is>`; `tags` are those of both."""
 
     head: bytes
     tail: bytes
     tags: int
     valued: bool = True
     inline: bool = False
+    within: bool = False
     preserve: bool = False
 
 
@@ -40,13 +41,19 @@ _KEEP: Final = b' xml:space="preserve"'
 _END: Final = b"</c>"
 _INLINE, _INLINE_END = b"<is>", b"</is>"
 _VALUE: Final = _Form(b"<v>", b"</v>", 2)
+_EMPTY_ELEMENTS: Final = (b"/>", b" />")
+"""As which writers end an element without a content."""
 _FORMS: Final = (
     _VALUE,
-    _Form(b"<t>", b"</t>", 2, inline=True),
+    _Form(b"<t>", b"</t>", 2, inline=True, within=True),
     _Form(b"", b"", 0, valued=False),
-    _Form(b"<v/>", b"", 1, valued=False),
     _Form(b"<v" + _KEEP + b">", b"</v>", 2, preserve=True),
-    _Form(b"<t" + _KEEP + b">", b"</t>", 2, inline=True, preserve=True),
+    _Form(b"<t" + _KEEP + b">", b"</t>", 2, inline=True, within=True, preserve=True),
+    *(_Form(b"<v" + end, b"", 1, valued=False) for end in _EMPTY_ELEMENTS),
+    *(_Form(b"<t" + end, b"", 1, valued=False, inline=True, within=True) for end in _EMPTY_ELEMENTS),
+    *(_Form(b"<t" + _KEEP + end, b"", 1, valued=False, inline=True, within=True) for end in _EMPTY_ELEMENTS),
+    *(_Form(b"<is" + end, b"", 1, valued=False, inline=True) for end in _EMPTY_ELEMENTS),
+    _Form(b"", b"", 0, valued=False, inline=True, within=True),
 )
 
 
@@ -81,14 +88,16 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
         rest = np.flatnonzero(~fine & known)
         rest, bounds, within = _bounds(xml, rest, first, found)
         for form in _FORMS:
+            if not len(rest):
+                break
             begin, end = bounds[0] + len(form.head), bounds[1] - len(form.tail)
-            here = xml.stands(form.head, bounds[0]) & xml.stands(form.tail, end) & (within == form.inline)
+            here = xml.stands(form.head, bounds[0]) & xml.stands(form.tail, end) & (within == form.within)
             # Where there is no value, only white space may be left.
             here &= begin <= end if form.valued else begin >= end
             end = np.maximum(begin, end)
             cells = rest[here]
             fine[cells], starts[cells], ends[cells] = True, begin[here], end[here]
-            tags[cells] += form.tags + 1 + len((_INLINE, _INLINE_END)) * form.inline
+            tags[cells] += form.tags + 1 + len((_INLINE, _INLINE_END)) * form.within
             inline[cells], preserve[cells] = form.inline, form.preserve
             rest, bounds, within = rest[~here], bounds[:, ~here], within[~here]
     counted = accounted(xml, found, np.where(fine, tags, 0))

@@ -53,12 +53,13 @@ def _shared(place: str, chance: random.Random) -> str:
 def _inline(place: str, chance: random.Random) -> str:
     space = chance.choice(["", ' xml:space="preserve"'])
     text = chance.choice(["订单", " a ", "&lt;b&gt; &amp; &#20013;", "", "_x000D_x", "line\nbreak", "é" * 9])
-    return f'<c r="{place}" t="inlineStr"><is><t{space}>{text}</t></is></c>'
+    element = f"<t{space}>{text}</t>" if text or chance.random() < 0.3 else f"<t{space}{chance.choice(['/>', ' />'])}"
+    return f'<c r="{place}" t="inlineStr"><is>{element}</is></c>'
 
 
 def _formula(place: str, chance: random.Random) -> str:
     kind = chance.choice(['<f t="shared" si="0"/>', f"<f>SUM({place}:B2)</f>", '<f t="array" ref="A1:A2">1+1</f>'])
-    value = chance.choice(["<v>3.5</v>", "<v></v>", ""])
+    value = chance.choice(["<v>3.5</v>", "<v></v>", "", "<v/>", "<v />"])
     return f'<c r="{place}">{kind}{value}</c>'
 
 
@@ -225,6 +226,8 @@ VALUES: Final = st.sampled_from(
         ("inlineStr", '<is><t>a</t><rPh sb="0" eb="1"><t>b</t></rPh></is>'), ("str", "<v>a<!-- c -->b</v>"),
         ("", "\n <v>1</v>\n "), ("", "<v>1</v><extLst><ext/></extLst>"), ("str", "<v>a<?pi?>b</v>"),
         ("str", "<v>a > b</v>"), ("", "<v>1</v><f>A1</f>"), ("str", "<v>x</v>text"), ("wrong", "<v>1</v>"),
+        ("inlineStr", "<is><t/></is>"), ("inlineStr", "<is><t /></is>"), ("inlineStr", "<is></is>"), ("s", "<v />"),
+        ("inlineStr", '<is><t xml:space="preserve"/></is>'), ("", "<is />"), ("str", '<v xml:space="preserve"/>'),
         ("s", "<v>99</v>"), ("", "<w>1</v>"), ("str", "<v>a & b</v>"), ("str", "<v>&nope;</v>"),
     ]
 )  # fmt: skip

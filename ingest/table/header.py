@@ -24,9 +24,9 @@ LEAST_TITLES: Final = 2
 
 NAMED: Final = 20
 """How many titles a message lists."""
-_COMPARED: Final = 1_000
-_LONGEST_TITLE: Final = 100
-"""How many texts are compared with the titles wanted, and how long they are; a wide sheet has many more cells above."""
+_COMPARED: Final = 2_000
+_LONGEST_TITLE: Final = 60
+"""How many texts are compared with the titles wanted, and how long they are: every letter of both takes its time."""
 
 REJECT_TITLES: Final = (say("Headgate row"), say("Headgate code"), say("Headgate reason"), say("Headgate remedy"))
 """Titles of the columns that a workbook of rejected rows has in addition; when it comes back, they are passed over."""
@@ -231,8 +231,9 @@ def _titles(names: Sequence[str]) -> str:
 
 def _nearest(names: Sequence[str], texts: Sequence[str | None]) -> str:
     """Return the part of a message that names the titles of the sheet which are nearest to the wanted ones."""
-    there = dict.fromkeys(text.strip() for text in texts if text and len(text) <= _LONGEST_TITLE)
-    by_form = {normal(text): text for text in islice(there, _COMPARED) if text}
+    there = dict.fromkeys(text.strip() for text in texts if text)
+    short = islice((text for text in there if 0 < len(text) <= _LONGEST_TITLE), _COMPARED)
+    by_form = {normal(text): text for text in short}
     near = {by_form[match] for name in names[:NAMED] for match in difflib.get_close_matches(normal(name), by_form, n=1)}
     if not near:
         return say("nothing like them is there")

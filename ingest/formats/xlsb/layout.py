@@ -61,9 +61,15 @@ class XlsbLayout:
     def after(self, place: int) -> int:
         """Return where one record ends."""
         content = self._stream.content
-        if content[place] < _MORE and content[place + 1] < _MORE:
-            return place + 2 + content[place + 1]
-        return int(self._heads(np.array([place])).ends[0])
+        place += 1 + (content[place] >= _MORE)
+        size = 0
+        for shift in range(0, 7 * _LONGEST, 7):
+            byte = content[place]
+            size |= (byte & (_MORE - 1)) << shift
+            place += 1
+            if byte < _MORE:
+                return place + size
+        return place + _BEYOND
 
     def spans(self, cut_at: int | None = None) -> Iterator[Records]:
         """Yield all records in spans; with `cut_at`, a span begins with a record of that number if there is any.

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from ..zip.xml_bytes import Mask, Places, XmlBytes
     from .sheet_tags import SheetTags
 
-_OTHER_FORMULA: Final = r"^<f(?:\s[^<>]*)?/>$|^<f\s[^<>]*[^<>/]>[^<]*$"
-"""One that is no bare `<f>`: up to its end tag, or all of it if it is an empty element."""
+_ATTRIBUTES: Final = r"(?:[ \t\r\n]+[A-Za-z_][\w:.-]*=(?:\"[^\"<>]*\"|'[^'<>]*'))*[ \t\r\n]*"
+_EMPTY_FORMULA: Final = f"^<f{_ATTRIBUTES}/>$"
+_OPENED_FORMULA: Final = f"^<f{_ATTRIBUTES}>[^<]*$"
+"""One up to its end tag."""
 
 
 class _Form(NamedTuple):
@@ -137,9 +139,9 @@ def _formulas(xml: XmlBytes, contents: Places, closed: Mask) -> tuple[Mask, Plac
     empty = ~bare & ~whole & xml.stands(b"/>", closes - len(b"/>"))
     ends = np.where(empty, closes, ends)
     fine = empty | whole
-    others = np.flatnonzero(fine & ~bare)
-    texts = xml.pieces(starts[others], ends[others])
-    fine[others] = truth(pc.match_substring_regex(texts, _OTHER_FORMULA))
+    for others, form in ((empty, _EMPTY_FORMULA), (whole & ~bare, _OPENED_FORMULA)):
+        texts = xml.pieces(starts[others], ends[others])
+        fine[others] = truth(pc.match_substring_regex(texts, form))
     tags[cells] = np.where(fine, np.where(empty, 2, 3), 0)
     behind = contents.copy()
     behind[cells] = xml.behind_space(np.where(empty, ends, ends + len(b"</f>")))

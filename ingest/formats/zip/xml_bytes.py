@@ -134,22 +134,24 @@ class XmlBytes:
 
     def before_space(self, places: Places) -> Places:
         """Return the places behind what stands before the white space before each place, if that is not long."""
-        found = places
-        for _ in range(_PADDING):
-            white = _SPACE[self.at[found - 1]] & (found > 0)
-            if not white.any():
-                break
-            found = found - white
-        return found
+        return self._past_space(places, -1)
 
     def behind_space(self, places: Places) -> Places:
         """Return the places of what stands behind the white space at each place, if that is not long."""
-        found = places
+        return self._past_space(places, 1)
+
+    def _past_space(self, places: Places, step: int) -> Places:
+        ahead = min(step, 0)  # what is passed backwards stands before the place
+        white = np.flatnonzero(_SPACE[self.at[places + ahead]] & (places + ahead >= 0))
+        if not len(white):
+            return places
+        found = places.copy()
         for _ in range(_PADDING):
-            white = _SPACE[self.at[found]]
-            if not white.any():
+            found[white] += step
+            here = found[white] + ahead
+            white = white[_SPACE[self.at[here]] & (here >= 0)]
+            if not len(white):
                 break
-            found = found + white
         return found
 
     def pieces(self, starts: Places, ends: Places) -> pa.LargeBinaryArray:

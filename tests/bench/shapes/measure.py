@@ -68,6 +68,7 @@ def _measure_shape(setting: Setting, shape: Shape, file: Path, name: str, rows: 
         counted = int(database.execute("SELECT count(*) FROM orders"))
         assert counted == rows // shape.share, (shape.name, counted)
         cells = {name: _filled(database, TABLES[name]) for name in loads}
+        assert cells[OURSELVES] == max(cells.values()), (shape.name, cells)
         reads = {OURSELVES: Party(work=running[PARSE].read)}
         reads |= {each: Party(work=running[each].read, slow=each in SLOW) for each in rivals}
         cpus = take_turns(reads, setting)

@@ -228,7 +228,9 @@ VALUES: Final = st.sampled_from(
         ("str", "<v>a > b</v>"), ("", "<v>1</v><f>A1</f>"), ("str", "<v>x</v>text"), ("wrong", "<v>1</v>"),
         ("inlineStr", "<is><t/></is>"), ("inlineStr", "<is><t /></is>"), ("inlineStr", "<is></is>"), ("s", "<v />"),
         ("inlineStr", '<is><t xml:space="preserve"/></is>'), ("", "<is />"), ("str", '<v xml:space="preserve"/>'),
-        ("s", "<v>99</v>"), ("", "<w>1</v>"), ("str", "<v>a & b</v>"), ("str", "<v>&nope;</v>"),
+        ("", "<f/></f><v>1</v>"), ("", '<f x="1">a/><v>1</v>'), ("", '<f t="shared" si="0"></f><v>1</v>'),
+        ("", "<f t=shared/><v>1</v>"), ("s", "<v>99</v>"), ("", "<w>1</v>"), ("str", "<v>a & b</v>"),
+        ("str", "<v>&nope;</v>"),
     ]
 )  # fmt: skip
 FAULTS: Final = ('t="wrong"', ">99<", "a & b", "&nope;")

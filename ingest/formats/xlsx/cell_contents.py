@@ -61,9 +61,13 @@ _FORMS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """Where the value of each cell begins and ends, and how it is to be read."""
+    """Where the value of each cell begins and ends, and how it is to be read; `ended` are those with an end tag.
+
+    Nothing but white space stands behind that.
+    """
 
     fine: Mask
+    ended: Mask
     starts: Places
     ends: Places
     inline: Mask
@@ -83,12 +87,13 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
     known = (tags > 0) & ~closed
     fine = begins(xml.words(first), _VALUE.head) & begins(xml.words(ends), tail) & (starts <= ends) & known
     tags[fine] += _VALUE.tags + 1
-    inline, preserve = np.zeros(len(first), np.bool_), np.zeros(len(first), np.bool_)
+    inline, preserve, ended = np.zeros(len(first), np.bool_), np.zeros(len(first), np.bool_), fine.copy()
     if not fine.all():
         starts[closed] = ends[closed] = found.following[closed]
         fine[closed] = contents[closed] == found.following[closed]
-        rest = np.flatnonzero(~fine & known)
-        rest, bounds, within = _bounds(xml, rest, first, found)
+        rest, bounds, within = _bounds(xml, np.flatnonzero(~fine & ~closed), first, found)
+        ended[rest] = True
+        rest, bounds, within = rest[known[rest]], bounds[:, known[rest]], within[known[rest]]
         for form in _FORMS:
             if not len(rest):
                 break
@@ -105,7 +110,15 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
     counted = accounted(xml, found, np.where(fine, tags, 0))
     if counted is None:
         return None
-    return Contents(fine=fine & counted, starts=starts, ends=ends, inline=inline, preserve=preserve, formulas=formulas)
+    return Contents(
+        fine=fine & counted,
+        ended=ended,
+        starts=starts,
+        ends=ends,
+        inline=inline,
+        preserve=preserve,
+        formulas=formulas,
+    )
 
 
 def _bounds(

@@ -14,7 +14,7 @@ from ...cells.cells import MAX_COLUMNS, CellBlock, Column, Kind, RowBlock, disti
 from ...errors import FileRejectedError, rejected
 from ...messages import say
 from ..zip.xml_text import plain_texts
-from .cell_scan import find_cells
+from .cell_scan import find_cells, places_of
 from .cell_values import TYPES, RawCells, SheetContext, check_places, typed
 from .expat_cells import parse_cells
 
@@ -66,15 +66,17 @@ def read_chunk(chunk: bytes, context: SheetContext, row: int | None = None) -> R
 
 
 def _left(found: FoundCells, context: SheetContext) -> CellBlock | None:
-    """Return the cells of the rows that are left; None if they are damaged, or are not the only ones of their rows."""
-    if len(found.left_rows) and np.isin(found.rows, found.left_rows).any():
+    """Return the cells that are left; None if they are damaged, or others stand in their rows or at their places."""
+    if not found.left.xml:
+        return parsed_block([], context)
+    if not found.left.are_apart(places_of(found.rows, found.columns)):
         return None
     try:
-        cells, _ = parse_cells(found.left, 0, context.name)
+        cells, _ = parse_cells(found.left.xml, 0, context.name)
     except FileRejectedError:
         return None  # The parser says it of the whole chunk, at the right place.
     block = parsed_block(cells, context)
-    return block if np.isin(block.rows, found.left_rows).all() else None
+    return block if found.left.hold(places_of(block.rows, block.columns)) else None
 
 
 def _with_left(found: FoundCells, left: CellBlock, context: SheetContext) -> Block:

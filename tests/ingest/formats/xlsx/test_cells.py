@@ -123,16 +123,21 @@ def test_rows_are_what_a_parser_reads(seed: int, monkeypatch: pytest.MonkeyPatch
         assert _filled(read) == _filled(_by_parser(chunk))
 
 
-def test_gaps_and_unusual_cells_leave_only_rows_with_these_to_a_parser() -> None:
+def test_gaps_leave_nothing_to_a_parser_and_unusual_cells_only_themselves() -> None:
     makers: list[Maker] = [_number, _shared, _inline, _formula]
     chunk = _rows(random.Random(1), 300, makers, 0.3, "")
     found = find_cells(chunk, None)
     assert found is not None
-    assert not len(found.left_rows)
+    assert not found.left.xml
     rich = chunk.replace(b"</row>", b'<c r="Z9" t="inlineStr"><is><r><t>a</t></r></is></c></row>', 1)
     found = find_cells(rich, None)
     assert found is not None
-    assert len(found.left_rows) == 1
+    assert not len(found.left.rows)
+    assert len(found.left.cells) == 1
+    odd = chunk.replace(b"</row>", b"<c r='Z9'><v>1</v></c></row>", 1)
+    found = find_cells(odd, None)
+    assert found is not None
+    assert len(found.left.rows) == 1
 
 
 def test_white_space_beside_tags_leaves_nothing_to_a_parser() -> None:
@@ -141,12 +146,13 @@ def test_white_space_beside_tags_leaves_nothing_to_a_parser() -> None:
     indented = re.sub(r">(?=<(?!/[tvf]>))", ">\n    ", rows).replace(" s=", "\n s=").encode()
     found = find_cells(indented, None)
     assert found is not None
-    assert not len(found.left_rows)
+    assert not found.left.xml
     read = _by_columns(indented)
     assert read is not None
     assert _filled(read) == _filled(_by_parser(rows.encode())) == _filled(_by_parser(indented))
 
 
+RICH = "<is><r><t>ri</t></r><r><t>ch</t></r></is>"
 ROW = '<row r="{0}"><c r="A{0}"><v>{0}</v></c><c r="B{0}" t="str"><v>x</v></c></row>'
 
 
@@ -164,6 +170,22 @@ ROW = '<row r="{0}"><c r="A{0}"><v>{0}</v></c><c r="B{0}" t="str"><v>x</v></c></
         '<row><c><v>9</v></c><c t="str"><v>x</v></c></row>',
         '<row r="50"><!-- a --><c r="A50"><v>9</v></c><c r="B50" t="str"><v>x</v></c></row>',
         '<row r="20"><c r="A20"><v>9</v></c><c r="B20" t="str"><v>x</v></c></row>',
+        f'<row r="50"><c r="A50"><v>9</v></c><c r="A50">{RICH}</c></row>',
+        f'<row r="50"><c r="A50">{RICH}</c><c r="A50"><v>9</v></c></row>',
+        f'<row r="50"><c r="A50">{RICH}</c><c r="A50">{RICH}{RICH}</c></row>',
+        f'<row r="50"><c r="A20">{RICH}</c><c r="B50" t="str"><v>x</v></c></row>',
+        f'<row r="50"><c r="A51">{RICH}</c></row><row r="52"><c r="A51"><v>1</v></c></row>',
+        f'<row r="50"><c r=\'A50\'><v>1</v></c></row><row r="52"><c r="A50">{RICH}</c></row>',
+        f'<row r="50"><c r="A52">{RICH}</c></row><row r="52"><c r=\'A52\'><v>1</v></c></row>',
+        f'<row r="50"><c r="A50">{RICH}</c><c>{RICH}</c><c><v>3</v></c></row>',
+        f'<row r="50"><c r="A50">{RICH}</c><c><v>3</v></c></row>',
+        f'<row r="50"><c r="A50">{RICH}</c></c></row>',
+        f'<row r="50"><c r="A50">{RICH}</c>junk<c r="B50"><v>1</v></c></row>',
+        '<row r="50"><c r="A50"><x></c><c r="B50"></x></c></row>',
+        '<row r="50"><c r="A50"><x><c r="B50"><v>1</v></c></x></c></row>',
+        '<row r="50"><c r="A50"><x><c r="B50"><v>1</v></c><c r="C50"></c></x></c></row>',
+        f'<row r="50"><c r="ZZZ50">{RICH}</c></row>',
+        f'<row r="9999999"><c r="A9999999">{RICH}</c></row>',
     ],
 )
 def test_one_odd_row_among_many_is_read_or_refused_as_a_parser_does(odd: str) -> None:

@@ -78,7 +78,7 @@ def beside(group: ControlGroup, code: str) -> Iterator[Callable[[], None]]:
 
 def test_a_cpu_that_is_busy(control_group: ControlGroup, called: Called, gate: Headgate) -> None:
     control_group.limit_cpu(400, 400)
-    gate.settings["resources"] = {"cpu_threshold": 30}
+    gate.settings["resources"] = {"cpu_threshold": 15}
     gate.write_config()
     with called("HeadgateCpuHigh") as operator, beside(control_group, SPIN) as end:
         operator.is_called()
@@ -99,7 +99,7 @@ def test_a_main_loop_that_lags(control_group: ControlGroup, called: Called) -> N
 
 
 def test_workers_that_the_quota_holds_back(control_group: ControlGroup, called: Called, gate: Headgate) -> None:
-    control_group.limit_cpu(400, 400)
+    control_group.limit_cpu(250, 400)
     give_application(gate, WORK)
     gate.settings["executors"]["cpu_workers"] = 2
     gate.settings["tasks"] = {"work": "application:work"}

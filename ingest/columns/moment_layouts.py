@@ -70,11 +70,10 @@ def read_fixed(texts: pa.StringArray, field: Field, iso: Mask) -> tuple[NDArray[
     if len(texts) < _FEW or kind not in {"date", "datetime"}:
         return micros, read, absolute
     formats = [form for form in field.format if form != EXCEL_SERIAL]
-    ways = [(_iso_layouts(), iso)]
-    if not formats:
-        ways.append((_iso_layouts(), ~iso))
-    elif len(formats) == 1:  # what fits several declared formats may mean several things
-        ways.append((tuple(filter(None, [_layout(formats[0])])), ~iso))
+    ways = [(_iso_layouts(), iso if formats else np.ones_like(iso))]
+    # What fits several declared formats may mean several things.
+    if len(formats) == 1 and (declared := _layout(formats[0])) is not None:
+        ways.append(((declared,), ~iso))
     lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
     for layouts, where in ways:
         rest = np.flatnonzero(where)
@@ -160,8 +159,9 @@ def _read(texts: pa.StringArray, layout: _Layout) -> tuple[NDArray[np.int64], Ma
     valid = np.ones(len(texts), np.bool_)
     for place, sign in layout.literals.items():
         valid &= lines[place] == sign
-    minus = np.zeros(len(texts), np.bool_) if layout.sign is None else lines[layout.sign] == ord("-")
+    minus = None
     if layout.sign is not None:
+        minus = lines[layout.sign] == ord("-")
         valid &= minus | (lines[layout.sign] == ord("+"))
     if not valid.any():
         return np.zeros(len(texts), np.int64), valid
@@ -173,9 +173,9 @@ def _read(texts: pa.StringArray, layout: _Layout) -> tuple[NDArray[np.int64], Ma
         valid &= (parts["Y"] >= _INNER_YEARS.start) & (parts["Y"] < _INNER_YEARS.stop)
     days = _days(parts["Y"] * 12 + parts["m"] - 1, parts["d"], valid)
     hours, minutes = days * 24 + parts.get("H", 0), parts.get("M", 0)
-    if layout.sign is not None:
+    if minus is not None:
         offset = parts[_OFFSET[0]] * 60 + parts.get(_OFFSET[1], 0)
-        minutes = minutes - np.where(minus, -offset, offset)
+        minutes = minutes + np.where(minus, offset, -offset)
     micros = ((hours * 60 + minutes) * 60 + parts.get("S", 0)) * _SECOND
     if "f" in parts:
         start, end = layout.parts["f"]

@@ -114,12 +114,10 @@ class SpreadsheetMlBook:
     def _read_cell(self, cell: Any, shown: NumberFormat) -> tuple[Kind, str] | None:
         data = next(cell.iterchildren(_DATA), None)
         formula = cell.get(_FORMULA) is not None
-        if data is None:
+        text = "" if data is None else _as_written("".join(data.itertext()) if len(data) else data.text or "")
+        if data is None or (not text and data.get(_TYPE) != "String"):
             return (Kind.UNCACHED, "") if formula else None
-        text = _as_written("".join(data.itertext()) if len(data) else data.text or "")
         name = data.get(_TYPE, "String")
-        if not text and data.get(_TYPE) != "String":
-            return (Kind.UNCACHED, "") if formula else None
         if name == "DateTime":
             return _moment(text, shown.kind, date1904=self._date1904)
         if name == "Number":

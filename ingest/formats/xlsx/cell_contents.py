@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from ...cells.arrow_masks import truth
 from ..zip.xml_bytes import begins
+from .cell_openings import ATTRIBUTE_NAME
 from .sheet_tags import accounted
 
 if TYPE_CHECKING:
@@ -21,14 +22,17 @@ if TYPE_CHECKING:
     from ..zip.xml_bytes import Mask, Places, XmlBytes
     from .sheet_tags import SheetTags
 
-_ATTRIBUTES: Final = r"(?:[ \t\r\n]+[A-Za-z_][\w:.-]*=(?:\"[^\"<>]*\"|'[^'<>]*'))*[ \t\r\n]*"
+_ATTRIBUTES: Final = rf"(?:[ \t\r\n]+{ATTRIBUTE_NAME}=(?:\"[^\"<>]*\"|'[^'<>]*'))*[ \t\r\n]*"
 _EMPTY_FORMULA: Final = f"^<f{_ATTRIBUTES}/>$"
 _OPENED_FORMULA: Final = f"^<f{_ATTRIBUTES}>[^<]*$"
 """One up to its end tag."""
 
 
 class _Form(NamedTuple):
-    """What stands before a value and what behind it, in its cell or `within` its `<is>`; `tags` are those of both."""
+    """What stands before a value and what behind it, in its cell or `within` its `<is>`.
+
+    `tags` are all of the cell behind its opening one, its end tag included.
+    """
 
     head: bytes
     tail: bytes
@@ -42,20 +46,20 @@ class _Form(NamedTuple):
 _KEEP: Final = b' xml:space="preserve"'
 _END: Final = b"</c>"
 _INLINE, _INLINE_END = b"<is>", b"</is>"
-_VALUE: Final = _Form(b"<v>", b"</v>", 2)
+_VALUE: Final = _Form(b"<v>", b"</v>", 3)
 _EMPTY_ELEMENTS: Final = (b"/>", b" />")
 """As which writers end an element without a content."""
 _FORMS: Final = (
     _VALUE,
-    _Form(b"<t>", b"</t>", 2, inline=True, within=True),
-    _Form(b"", b"", 0, valued=False),
-    _Form(b"<v" + _KEEP + b">", b"</v>", 2, preserve=True),
-    _Form(b"<t" + _KEEP + b">", b"</t>", 2, inline=True, within=True, preserve=True),
-    *(_Form(b"<v" + end, b"", 1, valued=False) for end in _EMPTY_ELEMENTS),
-    *(_Form(b"<t" + end, b"", 1, valued=False, inline=True, within=True) for end in _EMPTY_ELEMENTS),
-    *(_Form(b"<t" + _KEEP + end, b"", 1, valued=False, inline=True, within=True) for end in _EMPTY_ELEMENTS),
-    *(_Form(b"<is" + end, b"", 1, valued=False, inline=True) for end in _EMPTY_ELEMENTS),
-    _Form(b"", b"", 0, valued=False, inline=True, within=True),
+    _Form(b"<t>", b"</t>", 5, inline=True, within=True),
+    _Form(b"", b"", 1, valued=False),
+    _Form(b"<v" + _KEEP + b">", b"</v>", 3, preserve=True),
+    _Form(b"<t" + _KEEP + b">", b"</t>", 5, inline=True, within=True, preserve=True),
+    *(_Form(b"<v" + end, b"", 2, valued=False) for end in _EMPTY_ELEMENTS),
+    *(_Form(b"<t" + end, b"", 4, valued=False, inline=True, within=True) for end in _EMPTY_ELEMENTS),
+    *(_Form(b"<t" + _KEEP + end, b"", 4, valued=False, inline=True, within=True) for end in _EMPTY_ELEMENTS),
+    *(_Form(b"<is" + end, b"", 2, valued=False, inline=True) for end in _EMPTY_ELEMENTS),
+    _Form(b"", b"", 3, valued=False, inline=True, within=True),
 )
 
 
@@ -86,7 +90,7 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
     starts, ends = first + len(_VALUE.head), found.following - len(tail)
     known = (tags > 0) & ~closed
     fine = begins(xml.words(first), _VALUE.head) & begins(xml.words(ends), tail) & (starts <= ends) & known
-    tags[fine] += _VALUE.tags + 1
+    tags[fine] += _VALUE.tags
     inline, preserve, ended = np.zeros(len(first), np.bool_), np.zeros(len(first), np.bool_), fine.copy()
     if not fine.all():
         starts[closed] = ends[closed] = found.following[closed]
@@ -104,7 +108,7 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
             end = np.maximum(begin, end)
             cells = rest[here]
             fine[cells], starts[cells], ends[cells] = True, begin[here], end[here]
-            tags[cells] += form.tags + 1 + len((_INLINE, _INLINE_END)) * form.within
+            tags[cells] += form.tags
             inline[cells], preserve[cells] = form.inline, form.preserve
             rest, bounds, within = rest[~here], bounds[:, ~here], within[~here]
     counted = accounted(xml, found, np.where(fine, tags, 0))

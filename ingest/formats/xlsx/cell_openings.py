@@ -31,9 +31,12 @@ _LONGEST: Final = 48
 """Bytes of a tag from its reference on, or before it: longer ones are left to a parser."""
 _MOST_LETTERS: Final = 3
 _LETTERS: Final = 26
-_TAG: Final = re.compile(rb'<c((?:[ \t\r\n]+[A-Za-z_][\w:.-]*="[^"<>]*")*)[ \t\r\n]*(/?)>[ \t\r\n]*')
-_ATTRIBUTE: Final = re.compile(rb'[ \t\r\n]([A-Za-z_][\w:.-]*)="([^"]*)"')
-_TO_REFERENCE: Final = re.compile(rb'<c(?:[ \t\r\n]+[A-Za-z_][\w:.-]*="[^"<>]*")*?[ \t\r\n]+r="')
+ATTRIBUTE_NAME: Final = r"[A-Za-z_][\w:.-]*"
+_NAME: Final = ATTRIBUTE_NAME.encode()
+_ATTRIBUTES: Final = rb"(?:[ \t\r\n]+" + _NAME + rb'="[^"<>]*")*'
+_TAG: Final = re.compile(rb"<c(" + _ATTRIBUTES + rb")[ \t\r\n]*(/?)>[ \t\r\n]*")
+_ATTRIBUTE: Final = re.compile(rb"[ \t\r\n](" + _NAME + rb')="([^"]*)"')
+_TO_REFERENCE: Final = re.compile(rb"<c" + _ATTRIBUTES + rb'?[ \t\r\n]+r="')  # as few attributes as there may be
 _STYLE: Final = re.compile(rb"[0-9]{1,6}")
 
 

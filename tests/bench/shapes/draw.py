@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from parties.contenders import PANDAS, POLARS
 from pictures import MISSED, OTHERS, OURS, canvas, save
-from shapes.measure import OURSELVES, part_read
+from shapes.measure import OURSELVES, has_all, part_read
 
 LOOKS: Final = {
     OURSELVES: {"color": OURS, "marker": "o", "s": 60, "zorder": 3},
@@ -24,11 +24,6 @@ PANELS: Final = (
 )
 
 
-def _whole(shape: Mapping[str, Any], name: str) -> bool:
-    """Say whether someone was measured, and has read all that there is."""
-    return bool(shape["cells"].get(name, 0) >= shape["cells"][OURSELVES])
-
-
 def draw(figures: Mapping[str, Any], folder: Path) -> None:
     """Draw both panels; further to the left is faster."""
     shapes = [*figures["shapes"].values()][::-1]
@@ -37,11 +32,13 @@ def draw(figures: Mapping[str, Any], folder: Path) -> None:
     chart, both = canvas(len(shapes), len(PANELS), width=12)
     for axes, (measure, ratio, label) in zip(both, PANELS, strict=True):
         for name, looks in LOOKS.items():
-            found = [(shape[measure][name], place) for place, shape in enumerate(shapes) if _whole(shape, name)]
+            found = [
+                (shape[measure][name], place) for place, shape in enumerate(shapes) if has_all(shape["cells"], name)
+            ]
             if found:
                 axes.scatter(*zip(*found, strict=True), label=name, **looks)
         for place, shape in enumerate(shapes):
-            seconds = [taken for name, taken in shape[measure].items() if _whole(shape, name)]
+            seconds = [taken for name, taken in shape[measure].items() if has_all(shape["cells"], name)]
             beside = shape["beside_polars"].get(ratio)
             axes.plot([min(seconds), max(seconds)], [place, place], color="#d9dedb", linewidth=2, zorder=1)
             axes.annotate(

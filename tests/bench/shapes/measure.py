@@ -101,8 +101,13 @@ def _figures(
         "wall_seconds": wall,
         "read_cpu_seconds": cpu,
         "peak_megabytes": memory,
-        "beside_polars": beside if cells[POLARS] >= cells[OURSELVES] else {},
+        "beside_polars": beside if has_all(cells, POLARS) else {},
     }
+
+
+def has_all(cells: Mapping[str, int], name: str) -> bool:
+    """Say whether someone was measured, and has read as many cells as Headgate."""
+    return cells.get(name, 0) >= cells[OURSELVES]
 
 
 def part_read(shape: Mapping[str, Any]) -> str:

@@ -48,8 +48,14 @@ FROM ({_PLACE}) place JOIN pg_class c ON c.oid = place.oid
 """
 
 _COLUMNS: Final = """
+WITH RECURSIVE behind(domain, oid, modifier) AS (
+    SELECT t.oid, t.typbasetype, t.typtypmod FROM pg_type t
+    WHERE t.typtype = 'd' AND t.oid IN (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = :oid)
+    UNION ALL
+    SELECT behind.domain, d.typbasetype, d.typtypmod FROM behind JOIN pg_type d ON d.oid = behind.oid
+    WHERE d.typtype = 'd')
 SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.typname AS base,
-    format_type(b.oid, -1) AS "cast", b.typcategory::text AS category, base.modifier,
+    format_type(b.oid, -1) AS "cast", b.typcategory::text AS category, coalesce(base.modifier, a.atttypmod) AS modifier,
     a.attnotnull OR t.typnotnull AS required,
     a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL AS fills_itself,
     CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY'
@@ -64,14 +70,10 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.ty
     pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) AS sequence
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
-CROSS JOIN LATERAL (
-    WITH RECURSIVE behind(oid, modifier) AS (
-        SELECT t.oid, a.atttypmod
-        UNION ALL
-        SELECT d.typbasetype, d.typtypmod FROM behind JOIN pg_type d ON d.oid = behind.oid WHERE d.typtype = 'd')
-    SELECT behind.oid, behind.modifier FROM behind JOIN pg_type p ON p.oid = behind.oid WHERE p.typtype <> 'd'
-) base
-JOIN pg_type b ON b.oid = base.oid
+LEFT JOIN (
+    SELECT behind.* FROM behind JOIN pg_type p ON p.oid = behind.oid WHERE p.typtype <> 'd'
+) base ON base.domain = t.oid
+JOIN pg_type b ON b.oid = coalesce(base.oid, t.oid)
 LEFT JOIN pg_collation l ON l.oid = a.attcollation
 WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
@@ -168,7 +170,7 @@ def read_facts(connection: Connection, schema: str | None, name: str) -> TableFa
         return list(connection.execute(sa.text(statement), asked).mappings())
 
     [table] = rows(_TABLE)
-    constraints = rows(_CONSTRAINTS)
+    constraints, references = rows(_CONSTRAINTS), rows(_FOREIGN_KEYS)
     return TableFacts(
         schema=place.schema,
         name=name,
@@ -185,10 +187,8 @@ def read_facts(connection: Connection, schema: str | None, name: str) -> TableFa
             )
             for row in rows(_UNIQUE)
         ),
-        foreign_keys=tuple(_foreign_key(row, outgoing=True) for row in rows(_FOREIGN_KEYS) if row["outgoing"]),
-        referrers=tuple(
-            _foreign_key(row, outgoing=False) for row in rows(_FOREIGN_KEYS) if not row["outgoing"] or row["own"]
-        ),
+        foreign_keys=tuple(_foreign_key(row, outgoing=True) for row in references if row["outgoing"]),
+        referrers=tuple(_foreign_key(row, outgoing=False) for row in references if not row["outgoing"] or row["own"]),
         constraints={row["name"]: tuple(row["columns"]) for row in constraints},
         checks={row["name"]: (tuple(row["columns"]), row["definition"]) for row in constraints if row["checks"]},
         triggers=tuple(table["triggers"] or ()),

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import bytes_of, has_byte
 from ..cells.batches import alike
-from ..parallel import each
+from ..parallel import ahead, each
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
 from .copy_text import ESCAPES, NULL, unescaped
 from .report import ACCEPTED_FILE, REJECTED_FILE, REJECTED_KEYS_FILE, ROWS_FILE
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..errors import ErrorRecord
 
-ROWS_AT_ONCE: Final = 50_000
+ROWS_AT_ONCE: Final = 10_000
 _EMPTY: Final = pa.scalar("", pa.large_string())
 _LINE_END: Final = pa.scalar("\n", pa.large_string())
 _TAB: Final = pa.scalar("\t", pa.large_string())
@@ -73,7 +73,7 @@ def write_accepted(folder: Path, columns: Sequence[pa.LargeStringArray]) -> None
         return copy_lines([*(column[some] for column in columns[:-1]), ended])
 
     with (folder / ACCEPTED_FILE).open("wb") as file:
-        for part in each(lines, range(0, rows, ROWS_AT_ONCE), rows):
+        for part in ahead(lines, range(0, rows, ROWS_AT_ONCE)):
             # The lines lie one after the other in the array's own buffer: that buffer is the file.
             file.write(bytes_of(part).data)
 

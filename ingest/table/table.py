@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ from ..cells.cells import Column, Kind, SheetCells, concat_columns, empty_column
 from ..cells.display import displayed
 from ..errors import FileRejectedError, rejected
 from ..messages import say
+from ..parallel import each
 from .constants import constant_text
 from .header import FoundHeader, Labels, find_header, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
@@ -274,9 +276,12 @@ def _stacked(tables: list[Table]) -> Table:
 
 def _filled_cells(columns: Sequence[Column], height: int) -> Iterator[Mask]:
     """Yield for each column which of its cells hold anything that can be seen."""
-    for places in alike(("" for _ in columns), height):
-        filled = _filled(concat_columns([columns[place] for place in places]))
-        yield from filled.reshape(len(places), height)
+    groups = alike(("" for _ in columns), height)
+
+    def filled(places: list[int]) -> Mask:
+        return _filled(concat_columns([columns[place] for place in places])).reshape(len(places), height)
+
+    yield from chain.from_iterable(each(filled, groups, height))
 
 
 def _filled(column: Column) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ from ...cells.arrow_masks import has_byte, offsets_of, with_nulls
 from ...cells.cells import MAX_COLUMNS, Column, Kind, Records, SheetCells, concat_columns, empty_column
 from ...errors import rejected
 from ...messages import say
+from ...parallel import each, threads
 from .evidence import SAMPLE_LINES, Evidence
 from .file import START_CHARACTERS
 from .find_dialect import find_dialect
@@ -30,6 +32,7 @@ SHEET: Final = "Sheet1"
 _TOO_WIDE: Final = say("delete the delimiters that nothing stands between, or save it with another delimiter")
 _FORMULA: Final = r'^="((?:[^"]|"")*)"$'
 """A formula that is nothing but a text: writers keep the zeros of an id by it from Excel."""
+_CUTS_TRIED: Final = 100
 _TABBED: Final = r"^\t*([^\s]*[0-9][^\s]*)\t*$"
 """A word with digits between tabs, which keep Excel from taking it for a number."""
 
@@ -62,7 +65,8 @@ class DelimitedBook:
         """
         found = self._whole_columns()
         texts, records = self._split_columns() if found is None else found
-        columns = {place: column for place, column in enumerate(map(_column, texts)) if column.kinds.any()}
+        found_columns = each(_column, texts, len(records.fields))
+        columns = {place: column for place, column in enumerate(found_columns) if column.kinds.any()}
         rows = max((int(np.flatnonzero(column.kinds)[-1]) + 1 for column in columns.values()), default=0)
         above = [empty_column(self._above)] if self._above else []
         return SheetCells(
@@ -81,29 +85,34 @@ class DelimitedBook:
             return None
         width = self._width()
         _check_width(width)
+        lines = content.count(b"\n")
         try:
-            table = pa_csv.read_csv(
-                pa.BufferReader(content),
-                pa_csv.ReadOptions(autogenerate_column_names=True, use_threads=False),
-                pa_csv.ParseOptions(
-                    delimiter=dialect.delimiter, newlines_in_values=quotes is not None, ignore_empty_lines=False
-                ),
-                pa_csv.ConvertOptions(
-                    column_types={f"f{place}": pa.large_string() for place in range(width)},
-                    strings_can_be_null=False,
-                    # All of it is UTF-8, and so is what stands between delimiters, which are ASCII.
-                    check_utf8=False,
-                ),
-            )
+            tables = each(lambda part: self._table(part, width, quotes), _parts(content, quotes), lines)
         except pa.ArrowInvalid:
             return None
-        if table.num_columns != width:
+        if any(table.num_columns != width for table in tables):
             return None
         if quotes is not None:
             self._refuse_swallowed(content, quotes)
+        table = pa.concat_tables(tables)
         self._check_size(table.num_rows, width)
         fields = np.full(self._above + table.num_rows, width, np.int32)
-        return [column.combine_chunks() for column in table.itercolumns()], Records(fields=fields)
+        return each(lambda column: column.combine_chunks(), table.columns, lines), Records(fields=fields)
+
+    def _table(self, part: pa.Buffer, width: int, quotes: Quotes | None) -> pa.Table:
+        return pa_csv.read_csv(
+            pa.BufferReader(part),
+            pa_csv.ReadOptions(autogenerate_column_names=True, use_threads=False),
+            pa_csv.ParseOptions(
+                delimiter=self._dialect.delimiter, newlines_in_values=quotes is not None, ignore_empty_lines=False
+            ),
+            pa_csv.ConvertOptions(
+                column_types={f"f{place}": pa.large_string() for place in range(width)},
+                strings_can_be_null=False,
+                # All of it is UTF-8, and so is what stands between delimiters, which are ASCII.
+                check_utf8=False,
+            ),
+        )
 
     def _width(self) -> int:
         """Return the number of fields of the first record of a text in good order."""
@@ -146,6 +155,29 @@ class DelimitedBook:
                 limit=self._limits.cells,
             )
             raise rejected("file.cell_limit", message)
+
+
+def _parts(content: bytes, quotes: Quotes | None) -> list[pa.Buffer]:
+    """Cut a text in good order between two records, into as many parts as there are threads to read them."""
+    whole = pa.py_buffer(content)
+    if threads() == 1 or not (cut := _record_near(content, len(content) // 2, quotes)):
+        return [whole]
+    return [whole.slice(0, cut), whole.slice(cut)]
+
+
+def _record_near(content: bytes, place: int, quotes: Quotes | None) -> int:
+    """Return where a record begins behind a place; 0 if none is found at once, or none that is read alike by itself."""
+    for _ in range(_CUTS_TRIED):
+        place = content.find(b"\n", place) + 1
+        if not place:
+            break
+        closing = None if quotes is None else quotes.closing(place)
+        if closing is not None:
+            place = closing
+        # At the start of a text it would be taken for a byte order mark, and left out.
+        elif not content.startswith(BOM_UTF8, place):
+            return place if place < len(content) else 0
+    return 0
 
 
 def _check_width(width: int) -> None:

@@ -39,6 +39,11 @@ class Quotes:
         closes[:-1] |= two
         return bool(opens.all() and closes.all())
 
+    def closing(self, place: int) -> int | None:
+        """Return where the quote stands that closes what a place lies within, if all are in order; None outside."""
+        number = int(np.searchsorted(self._places, place))
+        return int(self._places[number]) if number % 2 else None
+
     def tall_records(self) -> Iterator[tuple[int, int]]:
         """Yield where each record begins and ends that goes over several lines, if all quotes are in order."""
         ends = np.flatnonzero((self._bytes == _ENDS[0]) | (self._bytes == _ENDS[1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -55,6 +56,20 @@ def ahead(function: Callable[[T], R], parts: Iterable[T]) -> Iterator[R]:
         waiting: deque[Future[R]] = deque()
         for part in chain(first, second, parts):
             waiting.append(pool.submit(function, part))
-            if len(waiting) > threads():
+            if len(waiting) > threads() + 1:
                 yield waiting.popleft().result()
         yield from (each.result() for each in waiting)
+
+
+@contextmanager
+def beside(function: Callable[[], R]) -> Iterator[Callable[[], R]]:
+    """Run a function while the caller goes on with other work; what is given waits for its result, or raises its error.
+
+    Where there is no second core, it is run before.
+    """
+    if threads() == 1:
+        result = function()
+        yield lambda: result
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="beside") as pool:
+        yield pool.submit(function).result

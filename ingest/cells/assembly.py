@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from ..parallel import each
 from .cells import CellBlock, Column, RowBlock, SheetCells, concat_columns, empty_column
 from .raw_values import settled
 
@@ -35,7 +36,8 @@ def assemble(blocks: Iterable[Block], *, date1904: bool, merges: Sequence[Merge]
         pieces.append(_Piece(rows.first, rows.last + 1, dict(rows.columns)))
     height = pieces[-1].end if pieces else 0
     places = sorted({place for piece in pieces for place in piece.columns})
-    columns = {place: settled(_stacked(pieces, place, height)) for place in places}
+    whole = each(lambda place: settled(_stacked(pieces, place, height)), places, height)
+    columns = dict(zip(places, whole, strict=True))
     ends = {place: _filled_rows(column.kinds) for place, column in columns.items()}
     height = max(ends.values(), default=0)
     filled_columns = {place: columns[place].part(slice(0, height)) for place, end in ends.items() if end}

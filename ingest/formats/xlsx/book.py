@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
@@ -12,6 +14,7 @@ from ...cells.number_format import builtin_format, number_format
 from ...cells.styles import CellStyles
 from ...errors import rejected
 from ...messages import say
+from ...parallel import beside
 from ..zip.opc import OpcBook, SheetPart, main_part, part_of, relations, visibility_of, worksheets
 from ..zip.xml_text import local_name, parse_xml, utf8_pieces
 from .cell_values import SheetContext
@@ -19,6 +22,8 @@ from .shared_strings import shared_strings
 from .sheet import SheetXml
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from xml.etree.ElementTree import Element
 
@@ -56,16 +61,22 @@ class XlsxBook(OpcBook):
             FileRejectedError: a part of the workbook is missing, damaged or beyond a limit.
 
         """
-        sheet = self._sheets[index]
-        context = SheetContext(
-            name=sheet.part,
-            strings=self._shared_strings(),
-            styles=self._cell_styles(),
-            date1904=self.date1904,
-            max_cells=self._limits.cells,
-        )
-        xml = SheetXml(utf8_pieces(self._container.stream(sheet.part, ratio=True)), context)
-        cells = assemble(xml.blocks(), date1904=self.date1904)
+        sheet, styles = self._sheets[index], self._cell_styles()
+        with self._shared_strings() as strings:
+            context = SheetContext(
+                name=sheet.part,
+                strings=strings,
+                styles=styles,
+                date1904=self.date1904,
+                max_cells=self._limits.cells,
+            )
+            pieces = utf8_pieces(self._container.stream(sheet.part, ratio=True))
+            xml = SheetXml(pieces, self._container.size(sheet.part), context)
+            try:
+                cells = assemble(xml.blocks(), date1904=self.date1904)
+            finally:
+                # What is wrong with them is told before anything of the sheet.
+                self._strings = strings()
         # They stand behind the rows.
         return replace(cells, merges=tuple(xml.merges()))
 
@@ -84,13 +95,16 @@ class XlsxBook(OpcBook):
         properties = next((item for item in self._root if local_name(item.tag) == "workbookPr"), None)
         return properties is not None and properties.get("date1904", "0").lower() in _TRUE
 
-    def _shared_strings(self) -> pa.LargeStringArray:
-        if self._strings is None:
-            part = part_of(self._container, self._targets, "sharedStrings")
-            content = b"" if part is None else b"".join(utf8_pieces(self._container.stream(part)))
-            empty = pa.array([], pa.large_string())
-            self._strings = empty if part is None else shared_strings(content, part)
-        return self._strings
+    def _shared_strings(self) -> AbstractContextManager[Callable[[], pa.LargeStringArray]]:
+        """Begin to read the strings, of which most are found while the sheet is inflated."""
+        known = self._strings
+        if known is not None:
+            return nullcontext(lambda: known)
+        part = part_of(self._container, self._targets, "sharedStrings")
+        if part is None:
+            return nullcontext(lambda: pa.array([], pa.large_string()))
+        content = b"".join(utf8_pieces(self._container.stream(part)))
+        return beside(partial(shared_strings, content, part))
 
     def _cell_styles(self) -> CellStyles:
         if self._styles is None:

@@ -16,7 +16,7 @@ from ...errors import rejected
 from ...messages import say
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -36,10 +36,13 @@ It counts before `<v>` in a cell of this type, and makes a cell of another type 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetContext:
-    """What the cells of a sheet refer to: shared strings, the number format of each style, the limit."""
+    """What the cells of a sheet refer to: shared strings, the number format of each style, the limit.
+
+    The strings may still be read beside the sheet: whoever asks for them waits.
+    """
 
     name: str
-    strings: pa.LargeStringArray
+    strings: Callable[[], pa.LargeStringArray]
     styles: CellStyles
     date1904: bool
     max_cells: int
@@ -102,7 +105,7 @@ def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext, *, 
     mask = pa.array(where)
     try:
         numbers = (values if where.all() else values.filter(mask)).cast(pa.int32())
-        texts = context.strings.take(spread(numbers, where) if only else numbers)
+        texts = context.strings().take(spread(numbers, where) if only else numbers)
     except (pa.ArrowInvalid, pa.ArrowIndexError) as error:
         raise rejected(
             "file.corrupt_xml", say("{part} refers to a shared string that is not there", part=context.name)

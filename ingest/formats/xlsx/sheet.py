@@ -31,10 +31,13 @@ _SHEET_DATA: Final = re.compile(rb"<((?:[A-Za-z_][\w.-]*:)?)sheetData\b[^<>]*?(/
 
 
 class SheetXml:
-    """Reads a sheet's XML in UTF-8: the cells that hold anything, then what follows them."""
+    """Reads a sheet's XML in UTF-8: the cells that hold anything, then what follows them.
 
-    def __init__(self, pieces: Iterable[bytes], context: SheetContext) -> None:
-        self._pieces, self._context = iter(pieces), context
+    `size` is about how many bytes there are: by it the work is shared out.
+    """
+
+    def __init__(self, pieces: Iterable[bytes], size: int, context: SheetContext) -> None:
+        self._pieces, self._size, self._context = iter(pieces), size, context
         self._rest = b""
 
     def blocks(self) -> Iterator[Block]:
@@ -85,15 +88,16 @@ class SheetXml:
         if buffer is None:
             return
         row_end, data_end = b"</" + prefix + b"row>", b"</" + prefix + b"sheetData"
-        held, size, edge = [buffer], len(buffer), b""
+        held, size, edge, taken = [buffer], len(buffer), b"", 0
         while True:
             # What ends the rows stands behind the last one, and may be cut by the end of a piece.
             whole_rows = buffer.rfind(row_end) + len(row_end)
             behind = buffer[whole_rows:] if whole_rows >= len(row_end) else buffer
             if data_end in behind or data_end in edge + buffer[: len(data_end)]:
                 break
-            if size >= CHUNK_BYTES * threads() and whole_rows >= len(row_end):
+            if size >= self._share(taken) and whole_rows >= len(row_end):
                 yield _without(prefix, b"".join([*held[:-1], memoryview(buffer)[:whole_rows]]))
+                taken += size
                 held, size = [behind], len(behind)
             edge = (edge + buffer[-len(data_end) :])[-len(data_end) :]
             buffer = next(self._pieces, b"")
@@ -105,6 +109,17 @@ class SheetXml:
         end = text.rfind(data_end)
         self._rest = text[end:]
         yield _without(prefix, text[:end])
+
+    def _share(self, taken: int) -> int:
+        """Return how long the next chunk should be, after so many bytes.
+
+        Several threads are given short ones at first, so that none of them waits long for its work, and at the end, so
+        that they come to it together.
+        """
+        most, left = CHUNK_BYTES * threads(), self._size - taken
+        if threads() == 1:
+            return most
+        return max(most // 4, min(most, taken, left // (2 * threads())))
 
 
 def _read(chunk: bytes, context: SheetContext) -> tuple[bytes, ReadChunk | None]:

@@ -151,6 +151,11 @@ class Container:
         if "meta-inf/manifest.xml" in self and b"encryption-data" in self.read("META-INF/manifest.xml"):
             raise rejected("file.encrypted", say("the document is encrypted with a password"))
 
+    def size(self, name: str) -> int:
+        """Return how many bytes the archive says that a part has; 0 if there is none."""
+        entry = self._entries.get(name.lower())
+        return 0 if entry is None else entry.file_size
+
     def read(self, name: str) -> bytes:
         """Return a whole part.
 

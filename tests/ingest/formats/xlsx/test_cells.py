@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 CONTEXT = SheetContext(
     name="sheet1.xml",
-    strings=pa.array([f"text {number}" for number in range(50)], pa.large_string()),
+    strings=lambda: pa.array([f"text {number}" for number in range(50)], pa.large_string()),
     styles=CellStyles([number_format(code) for code in ("General", "yyyy-mm-dd", "yyyy-mm-dd h:mm", "00000")]),
     date1904=False,
     max_cells=10**8,
@@ -295,7 +295,7 @@ def _indented(content: str) -> str:
 def _whole_sheet(rows: str, prefix: str) -> SheetCells:
     body = re.sub(r"<(/?)(row|c|v|f|is|t|r|rPh|extLst|ext|w)(?=[\s/>])", rf"<\1{prefix}\2", rows) if prefix else rows
     xml = f"<{prefix}worksheet><{prefix}sheetData>{body}</{prefix}sheetData></{prefix}worksheet>".encode()
-    return assemble(SheetXml([xml], CONTEXT).blocks(), date1904=False)
+    return assemble(SheetXml([xml], len(xml), CONTEXT).blocks(), date1904=False)
 
 
 def _told(read: Callable[[], SheetCells]) -> object:

@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 _MOST_THREADS: Final = 2
 """One parse has a core of its own, and a second one while nobody else needs it."""
-WORTH_ROWS: Final = 20_000
+WORTH_CELLS: Final = 400_000
 """Below this, threads cost more than they save."""
 
 
@@ -34,9 +34,9 @@ def threads() -> int:
     return _allowed.get()
 
 
-def each(function: Callable[[T], R], parts: Iterable[T], rows: int) -> list[R]:
-    """Return the function's results for parts of a table of so many rows, in their order; the first error is raised."""
-    if rows < WORTH_ROWS or threads() == 1:
+def each(function: Callable[[T], R], parts: Iterable[T], cells: int) -> list[R]:
+    """Return the function's results for parts of so many cells, in their order; the first error is raised."""
+    if cells < WORTH_CELLS or threads() == 1:
         return list(map(function, parts))
     with ThreadPoolExecutor(threads(), thread_name_prefix="columns") as pool:
         return list(pool.map(function, parts))

@@ -146,7 +146,7 @@ class _Run:
         keep = np.flatnonzero(outcome.accepted)
         columns = outcome.columns
         if len(keep) < table.rows:
-            columns = each(lambda column: column.take(pa.array(keep)), columns, table.rows)
+            columns = each(lambda column: column.take(pa.array(keep)), columns, table.rows * len(columns))
         self._key_range = self._range_of_keys(columns)
         rows = table.sheet_rows(keep)
         lineage = lineage_columns(rows, self._job, accepted_columns(dataset))

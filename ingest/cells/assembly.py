@@ -36,7 +36,7 @@ def assemble(blocks: Iterable[Block], *, date1904: bool, merges: Sequence[Merge]
         pieces.append(_Piece(rows.first, rows.last + 1, dict(rows.columns)))
     height = pieces[-1].end if pieces else 0
     places = sorted({place for piece in pieces for place in piece.columns})
-    whole = each(lambda place: settled(_stacked(pieces, place, height)), places, height)
+    whole = each(lambda place: settled(_stacked(pieces, place, height)), places, height * len(places))
     columns = dict(zip(places, whole, strict=True))
     ends = {place: _filled_rows(column.kinds) for place, column in columns.items()}
     height = max(ends.values(), default=0)

@@ -75,7 +75,7 @@ def check_columns(table: Table, dataset: Dataset) -> Checked:
         return (found,) if len(places) == 1 else taken_apart(found, len(places))
 
     found: dict[int, Converted] = {}
-    for places, results in zip(groups, each(checked, groups, table.rows), strict=True):
+    for places, results in zip(groups, each(checked, groups, table.rows * len(fields)), strict=True):
         found.update(zip(places, results, strict=True))
     bad = np.zeros(table.rows, np.bool_)
     for place, field in enumerate(fields):

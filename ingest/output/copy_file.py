@@ -42,7 +42,7 @@ def copy_columns(columns: Sequence[pa.Array], rows: int) -> list[pa.LargeStringA
         return _text(found[0] if len(found) == 1 else pa.concat_arrays(found)).fill_null(NULL)
 
     texts: list[pa.LargeStringArray] = [None] * len(columns)
-    for places, found in zip(groups, each(copied, groups, rows), strict=True):
+    for places, found in zip(groups, each(copied, groups, rows * len(columns)), strict=True):
         for number, place in enumerate(places):
             texts[place] = found[number * rows : (number + 1) * rows]
     return texts

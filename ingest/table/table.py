@@ -281,7 +281,7 @@ def _filled_cells(columns: Sequence[Column], height: int) -> Iterator[Mask]:
     def filled(places: list[int]) -> Mask:
         return _filled(concat_columns([columns[place] for place in places])).reshape(len(places), height)
 
-    yield from chain.from_iterable(each(filled, groups, height))
+    yield from chain.from_iterable(each(filled, groups, height * len(columns)))
 
 
 def _filled(column: Column) -> Mask:

@@ -65,7 +65,7 @@ class DelimitedBook:
         """
         found = self._whole_columns()
         texts, records = self._split_columns() if found is None else found
-        found_columns = each(_column, texts, len(records.fields))
+        found_columns = each(_column, texts, len(records.fields) * len(texts))
         columns = {place: column for place, column in enumerate(found_columns) if column.kinds.any()}
         rows = max((int(np.flatnonzero(column.kinds)[-1]) + 1 for column in columns.values()), default=0)
         above = [empty_column(self._above)] if self._above else []
@@ -85,9 +85,9 @@ class DelimitedBook:
             return None
         width = self._width()
         _check_width(width)
-        lines = content.count(b"\n")
+        cells = content.count(b"\n") * width
         try:
-            tables = each(lambda part: self._table(part, width, quotes), _parts(content, quotes), lines)
+            tables = each(lambda part: self._table(part, width, quotes), _parts(content, quotes), cells)
         except pa.ArrowInvalid:
             return None
         if any(table.num_columns != width for table in tables):
@@ -97,7 +97,7 @@ class DelimitedBook:
         table = pa.concat_tables(tables)
         self._check_size(table.num_rows, width)
         fields = np.full(self._above + table.num_rows, width, np.int32)
-        return each(lambda column: column.combine_chunks(), table.columns, lines), Records(fields=fields)
+        return each(lambda column: column.combine_chunks(), table.columns, cells), Records(fields=fields)
 
     def _table(self, part: pa.Buffer, width: int, quotes: Quotes | None) -> pa.Table:
         return pa_csv.read_csv(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import xlsxwriter
 
+from ingest.cells.batches import CELLS_AT_ONCE
 from ingest.columns.numeric import convert_integer
 from ingest.columns.unforeseen import failing_row
-from ingest.parallel import WORTH_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +44,12 @@ def defect(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("defect")
-@pytest.mark.parametrize("rows", [10, WORTH_ROWS + 1_000], ids=["columns together", "columns apart, in threads"])
+@pytest.mark.parametrize("rows", [10, CELLS_AT_ONCE // 2 + 2], ids=["columns together", "columns apart, in threads"])
 @pytest.mark.parametrize("field", ["one", "two"])
-def test_it_is_told_with_field_and_row(dataset: Make, workbook: Write, parsed: Parse, rows: int, field: str) -> None:
+def test_it_is_told_with_field_and_row(
+    dataset: Make, workbook: Write, parsed: Parse, monkeypatch: pytest.MonkeyPatch, rows: int, field: str
+) -> None:
+    monkeypatch.setattr("ingest.parallel.WORTH_CELLS", CELLS_AT_ONCE)
     cells: list[list[Any]] = [["no", "one", "two"], *([f"A{row}", row % 600, 1] for row in range(2, rows))]
     cells[7][1 if field == "one" else 2] = int(DEFECT)
     record = parsed(workbook(cells), dataset(*FIELDS)).report.rejection

@@ -1,0 +1,88 @@
+"""A text that is cut in two, for two threads to read: what is read is what one of them reads."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest import parallel
+from ingest.errors import FileRejectedError
+from ingest.formats.hint import NO_HINT
+from ingest.formats.text import delimited
+from ingest.formats.text.delimited import DelimitedBook
+from ingest.formats.text.file import TextFile
+from ingest.spec.dataset import FileLimits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MARK = "\ufeff"
+PIECES = ["a", "1", "  ", "\n", "\r\n", ",", "'", MARK, "北", '""', "x" * 40]
+
+
+@pytest.fixture(autouse=True)
+def _threads(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Small texts are worth two threads."""
+    monkeypatch.setattr(parallel, "WORTH_CELLS", 0)
+    yield
+    parallel.allow_threads(2)
+
+
+def cells(text: str, threads: int) -> list[list[str | None]] | str:
+    """Return the columns of a text that so many threads read, or why it is refused."""
+    parallel.allow_threads(threads)
+    file = TextFile(path=Path("a.csv"), content=text.encode(), hint=NO_HINT)
+    try:
+        found = DelimitedBook(file, FileLimits()).read(0)
+    except FileRejectedError as error:
+        return str(error)
+    return [column.texts.to_pylist() for _, column in sorted(found.columns.items())]
+
+
+def cut(text: str) -> int:
+    """Return where a text without quotes is cut."""
+    content = text.encode()
+    return delimited._record_near(content, len(content) // 2, None)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.lists(st.lists(st.sampled_from(PIECES), max_size=4).map("".join), min_size=3, max_size=3), min_size=2),
+    st.sampled_from((csv.QUOTE_ALL, csv.QUOTE_MINIMAL)),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_records_are_the_same_in_parts(records: list[list[str]], quoting: Literal[0, 1], end: str) -> None:
+    text = io.StringIO()
+    csv.writer(text, quoting=quoting, lineterminator=end).writerows([["no", "of", "it"], *records])
+    assert cells(text.getvalue(), 2) == cells(text.getvalue(), 1)
+
+
+def test_a_text_is_cut_behind_the_line_in_its_middle() -> None:
+    text = "no,of\n" + "a,1\n" * 10
+    assert 0 < cut(text) < len(text)
+    assert text[cut(text) - 1] == "\n"
+    assert cells(text, 2) == [["no", *["a"] * 10], ["of", *["1"] * 10]]
+
+
+def test_a_mark_in_front_of_a_record_stays() -> None:
+    text = "no,of\n" + f"{MARK}a,1\n" * 9 + "b,2\n" * 3
+    assert text.encode()[cut(text) :].decode() == "b,2\n" * 3
+    assert cells(text, 2)[0] == ["no", *[f"{MARK}a"] * 9, *["b"] * 3]
+
+
+def test_a_text_is_not_cut_within_quotes() -> None:
+    tall = "line\n" * 50
+    text = f'no,of\n"{tall}",1\n"b",2\n'
+    assert cells(text, 2) == [["no", tall, "b"], ["of", "1", "2"]]
+
+
+@pytest.mark.parametrize("text", ["no,of\ra,1\rb,2\r", "no,of\na long text,1"])
+def test_a_text_without_a_line_behind_its_middle_is_whole(text: str) -> None:
+    assert cut(text) == 0
+    assert cells(text, 2) == cells(text, 1)

@@ -174,8 +174,8 @@ def _record_near(content: bytes, place: int, quotes: Quotes | None) -> int:
         closing = None if quotes is None else quotes.closing(place)
         if closing is not None:
             place = closing
-        # At the start of a text it would be taken for a byte order mark, and left out.
-        elif not content.startswith(BOM_UTF8, place):
+        # At the start of a text, this would be a byte order mark to leave out, or a record without fields.
+        elif not content.startswith((BOM_UTF8, b"\n", b"\r"), place):
             return place if place < len(content) else 0
     return 0
 

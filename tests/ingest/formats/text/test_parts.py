@@ -76,6 +76,13 @@ def test_a_mark_in_front_of_a_record_stays() -> None:
     assert cells(text, 2)[0] == ["no", *[f"{MARK}a"] * 9, *["b"] * 3]
 
 
+@pytest.mark.parametrize("end", ["\n\n", "\r\r\n", "\r\n\r\n"])
+def test_a_text_is_not_cut_before_a_blank_line(end: str) -> None:
+    text = f"no,of{end}" + f"a,1{end}" * 9
+    assert text[cut(text)] == "a"
+    assert cells(text, 2) == cells(text, 1)
+
+
 def test_a_text_is_not_cut_within_quotes() -> None:
     tall = "line\n" * 50
     text = f'no,of\n"{tall}",1\n"b",2\n'

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
+from .byte_set import ByteSet
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -61,15 +63,13 @@ def may_begin_with(texts: pa.LargeStringArray, words: tuple[str, ...] = ()) -> N
     if content is None or not content.size:
         return np.ones(len(texts), np.bool_)
     first = np.frombuffer(content, np.uint8).take(offsets[:-1], mode="clip")
-    found: NDArray[np.bool_] = _beginnings(words)[first] | (offsets[1:] == offsets[:-1])
+    found: NDArray[np.bool_] = _beginnings(words).has(first) | (offsets[1:] == offsets[:-1])
     return found
 
 
 @lru_cache(maxsize=16)
-def _beginnings(words: tuple[str, ...]) -> NDArray[np.bool_]:
-    table = np.zeros(256, np.bool_)
-    table[[*_SPACES, *(word.encode()[0] for word in words if word)]] = True
-    return table
+def _beginnings(words: tuple[str, ...]) -> ByteSet:
+    return ByteSet((*_SPACES, *(word.encode()[0] for word in words if word)))
 
 
 def has_byte(texts: pa.LargeStringArray, wanted: bytes) -> bool:

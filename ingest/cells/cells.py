@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import pyarrow as pa
 
+from .byte_set import ByteSet
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -48,8 +50,7 @@ class Kind(IntEnum):
 
 def among(kinds: NDArray[np.uint8], *wanted: Kind) -> NDArray[np.bool_]:
     """Return where the kind is one of those that are wanted."""
-    found: NDArray[np.bool_] = _table_of(wanted)[kinds]
-    return found
+    return kinds == wanted[0] if len(wanted) == 1 else _set_of(wanted).has(kinds)
 
 
 def distinct(numbers: NDArray[np.integer[Any]]) -> list[int]:
@@ -59,10 +60,8 @@ def distinct(numbers: NDArray[np.integer[Any]]) -> list[int]:
 
 
 @cache
-def _table_of(wanted: tuple[Kind, ...]) -> NDArray[np.bool_]:
-    table = np.zeros(len(Kind), np.bool_)
-    table[list(wanted)] = True
-    return table
+def _set_of(wanted: tuple[Kind, ...]) -> ByteSet:
+    return ByteSet(wanted)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .arrow_masks import bytes_of, offsets_of, truth
+from .byte_set import ByteSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ _PERHAPS_SAME: Final = 5e-15
 """Half a unit of the 15th digit is between 5e-16 and 5e-15 of a number, as its first digits are 9.99 or 1.00."""
 _HALF_UNIT: Final = 0.49
 _MINUS, _POINT = b"-."
-_OF_NUMBERS: Final = np.isin(np.arange(256), np.frombuffer(b"0123456789-.", np.uint8))
+_OF_NUMBERS: Final = ByteSet(b"0123456789-.")
 
 # Text that is already the shortest: no leading zero, no trailing zero after the point, at most 15 digits.
 _DIGITS: Final = re.compile(r"-?[1-9][0-9]{15,29}", re.ASCII)
@@ -96,7 +97,7 @@ def plain_by_bytes(texts: pa.LargeStringArray, scale: int) -> NDArray[np.bool_] 
     That is so if any text has another byte, a second point or one further in front, or a minus elsewhere.
     """
     offsets, content = offsets_of(texts), bytes_of(texts)
-    if not len(content) or not _OF_NUMBERS[content].all():
+    if not len(content) or not _OF_NUMBERS.has(content).all():
         return None
     starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
     signed = (content.take(starts, mode="clip") == _MINUS) & (starts < ends)

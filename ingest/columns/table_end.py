@@ -58,7 +58,7 @@ def _end(totals: Mask, blank: Mask, part: Part, dataset: Dataset) -> int:
     """Return the row that ends the table's part: the first of many blank ones, or the last of totals above them."""
     here = slice(part.start, part.start + part.rows)
     limit, end = dataset.table_end.blank_rows, part.rows
-    if limit <= part.rows:
+    if np.count_nonzero(blank[here]) >= limit:
         runs = np.convolve(blank[here], np.ones(limit, np.int64), mode="valid") == limit
         end = int(np.flatnonzero(runs)[0]) if runs.any() else end
     found = np.flatnonzero(totals[here][:end])

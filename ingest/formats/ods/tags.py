@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from ...cells.byte_set import ByteSet
 from .names import Tag
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 AHEAD: Final = 4
 """So many tags that are none stand behind the last one: a look ahead at the tags of a cell never leaves them."""
 _OPENINGS: Final = (Tag.ROW, Tag.CELL, Tag.COVERED)
-_BEHIND_NAME: Final = np.isin(np.arange(256), np.frombuffer(b" />", np.uint8))
+_BEHIND_NAME: Final = ByteSet(b" />")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,5 +69,5 @@ def find_tags(xml: XmlBytes, names: Names, odd: Odd) -> Tags:
 def _stands(xml: XmlBytes, text: bytes, places: Places, *, opening: bool) -> Mask:
     found = xml.stands(text, places)
     if opening:
-        found &= _BEHIND_NAME[xml.at[np.minimum(places + len(text), xml.size)]]
+        found &= _BEHIND_NAME.has(xml.at[np.minimum(places + len(text), xml.size)])
     return found

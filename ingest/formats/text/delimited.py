@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
+from functools import partial
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Final
 
@@ -65,7 +66,9 @@ class DelimitedBook:
         """
         found = self._whole_columns()
         texts, records = self._split_columns() if found is None else found
-        found_columns = each(_column, texts, len(records.fields) * len(texts))
+        # In most texts nothing is dressed up for Excel, which one look at all of it says.
+        dressed = any(sign in self._content for sign in (b"=", b"\t"))
+        found_columns = each(partial(_column, dressed=dressed), texts, len(records.fields) * len(texts))
         columns = {place: column for place, column in enumerate(found_columns) if column.kinds.any()}
         rows = max((int(np.flatnonzero(column.kinds)[-1]) + 1 for column in columns.values()), default=0)
         above = [empty_column(self._above)] if self._above else []
@@ -85,7 +88,8 @@ class DelimitedBook:
             return None
         width = self._width()
         _check_width(width)
-        cells = content.count(b"\n") * width
+        start = content[:START_CHARACTERS]
+        cells = start.count(b"\n") * len(content) // max(1, len(start)) * width
         try:
             tables = each(lambda part: self._table(part, width, quotes), _parts(content, quotes), cells)
         except pa.ArrowInvalid:
@@ -188,8 +192,8 @@ def _check_width(width: int) -> None:
         raise rejected("file.cell_limit", message, hint=_TOO_WIDE)
 
 
-def _column(texts: pa.LargeStringArray) -> Column:
-    texts = _bare(texts)
+def _column(texts: pa.LargeStringArray, *, dressed: bool) -> Column:
+    texts = _bare(texts) if dressed else texts
     empty = np.diff(offsets_of(texts)) == 0
     kinds = np.where(empty, np.uint8(Kind.EMPTY), np.uint8(Kind.TEXT))
     return Column(kinds=kinds, texts=with_nulls(texts, empty))

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...cells.arrow_masks import offsets_of
+from ...cells.byte_set import ByteSet
 from ...errors import rejected
 from ...messages import say
 from ..zip.xml_bytes import XmlBytes
@@ -30,7 +31,7 @@ _CONTEXTS: Final = (("sst", "si", "t"), ("sst", "si", "r", "t"), ("sst", "si", "
 _PHONETIC: Final = 2
 _NEXT: Final = (*_CONTEXTS, ("sst",))
 _END: Final = 3
-_BEHIND_NAME: Final = np.frombuffer(b"> \t\r\n", np.uint8)
+_BEHIND_NAME: Final = ByteSet(b"> \t\r\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +122,7 @@ def _texts(found: XmlBytes, prefix: bytes) -> tuple[Places, Places] | None:
         return None
     ends, opens = tags[first == ord("/")], tags[first == name[0]] + len(b"<" + name)
     ends = ends[found.at[ends + len(b"</" + name)] == ord(">")]
-    opens = opens[np.isin(found.at[opens], _BEHIND_NAME)]
+    opens = opens[_BEHIND_NAME.has(found.at[opens])]
     starts, others = opens + 1, found.at[opens] != ord(">")
     starts[others] = found.behind_next(b">", opens[others])
     return starts[found.at[starts - 2] != ord("/")], ends

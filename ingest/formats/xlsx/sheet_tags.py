@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from ...cells.byte_set import ByteSet
 from ..zip.xml_bytes import MASKS, begins, quoted_numbers
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 _EDGES: Final = (b"c", b"r", b"/r")
 """How the tags of cells and of rows begin, and some others."""
-_BEHIND_NAME: Final = np.isin(np.arange(256), np.frombuffer(b" \t\r\n/>", np.uint8))
+_BEHIND_NAME: Final = ByteSet(b" \t\r\n/>")
 _ROW_START: Final = b'<row r="'
 _NUMBER: Final = re.compile(rb"[0-9]{1,7}")
 _ROW_TAG: Final = re.compile(rb"<row((?:\s+[\w:.-]+=(?:\"[^\"<]*\"|'[^'<]*'))*)\s*/?>\s*")
@@ -58,10 +59,10 @@ def find_tags(xml: XmlBytes) -> SheetTags | None:
     """
     edges = xml.tags_with(_EDGES)
     are_cells = xml.at[1:][edges] == ord("c")
-    fine = are_cells & _BEHIND_NAME[xml.at[2:][edges]]
+    fine = are_cells & _BEHIND_NAME.has(xml.at[2:][edges])
     others = np.flatnonzero(~are_cells)
     words = xml.words(edges[others])
-    opens = begins(words, b"<row") & _BEHIND_NAME[(words >> np.uint64(32)).astype(np.uint8)]
+    opens = begins(words, b"<row") & _BEHIND_NAME.has((words >> np.uint64(32)).astype(np.uint8))
     fine[others] = opens | begins(words, b"</row>")
     if not fine.all():
         opens = opens[fine[others]]

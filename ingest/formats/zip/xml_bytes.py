@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
+from ...cells.byte_set import ByteSet
 from ..pieces import between, in_sequence, pieces
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ WORD: Final = 8
 MASKS: Final = np.array([(1 << 8 * length) - 1 for length in range(WORD + 1)], np.uint64)
 DIGITS: Final = 10
 _PADDING: Final = 64
-_SPACE: Final = np.isin(np.arange(256), np.frombuffer(b" \t\r\n", np.uint8))
+_SPACE: Final = ByteSet(b" \t\r\n")
 _FIRST_PRINTABLE: Final = 0x20
 _NO_CHARACTERS: Final = tuple(chr(code).encode() for code in (0xFFFE, 0xFFFF))
 _NEAR: Final = 32
@@ -142,14 +143,14 @@ class XmlBytes:
 
     def _past_space(self, places: Places, step: int) -> Places:
         ahead = min(step, 0)  # what is passed backwards stands before the place
-        white = np.flatnonzero(_SPACE[self.at[places + ahead]] & (places + ahead >= 0))
+        white = np.flatnonzero(_SPACE.has(self.at[places + ahead]) & (places + ahead >= 0))
         if not len(white):
             return places
         found = places.copy()
         for _ in range(_PADDING):
             found[white] += step
             here = found[white] + ahead
-            white = white[_SPACE[self.at[here]] & (here >= 0)]
+            white = white[_SPACE.has(self.at[here]) & (here >= 0)]
             if not len(white):
                 break
         return found

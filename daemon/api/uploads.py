@@ -46,7 +46,7 @@ class Uploaded:
 
 
 class Uploads:
-    """Receives bodies, raw or multipart, in bounded memory: at most `BLOCK_BYTES` and aiohttp's buffer each."""
+    """Receives bodies, raw or multipart, in bounded memory: at most two `BLOCK_BYTES` and aiohttp's buffer each."""
 
     def __init__(
         self, *, spool: Spool, executors: Executors, max_file_bytes: int, max_uploads: int, idle_seconds: float
@@ -144,20 +144,21 @@ class Uploads:
             received: Received = await self._executors.run_io(self._spool.receive, (first,), self._max_file_bytes)
             return received
         async with self._upload(request) as upload:
-            await self._executors.run_io(upload.write, first)
+            await upload.write(first)
             async for block in blocks:
-                await self._executors.run_io(upload.write, block)
-            kept: Received = await self._executors.run_io(upload.keep)
-            return kept
+                await upload.write(block)
+            return await upload.keep()
 
     @asynccontextmanager
-    async def _upload(self, request: web.Request) -> AsyncIterator[Upload]:
+    async def _upload(self, request: web.Request) -> AsyncIterator[_WriteBehind]:
         run_io = self._executors.run_io
-        upload: Upload = await run_io(self._spool.upload, self._max_file_bytes, request.content_length or 0)
+        upload = _WriteBehind(
+            self._executors, await run_io(self._spool.upload, self._max_file_bytes, request.content_length or 0)
+        )
         try:
             yield upload
         except BaseException:
-            await asyncio.shield(run_io(upload.discard))
+            await asyncio.shield(upload.discard())
             raise
 
     async def _multipart(self, request: web.Request, field_bytes: int) -> Uploaded:
@@ -173,10 +174,40 @@ class Uploads:
                 if total > self._max_file_bytes + FRAMING_BYTES + PARTS_MAX * field_bytes:
                     raise self._too_large()
                 if content := form.feed(block):
-                    await self._executors.run_io(upload.write, content)
+                    await upload.write(content)
             form.end()
-            received: Received = await self._executors.run_io(upload.keep)
+            received = await upload.keep()
         return Uploaded(received=received, name=form.name, fields=form.fields)
+
+
+class _WriteBehind:
+    """An upload of which a thread writes one block while the next one comes."""
+
+    def __init__(self, executors: Executors, upload: Upload) -> None:
+        self._executors, self._upload = executors, upload
+        self._under_way: asyncio.Task[None] | None = None
+
+    async def write(self, block: bytes) -> None:
+        """Have a block written; what went wrong with the one before is raised here."""
+        await self._written()
+        self._under_way = asyncio.create_task(self._executors.run_io(self._upload.write, block))
+
+    async def keep(self) -> Received:
+        """Make all of it durable; see `Upload.keep`."""
+        await self._written()
+        kept: Received = await self._executors.run_io(self._upload.keep)
+        return kept
+
+    async def discard(self) -> None:
+        """Remove what was written, once nothing is written any more."""
+        with suppress(Exception, asyncio.CancelledError):
+            await self._written()
+        await self._executors.run_io(self._upload.discard)
+
+    async def _written(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            await under_way
 
 
 class _Form:

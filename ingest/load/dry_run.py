@@ -44,14 +44,10 @@ async def try_merge(connection: AsyncConnection, dataset: Dataset, spooled: Spoo
     if dataset.load.key_where is not None:
         key = ", ".join(merge.names[name] for name in merge.key)
         statements.append(f"{merge.insert(f'{stage} s')} ON CONFLICT ({key}) WHERE {dataset.load.key_where} DO NOTHING")
-    for statement in statements:
-        await _plan(connection, dataset, statement)
-
-
-async def _plan(connection: AsyncConnection, dataset: Dataset, statement: str) -> None:
     try:
         async with connection.begin_nested():
-            await connection.exec_driver_sql(f"EXPLAIN {statement}")
+            for statement in statements:
+                await connection.exec_driver_sql(f"EXPLAIN {statement}")
     except DBAPIError as error:
         found = driver_error(error)
         if not str(getattr(found, "sqlstate", None) or "").startswith(NOT_PLANNED):

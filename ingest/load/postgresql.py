@@ -92,9 +92,9 @@ async def _copy_straight(connection: AsyncConnection, spooled: Spooled, target: 
 async def may_hold(connection: AsyncConnection, dataset: Dataset, target: Target, spooled: Spooled) -> bool:
     """Say whether the table may have rows of the same keys, so that the rows themselves have to be staged.
 
-    It may if it has a key from the range, or any row if there is no range.
+    It may if it has a key from the range, or any row if there is no range; one that was made just now has none.
     """
-    if not dataset.primary_key:
+    if not dataset.primary_key or target.made:
         return False
     found = spooled.report.key_range
     [field] = [field for field in dataset.fields if field.name == dataset.primary_key[0]]

@@ -56,7 +56,7 @@ def ahead(function: Callable[[T], R], parts: Iterable[T]) -> Iterator[R]:
         waiting: deque[Future[R]] = deque()
         for part in chain(first, second, parts):
             waiting.append(pool.submit(function, part))
-            if len(waiting) > threads() + 1:
+            if len(waiting) > threads():
                 yield waiting.popleft().result()
         yield from (each.result() for each in waiting)
 
@@ -69,7 +69,10 @@ def beside(function: Callable[[], R]) -> Iterator[Callable[[], R]]:
     """
     if threads() == 1:
         result = function()
+        del function  # and what it was given: the caller's work goes on for longer
         yield lambda: result
         return
     with ThreadPoolExecutor(1, thread_name_prefix="beside") as pool:
-        yield pool.submit(function).result
+        begun = pool.submit(function)
+        del function
+        yield begun.result

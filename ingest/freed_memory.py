@@ -21,7 +21,7 @@ def keep_freed_memory() -> None:
     system as soon as they are freed, and what comes next is mapped page by page: up to a tenth of the time of a parse,
     which goes through many arrays of some hundred kB. These limits are the ones that glibc comes to by itself in a
     process that has freed an array of just under 32 MiB (M_MMAP_THRESHOLD in mallopt(3)). They cost some MiB at the
-    peak, for what is free between two arrays stays; what a large file leaves, a worker gives back at its end.
+    peak, for what is free between two arrays stays; what a large file leaves, a worker gives back at rest.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

@@ -1,4 +1,4 @@
-"""Work on whole columns, shared by two threads: Arrow's functions release the interpreter while they run."""
+"""Work that two threads share: the functions of Arrow and NumPy release the interpreter while they run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ R = TypeVar("R")
 
 _MOST_THREADS: Final = 2
 """One parse has a core of its own, and a second one while nobody else needs it."""
-WORTH_CELLS: Final = 400_000
+WORTH_CELLS: Final = 100_000
 """Below this, threads cost more than they save."""
 
 
@@ -34,9 +34,14 @@ def threads() -> int:
     return _allowed.get()
 
 
+def is_shared(cells: int) -> bool:
+    """Say whether several threads work on so many cells."""
+    return cells >= WORTH_CELLS and threads() > 1
+
+
 def each(function: Callable[[T], R], parts: Iterable[T], cells: int) -> list[R]:
     """Return the function's results for parts of so many cells, in their order; the first error is raised."""
-    if cells < WORTH_CELLS or threads() == 1:
+    if not is_shared(cells):
         return list(map(function, parts))
     with ThreadPoolExecutor(threads(), thread_name_prefix="columns") as pool:
         return list(pool.map(function, parts))
@@ -47,6 +52,9 @@ def ahead(function: Callable[[T], R], parts: Iterable[T]) -> Iterator[R]:
 
     A single part needs no threads, and each next one is asked for by the caller's own.
     """
+    if threads() == 1:
+        yield from map(function, parts)
+        return
     parts = iter(parts)
     first, second = list(islice(parts, 1)), list(islice(parts, 1))
     if not second:
@@ -73,6 +81,14 @@ def beside(function: Callable[[], R]) -> Iterator[Callable[[], R]]:
         yield lambda: result
         return
     with ThreadPoolExecutor(1, thread_name_prefix="beside") as pool:
-        begun = pool.submit(function)
+        begun = [pool.submit(function)]
         del function
-        yield begun.result
+
+        def finished() -> R:
+            return begun[0].result()
+
+        try:
+            yield finished
+        finally:
+            # An error leads to the frames that it went through, and the caller's leads here: that were a circle.
+            begun.clear()

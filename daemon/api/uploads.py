@@ -16,11 +16,12 @@ from ingest.messages import said_by, say
 from ..errors import FileTooLargeError, SpoolFullError
 from .expectation import let_body_come
 from .problems import ProblemError
+from .write_behind import WriteBehind
 
 if TYPE_CHECKING:
     from ..executors.executors import Executors
     from ..spool.spool import Spool
-    from ..spool.upload import Received, Upload
+    from ..spool.upload import Received
 
 BLOCK_BYTES: Final = 1 << 18
 """What is collected before a thread writes it: a body up to this size costs one trip to a thread."""
@@ -46,7 +47,7 @@ class Uploaded:
 
 
 class Uploads:
-    """Receives bodies, raw or multipart, in bounded memory: at most two `BLOCK_BYTES` and aiohttp's buffer each."""
+    """Receives bodies, raw or multipart, in bounded memory: at most four `BLOCK_BYTES` and aiohttp's buffer each."""
 
     def __init__(
         self, *, spool: Spool, executors: Executors, max_file_bytes: int, max_uploads: int, idle_seconds: float
@@ -150,15 +151,18 @@ class Uploads:
             return await upload.keep()
 
     @asynccontextmanager
-    async def _upload(self, request: web.Request) -> AsyncIterator[_WriteBehind]:
+    async def _upload(self, request: web.Request) -> AsyncIterator[WriteBehind]:
         run_io = self._executors.run_io
-        upload = _WriteBehind(
+        upload = WriteBehind(
             self._executors, await run_io(self._spool.upload, self._max_file_bytes, request.content_length or 0)
         )
         try:
             yield upload
-        except BaseException:
-            await asyncio.shield(upload.discard())
+        except BaseException as error:
+            failure = await asyncio.shield(upload.discard())
+            if isinstance(error, Exception) and isinstance(failure, Exception):
+                # A full disk says more than the client, who may have gone in the meantime.
+                raise failure from None
             raise
 
     async def _multipart(self, request: web.Request, field_bytes: int) -> Uploaded:
@@ -178,36 +182,6 @@ class Uploads:
             form.end()
             received = await upload.keep()
         return Uploaded(received=received, name=form.name, fields=form.fields)
-
-
-class _WriteBehind:
-    """An upload of which a thread writes one block while the next one comes."""
-
-    def __init__(self, executors: Executors, upload: Upload) -> None:
-        self._executors, self._upload = executors, upload
-        self._under_way: asyncio.Task[None] | None = None
-
-    async def write(self, block: bytes) -> None:
-        """Have a block written; what went wrong with the one before is raised here."""
-        await self._written()
-        self._under_way = asyncio.create_task(self._executors.run_io(self._upload.write, block))
-
-    async def keep(self) -> Received:
-        """Make all of it durable; see `Upload.keep`."""
-        await self._written()
-        kept: Received = await self._executors.run_io(self._upload.keep)
-        return kept
-
-    async def discard(self) -> None:
-        """Remove what was written, once nothing is written any more."""
-        with suppress(Exception, asyncio.CancelledError):
-            await self._written()
-        await self._executors.run_io(self._upload.discard)
-
-    async def _written(self) -> None:
-        under_way, self._under_way = self._under_way, None
-        if under_way is not None:
-            await under_way
 
 
 class _Form:

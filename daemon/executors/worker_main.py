@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
 import select
 import time
@@ -43,8 +44,11 @@ def serve(connection: socket.socket, memory_bytes: int) -> None:
         if changed := changes(before, state):
             _send(connection, framing.Frame(framing.CHANGED, changed.encode()))
         _send(connection, answer)
-        if usage.resident_bytes() - resting_bytes > _KEPT_BYTES and not _comes_soon(connection):
-            memory_release.give_back()
+        if usage.resident_bytes() - resting_bytes > _KEPT_BYTES:
+            # What leads to itself is no task's any more, and would count in the next one's limit.
+            gc.collect()
+            if not _comes_soon(connection):
+                memory_release.give_back()
 
 
 def _comes_soon(connection: socket.socket) -> bool:
@@ -52,8 +56,9 @@ def _comes_soon(connection: socket.socket) -> bool:
 
     The daemon sends a task only after the answer to the one before: none of it stands in a buffer.
     """
-    readable, _, _ = select.select([connection], [], [], _REST_SECONDS)
-    return bool(readable)
+    waiting = select.poll()
+    waiting.register(connection, select.POLLIN)
+    return bool(waiting.poll(_REST_SECONDS * 1000))
 
 
 def _send(connection: socket.socket, frame: framing.Frame) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class ByteSet:
     """A set of bytes."""
 
+    __slots__ = ("_table",)
+
     def __init__(self, members: Iterable[int]) -> None:
         known = frozenset(members)
         self._table = bytes(byte in known for byte in range(256))
@@ -24,5 +26,5 @@ class ByteSet:
 
         `bytes.translate` takes a third of the time that an index into a table takes, and a tenth of `np.isin`'s.
         """
-        found = bytearray(content.tobytes().translate(self._table))
+        found = bytearray(np.ascontiguousarray(content)).translate(self._table)
         return np.frombuffer(found, np.bool_).reshape(content.shape)

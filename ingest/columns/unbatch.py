@@ -1,4 +1,4 @@
-"""Columns of a small table worked on as one: a call into a library costs more than its hundred cells."""
+"""Columns that were worked on as one, for a call into a library costs more than the cells of a short one."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from codecs import BOM_UTF8
+from contextlib import suppress
 from functools import partial
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Final
@@ -16,7 +16,8 @@ from ...cells.arrow_masks import has_byte, offsets_of, with_nulls
 from ...cells.cells import MAX_COLUMNS, Column, Kind, Records, SheetCells, concat_columns, empty_column
 from ...errors import rejected
 from ...messages import say
-from ...parallel import each, threads
+from ...parallel import each, is_shared
+from .cut import record_behind_middle
 from .evidence import SAMPLE_LINES, Evidence
 from .file import START_CHARACTERS
 from .find_dialect import find_dialect
@@ -33,7 +34,6 @@ SHEET: Final = "Sheet1"
 _TOO_WIDE: Final = say("delete the delimiters that nothing stands between, or save it with another delimiter")
 _FORMULA: Final = r'^="((?:[^"]|"")*)"$'
 """A formula that is nothing but a text: writers keep the zeros of an id by it from Excel."""
-_CUTS_TRIED: Final = 100
 _TABBED: Final = r"^\t*([^\s]*[0-9][^\s]*)\t*$"
 """A word with digits between tabs, which keep Excel from taking it for a number."""
 
@@ -90,11 +90,8 @@ class DelimitedBook:
         _check_width(width)
         start = content[:START_CHARACTERS]
         cells = start.count(b"\n") * len(content) // max(1, len(start)) * width
-        try:
-            tables = each(lambda part: self._table(part, width, quotes), _parts(content, quotes), cells)
-        except pa.ArrowInvalid:
-            return None
-        if any(table.num_columns != width for table in tables):
+        tables = self._tables(width, quotes, cells)
+        if tables is None or any(table.num_columns != width for table in tables):
             return None
         if quotes is not None:
             self._refuse_swallowed(content, quotes)
@@ -103,7 +100,19 @@ class DelimitedBook:
         fields = np.full(self._above + table.num_rows, width, np.int32)
         return each(lambda column: column.combine_chunks(), table.columns, cells), Records(fields=fields)
 
-    def _table(self, part: pa.Buffer, width: int, quotes: Quotes | None) -> pa.Table:
+    def _tables(self, width: int, quotes: Quotes | None, cells: int) -> list[pa.Table] | None:
+        """Read the records in two parts, or as a whole where a part cannot be read by itself; None if neither goes.
+
+        Arrow reads no text of a single record without its line end: that may be the last one.
+        """
+        whole = pa.py_buffer(self._content)
+        cut = record_behind_middle(self._content, quotes) if is_shared(cells) else 0
+        for parts in ([whole.slice(0, cut), whole.slice(cut)], [whole]) if cut else ([whole],):
+            with suppress(pa.ArrowInvalid):
+                return each(partial(self._table, width=width, quotes=quotes), parts, cells)
+        return None
+
+    def _table(self, part: pa.Buffer, *, width: int, quotes: Quotes | None) -> pa.Table:
         return pa_csv.read_csv(
             pa.BufferReader(part),
             pa_csv.ReadOptions(autogenerate_column_names=True, use_threads=False),
@@ -159,29 +168,6 @@ class DelimitedBook:
                 limit=self._limits.cells,
             )
             raise rejected("file.cell_limit", message)
-
-
-def _parts(content: bytes, quotes: Quotes | None) -> list[pa.Buffer]:
-    """Cut a text in good order between two records, into as many parts as there are threads to read them."""
-    whole = pa.py_buffer(content)
-    if threads() == 1 or not (cut := _record_near(content, len(content) // 2, quotes)):
-        return [whole]
-    return [whole.slice(0, cut), whole.slice(cut)]
-
-
-def _record_near(content: bytes, place: int, quotes: Quotes | None) -> int:
-    """Return where a record begins behind a place; 0 if none is found at once, or none that is read alike by itself."""
-    for _ in range(_CUTS_TRIED):
-        place = content.find(b"\n", place) + 1
-        if not place:
-            break
-        closing = None if quotes is None else quotes.closing(place)
-        if closing is not None:
-            place = closing
-        # At the start of a text, this would be a byte order mark to leave out, or a record without fields.
-        elif not content.startswith((BOM_UTF8, b"\n", b"\r"), place):
-            return place if place < len(content) else 0
-    return 0
 
 
 def _check_width(width: int) -> None:

@@ -61,18 +61,18 @@ class XlsxBook(OpcBook):
             FileRejectedError: a part of the workbook is missing, damaged or beyond a limit.
 
         """
-        sheet, styles = self._sheets[index], self._cell_styles()
+        sheet = self._sheets[index]
         with self._shared_strings() as strings:
-            context = SheetContext(
-                name=sheet.part,
-                strings=strings,
-                styles=styles,
-                date1904=self.date1904,
-                max_cells=self._limits.cells,
-            )
-            pieces = utf8_pieces(self._container.stream(sheet.part, ratio=True))
-            xml = SheetXml(pieces, self._container.size(sheet.part), context)
             try:
+                context = SheetContext(
+                    name=sheet.part,
+                    strings=strings,
+                    styles=self._cell_styles(),
+                    date1904=self.date1904,
+                    max_cells=self._limits.cells,
+                )
+                pieces = utf8_pieces(self._container.stream(sheet.part, ratio=True))
+                xml = SheetXml(pieces, self._container.size(sheet.part), context)
                 cells = assemble(xml.blocks(), date1904=self.date1904)
             finally:
                 # What is wrong with them is told before anything of the sheet.

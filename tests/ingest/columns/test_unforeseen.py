@@ -44,7 +44,7 @@ def defect(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("defect")
-@pytest.mark.parametrize("rows", [10, CELLS_AT_ONCE // 2 + 2], ids=["columns together", "columns apart, in threads"])
+@pytest.mark.parametrize("rows", [10, CELLS_AT_ONCE // 2 + 3], ids=["columns together", "columns apart, in threads"])
 @pytest.mark.parametrize("field", ["one", "two"])
 def test_it_is_told_with_field_and_row(
     dataset: Make, workbook: Write, parsed: Parse, monkeypatch: pytest.MonkeyPatch, rows: int, field: str

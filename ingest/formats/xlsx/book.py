@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ...cells.number_format import NumberFormat
     from ...spec.dataset import FileLimits
 
+_WORTH_A_THREAD: Final = 1 << 20
+"""Bytes of shared strings: less is read while a thread would begin."""
 _TRUE: Final = frozenset({"1", "true", "on"})
 
 
@@ -104,6 +106,9 @@ class XlsxBook(OpcBook):
         if part is None:
             return nullcontext(lambda: pa.array([], pa.large_string()))
         content = b"".join(utf8_pieces(self._container.stream(part)))
+        if len(content) < _WORTH_A_THREAD:
+            few = shared_strings(content, part)
+            return nullcontext(lambda: few)
         return beside(partial(shared_strings, content, part))
 
     def _cell_styles(self) -> CellStyles:

@@ -12,6 +12,7 @@ import xlsxwriter
 from shown import code, grid
 
 from ingest.errors import FileRejectedError
+from ingest.formats.xlsx import book
 from ingest.output.grid import read_sheets
 from ingest.spec.dataset import FileLimits
 
@@ -65,6 +66,21 @@ def test_a_cell_is_read_however_it_is_written(package: Package, cell: str, shown
 def test_one_odd_cell_changes_nothing_around_it(package: Package, cell: str, shown: str) -> None:
     rows = f'<row r="1">{cell}<c r="B1"><v>5</v></c></row><row r="2"><c r="C2" t="s"><v>0</v></c></row>'
     assert grid(package(rows, strings=STRINGS)) == [[shown, "5", ""], ["", "", "zero"]]
+
+
+@pytest.mark.parametrize("least", [0, 1 << 30], ids=["beside the sheet", "before it"])
+def test_strings_are_the_same_whenever_they_are_read(
+    package: Package, monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    monkeypatch.setattr(book, "_WORTH_A_THREAD", least)
+    text = '<row r="1"><c r="A1" t="s"><v>{}</v></c></row>'
+    assert grid(package(text.format(1), strings=STRINGS)) == [["rich text"]]
+    with pytest.raises(FileRejectedError, match="a shared string that is not there"):
+        grid(package(text.format(2), strings=STRINGS))
+    damaged = {"xl/sharedStrings.xml": "<sst><si><t>ze&none;ro</t></si></sst>"}
+    for cells in (text.format(0), text.format(2), '<row r="1"><c r="A1" t="no"><v>1</v></c></row>'):
+        with pytest.raises(FileRejectedError, match="begins no known reference"):
+            grid(package(cells, parts=damaged))
 
 
 def test_rows_and_cells_without_numbers_follow_each_other(package: Package) -> None:

@@ -31,7 +31,6 @@ def uncollected() -> Iterator[None]:
 
 def give_back() -> None:
     """Give back what a large task has left free: allocators keep it for the next one, which may never come."""
-    gc.collect()
     arrow = sys.modules.get("pyarrow")
     if arrow is not None:
         arrow.default_memory_pool().release_unused()

@@ -23,7 +23,8 @@ WORD: Final = 8
 MASKS: Final = np.array([(1 << 8 * length) - 1 for length in range(WORD + 1)], np.uint64)
 DIGITS: Final = 10
 _PADDING: Final = 64
-_SPACE: Final = ByteSet(b" \t\r\n")
+WHITE: Final = ByteSet(b" \t\r\n")
+"""The white space of XML."""
 _FIRST_PRINTABLE: Final = 0x20
 _NO_CHARACTERS: Final = tuple(chr(code).encode() for code in (0xFFFE, 0xFFFF))
 _NEAR: Final = 32
@@ -143,14 +144,14 @@ class XmlBytes:
 
     def _past_space(self, places: Places, step: int) -> Places:
         ahead = min(step, 0)  # what is passed backwards stands before the place
-        white = np.flatnonzero(_SPACE.has(self.at[places + ahead]) & (places + ahead >= 0))
+        white = np.flatnonzero(WHITE.has(self.at[places + ahead]) & (places + ahead >= 0))
         if not len(white):
             return places
         found = places.copy()
         for _ in range(_PADDING):
             found[white] += step
             here = found[white] + ahead
-            white = white[_SPACE.has(self.at[here]) & (here >= 0)]
+            white = white[WHITE.has(self.at[here]) & (here >= 0)]
             if not len(white):
                 break
         return found

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...cells.arrow_masks import bytes_of, has_byte, offsets_of, with_places
-from ...cells.byte_set import ByteSet
 from ...errors import rejected
 from ...messages import say
 from .references import SURROGATES, resolved
+from .xml_bytes import WHITE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 WHITE_SPACE: Final = " \t\r\n"
 _ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_WHITE: Final = ByteSet(WHITE_SPACE.encode())
 _DECLARATION: Final = re.compile(rb"^\s*<\?xml[^>]*\?>\s*")
 _DECLARED: Final = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9_.:-]+)["']""")
 
@@ -62,7 +61,7 @@ def _white_edges(texts: pa.LargeStringArray) -> NDArray[np.bool_]:
     content, offsets = bytes_of(texts), offsets_of(texts) - offsets_of(texts)[0]
     filled = offsets[1:] > offsets[:-1]
     last = len(content) - 1
-    edges = _WHITE.has(content[np.minimum(offsets[:-1], last)]) | _WHITE.has(content[np.maximum(offsets[1:] - 1, 0)])
+    edges = WHITE.has(content[np.minimum(offsets[:-1], last)]) | WHITE.has(content[np.maximum(offsets[1:] - 1, 0)])
     white: NDArray[np.bool_] = edges & filled
     return white
 

@@ -47,11 +47,14 @@ _KEEP: Final = b' xml:space="preserve"'
 _END: Final = b"</c>"
 _INLINE, _INLINE_END = b"<is>", b"</is>"
 _VALUE: Final = _Form(b"<v>", b"</v>", 3)
+_TEXT: Final = _Form(b"<t>", b"</t>", 5, inline=True, within=True)
+_BARE_HEAD, _BARE_TAIL = _INLINE + _TEXT.head, _TEXT.tail + _INLINE_END + _END
+"""What stands before a text in its cell and behind it, as most writers have it."""
 _EMPTY_ELEMENTS: Final = (b"/>", b" />")
 """As which writers end an element without a content."""
 _FORMS: Final = (
     _VALUE,
-    _Form(b"<t>", b"</t>", 5, inline=True, within=True),
+    _TEXT,
     _Form(b"", b"", 1, valued=False),
     _Form(b"<v" + _KEEP + b">", b"</v>", 3, preserve=True),
     _Form(b"<t" + _KEEP + b">", b"</t>", 5, inline=True, within=True, preserve=True),
@@ -95,6 +98,10 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
     if not fine.all():
         starts[closed] = ends[closed] = found.following[closed]
         fine[closed] = contents[closed] == found.following[closed]
+        texts = _bare_texts(xml, np.flatnonzero(known & ~fine), first, found)
+        fine[texts] = ended[texts] = inline[texts] = True
+        starts[texts], ends[texts] = first[texts] + len(_BARE_HEAD), found.following[texts] - len(_BARE_TAIL)
+        tags[texts] += _TEXT.tags
         rest, bounds, within = _bounds(xml, np.flatnonzero(~fine & ~closed), first, found)
         ended[rest] = True
         rest, bounds, within = rest[known[rest]], bounds[:, known[rest]], within[known[rest]]
@@ -123,6 +130,13 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
         preserve=preserve,
         formulas=formulas,
     )
+
+
+def _bare_texts(xml: XmlBytes, cells: NDArray[np.int64], first: Places, found: SheetTags) -> NDArray[np.int64]:
+    """Return those of the cells that are nothing but an inline text, without white space beside its tags."""
+    for text, start in ((_BARE_HEAD, first), (_BARE_TAIL, found.following - len(_BARE_TAIL))):
+        cells = cells[xml.stands(text, start[cells])]
+    return cells[first[cells] + len(_BARE_HEAD) <= found.following[cells] - len(_BARE_TAIL)]
 
 
 def _bounds(

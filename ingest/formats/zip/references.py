@@ -12,7 +12,7 @@ import pyarrow as pa
 from ...cells.arrow_masks import bytes_of, offsets_of
 from ...errors import rejected
 from ...messages import say
-from .xml_bytes import WORD, XmlBytes, begins
+from .xml_bytes import MASKS, WORD, XmlBytes, begins
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,12 +29,15 @@ SURROGATES: Final = range(0xD800, 0xE000)
 _NOTHING: Final = -1
 _MOST_DIGITS: Final = 7
 """Of the last character, in decimal."""
-_DIGITS: Final = np.array([int(letter, 16) if letter in hexdigits else 16 for letter in map(chr, range(256))], np.uint8)
+_DIGITS: Final = bytes(int(letter, 16) if letter in hexdigits else 16 for letter in map(chr, range(256)))
 """What each letter is as a digit; 16 is none."""
-_LEADS: Final = (0x00, 0xC0, 0xE0, 0xF0)
-"""The first byte of a character of one byte, of two, three and four (RFC 3629, 3)."""
-_LONGER_FROM: Final = np.array([0x80, 0x800, 0x10000])
-"""The first characters of two, three and four bytes."""
+_EACH: Final = np.uint64(int.from_bytes(b"\1" * WORD, "little"))
+_HIGHEST: Final = 0x80
+"""The bit of a byte that no sum of digits has."""
+_LONGER: Final = ((0x80, 0xC0), (0x800, 0xE0), (0x10000, 0xF0))
+"""The first characters of two, three and four bytes, and what the first of these bytes has (RFC 3629, 3)."""
+_MARK: Final = b"\xff"
+"""What no UTF-8 has."""
 
 
 def resolved(raw: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -47,28 +50,32 @@ def resolved(raw: pa.LargeStringArray) -> pa.LargeStringArray:
     offsets = offsets_of(raw) - offsets_of(raw)[0]
     xml = XmlBytes(bytes_of(raw).tobytes())
     places = xml.places(b"&\r")
-    codes, lengths = _replacements(xml, places, offsets)
-    written, sizes = _utf8(codes)
-    content, keep = xml.at[: xml.size].copy(), np.ones(xml.size, np.bool_)
-    for place in range(len(_LEADS)):
-        here = sizes > place
-        content[places[here] + place] = written[here, place]
-    spare = lengths - sizes
-    shorter = np.append(0, np.cumsum(spare))
-    keep[np.repeat(places + sizes - shorter[:-1], spare) + np.arange(shorter[-1])] = False
-    ends = offsets - shorter[np.searchsorted(places, offsets)]
-    return pa.LargeStringArray.from_buffers(len(raw), pa.py_buffer(ends), pa.py_buffer(content[keep]))
-
-
-def _replacements(xml: XmlBytes, places: Places, offsets: Places) -> tuple[Numbers, Numbers]:
-    """Return the character for each reference and line end, and how long what it replaces is."""
     words = xml.words(places)
+    codes, lengths = _replacements(xml, places, words, offsets)
+    written, sizes = _utf8(codes)
+    # A character stands where its reference began; the rest of that is marked, and all marks are taken out at once.
+    replaced = MASKS[np.minimum(lengths, WORD)]
+    content = bytearray(xml.bytes)
+    windows: Words = np.ndarray((xml.size,), dtype="<u8", buffer=content, strides=(1,))
+    windows[places] = written | (replaced & ~MASKS[sizes]) | (words & ~replaced)
+    for place in np.flatnonzero(lengths > WORD).tolist():
+        start, length = int(places[place]), int(lengths[place])
+        content[start + WORD : start + length] = _MARK * (length - WORD)
+    shorter = np.append(0, np.cumsum(lengths - sizes))
+    ends = offsets - shorter[np.searchsorted(places, offsets)]
+    left = content[: xml.size].translate(None, _MARK)
+    return pa.LargeStringArray.from_buffers(len(raw), pa.py_buffer(ends), pa.py_buffer(left))
+
+
+def _replacements(xml: XmlBytes, places: Places, words: Words, offsets: Places) -> tuple[Numbers, Numbers]:
+    """Return the character for each reference and line end, and how long what it replaces is."""
     codes, lengths = _numeric(words, b"&#", 10)
     rest = np.flatnonzero(lengths == 0)
-    codes[rest], lengths[rest] = _numeric(words[rest], b"&#x", 16)
-    for name, character in NAMED.items():
-        here = begins(words, name.encode())
-        codes[here], lengths[here] = ord(character), len(name)
+    if len(rest):
+        codes[rest], lengths[rest] = _numeric(words[rest], b"&#x", 16)
+        for name, character in NAMED.items():
+            here = rest[begins(words[rest], name.encode())]
+            codes[here], lengths[here] = ord(character), len(name)
     behind = offsets[np.searchsorted(offsets, places, side="right")]
     returns = xml.at[places] == ord("\r")
     paired = returns & (xml.at[1:][places] == ord("\n")) & (places + 1 < behind)
@@ -96,27 +103,35 @@ def _code(digits: bytes, base: int) -> int:
 
 def _numeric(words: Words, opening: bytes, base: int) -> tuple[Numbers, Numbers]:
     """Return the number of each reference that a word holds, and its length; 0 for all others."""
-    letters = words.view(np.uint8).reshape(-1, WORD)
     codes, lengths = np.zeros(len(words), np.int64), np.zeros(len(words), np.int64)
-    goes_on = begins(words, opening) & (letters[:, len(opening)] != ord(";"))
-    for place in range(len(opening), WORD):
-        digits = _DIGITS[letters[:, place]]
-        lengths[goes_on & (letters[:, place] == ord(";"))] = place + 1
-        goes_on &= digits < base
-        codes = np.where(goes_on, codes * base + digits, codes)
+    rest = np.flatnonzero(begins(words, opening))
+    for count in range(WORD - len(opening) - 1, 0, -1):
+        if not len(rest):
+            break
+        behind = words[rest] >> np.uint64(8 * len(opening))
+        digits = np.frombuffer((behind & MASKS[count]).tobytes().translate(_DIGITS), np.uint64)
+        wrong = (digits + _EACH * np.uint64(_HIGHEST - base)) & MASKS[count] & (_EACH * np.uint64(_HIGHEST))
+        here = begins(behind >> np.uint64(8 * count), b";") & (wrong == 0)
+        found = np.zeros(len(rest), np.uint64)
+        for place in range(count):
+            found = found * np.uint64(base) + ((digits >> np.uint64(8 * place)) & MASKS[1])
+        codes[rest[here]], lengths[rest[here]] = found[here], len(opening) + count + 1
+        rest = rest[~here]
     return codes, lengths
 
 
-def _utf8(codes: Numbers) -> tuple[NDArray[np.uint8], Numbers]:
-    """Return the UTF-8 of each character in a row of its own, and how many bytes of that count."""
-    sizes = 1 + np.searchsorted(_LONGER_FROM, codes, side="right")
-    written = np.zeros((len(codes), len(_LEADS)), np.uint8)
-    for size, lead in enumerate(_LEADS, 1):
-        here = np.flatnonzero(sizes == size)
-        rest = codes[here]
+def _utf8(codes: Numbers) -> tuple[Words, Numbers]:
+    """Return the UTF-8 of each character, its first byte the lowest of a word, and how many bytes of that count."""
+    rest = np.maximum(codes, 0).astype(np.uint64)
+    written, sizes = rest.copy(), np.ones(len(codes), np.int64)
+    for size, (first, lead) in enumerate(_LONGER, 2):
+        here = np.flatnonzero(codes >= first)
+        if not len(here):
+            break
+        left, word = rest[here], np.zeros(len(here), np.uint64)
         for place in range(size - 1, 0, -1):
-            written[here, place] = 0x80 | (rest & 0x3F)
-            rest = rest >> 6
-        written[here, 0] = lead | rest
+            word |= (np.uint64(0x80) | (left & np.uint64(0x3F))) << np.uint64(8 * place)
+            left = left >> np.uint64(6)
+        written[here], sizes[here] = word | left | np.uint64(lead), size
     sizes[codes == _NOTHING] = 0
     return written, sizes

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.errors import FileRejectedError
-from ingest.formats.zip.xml_text import plain_texts
+from ingest.formats.zip.xml_text import parse_xml, plain_texts
 
 CASES = {
     "&#24453;&#x53D1;&#36135;": "待发货",
@@ -26,6 +28,14 @@ CASES = {
     " _x0020_ &#9;": " ",
 }
 
+TOKENS = (
+    *("&lt;", "&gt;", "&amp;", "&quot;", "&apos;", "&#38;", "&#x26;", "&#9;", "&#10;", "&#13;", "&#32;", "&#65;"),
+    *("&#127;", "&#128;", "&#2047;", "&#2048;", "&#x7FF;", "&#x800;", "&#24215;", "&#xFFFD;", "&#65533;", "&#65536;"),
+    *("&#99999;", "&#128512;", "&#1114111;", "&#x10FFFF;", "&#x1f600;", "&#0000000065;", "&#x00000000041;"),
+    *("\r", "\n", "\r\n", "a", ";", "#", "1", "é", "中", "😀", "nine more!"),
+)
+"""Of every length that a reference or a character may have."""
+
 
 def plain(raw: list[str]) -> list[str]:
     found: list[str] = plain_texts(pa.array(raw, pa.large_string()), np.zeros(len(raw), np.bool_)).to_pylist()
@@ -35,6 +45,12 @@ def plain(raw: list[str]) -> list[str]:
 def test_references_line_ends_and_escapes() -> None:
     assert plain(list(CASES)) == list(CASES.values())
     assert [plain([raw]) for raw in CASES] == [[text] for text in CASES.values()]
+
+
+@given(st.lists(st.lists(st.sampled_from(TOKENS), max_size=12).map("".join), max_size=6))
+def test_every_text_is_what_a_parser_makes_of_it(raw: list[str]) -> None:
+    found = plain_texts(pa.array(raw, pa.large_string()), np.ones(len(raw), np.bool_))
+    assert found.to_pylist() == [parse_xml(f"<t>{text}</t>".encode(), "a part").text or "" for text in raw]
 
 
 @pytest.mark.parametrize("zero", ["&#0;", "&#x0;", "\0"])

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from ...cells.arrow_masks import spread
 from ...cells.cells import MAX_COLUMNS, MAX_ROWS, Kind, distinct
 from ...cells.date_serials import iso_cells
-from ...errors import rejected
+from ...errors import FileRejectedError, rejected
 from ...messages import say
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _Place = TypeVar("_Place", np.int32, np.int64)
 TYPES: Final = ("", "n", "s", "b", "e", "str", "inlineStr", "d")
 """The types of a cell, ECMA-376 part 1, 18.18.11; the first two are numbers."""
+SHARED: Final = "s"
+"""The type of a cell that holds the number of a shared string."""
 INLINE: Final = "inlineStr"
 """The type of a cell with a text of its own in `<is>`.
 
@@ -76,7 +78,7 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
         name, here = cells.names[code], cells.codes == code
         if name in ("", "n"):
             values = context.styles.apply(cells.styles, here, kinds, values)
-        elif name == "s":
+        elif name == SHARED:
             kinds[here] = Kind.TEXT
             # Where a cell holds nothing, no text is asked for.
             only = not formulas.any() and not (filled & ~here).any()
@@ -105,12 +107,27 @@ def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext, *, 
     mask = pa.array(where)
     try:
         numbers = (values if where.all() else values.filter(mask)).cast(pa.int32())
-        texts = context.strings().take(spread(numbers, where) if only else numbers)
-    except (pa.ArrowInvalid, pa.ArrowIndexError) as error:
-        raise rejected(
-            "file.corrupt_xml", say("{part} refers to a shared string that is not there", part=context.name)
-        ) from error
+    except pa.ArrowInvalid as error:
+        raise _no_string(context) from error
+    texts = shared_texts(spread(numbers, where) if only else numbers, context)
     return texts if len(texts) == len(values) else pc.replace_with_mask(values, mask, texts)
+
+
+def shared_texts(numbers: pa.Array, context: SheetContext) -> pa.LargeStringArray:
+    """Return the shared strings of these numbers, null for null.
+
+    Raises:
+        FileRejectedError: there is none of a number.
+
+    """
+    try:
+        return context.strings().take(numbers)
+    except pa.ArrowIndexError as error:
+        raise _no_string(context) from error
+
+
+def _no_string(context: SheetContext) -> FileRejectedError:
+    return rejected("file.corrupt_xml", say("{part} refers to a shared string that is not there", part=context.name))
 
 
 def _iso_dates(

@@ -13,9 +13,10 @@ from ...cells.assembly import overlaid
 from ...cells.cells import MAX_COLUMNS, CellBlock, Column, Kind, RowBlock, distinct
 from ...errors import FileRejectedError, rejected
 from ...messages import say
+from ..zip.xml_bytes import WORD, numbers
 from ..zip.xml_text import plain_texts
 from .cell_scan import find_cells, places_of
-from .cell_values import TYPES, RawCells, SheetContext, check_places, typed
+from .cell_values import SHARED, TYPES, RawCells, SheetContext, check_places, shared_texts, typed
 from .expat_cells import parse_cells
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...cells.cells import Block
+    from ..zip.xml_bytes import Mask, Places, XmlBytes
     from .cell_scan import FoundCells
     from .expat_cells import RawCell
 
 _Scalar = TypeVar("_Scalar", np.int64, np.int32, np.int8, np.bool_)
+_SHARED: Final = TYPES.index(SHARED)
 _ROWS_OF_A_TABLE: Final = 200
 """Of fewer rows, all cells at once are read faster than each column by itself."""
 _CELLS_AT_ONCE: Final = 32_000
@@ -108,37 +111,103 @@ def _table(found: FoundCells) -> list[int]:
     return places if height * len(places) <= _SPARSE * len(found.rows) else []
 
 
+class _Grid(NamedTuple):
+    """A table's cells, column after column; where there is none, no value, and type and style of the column's first."""
+
+    height: int
+    starts: Places
+    ends: Places
+    types: NDArray[np.int8]
+    styles: NDArray[np.int32]
+    formulas: Mask
+    preserve: Mask
+
+    def lines(self, values: NDArray[_Scalar]) -> NDArray[_Scalar]:
+        """Return values with a line for each column."""
+        return values.reshape(-1, self.height)
+
+    def part(self, lines: range) -> slice:
+        """Return the places of neighbouring columns."""
+        return slice(lines.start * self.height, lines.stop * self.height)
+
+
 def _table_block(found: FoundCells, places: list[int], context: SheetContext) -> RowBlock:
     """Lay the cells out column after column, those of one type beside each other, and read these at once."""
     first, height = int(found.rows[0]), int(found.rows[-1] - found.rows[0]) + 1
     type_of, line_of = np.zeros(places[-1] + 1, found.types.dtype), np.zeros(places[-1] + 1, np.int64)
     type_of[found.columns] = found.types  # of its last cell, for the first one may be a title
-    places = sorted(places, key=lambda place: type_of[place])
+    places = sorted(places, key=lambda place: (type_of[place] == _SHARED, type_of[place]))
     line_of[places] = np.arange(len(places))
     at, size = line_of[found.columns] * height + (found.rows - first), len(places) * height
-    starts, ends = _laid_out(found.starts, at, size), _laid_out(found.ends, at, size)
-    types, styles = _laid_out(found.types, at, size), _laid_out(found.styles, at, size)
-    formulas, preserve = _laid_out(found.formulas, at, size), _laid_out(found.preserve, at, size)
-    exists = _laid_out(np.ones(len(at), np.bool_), at, size)
-    texts = plain_texts(_utf8(found.xml.pieces(starts, ends), context), preserve)
-    for line in np.flatnonzero(~exists.reshape(-1, height).all(axis=1)).tolist():
-        here = slice(line * height, (line + 1) * height)
-        some = exists[here]
-        # Where a column has no cell, one of the kind of its first one changes nothing.
-        sample = int(some.argmax())
-        types[here][~some], styles[here][~some] = types[here][sample], styles[here][sample]
+    exists = _laid_out(np.ones(len(at), np.bool_), at, size).reshape(-1, height)
+    grid = _Grid(
+        height=height,
+        starts=_laid_out(found.starts, at, size),
+        ends=_laid_out(found.ends, at, size),
+        types=_like_the_first(_laid_out(found.types, at, size), exists),
+        styles=_like_the_first(_laid_out(found.styles, at, size), exists),
+        formulas=_laid_out(found.formulas, at, size),
+        preserve=_laid_out(found.preserve, at, size),
+    )
     columns: dict[int, Column] = {}
-    for lines in _of_one_type(types.reshape(-1, height)):
-        here = slice(lines.start * height, lines.stop * height)
-        raw = RawCells(codes=types[here], names=TYPES, styles=styles[here], formulas=formulas[here], values=texts[here])
-        kinds, values = typed(raw, context)
-        empty = kinds == Kind.EMPTY
-        some_empty = empty.reshape(-1, height).any(axis=1).tolist()
+    for lines, kinds, texts in _typed_lines(found.xml, grid, context):
+        empty = grid.lines(kinds == Kind.EMPTY)
+        some_empty: list[bool] = np.any(empty, axis=1).tolist()
         for number, line in enumerate(lines):
-            part = slice(number * height, (number + 1) * height)
-            cells = with_nulls(values[part], empty[part]) if some_empty[number] else values[part]
+            part = grid.part(range(number, number + 1))
+            cells = with_nulls(texts[part], empty[number]) if some_empty[number] else texts[part]
             columns[places[line]] = Column(kinds=kinds[part], texts=cells)
     return RowBlock(first=first, rows=height, columns=columns)
+
+
+def _like_the_first(values: NDArray[_Scalar], exists: Mask) -> NDArray[_Scalar]:
+    """Return the values of columns, each a line, with that of a column's first cell where it has none."""
+    if exists.all():
+        return values
+    lines = values.reshape(exists.shape)
+    return np.where(exists, lines, lines[np.arange(len(lines)), exists.argmax(axis=1)][:, np.newaxis]).ravel()
+
+
+def _typed_lines(
+    xml: XmlBytes, grid: _Grid, context: SheetContext
+) -> Iterator[tuple[range, NDArray[np.uint8], pa.LargeStringArray]]:
+    """Yield neighbouring columns of the grid with the kinds and texts of their cells."""
+    types = grid.lines(grid.types)
+    others = np.flatnonzero((types != _SHARED).any(axis=1) | grid.lines(grid.formulas).any(axis=1))
+    count = int(others[-1]) + 1 if len(others) else 0
+    shared = range(count, len(types))
+    strings = _strings(xml, grid.starts[grid.part(shared)], grid.ends[grid.part(shared)], context)
+    if strings is None:
+        count = len(types)
+    else:
+        yield shared, *strings
+    rest = grid.part(range(count))
+    values = plain_texts(_utf8(xml.pieces(grid.starts[rest], grid.ends[rest]), context), grid.preserve[rest])
+    for lines in _of_one_type(types[:count]):
+        here = grid.part(lines)
+        raw = RawCells(
+            codes=grid.types[here],
+            names=TYPES,
+            styles=grid.styles[here],
+            formulas=grid.formulas[here],
+            values=values[here],
+        )
+        yield lines, *typed(raw, context)
+
+
+def _strings(
+    xml: XmlBytes, starts: Places, ends: Places, context: SheetContext
+) -> tuple[NDArray[np.uint8], pa.LargeStringArray] | None:
+    """Return the kinds and texts of cells whose values are numbers of shared strings; None if any is no plain one."""
+    digits = ends - starts
+    if not len(digits) or digits.max() > WORD:
+        return None
+    found, fine = numbers(xml.words(starts), digits)
+    if not fine.all():
+        return None
+    filled = digits > 0
+    kinds = np.where(filled, np.uint8(Kind.TEXT), np.uint8(Kind.EMPTY))
+    return kinds, shared_texts(pa.array(found, mask=~filled), context)
 
 
 def _of_one_type(types: NDArray[np.int8] | NDArray[np.int32]) -> Iterator[range]:

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 WORD: Final = 8
 MASKS: Final = np.array([(1 << 8 * length) - 1 for length in range(WORD + 1)], np.uint64)
-DIGITS: Final = 10
+_ZEROS: Final = np.uint64(int.from_bytes(b"0" * WORD, "little"))
+_ABOVE_NINE: Final = np.uint64(int.from_bytes(b"\6" * WORD, "little"))
+"""What makes a byte above nine reach its upper half, or the next byte if that is filled already."""
+_HIGH_HALVES: Final = np.uint64(int.from_bytes(b"\xf0" * WORD, "little"))
+_PAIRS: Final = np.uint64(0x000000FF000000FF)
+_UPPER: Final = np.uint64(100 + (1_000_000 << 32))
+_LOWER: Final = np.uint64(1 + (10_000 << 32))
+"""By which the pairs that stand at even and at odd places count in a number of eight digits (32 bits up)."""
 _PADDING: Final = 64
 WHITE: Final = ByteSet(b" \t\r\n")
 """The white space of XML."""
@@ -194,14 +201,22 @@ def masked(words: Words, lengths: NDArray[np.int64]) -> Words:
     return found
 
 
+def numbers(words: Words, digits: NDArray[np.int64]) -> tuple[NDArray[np.int64], Mask]:
+    """Return the numbers that the first bytes of words are, so many digits each, and which are such; none is 0.
+
+    All digits of a word are worked on at once: neighbours make numbers of two digits, these of four, and of eight.
+    """
+    values = (words ^ _ZEROS) & MASKS[digits]
+    fine: Mask = ((values | (values + _ABOVE_NINE)) & _HIGH_HALVES) == 0
+    values <<= ((WORD - digits) * 8).astype(np.uint64)
+    pairs = values * np.uint64(10) + (values >> np.uint64(8))
+    found = (pairs & _PAIRS) * _UPPER + ((pairs >> np.uint64(16)) & _PAIRS) * _LOWER
+    return (found >> np.uint64(32)).astype(np.int64), fine
+
+
 def quoted_numbers(words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64], Mask]:
     """Return the numbers that words begin with, their digits' count, and which are such: a quotation mark ends each."""
     marks = words.view(np.uint8).reshape(len(words), WORD)
     digits = (marks == ord('"')).argmax(axis=1).astype(np.int64)
-    numbers, fine = np.zeros(len(words), np.int64), digits > 0
-    for place in range(WORD - 1):
-        here = digits > place
-        digit = marks[:, place] - np.uint8(ord("0"))
-        fine &= ~here | (digit < DIGITS)
-        numbers = np.where(here, numbers * DIGITS + digit, numbers)
-    return numbers, digits, fine
+    found, fine = numbers(words, digits)
+    return found, digits, fine & (digits > 0)

@@ -47,7 +47,7 @@ def _number(place: str, chance: random.Random) -> str:
 
 
 def _shared(place: str, chance: random.Random) -> str:
-    return f'<c r="{place}" s="0" t="s"><v>{chance.randrange(50)}</v></c>'
+    return f'<c r="{place}" s="0" t="s"><v>{chance.randrange(50):0{chance.choice([1, 1, 1, 8])}}</v></c>'
 
 
 def _inline(place: str, chance: random.Random) -> str:
@@ -252,10 +252,12 @@ VALUES: Final = st.sampled_from(
         ("inlineStr", '<is><t xml:space="preserve"/></is>'), ("", "<is />"), ("str", '<v xml:space="preserve"/>'),
         ("", "<f/></f><v>1</v>"), ("", '<f x="1">a/><v>1</v>'), ("", '<f t="shared" si="0"></f><v>1</v>'),
         ("", "<f t=shared/><v>1</v>"), ("s", "<v>99</v>"), ("", "<w>1</v>"), ("str", "<v>a & b</v>"),
-        ("str", "<v>&nope;</v>"),
+        ("str", "<v>&nope;</v>"), ("s", "<v>007</v>"), ("s", "<v>00000000049</v>"), ("s", "<v> 8 </v>"),
+        ("s", "<f>A1</f><v>4</v>"), ("s", "<f>A1</f>"), ("s", "<v>12345678</v>"), ("s", "<v>-1</v>"),
+        ("s", "<v>1a</v>"), ("s", "<v>&#49;</v>"),
     ]
 )  # fmt: skip
-FAULTS: Final = ('t="wrong"', ">99<", "a & b", "&nope;")
+FAULTS: Final = ('t="wrong"', ">99<", ">12345678<", ">-1<", ">1a<", "a & b", "&nope;")
 
 
 @st.composite

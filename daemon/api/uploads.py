@@ -116,15 +116,17 @@ class Uploads:
         """Yield the body in blocks; each must bring `PACE_BYTES` in time, unless the body ends with it."""
         ended = False
         while not ended:
-            block = bytearray()
+            block, size = list[bytes](), 0
             try:
-                while len(block) < BLOCK_BYTES and not ended:
-                    goal = len(block) + PACE_BYTES
+                while size < BLOCK_BYTES and not ended:
+                    goal = size + PACE_BYTES
                     async with asyncio.timeout(self._idle_seconds):
-                        while len(block) < min(goal, BLOCK_BYTES) and not ended:
+                        while size < min(goal, BLOCK_BYTES) and not ended:
                             chunk = await request.content.readany()
-                            block += chunk
                             ended = not chunk
+                            if chunk:
+                                block.append(chunk)
+                                size += len(chunk)
             except TimeoutError:
                 raise ProblemError(
                     408,
@@ -136,7 +138,7 @@ class Uploads:
                     headers={"Connection": "close"},
                 ) from None
             if block:
-                yield bytes(block)
+                yield b"".join(block)  # of a single one it is no copy
 
     async def _raw(self, request: web.Request) -> Received:
         blocks = self._blocks(request)

@@ -57,12 +57,10 @@ def mark_rows(
     date1904: bool,
 ) -> RowMarks:
     """Return the marks of the rows below a header; `below` and `filled` are by 0-based sheet column."""
-    first = np.full(height, -1, np.int64)
-    for place in sorted(below, reverse=True):
-        first[filled[place]] = place
+    first = _first_filled(filled, sorted(below), height)
     none = np.zeros(height, np.bool_)
     globs, skips = dataset.table_end.footers, dataset.skip_rows
-    count: NDArray[np.int64] = np.sum([filled.get(place, none) for place in header.columns.values()], axis=0)
+    count = counted((filled.get(place, none) for place in header.columns.values()), height)
     likely = _looks_like_data(filled, count, header, dataset)
     if not globs and not skips:
         return RowMarks(first=first, footers=none, exact=none, subtotals=none, skipped=none, kept=none, likely=likely)
@@ -77,6 +75,26 @@ def mark_rows(
         kept=passed & data,
         likely=likely,
     )
+
+
+def _first_filled(filled: Mapping[int, Mask], places: Iterable[int], height: int) -> NDArray[np.int64]:
+    """Return the first of the columns that each row fills, -1 for none: most rows fill the very first."""
+    first, rest = np.full(height, -1, np.int64), np.arange(height)
+    for place in places:
+        if not len(rest):
+            break
+        here = filled[place][rest]
+        first[rest[here]] = place
+        rest = rest[~here]
+    return first
+
+
+def counted(masks: Iterable[Mask], height: int) -> NDArray[np.int32]:
+    """Return for each row how many of the masks are true."""
+    count = np.zeros(height, np.int32)
+    for mask in masks:
+        count += mask
+    return count
 
 
 def stacked_marks(marks: Sequence[RowMarks]) -> RowMarks:
@@ -107,7 +125,7 @@ def _glob_pattern(glob: str) -> str:
 
 
 def _looks_like_data(
-    filled: Mapping[int, Mask], count: NDArray[np.int64], header: FoundHeader, dataset: Dataset
+    filled: Mapping[int, Mask], count: NDArray[np.int32], header: FoundHeader, dataset: Dataset
 ) -> Mask:
     """Say which rows fill what every data row must, `count` being how many fields each of them fills.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import rejected
 from ..messages import say
+from .marks import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,20 +49,14 @@ def _surplus(filled: Mapping[int, Mask], titled: list[int], data: Mask, dataset:
 
     Cells before the last title may be a column of their own, like the row numbers that some programs write.
     """
-    none = np.zeros(len(data), np.int64)
     known = set(titled)
-    behind = _sum([filled[place] for place in filled if place > titled[-1]], none)
+    behind = counted((filled[place] for place in filled if place > titled[-1]), len(data))
     if dataset.contract.columns in ("freeze", "discard_row"):
-        within = _sum([filled[place] for place in filled if place < titled[-1] and place not in known], none)
+        within = counted((filled[place] for place in filled if place < titled[-1] and place not in known), len(data))
         return (behind + within) > 0
-    under = _sum([filled[place] for place in titled if place in filled], none)
+    under = counted((filled[place] for place in titled if place in filled), len(data))
     more: Mask = (behind > 0) & (under + behind > len(titled))
     return more
-
-
-def _sum(masks: list[Mask], none: NDArray[np.int64]) -> NDArray[np.int64]:
-    total: NDArray[np.int64] = np.sum([none, *masks], axis=0)
-    return total
 
 
 def _of_records(

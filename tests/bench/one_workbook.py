@@ -50,6 +50,8 @@ def measure(setting: Setting) -> dict[str, Any]:
             database.execute("DROP TABLE IF EXISTS orders")
             contents = [path.read_bytes() for path in small]
             small_seconds, _ = daemon.load(contents)
+            with rival.running([POLARS], database.url, small) as rivals:
+                their_seconds = rivals[POLARS].load()
         with setting.console.status("the same content again"):
             before, _ = daemon.spent(*ENTERED)
             again = [_timed(lambda: daemon.submit(contents[0])) for _ in range(REPEATS)]
@@ -61,7 +63,10 @@ def measure(setting: Setting) -> dict[str, Any]:
         "one_workbook": _figures(one, setting.rows),
         "eight_workbooks": {name: result.median for name, result in at_once.items()},
         "small_workbooks": len(small),
-        "small_workbooks_per_second": len(small) / small_seconds,
+        "small_workbooks_per_second": {
+            f"{OURSELVES}, at once": len(small) / small_seconds,
+            f"{POLARS}, one by one": len(small) / their_seconds,
+        },
         "resubmission_milliseconds": {
             "in_the_ledger": 1000 * ledger,
             "upload_included": 1000 * statistics.median(again),
@@ -114,8 +119,11 @@ def show(figures: Mapping[str, Any], console: Console) -> None:
     at_once, one_by_one = figures["eight_workbooks"].values()
     ratio = f"{one_by_one / at_once:.2f} x"
     console.print(f"eight workbooks at once: {at_once:.2f} s; {POLARS} one by one: {one_by_one:.2f} s, {ratio}")
-    small, speed = figures["small_workbooks"], figures["small_workbooks_per_second"]
-    console.print(f"{small:,} workbooks of {ROWS_A_SMALL_FILE} rows: {speed:.0f} a second")
+    at_once, one_by_one = figures["small_workbooks_per_second"].values()
+    console.print(
+        f"{figures['small_workbooks']:,} workbooks of {ROWS_A_SMALL_FILE} rows: {at_once:.0f} a second; "
+        f"{POLARS} one by one: {one_by_one:.0f}"
+    )
     again = figures["resubmission_milliseconds"]
     console.print(
         f"the same content again: {again['in_the_ledger']:.1f} ms in the ledger, "

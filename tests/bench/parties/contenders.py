@@ -19,16 +19,21 @@ from typing import Any, Final
 
 ENCODING: Final = "gb18030"
 """The encoding that a file of text has if its name says so; otherwise it is UTF-8."""
+REPLACE, APPEND = "replace", "append"
+"""What becomes of a table that is there, as polars and pandas have it."""
 CHUNK_ROWS: Final = 10_000
 BATCH_ROWS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """`read` turns a file into whatever `write` puts into a table of the database at a URL."""
+    """`read` turns a file into whatever `write` puts into a table of the database at a URL.
+
+    A table that is there is replaced by the first file of a round, and appended to by the others.
+    """
 
     read: Callable[[str], Any]
-    write: Callable[[Any, str], None] = lambda _table, _url: None
+    write: Callable[[Any, str, str], None] = lambda _table, _url, _there: None
 
 
 def polars_adbc() -> Contender:
@@ -41,8 +46,8 @@ def polars_adbc() -> Contender:
         encoding = ENCODING if ENCODING in Path(file).name else "utf8"
         return polars.read_csv(file, encoding=encoding, infer_schema_length=CHUNK_ROWS)
 
-    def write(frame: Any, url: str) -> None:
-        frame.write_database("polars_orders", url, engine="adbc", if_table_exists="replace")
+    def write(frame: Any, url: str, there: str) -> None:
+        frame.write_database("polars_orders", url, engine="adbc", if_table_exists=there)
 
     return Contender(read, write)
 
@@ -66,9 +71,9 @@ def _pandas(engine: str) -> Contender:
             return pandas.read_excel(file, engine=engine)
         return pandas.read_csv(file, encoding=ENCODING if ENCODING in Path(file).name else "utf-8")
 
-    def write(frame: Any, url: str) -> None:
+    def write(frame: Any, url: str, there: str) -> None:
         target = sqlalchemy.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"))
-        frame.to_sql("pandas_orders", target, if_exists="replace", index=False, chunksize=CHUNK_ROWS)
+        frame.to_sql("pandas_orders", target, if_exists=there, index=False, chunksize=CHUNK_ROWS)
         target.dispose()
 
     return Contender(read, write)
@@ -89,11 +94,12 @@ def row_dicts() -> Contender:
             for _, row in frame.iterrows()
         ]
 
-    def write(records: Any, url: str) -> None:
+    def write(records: Any, url: str, there: str) -> None:
         connection = psycopg2.connect(url)
         with connection, connection.cursor() as cursor:
-            cursor.execute("DROP TABLE IF EXISTS row_dicts")
-            cursor.execute("CREATE TABLE row_dicts (key text PRIMARY KEY, data jsonb)")
+            if there == REPLACE:
+                cursor.execute("DROP TABLE IF EXISTS row_dicts")
+                cursor.execute("CREATE TABLE row_dicts (key text PRIMARY KEY, data jsonb)")
             for start in range(0, len(records), BATCH_ROWS):
                 batch = [
                     (record["订单号"], json.dumps(record, ensure_ascii=False))
@@ -126,9 +132,10 @@ def copy_alone() -> Contender:
             texts[file] = frame.write_csv(include_header=False, null_value=""), frame.clear()
         return texts[file]
 
-    def write(table: Any, url: str) -> None:
+    def write(table: Any, url: str, there: str) -> None:
         text, empty = table
-        empty.write_database("copied_orders", url, engine="adbc", if_table_exists="replace")
+        if there == REPLACE:
+            empty.write_database("copied_orders", url, engine="adbc", if_table_exists=REPLACE)
         connection = psycopg2.connect(url)
         with connection, connection.cursor() as cursor:
             cursor.copy_expert("COPY copied_orders FROM STDIN (FORMAT csv)", io.StringIO(text))
@@ -171,11 +178,11 @@ SLOW: Final = frozenset({PANDAS, "pandas (openpyxl) + to_sql", "row dicts + JSON
 PARSE: Final = "Headgate's parse, no load"
 
 
-def serve(contender: Contender, what: str, file: str, url: str) -> None:
+def serve(contender: Contender, what: str, file: str, url: str, there: str) -> None:
     """Read a file, or load it; what was read is gone at the end, so that two tables are never held at once."""
     table = contender.read(file)
     if what == "load":
-        contender.write(table, url)
+        contender.write(table, url, there)
 
 
 def main() -> None:
@@ -190,8 +197,8 @@ def main() -> None:
     print("ready", flush=True)
     for line in sys.stdin:
         wall, cpu = time.perf_counter(), time.process_time()
-        for file in given.files:
-            serve(contender, line.strip(), file, given.url)
+        for number, file in enumerate(given.files):
+            serve(contender, line.strip(), file, given.url, APPEND if number else REPLACE)
         print(time.perf_counter() - wall, time.process_time() - cpu, flush=True)
 
 

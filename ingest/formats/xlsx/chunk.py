@@ -136,7 +136,8 @@ def _table_block(found: FoundCells, places: list[int], context: SheetContext) ->
     first, height = int(found.rows[0]), int(found.rows[-1] - found.rows[0]) + 1
     type_of, line_of = np.zeros(places[-1] + 1, found.types.dtype), np.zeros(places[-1] + 1, np.int64)
     type_of[found.columns] = found.types  # of its last cell, for the first one may be a title
-    places = sorted(places, key=lambda place: (type_of[place] == _SHARED, type_of[place]))
+    order = np.lexsort((type_of[places], type_of[places] == _SHARED))
+    places = [places[place] for place in order.tolist()]
     line_of[places] = np.arange(len(places))
     at, size = line_of[found.columns] * height + (found.rows - first), len(places) * height
     exists = _laid_out(np.ones(len(at), np.bool_), at, size).reshape(-1, height)

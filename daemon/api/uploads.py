@@ -27,6 +27,8 @@ BLOCK_BYTES: Final = 1 << 18
 """What is collected before a thread writes it: a body up to this size costs one trip to a thread."""
 PACE_BYTES: Final = 16 << 10
 """What must come within `idle_seconds`; a byte now and then does not hold a place for ever."""
+CHUNKS_APART: Final = 1024
+"""So many of a block's chunks are put together at its end: each costs memory of its own, and may be a single byte."""
 FIELD_BYTES: Final = 1024
 PARTS_MAX: Final = 16
 FRAMING_BYTES: Final = 64 << 10
@@ -125,8 +127,10 @@ class Uploads:
                             chunk = await request.content.readany()
                             ended = not chunk
                             if chunk:
-                                block.append(chunk)
                                 size += len(chunk)
+                                block.append(chunk)
+                                if len(block) > CHUNKS_APART:
+                                    block = [b"".join(block)]
             except TimeoutError:
                 raise ProblemError(
                     408,

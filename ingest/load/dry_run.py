@@ -26,11 +26,6 @@ NOT_PLANNED: Final = ("42", "0A")
 """Classes of errors by which PostgreSQL says that a statement can never work."""
 
 
-def needs_a_try(dataset: Dataset, target: Target) -> bool:
-    """Say whether a merge may fail for ever: only what others have made, or the dataset's own SQL, lets it."""
-    return not target.made or bool(target.parents or dataset.load.given or dataset.load.key_where)
-
-
 async def try_merge(connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target) -> None:
     """Plan the statements by which rows are merged into the table once it is filled.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from . import postgresql, row_by_row, sqlite
-from .dry_run import needs_a_try, try_merge
+from .dry_run import try_merge
 from .loaded import OtherWayError, Way
 from .refusals import is_policy
 from .target import Targets
@@ -52,7 +52,7 @@ async def load(
         return await sqlite.load_rows(connection, dataset, spooled, target, at_fault)
     if way is Way.ROW_BY_ROW:
         return await row_by_row.load_rows(connection, dataset, spooled, target, at_fault)
-    if new and dataset.primary_key and needs_a_try(dataset, target):
+    if new and dataset.primary_key:
         await try_merge(connection, dataset, spooled, target)
     try:
         return await postgresql.load_rows(connection, dataset, spooled, target, way)

@@ -1,0 +1,69 @@
+"""Bodies on their way into the spool, in whatever pieces they come."""
+
+from __future__ import annotations
+
+import asyncio
+import tracemalloc
+from typing import TYPE_CHECKING, Final
+from unittest.mock import Mock
+
+import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.streams import StreamReader
+from aiohttp.test_utils import make_mocked_request
+
+from daemon.api.uploads import BLOCK_BYTES, Uploads
+from daemon.spool.spool import Spool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from daemon.executors.executors import Executors
+
+CONTENT: Final = bytes(range(256)) * 1200
+"""More than a block."""
+BLOCKS_HELD: Final = 4
+"""What `Uploads` promises; aiohttp's own buffer is no larger than half of one."""
+
+
+class Sender(asyncio.Transport):
+    """Sends only while the other side reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_send = asyncio.Event()
+        self.may_send.set()
+
+    def pause_reading(self) -> None:
+        self.may_send.clear()
+
+    def resume_reading(self) -> None:
+        self.may_send.set()
+
+
+@pytest.mark.parametrize("piece", [8, 1460, 1 << 17])
+async def test_a_body_takes_no_more_memory_in_small_pieces(executors: Executors, tmp_path: Path, piece: int) -> None:
+    spool = Spool(tmp_path / "spool", "daemon").open()
+    uploads = Uploads(spool=spool, executors=executors, max_file_bytes=1 << 20, max_uploads=1, idle_seconds=60)
+    sender, protocol = Sender(), BaseProtocol(asyncio.get_running_loop())
+    protocol.connection_made(sender)
+    body = StreamReader(protocol, 1 << 16, loop=asyncio.get_running_loop())
+
+    async def send() -> None:
+        for start in range(0, len(CONTENT), piece):
+            body.feed_data(CONTENT[start : start + piece])
+            await asyncio.sleep(0)  # whoever reads comes between two pieces
+            await sender.may_send.wait()
+        body.feed_eof()
+
+    sending = asyncio.create_task(send())
+    tracemalloc.start()
+    try:
+        request = make_mocked_request("POST", "/", payload=body, app=Mock())
+        kept = (await uploads.receive(request)).received
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        sending.cancel()
+    assert spool.source(kept.key).read_bytes() == CONTENT
+    assert most < (BLOCKS_HELD + 1) * BLOCK_BYTES

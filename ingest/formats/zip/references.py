@@ -12,7 +12,7 @@ import pyarrow as pa
 from ...cells.arrow_masks import bytes_of, offsets_of
 from ...errors import rejected
 from ...messages import say
-from .xml_bytes import MASKS, WORD, XmlBytes, begins
+from .xml_bytes import MASKS, WORD, XmlBytes, begins, put_together
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -112,10 +112,8 @@ def _numeric(words: Words, opening: bytes, base: int) -> tuple[Numbers, Numbers]
         digits = np.frombuffer((behind & MASKS[count]).tobytes().translate(_DIGITS), np.uint64)
         wrong = (digits + _EACH * np.uint64(_HIGHEST - base)) & MASKS[count] & (_EACH * np.uint64(_HIGHEST))
         here = begins(behind >> np.uint64(8 * count), b";") & (wrong == 0)
-        found = np.zeros(len(rest), np.uint64)
-        for place in range(count):
-            found = found * np.uint64(base) + ((digits >> np.uint64(8 * place)) & MASKS[1])
-        codes[rest[here]], lengths[rest[here]] = found[here], len(opening) + count + 1
+        codes[rest[here]] = put_together(digits[here] & MASKS[count], count, base)
+        lengths[rest[here]] = len(opening) + count + 1
         rest = rest[~here]
     return codes, lengths
 

@@ -26,9 +26,7 @@ _ABOVE_NINE: Final = np.uint64(int.from_bytes(b"\6" * WORD, "little"))
 """What makes a byte above nine reach its upper half, or the next byte if that is filled already."""
 _HIGH_HALVES: Final = np.uint64(int.from_bytes(b"\xf0" * WORD, "little"))
 _PAIRS: Final = np.uint64(0x000000FF000000FF)
-_UPPER: Final = np.uint64(100 + (1_000_000 << 32))
-_LOWER: Final = np.uint64(1 + (10_000 << 32))
-"""By which the pairs that stand at even and at odd places count in a number of eight digits (32 bits up)."""
+"""Where every second pair of digits stands."""
 _PADDING: Final = 64
 WHITE: Final = ByteSet(b" \t\r\n")
 """The white space of XML."""
@@ -202,16 +200,22 @@ def masked(words: Words, lengths: NDArray[np.int64]) -> Words:
 
 
 def numbers(words: Words, digits: NDArray[np.int64]) -> tuple[NDArray[np.int64], Mask]:
-    """Return the numbers that the first bytes of words are, so many digits each, and which are such; none is 0.
-
-    All digits of a word are worked on at once: neighbours make numbers of two digits, these of four, and of eight.
-    """
+    """Return the numbers that the first bytes of words are, so many digits each (0 without), and which are such."""
     values = (words ^ _ZEROS) & MASKS[digits]
     fine: Mask = ((values | (values + _ABOVE_NINE)) & _HIGH_HALVES) == 0
-    values <<= ((WORD - digits) * 8).astype(np.uint64)
-    pairs = values * np.uint64(10) + (values >> np.uint64(8))
-    found = (pairs & _PAIRS) * _UPPER + ((pairs >> np.uint64(16)) & _PAIRS) * _LOWER
-    return (found >> np.uint64(32)).astype(np.int64), fine
+    return put_together(values, digits), fine
+
+
+def put_together(values: Words, digits: NDArray[np.int64] | int, base: int = 10) -> NDArray[np.int64]:
+    """Return the numbers that the values of digits make, a byte each, so many of each word and zeros behind them.
+
+    All of a word are worked on at once: neighbours make pairs, and these count by where they stand, 32 bits up.
+    """
+    values = values << np.asarray(8 * (WORD - digits)).astype(np.uint64)
+    pairs = values * np.uint64(base) + (values >> np.uint64(8))
+    even, odd = np.uint64(base**2 + (base**6 << 32)), np.uint64(1 + (base**4 << 32))
+    found: Words = ((pairs & _PAIRS) * even + ((pairs >> np.uint64(16)) & _PAIRS) * odd) >> np.uint64(32)
+    return found.astype(np.int64)
 
 
 def quoted_numbers(words: Words) -> tuple[NDArray[np.int64], NDArray[np.int64], Mask]:

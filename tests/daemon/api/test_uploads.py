@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import tracemalloc
 from typing import TYPE_CHECKING, Final
-from unittest.mock import Mock
 
 import pytest
 from aiohttp.base_protocol import BaseProtocol
@@ -59,7 +58,7 @@ async def test_a_body_takes_no_more_memory_in_small_pieces(executors: Executors,
     sending = asyncio.create_task(send())
     tracemalloc.start()
     try:
-        request = make_mocked_request("POST", "/", payload=body, app=Mock())
+        request = make_mocked_request("POST", "/", payload=body)
         kept = (await uploads.receive(request)).received
         _, most = tracemalloc.get_traced_memory()
     finally:

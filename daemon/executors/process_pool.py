@@ -249,7 +249,7 @@ class ProcessPool:
         if retirement is not None:
             retirement.cancel()
         self._recorder.idle(len(self._idle))
-        self._recorder.worker_gone(worker.pid)
+        self._recorder.worker_gone(worker.pid, worker.cpu_seconds)
         reason = self._kill_reasons.pop(worker, "timeout" if worker.out_of_cpu else "crash")
         if reason in RESTART_REASONS:
             self._recorder.restarted(reason)

@@ -40,6 +40,8 @@ class PoolStats:
     task_duration: Mapping[str, HistogramSnapshot]
     peak_resident: HistogramSnapshot
     worker_pids: tuple[int, ...]
+    ended_cpu_seconds: float
+    """What worker processes that have ended used."""
 
 
 class Ticket:
@@ -79,6 +81,7 @@ class Recorder:
         self._busy_seconds = 0.0
         self._idle = 0
         self._pids: set[int] = set()
+        self._ended_cpu_seconds = 0.0
         self._tasks = {(kind, outcome): 0 for kind in kinds for outcome in OUTCOMES}
         self._restarts = dict.fromkeys(RESTART_REASONS, 0)
         self._queue_wait = Histogram(SECONDS)
@@ -140,10 +143,11 @@ class Recorder:
         with self._lock:
             self._pids.add(pid)
 
-    def worker_gone(self, pid: int) -> None:
-        """Take note of the end of a worker process."""
+    def worker_gone(self, pid: int, cpu_seconds: float) -> None:
+        """Take note of the end of a worker process and of the CPU time of its life."""
         with self._lock:
             self._pids.discard(pid)
+            self._ended_cpu_seconds += cpu_seconds
 
     def restarted(self, reason: str) -> None:
         """Count a worker that had to be replaced."""
@@ -173,6 +177,7 @@ class Recorder:
                 task_duration={kind: histogram.snapshot() for kind, histogram in self._task_duration.items()},
                 peak_resident=self._peak_resident.snapshot(),
                 worker_pids=tuple(sorted(self._pids)),
+                ended_cpu_seconds=self._ended_cpu_seconds,
             )
 
 

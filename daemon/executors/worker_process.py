@@ -56,6 +56,8 @@ class WorkerProcess(asyncio.Protocol):
         self._answer: asyncio.Future[framing.Frame] | None = None
         self._accepted = False
         self._cpu_before: float | None = None
+        self._cpu_answered = 0.0
+        self._cpu_ended: float | None = None
         self._socket_ended = False
         self._how: str | None = None
         self._peak_bytes: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -98,6 +100,11 @@ class WorkerProcess(asyncio.Protocol):
         now = _cpu_seconds(self.pid)
         return None if now is None or self._cpu_before is None else now - self._cpu_before
 
+    @property
+    def cpu_seconds(self) -> float:
+        """The CPU time of its whole life once it has ended; of its tasks alone where the system did not say."""
+        return self._cpu_answered if self._cpu_ended is None else self._cpu_ended
+
     async def answer(self) -> framing.Frame:
         """Wait for the answer to the task that was sent; WorkerEndedError when the worker ends first."""
         assert self._answer is not None  # noqa: S101  # a task was sent before
@@ -106,6 +113,7 @@ class WorkerProcess(asyncio.Protocol):
         finally:
             self._answer = None
         self.tasks_done += 1
+        self._cpu_answered += answer.numbers[1]
         return answer
 
     def kill(self) -> None:
@@ -133,6 +141,8 @@ class WorkerProcess(asyncio.Protocol):
         self.out_of_cpu = status == -signal.SIGXCPU
         self.orphaned = status is None
         self.killed = status == -signal.SIGKILL
+        # Until it is reaped the kernel knows.
+        self._cpu_ended = _cpu_seconds(self.pid)
         self._release(self.pid)
         if self._socket_ended or self._transport is None:
             self._settle()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import psutil
 
@@ -29,18 +29,34 @@ class GroupUse:
     processes: int
 
 
+class _Member(NamedTuple):
+    cpu_seconds: float
+    parent: int
+
+
 class ProcessGroup:
-    """A named set of processes whose CPU time goes on counting when one of them ends."""
+    """A named set of processes whose CPU time goes on counting when one of them ends.
 
-    def __init__(self, name: str) -> None:
+    Where the set has all descendants of its members (`of_parents`), those that ended are known from their parents, to
+    which the kernel adds what a child has used once it was waited for (getrusage(2), RUSAGE_CHILDREN): those too that
+    began and ended between two looks.
+    """
+
+    def __init__(self, name: str, *, of_parents: bool = False) -> None:
         self._name = name
+        self._of_parents = of_parents and psutil.LINUX  # elsewhere psutil knows no time of children
         self._ended_seconds = 0.0
-        self._seen: dict[tuple[int, float], float] = {}
-
-    def use(self, pids: Iterable[int]) -> GroupUse:
-        """Add the given processes up; those that have gone keep the CPU time they were last seen with."""
+        self._counted_seconds = 0.0
         # A number is given to another process some day: the time of birth tells them apart.
-        seen: dict[tuple[int, float], float] = {}
+        self._seen: dict[tuple[int, float], _Member] = {}
+
+    def use(self, pids: Iterable[int], *, ended_seconds: float | None = None) -> GroupUse:
+        """Add the given processes up, and what is known of those that ended.
+
+        That is `ended_seconds`, if the caller knows; else they keep the CPU time they were last seen with, which may
+        be all of the time between two looks too little.
+        """
+        seen: dict[tuple[int, float], _Member] = {}
         resident = descriptors = 0
         for pid in pids:
             with contextlib.suppress(psutil.Error):
@@ -50,18 +66,34 @@ class ProcessGroup:
                     if process.status() == psutil.STATUS_ZOMBIE:
                         continue
                     resident += process.memory_info().rss
-                    seen[pid, process.create_time()] = times.user + times.system
+                    seconds = times.user + times.system
+                    if self._of_parents:
+                        seconds += times.children_user + times.children_system
+                    seen[pid, process.create_time()] = _Member(seconds, process.ppid())
                     with contextlib.suppress(psutil.AccessDenied):
                         descriptors += process.num_fds()
-        self._ended_seconds += sum(seconds for one, seconds in self._seen.items() if one not in seen)
+        if ended_seconds is None:
+            self._ended_seconds += sum(self._lost(seen))
+        else:
+            self._ended_seconds = ended_seconds
         self._seen = seen
+        # Between its end and its parent's notice of it, a process is in neither sum.
+        total = self._ended_seconds + sum(member.cpu_seconds for member in seen.values())
+        self._counted_seconds = max(self._counted_seconds, total)
         return GroupUse(
             group=self._name,
-            cpu_seconds=self._ended_seconds + sum(seen.values()),
+            cpu_seconds=self._counted_seconds,
             resident_bytes=resident,
             open_fds=descriptors,
             processes=len(seen),
         )
+
+    def _lost(self, seen: Mapping[tuple[int, float], _Member]) -> Iterator[float]:
+        """Yield the CPU time of those that ended and that nobody else here has taken over."""
+        living = {pid for pid, _ in seen} if self._of_parents else set()
+        for one, member in self._seen.items():
+            if one not in seen and member.parent not in living:
+                yield member.cpu_seconds
 
 
 class WatchedProcesses:

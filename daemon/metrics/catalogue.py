@@ -130,7 +130,7 @@ class Groups:
         interval = settings.resources.check_interval_seconds
         self._watched = [
             (
-                ProcessGroup(watched.name),
+                ProcessGroup(watched.name, of_parents=True),
                 WatchedProcesses(pidfile=watched.pidfile, process=watched.process, interval_seconds=interval),
             )
             for watched in settings.watch
@@ -140,6 +140,7 @@ class Groups:
         """Yield what each group uses now. Blocking."""
         fork_server = self._executors.fork_server_pid
         yield self._daemon.use((os.getpid(), *(() if fork_server is None else (fork_server,))))
-        yield self._workers.use(self._executors.stats().cpu.worker_pids)
+        cpu = self._executors.stats().cpu
+        yield self._workers.use(cpu.worker_pids, ended_seconds=cpu.ended_cpu_seconds)
         for group, processes in self._watched:
             yield group.use(processes.pids())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 import threading
 import time
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from daemon.errors import PoolClosedError, QueueFullError, TaskFailedError, TaskTimeoutError
+from daemon.errors import PoolClosedError, QueueFullError, TaskFailedError, TaskTimeoutError, WorkerCrashedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from daemon.executors.executors import Executors
+
+
+TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 
 
 async def test_the_queue_is_first_in_first_out(
@@ -75,6 +79,20 @@ async def test_a_worker_is_recycled_after_its_tasks(
         await eventually(lambda: executors.stats().cpu.restarts["recycle"] == 2)
     assert [len(set(pids[at : at + 3])) for at in (0, 3, 6)] == [1, 1, 1]
     assert len(set(pids)) == 3
+
+
+async def test_what_workers_that_ended_have_used_is_counted_to_the_end(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
+    async with make_executors(cpu_workers=1, recycle_tasks=1) as executors:
+        burnt = [await executors.submit_cpu(tasks.burn, 0.2) for _ in range(2)]
+        await eventually(lambda: executors.stats().cpu.restarts["recycle"] == 2)
+        after_two = executors.stats().cpu.ended_cpu_seconds
+        assert sum(task.cpu_seconds for task in burnt) <= after_two + 2 * TICK_SECONDS
+        with pytest.raises(WorkerCrashedError):
+            await executors.run_cpu(tasks.burn_and_exit, 0.3)
+        await eventually(lambda: executors.stats().cpu.restarts["crash"] == 1)
+        assert executors.stats().cpu.ended_cpu_seconds >= after_two + 0.3 - TICK_SECONDS
 
 
 async def test_an_idle_pool_has_no_process_and_wakes_up_for_a_task(

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
 from daemon.machine.process_groups import ProcessGroup, WatchedProcesses
 
@@ -17,14 +19,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import pytest
-
 APPLICATION = """
 import subprocess, sys
 child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
 print(child.pid, flush=True)
 input()
 child.communicate(b"\\n")
+"""
+
+BURNT_SECONDS = 0.5
+PARENT = f"""
+import subprocess, sys
+burn = "import time\\nwhile time.process_time() < {BURNT_SECONDS}: pass\\nprint(flush=True); input()"
+for _ in range(2):
+    pipes = {{"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}}
+    child = subprocess.Popen([sys.executable, "-c", burn], **pipes)
+    child.stdout.readline()
+    print(child.pid, flush=True)
+    input()
+    child.communicate(b"\\n")
+    print("waited for", flush=True)
 """
 
 
@@ -59,6 +73,34 @@ def test_a_group_keeps_the_cpu_time_of_those_that_ended() -> None:
     ended = group.use((os.getpid(), child.pid))
     assert ended.processes == 1
     assert ended.cpu_seconds >= running.cpu_seconds
+
+
+@pytest.mark.skipif(not psutil.LINUX, reason="the time of children is not known here")
+def test_an_application_counts_a_child_that_ended_once_whether_it_was_seen_or_not() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        group = ProcessGroup("erp", of_parents=True)
+        counted = [group.use((parent.pid,)).cpu_seconds]
+        for seen in (False, True):
+            child = int(parent.stdout.readline())
+            if seen:
+                assert group.use((parent.pid, child)).processes == 2
+            print(file=parent.stdin, flush=True)
+            assert parent.stdout.readline() == "waited for\n"
+            counted.append(group.use((parent.pid,)).cpu_seconds)
+    for before, after in pairwise(counted):
+        assert BURNT_SECONDS - 0.02 <= after - before < 2 * BURNT_SECONDS
+    assert group.use(()).cpu_seconds == counted[-1]
+
+
+def test_what_the_caller_knows_of_those_that_ended_is_what_counts() -> None:
+    group = ProcessGroup("workers")
+    seen = group.use((os.getpid(),), ended_seconds=1.0).cpu_seconds
+    assert group.use((), ended_seconds=1.0).cpu_seconds == seen, "a counter never falls"
+    assert group.use((), ended_seconds=seen + 5.0).cpu_seconds == seen + 5.0
 
 
 def test_a_number_given_to_another_process_takes_no_cpu_time_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,6 +131,11 @@ def burn(seconds: float) -> None:
         pass
 
 
+def burn_and_exit(seconds: float) -> None:
+    burn(seconds)
+    os._exit(1)
+
+
 def environment() -> dict[str, str]:
     return dict(os.environ)
 

@@ -18,7 +18,7 @@ from .cell_values import TYPES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..zip.xml_bytes import Mask, Places, XmlBytes
+    from ..zip.xml_bytes import Mask, Places, Words, XmlBytes
     from .sheet_tags import SheetTags
 
 _USUAL: Final = b'<c r="'
@@ -29,8 +29,18 @@ _COMMON: Final = 24
 """So many kinds of tags are found by looking for each; what is left then is sorted."""
 _LONGEST: Final = 48
 """Bytes of a tag from its reference on, or before it: longer ones are left to a parser."""
-_MOST_LETTERS: Final = 3
 _LETTERS: Final = 26
+
+
+def _columns_of_pairs() -> NDArray[np.int16]:
+    """Return, by two bytes as a number, the 0-based column whose one or two letters they begin with; -1 if none."""
+    letters = np.arange(1 << 8, dtype=np.uint8) - np.uint8(ord("A"))
+    second, first = letters[:, np.newaxis], letters[np.newaxis]  # of a little-endian number the first is the low byte
+    columns = np.where(second < _LETTERS, (first + np.int16(1)) * _LETTERS + second, first.astype(np.int16))
+    return np.where(first < _LETTERS, columns, np.int16(-1)).ravel().astype(np.int16)
+
+
+_COLUMN_OF: Final = _columns_of_pairs()
 ATTRIBUTE_NAME: Final = r"[A-Za-z_][\w:.-]*"
 _NAME: Final = ATTRIBUTE_NAME.encode()
 _ATTRIBUTES: Final = rb"(?:[ \t\r\n]+" + _NAME + rb'="[^"<>]*")*'
@@ -133,18 +143,11 @@ def _references(
     xml: XmlBytes, found: SheetTags, places: Places
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], Places, Mask]:
     """Return rows, columns and the places behind references that begin at the places, and which of them are such."""
-    words = xml.words(places)
-    letters = words.view(np.uint8).reshape(-1, WORD)[:, :_MOST_LETTERS] - np.uint8(ord("A"))
-    more = letters[:, 0] < _LETTERS
-    fine, columns, count = more, letters[:, 0] + np.int64(1), np.ones(len(places), np.int64)
-    for place in range(1, _MOST_LETTERS):
-        more = more & (letters[:, place] < _LETTERS)
-        if not more.any():
-            break
-        columns = np.where(more, columns * _LETTERS + letters[:, place] + 1, columns)
-        count += more
+    words, rows, row_of = xml.words(places), found.rows, found.row_of
+    columns = _COLUMN_OF[words.astype(np.uint16)].astype(np.int64)
+    fine = columns >= 0
+    count = _letter_count(columns)
     # Nearly always it ends with the number of its row, as that is written there.
-    rows, row_of = found.rows, found.row_of
     alike = (rows.digits == rows.digits[0]).all()
     digits, masks = (rows.digits[:1], rows.masks[:1]) if alike else (rows.digits[row_of], rows.masks[row_of])
     whole = int(count.max(initial=0)) + int(rows.digits.max()) < WORD
@@ -154,14 +157,31 @@ def _references(
     behind = places + count + digits + 1
     other = np.flatnonzero(fine & ~same)
     if len(other):
-        row_numbers[other], behind[other], fine[other] = _row_numbers(xml, places[other] + count[other])
-    return row_numbers, columns - 1, behind, fine
+        row_numbers[other], columns[other], behind[other], fine[other] = _other_references(
+            xml, places[other], words[other], columns[other]
+        )
+    return row_numbers, columns, behind, fine
 
 
-def _row_numbers(xml: XmlBytes, places: Places) -> tuple[NDArray[np.int64], Places, Mask]:
-    """Return the 0-based rows that are written at the places, the places behind the quotation marks, which are such."""
+def _letter_count(columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many letters, one or two, each column has; once if that is the same for all."""
+    two = columns >= _LETTERS
+    return two + np.int64(1) if two.any() else np.ones(1, np.int64)
+
+
+def _other_references(
+    xml: XmlBytes, places: Places, words: Words, columns: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Places, Mask]:
+    """Return rows, columns and the places behind references of any number and up to three letters, which are such.
+
+    `columns` are those of the first two letters.
+    """
+    third = words.view(np.uint8).reshape(-1, WORD)[:, 2] - np.uint8(ord("A"))
+    three = (columns >= _LETTERS) & (third < _LETTERS)
+    columns = np.where(three, (columns + 1) * _LETTERS + third, columns)
+    places = places + 1 + (columns >= _LETTERS) + three
     numbers, digits, fine = quoted_numbers(xml.words(places))
-    return numbers - 1, places + digits + 1, fine
+    return numbers - 1, columns, places + digits + 1, fine
 
 
 def _kinds(

@@ -31,9 +31,11 @@ _STATE_NAMES: Final = {
     "idle in transaction": "idle_in_transaction",
     "idle in transaction (aborted)": "idle_in_transaction",
 }
+# Of other users' connections the server hides state and type from whom is no member of pg_read_all_stats ("Viewing
+# Statistics" in PostgreSQL's manual), but not that they are in a database, which its own processes are not, as a rule.
 _CONNECTIONS: Final = sa.text(
     "SELECT application_name, state, count(*) FROM pg_stat_activity "
-    "WHERE backend_type = 'client backend' GROUP BY application_name, state"
+    "WHERE coalesce(backend_type = 'client backend', datid IS NOT NULL) GROUP BY application_name, state"
 )
 _MAX: Final = sa.text("SELECT current_setting('max_connections')::int")
 

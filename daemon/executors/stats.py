@@ -10,13 +10,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import PoolClosedError, TaskTimeoutError, WorkerCrashedError
+from ..errors import (
+    ClusterAwayError,
+    PoolClosedError,
+    QueueFullError,
+    TaskTimeoutError,
+    WorkerCrashedError,
+    WorkerStartError,
+)
 from ..histogram import Histogram, HistogramSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-OUTCOMES = ("ok", "error", "timeout", "cancelled", "crashed")
+OUTCOMES = ("ok", "error", "timeout", "cancelled", "crashed", "refused")
+"""How a task ended; `refused` are those that never began, for want of a place or of a worker."""
 RESTART_REASONS = ("recycle", "idle", "crash", "memory", "timeout")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 RESIDENT_BYTES = tuple(float(size * 1024**2) for size in (64, 128, 256, 512, 768, 1024, 1536, 2048, 4096))
@@ -189,5 +197,7 @@ def _outcome(error: BaseException) -> str:
             return "crashed"
         case asyncio.CancelledError() | PoolClosedError():
             return "cancelled"
+        case QueueFullError() | WorkerStartError() | ClusterAwayError():
+            return "refused"
         case _:
             return "error"

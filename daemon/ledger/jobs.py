@@ -21,8 +21,11 @@ State = Literal[
 ]
 STATES: Final[tuple[State, ...]] = get_args(State)
 TERMINAL: Final = STATES[2:]
-ENDS: Final[tuple[State, ...]] = tuple(state for state in TERMINAL if state != "checked")
-"""How a job that loads may end. One that only checks ends `checked`, and says which of these it would have been."""
+ENDS: Final[tuple[State, ...]] = tuple(state for state in TERMINAL if state not in {"dismissed", "checked"})
+"""How a job that loads may end: a `dead` one may be dismissed later, which is no other end.
+
+One that only checks ends `checked`, and says which of these it would have been.
+"""
 
 CHECKED: Final[tuple[State, ...]] = ("checked",)
 GIVEN_UP: Final[tuple[State, ...]] = ("dead", "cancelled", "dismissed")

@@ -239,11 +239,12 @@ class Ledger:
 
         """
         table = self.tables.job
-        same = sa.select(sa.func.max(table.c.crashes)).where(
-            table.c.sha256 == job.sha256, table.c.state.in_(("queued", "running", "dead"))
+        others = sa.select(sa.func.max(table.c.crashes)).where(
+            table.c.sha256 == job.sha256, table.c.state.in_(("queued", "running", "dead")), table.c.id != job.id
         )
         async with self._database.write() as connection:
-            crashes = int((await connection.execute(same)).scalar_one() or 0) + 1
+            # Its own row may have the charge already: the reply to an earlier COMMIT may have been lost.
+            crashes = max(int((await connection.execute(others)).scalar_one() or 0), job.crashes) + 1
             result = await connection.execute(self._held(job).values(crashes=crashes))
             if result.rowcount != 1:
                 raise LeaseLostError

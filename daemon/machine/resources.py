@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -39,7 +39,7 @@ class MemoryUse:
     scope: Scope
     working_set_bytes: int
     limit_bytes: int
-    events: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(MEMORY_EVENTS, 0))
+    events: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,13 @@ def memory_use(cgroup: Cgroup) -> MemoryUse:
                 "oom_kill": memory_kills(cgroup),
             },
         )
-    return MemoryUse(scope="host", working_set_bytes=host.total - host.available, limit_bytes=host.total)
+    return MemoryUse(
+        scope="host",
+        working_set_bytes=host.total - host.available,
+        limit_bytes=host.total,
+        # Nobody counts the others.
+        events={"oom_kill": memory_kills(cgroup)},
+    )
 
 
 def memory_kills(cgroup: Cgroup, host: Path = Path("/proc/vmstat")) -> int:

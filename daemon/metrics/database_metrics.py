@@ -49,7 +49,8 @@ DEFINITIONS: Final[Definitions] = define(
 SERVER_DEFINITIONS: Final[Definitions] = define(
     gauge(
         "db_server_connections",
-        "Client connections of the PostgreSQL server; none of SQLite.",
+        "Client connections of the PostgreSQL server; those of other users are in state other unless the database's "
+        "user is in pg_read_all_stats; none of SQLite.",
         state=STATES,
         application="headgate, the names of database.watch_applications, _other",
     ),

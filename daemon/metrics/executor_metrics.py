@@ -27,7 +27,13 @@ DEFINITIONS: Final[Definitions] = define(
         pool=POOLS,
     ),
     counter("executor_busy_seconds_total", "Worker seconds spent on tasks, those in flight included.", pool=POOLS),
-    counter("executor_tasks_total", "Tasks ended, by outcome.", pool=POOLS, kind=KINDS, outcome=OUTCOMES),
+    counter(
+        "executor_tasks_total",
+        "Tasks ended, by outcome; refused are those that never began, for want of a place or of a worker.",
+        pool=POOLS,
+        kind=KINDS,
+        outcome=OUTCOMES,
+    ),
     counter(
         "executor_worker_restarts_total",
         "Workers that were ended or lost, by reason; threads are not.",

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
-from ..errors import HeadgateError, LeaseLostError, WorkerCrashedError, first_line
+from ..errors import ExecutorError, HeadgateError, LeaseLostError, WorkerCrashedError, first_line
 from ..ledger.jobs import Outcome
 from ..ledger.reasons import CANCELLED_RUNNING
 from .attempt import Attempts
@@ -170,7 +170,12 @@ class JobRunner:
             LeaseLostError: the lease is not this daemon's any more.
 
         """
-        await self.persist(lambda: self._ledger.finish_alone(job, outcome))
+        try:
+            await self.persist(lambda: self._ledger.finish_alone(job, outcome))
+        except LeaseLostError:
+            # It may be this very end that is written there: only the reply to its COMMIT was lost.
+            if await self.persist(lambda: self._ledger.settle(job)) != outcome.state:
+                raise
 
     async def _end_cancelled(self, attempt: Attempt) -> None:
         """Finish a job that somebody cancelled, unless its load was committed before the wish came."""
@@ -188,5 +193,9 @@ class JobRunner:
     async def _tell(self, job: Job, outcome: Outcome) -> None:
         # Of a job that was given up it may be the only copy, and it is what a retry needs.
         if job.spool_key and not outcome.keeps_file:
-            await self._parts.executors.run_io(self._parts.spool.remove, job.spool_key)
+            try:
+                await self._parts.executors.run_io(self._parts.spool.remove, job.spool_key)
+            except (ExecutorError, OSError) as error:
+                # The job has ended all the same. What it leaves is swept at the next start.
+                logger.warning("file left in the spool", extra={"job": job.id, "error": first_line(error)})
         self._ends.tell(job, outcome)

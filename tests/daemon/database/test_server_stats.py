@@ -52,6 +52,24 @@ async def test_connections_by_state_and_application(own_postgres: Postgres) -> N
     await stranger.close()
 
 
+async def test_connections_of_other_users_count_for_an_ordinary_one(own_postgres: Postgres) -> None:
+    for name in ("loader", "clerk"):
+        own_postgres.execute(f"CREATE ROLE {name} LOGIN")
+    place = {"host": "127.0.0.1", "port": own_postgres.port, "database": "postgres"}
+    settings = {"application_name": "erp"}
+    clerks = [await asyncpg.connect(**place, user="clerk", server_settings=settings) for _ in range(3)]
+    async with database(own_postgres.url().replace("headgate@", "loader@")) as opened, watch(opened) as watching:
+        stats = watching.stats()
+        assert stats.connections["other", "erp"] == 3, "that they are there is no secret, what they do is"
+        own_postgres.execute("GRANT pg_read_all_stats TO loader")
+        await watching._ask()
+        stats = watching.stats()
+        assert stats.connections["idle", "erp"] == 3
+        assert stats.connections["other", "erp"] == 0
+    for clerk in clerks:
+        await clerk.close()
+
+
 async def test_it_sees_the_server_when_the_pool_is_empty(postgres_database: str) -> None:
     async with database(postgres_database) as opened, watch(opened) as watching:
         beating = asyncio.create_task(watching.run())

@@ -195,7 +195,7 @@ async def test_workers_that_die_at_their_start_give_every_waiting_task_the_error
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(result, WorkerStartError) for result in results)
         assert "code 9" in str(results[0])
-        assert executors.stats().cpu.tasks["task", "error"] == 50
+        assert executors.stats().cpu.tasks["task", "refused"] == 50
         cause.unlink()
         recovered = asyncio.create_task(_until_it_works(executors, tasks))
         await eventually(recovered.done)

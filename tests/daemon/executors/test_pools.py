@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from daemon.errors import PoolClosedError, QueueFullError, TaskFailedError, TaskTimeoutError, WorkerCrashedError
+from daemon.executors.stats import OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,7 @@ async def test_a_full_queue_waits_then_refuses(
         await asyncio.sleep(0)
         with pytest.raises(QueueFullError):
             await executors.run_cpu(tasks.add, 2)
+        assert executors.stats().cpu.tasks["task", "refused"] == 1
         assert await queued == 1
         await running
 
@@ -221,7 +223,7 @@ async def test_busy_seconds_include_work_in_flight(
 
 async def test_every_combination_of_labels_is_there_from_the_start(executors: Executors) -> None:
     for pool in (executors.stats().cpu, executors.stats().io):
-        assert len(pool.tasks) == 3 * 5
+        assert len(pool.tasks) == 3 * len(OUTCOMES)
         assert set(pool.restarts) == {"recycle", "idle", "crash", "memory", "timeout"}
         assert not any([*pool.tasks.values(), *pool.restarts.values()])
         assert set(pool.task_duration) == {"task", "parse", "probe"}

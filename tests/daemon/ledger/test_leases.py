@@ -86,6 +86,12 @@ async def test_a_crash_charges_the_content_in_whatever_submission(ledger: Ledger
         await ledger.charge_crash(claim.evolve(lease_token="another's"))  # noqa: S106  # no secret
 
 
+async def test_a_charge_that_is_repeated_is_one_charge(ledger: Ledger) -> None:
+    claim = await claimed(ledger)
+    charges = [await ledger.charge_crash(claim) for _ in range(2)]  # as when the reply to the first COMMIT is lost
+    assert [job.crashes for job in charges] == [1, 1]
+
+
 async def test_what_was_loaded_in_the_end_is_not_held_against_the_content(ledger: Ledger) -> None:
     crashed = await ledger.charge_crash(await claimed(ledger))
     await ledger.finish_alone(crashed, Outcome(state="loaded"))

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from executor_fixtures import executors, make_executors, task_folder, tasks
+from executor_fixtures import eventually, executors, make_executors, task_folder, tasks
 
-__all__ = ["executors", "make_executors", "task_folder", "tasks"]
+__all__ = ["eventually", "executors", "make_executors", "task_folder", "tasks"]

@@ -47,6 +47,7 @@ class LoopWatch:
         self._lag = Histogram(LAG_SECONDS)
         self._tasks = 0
         self._slow = 0
+        self._slow_told = 0
         self._count_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._heartbeat_at = time.time()
@@ -94,8 +95,8 @@ class LoopWatch:
     def _beat(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
         lag = max(0.0, loop.time() - due)
         self._lag.observe(lag)
-        self._slow += lag >= SLOW_SECONDS
         self._beat_at, self._heartbeat_at = time.monotonic(), time.time()
+        self._slow += lag >= SLOW_SECONDS
         if self._beat_at >= self._count_at:
             self._tasks, self._count_at = len(asyncio.all_tasks(loop)), self._beat_at + COUNT_SECONDS
         self._plan(loop)
@@ -124,11 +125,14 @@ class LoopWatch:
 
     def stats(self) -> LoopStats:
         """Return the numbers of the last beat; safe to call from any thread."""
+        # In this order: a beat that comes between the two leaves its stall to the next look, which else had it twice.
+        slow = self._slow
         silent = time.monotonic() - self._beat_at
+        self._slow_told = max(self._slow_told, slow + (silent >= BEAT_SECONDS + SLOW_SECONDS))
         return LoopStats(
             lag=self._lag.snapshot(),
             tasks=self._tasks,
             heartbeat_at=self._heartbeat_at,
             silent_seconds=silent,
-            slow_callbacks_total=self._slow + (silent >= BEAT_SECONDS + SLOW_SECONDS),
+            slow_callbacks_total=self._slow_told,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from panels import Query
 
 
@@ -60,11 +62,11 @@ def by_label(label: str, gauge: str, *, fold: str = "sum", where: str = "") -> Q
     return Query(expr=f"{fold} by ({label}) ({gauge}{{$sel{where}}})", legend=f"{{{{{label}}}}}")
 
 
-def age(timestamp: str, *, by: str = "", where: str = "") -> str:
-    """Return how long ago a moment was when it was last scraped, the longest of all; none where it is 0."""
+def age(timestamp: str, *, by: str = "", where: str = "", which: Literal["min", "max"] = "max") -> str:
+    """Return how long ago a moment was when it was last scraped, the longest of all or the shortest; none where 0."""
     one = f"{timestamp}{{$sel{where}}}"
     labels = f" by ({by})" if by else ""
-    return f"max{labels} (timestamp({one}) - ({one} > 0))"
+    return f"{which}{labels} (timestamp({one}) - ({one} > 0))"
 
 
 def or_zero(expr: str) -> str:

@@ -85,6 +85,7 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("origin", sa.Text, primary_key=True),
             sa.Column("daemon", sa.Text, nullable=False),
             sa.Column("held_until", sa.Double, nullable=False),
+            sa.Column("failures", sa.Integer),
         ),
         mail=_mail(prefix, metadata),
         mail_job=sa.Table(

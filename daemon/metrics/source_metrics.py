@@ -41,8 +41,17 @@ DEFINITIONS: Final[Definitions] = define(
         "When this daemon has last looked at all of the source; 0 if never.",
         source=SOURCE,
     ),
-    gauge("source_listed_files", "Files that the last look found.", source=SOURCE),
-    gauge("source_waiting_files", "Files that the last look could not take, or not remove or move.", source=SOURCE),
+    gauge(
+        "source_listed_files",
+        "Files that the last whole look found; 0 where another daemon looks at the source.",
+        source=SOURCE,
+    ),
+    gauge(
+        "source_waiting_files",
+        "Files that the last whole look could not take, or not remove or move; 0 where another daemon looks at the "
+        "source.",
+        source=SOURCE,
+    ),
     counter("source_taken_total", "Files that became jobs.", source=SOURCE),
     counter("source_taken_bytes_total", "Bytes of these.", source=SOURCE),
     counter("source_look_seconds_total", "Time spent on looking at the source and taking its files.", source=SOURCE),
@@ -81,6 +90,11 @@ class SourceMetrics:
         """Note that the source is attended to, in seconds since the epoch."""
         self._values["source_last_look_timestamp_seconds"].set(at, source)
 
+    def elsewhere(self, source: str, *, at: float) -> None:
+        """Note that another daemon attends to the source: its files are that one's to count."""
+        self.goes_on(source, at=at)
+        self._found(source, listed=0, waiting=0)
+
     def readable(self, source: str, *, readable: bool) -> None:
         """Note how the last look ended."""
         self._values["source_readable"].set(readable, source)
@@ -90,8 +104,7 @@ class SourceMetrics:
         self.goes_on(source, at=at)
         self.readable(source, readable=True)
         self._values["source_last_success_timestamp_seconds"].set(at, source)
-        self._values["source_listed_files"].set(listed, source)
-        self._values["source_waiting_files"].set(waiting, source)
+        self._found(source, listed=listed, waiting=waiting)
 
     def spent(self, source: str, seconds: float) -> None:
         """Count the time of a look."""
@@ -105,3 +118,7 @@ class SourceMetrics:
         """Count a file that became a job."""
         self._values["source_taken_total"].add(1, source)
         self._values["source_taken_bytes_total"].add(size_bytes, source)
+
+    def _found(self, source: str, *, listed: int, waiting: int) -> None:
+        self._values["source_listed_files"].set(listed, source)
+        self._values["source_waiting_files"].set(waiting, source)

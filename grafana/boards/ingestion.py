@@ -39,9 +39,7 @@ FRESH: Final = Row(
             "Age of the last attempt",
             "Young here and old beside it: files come and are refused. Old in both: no file comes.",
             Query(
-                expr=age("headgate_dataset_last_attempt_timestamp_seconds", by="dataset", where=HERE).replace(
-                    "max by", "min by", 1
-                ),
+                expr=age("headgate_dataset_last_attempt_timestamp_seconds", by="dataset", where=HERE, which="min"),
                 legend="{{dataset}}",
             ),
             unit=SECONDS,
@@ -272,8 +270,11 @@ SOURCES: Final = Row(
         ),
         lines(
             "Age of the last whole look at a source",
-            "By the daemon that looks at it; the others of one ledger only wait for their turn.",
-            Query(expr=age("headgate_source_last_success_timestamp_seconds", by="source"), legend="{{source}}"),
+            "By whichever daemon of a ledger: they take turns.",
+            Query(
+                expr=age("headgate_source_last_success_timestamp_seconds", by="source", which="min"),
+                legend="{{source}}",
+            ),
             unit=SECONDS,
             nothing="no source is configured",
         ),

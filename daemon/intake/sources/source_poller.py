@@ -30,6 +30,7 @@ from .object_taker import ObjectTaker
 from .source_state import SourceState
 
 if TYPE_CHECKING:
+    from ...database.supervisor import Step
     from ...ledger.queries import Taken
     from ...pipeline.parts import PipelineParts
     from ...storage.store import StoredObject
@@ -45,6 +46,8 @@ LEFT_MAX: Final = 1000
 """Files that wait of which the names are kept: for the log and a number, not for the taking."""
 BACKOFF_MAX_SECONDS: Final = 300.0
 """The longest pause after a failure, unless looks are further apart anyway."""
+HEAR_SECONDS: Final = 60.0
+"""How often a daemon that pauses asks the ledger how others fared: an alert waits for ten minutes of what it tells."""
 JITTER: Final = 0.1
 """The part of a pause by which it differs from the next one, so that daemons and sources do not go in step."""
 
@@ -95,12 +98,20 @@ class SourcePoller:
                 began = time.monotonic()
                 await self._look_and_tell()
                 self._state.spent(time.monotonic() - began)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), self._pause_seconds())
+                await self._pause()
         finally:
             self._state.removed()
-            with self._database.supervisor.waiting(f"source {self.source.name}"):
+            with self._waiting():
                 await self._leases.release(self.source.origin)
+
+    async def _pause(self) -> None:
+        """Wait until the next look is due, or until closed."""
+        due = time.monotonic() + self._pause_seconds()
+        while not self._closing.is_set() and (left := due - time.monotonic()) > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), min(left, HEAR_SECONDS))
+            if left > HEAR_SECONDS and not self._closing.is_set():
+                await self._hear()
 
     def _pause_seconds(self) -> float:
         poll = self.source.said.poll_seconds
@@ -112,13 +123,14 @@ class SourcePoller:
         try:
             await self._look(look)
         except _ElsewhereError:
-            self._failures = 0
+            self._failures = 0  # asking the ledger costs the storage nothing
             self._state.elsewhere()
+            await self._hear()
         except StorageError as error:
-            self._fail(error)
+            await self._fail(error)
         except TaskTimeoutError as error:
             self.source.storage.close()
-            self._fail(StorageUnreachableError(str(error)))
+            await self._fail(StorageUnreachableError(str(error)))
         except PoolClosedError:
             pass  # the source, or the daemon, is being closed
         except (SpoolFullError, QueueFullError) as error:
@@ -131,9 +143,22 @@ class SourcePoller:
             self._failures = 0
             self._state.looked(look.listed, look.left)
 
-    def _fail(self, error: StorageError) -> None:
+    async def _fail(self, error: StorageError) -> None:
         self._failures += 1
         self._state.failed(error.kind, str(error))
+        with self._waiting():
+            # Those of the daemons that looked before count, too: taking turns does not wear out a storage that fails.
+            self._failures = max(self._failures, await self._leases.failed(self.source.origin))
+
+    async def _hear(self) -> None:
+        """Tell how the last look ended where another daemon made it."""
+        with self._waiting():
+            failures = await self._leases.failures_elsewhere(self.source.origin)
+            if failures is not None:
+                self._state.heard(readable=not failures)
+
+    def _waiting(self) -> Step:
+        return self._database.supervisor.waiting(f"source {self.source.name}")
 
     async def _look(self, look: _Look) -> None:
         if self._taker.hangs:
@@ -145,14 +170,14 @@ class SourcePoller:
             await self._hold()
             await self._take_page(look, page)
         # Kept over the pause: the daemon that has looked looks again, and another one when that has died.
-        await self._hold(more_seconds=2 * self.source.said.poll_seconds)
+        await self._hold(more_seconds=2 * self.source.said.poll_seconds, read=True)
 
-    async def _hold(self, *, more_seconds: float = 0.0) -> None:
-        """Keep the lease while it is used, asking the ledger now and then."""
+    async def _hold(self, *, more_seconds: float = 0.0, read: bool = False) -> None:
+        """Keep the lease while it is used, asking the ledger now and then; with `read` the look has come to its end."""
         now = time.monotonic()
-        if not more_seconds and now - self._held_at < self._lease_seconds / 3:
+        if not read and now - self._held_at < self._lease_seconds / 3:
             return
-        if not await self._leases.hold(self.source.origin, self._lease_seconds + more_seconds):
+        if not await self._leases.hold(self.source.origin, self._lease_seconds + more_seconds, read=read):
             raise _ElsewhereError
         self._held_at = now
 

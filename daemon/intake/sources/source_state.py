@@ -31,11 +31,16 @@ class SourceState:
         self._metrics.goes_on(self._source, at=time.time())
 
     def elsewhere(self) -> None:
-        """Note that another daemon looks at it."""
-        self._metrics.goes_on(self._source, at=time.time())
-        self._metrics.readable(self._source, readable=True)
+        """Note that another daemon looks at it; `heard` tells how that goes."""
+        self._metrics.elsewhere(self._source, at=time.time())
         if self._is_news("elsewhere", said=True):
             logger.info("another daemon looks at the source", extra={"source": self._source})
+
+    def heard(self, *, readable: bool) -> None:
+        """Note how the last look of the other daemons ended."""
+        self._metrics.readable(self._source, readable=readable)
+        if readable:
+            self._is_news("reason", said=None)  # what fails after that is told anew
 
     def looked(self, listed: int, left: dict[str, str]) -> None:
         """Note a whole look: how many files there are, and those that could not be taken, with the reason."""

@@ -39,6 +39,29 @@ async def test_a_lease_that_has_run_out_is_taken_over(ledger: Ledger, database: 
     assert not await mine.hold(SHOP, 60)
 
 
+async def test_failures_are_counted_by_all_and_heard_by_the_others(ledger: Ledger, database: Database) -> None:
+    mine = SourceLeases(ledger.context)
+    other = SourceLeases(Ledger(database, lease_seconds=30).context)
+    assert await other.failures_elsewhere(SHOP) is None, "nobody has looked"
+    assert await mine.failed(SHOP) == 0, "nobody has the source"
+    assert await mine.hold(SHOP, 60)
+    assert await other.failures_elsewhere(SHOP) is None, "the first look goes on"
+    assert [await mine.failed(SHOP), await mine.failed(SHOP)] == [1, 2]
+    assert await mine.hold(SHOP, -1)
+    assert await other.failures_elsewhere(SHOP) == 2
+    assert await mine.failures_elsewhere(SHOP) is None, "it knows by itself"
+    assert await other.hold(SHOP, 60)
+    assert await mine.failures_elsewhere(SHOP) == 2, "the look of the next one goes on"
+    assert await mine.failed(SHOP) == 0, "it has lost the source"
+    assert await other.failed(SHOP) == 3
+    assert not await mine.hold(SHOP, 60, read=True)
+    assert await mine.failures_elsewhere(SHOP) == 3
+    assert await other.hold(SHOP, 60, read=True)
+    assert await mine.failures_elsewhere(SHOP) == 0
+    assert await other.hold(STOCK, 60, read=True)
+    assert await mine.failures_elsewhere(STOCK) == 0
+
+
 async def test_only_a_job_that_waits_in_a_spool_of_nobody_is_lost(ledger: Ledger, database: Database) -> None:
     leases, queries = SourceLeases(ledger.context), JobQueries(database)
     await ledger.submit(replace(submission("a"), origin=Origin(path="s3://shop/a", stamp="1")))

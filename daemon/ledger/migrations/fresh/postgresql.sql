@@ -153,7 +153,8 @@ CREATE TABLE headgate.reject (
 CREATE TABLE headgate.source (
     origin text NOT NULL,
     daemon text NOT NULL,
-    held_until double precision NOT NULL
+    held_until double precision NOT NULL,
+    failures integer
 );
 CREATE TABLE headgate.taken_file (
     origin text NOT NULL,

@@ -117,7 +117,7 @@ CREATE TABLE headgate_mapping (
 CREATE TABLE headgate_source (
 	origin TEXT NOT NULL,
 	daemon TEXT NOT NULL,
-	held_until DOUBLE NOT NULL,
+	held_until DOUBLE NOT NULL, failures INTEGER,
 	PRIMARY KEY (origin)
 );
 CREATE TABLE headgate_mail (

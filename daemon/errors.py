@@ -145,6 +145,10 @@ class FileNotReadError(RetryableError):
     """The file cannot be read now; the message is the system's."""
 
 
+class FolderHangsError(RetryableError):
+    """The folder does not answer: a call into it has not returned in time."""
+
+
 class FileUnstableError(RetryableError):
     """The file changed while it was read; it is taken when it has stayed the same for two scans."""
 

@@ -210,7 +210,7 @@ def _exporter(
 
 def _intake(settings: Settings, core: Core) -> FolderScanner:
     parts = core.parts
-    filing = FolderArchive(executors=parts.executors, rejects=core.rejects, queries=parts.queries)
+    filing = FolderArchive(rejects=core.rejects, queries=parts.queries)
     return FolderScanner(IntakeSettings.of(settings.intake), parts, core.submissions, filing)
 
 

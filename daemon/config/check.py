@@ -13,6 +13,7 @@ from ingest.spec.dataset_file import load_dataset
 from ingest.spec.yaml_document import DocumentError, Problem, read_yaml, suggestion
 
 from ..errors import StorageSettingsError
+from ..machine.answering import answers
 from ..machine.writers import blind_spot
 from .check_mail import mailbox_problems
 from .dataset_files import dataset_files
@@ -96,7 +97,9 @@ def resolved(configuration: Configuration, settings: Settings) -> Iterator[str]:
     yield f"database: {configuration.shown_url}"
     yield f"state folder: {settings.state_dir}"
     for folder in settings.intake.folders:
-        if folder.path.is_dir() and (unseen := blind_spot(folder.path)) is not None:
+        if not answers(folder.path):
+            yield f"watched folder {folder.path}: it does not answer now; it is watched when it does"
+        elif folder.path.is_dir() and (unseen := blind_spot(folder.path)) is not None:
             yield f"watched folder {folder.path}: cannot see writers here: {unseen}"
 
 
@@ -178,6 +181,8 @@ def _bad_folders(sources: Sources, settings: Settings) -> Iterator[Problem]:
     watched: list[WatchedFolder] = []
     for index, folder in enumerate(settings.intake.folders):
         place = ("intake", "folders", index, "path")
+        if not answers(folder.path):
+            continue  # its server is away; that is no mistake in the configuration
         if not folder.path.is_dir():
             yield sources.problem(place, f"there is no folder {folder.path}", "create it, or correct the path")
         elif not os.access(folder.path, os.R_OK | os.X_OK | (os.W_OK if folder.taken == "move" else 0)):

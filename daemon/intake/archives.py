@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from sqlalchemy.exc import IntegrityError
+
 from ingest.errors import FileRejectedError, rejected
 from ingest.messages import say
 from ingest.spec.archive import ArchiveLimits
@@ -20,7 +22,7 @@ from ..pipeline.worker_tasks import check_archive, list_archive, unpack_archive_
 from .folder_files import Ignored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from ingest.spec.archive import ArchiveMember
@@ -138,16 +140,18 @@ class Archives:
     async def enter_each(
         self,
         archive: Received,
-        members: Iterable[ArchiveMember],
+        members: Sequence[ArchiveMember],
         *,
         submissions: Submissions,
         choose: Callable[[str], Dataset],
         within: Within,
+        is_there: Callable[[], Awaitable[bool]] | None = None,
     ) -> list[Job]:
         """Enter each file of an archive that lies in the spool, and return their jobs; the archive is dropped then.
 
         What was entered before, by whoever began with this archive, is found again. `choose` gives the dataset of a
-        file by its path in the archive, or raises FileRejectedError: then the file's job says so.
+        file by its path in the archive, or raises FileRejectedError: then the file's job says so. `is_there` says
+        whether the archive lies where it was taken from: then what had ended and was told there is entered anew.
 
         Raises:
             SpoolFullError: there is no room.
@@ -155,15 +159,53 @@ class Archives:
         """
         jobs: list[Job] = []
         try:
-            for member in members:
-                key = f"{within.key} {member.index}"
+            for member, key in zip(members, await self._keys(within, members, is_there), strict=True):
                 job = await self._parts.queries.by_key(within.submitter, key)
                 if job is None:
                     job = await self._enter(archive, member, key, submissions, choose, within)
                 jobs.append(job)
         finally:
             await submissions.drop(archive)
+        await self._owe(jobs, within)
         return jobs
+
+    async def _keys(
+        self, within: Within, members: Sequence[ArchiveMember], is_there: Callable[[], Awaitable[bool]] | None
+    ) -> list[str]:
+        """Return the key under which each file is entered, or was by whoever began with this archive."""
+        if is_there is not None:
+            keys = [await self._key(within, member, put_back=True) for member in members]
+            # Asked after the ledger: with the archive in its place nothing of it is told, so what was told before is
+            # of an earlier time that it lay there. If it is gone, another daemon may just have told of this time.
+            if await is_there():
+                return keys
+        return [await self._key(within, member, put_back=False) for member in members]
+
+    async def _key(self, within: Within, member: ArchiveMember, *, put_back: bool) -> str:
+        """Return a file's own key, or the one after the job that it was when it may not be that job any more.
+
+        Which it may not when that one's bytes are lost, or its end was told before the archive was `put_back`.
+        """
+        key = first = f"{within.key} {member.index}"
+        while (job := await self._parts.queries.by_key(within.submitter, key)) is not None:
+            if not (put_back and job.owed is False) and not await self._is_lost(job):
+                break
+            key = f"{first} after {job.id}"
+        return key
+
+    async def _is_lost(self, job: Job) -> bool:
+        """Say whether a job waits for a file in the spool of daemons that are no more."""
+        if job.state != "queued" or job.spool_id == self._parts.spool.id:
+            return False
+        async with self._parts.database.read() as connection:
+            return not await self._parts.ledger.context.spool_is_served(connection, job.spool_id)
+
+    async def _owe(self, jobs: Sequence[Job], within: Within) -> None:
+        """Let those be told of that were entered when nothing was told in their folder."""
+        if within.origin is not None and within.origin.owed:
+            untold = [job.id for job in jobs if job.owed is None]
+            if untold:
+                await self._parts.ledger.owe(untold)
 
     async def _enter(
         self,
@@ -184,11 +226,13 @@ class Archives:
             "origin": within.origin_of(member),
         }
         try:
-            return await submissions.enter(received, dataset=choose(member.name), **about)
-        except FileRejectedError as error:
-            return await submissions.refuse(received, record=error.record, **about)
-        except KeyUsedError:
-            # A COMMIT whose answer was lost: the job is there.
+            try:
+                dataset = choose(member.name)
+            except FileRejectedError as error:
+                return await submissions.refuse(received, record=error.record, **about)
+            return await submissions.enter(received, dataset=dataset, **about)
+        except (KeyUsedError, IntegrityError):
+            # Another daemon was first, or the answer to a COMMIT was lost: the job is there.
             job = await self._parts.queries.by_key(within.submitter, key)
             if job is None:
                 raise
@@ -220,6 +264,14 @@ class Archives:
         return await patiently(
             lambda: read_in_worker(self._parts.executors, function, *arguments, file=file, limits=LIMITS)
         )
+
+
+def archive_of(job: Job) -> str | None:
+    """Return where the archive came from that a job's file was in; None if it was in none, or that is not known."""
+    archive, origin = job.submitter, job.origin
+    if archive is None or origin is None or not origin.startswith(f"{archive}{UNPACKED}/"):
+        return None
+    return archive
 
 
 def label_of(archive: str, member: ArchiveMember) -> str:

@@ -1,10 +1,9 @@
-"""One file of a watched folder to a submission: owns the look at whether it is whole, and the copy into the spool."""
+"""One file of a watched folder to a submission: owns what it becomes, not the look at whether it is whole."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import os
-import time
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,10 @@ from ingest.errors import FileRejectedError
 
 from ..errors import FileNotReadError, FileUnstableError
 from ..ledger.jobs import Origin
-from ..machine.file_identity import stamp_of
 from .archives import Archives, Within
-from .folder_files import is_being_written, opened, reason_of
+from .file_copy import copying, next_step
+from .folder_files import is_there, reason_of
 from .folder_notify import Seen
-from .wholeness import End, end_of, ends_within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from .folder_notify import FolderNotify
     from .settings import IntakeSettings
     from .submissions import Submissions
-    from .watched_folder import KnownFile, KnownFolder, WatchedFolder
+    from .watched_folder import KnownFile, KnownFolder
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +53,12 @@ class FileTaker:
         Raises:
             FileUnstableError: it is not whole, or was changed meanwhile.
             FileTooLargeError, SpoolFullError, FileNotReadError: it is too large, there is no room, it cannot be read.
+            FolderHangsError: its folder does not answer.
 
         """
         seen = self._seen(known.folder.path, name)
         try:
-            received = await self._executors.run_io(self._receive, known.folder, name, file, seen)
+            received = await self._receive(known, name, file, seen)
         except OSError as error:
             raise FileNotReadError(reason_of(error)) from error
         if seen is not Seen.WRITING and self._seen(known.folder.path, name) is Seen.WRITING:
@@ -80,20 +79,27 @@ class FileTaker:
             await self._submissions.drop(received)
             raise
         if members is not None:
-            await self._enter_each(known, file, received, members, origin)
+            await self._enter_each(known, name, file, received, members, origin)
             return None
         return (await self._enter(known, name, file, received, origin)).id
 
     async def _enter_each(
-        self, known: KnownFolder, file: KnownFile, received: Received, members: Sequence[ArchiveMember], origin: Origin
+        self,
+        known: KnownFolder,
+        name: str,
+        file: KnownFile,
+        received: Received,
+        members: Sequence[ArchiveMember],
+        origin: Origin,
     ) -> None:
         """Enter the files of an archive; in a folder where it stays it is remembered."""
         jobs = await self._archives.enter_each(
             received,
             members,
             submissions=self._submissions,
-            choose=lambda name: self._chosen(known, name),
+            choose=lambda inner: self._chosen(known, inner),
             within=Within(file=file.label, source="folder", submitter=origin.path, key=origin.stamp, origin=origin),
+            is_there=lambda: known.calls.run(is_there, known.folder.path, name, file.stamp),
         )
         logger.info("archive opened", extra={"file": file.label, "jobs": len(jobs)})
         if jobs and not known.folder.move:
@@ -119,44 +125,22 @@ class FileTaker:
         path = PurePosixPath(name)
         return self._watch.seen(folder / path.parent, path.name)
 
-    def _receive(self, folder: WatchedFolder, name: str, file: KnownFile, seen: Seen) -> Received:
-        """Copy a file into the spool if it is whole. Blocking; for an I/O thread."""
-        with opened(folder.path, name) as descriptor:
-            facts = os.fstat(descriptor)
-            if stamp_of(facts) != file.stamp:
-                raise FileUnstableError
-            self._wait_until_whole(folder, descriptor, file, seen)
-            return self._spool.receive_open(descriptor, self._max_file_bytes)
+    async def _receive(self, known: KnownFolder, name: str, file: KnownFile, seen: Seen) -> Received:
+        """Copy a file into the spool if it is whole, step by step: a step may hang, a large file takes many."""
+        steps = copying(known.folder, name, file, seen, spool=self._spool, max_bytes=self._max_file_bytes)
 
-    def _wait_until_whole(self, folder: WatchedFolder, descriptor: int, file: KnownFile, seen: Seen) -> None:
-        """Let a file be taken only after it was quiet for as long as its kind needs."""
-        patience, leased = folder.patience, is_being_written(descriptor)
-        quiet = _quiet_seconds(descriptor, file, seen, leased=leased)
-        if folder.done_marker is not None:
-            needed = patience.scan
-        elif file.stamp.size > self._max_file_bytes:
-            needed = patience.needed(seen=seen, leased=leased, end=End.OPEN)
-        else:
-            end = end_of(descriptor, file.stamp.size)
-            needed = patience.needed(seen=seen, leased=leased, end=end)
-            if end is End.OPEN and quiet >= needed and ends_within(descriptor):
-                needed = patience.needed(seen=seen, leased=leased, end=End.DOUBTED)
-        file.nearly_due = patience.is_near(needed - quiet)
-        if quiet < needed:
-            if quiet >= patience.settle and not file.told:
-                file.told = True
-                logger.info("file waited for", extra={"file": file.label, "seconds": round(needed - quiet)})
-            raise FileUnstableError
-        if needed > patience.settle:
-            logger.warning("unfinished file taken", extra={"file": file.label, "quiet_seconds": round(quiet)})
+        def late(received: Received | None) -> None:
+            steps.close()
+            if received is not None:
+                self._spool.remove(received.key)
 
-
-def _quiet_seconds(descriptor: int, file: KnownFile, seen: Seen, *, leased: bool | None) -> float:
-    """Return for how long nothing has changed in a file, as far as that is certain."""
-    watched = time.monotonic() - file.since
-    facts = os.fstat(descriptor)
-    if seen is Seen.RENAMED:
-        return max(watched, time.time() - facts.st_mtime)
-    if leased is False:  # a file system of this machine, whose clock is ours
-        return max(watched, time.time() - max(facts.st_mtime, facts.st_ctime))
-    return watched
+        try:
+            while True:
+                received: Received | None = await known.calls.run(next_step, steps, late=late)
+                if received is not None:
+                    return received
+                known.state.goes_on()
+        except BaseException:
+            with contextlib.suppress(ValueError):  # its last step has not returned
+                steps.close()
+            raise

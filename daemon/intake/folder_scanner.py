@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import time
 from collections import ChainMap
 from collections.abc import Collection, Iterator, Sequence
-from itertools import islice
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from ..errors import (
     FileNotReadError,
     FileTooLargeError,
     FileUnstableError,
+    FolderHangsError,
     SpoolFullError,
     StartupError,
+    TaskTimeoutError,
     first_line,
 )
 from ..machine.file_identity import Stamp, spelt
 from ..machine.mounts import FileSystem, file_system_of
-from ..machine.writers import blind_spot
-from ..pipeline.rejects import RejectsLaterError
+from .done_markers import DoneMarkers
 from .file_taker import FileTaker
 from .folder_archive import PLACES
+from .folder_calls import FolderCalls
+from .folder_ends import FolderEnds
 from .folder_files import Ignored, Listing, list_files, reason_of
 from .folder_notify import FolderNotify
+from .folder_start import begin
 from .folder_state import FolderState
 from .watched_folder import KnownFile, KnownFolder
 
@@ -37,16 +42,19 @@ if TYPE_CHECKING:
     from ..ledger.queries import Taken
     from ..pipeline.parts import PipelineParts
     from .folder_archive import FolderArchive
+    from .folder_start import Begun
     from .settings import IntakeSettings
     from .submissions import Submissions
 
 logger = logging.getLogger(__name__)
 
 TAKEN_AT_ONCE: Final = 4
+START_SECONDS: Final = 10.0
+"""So long the start waits for a folder that does not answer; it is looked at later."""
 BATCH: Final = 200
 """Files that the ledger is asked about at a time."""
-TOLD_AT_ONCE: Final = 50
-"""So many senders at the most are told a second time after a kill."""
+ALONE_SECONDS: Final = 5.0
+"""So long a look at one folder is waited for: then the others are looked at meanwhile."""
 
 
 class _Waiting(NamedTuple):
@@ -64,33 +72,57 @@ class FolderScanner:
         self, settings: IntakeSettings, parts: PipelineParts, submissions: Submissions, filing: FolderArchive
     ) -> None:
         self._watched = [
-            KnownFolder(folder=folder, state=FolderState(folder.path, parts.metrics.folders))
+            KnownFolder(
+                folder=folder,
+                state=FolderState(folder.path, parts.metrics.folders),
+                calls=FolderCalls(parts.executors),
+                markers=DoneMarkers(folder.done_marker),
+            )
             for folder in settings.folders
         ]
         self._settings, self._filing, self._watch = settings, filing, FolderNotify()
         self._taker = FileTaker(parts, submissions, self._watch, settings)
         self._ledger, self._queries = parts.ledger, parts.queries
-        self._executors, self._database = parts.executors, parts.database
+        self._executors, self._database, self._metrics = parts.executors, parts.database, parts.metrics.folders
         self._closing = asyncio.Event()
+        self._ends = FolderEnds(parts, filing, closing=self._closing)
         self._full = False
 
     async def __aenter__(self) -> Self:
-        """Check the folders.
+        """Check the folders; one that hangs is told as one that cannot be read, and checked later.
 
         Raises:
             StartupError: one is not a folder that can be read, or written where files are to be moved.
 
         """
-        for watched in self._watched:
-            folder = watched.folder
-            rights = os.R_OK | os.X_OK | (os.W_OK if folder.move else 0)
-            if not folder.path.is_dir() or not os.access(folder.path, rights):
-                wanted = "read and written" if folder.move else "read"
-                raise StartupError(
-                    f"watched folder {folder.path} cannot be {wanted}; create it or correct intake.folders"
-                )
-            watched.state.watched(unseen=blind_spot(folder.path), rescan_seconds=self._settings.rescan_seconds)
+        await asyncio.gather(*(self._begin(watched) for watched in self._watched))
         return self
+
+    async def _begin(self, watched: KnownFolder) -> None:
+        try:
+            begun = await watched.calls.run(begin, watched.folder, within_seconds=START_SECONDS)
+        except (FolderHangsError, TimeoutError) as error:
+            watched.state.watched(unseen=None, rescan_seconds=self._settings.rescan_seconds)
+            watched.state.lost(error)
+            return
+        if begun is None:
+            rights = "read and written" if watched.folder.move else "read"
+            raise StartupError(
+                f"watched folder {watched.folder.path} cannot be {rights}; create it or correct intake.folders"
+            )
+        watched.state = FolderState(begun.path, self._metrics)
+        self._checked(watched, begun)
+
+    async def _begin_late(self, watched: KnownFolder) -> None:
+        """Check a folder that did not answer at the start; raises what a look at it would."""
+        begun = await watched.calls.run(begin, watched.folder)
+        if begun is None:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(watched.folder.path))
+        self._checked(watched, begun)
+
+    def _checked(self, watched: KnownFolder, begun: Begun) -> None:
+        watched.folder, watched.checked = replace(watched.folder, path=begun.path), True
+        watched.state.watched(unseen=begun.unseen, rescan_seconds=self._settings.rescan_seconds)
 
     async def __aexit__(self, *_: object) -> None:
         """Take no more files; a file being taken is finished by `run`."""
@@ -104,11 +136,27 @@ class FolderScanner:
                 self._watch.changed.clear()
                 self._full = False
                 for watched in self._watched:
-                    await self._look_through(watched)
+                    await self._look(watched)
                 self._watch.use(dict(ChainMap(*(dict(watched.folders) for watched in self._watched))))
                 await self._pause()
+            for watched in self._watched:
+                if watched.look is not None:
+                    await watched.look
         finally:
+            looks = [watched.look for watched in self._watched if watched.look is not None]
+            for look in looks:
+                look.cancel()
+            await asyncio.gather(*looks, return_exceptions=True)
             self._watch.close()
+
+    async def _look(self, watched: KnownFolder) -> None:
+        """Look at a folder; a look that takes longer goes on while others are looked at."""
+        patience = ALONE_SECONDS if watched.look is None else 0.0
+        watched.look = watched.look or asyncio.create_task(self._look_through(watched))
+        await asyncio.wait({watched.look}, timeout=patience)
+        if watched.look.done():
+            look, watched.look = watched.look, None
+            look.result()
 
     async def _pause(self) -> None:
         """Wait for a change, or until it is time to look again; never less than the time between two looks."""
@@ -121,14 +169,13 @@ class FolderScanner:
 
     async def _look_through(self, watched: KnownFolder) -> None:
         try:
-            await self._scan(watched)
-        except OSError as error:
-            watched.state.lost(error)
-            return
-        try:
+            if not await self._scan(watched):
+                return
             await self._take_all(watched)
             if watched.folder.move:
-                await self._put_away(watched)
+                await self._ends.tell(watched)
+        except FolderHangsError as error:
+            watched.state.lost(error)
         except Exception as error:
             if not self._will_pass(error):
                 raise
@@ -144,35 +191,41 @@ class FolderScanner:
             logger.warning("intake stopped", extra={"reason": reason})
 
     def _will_pass(self, error: Exception) -> bool:
-        return isinstance(error, OSError) or self._database.will_pass(error)
+        return isinstance(error, (OSError, TaskTimeoutError)) or self._database.will_pass(error)
 
-    async def _scan(self, watched: KnownFolder) -> None:
-        folder, now = watched.folder, time.monotonic()
-        listing, file_system = await self._executors.run_io(
-            _look_at,
-            folder.path,
-            recursive=folder.recursive,
-            ignored=self._settings.ignored,
-            skip=PLACES if folder.move else (),
-        )
+    async def _scan(self, watched: KnownFolder) -> bool:
+        """See what is in a folder; return whether it could be read."""
+        try:
+            if not watched.checked:
+                await self._begin_late(watched)
+            folder, now = watched.folder, time.monotonic()
+            skip = PLACES if folder.move else ()
+            listing, file_system = await watched.calls.run(
+                _look_at, folder.path, folder.recursive, self._settings.ignored, skip
+            )
+        except OSError as error:
+            watched.state.lost(error)
+            return False
         watched.state.read(listing.folders[folder.path], file_system)
-        watched.folders, watched.unread, watched.unmarked = listing.folders, listing.unread, 0
+        watched.folders, watched.unread = listing.folders, listing.unread
         before, watched.files = watched.files, {}
-        for name, stamp in listing.files.items():
-            if not folder.is_marked(name, listing.files):
-                watched.unmarked += not folder.is_marker(name)
-                continue
-            known = before.get(name)
+        taken = {name: file.stamp for name, file in before.items() if file.job_id is not None or file.over}
+        for name in watched.markers.marked(listing, taken):
+            known, stamp = before.get(name), listing.files[name]
             same = known is not None and known.stamp == stamp
             watched.files[name] = (
                 known if known is not None and same else KnownFile(label=spelt(name), stamp=stamp, since=now)
             )
+        return True
 
     # -- taking --------------------------------------------------------------------------------------
 
     async def _take_all(self, watched: KnownFolder) -> None:
-        waiting = ((name, file) for name, file in watched.files.items() if file.job_id is None and not file.over)
-        while batch := list(islice(waiting, BATCH)):
+        waiting = [(name, file) for name, file in watched.files.items() if file.job_id is None and not file.over]
+        # What could not be read comes last: if it makes the folder hang again, the others have had their turn.
+        waiting.sort(key=lambda found: found[1].trouble is not None)
+        for start in range(0, len(waiting), BATCH):
+            batch = waiting[start : start + BATCH]
             left = await self._not_taken_before(watched, batch)
             rest = iter(left)
             ends = await asyncio.gather(
@@ -183,7 +236,7 @@ class FolderScanner:
 
     async def _take_each(self, watched: KnownFolder, files: Iterator[_Waiting]) -> None:
         for name, file, before in files:
-            if self._closing.is_set() or self._full:
+            if self._closing.is_set() or self._full or watched.calls.hangs:
                 return
             await self._take(watched, name, file, before)
 
@@ -202,7 +255,7 @@ class FolderScanner:
             same = next((job for job in jobs if job.origin_stamp == str(file.stamp)), None)
             put_away = same is not None and watched.folder.move and same.owed is False
             if same is None or put_away or self._taker.may_have_lost(same):
-                moved = (job for job in jobs if file.stamp.moved_from(Stamp.read(job.origin_stamp)))
+                moved = (job for job in jobs if job.has_ended and file.stamp.moved_from(Stamp.read(job.origin_stamp)))
                 left.append(_Waiting(name, file, None if watched.folder.move else next(moved, None)))
                 continue
             self._taken(watched, file, same.job_id)
@@ -217,6 +270,9 @@ class FolderScanner:
 
     async def _take(self, watched: KnownFolder, name: str, file: KnownFile, before: Taken | None) -> None:
         file.trouble, file.unfinished = None, False
+        if file.opened:
+            await self._opened(watched, name, file)
+            return
         try:
             job_id = await self._taker.take(watched, name, file, before)
             if job_id is None:
@@ -229,6 +285,9 @@ class FolderScanner:
                 self._executors.expect_cpu()
         except FileNotReadError as error:
             file.trouble = str(error)
+        except FolderHangsError as error:
+            file.trouble = str(error)
+            raise
         except FileTooLargeError as error:
             await self._refuse(watched, name, file, f"file.too_large: {error}; split it, or raise intake.max_file_mb")
         except SpoolFullError as error:
@@ -236,48 +295,33 @@ class FolderScanner:
         watched.state.goes_on()
 
     async def _opened(self, watched: KnownFolder, name: str, file: KnownFile) -> None:
-        """Let an archive be whose files have become jobs; each of these is told of for itself."""
-        file.over = True
+        """Let an archive be whose files have become jobs; each of these is told of for itself when it is moved."""
+        file.opened = True
         if watched.folder.move:
             try:
-                await self._filing.opened(watched.folder, name, file.stamp)
+                await self._filing.opened(watched, name, file.stamp)
             except OSError as error:
                 file.trouble = f"cannot be moved: {reason_of(error)}"
+                return
+        file.over = True
 
     async def _refuse(self, watched: KnownFolder, name: str, file: KnownFile, reason: str) -> None:
         """Let a file be that becomes no job, as long as it stays as it is."""
-        file.over = True
         logger.warning("file refused", extra={"file": spelt(name), "reason": reason})
         if watched.folder.move:
             try:
-                await self._filing.refuse(watched.folder, name, file.stamp, reason)
+                await self._filing.refuse(watched, name, file.stamp, reason)
             except OSError as error:
                 file.trouble = f"cannot be moved: {reason_of(error)}"
-
-    # -- moving --------------------------------------------------------------------------------------
-
-    async def _put_away(self, watched: KnownFolder) -> None:
-        """Tell in the folder how jobs have ended, also those whose files an earlier process has taken."""
-        told = []
-        watched.unmoved = {}
-        for job in await self._queries.owed(spelt(str(watched.folder.path)), limit=BATCH):
-            if self._closing.is_set():
-                break
-            try:
-                await self._filing.put_away(watched.folder, watched.name_of(job.origin or ""), job)
-                told.append(job.id)
-            except OSError as error:
-                watched.unmoved[job.file] = reason_of(error)
-            except RejectsLaterError as error:
-                watched.unmoved[job.file] = str(error)
-            if len(told) >= TOLD_AT_ONCE:
-                await self._ledger.delivered(told)
-                told = []
-        if told:
-            await self._ledger.delivered(told)
+        file.over = True
 
 
-def _look_at(folder: Path, *, recursive: bool, ignored: Ignored, skip: Collection[str]) -> tuple[Listing, FileSystem]:
+def _look_at(
+    folder: Path,
+    recursive: bool,  # noqa: FBT001  # handed to a thread
+    ignored: Ignored,
+    skip: Collection[str],
+) -> tuple[Listing, FileSystem]:
     """Return what a folder holds and on what it lies. Blocking."""
     listing = list_files(folder, recursive=recursive, ignored=ignored, skip=skip)
     return listing, file_system_of(listing.folders[folder].device)

@@ -55,7 +55,7 @@ class FolderState:
         if self._is_news("reason", None):
             logger.info("folder read again", extra={"folder": self._folder})
 
-    def lost(self, error: OSError) -> None:
+    def lost(self, error: Exception) -> None:
         """Note that it could not be read."""
         self._looked(readable=False)
         reason = spelt(str(error))
@@ -72,11 +72,22 @@ class FolderState:
             level, event = (logging.WARNING, "folder waits") if reason else (logging.INFO, "folder goes on")
             logger.log(level, event, extra={"folder": self._folder, "reason": reason})
 
-    def found(self, *, unreadable: Mapping[str, str], unmoved: Mapping[str, str], unfinished: int) -> None:
-        """Note what is left of it after a look: files and folders with the reason why, and how many are unfinished."""
+    def found(
+        self,
+        *,
+        unreadable: Mapping[str, str],
+        unmoved: Mapping[str, str],
+        outdated: Mapping[str, str],
+        unfinished: int,
+    ) -> None:
+        """Note what is left of it after a look: files and folders with the reason why, and how many are unfinished.
+
+        Those with an `outdated` marker are unfinished, too.
+        """
         self._metrics.found(self._folder, unreadable=len(unreadable.keys() | unmoved.keys()), unfinished=unfinished)
         self._tell_of("files not read", unreadable)
         self._tell_of("files not moved", unmoved)
+        self._tell_of("markers outdated", outdated)
 
     def _looked(self, *, readable: bool) -> None:
         self.readable = readable

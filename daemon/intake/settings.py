@@ -40,7 +40,7 @@ class IntakeSettings:
 
 def _watched(folder: config.WatchedFolder, scan_seconds: float) -> WatchedFolder:
     return WatchedFolder(
-        path=folder.path.resolve(),
+        path=folder.path.absolute(),
         dataset=folder.dataset,
         recursive=folder.recursive,
         move=folder.taken == "move",

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 from ..machine.file_identity import spelt, unspelt
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
 
     from ..machine.file_identity import Stamp
     from ..machine.mounts import FolderIdentity
+    from .done_markers import DoneMarkers
+    from .folder_calls import FolderCalls
     from .folder_state import FolderState
     from .wholeness import Patience
 
@@ -22,7 +25,7 @@ class WatchedFolder:
     """A folder whose files are submitted; without a dataset each file's path decides by the datasets' `match`.
 
     With `move` a file goes to done/ or rejected/ when its job has ended. With a `done_marker` a file is taken when
-    one of its name and the marker is there too.
+    one of its name and the marker is there too, not older than it; see `done_markers`.
     """
 
     path: Path
@@ -31,16 +34,6 @@ class WatchedFolder:
     move: bool = False
     done_marker: str | None = None
     patience: Patience
-
-    def is_marked(self, name: str, names: dict[str, Stamp]) -> bool:
-        """Say whether a file may be taken by its name and those of the others."""
-        if self.done_marker is None:
-            return True
-        return not self.is_marker(name) and name + self.done_marker in names
-
-    def is_marker(self, name: str) -> bool:
-        """Say whether a file only says of another that it is whole."""
-        return self.done_marker is not None and name.endswith(self.done_marker)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +46,8 @@ class KnownFile:
     job_id: int | None = None
     over: bool = False
     """Nothing is left to do with it."""
+    opened: bool = False
+    """It is an archive whose files have become jobs: only to be moved is left, if that."""
     told: bool = False
     """That it is waited for was said."""
     unfinished: bool = False
@@ -61,6 +56,16 @@ class KnownFile:
     """It will be taken with one of the next looks unless it changes."""
     trouble: str | None = None
     """Why it could not be read at the last look."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Owing:
+    """How far the telling of ends has come: jobs above `after` are next, those that were `told` are to be noted."""
+
+    after: int = 0
+    told: list[int] = field(default_factory=list)
+    unmoved: dict[str, str] = field(default_factory=dict)
+    """Files that this round could not put away, and why."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,27 +78,45 @@ class KnownFolder:
     state: FolderState
     unread: Mapping[str, str] = field(default_factory=dict)
     unmoved: dict[str, str] = field(default_factory=dict)
-    unmarked: int = 0
-    """Files whose marker is not there."""
+    owing: Owing = field(default_factory=Owing)
+    calls: FolderCalls
+    markers: DoneMarkers
+    checked: bool = False
+    """It was there, and where it is behind links is known: `folder` says so."""
+    look: asyncio.Task[None] | None = None
+    """A look at it that goes on while others are looked at."""
 
     @property
     def unsettled(self) -> bool:
         """Whether there is something to be looked at again soon."""
-        return not self.state.readable or any(not file.over for file in self.files.values())
+        return (
+            not self.state.readable
+            or self.look is not None
+            or self.owing.after > 0
+            or any(not file.over for file in self.files.values())
+        )
 
     def tell(self) -> None:
         """Let its state be known after a look."""
         troubled = {name: file.trouble for name, file in self.files.items() if file.trouble is not None}
         unfinished = sum(file.unfinished for file in self.files.values())
         self.state.found(
-            unreadable={**self.unread, **troubled}, unmoved=self.unmoved, unfinished=self.unmarked + unfinished
+            unreadable={**self.unread, **troubled},
+            unmoved=self.unmoved,
+            outdated=self.markers.outdated(self.folder.patience.unfinished),
+            unfinished=self.markers.unmarked + unfinished,
         )
 
     def origin(self, name: str) -> str:
         """Return the ledger's name of a file; a path need not be a text, so what is not UTF-8 is spelt out."""
         return spelt(str(self.folder.path / name))
 
-    def name_of(self, origin: str) -> str:
-        """Return the path below the folder of a file by the ledger's name of it."""
-        known = {self.origin(name): name for name in self.files}
-        return known.get(origin) or str(Path(unspelt(origin)).relative_to(self.folder.path))
+    def name_of(self, origin: str) -> str | None:
+        """Return the path below the folder of a file by the ledger's name of it; None if it is of another folder."""
+        folder = f"{spelt(str(self.folder.path))}/"
+        if not origin.startswith(folder):  # SQLite gives those of folders, too, whose names differ in case only
+            return None
+        name = unspelt(origin.removeprefix(folder))
+        if self.origin(name) == origin:
+            return name
+        return next((known for known in self.files if self.origin(known) == origin), name)

@@ -6,9 +6,12 @@ import enum
 import os
 import struct
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .folder_notify import Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 _ZIP: Final = b"PK\x03\x04"
 _ZIP_ENTRY: Final = b"PK\x01\x02"
@@ -84,12 +87,13 @@ def end_of(descriptor: int, size: int) -> End:
     return End.OPEN if tail.rstrip(b"\0 \t\x1a").endswith((b"\n", b"\r", b">")) else End.DOUBTED
 
 
-def ends_within(descriptor: int) -> bool:
-    """Say whether a text ends within a quoted value. Blocking; reads it whole."""
+def ends_within(descriptor: int) -> Generator[None, None, bool]:
+    """Return whether a text ends within a quoted value; yields after each piece. Blocking; reads it whole."""
     found = place = 0
     while chunk := os.pread(descriptor, _CHUNK, place):
         found += chunk.count(b'"')
         place += len(chunk)
+        yield
     return found % 2 == 1
 
 

@@ -95,7 +95,7 @@ class Claims:
             )
             .order_by(table.c.run_at, table.c.id)
             .limit(sa.bindparam("most", type_=sa.Integer))
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
         )
         if narrowed:
             due = due.where(table.c.id.in_(chosen))

@@ -130,12 +130,11 @@ class Enqueue:
             if queued is not None:
                 return queued if after else await self._unless_loaded_before(connection, queued, submission)
             await self._refuse_used_key(connection, submission)
-            first = await self._newest_unfinished(connection, submission, same=True)
-            if first is None:
-                continue
-            if submission.repeats == "last":
-                after = await self._newest_unfinished(connection, submission)
-            if after is None or _same(after, submission):
+            # Asked first: what ends between the two questions would else be missed as what comes last.
+            last = await self._newest_unfinished(connection, submission) if submission.repeats == "last" else None
+            after = last if last is not None and not _same(last, submission) else None
+            first = await self._newest_unfinished(connection, submission, same=True, hold=True)
+            if first is not None and after is None:
                 break
         if first.state == "queued" and await self._orphaned(connection, first, adopt=adopt):
             return await self._repoint(connection, first, submission)
@@ -156,10 +155,14 @@ class Enqueue:
         """
         before = await self._context.loaded_before(connection, job)
         if submission.in_turn or (before is not None and job.repeats == "last"):
-            ahead = await self._newest_unfinished(connection, submission, before=job.id)
+            ahead = await self._newest_unfinished(connection, submission, before=job.id, hold=True)
             if ahead is not None and not _same(ahead, submission):
                 return await self._change(connection, job, **_turn(ahead))
-            before = before if ahead is None else ahead.id
+            if ahead is not None:
+                before = ahead.id
+            elif before is not None:
+                # What ran at the first question and had ended at the second may have been another content's load.
+                before = await self._context.loaded_before(connection, job)
         if before is None:
             return job
         reason = SAME_CONTENT.format(job=before)
@@ -224,9 +227,18 @@ class Enqueue:
             raise KeyUsedError
 
     async def _newest_unfinished(
-        self, connection: AsyncConnection, submission: Submission, *, same: bool = False, before: int | None = None
+        self,
+        connection: AsyncConnection,
+        submission: Submission,
+        *,
+        same: bool = False,
+        before: int | None = None,
+        hold: bool = False,
     ) -> Job | None:
-        """Return the newest job of the dataset that waits or runs: of the `same` content, entered `before` that job."""
+        """Return the newest job of the dataset that waits or runs: of the `same` content, entered `before` that job.
+
+        With `hold` it is superseded only after this transaction, which may name it as the first; see `supersede`.
+        """
         table = self._tables.job
         asked = sa.select(table).where(
             table.c.dataset == submission.dataset, unfinished(table), sa.not_(table.c.check_only)
@@ -235,7 +247,10 @@ class Enqueue:
             asked = asked.where(table.c.sha256 == submission.sha256, table.c.spec_version == submission.spec_version)
         if before is not None:
             asked = asked.where(table.c.id < before)
-        found = (await connection.execute(asked.order_by(table.c.id.desc()).limit(1))).mappings().one_or_none()
+        asked = asked.order_by(table.c.id.desc()).limit(1)
+        if hold:
+            asked = asked.with_for_update(read=True, key_share=True)
+        found = (await connection.execute(asked)).mappings().one_or_none()
         return None if found is None else job_from_row(found)
 
     async def _orphaned(self, connection: AsyncConnection, job: Job, *, adopt: bool) -> bool:
@@ -244,14 +259,18 @@ class Enqueue:
         return not await self._context.spool_is_served(connection, job.spool_id)
 
     async def _repoint(self, connection: AsyncConnection, job: Job, submission: Submission) -> Job:
-        table, spool_id = self._tables.job, submission.spool_id or self._context.spool_id
+        table, origin = self._tables.job, submission.origin
+        values = {"spool_id": submission.spool_id or self._context.spool_id, "spool_key": submission.spool_key}
+        if origin is not None and origin.path == job.origin:
+            # The same file in a later state, which is known by its stamp from now on.
+            values["origin_stamp"] = origin.stamp
         await connection.execute(
             table.update()
             .where(table.c.id == job.id, table.c.state == "queued")
-            .values(spool_id=spool_id, spool_key=submission.spool_key, run_at=self._context.now)
+            .values(**values, run_at=self._context.now)
         )
         await self._context.event(connection, job.id, "adopted", job.attempt, None)
-        return job.evolve(spool_id=spool_id, spool_key=submission.spool_key)
+        return job.evolve(**values)
 
 
 def _same(job: Job, submission: Submission) -> bool:

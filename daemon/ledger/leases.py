@@ -72,7 +72,8 @@ class Ledger:
             job.c.lease_token == sa.bindparam("held_token"),
             job.c.state == "running",
         )
-        self._lock = sa.select(job.c.id).where(*held).with_for_update()
+        # It lets those through who enter a duplicate of the job that is being loaded; see `supersede`.
+        self._lock = sa.select(job.c.id).where(*held).with_for_update(key_share=True)
         kept = sa.case((sa.bindparam("keeps_file", type_=sa.Boolean), job.c.spool_key))
         change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
         dead = job.alias("dead")

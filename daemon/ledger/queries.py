@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from .dataset_pasts import DAEMONS_LOST, asked, past_of, past_statement
 from .jobs import ERRORS_SHOWN, TERMINAL, WAITS, Job, RowCounts, State
 from .tables import build_tables, in_state, succeeded, unfinished
 
 if TYPE_CHECKING:
     from ..database.database import Database
+    from .dataset_pasts import DatasetPast, Failure
 
 ROW_COLUMNS = tuple(RowCounts.__slots__)
 
@@ -62,6 +64,11 @@ class Taken(NamedTuple):
     state: State = "loaded"
     spool_id: str | None = None
     owed: bool | None = False
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its job has: only then is it certain that a change of the file does not keep it from being loaded."""
+        return self.state in TERMINAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,18 +156,22 @@ class JobQueries:
     async def taken(self, paths: Sequence[str]) -> list[Taken]:
         """Return which of the files of watched folders were taken, also by jobs that are kept no longer, oldest first.
 
-        A file that was changed between is there several times.
+        A file that was changed between is there several times. One whose job was superseded was not taken: should it
+        lie there again as it was, nobody has loaded it.
         """
-        job, memory = self.tables.job, self.tables.taken_file
+        job, memory, first = self.tables.job, self.tables.taken_file, self.tables.job.alias("first")
         columns = (job.c.origin, job.c.origin_stamp, job.c.sha256, job.c.id, job.c.state, job.c.spool_id, job.c.owed)
-        kept = sa.select(*columns).where(job.c.origin.in_(paths))
+        of_superseded = sa.exists().where(first.c.id == job.c.first_job, first.c.state == "superseded")
+        kept = sa.select(*columns).where(job.c.origin.in_(paths), job.c.state != "superseded", ~of_superseded)
         gone = sa.select(memory).where(memory.c.origin.in_(paths))
         async with self._database.read() as connection:
             rows = [(await connection.execute(statement)).all() for statement in (gone, kept)]
         return sorted((Taken(*row) for part in rows for row in part), key=lambda taken: taken.job_id)
 
-    async def owed(self, folder: str, *, limit: int) -> list[Job]:
+    async def owed(self, folder: str, *, limit: int, after: int = 0) -> list[Job]:
         """Return jobs that have ended, which is still to be told in the folder that their files came from.
+
+        Those above the number `after`, in the order of their numbers.
 
         A duplicate's turn comes when the job has ended that it is one of.
         """
@@ -170,6 +181,7 @@ class JobQueries:
             sa.select(table)
             .where(
                 table.c.owed,
+                table.c.id > after,
                 table.c.state.in_(TERMINAL),
                 table.c.origin.startswith(f"{folder}/", autoescape=True),
                 ~waiting,
@@ -261,6 +273,30 @@ class JobQueries:
                     )
                     found[dataset] = max(row.finished_at, (await connection.execute(again)).scalar_one() or 0.0)
         return found
+
+    async def pasts(self, datasets: Iterable[str]) -> dict[str, DatasetPast]:
+        """Return when each of the datasets was first handed in, last begun and last in error, by whichever daemon."""
+        async with self._database.read() as connection:
+            return {
+                dataset: past_of(await connection.execute(self._past, asked(dataset, self._database.dialect)))
+                for dataset in datasets
+            }
+
+    @cached_property
+    def _past(self) -> sa.CompoundSelect[Any]:
+        # Made once: a statement of so many parts takes longer to put together than to run.
+        return past_statement(self.tables.job, self._database.dialect)
+
+    async def codes_of(self, failure: Failure) -> dict[str, int]:
+        """Return how often each code is in the records that are kept of a job; nothing if it was put back since."""
+        if not failure.recorded:
+            return dict(DAEMONS_LOST)
+        reject = self.tables.reject
+        code = reject.c.record["code"].as_string().label("code")
+        statement = sa.select(code, sa.func.count().label("times")).where(reject.c.job_id == failure.job_id)
+        async with self._database.read() as connection:
+            rows = await connection.execute(statement.group_by(sa.text("code")))
+            return {row.code: row.times for row in rows}
 
     async def spool_keys(self, spool_id: str) -> set[str]:
         """Return the keys of a spool's folders that are still needed.

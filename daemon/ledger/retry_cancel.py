@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from ingest.messages import say
@@ -73,6 +74,8 @@ class RetryCancel:
             "run_at": context.now,
             "started_at": None,
             "finished_at": None,
+            # Who was told of the last end in a folder is told of the next one, too.
+            "owed": sa.case((self._table.c.owed.is_not(None), sa.true())),
         }
         try:
             async with self._database.write() as connection:

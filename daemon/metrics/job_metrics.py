@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ingest.errors import CATALOGUE
 
 from ..histogram import Histogram
-from ..ledger.jobs import ENDS, UNMATCHED, RowCounts
+from ..ledger.jobs import ENDS, REJECTS_KEPT, UNMATCHED, RowCounts
 from ..version import VERSION
 from . import folder_metrics, mail_metrics, source_metrics
 from .definitions import Definitions, Measured, counter, define, gauge, histogram
@@ -108,10 +108,20 @@ DEFINITIONS: Final[Definitions] = define(
     counter("ingest_bytes_total", "Bytes of workbooks whose jobs ended.", dataset=DATASET),
     counter("ingest_retries_total", "Attempts that failed and are repeated.", reason=RETRY_REASONS),
     histogram(STAGE, "Time a job spent in each stage.", STAGE_SECONDS, stage=STAGES),
-    gauge("dataset_last_success_timestamp_seconds", "When the dataset was last loaded; 0 if never.", dataset=FOLLOWED),
+    gauge(
+        "dataset_last_success_timestamp_seconds",
+        "When the dataset was last loaded, by whichever daemon; 0 if the ledger knows of no load.",
+        dataset=FOLLOWED,
+    ),
     gauge(
         "dataset_last_attempt_timestamp_seconds",
-        "When a job of the dataset was last begun; 0 if never.",
+        "When a job of the dataset was last begun, by whichever daemon; 0 if the ledger knows of none.",
+        dataset=FOLLOWED,
+    ),
+    gauge(
+        "dataset_expected_timestamp_seconds",
+        "Since when a load of the dataset is expected: since this daemon knows its target, or since its first job in "
+        "the ledger if that came earlier; 0 without a target.",
         dataset=FOLLOWED,
     ),
     gauge(
@@ -121,9 +131,11 @@ DEFINITIONS: Final[Definitions] = define(
     ),
     gauge(
         "dataset_last_error_timestamp_seconds",
-        "When the latest workbook of the dataset with errors ended; 0 if there was none.",
+        "When the latest workbook of the dataset with errors ended, at whichever daemon; 0 if the ledger knows of "
+        "none.",
         dataset=DATASET,
-        code=f"the error that was most frequent in it, {NO_ERROR} if there was none",
+        code=f"the error that was most frequent in it (of its first {REJECTS_KEPT} where only the ledger tells), "
+        f"{NO_ERROR} if there was none",
     ),
     gauge(
         "dataset_table_findings",
@@ -169,6 +181,9 @@ class Metrics:
         self._datasets: set[str] = set()
         self._followed: set[str] = set()
         self._loaded_at: dict[str, float] = {}
+        self._attempt_at: dict[str, float] = {}
+        self._error_at: dict[str, float] = {}
+        self._expected_since: dict[str, float] = {}
         self._values = {name: MetricValues(definition) for name, definition in DEFINITIONS.items() if name != STAGE}
         self._jobs = self._values["ingest_jobs_total"]
         self._rows = self._values["ingest_rows_total"]
@@ -181,6 +196,7 @@ class Metrics:
         self._last_success = self._values["dataset_last_success_timestamp_seconds"]
         self._last_attempt = self._values["dataset_last_attempt_timestamp_seconds"]
         self._last_error = self._values["dataset_last_error_timestamp_seconds"]
+        self._expected = self._values["dataset_expected_timestamp_seconds"]
         self._findings = self._values["dataset_table_findings"]
         self._target = self._values["dataset_freshness_target_seconds"]
         self._overflow = self._values["label_overflow_total"]
@@ -216,14 +232,18 @@ class Metrics:
         """Make the series of the configured datasets, at 0; beyond `most` they share `_other`.
 
         `targets` says for each dataset how old its last load may be, in seconds; None for any age. One that declares
-        such a target comes first, and has series of its freshness in any case: nobody else would see it go stale.
+        such a target comes first, and has series of its freshness in any case: nobody else would see it go stale. From
+        then on a load of it is expected; one that had a target before has been expected all along.
         """
         followed = [name for name, seconds in targets.items() if seconds]
         first = list(dict.fromkeys((*followed, *targets)))
         self._datasets |= {*first[:most], UNMATCHED}
         self._followed |= {*followed, *self._datasets, OTHER}
+        now = time.time()
+        self._expected_since = {name: self._expected_since.get(name, now) for name in followed}
         for name in sorted(self._followed):
             self._target.set(targets.get(name) or 0.0, name)
+            self._expected.set(self._expected_since.get(name, 0.0), name)
             for values in (self._last_success, self._last_attempt):
                 values.prepare(name)
         for name in [*sorted(self._datasets), OTHER]:
@@ -261,9 +281,8 @@ class Metrics:
         self._rows.add_all(rows, name)
         for code, count in codes.items():
             self._count_code(code, count)
-        errors = {code: count for code, count in codes.items() if is_error(code)}
-        if errors:
-            self._last_error.replace(time.time(), name, label_of(max(errors, key=errors.__getitem__)))
+        if any(map(is_error, codes)):
+            self.failed_at(name, time.time(), codes)
         for stage, seconds in stage_seconds.items():
             self.stage(stage, seconds)
         if outcome in {"loaded", "partial"}:
@@ -289,17 +308,43 @@ class Metrics:
 
     def attempt(self, dataset: str, at: float) -> None:
         """Note when a job of a dataset was begun, in seconds since the epoch."""
-        self._last_attempt.set(at, dataset if dataset in self._followed else self._dataset(dataset))
+        self.attempted_at(dataset if dataset in self._followed else self._dataset(dataset), at)
+
+    # Of these an earlier process or another daemon may tell, too: what is older than is known changes nothing. A
+    # configured dataset that has no series of its own is `_other`, which is no overflow each time it is told of.
 
     def loaded_at(self, dataset: str, at: float) -> None:
-        """Note a success, also of an earlier process or another daemon; one older than is known changes nothing.
+        """Note a success."""
+        name = dataset if dataset in self._followed else OTHER
+        if _is_news(self._loaded_at, name, at):
+            self._last_success.set(at, name)
 
-        What is known and lies in the future was told by a clock that was ahead.
+    def attempted_at(self, dataset: str, at: float) -> None:
+        """Note that a job of a dataset was begun."""
+        name = dataset if dataset in self._followed else OTHER
+        if _is_news(self._attempt_at, name, at):
+            self._last_attempt.set(at, name)
+
+    def failed_at(self, dataset: str, at: float, codes: Mapping[str, int]) -> None:
+        """Note when a workbook with errors ended, and how often it had each code; warnings count for nothing.
+
+        Of errors that are equally frequent it is the first by its name: all daemons say the same.
         """
-        known = self._loaded_at.get(dataset, 0.0)
-        if dataset in self._followed and (at > known or known > time.time()):
-            self._loaded_at[dataset] = at
-            self._last_success.set(at, dataset)
+        name = dataset if dataset in self._datasets else OTHER
+        errors = sorted(code for code in codes if is_error(code))
+        if _is_news(self._error_at, name, at):
+            self._last_error.replace(at, name, label_of(max(errors, key=codes.__getitem__)) if errors else OTHER)
+
+    def expected_since(self, dataset: str, first_at: float | None) -> None:
+        """Note when the first job of a dataset was handed in, None if there is none: it may have waited for longer.
+
+        A moment that lies in the future was told by a clock that was ahead.
+        """
+        known = self._expected_since.get(dataset)
+        if known is not None:
+            now = time.time()
+            self._expected_since[dataset] = since = min(known, now if first_at is None else first_at, now)
+            self._expected.set(since, dataset)
 
     def set_thresholds(self, *, cpu: float, memory: float, disk: float) -> None:
         """Export the operators' thresholds as ratios, so that rules copy no configuration."""
@@ -325,3 +370,15 @@ class Metrics:
     def configuration_refused(self) -> None:
         """Note that a configuration could not be taken; the one before stays in force."""
         self._reload_ok.set(0)
+
+
+def _is_news(known_at: dict[str, float], name: str, at: float) -> bool:
+    """Say whether a moment is later than what is known of a name, and keep it then.
+
+    What is known and lies in the future was told by a clock that was ahead.
+    """
+    known = known_at.get(name, 0.0)
+    news = at > known or known > time.time()
+    if news:
+        known_at[name] = at
+    return news

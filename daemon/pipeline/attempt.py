@@ -17,6 +17,7 @@ from ingest.messages import say
 
 from ..errors import DatabaseUnavailableError, TaskStalledError, TaskTimeoutError, first_line
 from ..ledger.reasons import SAME_CONTENT_CHECKED
+from ..ledger.superseding import is_wanted, supersede
 from ..machine.file_identity import is_changed
 from .outcomes import (
     SUPERSEDED,
@@ -76,6 +77,10 @@ class _RolledBackError(Exception):
         self.outcome = outcome
 
 
+class _FileChangedError(Exception):
+    """The file that a job is of was changed, and nobody else counts on what was read of it."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Attempt:
     """A job under way.
@@ -122,7 +127,7 @@ class Attempts:
             self._turns.over(attempt.job)
         if attempt.job.check_only:
             outcome = checked(outcome)
-        elif outcome.state == "rejected" and await self._is_superseded(attempt.job):
+        elif outcome.state == "rejected" and await self._is_changed(attempt.job) and await self._superseded(attempt):
             return SUPERSEDED
         if not attempt.committed:
             await self._keep_rejects(attempt.job, outcome)
@@ -134,12 +139,18 @@ class Attempts:
             records = [record for record in outcome.records if is_of_the_load(record)]
             await self._parts.executors.run_io(self._parts.spool.keep_rejects, job.spool_key, job.lease_token, records)
 
-    async def _is_superseded(self, job: Job) -> bool:
+    async def _is_changed(self, job: Job) -> bool:
         """Say whether the file that this job is of was changed since it was taken; one that is gone was not."""
         if job.origin is None or job.origin_stamp is None:
             return False
         changed: bool = await self._parts.executors.run_io(is_changed, job.origin, job.origin_stamp)
         return changed
+
+    async def _superseded(self, attempt: Attempt) -> bool:
+        """End a job whose file was changed, unless its content is wanted all the same; say whether it has ended."""
+        ledger, job = self._parts.ledger, attempt.job
+        attempt.committed = await self._persist(lambda: supersede(ledger, job, SUPERSEDED))
+        return attempt.committed
 
     async def _made(self, attempt: Attempt) -> Outcome:
         job, spool = attempt.job, self._parts.spool
@@ -214,6 +225,9 @@ class Attempts:
                 return await self._load_once(attempt, parsed, way)
             except OtherWayError as error:
                 way = error.way
+            except _FileChangedError:
+                if await self._superseded(attempt):
+                    return SUPERSEDED
             except Exception as error:  # raised again unless another try may help
                 if self._parts.database.conflicts(error) and conflicts < CONFLICT_TRIES:
                     conflicts += 1
@@ -252,8 +266,8 @@ class Attempts:
                 outcome = await self._seen(connection, attempt.job, outcome)
             if outcome.state == "rejected" or attempt.job.check_only:
                 raise _RolledBackError(outcome)
-            if await self._is_superseded(attempt.job):
-                raise _RolledBackError(SUPERSEDED)
+            if await self._is_changed(attempt.job) and not await is_wanted(self._parts.ledger, connection, attempt.job):
+                raise _FileChangedError
             attempt.outcome = outcome
             await self._keep_rejects(attempt.job, outcome)
             await self._parts.ledger.finish(connection, attempt.job, outcome)

@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import uuid4
@@ -150,12 +150,16 @@ class Spool:
         """
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:
-            return self.receive_open(descriptor, max_bytes)
+            [received] = filter(None, self.copying(descriptor, max_bytes))
+            return received
         finally:
             os.close(descriptor)
 
-    def receive_open(self, descriptor: int, max_bytes: int) -> Received:
-        """Take a copy of a regular file that is open for reading; raises what `receive_file` raises."""
+    def copying(self, descriptor: int, max_bytes: int) -> Iterator[Received | None]:
+        """Take a copy of a regular file that is open for reading; raises what `receive_file` raises.
+
+        Yields after each piece, and in the end what was received: then it is its receiver's.
+        """
         with open(descriptor, "rb", buffering=0, closefd=False) as source:  # a descriptor, not a path
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
@@ -172,13 +176,15 @@ class Spool:
             try:
                 while chunk := source.read(CHUNK_BYTES):
                     upload.write(chunk)
+                    yield None
                 after = os.fstat(descriptor)
                 if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                     raise FileUnstableError(say("it changed while it was read"))
-                return upload.keep()
+                received = upload.keep()
             except BaseException:
                 upload.discard()
                 raise
+        yield received
 
     def share(self, received: Received) -> None:
         """Put a received file where every daemon of this spool reaches it; only then may the ledger name it.
@@ -304,17 +310,28 @@ class Spool:
                 dead.append(path.stem)
         return tuple(dead)
 
-    def sweep(self, needed: set[str], dead: Iterable[str]) -> int:
-        """Remove the folders that dead daemons left and no job needs; return how many.
+    def ownerless(self, dead: Iterable[str]) -> tuple[Path, ...]:
+        """Return the folders of submissions whose daemon has ended.
 
-        A living daemon's folders are its own affair: one may be about to get its ledger row.
+        A living daemon's folders are its own affair: one may be about to get its ledger row. Hence this is asked for
+        before the ledger says what is needed: a daemon that ends in between has entered its files.
         """
         owners = set(dead)
+        found = []
+        for folder in self._jobs.iterdir():
+            owner = folder.name.partition(".")[0]
+            if owner in owners or (owner != self._daemon_id and not self._lock_path(owner).exists()):
+                found.append(folder)
+        return tuple(found)
+
+    def sweep(self, ownerless: Iterable[Path], needed: Collection[str], dead: Iterable[str]) -> int:
+        """Remove those of the folders that no job needs, and the locks of dead daemons; return how many folders."""
         removed = 0
-        for folder in self._leftovers(owners, needed):
-            shutil.rmtree(folder, ignore_errors=True)
-            removed += 1
-        for owner in owners:
+        for folder in ownerless:
+            if folder.name not in needed:
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+        for owner in dead:
             self._lock_path(owner).unlink(missing_ok=True)
         return removed
 
@@ -337,10 +354,3 @@ class Spool:
                     shutil.rmtree(folder, ignore_errors=True)
                     removed += 1
         return removed + self.shared.sweep(needed)
-
-    def _leftovers(self, owners: set[str], needed: set[str]) -> Iterator[Path]:
-        for folder in self._jobs.iterdir():
-            owner = folder.name.partition(".")[0]
-            gone = owner in owners or (owner != self._daemon_id and not self._lock_path(owner).exists())
-            if gone and folder.name not in needed:
-                yield folder

@@ -75,13 +75,13 @@ CASES = (
     Case(
         alert="HeadgateDatasetNeverLoaded",
         well={
-            # Restarted every 55 seconds, which is no minute without a load.
-            f"process_start_time_seconds{{{JOB}}}": lambda at: at // 55 * 55,
+            # A daemon that is restarted every 55 seconds, and gets no file: it has expected none for a minute.
+            f"headgate_dataset_expected_timestamp_seconds{{{DATASET}}}": lambda at: at // 55 * 55 + 1,
             f"headgate_dataset_last_success_timestamp_seconds{{{DATASET}}}": lambda _: 0,
             f"headgate_dataset_freshness_target_seconds{{{DATASET}}}": lambda _: 60,
         },
-        broken={f"process_start_time_seconds{{{JOB}}}": lambda _: 880},
-        breaks_at=880,
+        broken={f"headgate_dataset_expected_timestamp_seconds{{{DATASET}}}": lambda _: 881},
+        breaks_at=881,
         limit_seconds=60,
         for_seconds=300,
     ),

@@ -100,6 +100,36 @@ def test_an_archive_with_a_damaged_file_is_no_job_but_one(
     assert gate.stop(process) == 0
 
 
+def test_an_archive_that_is_put_back_is_tried_anew(headgate: Headgate, book: Callable[..., bytes]) -> None:
+    headgate.add_without_key()
+    headgate.settings["intake"]["folders"] = [{"path": "inbox", "settle_seconds": 0.3, "taken": "move"}]
+    headgate.write_config()
+    spec = headgate.folder / "datasets" / "orders.yml"
+    done, rejected = headgate.inbox / "done" / "may.zip", headgate.inbox / "rejected" / "may.zip.files"
+    process = headgate.start_ready()
+    put(
+        headgate.inbox,
+        "may.zip",
+        zipped(**{"orders-1.xlsx": book(1), "orders-2.xlsx": book(2, bad=tuple(range(ROWS - 1)))}),
+    )
+    headgate.until((rejected / "orders-2.rejects.xlsx").exists, "one is rejected", process=process)
+    headgate.until(done.exists, "the archive is moved", process=process)
+    assert headgate.stop(process) == 0
+    strict = spec.read_text(encoding="utf-8")
+    spec.write_text(strict.replace("max_rows: 10, max_percent: 50", "max_rows: 100, max_percent: 100"))
+    process = headgate.start_ready()
+    done.rename(headgate.inbox / "may.zip")
+    headgate.until(lambda: headgate.all_finished(4), "it is tried anew", process=process)
+    headgate.until((rejected / "orders-2.4.rejects.xlsx").exists, "its row is handed back", process=process)
+    headgate.until(done.exists, "the archive is moved", process=process)
+    ends = [job["state"] for job in sorted(headgate.jobs(), key=lambda job: job["id"])]
+    assert ends == ["loaded", "rejected", "duplicate", "partial"]
+    # Of the one that was loaded before nothing is told: it lies in done/ as before.
+    assert {path.name for path in rejected.iterdir()} == {"orders-2.rejects.xlsx", "orders-2.4.rejects.xlsx"}
+    assert headgate.scalar("SELECT count(*) FROM orders") == str(ROWS + 1)
+    assert headgate.stop(process) == 0
+
+
 @pytest.mark.fault
 @pytest.mark.timeout(300)
 def test_kills_within_an_archive_lose_and_double_nothing(headgate: Headgate, book: Callable[..., bytes]) -> None:
@@ -118,6 +148,15 @@ def test_kills_within_an_archive_lose_and_double_nothing(headgate: Headgate, boo
     headgate.until(lambda: headgate.loaded_jobs() == files, "all are loaded", process=process)
     headgate.until((headgate.inbox / "done" / "all.zip").exists, "the archive is moved", process=process)
     assert [job["state"] for job in headgate.jobs()] == ["loaded"] * files
+    # Put back, it is opened a second time: each file has one more job, also where a kill comes between them.
+    table = "headgate_job" if headgate.database_url.startswith("sqlite") else "headgate.job"
+    headgate.until(lambda: headgate.scalar(f"SELECT count(*) FROM {table} WHERE owed") == "0", "all is told")
+    (headgate.inbox / "done" / "all.zip").rename(headgate.inbox / "all.zip")
+    headgate.until(lambda: len(headgate.jobs()) > files, "it is opened again", process=process)
+    headgate.kill(process)
+    process = headgate.start_ready()
+    headgate.until((headgate.inbox / "done" / "all.zip").exists, "it is moved again", process=process)
+    assert sorted(job["state"] for job in headgate.jobs()) == ["duplicate"] * files + ["loaded"] * files
     assert headgate.scalar("SELECT count(*) FROM orders") == str(files * ROWS)
     assert headgate.stop(process) == 0
 

@@ -11,8 +11,17 @@ from pathlib import Path
 import pytest
 
 from daemon.config.intake_settings import IGNORED
-from daemon.errors import FileUnstableError
-from daemon.intake.folder_files import Ignored, Listing, is_being_written, move, opened, place_of, write_beside
+from daemon.intake.folder_files import (
+    Ignored,
+    Listing,
+    is_being_written,
+    is_there,
+    move,
+    opened,
+    place_of,
+    remove_marker,
+    write_beside,
+)
 from daemon.intake.folder_files import list_files as list_folder
 
 ASK = """
@@ -171,8 +180,8 @@ def test_a_move_overwrites_nothing_and_moves_nothing_else(inbox: Path) -> None:
     for name in ("a.xlsx", "a.4.xlsx"):
         (inbox / "done" / "sub" / name).touch()
     stamp = list_files(inbox, recursive=True, skip=("done",)).files["sub/a.xlsx"]
-    with pytest.raises(FileUnstableError):
-        move(inbox, "sub/a.xlsx", stamp, "done", 4)
+    assert move(inbox, "sub/a.xlsx", stamp, "done", 4) == "done/sub/a.4.2.xlsx"
+    assert place_of(inbox, "sub/a.xlsx", stamp, "done", 4) == "done/sub/a.4.2.xlsx"
 
 
 def test_what_is_written_beside_is_whole_and_overwrites_nothing(inbox: Path) -> None:
@@ -186,6 +195,62 @@ def test_what_is_written_beside_is_whole_and_overwrites_nothing(inbox: Path) -> 
         "a.2.rejects.xlsx": b"rows 2",
         "a.3.rejects.xlsx": b"rows 3",
     }
+
+
+def test_what_is_written_beside_counts_on_where_its_number_is_taken(inbox: Path) -> None:
+    for text in (b"one", b"two", b"three"):
+        write_beside(inbox, "rejected/a.xlsx", ".reason.txt", 1, text)
+    written = {path.name: path.read_bytes() for path in (inbox / "rejected").iterdir()}
+    assert written == {"a.reason.txt": b"one", "a.1.reason.txt": b"two", "a.1.2.reason.txt": b"three"}
+
+
+@pytest.mark.parametrize("stem", ["订" * 83, "a" * 250, "ä" * 124 + "ab", os.fsdecode(b"\xff" * 250), "1." + "订" * 84])
+def test_long_names_are_cut_where_something_is_put_to_them(inbox: Path, stem: str) -> None:
+    name = stem if stem.startswith("1.") else f"{stem}.csv"
+    for number in (1234567, 1234568, 1234568):
+        (inbox / name).write_bytes(b"%d" % number)
+        stamp = list_files(inbox, skip=("rejected",)).files[name]
+        moved = move(inbox, name, stamp, "rejected", number)
+        assert moved is not None
+        assert place_of(inbox, name, stamp, "rejected", number) == moved
+        write_beside(inbox, moved, ".rejects.xlsx", number, b"rows")
+    names = [path.name for path in (inbox / "rejected").iterdir()]
+    assert len(names) == 6
+    assert sum(found.endswith(".rejects.xlsx") for found in names) == 3
+    for found in names:
+        kept = found.rstrip("csvrejtlx0123456789.")
+        assert kept == stem[: len(kept)], "whole letters"
+
+
+def test_a_file_of_an_archive_with_a_long_name_is_told_of(inbox: Path) -> None:
+    name = f"{'订' * 83}.zip.files/{'表' * 100}.csv"
+    (inbox / "a.csv").touch()
+    stamp = list_files(inbox).files["a.csv"]
+    assert move(inbox, name, stamp, "rejected", 1) is None
+    assert not is_there(inbox, name, stamp)
+    assert place_of(inbox, name, stamp, "rejected", 1) is None
+    write_beside(inbox, f"rejected/{name}", ".reason.txt", 1, b"why")
+    [reason] = (inbox / "rejected").rglob("*.txt")
+    assert reason.read_bytes() == b"why"
+
+
+def test_a_marker_goes_with_its_file_and_not_with_the_next(inbox: Path) -> None:
+    (inbox / "a.csv.done").touch()
+    remove_marker(inbox, "a.csv", ".done")
+    assert not (inbox / "a.csv.done").exists()
+    remove_marker(inbox, "a.csv", ".done")
+    remove_marker(inbox, "gone/a.csv", ".done")
+    (inbox / "a.csv").touch()
+    (inbox / "a.csv.done").touch()
+    remove_marker(inbox, "a.csv", ".done")
+    assert (inbox / "a.csv.done").exists()
+    later = (inbox / "a.csv.done").stat().st_mtime_ns + 10**9
+    os.utime(inbox / "a.csv.done", ns=(0, 0))
+    while (inbox / "a.csv").stat().st_mtime_ns <= (inbox / "a.csv.done").stat().st_ctime_ns:
+        (inbox / "a.csv").write_bytes(b"the next")
+        assert (inbox / "a.csv").stat().st_mtime_ns < later + 10**10
+    remove_marker(inbox, "a.csv", ".done")
+    assert not (inbox / "a.csv.done").exists()
 
 
 def test_a_file_that_was_moved_is_found_again(inbox: Path) -> None:

@@ -21,9 +21,19 @@ def end(path: Path, content: bytes) -> End:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         found = end_of(descriptor, len(content))
-        return End.DOUBTED if found is End.OPEN and ends_within(descriptor) else found
+        return End.DOUBTED if found is End.OPEN and is_within(descriptor) else found
     finally:
         os.close(descriptor)
+
+
+def is_within(descriptor: int) -> bool:
+    """Read to the end."""
+    pieces = ends_within(descriptor)
+    while True:
+        try:
+            next(pieces)
+        except StopIteration as end:
+            return bool(end.value)
 
 
 def zipped(comment: bytes = b"", entries: int = 3) -> bytes:

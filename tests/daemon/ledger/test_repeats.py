@@ -149,6 +149,48 @@ async def test_a_command_waits_for_no_job_but_its_own_and_those_of_other_daemons
         assert await next_job(ledger, datasets=["orders"], only=[later.id]) is None
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("in_turn", [False, True])
+async def test_what_is_loaded_between_two_questions_counts(
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    in_turn: bool,  # noqa: FBT001
+) -> None:
+    """The COMMIT of Tuesday's load comes between the look for the last load and that for what waits or runs."""
+    last: dict[str, Any] = {"repeats": "last", "in_turn": in_turn}
+    await ended(ledger, "monday", **last)
+    await ledger.submit(submission("tuesday", **last))
+    tuesday, enqueue = await claimed(ledger), ledger._enqueue
+    find = enqueue._newest_unfinished
+
+    async def loaded_meanwhile(*asked: Any, **how: Any) -> Job | None:
+        await ledger.finish_alone(tuesday, Outcome(state="loaded"))
+        monkeypatch.setattr(enqueue, "_newest_unfinished", find)
+        return await find(*asked, **how)
+
+    monkeypatch.setattr(enqueue, "_newest_unfinished", loaded_meanwhile)
+    assert (await ledger.submit(submission("monday", **last))).state == "queued"
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_what_ends_between_two_questions_counts(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The COMMITs of both loads come between the look for the same content and that for another behind it."""
+    last: dict[str, Any] = {"repeats": "last"}
+    for day in ("monday", "tuesday"):
+        await ledger.submit(submission(day, **last))
+    begun, enqueue = [await claimed(ledger), await claimed(ledger)], ledger._enqueue
+    find = enqueue._newest_unfinished
+
+    async def end_then(*asked: Any, **how: Any) -> Job | None:
+        found = await find(*asked, **how)
+        while begun:
+            await ledger.finish_alone(begun.pop(0), Outcome(state="loaded"))
+        return found
+
+    monkeypatch.setattr(enqueue, "_newest_unfinished", end_then)
+    assert (await ledger.submit(submission("monday", **last))).state == "queued"
+
+
 async def test_a_file_without_changes_keeps_its_dataset_fresh(ledger: Ledger, queries: JobQueries) -> None:
     await ended(ledger, "monday", repeats="last")
     before = (await queries.last_successes(["orders"]))["orders"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,6 +97,67 @@ def test_freshness_is_restored(metrics: Metrics) -> None:
     assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="orders") == 1_700_000_000.0
     finish(metrics, outcome="rejected")
     assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset="orders") == 1_700_000_000.0
+
+
+def test_attempts_and_errors_are_restored_and_only_grow_newer(metrics: Metrics) -> None:
+    attempt, error = "headgate_dataset_last_attempt_timestamp_seconds", "headgate_dataset_last_error_timestamp_seconds"
+    for at in (1_700_000_000.0, 1_600_000_000.0):
+        metrics.attempted_at("orders", at)
+        metrics.failed_at("orders", at, {"cell.type": 2, "cell.required": 2, "file.format_mismatch": 9})
+    assert value(metrics, attempt, dataset="orders") == 1_700_000_000.0
+    assert value(metrics, error, dataset="orders", code="cell.required") == 1_700_000_000.0
+    assert value(metrics, error, dataset="orders", code="none") is None
+    finish(metrics)
+    metrics.failed_at("orders", 1_700_000_001.0, {"cell.required": 1})
+    assert value(metrics, error, dataset="orders", code="cell.type") > 1.7e9 + 1  # type: ignore[operator]
+    metrics.attempted_at("orders", time.time() + 3600)
+    metrics.attempted_at("orders", 1_700_000_002.0)
+    assert value(metrics, attempt, dataset="orders") == 1_700_000_002.0, "a clock that was ahead told the one before"
+
+
+def test_what_is_restored_of_a_dataset_without_series_of_its_own_is_no_overflow(metrics: Metrics) -> None:
+    metrics.attempted_at("plain", 10.0)
+    metrics.loaded_at("plain", 11.0)
+    metrics.failed_at("plain", 12.0, {"file.corrupt_xml": 1})
+    assert value(metrics, "headgate_dataset_last_attempt_timestamp_seconds", dataset=OTHER) == 10
+    assert value(metrics, "headgate_dataset_last_success_timestamp_seconds", dataset=OTHER) == 11
+    assert value(metrics, "headgate_dataset_last_error_timestamp_seconds", dataset=OTHER, code=OTHER) == 12
+    assert value(metrics, "headgate_label_overflow_total", label="dataset") == 0
+
+
+def test_a_load_is_expected_since_the_target_is_known(metrics: Metrics) -> None:
+    """A dataset that a reload brings is no older than that, however long the daemon has run."""
+
+    def since(dataset: str) -> float:
+        found = value(metrics, "headgate_dataset_expected_timestamp_seconds", dataset=dataset)
+        assert found is not None
+        return found
+
+    first = since("orders")
+    assert abs(first - time.time()) < 60
+    assert since("stock") == since(OTHER) == 0
+    time.sleep(0.01)
+    metrics.set_datasets({"orders": 60.0, "stock": 60.0, "new": 60.0})
+    assert since("orders") == first, "another target is no new beginning"
+    assert first < since("stock") <= since("new") <= time.time()
+    metrics.set_datasets({"stock": None, "new": 60.0})
+    assert since("orders") == since("stock") == 0
+    time.sleep(0.01)
+    metrics.set_datasets({"orders": 60.0, "new": 60.0})
+    assert since("orders") > first, "taken away and brought back"
+
+
+def test_a_load_is_expected_since_the_first_job_if_that_came_earlier(metrics: Metrics) -> None:
+    name = "headgate_dataset_expected_timestamp_seconds"
+    known = value(metrics, name, dataset="orders")
+    metrics.expected_since("orders", None)
+    metrics.expected_since("orders", time.time() + 3600)
+    assert value(metrics, name, dataset="orders") == known
+    for first_at in (1_600_000_000.0, 1_700_000_000.0, None):
+        metrics.expected_since("orders", first_at)
+        assert value(metrics, name, dataset="orders") == 1_600_000_000.0
+    metrics.expected_since("stock", 1_600_000_000.0)
+    assert value(metrics, name, dataset="stock") == 0, "it has no target"
 
 
 def test_the_latest_error_of_a_dataset_is_one_series(metrics: Metrics) -> None:

@@ -11,11 +11,17 @@ from sqlalchemy import Connection, event, inspect
 from sqlalchemy.engine import Engine
 
 from daemon.config.load import load_settings
+from daemon.ledger.jobs import Origin, Submission
+from daemon.ledger.superseding import supersede
 from daemon.oneshot import Request, ingest_files
+from daemon.pipeline.attempt import Attempts
 from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from daemon.ledger.jobs import Job, Outcome, State
+    from daemon.ledger.leases import Ledger
 
 DATASET = """
 dataset: goods
@@ -56,3 +62,37 @@ async def test_rejected_rows_are_kept_before_the_job_has_ended(
     await ingest_files(settings, request, environ=environ, done=told.append)
     assert [one["state"] for one in told] == [state]
     assert {kept for seen, kept in ends if seen == state} == {True}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wanted", [False, True])
+@pytest.mark.parametrize(("row", "end"), [("a,1", "loaded"), ("a,many", "rejected")])
+async def test_a_job_whose_file_was_changed_is_loaded_for_who_came_at_the_last_moment(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: bool,  # noqa: FBT001
+    row: str,
+    end: str,
+) -> None:
+    """Its load was rolled back already: it is loaded anew. A rejected one tells why, which counts for both."""
+    entered: list[State | None] = []
+
+    async def somebody_comes(ledger: Ledger, job: Job, outcome: Outcome) -> bool:
+        same = {name: getattr(job, name) for name in ("dataset", "spec_version", "sha256", "size_bytes")}
+        other = Submission(**same, file="b.csv", source="test", spool_key="b", origin=Origin(path="/b.csv", stamp="1"))
+        entered.append((await ledger.submit(other)).state if wanted else None)
+        return await supersede(ledger, job, outcome)
+
+    async def changed(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(Attempts, "_is_changed", changed)
+    monkeypatch.setattr("daemon.pipeline.attempt.supersede", somebody_comes)
+    book = tmp_path / "goods.csv"
+    book.write_text(f"sku,qty\n{row}\n", encoding="utf-8")
+    environ = {**os.environ, "HEADGATE_STATE_DIR": str(tmp_path / "state")}
+    request = Request(dataset=parse_dataset(DATASET.replace("MOST", "0"), "goods.yml"), files=[book])
+    told: list[dict[str, Any]] = []
+    await ingest_files(load_settings(None, environ), request, environ=environ, done=told.append)
+    assert [one["state"] for one in told] == [end if wanted else "superseded"]
+    assert entered == ["duplicate" if wanted else None]

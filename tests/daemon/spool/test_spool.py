@@ -119,14 +119,26 @@ def test_a_living_daemon_is_not_dead_and_a_killed_one_is(spool: Spool) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == b"up\n"
         assert spool.dead_daemons() == ()
-        assert spool.sweep(set(), spool.dead_daemons()) == 0
+        assert spool.ownerless(spool.dead_daemons()) == ()
     finally:
         process.kill()
         process.wait(10)
         process.stdout.close() if process.stdout else None
     assert spool.dead_daemons() == ("victim",)
     (left,) = folders(spool)
-    assert spool.sweep({left}, ("victim",)) == 0, "a job needs it"
+    ownerless = spool.ownerless(("victim",))
+    assert [folder.name for folder in ownerless] == [left]
+    assert spool.sweep(ownerless, {left}, ("victim",)) == 0, "a job needs it"
     assert spool.dead_daemons() == ()
-    assert spool.sweep(set(), ()) == 1, "its owner has no lock any more"
+    assert spool.sweep(spool.ownerless(()), set(), ()) == 1, "its owner has no lock any more"
     assert folders(spool) == set()
+
+
+def test_what_a_daemon_enters_before_it_ends_is_not_swept_by_one_that_starts(spool: Spool) -> None:
+    other = Spool(spool.root, "other").open()
+    ownerless = spool.ownerless(spool.dead_daemons())
+    needed = set[str]()  # as the ledger says before the file is entered
+    entered = other.receive([b"orders"], 6)
+    other.close()
+    assert spool.sweep(ownerless, needed, ()) == 0
+    assert entered.key in folders(spool)

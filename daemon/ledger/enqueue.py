@@ -13,7 +13,7 @@ from ..errors import KeyUsedError
 from .event_log import given, parameters
 from .jobs import Job, State, Submission
 from .queries import ROW_COLUMNS, job_from_row
-from .reasons import COMES_AFTER, LOAD_REQUESTED, SAME_CONTENT
+from .reasons import COMES_AFTER, LOAD_REQUESTED, SAME_CONTENT, SAME_FILE
 from .retry_cancel import NotPossibleError
 from .tables import insert_into, unfinished
 
@@ -261,15 +261,14 @@ class Enqueue:
     async def _repoint(self, connection: AsyncConnection, job: Job, submission: Submission) -> Job:
         table, origin = self._tables.job, submission.origin
         values = {"spool_id": submission.spool_id or self._context.spool_id, "spool_key": submission.spool_key}
+        detail = None
         if origin is not None and origin.path == job.origin:
-            # The same file in a later state, which is known by its stamp from now on.
-            values["origin_stamp"] = origin.stamp
-        await connection.execute(
-            table.update()
-            .where(table.c.id == job.id, table.c.state == "queued")
-            .values(**values, run_at=self._context.now)
-        )
-        await self._context.event(connection, job.id, "adopted", job.attempt, None)
+            # Perhaps in a later state, which it is known by from now on.
+            values["origin_stamp"], detail = origin.stamp, SAME_FILE
+        change = table.update().where(table.c.id == job.id, table.c.state == "queued")
+        result = await connection.execute(change.values(**values, run_at=self._context.now))
+        if result.rowcount:
+            await self._context.event(connection, job.id, "adopted", job.attempt, detail)
         return job.evolve(**values)
 
 

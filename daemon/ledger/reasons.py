@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SAME_CONTENT: Final = say("the same content is job {job}")
 SAME_CONTENT_CHECKED: Final = say("the same content is job {job}: it is not loaded again")
 COMES_AFTER: Final = say("comes after job {job}")
+SAME_FILE: Final = say("the same file was found again")
 LOAD_REQUESTED: Final = say("as job {job}, by {name}")
 RESOLVED: Final = say("resolved by job {job}")
 BY: Final = say("by {name}")

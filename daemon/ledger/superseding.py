@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from .reasons import SAME_FILE
+
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,15 +20,19 @@ async def is_wanted(ledger: Ledger, connection: AsyncConnection, job: Job) -> bo
 
     Those are who handed the same content in and was named the job as the first, the same file in a later state too;
     a person who had it retried; and whose file it was pointed at. The same file in the same state is not: where two
-    daemons look at one folder, both may have entered it.
+    daemons look at one folder, both may have entered it. Nor is it in a later one that has passed: what the file came
+    to hold is another job, which this one must not load over.
     """
-    table, event = ledger.tables.job, ledger.tables.event
-    twin = sa.exists().where(
-        table.c.first_job == job.id,
-        table.c.state == "duplicate",
-        sa.or_(table.c.origin.is_distinct_from(job.origin), table.c.origin_stamp.is_distinct_from(job.origin_stamp)),
+    table, event, later = ledger.tables.job, ledger.tables.event, ledger.tables.job.alias("later")
+    passed = sa.exists().where(
+        later.c.origin == table.c.origin, later.c.id > table.c.id, later.c.sha256.is_distinct_from(job.sha256)
     )
-    asked_for = sa.exists().where(event.c.job_id == job.id, event.c.event.in_(("retried", "adopted")))
+    counts = table.c.origin.is_distinct_from(job.origin) | (
+        table.c.origin_stamp.is_distinct_from(job.origin_stamp) & ~passed
+    )
+    twin = sa.exists().where(table.c.first_job == job.id, table.c.state == "duplicate", counts)
+    of_others = (event.c.event == "adopted") & event.c.detail.is_distinct_from(SAME_FILE)
+    asked_for = sa.exists().where(event.c.job_id == job.id, (event.c.event == "retried") | of_others)
     return bool((await connection.execute(sa.select(sa.or_(twin, asked_for)))).scalar_one())
 
 

@@ -15,7 +15,7 @@ from ingest.load.sample import see_deferred
 from ingest.load.target import Targets
 from ingest.messages import say
 
-from ..errors import DatabaseUnavailableError, TaskStalledError, TaskTimeoutError, first_line
+from ..errors import DatabaseUnavailableError, LeaseLostError, TaskStalledError, TaskTimeoutError, first_line
 from ..ledger.reasons import SAME_CONTENT_CHECKED
 from ..ledger.superseding import is_wanted, supersede
 from ..machine.file_identity import is_changed
@@ -149,7 +149,13 @@ class Attempts:
     async def _superseded(self, attempt: Attempt) -> bool:
         """End a job whose file was changed, unless its content is wanted all the same; say whether it has ended."""
         ledger, job = self._parts.ledger, attempt.job
-        attempt.committed = await self._persist(lambda: supersede(ledger, job, SUPERSEDED))
+        try:
+            attempt.committed = await self._persist(lambda: supersede(ledger, job, SUPERSEDED))
+        except LeaseLostError:
+            # It may be this very end that is written there: only the reply to its COMMIT was lost.
+            if await self._persist(lambda: ledger.settle(job)) != SUPERSEDED.state:
+                raise
+            attempt.committed = True
         return attempt.committed
 
     async def _made(self, attempt: Attempt) -> Outcome:

@@ -111,6 +111,8 @@ class Heartbeat(UntilClosed):
         finally:
             self._beat_began = None
         self._dispatcher.wake()
+        # It asks once for each dataset: what that takes is no silence of the database.
+        await self._refresh_freshness()
 
     async def _work(self) -> None:
         self._note_clock(await self._ledger.correct_clock())
@@ -121,7 +123,6 @@ class Heartbeat(UntilClosed):
         await self._let_go_of_strays()
         await self._cancel()
         await self._queries.refresh_backlog()
-        await self._refresh_freshness()
 
     def _note_clock(self, ahead_seconds: float) -> None:
         if ahead_seconds:
@@ -192,10 +193,11 @@ class _SpoolLook:
 
     async def renew(self, seconds: float | None = None) -> None:
         """Look again, or go on waiting for the last look: no second thread goes where one hangs."""
+        waits: float | None = 0.0  # for one that did not come in time the beats are not put off again
         if self._look is None:
-            self._began = time.monotonic()
+            waits, self._began = seconds, time.monotonic()
             self._look = asyncio.create_task(self._executors.run_io(self._answer))
-        done, _ = await asyncio.wait({self._look}, timeout=seconds)
+        done, _ = await asyncio.wait({self._look}, timeout=waits)
         if not done:
             return
         look, self._look, before = self._look, None, self._trouble

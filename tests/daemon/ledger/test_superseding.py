@@ -58,6 +58,14 @@ async def test_a_job_that_nobody_else_counts_on_is_superseded(ledger: Ledger, qu
     assert (await ledger.submit(submission(origin=AGAIN))).state == "queued"
 
 
+async def test_a_later_state_of_the_file_that_has_passed_counts_no_more(ledger: Ledger) -> None:
+    job = await running(ledger)
+    assert (await ledger.submit(submission(origin=AGAIN))).state == "duplicate"
+    newest = await ledger.submit(submission("b", origin=Origin(path=FILE.path, stamp="1:2:5", owed=True)))
+    assert newest.state == "queued"
+    assert await supersede(ledger, job, CHANGED), "it would be loaded over what the file has come to hold"
+
+
 @pytest.mark.parametrize("origin", [None, AGAIN, OTHER])
 @pytest.mark.parametrize("entered", ["while it waits", "while it runs"])
 async def test_a_job_that_others_are_duplicates_of_is_not(
@@ -119,9 +127,12 @@ async def test_a_retry_owes_nothing_where_nothing_was_owed(
     assert (await people.retry(dead, by="ops")).owed is None
 
 
-@pytest.mark.parametrize(("origin", "stamp"), [(None, "1:2:3"), (OTHER, "1:2:3"), (AGAIN, "1:2:4")])
+@pytest.mark.parametrize(
+    ("origin", "stamp", "wanted"),
+    [(None, "1:2:3", True), (OTHER, "1:2:3", True), (AGAIN, "1:2:4", False), (FILE, "1:2:3", False)],
+)
 async def test_a_job_that_was_pointed_at_another_file_is_loaded(
-    database: Database, queries: JobQueries, origin: Origin | None, stamp: str
+    database: Database, queries: JobQueries, origin: Origin | None, stamp: str, *, wanted: bool
 ) -> None:
     gone = Ledger(database, lease_seconds=30)
     await gone.open()
@@ -134,8 +145,8 @@ async def test_a_job_that_was_pointed_at_another_file_is_loaded(
         job = await next_job(ledger, datasets=["orders"])
         assert job is not None
         assert (job.id, job.origin, job.origin_stamp) == (left.id, FILE.path, stamp)
-        assert not await supersede(ledger, job, CHANGED)
-    assert [one.origin_stamp for one in await queries.taken([FILE.path])] == [stamp]
+        assert [one.origin_stamp for one in await queries.taken([FILE.path])] == [stamp]
+        assert await supersede(ledger, job, CHANGED) is not wanted
 
 
 class Pause:

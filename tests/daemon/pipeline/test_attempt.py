@@ -11,6 +11,7 @@ from sqlalchemy import Connection, event, inspect
 from sqlalchemy.engine import Engine
 
 from daemon.config.load import load_settings
+from daemon.errors import DatabaseUnavailableError
 from daemon.ledger.jobs import Origin, Submission
 from daemon.ledger.superseding import supersede
 from daemon.oneshot import Request, ingest_files
@@ -96,3 +97,32 @@ async def test_a_job_whose_file_was_changed_is_loaded_for_who_came_at_the_last_m
     await ingest_files(load_settings(None, environ), request, environ=environ, done=told.append)
     assert [one["state"] for one in told] == [end if wanted else "superseded"]
     assert entered == ["duplicate" if wanted else None]
+
+
+@pytest.mark.slow
+async def test_a_job_whose_superseding_got_no_reply_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    async def unanswered(ledger: Ledger, job: Job, outcome: Outcome) -> bool:
+        asked.append(job.id)
+        ended = await supersede(ledger, job, outcome)
+        if len(asked) == 1:
+            raise DatabaseUnavailableError("the reply is lost")
+        return ended
+
+    async def changed(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(Attempts, "_is_changed", changed)
+    monkeypatch.setattr("daemon.pipeline.attempt.supersede", unanswered)
+    book = tmp_path / "goods.csv"
+    book.write_text("sku,qty\na,1\n", encoding="utf-8")
+    environ = {**os.environ, "HEADGATE_STATE_DIR": str(tmp_path / "state")}
+    request = Request(dataset=parse_dataset(DATASET.replace("MOST", "0"), "goods.yml"), files=[book])
+    told: list[dict[str, Any]] = []
+    await ingest_files(load_settings(None, environ), request, environ=environ, done=told.append)
+    assert asked == [1, 1]
+    assert [one["state"] for one in told] == ["superseded"]
+    assert not list((tmp_path / "state").glob("spool/*/jobs/*"))

@@ -55,6 +55,11 @@ class DoneMarkers:
         self._taken = {name: told for name, told in self._taken.items() if name + self._ending in listing.files}
         return found
 
+    def moved_away(self, name: str, stamp: Stamp) -> None:
+        """Note that a file that was taken lies there no more: another of its name needs a marker of its own."""
+        if name in self._seen:
+            self._taken[name] = _Told(stamp, self._seen[name])
+
     def outdated(self, seconds: float) -> dict[str, str]:
         """Return the files that have been unchanged for so long beside a marker that does not count, and why."""
         now = time.monotonic()
@@ -68,6 +73,11 @@ class DoneMarkers:
 
     def _counts(self, name: str, stamp: Stamp, changed_ns: int, marker: Marker) -> bool:
         taken = self._taken.get(name)
-        if taken is not None and taken.stamp != stamp and taken.marker == marker:
+        if taken is not None and taken.marker == marker and _is_other(stamp, taken.stamp):
             return False  # said of what was there before: a file may come with an old time
         return marker.counts_for(stamp, changed_ns)
+
+
+def _is_other(stamp: Stamp, before: Stamp) -> bool:
+    """Say whether it is another file: its time may be set behind its marker, its inode need not last."""
+    return stamp[:2] != before[:2] and not stamp.moved_from(before)

@@ -1,74 +1,42 @@
-"""Calls into a watched folder, each on an I/O thread: owns that a folder that hangs holds few of them, not all."""
+"""Calls into a watched folder, each on a thread of its own: owns that a folder that hangs holds up nobody else."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import functools
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from ..errors import FolderHangsError, TaskTimeoutError
+from ..errors import FolderHangsError
+from ..executors.awake_timeout import awake_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..executors.executors import Executors
 
-
-class _Call:
-    """One call; when it returns after it was given up, `late` gets what it returned."""
-
-    def __init__(self, function: Callable[[], Any], late: Callable[[Any], object] | None) -> None:
-        self._function, self._late = function, late
-        self._lock = threading.Lock()
-        self._given_up, self._failed = False, True
-        self.begun = self.returned = False
-        self.result: Any = None
-
-    def __call__(self) -> Any:
-        if not self._begins():
-            return None
-        try:
-            self.result = self._function()
-            self._failed = False
-        finally:
-            with self._lock:
-                self.returned = True
-                given_up = self._given_up
-        if given_up:
-            self.undo()
-        return self.result
-
-    def _begins(self) -> bool:
-        """Note that it begins, unless it has waited for a thread for so long that nobody waits for it."""
-        with self._lock:
-            self.begun = not self._given_up
-            return self.begun
-
-    def give_up(self) -> bool:
-        """Wait for it no more; say whether it still runs."""
-        with self._lock:
-            self._given_up = True
-            return self.begun and not self.returned
-
-    def undo(self) -> None:
-        """Do away with what it has returned to nobody. Blocking."""
-        if self._late is not None and not self._failed:
-            self._late(self.result)
+AT_ONCE: Final = 4
+"""Calls into one folder beside each other."""
 
 
 class FolderCalls:
-    """Runs what blocks in one folder; while a call that was given up has not returned, no other is begun."""
+    """Runs what blocks in one folder; while a call that was given up has not returned, no other is begun.
+
+    On threads of its own: those of the executors are few, and all folders of a server that is away hang together.
+    """
 
     def __init__(self, executors: Executors) -> None:
         self._executors = executors
-        self._out: list[_Call] = []
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._given_up: list[_Call] = []
 
     @property
     def hangs(self) -> bool:
         """Whether a call that was given up still holds its thread."""
-        self._out = [call for call in self._out if not call.returned]
-        return bool(self._out)
+        self._given_up = [call for call in self._given_up if not call.returned]
+        return bool(self._given_up)
 
     async def run(
         self,
@@ -77,28 +45,60 @@ class FolderCalls:
         late: Callable[[Any], object] | None = None,
         within_seconds: float | None = None,
     ) -> Any:
-        """Run a function on an I/O thread; raises what it raises.
+        """Run a function on a thread; raises what it raises.
 
-        `late` is given what comes when nobody waits any more. The deadline is that of any I/O, or `within_seconds`.
+        `late` is given, on a thread too, what comes when nobody waits any more. The deadline is that of any I/O, or
+        `within_seconds`.
 
         Raises:
             FolderHangsError: it, or one before it, has not returned in time.
 
         """
-        if self.hangs:
-            raise FolderHangsError
-        call = _Call(functools.partial(function, *args), late)
+        async with self._places:
+            if self.hangs:
+                raise FolderHangsError
+            call = _Call(functools.partial(function, *args), late)
+            outcome = call.begin()
+            try:
+                async with awake_timeout(within_seconds or self._executors.limits.task_timeout_seconds):
+                    return await outcome
+            except TimeoutError as error:
+                if not outcome.cancelled():
+                    raise  # the call's own, as a network file system has it
+                self._given_up.append(call)
+                raise FolderHangsError from error
+
+
+class _Call:
+    """One call on a daemon thread, which keeps no process from ending."""
+
+    def __init__(self, function: Callable[[], Any], late: Callable[[Any], object] | None) -> None:
+        self._function, self._late = function, late
+        self._loop = asyncio.get_running_loop()
+        self._outcome: asyncio.Future[Any] = self._loop.create_future()
+        self.returned = False
+
+    def begin(self) -> asyncio.Future[Any]:
+        """Start the thread; the future gets what comes of it, unless it was cancelled by then."""
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(self._work,), name="headgate-folder", daemon=True).start()
+        return self._outcome
+
+    def _work(self) -> None:
+        result, raised = None, None
         try:
-            async with asyncio.timeout(within_seconds):
-                return await self._executors.run_io(call)
-        except asyncio.CancelledError:
-            call.give_up()
-            raise
-        except (TaskTimeoutError, TimeoutError) as error:
-            if call.give_up():
-                self._out.append(call)
-            elif isinstance(error, TaskTimeoutError):  # it returned in this very moment
-                await self._executors.run_io(call.undo)
-            elif call.returned:
-                raise  # its own, as a network file system has it
-            raise FolderHangsError from error
+            result = self._function()
+        except Exception as error:  # noqa: BLE001  # it belongs to the caller
+            raised = error
+        self.returned = True
+        with contextlib.suppress(RuntimeError):  # the loop may have been closed while an abandoned call went on
+            self._loop.call_soon_threadsafe(self._settle, result, raised)
+
+    def _settle(self, result: Any, error: Exception | None) -> None:
+        if self._outcome.done():
+            if error is None and self._late is not None:
+                threading.Thread(target=self._late, args=(result,), name="headgate-folder", daemon=True).start()
+        elif error is None:
+            self._outcome.set_result(result)
+        else:
+            self._outcome.set_exception(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from ..errors import FileUnstableError, SpoolAwayError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 BATCH: Final = 200
 """Jobs that the ledger is asked for at a time, and those that may fail in one look before others have their turn."""
+TELLING_SECONDS: Final = 5.0
+"""How long is told in one look: what comes meanwhile is to be taken, too."""
 TOLD_AT_ONCE: Final = 50
 """So many senders at the most are told a second time after a kill."""
 
@@ -33,19 +36,19 @@ class FolderEnds:
     async def tell(self, watched: KnownFolder) -> None:
         """Tell of all jobs that are owed, also those whose files an earlier process has taken.
 
-        After `BATCH` that cannot be told this look ends, and the next one goes on behind them: thousands of files in
-        a folder without rights are not tried at every look.
+        After `BATCH` that cannot be told, or `TELLING_SECONDS`, this look ends, and the next one goes on behind them:
+        thousands of files in a folder without rights are not tried at every look.
 
         Raises:
             FolderHangsError: the folder does not answer.
 
         """
-        owing, left = watched.owing, 0
+        owing, left, until = watched.owing, 0, time.monotonic() + TELLING_SECONDS
         try:
             while not self._closing.is_set():
                 jobs = await self._queries.owed(spelt(str(watched.folder.path)), after=owing.after, limit=BATCH)
                 for job in jobs:
-                    if self._closing.is_set():
+                    if self._closing.is_set() or time.monotonic() > until:
                         return
                     left += not await self._told(watched, job)
                     owing.after = job.id
@@ -74,6 +77,8 @@ class FolderEnds:
         except (FileUnstableError, RejectsLaterError, SpoolAwayError) as error:
             reason = str(error)
         else:
+            watched.moved_away(name, job.id)
+            watched.state.goes_on()
             watched.unmoved.pop(job.file, None)
             watched.owing.told.append(job.id)
             return True

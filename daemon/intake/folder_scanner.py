@@ -303,6 +303,7 @@ class FolderScanner:
             except OSError as error:
                 file.trouble = f"cannot be moved: {reason_of(error)}"
                 return
+            watched.moved_away(name, None)  # no job is the archive's own
         file.over = True
 
     async def _refuse(self, watched: KnownFolder, name: str, file: KnownFile, reason: str) -> None:

@@ -96,6 +96,13 @@ class KnownFolder:
             or any(not file.over for file in self.files.values())
         )
 
+    def moved_away(self, name: str, job_id: int | None) -> None:
+        """Forget a file that was put away: one that lies there again, were it the same, is to be taken again."""
+        file = self.files.get(name)
+        if file is not None and file.job_id == job_id:
+            del self.files[name]
+            self.markers.moved_away(name, file.stamp)
+
     def tell(self) -> None:
         """Let its state be known after a look."""
         troubled = {name: file.trouble for name, file in self.files.items() if file.trouble is not None}

@@ -330,17 +330,17 @@ class Ledger:
             await self.context.remember(connection, self.tables.taken_file, [row])
 
     async def delivered(self, ids: Sequence[int]) -> None:
-        """Note that the ends of jobs were told to who sent their files."""
-        await self._set_owed(ids, owed=False)
+        """Note that the ends of jobs were told to who sent their files; one that was retried since has no end yet."""
+        await self._set_owed(ids, in_state(self.tables.job, *TERMINAL), owed=False)
 
     async def owe(self, ids: Sequence[int]) -> None:
         """Note that the ends of jobs are to be told in the folder that their files came from."""
         await self._set_owed(ids, owed=True)
 
-    async def _set_owed(self, ids: Sequence[int], *, owed: bool) -> None:
+    async def _set_owed(self, ids: Sequence[int], *which: sa.ColumnElement[bool], owed: bool) -> None:
         table = self.tables.job
         async with self._database.write() as connection:
-            await connection.execute(table.update().where(table.c.id.in_(ids)).values(owed=owed))
+            await connection.execute(table.update().where(table.c.id.in_(ids), *which).values(owed=owed))
 
     async def finish_alone(self, job: Job, outcome: Outcome) -> None:
         """Write the terminal state of a job that loads nothing, in a transaction of its own."""

@@ -18,7 +18,7 @@ from ingest.messages import say
 from ..errors import DatabaseUnavailableError, LeaseLostError, TaskStalledError, TaskTimeoutError, first_line
 from ..ledger.reasons import SAME_CONTENT_CHECKED
 from ..ledger.superseding import is_wanted, supersede
-from ..machine.file_identity import is_changed
+from .changed_files import ChangedFiles
 from .outcomes import (
     SUPERSEDED,
     checked,
@@ -118,6 +118,7 @@ class Attempts:
         self._parts, self._tables, self._turns, self._persist = parts, tables, turns, persist
         self._stalled: set[int] = set()
         self._targets = Targets()
+        self._changed_files = ChangedFiles(parts.executors)
 
     async def make(self, attempt: Attempt) -> Outcome:
         """Parse and load; anything raised is a failed attempt."""
@@ -140,11 +141,8 @@ class Attempts:
             await self._parts.executors.run_io(self._parts.spool.keep_rejects, job.spool_key, job.lease_token, records)
 
     async def _is_changed(self, job: Job) -> bool:
-        """Say whether the file that this job is of was changed since it was taken; one that is gone was not."""
-        if job.origin is None or job.origin_stamp is None:
-            return False
-        changed: bool = await self._parts.executors.run_io(is_changed, job.origin, job.origin_stamp)
-        return changed
+        """Say whether the file that this job is of was changed since it was taken; see `ChangedFiles`."""
+        return await self._changed_files.is_changed(job)
 
     async def _superseded(self, attempt: Attempt) -> bool:
         """End a job whose file was changed, unless its content is wanted all the same; say whether it has ended."""

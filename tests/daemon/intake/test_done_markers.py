@@ -12,15 +12,15 @@ from daemon.machine.file_identity import Stamp
 SECOND = 10**9
 
 
-def stamp(mtime: float, inode: int = 1) -> Stamp:
-    return Stamp(inode, 10, int(mtime * SECOND))
+def stamp(mtime: float, inode: int = 1, size: int = 10) -> Stamp:
+    return Stamp(inode, size, int(mtime * SECOND))
 
 
-def listing(**files: tuple[float, float]) -> Listing:
+def listing(*, size: int = 10, **files: tuple[float, float]) -> Listing:
     """Give a listing of files by mtime and ctime in seconds; `_done` stands for the marker of a file."""
     named = {name.replace("_done", ".csv.done") if "_" in name else f"{name}.csv": at for name, at in files.items()}
     return Listing(
-        files={name: stamp(mtime) for name, (mtime, _) in named.items()},
+        files={name: stamp(mtime, size=1 if name.endswith(".done") else size) for name, (mtime, _) in named.items()},
         changed_ns={name: int(ctime * SECOND) for name, (_, ctime) in named.items()},
         folders={},
         unread={},
@@ -66,15 +66,37 @@ def test_a_marker_is_said_once_of_a_name() -> None:
     taken = {"a.csv": stamp(100)}
     assert markers.marked(listing(a=(100, 100), a_done=(101, 101)), taken) == ["a.csv"], "the same file still"
     # Another file of the name, with an older time: its marker has not come.
-    assert markers.marked(listing(a=(50, 110), a_done=(101, 101)), taken) == []
-    assert markers.marked(listing(a=(50, 110), a_done=(101, 101)), {}) == []
-    assert markers.marked(listing(a=(50, 110), a_done=(111, 111)), {}) == ["a.csv"]
+    assert markers.marked(listing(size=11, a=(50, 110), a_done=(101, 101)), taken) == []
+    assert markers.marked(listing(size=11, a=(50, 110), a_done=(101, 101)), {}) == []
+    assert markers.marked(listing(size=11, a=(50, 110), a_done=(111, 111)), {}) == ["a.csv"]
 
 
 def test_a_marker_that_is_touched_again_was_said_of_the_file_that_is_there() -> None:
     markers = DoneMarkers(".done")
     markers.marked(listing(a=(100, 100), a_done=(101, 101)), {})
     markers.marked(listing(a=(100, 100), a_done=(105, 105)), {"a.csv": stamp(100)})
-    assert markers.marked(listing(a=(50, 110), a_done=(105, 105)), {"a.csv": stamp(100)}) == []
-    assert markers.marked(listing(a=(50, 110)), {}) == []
-    assert markers.marked(listing(a=(50, 110), a_done=(105, 105)), {}) == ["a.csv"], "it was taken away between"
+    assert markers.marked(listing(size=11, a=(50, 110), a_done=(105, 105)), {"a.csv": stamp(100)}) == []
+    assert markers.marked(listing(size=11, a=(50, 110)), {}) == []
+    assert markers.marked(listing(size=11, a=(50, 110), a_done=(105, 105)), {}) == ["a.csv"], (
+        "it was taken away between"
+    )
+
+
+@pytest.mark.parametrize("later", [stamp(50), stamp(100, inode=2)])
+def test_a_time_set_behind_the_marker_or_an_inode_that_does_not_last_makes_no_other_file(later: Stamp) -> None:
+    markers = DoneMarkers(".done")
+    before, after = listing(a=(100, 100), a_done=(101, 101)), listing(a=(100, 100), a_done=(101, 101))
+    after.files["a.csv"] = later
+    after.changed_ns["a.csv"] = 110 * SECOND
+    assert markers.marked(before, {}) == ["a.csv"]
+    assert markers.marked(after, {"a.csv": before.files["a.csv"]}) == ["a.csv"]
+
+
+def test_a_file_that_was_put_away_leaves_its_marker_to_nobody() -> None:
+    markers = DoneMarkers(".done")
+    first = listing(a=(100, 100), a_done=(101, 101))
+    assert markers.marked(first, {}) == ["a.csv"]
+    markers.moved_away("a.csv", first.files["a.csv"])
+    second = listing(a=(50, 110), a_done=(101, 101))
+    second.files["a.csv"] = stamp(50, inode=2, size=11)
+    assert markers.marked(second, {}) == []

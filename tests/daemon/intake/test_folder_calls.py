@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING, Any, cast
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from daemon.errors import FolderHangsError, TaskTimeoutError
-from daemon.intake.folder_calls import FolderCalls
+from daemon.errors import FolderHangsError
+from daemon.intake.folder_calls import AT_ONCE, FolderCalls
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from daemon.executors.executors import Executors
-
-
-class InThreads:
-    async def run_io(self, function: Callable[..., Any], *args: Any) -> Any:
-        done, _ = await asyncio.wait({call := asyncio.ensure_future(asyncio.to_thread(function, *args))}, timeout=0.2)
-        if not done:
-            raise TaskTimeoutError
-        return call.result()
-
 
 @pytest.fixture
 def calls() -> FolderCalls:
-    return FolderCalls(cast("Executors", InThreads()))
+    executors: Any = SimpleNamespace(limits=SimpleNamespace(task_timeout_seconds=0.2))
+    return FolderCalls(executors)
 
 
 @pytest.fixture
@@ -85,3 +77,28 @@ async def test_what_a_call_gives_after_its_end_is_undone_and_an_error_is_nothing
         await calls.run(failing, late=late.append)
     await eventually(lambda: not calls.hangs)
     assert late == [True]
+
+
+async def test_folders_that_hang_hold_up_no_other_however_many_they_are(back: threading.Event) -> None:
+    executors: Any = SimpleNamespace(limits=SimpleNamespace(task_timeout_seconds=60.0))
+    many = [asyncio.ensure_future(FolderCalls(executors).run(back.wait, 20)) for _ in range(30)]
+    assert await FolderCalls(executors).run(max, 1, 2) == 2
+    assert not any(call.done() for call in many)
+    back.set()
+    assert await asyncio.gather(*many) == [True] * 30
+
+
+async def test_few_calls_are_in_one_folder_at_once(calls: FolderCalls) -> None:
+    here, most = [0], [0]
+    lock = threading.Lock()
+
+    def stay() -> None:
+        with lock:
+            here[0] += 1
+            most[0] = max(most[0], here[0])
+        threading.Event().wait(0.02)
+        with lock:
+            here[0] -= 1
+
+    await asyncio.gather(*(calls.run(stay) for _ in range(20)))
+    assert 1 <= most[0] <= AT_ONCE

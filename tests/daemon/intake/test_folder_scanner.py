@@ -66,6 +66,8 @@ def database_url(tmp_path: Path) -> str:
 class InThreads:
     """Executors whose workers are threads of the test, each call with a deadline."""
 
+    limits = SimpleNamespace(task_timeout_seconds=DEADLINE_SECONDS)
+
     async def run_io(self, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
         call = asyncio.ensure_future(asyncio.to_thread(function, *args, **named))
         done, _ = await asyncio.wait({call}, timeout=DEADLINE_SECONDS)

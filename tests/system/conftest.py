@@ -17,6 +17,7 @@ import psutil
 import pytest
 import xlsxwriter
 import yaml
+from gates import gate
 from postgres_server import psql_program
 from samples import samples_of, total
 from storage_fixtures import place, s3
@@ -27,7 +28,7 @@ from .machine_fixtures import control_group, mount, small_disk
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
 
-__all__ = ["cluster", "control_group", "mount", "parsing_there", "place", "s3", "small_disk"]
+__all__ = ["cluster", "control_group", "gate", "mount", "parsing_there", "place", "s3", "small_disk"]
 """Fixtures of others; those below are at hand anyway."""
 
 ORDERS_SPEC = """

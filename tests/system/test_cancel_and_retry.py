@@ -2,57 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-import pytest
 from api_caller import Api
+from gates import WAIT_AT_GATE, Gate
 
 if TYPE_CHECKING:
     from .conftest import Headgate
 
-GATE = """
-import os, pathlib, signal, time
-FOLDER = pathlib.Path({folder!r})
-
-def wait(frame):
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    (FOLDER / f"{{os.getpid()}}.pid").touch()
-    while not (FOLDER / "open").exists():
-        time.sleep(0.02)
-    return frame
-"""
-
-
-@dataclass
-class Gate:
-    """Where jobs wait in their worker until it is opened."""
-
-    folder: Path
-
-    def waiting(self) -> set[int]:
-        return {int(path.stem) for path in self.folder.glob("*.pid") if psutil.pid_exists(int(path.stem))}
-
-    def open(self) -> None:
-        (self.folder / "open").touch()
-
-
-@pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    folder = tmp_path / "gate"
-    folder.mkdir()
-    (folder / "gate_transform.py").write_text(GATE.format(folder=str(folder)))
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-    yield Gate(folder)
-    (folder / "open").touch()
-
 
 def gated(headgate: Headgate, **settings: Any) -> Headgate:
     spec = headgate.folder / "datasets" / "orders.yml"
-    spec.write_text(spec.read_text(encoding="utf-8") + 'transform: "gate_transform:wait"\n', encoding="utf-8")
+    spec.write_text(spec.read_text(encoding="utf-8") + WAIT_AT_GATE, encoding="utf-8")
     headgate.settings["executors"] = {"cpu_workers": 1}
     for section, values in settings.items():
         headgate.settings.setdefault(section, {}).update(values)

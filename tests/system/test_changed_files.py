@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from api_caller import Api
+from gates import WAIT_AT_GATE, Gate
 
 if TYPE_CHECKING:
     from .conftest import Headgate
 
-GATE = """
-import pathlib, time
-FOLDER = pathlib.Path({folder!r})
-
-def wait(frame):
-    (FOLDER / "begun").touch()
-    while not (FOLDER / "open").exists():
-        time.sleep(0.02)
-    return frame
-"""
 STOCK = """
 dataset: stock
 match: {{glob: "*"}}
@@ -37,20 +27,9 @@ WHEN = 1.7e9
 """The file's time, where it keeps it."""
 
 
-@pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Where a job waits in its worker until there is a file `open`; that it waits is told by a file `begun`."""
-    folder = tmp_path / "gate"
-    folder.mkdir()
-    (folder / "gate_transform.py").write_text(GATE.format(folder=str(folder)))
-    monkeypatch.setenv("PYTHONPATH", str(folder))
-    yield folder
-    (folder / "open").touch()
-
-
 def prepared(headgate: Headgate, *, mode: str = "insert", gated: bool = True, **folder: Any) -> Headgate:
     (headgate.folder / "datasets" / "orders.yml").unlink()
-    spec = STOCK.format(mode=mode) + ('transform: "gate_transform:wait"\n' if gated else "")
+    spec = STOCK.format(mode=mode) + (WAIT_AT_GATE if gated else "")
     (headgate.folder / "datasets" / "stock.yml").write_text(spec, encoding="utf-8")
     headgate.settings["intake"]["folders"] = [{"path": "inbox", "settle_seconds": 0.3, **folder}]
     headgate.write_config()
@@ -82,7 +61,7 @@ def touched(headgate: Headgate, _content: str) -> None:
 @pytest.mark.parametrize("content", [GOOD, BAD], ids=["good", "bad"])
 def test_the_same_bytes_again_while_their_job_runs(
     sqlite_headgate: Headgate,
-    gate: Path,
+    gate: Gate,
     again: Callable[[Headgate, str], None],
     taken: str,
     mode: str,
@@ -91,10 +70,10 @@ def test_the_same_bytes_again_while_their_job_runs(
     headgate = prepared(sqlite_headgate, mode=mode, taken=taken)
     process = headgate.start_ready()
     renamed_in(headgate, content)
-    headgate.until((gate / "begun").exists, "the job runs", process=process)
+    headgate.until(gate.is_reached, "the job runs", process=process)
     again(headgate, content)
     headgate.until(lambda: len(headgate.jobs()) == 2, "it is taken again", process=process)
-    (gate / "open").touch()
+    gate.open()
     headgate.until(lambda: headgate.all_finished(2), "both have ended", process=process)
     end = "loaded" if content == GOOD else "rejected"
     assert ends(headgate) == [("a.csv", end, False), ("a.csv", "duplicate", True)]
@@ -107,15 +86,15 @@ def test_the_same_bytes_again_while_their_job_runs(
     assert headgate.stop(process) == 0
 
 
-def test_a_job_that_waits_while_its_folder_is_copied_elsewhere(sqlite_headgate: Headgate, gate: Path) -> None:
+def test_a_job_that_waits_while_its_folder_is_copied_elsewhere(sqlite_headgate: Headgate, gate: Gate) -> None:
     """The daemon is down meanwhile; the files have their times, and other inodes."""
     headgate = prepared(sqlite_headgate)
     process = headgate.start_ready()
     renamed_in(headgate, GOOD)
-    headgate.until((gate / "begun").exists, "the job runs", process=process)
+    headgate.until(gate.is_reached, "the job runs", process=process)
     headgate.kill(process)
     renamed_in(headgate, GOOD)
-    (gate / "open").touch()
+    gate.open()
     process = headgate.start_ready()
     headgate.until(lambda: headgate.loaded_jobs() == 1, "it is loaded", process=process)
     headgate.until(lambda: headgate.all_finished(1), "nothing is left", process=process)
@@ -126,17 +105,17 @@ def test_a_job_that_waits_while_its_folder_is_copied_elsewhere(sqlite_headgate: 
     assert headgate.stop(process) == 0
 
 
-def test_what_was_sent_over_http_too_is_loaded_though_the_file_is_another(headgate: Headgate, gate: Path) -> None:
+def test_what_was_sent_over_http_too_is_loaded_though_the_file_is_another(headgate: Headgate, gate: Gate) -> None:
     prepared(headgate, mode="upsert")
     process = headgate.start_ready()
     renamed_in(headgate, GOOD)
-    headgate.until((gate / "begun").exists, "the job runs", process=process)
+    headgate.until(gate.is_reached, "the job runs", process=process)
     api = Api(headgate.api_url, headgate.token)
     sent = api.submit(GOOD.encode(), "name=b.csv", Idempotency_Key="k1")
     assert (sent.status, sent.json["state"]) == (201, "duplicate")
     renamed_in(headgate, OTHER)
     headgate.until(lambda: len(headgate.jobs()) == 3, "the other is taken", process=process)
-    (gate / "open").touch()
+    gate.open()
     headgate.until(lambda: headgate.all_finished(3), "all have ended", process=process)
     assert ends(headgate) == [("a.csv", "loaded", False), ("b.csv", "duplicate", True), ("a.csv", "loaded", False)]
     assert headgate.scalar("SELECT count(*) FROM stock WHERE sku IN ('A', 'B', 'Y')") == "3"

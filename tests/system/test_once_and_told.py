@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import openpyxl
 import psutil
 import pytest
+from gates import WAIT_AT_GATE, Gate
 
 if TYPE_CHECKING:
     import subprocess
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
     from .conftest import Headgate
 
 KILLS = int(os.environ.get("HAND_BACK_KILLS", "20"))
-GATE = """
-import pathlib, time
-FOLDER = pathlib.Path({folder!r})
-
-def wait(frame):
-    (FOLDER / "begun").touch()
-    while not (FOLDER / "open").exists():
-        time.sleep(0.02)
-    return frame
-"""
 STOCK = """
 dataset: stock
 match: {{glob: "*"}}
@@ -57,22 +48,17 @@ def states(headgate: Headgate) -> list[str]:
 def test_a_job_whose_file_is_changed_leaves_nothing(
     sqlite_headgate: Headgate,
     orders: Callable[..., Path],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    gate: Gate,
     bad: tuple[int, ...],
 ) -> None:
     headgate = moving(sqlite_headgate)
-    gate = tmp_path / "gate"
-    gate.mkdir()
-    (gate / "gate_transform.py").write_text(GATE.format(folder=str(gate)))
-    monkeypatch.setenv("PYTHONPATH", str(gate))
     spec = headgate.folder / "datasets" / "orders.yml"
-    spec.write_text(spec.read_text(encoding="utf-8") + 'transform: "gate_transform:wait"\n', encoding="utf-8")
+    spec.write_text(spec.read_text(encoding="utf-8") + WAIT_AT_GATE, encoding="utf-8")
     orders(headgate.inbox / "orders-1.xlsx", 60, bad=bad)
     process = headgate.start_ready()
-    headgate.until((gate / "begun").exists, "the first job runs", process=process)
+    headgate.until(gate.is_reached, "the first job runs", process=process)
     orders(headgate.inbox / "orders-1.xlsx", 90, start=500)
-    (gate / "open").touch()
+    gate.open()
     headgate.until(lambda: headgate.all_finished(2), "both jobs have ended", process=process)
     assert states(headgate) == ["superseded", "loaded"]
     assert headgate.rows("SELECT count(*), min(order_no) FROM orders") == [(90, str(10**17 + 500))]

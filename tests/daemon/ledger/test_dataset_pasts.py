@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import sqlalchemy as sa
 from submissions import next_job, submission
 
 from daemon.ledger.dataset_pasts import DAEMONS_LOST, SEEN_OF_A_STATE, DatasetPast
 from daemon.ledger.jobs import STATES, Job, Outcome, State
-from daemon.ledger.queries import JobQueries
 from daemon.ledger.retry_cancel import RetryCancel
 
 if TYPE_CHECKING:
     from daemon.database.database import Database
     from daemon.ledger.leases import Ledger
+    from daemon.ledger.queries import JobQueries
 
 DATASETS = ("orders", "stock")
 ROWS: tuple[dict[str, Any], ...] = ({"code": "cell.type"}, {"code": "cell.required"}, {"code": "cell.required"})
-
-
-@pytest.fixture
-def queries(database: Database) -> JobQueries:
-    return JobQueries(database)
 
 
 async def begun(ledger: Ledger, content: str, **changes: Any) -> Job:

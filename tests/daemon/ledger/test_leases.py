@@ -35,11 +35,6 @@ async def ledger(database: Database) -> AsyncIterator[Ledger]:
         yield made
 
 
-@pytest.fixture
-def queries(database: Database) -> JobQueries:
-    return JobQueries(database)
-
-
 async def claimed(ledger: Ledger, content: str = "a") -> Job:
     await ledger.submit(submission(content))
     job = await next_job(ledger, datasets=["orders"])

@@ -11,20 +11,14 @@ from submissions import next_job, submission
 
 from daemon.ledger.jobs import Job, Outcome, RowCounts, State
 from daemon.ledger.pruner import Pruner
-from daemon.ledger.queries import JobQueries
 from daemon.ledger.retry_cancel import NotPossibleError, RetryCancel
 
 if TYPE_CHECKING:
-    from daemon.database.database import Database
     from daemon.ledger.leases import Ledger
+    from daemon.ledger.queries import JobQueries
 
 sized = partial(submission, size_bytes=100)
 BAD = RowCounts(read=2, inserted=1, rejected=1)
-
-
-@pytest.fixture
-def queries(database: Database) -> JobQueries:
-    return JobQueries(database)
 
 
 @pytest.fixture

@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from daemon.database.database import Database
 
 
-@pytest.fixture
-def queries(database: Database) -> JobQueries:
-    return JobQueries(database)
-
-
-@pytest.fixture
-def people(ledger: Ledger) -> RetryCancel:
-    return RetryCancel(context=ledger.context, wake=lambda: None, kill=lambda _: None, tell=lambda *_: None)
-
-
 async def ended(ledger: Ledger, content: str, state: State = "loaded", **changes: Any) -> Job:
     """Hand a content in and, unless it is a duplicate, let its job end so."""
     entered = await ledger.submit(submission(content, **changes))

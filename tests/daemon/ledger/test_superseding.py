@@ -11,12 +11,12 @@ from submissions import next_job, submission
 from daemon.ledger.jobs import Job, Origin, Outcome
 from daemon.ledger.leases import Ledger
 from daemon.ledger.pruner import Pruner
-from daemon.ledger.queries import JobQueries
-from daemon.ledger.retry_cancel import RetryCancel
 from daemon.ledger.superseding import is_wanted, supersede
 
 if TYPE_CHECKING:
     from daemon.database.database import Database
+    from daemon.ledger.queries import JobQueries
+    from daemon.ledger.retry_cancel import RetryCancel
 
 FILE = Origin(path="/in/a.csv", stamp="1:2:3", owed=True)
 AGAIN = Origin(path="/in/a.csv", stamp="1:2:4", owed=True)
@@ -26,16 +26,6 @@ SECONDS = 20.0
 """What is not locked is done by then."""
 STANDS_SECONDS = 0.5
 """So long what is locked is watched to stand still."""
-
-
-@pytest.fixture
-def queries(database: Database) -> JobQueries:
-    return JobQueries(database)
-
-
-@pytest.fixture
-def people(ledger: Ledger) -> RetryCancel:
-    return RetryCancel(context=ledger.context, wake=lambda: None, kill=lambda _: None, tell=lambda *_: None)
 
 
 async def running(ledger: Ledger, **changes: Any) -> Job:

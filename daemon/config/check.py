@@ -13,7 +13,7 @@ from ingest.spec.dataset_file import load_dataset
 from ingest.spec.yaml_document import DocumentError, Problem, read_yaml, suggestion
 
 from ..errors import StorageSettingsError
-from ..machine.answering import answers
+from ..machine.answering import silent
 from ..machine.writers import blind_spot
 from .check_mail import mailbox_problems
 from .dataset_files import dataset_files
@@ -96,8 +96,9 @@ def resolved(configuration: Configuration, settings: Settings) -> Iterator[str]:
     yield f"database overflow: {pool.overflow} ({origin(pool.overflow_source, 'database', 'max_overflow')})"
     yield f"database: {configuration.shown_url}"
     yield f"state folder: {settings.state_dir}"
+    away = silent(folder.path for folder in settings.intake.folders)
     for folder in settings.intake.folders:
-        if not answers(folder.path):
+        if folder.path in away:
             yield f"watched folder {folder.path}: it does not answer now; it is watched when it does"
         elif folder.path.is_dir() and (unseen := blind_spot(folder.path)) is not None:
             yield f"watched folder {folder.path}: cannot see writers here: {unseen}"
@@ -179,9 +180,10 @@ def _open_exporter(sources: Sources, settings: Settings) -> Iterator[Problem]:
 def _bad_folders(sources: Sources, settings: Settings) -> Iterator[Problem]:
     """Yield watched folders that are not there, or whose files would be taken twice or taken from Headgate itself."""
     watched: list[WatchedFolder] = []
+    away = silent(folder.path for folder in settings.intake.folders)
     for index, folder in enumerate(settings.intake.folders):
         place = ("intake", "folders", index, "path")
-        if not answers(folder.path):
+        if folder.path in away:
             continue  # its server is away; that is no mistake in the configuration
         if not folder.path.is_dir():
             yield sources.problem(place, f"there is no folder {folder.path}", "create it, or correct the path")

@@ -1,28 +1,33 @@
-"""Whether a path answers at all: a network mount whose server is away holds whoever asks, for as long as it likes."""
+"""Which paths do not answer: a network mount whose server is away holds whoever asks, for as long as it likes."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 ANSWER_SECONDS: Final = 5.0
 
 
-def answers(path: Path, seconds: float = ANSWER_SECONDS) -> bool:
-    """Say whether the system says anything of a path in that time, be it that it is not there.
+def silent(paths: Iterable[Path], seconds: float = ANSWER_SECONDS) -> set[Path]:
+    """Return those of which the system says nothing in that time, not even that they are not there.
 
-    The one who asks is a daemon thread, which keeps nobody from ending.
+    All are asked at once, by daemon threads, which keep nobody from ending.
     """
-    asked = threading.Event()
+    asked: dict[Path, threading.Event] = {}
 
-    def ask() -> None:
+    def ask(path: Path) -> None:
         with contextlib.suppress(OSError):
             path.stat()
-        asked.set()
+        asked[path].set()
 
-    threading.Thread(target=ask, name="headgate-asks", daemon=True).start()
-    return asked.wait(seconds)
+    for path in paths:
+        asked[path] = threading.Event()
+        threading.Thread(target=ask, args=(path,), name="headgate-asks", daemon=True).start()
+    until = time.monotonic() + seconds
+    return {path for path, answered in asked.items() if not answered.wait(max(0.0, until - time.monotonic()))}

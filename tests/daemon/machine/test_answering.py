@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from daemon.config import check as checks
-from daemon.machine.answering import answers
+from daemon.machine.answering import silent
 
 if TYPE_CHECKING:
     import pytest
@@ -24,13 +25,14 @@ class Away(type(Path())):  # type: ignore[misc]
 
 
 def test_what_is_there_or_not_answers(tmp_path: Path) -> None:
-    assert answers(tmp_path, 5)
-    assert answers(tmp_path / "gone", 5)
-    assert answers(Path("/dev/null/below"), 5)
+    assert silent([tmp_path, tmp_path / "gone", Path("/dev/null/below")], 5) == set()
 
 
-def test_what_hangs_does_not(tmp_path: Path) -> None:
-    assert not answers(Away(tmp_path), 0.05)
+def test_what_hangs_does_not_and_all_are_asked_at_once(tmp_path: Path) -> None:
+    away = {Away(tmp_path / str(number)) for number in range(20)}
+    began = time.monotonic()
+    assert silent([tmp_path, *away], 0.2) == away
+    assert time.monotonic() - began < len(away) * 0.2
     Away.back.set()
 
 
@@ -38,7 +40,7 @@ def test_a_folder_that_does_not_answer_is_no_mistake(tmp_path: Path, monkeypatch
     (tmp_path / "headgate.yml").write_text(f"intake: {{folders: ['{tmp_path}/mount/in']}}\ndatasets: []\n")
     found = checks.check(tmp_path / "headgate.yml", {})
     assert any("there is no folder" in str(problem) for problem in found.problems)
-    monkeypatch.setattr(checks, "answers", lambda _: False)
+    monkeypatch.setattr(checks, "silent", set)
     found = checks.check(tmp_path / "headgate.yml", {})
     assert not any("there is no folder" in str(problem) for problem in found.problems)
     assert any("does not answer now" in line for line in found.lines)

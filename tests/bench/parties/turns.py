@@ -76,8 +76,11 @@ def peak_memory(processes: Processes, result: Result) -> Iterator[None]:
     over = threading.Event()
 
     def watch() -> None:
-        while not over.wait(LOOK_SECONDS):
+        while True:
+            # Looked at before the first wait, too: small work is over by then.
             result.peak_bytes = max(result.peak_bytes, held(processes))
+            if over.wait(LOOK_SECONDS):
+                return
 
     thread = threading.Thread(target=watch)
     thread.start()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from asked import Statement
 
+    from daemon.ledger.claims import Claim
     from daemon.ledger.leases import Ledger
     from daemon.pipeline.attempt import Attempt
 
@@ -63,7 +64,17 @@ def held(ledger: Ledger) -> HeldJobs:
 
 
 @pytest.fixture
-async def dispatcher(ledger: Ledger, held: HeldJobs) -> AsyncIterator[Dispatcher]:
+async def dispatcher(ledger: Ledger, held: HeldJobs, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Dispatcher]:
+    """Give one that has asked for the first time, which it does when it begins."""
+    begun, claim = asyncio.Event(), ledger.claim
+
+    async def noted(**which: Any) -> list[Claim]:
+        try:
+            return await claim(**which)
+        finally:
+            begun.set()
+
+    monkeypatch.setattr(ledger, "claim", noted)
     parts: Any = SimpleNamespace(
         parser=SimpleNamespace(places=PARSES),
         datasets=dict.fromkeys(("stock", "orders")),
@@ -73,6 +84,8 @@ async def dispatcher(ledger: Ledger, held: HeldJobs) -> AsyncIterator[Dispatcher
     settings: Any = SimpleNamespace(poll_seconds=LONG_SECONDS, drain_seconds=0)
     made = Dispatcher(parts, held, settings, drain=Drain(StopRequest(), 0))  # type: ignore[arg-type]
     running = asyncio.create_task(made.run())
+    async with asyncio.timeout(20):
+        await begun.wait()
     yield made
     await made.close()
     await running
@@ -99,7 +112,6 @@ async def begun(held: HeldJobs, jobs: int) -> None:
 async def test_what_waits_is_claimed_at_once_and_nothing_is_asked_for_in_vain(
     ledger: Ledger, held: HeldJobs, dispatcher: Dispatcher
 ) -> None:
-    await asyncio.sleep(0.05)
     statements = asked(ledger.context.database)
     for number in range(OF_ONE - 1):
         await ledger.submit(submission(f"{number}", repeats="once"))

@@ -124,7 +124,7 @@ class ThreadPool:
         context = contextvars.copy_context()
 
         def work() -> None:
-            value, error = _call(context, call)
+            value, error = outcome_of(context, call)
             # The loop may have been closed while an abandoned call went on.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._finish, thread, place, outcome, value, error)
@@ -164,7 +164,8 @@ class ThreadPool:
         self._recorder.idle(len(self._idle))
 
 
-def _call(context: contextvars.Context, call: Callable[[], Any]) -> tuple[Any, Exception | None]:
+def outcome_of(context: contextvars.Context, call: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    """Run a call on this thread; return what it returned, or what its caller is to be told that it raised."""
     try:
         return context.run(call), None
     except StopIteration as error:

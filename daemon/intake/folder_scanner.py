@@ -23,12 +23,12 @@ from ..errors import (
     TaskTimeoutError,
     first_line,
 )
+from ..executors.folder_calls import FolderCalls
 from ..machine.file_identity import Stamp, spelt
 from ..machine.mounts import FileSystem, file_system_of
 from .done_markers import DoneMarkers
 from .file_taker import FileTaker
 from .folder_archive import PLACES
-from .folder_calls import FolderCalls
 from .folder_ends import FolderEnds
 from .folder_files import Ignored, Listing, list_files, reason_of
 from .folder_notify import FolderNotify

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
 
+    from ..executors.folder_calls import FolderCalls
     from ..machine.file_identity import Stamp
     from ..machine.mounts import FolderIdentity
     from .done_markers import DoneMarkers
-    from .folder_calls import FolderCalls
     from .folder_state import FolderState
     from .wholeness import Patience
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ..database.sqlstates import Classification
     from ..executors.serialization import TaskResult
     from ..ledger.jobs import Job, Outcome
+    from ..ledger.leases import Ledger
     from .outcomes import Records
     from .parts import PipelineParts
     from .table_watch import TableWatch
@@ -67,6 +68,24 @@ class Persist(Protocol):
 
     async def __call__(self, write: Callable[[], Awaitable[T]]) -> T:
         """Return what the transaction returned."""
+
+
+async def write_end(
+    persist: Persist, ledger: Ledger, job: Job, outcome: Outcome, write: Callable[[], Awaitable[bool | None]]
+) -> bool:
+    """Write the end of a job that loads nothing; return whether it has ended, which False of `write` denies.
+
+    Raises:
+        LeaseLostError: the lease is not this daemon's any more.
+
+    """
+    try:
+        return await persist(write) is not False
+    except LeaseLostError:
+        # It may be this very end that is written there: only the reply to its COMMIT was lost.
+        if await persist(lambda: ledger.settle(job)) != outcome.state:
+            raise
+        return True
 
 
 class _RolledBackError(Exception):
@@ -147,13 +166,9 @@ class Attempts:
     async def _superseded(self, attempt: Attempt) -> bool:
         """End a job whose file was changed, unless its content is wanted all the same; say whether it has ended."""
         ledger, job = self._parts.ledger, attempt.job
-        try:
-            attempt.committed = await self._persist(lambda: supersede(ledger, job, SUPERSEDED))
-        except LeaseLostError:
-            # It may be this very end that is written there: only the reply to its COMMIT was lost.
-            if await self._persist(lambda: ledger.settle(job)) != SUPERSEDED.state:
-                raise
-            attempt.committed = True
+        attempt.committed = await write_end(
+            self._persist, ledger, job, SUPERSEDED, lambda: supersede(ledger, job, SUPERSEDED)
+        )
         return attempt.committed
 
     async def _made(self, attempt: Attempt) -> Outcome:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from ..errors import FolderHangsError
+from ..executors.folder_calls import FolderCalls
 from ..machine.file_identity import is_changed
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class ChangedFiles:
 
     def __init__(self, executors: Executors) -> None:
         self._executors = executors
-        self._hanging: dict[PurePath, asyncio.Task[bool]] = {}
+        self._hanging: dict[PurePath, FolderCalls] = {}
 
     async def is_changed(self, job: Job) -> bool:
         """Say whether the file that a job is of is there in another state by now; one that is gone was not changed.
@@ -34,22 +34,11 @@ class ChangedFiles:
         if job.origin is None or job.origin_stamp is None:
             return False
         folder = PurePath(job.origin).parent
-        if folder in self._hanging:
-            raise FolderHangsError
-        look = asyncio.create_task(self._executors.run_io(is_changed, job.origin, job.origin_stamp))
+        calls = self._hanging.get(folder) or FolderCalls(self._executors)
         try:
-            done, _ = await asyncio.wait({look}, timeout=LOOK_SECONDS)
-        except asyncio.CancelledError:
-            look.cancel()
+            changed: bool = await calls.run(is_changed, job.origin, job.origin_stamp, within_seconds=LOOK_SECONDS)
+        except FolderHangsError:
+            self._hanging[folder] = calls
             raise
-        if done:
-            return bool(look.result())
-        self._hanging[folder] = look
-        look.add_done_callback(lambda ended: self._returned(folder, ended))
-        raise FolderHangsError
-
-    def _returned(self, folder: PurePath, look: asyncio.Task[bool]) -> None:
-        """Let its folder be asked again. What the look says comes too late, and so does its error."""
-        del self._hanging[folder]
-        if not look.cancelled():
-            look.exception()
+        self._hanging.pop(folder, None)
+        return changed

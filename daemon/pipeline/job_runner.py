@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 from ..errors import ExecutorError, HeadgateError, LeaseLostError, WorkerCrashedError, first_line
 from ..ledger.jobs import Outcome
 from ..ledger.reasons import CANCELLED_RUNNING
-from .attempt import Attempts
+from .attempt import Attempts, write_end
 from .outcomes import checked, given_up
 from .turns import Turns
 from .waits import Waits
@@ -170,12 +170,7 @@ class JobRunner:
             LeaseLostError: the lease is not this daemon's any more.
 
         """
-        try:
-            await self.persist(lambda: self._ledger.finish_alone(job, outcome))
-        except LeaseLostError:
-            # It may be this very end that is written there: only the reply to its COMMIT was lost.
-            if await self.persist(lambda: self._ledger.settle(job)) != outcome.state:
-                raise
+        await write_end(self.persist, self._ledger, job, outcome, lambda: self._ledger.finish_alone(job, outcome))
 
     async def _end_cancelled(self, attempt: Attempt) -> None:
         """Finish a job that somebody cancelled, unless its load was committed before the wish came."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from submissions import next_job, submission
 
 from daemon.errors import FolderHangsError
 from daemon.ledger.jobs import Job, Origin
-from daemon.machine.file_identity import stamp_of
+from daemon.machine.file_identity import is_changed, stamp_of
 from daemon.pipeline import changed_files
 from daemon.pipeline.changed_files import ChangedFiles
 from daemon.pipeline.waits import Waits
@@ -40,16 +39,13 @@ async def test_a_folder_that_hangs_is_waited_for_once(
 ) -> None:
     back, looks = threading.Event(), list[str]()
 
-    async def run_io(function: Callable[..., bool], path: str, stamp: str) -> bool:
-        def look() -> bool:
-            looks.append(path)
-            back.wait(20)
-            return function(path, stamp)
+    def look(path: str, stamp: str) -> bool:
+        looks.append(path)
+        back.wait(20)
+        return is_changed(path, stamp)
 
-        return await asyncio.to_thread(look)
-
-    executors: Any = SimpleNamespace(run_io=run_io)
-    files = ChangedFiles(executors)
+    files = ChangedFiles(SimpleNamespace())  # type: ignore[arg-type]
+    monkeypatch.setattr(changed_files, "is_changed", look)
     (tmp_path / "a.csv").write_text("1")
     job = await job_of(ledger, tmp_path / "a.csv")
     monkeypatch.setattr(changed_files, "LOOK_SECONDS", 0.1)
@@ -61,9 +57,10 @@ async def test_a_folder_that_hangs_is_waited_for_once(
     assert wait is not None, "the circumstances' fault, which spends no attempt"
     assert wait.words.startswith("waits: ")
     back.set()
-    await eventually(lambda: not files._hanging)
+    await eventually(lambda: not any(calls.hangs for calls in files._hanging.values()))
     monkeypatch.undo()
     assert await files.is_changed(job) is False
     (tmp_path / "a.csv").write_text("22")
     assert await files.is_changed(job) is True
     assert await files.is_changed(job.evolve(origin=None)) is False
+    assert not files._hanging, "nothing is kept of folders that answer"

@@ -10,12 +10,13 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FolderHangsError
-from ..executors.awake_timeout import awake_timeout
+from .awake_timeout import awake_timeout
+from .thread_pool import outcome_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..executors.executors import Executors
+    from .executors import Executors
 
 AT_ONCE: Final = 4
 """Calls into one folder beside each other."""
@@ -81,18 +82,14 @@ class _Call:
     def begin(self) -> asyncio.Future[Any]:
         """Start the thread; the future gets what comes of it, unless it was cancelled by then."""
         context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(self._work,), name="headgate-folder", daemon=True).start()
+        threading.Thread(target=self._work, args=(context,), name="headgate-folder", daemon=True).start()
         return self._outcome
 
-    def _work(self) -> None:
-        result, raised = None, None
-        try:
-            result = self._function()
-        except Exception as error:  # noqa: BLE001  # it belongs to the caller
-            raised = error
+    def _work(self, context: contextvars.Context) -> None:
+        result, error = outcome_of(context, self._function)
         self.returned = True
         with contextlib.suppress(RuntimeError):  # the loop may have been closed while an abandoned call went on
-            self._loop.call_soon_threadsafe(self._settle, result, raised)
+            self._loop.call_soon_threadsafe(self._settle, result, error)
 
     def _settle(self, result: Any, error: Exception | None) -> None:
         if self._outcome.done():

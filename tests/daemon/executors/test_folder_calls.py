@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from daemon.errors import FolderHangsError
-from daemon.intake.folder_calls import AT_ONCE, FolderCalls
+from daemon.executors.folder_calls import AT_ONCE, FolderCalls
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

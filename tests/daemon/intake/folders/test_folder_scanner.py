@@ -1,0 +1,168 @@
+"""Watched folders with the ledger behind them: one file that fails keeps no other from its end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+from folder_intake import Intake, jobs_are, running, until
+
+from daemon.intake import folder_ends
+from daemon.intake.folder_archive import FolderArchive
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from daemon.intake.watched_folder import KnownFolder
+    from daemon.ledger.jobs import Job
+
+    Eventually = Callable[..., Awaitable[object]]
+
+# -- what is owed ------------------------------------------------------------------------------------
+
+
+async def test_names_that_an_earlier_ledger_has_used_hold_nobody_up(intake: Intake) -> None:
+    for name in ("orders.csv", "orders.1.csv", "orders.reason.txt", "orders.1.2.reason.txt"):
+        (intake.inbox / "rejected").mkdir(exist_ok=True)
+        (intake.inbox / "rejected" / name).write_text("of an earlier ledger")
+    await intake.refused("orders.csv", "other.csv")
+
+    async def told() -> bool:
+        return not await intake.owed()
+
+    async with running(intake.scanner(taken="move")):
+        await until(told)
+    rejected = {path.name: path.read_text() for path in (intake.inbox / "rejected").iterdir()}
+    assert [name for name, text in rejected.items() if text == "sku\norders.csv\n"] == ["orders.1.2.csv"]
+    assert sum(text == "of an earlier ledger" for text in rejected.values()) == 4, "nothing is overwritten"
+    assert sum("job 1" in text for text in rejected.values()) == 1
+    assert {"other.csv", "other.reason.txt"} <= rejected.keys()
+
+
+async def test_any_number_that_cannot_be_put_away_holds_nobody_up(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_ends, "BATCH", 2)
+    stuck = [f"shop/{number}.csv" for number in range(7)]
+    await intake.refused(*stuck[:5], "early.csv", *stuck[5:], "late.csv")
+    (intake.inbox / "rejected").mkdir()
+    (intake.inbox / "rejected" / "shop").write_text("no folder")
+
+    async def told() -> bool:
+        return await intake.owed() == stuck
+
+    async with running(intake.scanner(taken="move")):
+        await until(told)
+        await until(_counts(intake, len(stuck)))
+        (intake.inbox / "rejected" / "shop").unlink()
+        await until(_counts(intake, 0))
+        assert await intake.owed() == []
+
+
+def _counts(intake: Intake, files: int) -> Callable[[], Awaitable[bool]]:
+    async def counted() -> bool:
+        return intake.measured("unreadable_files") == files
+
+    return counted
+
+
+class Failing(FolderArchive):
+    """Moves nothing; the second time something goes wrong that nobody has thought of."""
+
+    def __init__(self) -> None:
+        self.put: list[str] = []
+
+    async def must_wait(self, *_: object) -> bool:
+        return False
+
+    async def put_away(self, _: KnownFolder, name: str, __: Job) -> None:
+        if name == "b.csv":
+            raise RuntimeError(name)
+        self.put.append(name)
+
+
+async def test_what_was_told_is_noted_whatever_comes_after(intake: Intake) -> None:
+    await intake.refused("a.csv", "b.csv", "c.csv")
+    filing = Failing()
+    with pytest.raises(RuntimeError):
+        async with running(intake.scanner(filing=filing, taken="move")) as task:
+            await asyncio.wait({task}, timeout=10)
+    assert filing.put == ["a.csv"]
+    assert await intake.owed() == ["b.csv", "c.csv"]
+
+
+async def test_a_folder_whose_name_differs_in_case_only_is_another(intake: Intake) -> None:
+    await intake.refused("a.csv")
+    other = intake.inbox.with_name("INBOX")
+    other.mkdir()
+    async with running(intake.scanner(other, taken="move")) as task:
+        await asyncio.sleep(0.5)
+        assert not task.done()
+    assert await intake.owed() == ["a.csv"]
+
+
+# -- done markers ------------------------------------------------------------------------------------
+
+
+async def test_a_marker_left_from_before_takes_no_half_of_a_file(intake: Intake) -> None:
+    book, marker = intake.inbox / "orders.csv", intake.inbox / "orders.csv.done"
+    async with running(intake.scanner(taken="stay", done_marker=".done")):
+        book.write_text("sku\nMON\n")
+        marker.touch()
+        await until(jobs_are(intake, 1))
+        with book.open("w") as writer:
+            writer.write("sku\nTUE1\n")
+            writer.flush()
+            await asyncio.sleep(0.5)
+            assert len(await intake.taken()) == 1
+            assert intake.measured("unfinished_files") == 1
+            writer.write("TUE2\n")
+        await asyncio.sleep(0.3)
+        assert len(await intake.taken()) == 1, "it is closed, and not marked"
+        marker.touch()
+        await until(jobs_are(intake, 2))
+        # A whole file with an old time, beside the marker of the one before.
+        part = intake.inbox / "next.part"
+        part.write_text("sku\nWED\n")
+        os.utime(part, (1, 1))
+        part.rename(book)
+        await asyncio.sleep(0.3)
+        assert len(await intake.taken()) == 2
+        marker.write_text("")
+        await until(jobs_are(intake, 3))
+
+
+async def test_a_writer_holds_a_marked_file_back(intake: Intake) -> None:
+    book, marker = intake.inbox / "orders.csv", intake.inbox / "orders.csv.done"
+    async with running(intake.scanner(taken="stay", done_marker=".done")):
+        with book.open("w") as writer:
+            writer.write("sku\nA\n")
+            writer.flush()
+            marker.touch()
+            await asyncio.sleep(0.5)
+            assert await intake.taken() == []
+        await until(jobs_are(intake, 1))
+        (intake.inbox / "cut.xlsx").write_bytes(b"PK\x03\x04 and no end")
+        (intake.inbox / "cut.xlsx.done").touch()
+        await asyncio.sleep(0.5)
+        assert await intake.taken() == ["orders.csv"]
+
+
+async def test_the_marker_of_a_file_that_a_kill_has_seen_moved_is_removed(intake: Intake) -> None:
+    await intake.refused("orders.csv", "new.csv")
+    (intake.inbox / "rejected").mkdir()
+    (intake.inbox / "orders.csv").rename(intake.inbox / "rejected" / "orders.csv")
+    (intake.inbox / "new.csv").rename(intake.inbox / "rejected" / "new.csv")
+    (intake.inbox / "orders.csv.done").touch()
+    (intake.inbox / "new.csv").write_text("sku\nthe next of its name\n")
+    (intake.inbox / "new.csv.done").touch()
+
+    async def told() -> bool:
+        return not await intake.owed()
+
+    async with running(intake.scanner(taken="move", done_marker=".done")):
+        await until(told)
+    assert not (intake.inbox / "orders.csv.done").exists()
+    assert (intake.inbox / "new.csv.done").exists(), "it is said of another file"

@@ -96,7 +96,13 @@ class FolderScanner:
 
         """
         await asyncio.gather(*(self._begin(watched) for watched in self._watched))
+        # Before the first look: what is renamed into a folder from now on is known to be whole.
+        self._notify()
         return self
+
+    def _notify(self) -> None:
+        """Be told of what happens in the folders as they were last seen."""
+        self._watch.use(dict(ChainMap(*(dict(watched.folders) for watched in self._watched))))
 
     async def _begin(self, watched: KnownFolder) -> None:
         try:
@@ -122,6 +128,7 @@ class FolderScanner:
 
     def _checked(self, watched: KnownFolder, begun: Begun) -> None:
         watched.folder, watched.checked = replace(watched.folder, path=begun.path), True
+        watched.folders = {begun.path: begun.identity}
         watched.state.watched(unseen=begun.unseen, rescan_seconds=self._settings.rescan_seconds)
 
     async def __aexit__(self, *_: object) -> None:
@@ -137,7 +144,7 @@ class FolderScanner:
                 self._full = False
                 for watched in self._watched:
                     await self._look(watched)
-                self._watch.use(dict(ChainMap(*(dict(watched.folders) for watched in self._watched))))
+                self._notify()
                 await self._pause()
             for watched in self._watched:
                 if watched.look is not None:

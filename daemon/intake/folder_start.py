@@ -6,11 +6,13 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..machine.mounts import identity_of
 from ..machine.writers import blind_spot
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..machine.mounts import FolderIdentity
     from .watched_folder import WatchedFolder
 
 
@@ -19,6 +21,7 @@ class Begun:
     """Where a folder is behind links, which the ledger knows it by, and which writers there cannot be seen."""
 
     path: Path
+    identity: FolderIdentity
     unseen: str | None
 
 
@@ -29,6 +32,6 @@ def begin(folder: WatchedFolder) -> Begun | None:
         path = folder.path.resolve()
         if not path.is_dir() or not os.access(path, rights):
             return None
-        return Begun(path=path, unseen=blind_spot(path))
+        return Begun(path=path, identity=identity_of(path.stat()), unseen=blind_spot(path))
     except OSError:
         return None

@@ -103,6 +103,17 @@ async def test_a_folder_whose_name_differs_in_case_only_is_another(intake: Intak
     assert await intake.owed() == ["a.csv"]
 
 
+async def test_what_is_renamed_into_a_folder_before_its_first_look_is_known_to_be_whole(intake: Intake) -> None:
+    scanner = intake.scanner(settle_seconds=3600)
+    async with scanner:
+        part = intake.inbox.with_name("part")
+        part.write_text("sku\nMON\n")
+        part.rename(intake.inbox / "orders.csv")
+        task = asyncio.create_task(scanner.run())
+        await until(jobs_are(intake, 1))
+    await asyncio.wait_for(task, 10)
+
+
 # -- done markers ------------------------------------------------------------------------------------
 
 

@@ -280,6 +280,9 @@ class FolderScanner:
         if file.opened:
             await self._opened(watched, name, file)
             return
+        if file.refused is not None:
+            await self._refused(watched, name, file, file.refused)
+            return
         try:
             job_id = await self._taker.take(watched, name, file, before)
             if job_id is None:
@@ -296,7 +299,9 @@ class FolderScanner:
             file.trouble = str(error)
             raise
         except FileTooLargeError as error:
-            await self._refuse(watched, name, file, f"file.too_large: {error}; split it, or raise intake.max_file_mb")
+            reason = f"file.too_large: {error}; split it, or raise intake.max_file_mb"
+            logger.warning("file refused", extra={"file": spelt(name), "reason": reason})
+            await self._refused(watched, name, file, reason)
         except SpoolFullError as error:
             self._stop(str(error))
         watched.state.goes_on()
@@ -313,14 +318,15 @@ class FolderScanner:
             watched.moved_away(name, None)  # no job is the archive's own
         file.over = True
 
-    async def _refuse(self, watched: KnownFolder, name: str, file: KnownFile, reason: str) -> None:
-        """Let a file be that becomes no job, as long as it stays as it is."""
-        logger.warning("file refused", extra={"file": spelt(name), "reason": reason})
+    async def _refused(self, watched: KnownFolder, name: str, file: KnownFile, reason: str) -> None:
+        """Let a file be that becomes no job, as long as it stays as it is; it may still be to be moved."""
+        file.refused = reason
         if watched.folder.move:
             try:
                 await self._filing.refuse(watched, name, file.stamp, reason)
             except OSError as error:
                 file.trouble = f"cannot be moved: {reason_of(error)}"
+                return
         file.over = True
 
 

@@ -48,6 +48,8 @@ class KnownFile:
     """Nothing is left to do with it."""
     opened: bool = False
     """It is an archive whose files have become jobs: only to be moved is left, if that."""
+    refused: str | None = None
+    """Why it becomes no job: only to be moved is left, if that."""
     told: bool = False
     """That it is waited for was said."""
     unfinished: bool = False

@@ -91,9 +91,13 @@ class Intake:
     queries: JobQueries
     inbox: Path
 
-    def scanner(self, *folders: Path, filing: FolderArchive | None = None, **settings: Any) -> FolderScanner:
+    def scanner(
+        self, *folders: Path, filing: FolderArchive | None = None, max_file_mb: int = 100, **settings: Any
+    ) -> FolderScanner:
         watched = [{"path": str(folder), "settle_seconds": 0.05, **settings} for folder in folders or (self.inbox,)]
-        configured = Configuration.model_validate({"folders": watched, "scan_seconds": 0.02, "rescan_seconds": 0.1})
+        configured = Configuration.model_validate(
+            {"folders": watched, "scan_seconds": 0.02, "rescan_seconds": 0.1, "max_file_mb": max_file_mb}
+        )
         filing = filing or FolderArchive(rejects=cast("Rejects", NoRejects()), queries=self.queries)
         ends = JobEnds(self.parts.metrics)
         return FolderScanner(

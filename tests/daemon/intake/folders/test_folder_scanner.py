@@ -41,6 +41,23 @@ async def test_names_that_an_earlier_ledger_has_used_hold_nobody_up(intake: Inta
     assert {"other.csv", "other.reason.txt"} <= rejected.keys()
 
 
+async def test_a_refused_file_is_put_away_as_soon_as_that_can_be(
+    intake: Intake, caplog: pytest.LogCaptureFixture
+) -> None:
+    (intake.inbox / "rejected").write_text("no folder")
+    with (intake.inbox / "orders.csv").open("wb") as large:
+        large.truncate(2 << 20)
+    async with running(intake.scanner(taken="move", max_file_mb=1)):
+        await until(_counts(intake, 1))
+        await asyncio.sleep(0.3)
+        (intake.inbox / "rejected").unlink()
+        await until(_counts(intake, 0))
+    assert "split it, or raise" in (intake.inbox / "rejected" / "orders.reason.txt").read_text()
+    assert (intake.inbox / "rejected" / "orders.csv").exists()
+    assert [record.message for record in caplog.records].count("file refused") == 1
+    assert "orders.csv" not in await intake.taken()
+
+
 async def test_any_number_that_cannot_be_put_away_holds_nobody_up(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ import click
 import psutil
 import pytest
 from certificates import Authority
+from daemon_processes import WORKER, frozen, named
 from terminal import Terminal
 
 from daemon.cli.main import commands
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def gate(sqlite_headgate: Headgate) -> Iterator[Headgate]:
+    """A running daemon with one worker: what it works on nobody else does."""
+    sqlite_headgate.settings["executors"] = {"cpu_workers": 1}
+    sqlite_headgate.write_config()
     process = sqlite_headgate.start_ready()
     yield sqlite_headgate
     if process.poll() is None:
@@ -176,10 +180,7 @@ def test_the_list_is_filtered(gate: Headgate, orders: Callable[..., Path]) -> No
 def test_cancel_and_retry(gate: Headgate, orders: Callable[..., Path]) -> None:
     done = gate.command("submit", orders(gate.folder / "orders-1.xlsx", 5), "--wait")
     assert done.returncode == 0, done.stderr
-    workers = psutil.Process(gate.processes[-1].pid).children(recursive=True)
-    for worker in workers:
-        worker.suspend()
-    try:
+    with frozen(named(WORKER, gate.processes[-1].pid)):
         done = gate.command("submit", orders(gate.folder / "orders-2.xlsx", 5, start=50), "--json")
         number = json.loads(done.stdout)["id"]
         done = gate.command("cancel", number, 1, 99, "--json")
@@ -189,10 +190,6 @@ def test_cancel_and_retry(gate: Headgate, orders: Callable[..., Path]) -> None:
         assert complaints[0].startswith("headgate: job 1: job 1 has ended")
         assert complaints[1].startswith("headgate: job 99: there is no job 99")
         gate.until(lambda: gate.jobs()[0]["state"] == "cancelled", "it is cancelled")
-    finally:
-        for worker in workers:
-            with suppress(psutil.NoSuchProcess):  # the cancelled job's has been ended
-                worker.resume()
     done = gate.command("retry", number)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[1].split("\t")[:2] == [str(number), "queued"]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import http.client
 import resource
-import signal
 import subprocess
 import time
-from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -15,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from daemon_processes import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .conftest import Headgate
 
@@ -52,18 +51,10 @@ def _held_up(headgate: Headgate, monkeypatch: pytest.MonkeyPatch, dataset: str) 
     return folder
 
 
-@contextmanager
-def _standing_still(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Stop the daemon and all that it has started; the daemon is the last to stop and the first to go on."""
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for member in reversed(family):
-        member.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for member in family:
-            with suppress(psutil.NoSuchProcess):
-                member.send_signal(signal.SIGCONT)
+def _family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """Return the daemon and all that it has started; the daemon is the last to stop and the first to go on."""
+    daemon = psutil.Process(process.pid)
+    return [*reversed(daemon.children(recursive=True)), daemon]
 
 
 def _job(headgate: Headgate) -> dict[str, Any]:
@@ -80,7 +71,7 @@ def test_deadlines_that_pass_while_the_machine_stands_still_cost_the_file_nothin
     orders(headgate.inbox / "orders.xlsx", ROWS)
     headgate.until((folder / "begun").exists, "the parse has begun", process=process)
     for _ in range(2):
-        with _standing_still(process):
+        with frozen(_family(process)):
             time.sleep(PARSE_SECONDS + 1)
         headgate.until(headgate.ready, "it goes on", process=process)
         headgate.until(lambda: _job(headgate)["state"] == "running", "the file is being read", process=process)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 import xlsxwriter
+from daemon_processes import WORKER, fork_server, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,21 +68,7 @@ def faulty(sqlite_headgate: Headgate, monkeypatch: pytest.MonkeyPatch) -> Callab
 
 
 def _workers(process: subprocess.Popen[bytes]) -> list[int]:
-    return _named("headgate-worker", process)
-
-
-def _fork_server(process: subprocess.Popen[bytes]) -> int | None:
-    return next(iter(_named("headgate-forks", process)), None)
-
-
-def _named(name: str, process: subprocess.Popen[bytes]) -> list[int]:
-    """Return the daemon's descendants of that name; one that ends while it is looked at is none."""
-    found = []
-    for child in psutil.Process(process.pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if child.status() != psutil.STATUS_ZOMBIE and child.name() == name:
-                found.append(child.pid)
-    return found
+    return [worker.pid for worker in named(WORKER, process.pid)]
 
 
 def _crashed(headgate: Headgate) -> float:
@@ -263,7 +250,7 @@ def test_a_fork_server_that_dies_is_replaced_and_the_attempt_given_back(
     headgate = faulty()
     process = headgate.start_ready()
     _held(headgate, orders, process)
-    first = _fork_server(process)
+    first = fork_server(process.pid)
     assert first is not None
     os.kill(first, signal.SIGKILL)
     (headgate.folder / "application" / "hold").unlink()
@@ -271,7 +258,7 @@ def test_a_fork_server_that_dies_is_replaced_and_the_attempt_given_back(
     job = headgate.jobs()[0]
     assert (job["state"], job["attempt"], job["crashes"]) == ("loaded", 1, 0)
     assert headgate.scalar("SELECT count(*) FROM bad") == str(ROWS)
-    assert _fork_server(process) != first
+    assert fork_server(process.pid) != first
     assert headgate.stop(process) == 0
 
 
@@ -282,11 +269,11 @@ def test_a_fork_server_that_is_stopped_is_replaced_and_the_attempt_given_back(
     headgate = faulty()
     process = headgate.start_ready()
     _held(headgate, orders, process)
-    first = _fork_server(process)
+    first = fork_server(process.pid)
     assert first is not None
     os.kill(first, signal.SIGSTOP)
     (headgate.folder / "application" / "hold").unlink()
-    headgate.until(lambda: _fork_server(process) not in {None, first}, "it is replaced", process=process)
+    headgate.until(lambda: fork_server(process.pid) not in {None, first}, "it is replaced", process=process)
     orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
     headgate.until(lambda: headgate.all_finished(2), "the jobs have ended", process=process)
     assert {(job["state"], job["attempt"], job["crashes"]) for job in headgate.jobs()} == {("loaded", 1, 0)}

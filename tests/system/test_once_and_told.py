@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import openpyxl
 import psutil
 import pytest
+from daemon_processes import FORK_SERVER, WORKER, named
 from gates import WAIT_AT_GATE, Gate
 
 if TYPE_CHECKING:
@@ -164,13 +165,8 @@ def annotated(path: Path) -> bool:
 
 def victim(process: subprocess.Popen[bytes], chance: random.Random) -> psutil.Process:
     """Choose whom to kill: the daemon half of the time, else a worker, now and then the fork server."""
-    kind = chance.choices(("daemon", "headgate-worker", "headgate-forks"), (4, 4, 1))[0]
-    daemon = psutil.Process(process.pid)
-    named = []
-    for child in daemon.children(recursive=True) if kind != "daemon" else []:
-        with suppress(psutil.NoSuchProcess):
-            named += [child] if child.name() == kind else []
-    return chance.choice(named) if named else daemon
+    kind = chance.choices(("daemon", WORKER, FORK_SERVER), (4, 4, 1))[0]
+    return chance.choice(named(kind, process.pid) or [psutil.Process(process.pid)])
 
 
 @pytest.mark.fault

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import time
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 import openpyxl
-import psutil
 import xlsxwriter
+from daemon_processes import WORKER, frozen, named
 from postgres_server import psql_program
 from selenium.webdriver.common.keys import Keys
 
@@ -181,29 +181,11 @@ def test_what_happens_elsewhere_appears_by_itself(
     page.until("the list is back", lambda: page.all("#jobs tr"))
 
 
-def workers(daemon: int) -> list[psutil.Process]:
-    """Return a daemon's workers, without what forks them: that is replaced when it does not answer for long."""
-    return [one for one in psutil.Process(daemon).children(recursive=True) if one.name() != "headgate-forks"]
-
-
-@contextmanager
-def frozen(processes: list[psutil.Process]) -> Iterator[None]:
-    """Stop processes as they stand: what they work on goes on later, or never."""
-    for process in processes:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.resume()
-
-
 def test_cancel_and_try_again(page: PageDriver, gate: Headgate, orders: Callable[..., Path]) -> None:
     page.sign_in(ROOT)
     page.hand_in(orders(gate.folder / "orders 1.xlsx", 2))
     page.upload("orders 1.xlsx", "loaded")
-    with frozen(workers(gate.processes[-1].pid)):
+    with frozen(named(WORKER, gate.processes[-1].pid)):
         page.hand_in(orders(gate.folder / "orders 2.xlsx", 30, start=100))
         page.upload("orders 2.xlsx", "running")
         page.click("orders 2.xlsx", "#jobs")
@@ -285,7 +267,7 @@ def test_a_job_goes_through_its_stages(
 
         second = orders(gate.folder / "orders-second.xlsx", 150_000, start=10)
         with locked("orders", postgres_database):
-            with frozen(workers(process.pid)):
+            with frozen(named(WORKER, process.pid)):
                 page.hand_in(second)
                 page.until("it is read", lambda: now() == "Reading")
             page.until("it is loaded", lambda: now() == "Loading")

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 from certificates import Authority
+from daemon_processes import FORK_SERVER, named
 
 from .conftest import add_to_dataset, give_application
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -36,22 +32,14 @@ def explode(frame):
 MB = 1 << 20
 
 
-def fork_server(process: subprocess.Popen[bytes]) -> int:
-    """Return the pid of the small process that forks the workers; 0 while there is none."""
-    for child in psutil.Process(process.pid).children(recursive=True):
-        with suppress(psutil.NoSuchProcess):
-            if child.name() == "headgate-forks" and child.status() != psutil.STATUS_ZOMBIE:
-                return child.pid
-    return 0
-
-
 def test_fork_servers_that_die(called: Called, sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
     gate = sqlite_headgate
     with called("HeadgateForkServerReplaced") as operator:
         for number in range(4):
             orders(gate.inbox / f"orders-{number}.xlsx", 5, start=10 * number)
             gate.until(partial(gate.all_loaded, number + 1), "it is loaded", process=operator.process)
-            os.kill(fork_server(operator.process), signal.SIGKILL)
+            for server in named(FORK_SERVER, operator.process.pid):
+                server.kill()
         operator.is_called()
         operator.reads("Search the log for `fork server replaced`: `died` or `hung`")
         gate.tells("fork server replaced")

@@ -102,9 +102,8 @@ def _show_ingested(job: dict[str, Any], dataset: str, url: str) -> None:
     print_errors(job)
     number, written = job["job"], job.get("rejects")
     if written:
-        what = say(
-            "rejected rows: {file}; correct them, then: ingest that file with --fixes {job}", file=written, job=number
-        )
+        words = ["headgate", "ingest", str(written), "--fixes", str(number), "--dataset", dataset, "--database", url]
+        what = say("rejected rows: {file}; correct them, then: {command}", file=written, command=shlex.join(words))
         click.echo(f"  {told(what)}")
     elif job["rows"]["rejected"] and number:
         words = ["headgate", "rejects", str(number), "-o", "back.xlsx", "--dataset", dataset, "--database", url]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from ingest.messages import say
 
 from ..ledger.jobs import STATES
 from .ingest import rejects_of
-from .invocation import client_of, run, show_json, write_new
+from .invocation import client_of, run, show_json, shown_url, write_new
 from .options import config_option, dataset_names, job_argument, json_option
 
 
@@ -109,12 +110,12 @@ def rejects(
     write_new(output, content)
     if as_json:
         show_json({"job": job_id, "file": str(output), "format": form, "bytes": len(content)})
-    again = "submit" if database is None else "ingest"
     from .console import told
 
-    what = say(
-        "wrote {file}; correct it, then: {command}", file=output, command=f"headgate {again} {output} --fixes {job_id}"
-    )
+    words = ["headgate", "submit" if database is None else "ingest", str(output), "--fixes", str(job_id)]
+    if database is not None and dataset is not None:
+        words += ["--dataset", dataset, "--database", shown_url(database)]
+    what = say("wrote {file}; correct it, then: {command}", file=output, command=shlex.join(words))
     click.echo(told(what), err=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +19,7 @@ from .folder_files import is_there, move, place_of, remove_marker, write_beside
 if TYPE_CHECKING:
     from ..ledger.jobs import Job
     from ..ledger.queries import JobQueries
-    from ..pipeline.rejects import Rejects
+    from ..pipeline.rejects import Form, Rejects
     from .watched_folder import KnownFolder
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 DONE: Final = "done"
 REJECTED: Final = "rejected"
 REJECTS_SUFFIX: Final = ".rejects.xlsx"
+REJECTS_CSV_SUFFIX: Final = ".rejects.csv"
 REASON_SUFFIX: Final = ".reason.txt"
 """What is written beside a file of that name that was rejected."""
 PLACES: Final = (DONE, REJECTED)
@@ -119,9 +121,17 @@ class FolderArchive:
         reason = told_reason(job.reason, language, records.get(job.id)) or ""
         return f"{in_language(end, language)}\n{reason}\n"
 
+    async def _rejected_rows(self, job: Job) -> tuple[bytes, str] | None:
+        """Return the rejected rows as a workbook, or as CSV where no workbook takes them; None where none are kept."""
+        forms: tuple[tuple[Form, str], ...] = (("xlsx", REJECTS_SUFFIX), ("csv", REJECTS_CSV_SUFFIX))
+        for form, suffix in forms:
+            with contextlib.suppress(FileRejectedError):
+                try:
+                    return await self._rejects.rejects(job, form), suffix
+                except NoRejectsError:
+                    return None
+        return None
+
     async def _explain(self, known: KnownFolder, moved: str, job: Job) -> None:
-        try:
-            content, suffix = await self._rejects.rejects(job, "xlsx"), REJECTS_SUFFIX
-        except (NoRejectsError, FileRejectedError):
-            content, suffix = (await self._reason(job)).encode(), REASON_SUFFIX
+        content, suffix = await self._rejected_rows(job) or ((await self._reason(job)).encode(), REASON_SUFFIX)
         await known.calls.run(write_beside, known.folder.path, moved, suffix, job.id, content)

@@ -14,6 +14,7 @@ from ingest.load.loaded import OtherWayError, RefusedLoadError, Spooled, TargetM
 from ingest.load.sample import see_deferred
 from ingest.load.target import Targets
 from ingest.messages import say
+from ingest.spec.corrections import for_corrections
 
 from ..errors import DatabaseUnavailableError, LeaseLostError, TaskStalledError, TaskTimeoutError, first_line
 from ..ledger.reasons import SAME_CONTENT_CHECKED
@@ -176,6 +177,8 @@ class Attempts:
         dataset = self._parts.datasets[job.dataset]
         if attempt.mapped:
             dataset = await self._parts.mappings.onto(dataset)
+        if job.fixes_job is not None:
+            dataset = for_corrections(dataset)
         assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
         assert job.lease_token is not None  # noqa: S101  # a claim sets it
         folder = spool.work_folder(job.spool_key, job.lease_token)

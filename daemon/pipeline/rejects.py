@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
+from ingest.errors import FileRejectedError, UnknownPlaceError
 from ingest.languages import ENGLISH
 from ingest.messages import say
 from ingest.output.kept import KeptFile
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ..executors.executors import Executors
     from ..ledger.jobs import Job
     from ..spool.spool import Spool
+
+logger = logging.getLogger(__name__)
 
 Form = Literal["xlsx", "csv"]
 CHUNK_BYTES: Final = 1 << 18
@@ -130,13 +134,13 @@ class Rejects:
                 ) from error
             except (*FILE_ERRORS, FileNotFoundError) as error:
                 if not left or not isinstance(error, WorkerCrashedError):
-                    raise NoRejectsError(
-                        say(
-                            "the rejected rows of job {job} cannot be {done}; ask for its error records",
-                            job=job.id,
-                            done=done,
-                        )
-                    ) from error
+                    raise _refusal(job, done) from error
+            except (FileRejectedError, UnknownPlaceError, HeadgateError):
+                raise
+            except Exception as error:
+                # Nobody has thought of it: it costs the job's rejected rows, and not whoever asks for them.
+                logger.exception("rejected rows not read", extra={"job": job.id})
+                raise _refusal(job, done) from error
             else:
                 return result.value
         raise AssertionError("the last try returns or raises")
@@ -168,3 +172,9 @@ class Rejects:
             records=records,
             source=job.file,
         )
+
+
+def _refusal(job: Job, done: str) -> NoRejectsError:
+    return NoRejectsError(
+        say("the rejected rows of job {job} cannot be {done}; ask for its error records", job=job.id, done=done)
+    )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ..cells.cells import SheetCells
+    from ..cells.cells import Merge, SheetCells
     from ..spec.dataset import Dataset
     from ..spec.field import Field
     from ..table.table import Part
@@ -48,6 +48,13 @@ class RejectedSheet:
     def titled(self) -> bool:
         """Whether the sheet has a header."""
         return self.head >= 0
+
+    @property
+    def merges_above(self) -> list[Merge]:
+        """The merged ranges above the data, as far as they lie in its columns: titles over several columns are some."""
+        above = (merge for merge in self.cells.merges if merge.bottom < self.end and merge.left < self.width)
+        inside = [replace(merge, right=min(merge.right, self.width - 1)) for merge in above]
+        return [merge for merge in inside if (merge.top, merge.left) != (merge.bottom, merge.right)]
 
     @property
     def width(self) -> int:
@@ -92,6 +99,16 @@ def by_column(errors: Sequence[ErrorRecord], keys: frozenset[int]) -> dict[int |
         for column in (error.column,) if error.column is not None else columns or (None,):
             found[column].append(error)
     return dict(found)
+
+
+def told(errors: Sequence[ErrorRecord]) -> tuple[str, str, str]:
+    """Return codes, reasons and remedies of a row, each with its cell."""
+    places = [f"{error.cell}: " if error.cell else "" for error in errors]
+    return (
+        ", ".join(dict.fromkeys(error.code for error in errors)),
+        "; ".join(f"{place}{error.message}" for place, error in zip(places, errors, strict=True)),
+        "; ".join(dict.fromkeys(error.hint for error in errors)),
+    )
 
 
 def _sheet(part: Part, cells: SheetCells, rows: Mapping[int, Sequence[ErrorRecord]], dataset: Dataset) -> RejectedSheet:

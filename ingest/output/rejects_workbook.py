@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from datetime import datetime
 from io import BytesIO
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
@@ -18,20 +18,21 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.writer.excel import ExcelWriter
 
 from ..cells.cells import Kind, column_letters, empty_column
-from ..cells.display import displayed
 from ..cells.number_text import doubles, lost_digits
 from ..cells.styles import without_zeros
-from ..errors import UnknownPlaceError
+from ..errors import UnknownPlaceError, rejected
 from ..languages import ENGLISH, in_language
 from ..messages import say
+from ..table.guards import FORMULA_STARTS, guarded_again
 from ..table.header import REJECT_TITLES
-from .rejected_rows import by_column, read_rejected
+from .rejected_rows import by_column, read_rejected, told
+from .rejects_csv import write_csv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from ..cells.cells import Column, SheetCells
+    from ..cells.cells import Column
     from ..errors import ErrorRecord
     from ..spec.field import Field
     from .kept import Corrections, KeptFile
@@ -48,8 +49,6 @@ _FORMATS: Final = {
     Kind.DURATION: "[h]:mm:ss",
 }
 _AS_TEXTS: Final = (Kind.TEXT, Kind.MOMENT, Kind.PADDED, Kind.MALFORMED)
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What makes a spreadsheet take a text of a CSV file for a formula (OWASP, CSV injection)."""
 _COMMENT_WIDTH, _COMMENT_HEIGHT = 320, 120
 _TEXT_FORMAT: Final = "@"
 _NARROW, _WIDE, _REASONS_WIDE = 9, 40, 60
@@ -59,6 +58,11 @@ _WIDTH_ROWS: Final = 200
 _LIST_CHARACTERS: Final = 255
 """What a workbook takes as a list of allowed values in a cell (Excel specifications and limits)."""
 _LISTS_TITLE: Final = "Headgate lists"
+_CELL_CHARACTERS: Final = 32_767
+_TITLE_CHARACTERS: Final = 31
+"""What a workbook takes as the text of a cell and as a sheet's name (Excel specifications and limits)."""
+_NO_TITLE: Final = re.compile(r"[\\*?:/\[\]\x00-\x1f]|^'|'$")
+"""What a sheet's name cannot have in a workbook; those of other formats may."""
 _ABOVE_HEADER: Final = 5
 """So many rows above the header stay in view with it."""
 _ESCAPED: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
@@ -75,20 +79,24 @@ def write_rejects(kept: KeptFile, out: Path, form: Form) -> int:
     have a comment; texts stay texts.
 
     Raises:
-        FileRejectedError: no row was rejected, or the workbook cannot be read any more.
+        FileRejectedError: no row was rejected, or the workbook cannot be read any more, or the form cannot hold what
+            it needs: a text is too long for a workbook, a value comes from the name of a sheet.
 
     """
     language = kept.dataset.language or ENGLISH
     sheets, titles = read_rejected(kept, language), [in_language(title, language) for title in REJECT_TITLES]
     if form == "csv":
-        _write_csv(sheets, titles, out)
+        if any(constant.from_ == "sheet" for constant in kept.dataset.constants.values()):
+            message = say("a CSV file has no sheet, and the dataset takes a value from the sheet's name")
+            raise rejected("sheet.missing", message, hint=say("ask for the rejected rows as a workbook"))
+        write_csv(sheets, titles, out)
     else:
         hidden_sheet = kept.dataset.workbook.hidden_sheets == "skip"
 
-        def fill(book: Any) -> None:
+        def fill(book: Any, pages: Sequence[Any]) -> None:
             lists = _Lists(book, language, hidden_sheet=hidden_sheet)
-            for sheet in sheets:
-                _fill(book[sheet.name], sheet, titles, lists)
+            for page, sheet in zip(pages, sheets, strict=True):
+                _fill(page, sheet, titles, lists)
 
         _write_xlsx(sheets, out, fill)
     return sum(len(sheet.rows) for sheet in sheets)
@@ -111,9 +119,9 @@ def write_corrected(kept: KeptFile, corrections: Corrections, out: Path) -> int:
     for sheet in sheets:
         _check_places(sheet, corrections[sheet.name])
 
-    def fill(book: Any) -> None:
-        for sheet in sheets:
-            _fill_corrected(book[sheet.name], sheet, corrections[sheet.name])
+    def fill(_: Any, pages: Sequence[Any]) -> None:
+        for page, sheet in zip(pages, sheets, strict=True):
+            _fill_corrected(page, sheet, corrections[sheet.name])
 
     _write_xlsx(sheets, out, fill)
     return sum(map(len, corrections.values()))
@@ -130,32 +138,43 @@ def _check_places(sheet: RejectedSheet, rows: Mapping[int, Mapping[int, str]]) -
                 )
 
 
-def _told(errors: Sequence[ErrorRecord]) -> tuple[str, str, str]:
-    """Return codes, reasons and remedies of a row, each with its cell."""
-    places = [f"{error.cell}: " if error.cell else "" for error in errors]
-    return (
-        ", ".join(dict.fromkeys(error.code for error in errors)),
-        "; ".join(f"{place}{error.message}" for place, error in zip(places, errors, strict=True)),
-        "; ".join(dict.fromkeys(error.hint for error in errors)),
-    )
-
-
 # -- xlsx ------------------------------------------------------------------------------------------------
 
 
-def _write_xlsx(sheets: Sequence[RejectedSheet], out: Path, fill: Callable[[Any], None]) -> None:
+def _write_xlsx(sheets: Sequence[RejectedSheet], out: Path, fill: Callable[[Any, Sequence[Any]], None]) -> None:
     """Write a workbook with what stands above the data of each sheet; `fill` writes the rest of it."""
     book = openpyxl.Workbook()
     book.remove(book.active)
     if any(sheet.cells.date1904 for sheet in sheets):
         book.epoch = CALENDAR_MAC_1904
-    for sheet in sheets:
-        page = book.create_sheet(sheet.name)
+    pages = [book.create_sheet(title) for title in _page_titles([sheet.name for sheet in sheets])]
+    for page, sheet in zip(pages, sheets, strict=True):
         for row in range(sheet.end):
             for place, column in sheet.cells.columns.items():
                 _put(page, row + 1, place, column, row)
-    fill(book)
+        for merge in sheet.merges_above:
+            page.merge_cells(
+                start_row=merge.top + 1,
+                start_column=merge.left + 1,
+                end_row=merge.bottom + 1,
+                end_column=merge.right + 1,
+            )
+    fill(book, pages)
     _save(book, out)
+
+
+def _page_titles(names: Sequence[str]) -> list[str]:
+    """Return the names of sheets as a workbook can have them; two that differ in case only are one name there."""
+    titles: dict[str, str] = {}
+    for name in names:
+        fit = _NO_TITLE.sub("_", name)[:_TITLE_CHARACTERS] or "_"
+        for number in count(2):
+            if fit.casefold() not in titles:
+                break
+            ending = f" ({number})"
+            fit = _NO_TITLE.sub("_", name)[: _TITLE_CHARACTERS - len(ending)] + ending
+        titles[fit.casefold()] = fit
+    return list(titles.values())
 
 
 def _save(book: Any, out: Path) -> None:
@@ -179,14 +198,14 @@ def _fill_corrected(page: Any, sheet: RejectedSheet, rows: Mapping[int, Mapping[
 
 
 def _fill(page: Any, sheet: RejectedSheet, titles: Sequence[str], lists: _Lists) -> None:
-    width = sheet.cells.width
+    width = sheet.width
     for offset, title in enumerate(titles if sheet.titled else ()):
         page.cell(sheet.end, width + 1 + offset, title).font = _ADDED
     for number, (row, errors) in enumerate(sheet.rows.items(), start=sheet.end + 1):
         for place, column in sheet.cells.columns.items():
-            _put(page, number, place, column, row - 1, sheet.fields.get(place))
+            _put(page, number, place, column, row - 1, sheet.fields.get(place), again=sheet.titled)
         page.cell(number, width + 1, row).font = _ADDED
-        for offset, text in enumerate(_told(errors), start=2):
+        for offset, text in enumerate(told(errors), start=2):
             cell = page.cell(number, width + offset)
             _write_text(cell, text)
             cell.font = _ADDED
@@ -200,12 +219,12 @@ def _furnish(page: Any, sheet: RejectedSheet, lists: _Lists) -> None:
     last = sheet.end + len(sheet.rows)
     if sheet.titled:
         _freeze(page, sheet)
-    for place in range(sheet.cells.width + len(REJECT_TITLES)):
+    for place in range(sheet.width + len(REJECT_TITLES)):
         rows = page.iter_rows(
             min_row=max(1, sheet.end), max_row=min(last, sheet.end + _WIDTH_ROWS), min_col=place + 1, max_col=place + 1
         )
         longest = max((len(str(cell.value)) for (cell,) in rows if cell.value is not None), default=0)
-        widest = _WIDE if place < sheet.cells.width else _REASONS_WIDE
+        widest = _WIDE if place < sheet.width else _REASONS_WIDE
         page.column_dimensions[column_letters(place)].width = min(max(longest + 2, _NARROW), widest)
     for place, field in sheet.fields.items():
         formula = lists.formula(field.constraints.enum or ())
@@ -269,8 +288,8 @@ def _mark(page: Any, number: int, errors: Sequence[ErrorRecord], keys: frozenset
         if column is not None:
             cell = page.cell(number, column)
             cell.fill = _BAD
-            told = "\n".join(f"{error.code}: {error.message}\n{error.hint}" for error in found)
-            cell.comment = Comment(told, "Headgate", _COMMENT_HEIGHT, _COMMENT_WIDTH)
+            comment = "\n".join(f"{error.code}: {error.message}\n{error.hint}" for error in found)
+            cell.comment = Comment(comment, "Headgate", _COMMENT_HEIGHT, _COMMENT_WIDTH)
 
 
 def _select_first(page: Any, sheet: RejectedSheet) -> None:
@@ -282,8 +301,17 @@ def _select_first(page: Any, sheet: RejectedSheet) -> None:
         selection.activeCell = selection.sqref = first
 
 
-def _put(page: Any, number: int, place: int, column: Column, row: int, field: Field | None = None) -> None:
-    """Write one cell of the original, as the kind that it is.
+def _put(
+    page: Any,
+    number: int,
+    place: int,
+    column: Column,
+    row: int,
+    field: Field | None = None,
+    *,
+    again: bool = False,
+) -> None:
+    """Write one cell of the original, as the kind that it is, with `again` so that `guards` gives it back as it was.
 
     Cells of texts and identifiers have the format of texts, empty ones too, so that what is typed into them keeps its
     zeros; a text where something else is wanted has none, so that a date that is typed over it becomes one.
@@ -299,15 +327,22 @@ def _put(page: Any, number: int, place: int, column: Column, row: int, field: Fi
     cell = page.cell(number, place + 1)
     text = one.texts[0].as_py() or ""
     if kind in _AS_TEXTS or (kind == Kind.NUMBER and _is_beyond_a_double(one)):
-        _write_text(cell, text)
+        _write_text(cell, guarded_again(text) if again else text)
         cell.number_format = _TEXT_FORMAT if textual else "General"
     elif kind == Kind.BOOLEAN:
         cell.value = text != "0"
     elif kind == Kind.ERROR:
         cell.value, cell.data_type = text, "e"
     else:
-        cell.value = float(doubles(one.texts)[0])
+        cell.value = _digits(float(doubles(one.texts)[0]))
+        cell.data_type = "n"
         cell.number_format = _FORMATS.get(kind, cell.number_format)
+
+
+def _digits(number: float) -> str:
+    """Return a number as a text that is the same double again; of a number itself openpyxl writes 16 digits."""
+    short = f"{number:.16g}"
+    return short if float(short) == number else repr(number)
 
 
 def _is_beyond_a_double(number: Column) -> bool:
@@ -316,44 +351,20 @@ def _is_beyond_a_double(number: Column) -> bool:
 
 
 def _write_text(cell: Any, text: str) -> None:
-    """Write a text that stays one, whatever it begins with, and is read back as it is."""
+    """Write a text that stays one, whatever it begins with, and is read back as it is.
+
+    Raises:
+        FileRejectedError: it is longer than what a cell takes.
+
+    """
+    if len(text.encode("utf-16-le")) > 2 * _CELL_CHARACTERS:
+        message = say(
+            "a text of {length} characters is longer than the {most} that a cell of a workbook takes",
+            length=len(text),
+            most=_CELL_CHARACTERS,
+        )
+        raise rejected("cell.length", message, hint=say("ask for the rejected rows as CSV"))
     whole = _ESCAPED.sub("_x005F_", text).replace("\r", "_x000D_")
     cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", whole)
     cell.data_type = "s"
-    cell.quotePrefix = text.startswith(_FORMULA_STARTS)
-
-
-# -- CSV -------------------------------------------------------------------------------------------------
-
-
-def _write_csv(sheets: Sequence[RejectedSheet], reject_titles: Sequence[str], out: Path) -> None:
-    with out.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        for sheet in sheets:
-            width = sheet.cells.width
-            for row in range(sheet.end):
-                titles = reject_titles if sheet.titled and row == sheet.end - 1 else ()
-                writer.writerow([*map(_harmless, _texts(sheet.cells, row)), *titles])
-            for row, errors in sheet.rows.items():
-                values = [*_texts(sheet.cells, row - 1)] if row <= sheet.cells.rows else [""] * width
-                writer.writerow(map(_harmless, [*values, str(row), *_told(errors)]))
-
-
-def _texts(cells: SheetCells, row: int) -> Iterator[str]:
-    for place in range(cells.width):
-        column = cells.columns.get(place)
-        if column is None:
-            yield ""
-        else:
-            yield displayed(column.part(slice(row, row + 1)), date1904=cells.date1904)[0].as_py() or ""
-
-
-def _harmless(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would take for a formula; numbers are none."""
-    if not text.startswith(_FORMULA_STARTS):
-        return text
-    try:
-        float(text)
-    except ValueError:
-        return f"'{text}"
-    return text
+    cell.quotePrefix = text.startswith(FORMULA_STARTS)

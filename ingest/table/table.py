@@ -20,7 +20,8 @@ from ..errors import FileRejectedError, rejected
 from ..messages import say
 from ..parallel import each
 from .constants import constant_text
-from .header import FoundHeader, Labels, find_header, joined_rows
+from .guards import unguarded
+from .header import FoundHeader, Labels, find_header, is_own_title, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
 from .page_headers import repeated_headers
@@ -192,6 +193,8 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     if height <= 0:
         raise rejected("table.no_rows", say("nothing stands below the header in row {start}", start=start), sheet=name)
     below = {place: column.part(slice(start, None)) for place, column in cells.columns.items()}
+    if any(map(is_own_title, header.labels)):
+        below = {place: unguarded(column) for place, column in below.items()}
     merged = {header.columns[field]: field for field in dataset.merged.fill if field in header.columns}
     filled_in = fill_merged(below, cells.merges, start, height, merged)
     filled = dict(zip(below, _filled_cells(list(below.values()), height), strict=True))

@@ -111,6 +111,51 @@ def test_rejects_of_a_one_shot_run_are_fetched_afterwards(
     assert (half.returncode, "go together" in half.stderr) == (2, True)
 
 
+def test_corrected_rows_replace_nothing(sqlite_headgate: Headgate) -> None:
+    gate = sqlite_headgate
+    spec = gate.folder / "stock.yml"
+    spec.write_text(
+        "dataset: stock\nfields: [{name: sku, type: string}, {name: qty, type: integer}]\nprimaryKey: [sku]\n"
+        "load: {table: stock, mode: replace}\nquarantine: {max_percent: 50}\nexpect: {min_rows: 3}\n"
+    )
+    book, back = gate.folder / "stock.csv", gate.folder / "back.csv"
+    common = ("--dataset", spec, "--database", gate.database_url)
+    book.write_text("sku,qty\na,1\nb,2\nc,x\n")
+    assert gate.command("ingest", book, *common).returncode == 1
+    done = gate.command("rejects", 1, "-o", back, *common)
+    assert done.returncode == 0, done.stderr
+    step = f"headgate ingest {back} --fixes 1 --dataset {spec} --database {gate.database_url}"
+    assert step in done.stderr
+    back.write_text(back.read_text(encoding="utf-8-sig").replace("c,x,", "c,3,"))
+    done = gate.command(*step.split()[1:])
+    assert done.returncode == 0, done.stderr
+    assert gate.rows("SELECT sku, qty FROM stock ORDER BY sku") == [("a", 1), ("b", 2), ("c", 3)]
+
+
+def test_names_of_sheets_that_no_workbook_has_end_no_daemon(sqlite_headgate: Headgate) -> None:
+    gate = sqlite_headgate
+    gate.settings["intake"]["folders"] = [{"path": "inbox", "settle_seconds": 0.3, "taken": "move"}]
+    gate.write_config()
+    (gate.folder / "datasets" / "orders.yml").write_text(
+        'dataset: stock\nmatch: {glob: "*"}\nfields: [{name: sku, type: string}, {name: qty, type: integer}]\n'
+        "load: {table: stock}\nquarantine: {max_percent: 50}\n"
+    )
+    rows = "".join(
+        f"<Row><Cell><Data>{sku}</Data></Cell><Cell><Data>{qty}</Data></Cell></Row>"
+        for sku, qty in (("sku", "qty"), ("a", "1"), ("b", "x"))
+    )
+    space = "urn:schemas-microsoft-com:office:spreadsheet"
+    (gate.inbox / "q1.xml").write_text(
+        f'<?xml version="1.0"?><?mso-application progid="Excel.Sheet"?><Workbook xmlns="{space}" xmlns:ss="{space}">'
+        f'<Worksheet ss:Name="Q1/2026: Sales"><Table>{rows}</Table></Worksheet></Workbook>'
+    )
+    process = gate.start_ready()
+    back = gate.inbox / "rejected" / "q1.rejects.xlsx"
+    gate.until(back.exists, "the rejected row is handed back", process=process)
+    assert openpyxl.load_workbook(back).sheetnames == ["Q1_2026_ Sales"]
+    assert gate.stop(process) == 0
+
+
 def test_without_a_database_it_is_said_where_rows_go(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
     gate = sqlite_headgate
     book, spec = orders(gate.folder / "orders.xlsx", 4), gate.folder / "datasets" / "orders.yml"

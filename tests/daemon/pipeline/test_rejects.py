@@ -90,6 +90,16 @@ async def test_a_workbook_that_kills_every_worker_is_given_up(rejects: Rejects, 
         await rejects.rejects(job, "xlsx")
 
 
+async def test_a_failure_that_nobody_has_thought_of_costs_the_workbook_and_no_more(
+    rejects: Rejects, job: Job, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "write_rejected_rows", int)  # which takes nothing of what it is given
+    with pytest.raises(NoRejectsError, match="ask for its error records"):
+        await rejects.rejects(job, "xlsx")
+    assert "rejected rows not read" in caplog.text
+    assert "Traceback" in caplog.text
+
+
 async def test_rows_are_shown_and_texts_checked_by_workers(executors: Executors, spool: Spool, job: Job) -> None:
     spool.source(job.spool_key or "").write_text("sku\tcount\n007\tmany\n", encoding="utf-8")
     record = ErrorRecord(code="cell.type", message="no", hint="write one", sheet="Sheet1", row=2, column=2)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from .api.auth import load_tokens
 from .api.task_routes import registered_tasks
 from .config.layers import leaves
+from .config.left_behind import left_behind
 from .config.reloaded import Reloaded
-from .errors import HeadgateError
+from .errors import HeadgateError, first_line
 from .intake.sources.sources import Sources
 from .lifecycle.logs import configure_logging
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from .config.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+COUNT_SECONDS: Final = 5.0
+"""How long a reload waits for the count of jobs; all is taken over by then."""
 
 Location = tuple[str, ...]
 
@@ -48,6 +52,10 @@ LIVE: Final[tuple[Location, ...]] = (
     ("tasks",),
 )
 """Settings and sections that are taken over; every other one is named as needing a restart."""
+OF_THE_START: Final[frozenset[Location]] = frozenset(
+    ("executors", key) for key in ("engine", "scheduler", "tls_ca_file", "tls_certificate_file", "tls_key_file")
+)
+"""Those in such a section that need one all the same: the cluster is entered at the start."""
 
 
 class Reloader:
@@ -97,6 +105,10 @@ class Reloader:
                 result = await self._try()
             except HeadgateError as error:
                 result = Reloaded(problems=(str(error),))
+            except Exception as error:
+                # Whatever a configuration brings about that nobody thought of: the one in force goes on.
+                logger.exception("configuration could not be taken")
+                result = Reloaded(problems=(f"{type(error).__name__}: {error}; see the daemon's log and report it",))
         if result.problems:
             self._core.parts.metrics.configuration_refused()
             for problem in result.problems:
@@ -105,6 +117,8 @@ class Reloader:
             self._core.parts.metrics.configuration_taken()
             changed, waiting = ", ".join(result.changed) or "nothing", ", ".join(result.needs_restart) or None
             logger.info("configuration taken", extra={"changed": changed, "needs_restart": waiting})
+            for warning in result.warnings:
+                logger.warning("look at this after the reload", extra={"warning": warning})
         return result
 
     async def _try(self) -> Reloaded:
@@ -112,32 +126,51 @@ class Reloader:
         found: CheckResult = await run_io(self._read)
         if found.problems or found.settings is None:
             return Reloaded(problems=tuple(str(problem) for problem in found.problems))
-        if self._authenticator is not None:
-            tokens, file = await run_io(load_tokens, self._settings.api.token_file), self._settings.api.token_file
-            if self._authenticator.use_tokens(tokens):
-                logger.info("api tokens taken", extra={"token_file": str(file), "tokens": len(tokens)})
         changed = list(_changed(self._settings, found.settings))
         live = [location for location in changed if is_live(location)]
         held_back = [location for location in changed if not is_live(location)]
         settings = found.settings
         for location in held_back:
             settings = _put(settings, location, _get(self._settings, location))
-        # Read before anything is taken over: their credentials may not be what they should be.
+        if left := tuple(left_behind(settings.intake, found.datasets)):
+            return Reloaded(problems=tuple(map(str, left)))
+        # Whatever may be refused comes before anything is taken over, and the tokens last: their file may be made.
         wanted = await run_io(Sources.of, settings.intake)
+        file = settings.api.token_file
+        tokens = None if self._authenticator is None else await run_io(load_tokens, file)
         named = [*map(_name, live), *_changed_datasets(self._core.datasets, found.datasets)]
+        gone = sorted(self._core.datasets.keys() - {dataset.dataset for dataset in found.datasets})
         self._core.apply(settings, found.datasets)
+        if self._authenticator is not None and tokens is not None and self._authenticator.use_tokens(tokens):
+            logger.info("api tokens taken", extra={"token_file": str(file), "tokens": len(tokens)})
         configure_logging(settings.logging.level, settings.logging.format)
         if self._tasks is not None:
             self._tasks.register(registered_tasks(settings))
         if self._sources is not None:
             self._sources.apply(wanted)
         self._settings = settings
-        return Reloaded(changed=tuple(named), needs_restart=tuple(map(_name, held_back)))
+        return Reloaded(
+            changed=tuple(named),
+            needs_restart=tuple(map(_name, held_back)),
+            warnings=await self._waiting_for(gone),
+        )
+
+    async def _waiting_for(self, gone: Sequence[str]) -> tuple[str, ...]:
+        """Say how many jobs wait for each dataset that is in force no more; nothing while the database is away."""
+        if not gone:
+            return ()
+        try:
+            waiting = await asyncio.wait_for(self._core.parts.queries.queued(gone), COUNT_SECONDS)
+        except Exception as error:  # noqa: BLE001  # all is taken over by now: this is no reason to say otherwise
+            logger.warning("jobs of datasets that are gone not counted", extra={"error": first_line(error)})
+            return ()
+        remedy = "put it back, or cancel them with headgate cancel"
+        return tuple(f"dataset {name} is gone, queued jobs wait for it: {waiting[name]}; {remedy}" for name in waiting)
 
 
 def is_live(location: Location) -> bool:
     """Say whether a setting is taken over without a restart."""
-    return any(location[: len(live)] == live for live in LIVE)
+    return location not in OF_THE_START and any(location[: len(live)] == live for live in LIVE)
 
 
 def _changed(old: Settings, new: Settings) -> Iterator[Location]:

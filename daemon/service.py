@@ -273,7 +273,7 @@ async def _enter_api(
         _job_routes(core),
         MappingRoutes(core.parts, submissions=core.submissions),
         RejectRoutes(queries=core.parts.queries, rejects=core.rejects),
-        EventRoutes(feed),
+        EventRoutes(feed, authenticator),
         DatasetRoutes(datasets=core.datasets, queries=core.parts.queries),
         tasks,
         ReloadRoutes(reloader.reload),

@@ -76,17 +76,27 @@ class Authenticator:
 
     def __init__(self, tokens: tuple[Token, ...], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._tokens, self._clock = tokens, clock
+        self.changes = 0
+        """How often the tokens have become others."""
         self._sessions: list[Session] = []
         self._failures: OrderedDict[str, list[float]] = OrderedDict()
 
     def use_tokens(self, tokens: tuple[Token, ...]) -> bool:
         """Take other tokens from now on; say whether they are others than before."""
         changed, self._tokens = tokens != self._tokens, tokens
+        self.changes += changed
         return changed
 
     def knows(self, principal: Principal) -> bool:
         """Say whether somebody who was let in by a token still would be, and with the same roles."""
         return any(token.principal == principal for token in self._tokens)
+
+    def still_lets_in(self, request: web.Request) -> bool:
+        """Say whether a request that was let in would be now: by its token, a session by the one it began with."""
+        principal, header = request[PRINCIPAL], request.headers.get("Authorization")
+        if header is None:
+            return self.knows(principal)
+        return self._holder(header.partition(" ")[2].strip()) == principal
 
     def add_session(self, session: Session) -> None:
         """Ask this too for requests without an Authorization header."""
@@ -121,13 +131,17 @@ class Authenticator:
             ProblemError: 429, the address has presented too many wrong tokens.
 
         """
+        found = self._holder(given)
+        if found is None:
+            self._failed(address)
+        return found
+
+    def _holder(self, given: str) -> Principal | None:
         digest = hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest()
         found: Principal | None = None
         for token in self._tokens:
             if hmac.compare_digest(token.digest, digest):
                 found = token.principal
-        if found is None:
-            self._failed(address)
         return found
 
     def _failed(self, address: str) -> None:

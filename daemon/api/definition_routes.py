@@ -110,15 +110,23 @@ class DefinitionRoutes:
     async def _saved(self, name: str, text: str) -> Saved:
         try:
             saved: Saved = await self._run_io(self._definitions.save, name, text)
-            taken = await self._reload()
-            if taken.problems:
-                await self._run_io(self._definitions.undo, saved)
+            taken = await self._taken_over(saved)
         except DefinitionError as error:
             raise ProblemError(422, said_by(error)) from error
         if taken.problems:
             detail = say("the configuration is wrong with it; nothing was changed")
             raise ProblemError(422, detail, problems=list(taken.problems))
         return saved
+
+    async def _taken_over(self, saved: Saved) -> Reloaded:
+        """Reload with the new file, or put back what was there before, whatever becomes of the reload."""
+        taken = None
+        try:
+            taken = await self._reload()
+        finally:
+            if taken is None or taken.problems:
+                await self._run_io(self._definitions.undo, saved)
+        return taken
 
 
 async def _body(request: web.Request) -> str:

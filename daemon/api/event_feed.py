@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from ..errors import HeadgateError
@@ -14,14 +16,21 @@ if TYPE_CHECKING:
     from ..database.database import Database
     from ..ledger.queries import JobEvent, JobQueries
 
+logger = logging.getLogger(__name__)
+
 POLL_SECONDS: Final = 0.25
 """How often events are looked for while somebody listens: of other daemons, and all but the ends that are told here."""
 IDLE_POLL_SECONDS: Final = 1.0
 BETWEEN_READS_SECONDS: Final = 0.05
 """What happens one thing after another is read together."""
 PAGE: Final = 500
-GAP_SECONDS: Final = 2.0
-"""How long a missing number is waited for: its transaction commits later than one that began after it, or never."""
+GAP_SECONDS: Final = 900.0
+"""How long a transaction is waited for that may have taken a missing number.
+
+A daemon that lives lets the database be silent for `database.load_timeout_seconds` at most, ten minutes by default, and
+gives its transaction up then. What is open for longer is a session whose daemon the network has lost, for which the
+server may wait for hours, or somebody's at a prompt: all who listen would wait for it.
+"""
 QUEUE_EVENTS: Final = 2000
 """Events that a slow listener may be behind; one that is further behind is let go and resumes by the last id."""
 
@@ -33,19 +42,39 @@ class ListenerBehindError(HeadgateError):
 Queue = asyncio.Queue["JobEvent | None"]
 
 
+@dataclass(slots=True, kw_only=True)
+class Gap:
+    """Missing numbers up to `until`, and the transactions that were open when they were missed and still are."""
+
+    until: int
+    writers: frozenset[str]
+    since: float
+
+
 class EventFeed:
-    """Reads new events once for all listeners; `position` is the id of the last one it has told of."""
+    """Reads new events once for all listeners; `position` is the id of the last one it has told of.
+
+    A number is given when an event is written, and seen when its transaction is committed, which may be later than that
+    of a higher one. Nothing behind a missing number is told while it may still come, so that no listener goes on from
+    behind it. It comes no more when all those transactions have ended that were open when it was missed: however long
+    others take, and without a guess how long that may be.
+    """
 
     def __init__(self, *, queries: JobQueries, database: Database) -> None:
         self._queries, self._database = queries, database
         self.position = 0
-        self._gap: tuple[int, float] | None = None
+        self._settled = 0
+        """The number up to which none that is missing will come."""
+        self._gap: Gap | None = None
+        self._given_up: frozenset[str] = frozenset()
         self._queues: set[Queue] = set()
         self._closing, self._news = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        """Begin behind the newest event."""
+        """Begin behind the newest event, or before the first that may still come."""
         self.position = await self._queries.last_event_id()
+        if await self._queries.event_writers():
+            self.position = await self._queries.before_missing_events(self.position, numbers=PAGE, seconds=GAP_SECONDS)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -81,18 +110,36 @@ class EventFeed:
     async def _read(self) -> None:
         while events := await self._queries.events_after(self.position, limit=PAGE):
             for event in events:
-                if event.id != self.position + 1 and self._waits_for(self.position + 1):
-                    return
+                if event.id > max(self.position, self._settled) + 1:
+                    if not await self._settles(events[-1].id):
+                        return
+                    break  # what was committed meanwhile is to be seen first
                 self.position = event.id
                 self._hand_out(event)
-            if len(events) < PAGE:
-                return
+            else:
+                if len(events) < PAGE:
+                    return
 
-    def _waits_for(self, missing: int) -> bool:
-        now = time.monotonic()
-        if self._gap is None or self._gap[0] != missing:
-            self._gap = (missing, now)
-        return now - self._gap[1] < GAP_SECONDS
+    async def _settles(self, seen: int) -> bool:
+        """Say whether what is missing before an event that was seen will come no more: its number was given earlier.
+
+        To be asked after the event was seen, and what is missing is to be looked for once more after that: whose lock
+        is gone has committed before.
+        """
+        writers = await self._queries.event_writers()
+        self._given_up &= writers
+        if self._gap is None or self._gap.until <= self.position:
+            self._gap = Gap(until=seen, writers=writers - self._given_up, since=time.monotonic())
+        gap = self._gap
+        gap.writers &= writers
+        if gap.writers:
+            if time.monotonic() - gap.since < GAP_SECONDS:
+                return False
+            # It may stay for hours, and is not waited for at each gap again.
+            logger.warning("events not waited for any longer", extra={"after": self.position, "until": gap.until})
+            self._given_up |= gap.writers
+        self._settled, self._gap = gap.until, None
+        return True
 
     def _hand_out(self, event: JobEvent) -> None:
         for queue in list(self._queues):
@@ -114,13 +161,16 @@ class EventFeed:
         self._queues.add(queue)
         self._news.set()  # while nobody listened it was read seldom
         try:
+            # Another daemon may have told it more than this one has by now. A number beyond all is of another ledger.
+            told = after if after <= until or after <= await self._queries.last_event_id() else until
             async for event in self._replay(after, until):
                 yield event
             while not self._closing.is_set():
                 live = await queue.get()
                 if live is None:
                     break
-                yield live
+                if live.id > told:
+                    yield live
             if not self._closing.is_set():
                 raise ListenerBehindError
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from dataclasses import asdict
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..ledger.queries import JobEvent
+    from .auth import Authenticator
     from .event_feed import EventFeed
+
+logger = logging.getLogger(__name__)
 
 STREAMS_MAX: Final = 200
 COMMENT_SECONDS: Final = 15.0
@@ -37,8 +41,8 @@ ID_DIGITS: Final = 18
 class EventRoutes:
     """GET /api/v1/events."""
 
-    def __init__(self, feed: EventFeed) -> None:
-        self._feed = feed
+    def __init__(self, feed: EventFeed, authenticator: Authenticator) -> None:
+        self._feed, self._authenticator = feed, authenticator
         self._streams = 0
 
     def routes(self) -> Sequence[Route]:
@@ -89,6 +93,7 @@ class EventRoutes:
                 **language_headers(language),
             }
         )
+        tokens = self._authenticator.changes
         await response.prepare(request)
         if request.method == "HEAD":
             return response
@@ -99,6 +104,11 @@ class EventRoutes:
         with suppress(ListenerBehindError, ConnectionError):
             async with aclosing(_with_pauses(self._feed.listen(begin))) as events:
                 async for event in events:
+                    if tokens != self._authenticator.changes:
+                        if not self._authenticator.still_lets_in(request):
+                            logger.info("event stream ended, its token is gone", extra={"by": request[PRINCIPAL].name})
+                            break
+                        tokens = self._authenticator.changes
                     if event is None:
                         await response.write(b": still here\n\n")
                     elif owner is None or event.submitter == owner:

@@ -21,6 +21,7 @@ RELOADED: Final = {
     "properties": {
         "changed": {**NAMES, "description": "Settings and datasets that are in force now."},
         "needs_restart": {**NAMES, "description": "Settings that differ from what runs, and wait for a restart."},
+        "warnings": {**NAMES, "description": "What to look at, such as queued jobs whose dataset is gone."},
     },
 }
 
@@ -50,4 +51,10 @@ class ReloadRoutes:
         if result.problems:
             detail = say("the configuration is wrong; the one before stays in force")
             raise ProblemError(422, detail, problems=list(result.problems))
-        return web.json_response({"changed": list(result.changed), "needs_restart": list(result.needs_restart)})
+        return web.json_response(
+            {
+                "changed": list(result.changed),
+                "needs_restart": list(result.needs_restart),
+                "warnings": list(result.warnings),
+            }
+        )

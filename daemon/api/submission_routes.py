@@ -14,7 +14,7 @@ from ..ledger.retry_cancel import NotPossibleError
 from .auth import PRINCIPAL
 from .languages import answer_in, language_of
 from .problems import ProblemError, of_rejection
-from .request_parameters import ID, WHOLE, file_name, find_job
+from .request_parameters import ID, WHOLE, file_name, find_job, id_of
 from .routes import Answer, Parameter, Route
 from .schemas import BINARY, JOB
 
@@ -55,7 +55,7 @@ CREATE_PARAMETERS: Final = (
     Parameter(
         name="Idempotency-Key",
         place="header",
-        description="A request repeated under the same key and with the same bytes gets the same job again.",
+        description="A request repeated under the same key gets the same job again; the key of another one is refused.",
         schema={"type": "string", "minLength": 1, "maxLength": KEY_LENGTH, "pattern": "^[!-~]+$"},
     ),
 )
@@ -77,14 +77,35 @@ CREATE_BODY: Final[dict[str, dict[str, Any]]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a request asks for, by its words alone."""
+
+    file: str
+    dataset: str | None
+    fixes: str | None
+    again: bool
+    check_only: bool
+
+    def other_than(self, job: Job) -> str | None:
+        """Return the parameter by which a job was not asked for in these words, None if there is none.
+
+        What decided in place of a dataset that is not named may be another by now: names and datasets are not compared.
+        """
+        same = {
+            "dataset": self.fixes is not None or self.dataset in (None, job.dataset),
+            "fixes": (None if self.fixes is None else id_of(self.fixes) or 0) == job.fixes_job,
+            "again": self.again == (job.repeats == "again"),
+            "check": self.check_only == job.check_only,
+        }
+        return next((name for name, is_same in same.items() if not is_same), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
     """What a workbook is handed in as."""
 
     dataset: Dataset
-    file: str
     fixes: Job | None
-    again: bool
-    check_only: bool
 
 
 class SubmissionRoutes:
@@ -153,33 +174,52 @@ class SubmissionRoutes:
         # A form may name its dataset inside; whatever the query says is refused before a body is read.
         form = request.content_type == "multipart/form-data"
         told = not form or not {"dataset", "fixes"}.isdisjoint(request.query)
-        entry = await self._entry(request, {}, None) if told else None
+        early = await self._before_its_body(request, key) if told else None
         uploaded = await self._uploads.receive(request)
         try:
-            before = key and await self._queries.by_key(request[PRINCIPAL].name, key)
-            if form or entry is None:
-                entry = await self._entry(request, uploaded.fields, uploaded.name)
+            asked = _asked(request, uploaded.fields, uploaded.name)
+            before = await self._before(request, key)
+            if before is not None:
+                _refuse_another(before, asked, uploaded)
+            else:
+                entry = await self._entry(request, asked) if form or early is None else early
         except BaseException:
             await self._submissions.drop(uploaded.received)
             raise
-        if before:
+        if before is not None:
             await self._submissions.drop(uploaded.received)
-            return _replayed(request, before, uploaded)
+            return _told(request, before, status=200)
         try:
             job = await self._submissions.enter(
                 uploaded.received,
                 dataset=entry.dataset,
-                file=entry.file,
+                file=asked.file,
                 source="http",
                 fixes=entry.fixes,
-                again=entry.again,
-                check_only=entry.check_only,
+                again=asked.again,
+                check_only=asked.check_only,
                 submitter=request[PRINCIPAL].name,
                 idempotency_key=key,
             )
         except KeyUsedError as error:
             raise ProblemError(409, say("a request with this Idempotency-Key was taken a moment ago")) from error
         return _told(request, job, status=201)
+
+    async def _before(self, request: web.Request, key: str | None) -> Job | None:
+        return None if key is None else await self._queries.by_key(request[PRINCIPAL].name, key)
+
+    async def _before_its_body(self, request: web.Request, key: str | None) -> _Entry | None:
+        """Return what a request asks for whose body has not come; None if it comes again, and is refused by now.
+
+        Its dataset may be gone since, but its job is there.
+        """
+        asked = _asked(request, {}, None)
+        try:
+            return await self._entry(request, asked)
+        except ProblemError:
+            if await self._before(request, key) is None:
+                raise
+            return None
 
     async def _load(self, request: web.Request) -> web.Response:
         checked = await find_job(self._queries, request, request.match_info["id"])
@@ -189,27 +229,30 @@ class SubmissionRoutes:
             raise ProblemError(409, said_by(error)) from error
         return _told(request, job, status=201)
 
-    async def _entry(self, request: web.Request, fields: Mapping[str, str], name: str | None) -> _Entry:
-        given = {**fields, **request.query}
-        file = file_name(given.get("name") or name)
-        if request.query.get("fixes") == "":  # a form leaves its fields empty, an address does not
-            raise ProblemError(400, say("fixes is the number of a job"))
-        fixes = await find_job(self._queries, request, given["fixes"]) if given.get("fixes") else None
+    async def _entry(self, request: web.Request, asked: _Asked) -> _Entry:
+        fixes = await find_job(self._queries, request, asked.fixes) if asked.fixes else None
         try:
-            dataset = self._submissions.choose(fixes.dataset if fixes else given.get("dataset") or None, file)
+            dataset = self._submissions.choose(fixes.dataset if fixes else asked.dataset, asked.file)
         except FileRejectedError as error:
             raise of_rejection(422, error) from error
-        # A wrong word in the form is none the less wrong where the query has a right one.
-        for switch in ("again", "check"):
-            if any(place.get(switch, "false") not in SWITCH for place in (fields, request.query)):
-                raise ProblemError(400, say("{name} is one of: {values}", name=switch, values=", ".join(SWITCH)))
-        return _Entry(
-            dataset=dataset,
-            file=file,
-            fixes=fixes,
-            again=given.get("again") == "true",
-            check_only=given.get("check") == "true",
-        )
+        return _Entry(dataset=dataset, fixes=fixes)
+
+
+def _asked(request: web.Request, fields: Mapping[str, str], name: str | None) -> _Asked:
+    given = {**fields, **request.query}
+    if request.query.get("fixes") == "":  # a form leaves its fields empty, an address does not
+        raise ProblemError(400, say("fixes is the number of a job"))
+    # A wrong word in the form is none the less wrong where the query has a right one.
+    for switch in ("again", "check"):
+        if any(place.get(switch, "false") not in SWITCH for place in (fields, request.query)):
+            raise ProblemError(400, say("{name} is one of: {values}", name=switch, values=", ".join(SWITCH)))
+    return _Asked(
+        file=file_name(given.get("name") or name),
+        dataset=given.get("dataset") or None,
+        fixes=given.get("fixes") or None,
+        again=given.get("again") == "true",
+        check_only=given.get("check") == "true",
+    )
 
 
 def _told(request: web.Request, job: Job, *, status: int) -> web.Response:
@@ -218,12 +261,17 @@ def _told(request: web.Request, job: Job, *, status: int) -> web.Response:
     return answer_in(language, told_job(job, language), status=status, headers=headers)
 
 
-def _replayed(request: web.Request, job: Job, uploaded: Uploaded) -> web.Response:
+def _refuse_another(job: Job, asked: _Asked, uploaded: Uploaded) -> None:
+    """Refuse a request under the key of one that was another: its answer would speak of what was not asked."""
     if job.sha256 != uploaded.received.sha256:
         raise ProblemError(
             422, say("this Idempotency-Key was used for other bytes; take a fresh key for each workbook")
         )
-    return _told(request, job, status=200)
+    other = asked.other_than(job)
+    if other is not None:
+        raise ProblemError(
+            422, say("this Idempotency-Key was used with another {name}; take a fresh key for each request", name=other)
+        )
 
 
 def _idempotency_key(request: web.Request) -> str | None:

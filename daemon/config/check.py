@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING
 from ingest.spec.dataset_file import load_dataset
 from ingest.spec.yaml_document import DocumentError, Problem, read_yaml, suggestion
 
-from ..errors import StorageSettingsError
+from ..errors import StartupError, StorageSettingsError
 from ..machine.answering import silent
 from ..machine.writers import blind_spot
 from .check_mail import mailbox_problems
 from .dataset_files import dataset_files
 from .load import Configuration, Sources, load_configuration
+from .path_status import status_of
 from .sizing import MIB, DoesNotFitError, detect_machine, executor_sizes, pool_sizes
 from .storage_access import Access
 from .storage_url import Location
@@ -100,8 +102,16 @@ def resolved(configuration: Configuration, settings: Settings) -> Iterator[str]:
     for folder in settings.intake.folders:
         if folder.path in away:
             yield f"watched folder {folder.path}: it does not answer now; it is watched when it does"
-        elif folder.path.is_dir() and (unseen := blind_spot(folder.path)) is not None:
-            yield f"watched folder {folder.path}: cannot see writers here: {unseen}"
+        else:
+            with suppress(OSError):  # a problem tells of it, or it went a moment ago
+                if folder.path.is_dir() and (unseen := blind_spot(folder.path)) is not None:
+                    yield f"watched folder {folder.path}: cannot see writers here: {unseen}"
+
+
+def _told(error: StartupError | StorageSettingsError) -> tuple[str, str]:
+    """Return reason and remedy of an error that says both."""
+    reason, _, remedy = str(error).partition("; ")
+    return reason, remedy
 
 
 def _series(settings: Settings, datasets: Sequence[Dataset]) -> Iterator[str]:
@@ -118,7 +128,13 @@ def _dataset_files(configuration: Configuration, problems: list[Problem]) -> Seq
     """Return the dataset files, noting each pattern that finds none."""
     found: dict[Path, None] = {}
     for index, pattern in enumerate(configuration.dataset_patterns):
-        files = dataset_files([pattern])
+        try:
+            files = dataset_files([pattern])
+        except (OSError, ValueError) as error:  # a ValueError: no path can be like that
+            reason = getattr(error, "strerror", None) or "no path can be like that"
+            remedy = "let this user enter the folders above it, or correct the path"
+            problems.append(configuration.sources.problem(("datasets", index), f"{reason}: {pattern!a}", remedy))
+            continue
         if not files:
             remedy = "correct the path; for all files of a folder write folder/*.yml"
             problems.append(configuration.sources.problem(("datasets", index), "no such file", remedy))
@@ -143,8 +159,7 @@ def _too_large(sources: Sources, settings: Settings) -> Iterator[Problem]:
     try:
         executor_sizes(settings.executors, detect_machine())
     except DoesNotFitError as error:
-        reason, _, remedy = str(error).partition("; ")
-        yield sources.problem(("executors", "cpu_workers"), reason, remedy)
+        yield sources.problem(("executors", "cpu_workers"), *_told(error))
 
 
 # -- folders and addresses ----------------------------------------------------------------------------
@@ -153,10 +168,19 @@ def _too_large(sources: Sources, settings: Settings) -> Iterator[Problem]:
 def _unfit_token(sources: Sources, settings: Settings) -> Iterator[Problem]:
     """Beyond loopback a token of the operator's own is needed, one just made is known to nobody; and no open file."""
     api = settings.api
-    if api.enabled and api.token_file.is_file() and (mode := api.token_file.stat().st_mode) & 0o077:
+    if not api.enabled:
+        return
+    place = ("api", "token_file")
+    try:
+        status = status_of(api.token_file)
+    except StartupError as error:
+        yield sources.problem(place, *_told(error))
+        return
+    mode = None if status is None or not stat.S_ISREG(status.st_mode) else status.st_mode
+    if mode is not None and mode & 0o077:
         reason = f"token file {api.token_file} can be read by others (mode {stat.S_IMODE(mode):04o})"
-        yield sources.problem(("api", "token_file"), reason, f"run: chmod 600 {api.token_file}")
-    if api.enabled and not is_loopback(api.host) and not api.token_file.is_file():
+        yield sources.problem(place, reason, f"run: chmod 600 {api.token_file}")
+    if mode is None and not is_loopback(api.host):
         reason = f"the API listens beyond loopback, but there is no token file {api.token_file}"
         yield sources.problem(("api", "host"), reason, "write a token into that file (0600), or use host: 127.0.0.1")
 
@@ -185,7 +209,12 @@ def _bad_folders(sources: Sources, settings: Settings) -> Iterator[Problem]:
         place = ("intake", "folders", index, "path")
         if folder.path in away:
             continue  # its server is away; that is no mistake in the configuration
-        if not folder.path.is_dir():
+        try:
+            status = status_of(folder.path)
+        except StartupError as error:
+            yield sources.problem(place, *_told(error))
+            continue
+        if status is None or not stat.S_ISDIR(status.st_mode):
             yield sources.problem(place, f"there is no folder {folder.path}", "create it, or correct the path")
         elif not os.access(folder.path, os.R_OK | os.X_OK | (os.W_OK if folder.taken == "move" else 0)):
             rights = "read and written" if folder.taken == "move" else "read"
@@ -218,8 +247,7 @@ def _bad_sources(sources: Sources, settings: Settings) -> Iterator[Problem]:
             key = "options" if source.credentials_file is None else "credentials_file"
             Access.read(here.kind, source.options, source.credentials_file)
         except StorageSettingsError as error:
-            reason, _, remedy = str(error).partition("; ")
-            yield sources.problem((*place, key), reason, remedy)
+            yield sources.problem((*place, key), *_told(error))
             continue
         for other in places:
             if here.reaches(other) or other.reaches(here):
@@ -233,6 +261,11 @@ def _unusable_state(sources: Sources, settings: Settings) -> Iterator[Problem]:
     """Yield that the state folder, or the spool in it, can be neither used nor made."""
     for folder in (settings.state_dir, settings.state_dir / "spool"):
         nearest = next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
+        try:
+            status_of(folder)
+        except StartupError as error:
+            yield sources.problem(("state_dir",), *_told(error))
+            return
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             what = "cannot be written by this user" if nearest.is_dir() else "is no folder"
             remedy = "name a folder that this user may make and write"
@@ -241,7 +274,8 @@ def _unusable_state(sources: Sources, settings: Settings) -> Iterator[Problem]:
 
 
 def _reaches(folder: WatchedFolder, path: Path) -> bool:
-    inside, outside = path.resolve(), folder.path.resolve()
+    # Not `Path.resolve`: it raises an error for a symbolic link that leads to itself.
+    inside, outside = Path(os.path.realpath(path)), Path(os.path.realpath(folder.path))
     return inside == outside or (folder.recursive and inside.is_relative_to(outside))
 
 

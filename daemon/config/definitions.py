@@ -73,10 +73,14 @@ class Definitions:
             DefinitionError: the file cannot be written.
 
         """
-        if saved.before is None:
-            saved.path.unlink(missing_ok=True)
-        else:
+        if saved.before is not None:
             _write(saved.path, saved.before)
+            return
+        try:
+            saved.path.unlink(missing_ok=True)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise DefinitionError(f"{saved.path} cannot be removed ({reason}); remove it yourself") from error
 
     def _new(self, name: str) -> Path:
         """Return the path of a new file in the first folder of which the setting takes every file of that ending."""

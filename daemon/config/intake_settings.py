@@ -11,10 +11,12 @@ from pydantic import Field
 from .mail_settings import MailboxSettings
 from .section import Section
 from .value_types import (
+    MEGABYTES_MAX,
     ONE_OR_MORE,
     Count,
-    Number,
+    Megabytes,
     Seconds,
+    SecondsOrZero,
     Whole,
     text_as,
 )
@@ -87,7 +89,7 @@ class ObjectSource(Section):
     )
     recursive: bool = Field(default=True, description="Whether folders inside it are looked into, too.")
     poll_seconds: Seconds = Field(default=60, description="Time between two looks.")
-    settle_seconds: Annotated[Number, Field(ge=0)] | None = Field(
+    settle_seconds: SecondsOrZero | None = Field(
         default=None,
         description="How long a file must stay as it is, from one look to the next, before it is taken.",
         json_schema_extra={"shown": "`0` for S3, Google and Azure, whose objects appear whole; else `10`"},
@@ -132,16 +134,16 @@ class IntakeSettings(Section):
         description="Names of files and folders that are left alone: patterns with `*` and `?`, in any case. A list "
         "of your own takes the place of this one.",
     )
-    max_file_mb: Count = Field(default=200, description="Larger files are refused, in MiB.")
+    max_file_mb: Megabytes = Field(default=200, description="Larger files are refused, in MiB.")
     archive_members: Count = Field(
         default=1000, description="A zip archive of workbooks with more files in it is refused."
     )
-    archive_total_mb: Count = Field(
+    archive_total_mb: Megabytes = Field(
         default=2000, description="One whose files have more than this together is refused, in MiB."
     )
     archive_ratio: Count = Field(
         default=200, description="One is refused in which a file of more than 1 MiB expands by more than this."
     )
-    min_free_mb: Annotated[Whole, Field(ge=0)] = Field(
+    min_free_mb: Annotated[Whole, Field(ge=0, le=MEGABYTES_MAX)] = Field(
         default=256, description="Nothing is taken in while less than this is free on the disk of the spool, in MiB."
     )

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .section import Section
-from .value_types import ANY_CASE, ONE_OR_MORE, Count, Host, Port, Seconds
+from .value_types import ANY_CASE, ONE_OR_MORE, Host, KeptSeconds, Megabytes, Port, Seconds
 
 _ADDRESS: Final = re.compile(r"[^@\s<>,;\"]+@[^@\s<>,;\"]+")
 
@@ -81,10 +81,10 @@ class ReplySettings(Section):
         default=None, description="A file that only this user can read (0600), with the password in it."
     )
     address: Address = Field(description="The address that replies come from: best the mailbox's own.")
-    attach_mb: Count = Field(
+    attach_mb: Megabytes = Field(
         default=10, description="A larger workbook of rejected rows is not attached; the reply says how to get it. MiB."
     )
-    give_up_seconds: Seconds = Field(
+    give_up_seconds: KeptSeconds = Field(
         default=172_800, description="For how long a reply is tried that the server does not take."
     )
 
@@ -136,7 +136,7 @@ class MailboxSettings(Section):
         description="The dataset where no rule fits. Without one, the datasets' `match.glob` decides by the file's "
         "name.",
     )
-    max_attachment_mb: Count = Field(
+    max_attachment_mb: Megabytes = Field(
         default=25, description="Larger attachments are refused, in MiB, and those above `intake.max_file_mb`, too."
     )
     move_to: FolderName = Field(

@@ -13,17 +13,20 @@ from .intake_settings import IntakeSettings
 from .section import Section
 from .value_types import (
     ANY_CASE,
+    KEPT_SECONDS_MAX,
     ONE_OR_MORE,
     Automatic,
     Count,
     Host,
+    KeptSeconds,
+    Megabytes,
     Number,
     Percent,
     Port,
     Seconds,
+    SecondsOrZero,
     Target,
     TaskName,
-    Whole,
     WorkerMemory,
     is_loopback,
     text_as,
@@ -117,7 +120,7 @@ class ExecutorSettings(Section):
     )
     worker_cpu_seconds: Count = Field(default=300, description="CPU time of a worker process for one task.")
     recycle_tasks: Count = Field(default=200, description="A worker is replaced after this many tasks.")
-    recycle_mb: Annotated[Whole, Field(ge=64)] = Field(
+    recycle_mb: Annotated[Megabytes, Field(ge=64)] = Field(
         default=1024, description="A worker that holds more memory than this in MiB after a task is replaced."
     )
     idle_seconds: Seconds = Field(default=60, description="A worker that is idle for longer is ended.")
@@ -208,7 +211,7 @@ class LedgerSettings(Section):
     poll_seconds: Seconds = Field(
         default=1.0, description="How often jobs of other daemons are looked for, and those whose turn has come."
     )
-    rejects_seconds: Seconds = Field(
+    rejects_seconds: KeptSeconds = Field(
         default=604_800,
         description="How long the file of a job is kept that has rejected rows, for `headgate rejects`, or a header "
         "that a mapping may explain.",
@@ -218,15 +221,15 @@ class LedgerSettings(Section):
 class RetentionSettings(Section):
     """What is kept of jobs that have ended; nothing goes that another job or a retry still needs."""
 
-    files_seconds: Seconds = Field(
+    files_seconds: KeptSeconds = Field(
         default=2_592_000,
         description="How long the file of a dead, dismissed or cancelled job is kept for `headgate retry`, and that of "
         "a checked one for `headgate load`.",
     )
-    files_mb: Count = Field(
+    files_mb: Megabytes = Field(
         default=10_240, description="Kept files of ended jobs beyond this total go, the oldest first, in MiB."
     )
-    jobs_seconds: Annotated[Number, Field(ge=0)] = Field(
+    jobs_seconds: Annotated[Number, Field(ge=0, le=KEPT_SECONDS_MAX)] = Field(
         default=15_552_000,
         description="How long ended jobs are listed (180 days); 0 keeps them for ever. What was loaded is "
         "known as a duplicate also after that.",
@@ -305,7 +308,7 @@ class ExporterSettings(Section):
 class ShutdownSettings(Section):
     """What happens on SIGTERM; a second one ends the drain at once."""
 
-    drain_seconds: Annotated[Number, Field(ge=0)] = Field(
+    drain_seconds: SecondsOrZero = Field(
         default=30, description="How long running jobs may go on; then they are given back, their attempt too."
     )
 

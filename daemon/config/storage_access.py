@@ -80,7 +80,7 @@ def _mapping(text: str, file: Path) -> dict[str, str]:
     remedy = say("write a line `key: value` for each")
     try:
         found = yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # a date that is none is a ValueError
         # Not chained: the error would carry the secret's text along.
         raise StorageSettingsError(say("{file} is no YAML; {remedy}", file=file, remedy=remedy)) from None
     if not isinstance(found, dict):

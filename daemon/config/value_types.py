@@ -13,6 +13,14 @@ _TARGET: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _TASK_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _WORKER_MB_MIN: Final = 128
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]+")
+MEGABYTES_MAX: Final = 1_000_000_000_000
+"""2^60 bytes: as bytes they fit the 64 bits of a database and of the kernel's limits."""
+COUNT_MAX: Final = 1_000_000_000
+"""What fits 32 bits, as the counts of the ledger are."""
+SECONDS_MAX: Final = 2_000_000
+"""23 days: in milliseconds they fit C's int, as which sockets, polls and PostgreSQL take them."""
+KEPT_SECONDS_MAX: Final = 10_000_000_000
+"""317 years, for what is only compared with the clock."""
 
 
 def _no_boolean(value: object) -> object:
@@ -81,9 +89,13 @@ Whole = Annotated[int, BeforeValidator(_no_boolean)]
 Number = Annotated[float, BeforeValidator(_no_boolean), Field(allow_inf_nan=False)]
 Automatic = Annotated[Whole, Field(ge=0, le=1000)]
 """A size; 0 lets Headgate choose it."""
-WorkerMemory = Annotated[Whole, Field(ge=0), AfterValidator(_enough_memory)]
-Count = Annotated[Whole, Field(ge=1)]
-Seconds = Annotated[Number, Field(gt=0)]
+WorkerMemory = Annotated[Whole, Field(ge=0, le=MEGABYTES_MAX), AfterValidator(_enough_memory)]
+Megabytes = Annotated[Whole, Field(ge=1, le=MEGABYTES_MAX)]
+Count = Annotated[Whole, Field(ge=1, le=COUNT_MAX)]
+Seconds = Annotated[Number, Field(gt=0, le=SECONDS_MAX)]
+SecondsOrZero = Annotated[Number, Field(ge=0, le=SECONDS_MAX)]
+"""0 is a value like any other."""
+KeptSeconds = Annotated[Number, Field(gt=0, le=KEPT_SECONDS_MAX)]
 Percent = Annotated[Number, Field(gt=0, le=100)]
 Port = Annotated[Whole, Field(ge=0, le=65535)]
 Target = Annotated[str, AfterValidator(_target)]

@@ -26,6 +26,17 @@ KEEPALIVE_SECONDS: Final = 10
 KEEPALIVE_PROBES: Final = 3
 USER_TIMEOUT_MS: Final = 30_000
 """How long the kernel sends bytes again that nobody acknowledges: a node has no power, a firewall has forgotten."""
+_SERVERS_KEEPALIVE: Final = (
+    "SELECT set_config(name, wanted, false) FROM pg_settings JOIN (VALUES "
+    f"('tcp_keepalives_idle', '{KEEPALIVE_SECONDS}'), ('tcp_keepalives_interval', '{KEEPALIVE_SECONDS}'), "
+    f"('tcp_keepalives_count', '{KEEPALIVE_PROBES}'), ('tcp_user_timeout', '{USER_TIMEOUT_MS}')"
+    ") AS ours (known, wanted) ON name = known WHERE context = 'user'"
+)
+"""Lets the server notice as soon that we are gone: till then it keeps the locks of a load that nobody ends.
+
+Only what it knows and lets us set. It is no startup parameter: a pooler refuses those that it does not know, and behind
+one the connection is the pooler's own, with keepalives of its own.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +99,7 @@ class Connector:
             if not self.pooled:
                 limit = round(self._access.patience.lock_of("write") * 1000)
                 async with self._in_time():
-                    await driver.execute(f"SET lock_timeout = {limit}")
+                    await driver.execute(f"SET lock_timeout = {limit}; {_SERVERS_KEEPALIVE}")
         except BaseException:
             driver.terminate()
             raise

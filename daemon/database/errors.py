@@ -30,6 +30,7 @@ ERROR_CLASSES: Final = (
 
 
 SQLSTATE_LENGTH: Final = 5
+_ROUTINE: Final = "server_source_function"
 SQLITE: Final = {
     # Words of sqlite3_errstr, https://sqlite.org/rescode.html
     "locked": Meaning(classification="transient", counted_as="locked"),
@@ -49,7 +50,7 @@ def meaning(error: BaseException, *, sqlite: bool) -> Meaning:
     for cause in chain:
         state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
         if isinstance(state, str) and len(state) == SQLSTATE_LENGTH:
-            return meaning_of(state)
+            return meaning_of(state, severity=_told(chain, "severity_en"), routine=_told(chain, _ROUTINE))
     for cause in chain:
         if isinstance(cause, PoolTimeoutError):
             return Meaning(classification="transient", counted_as="pool_timeout", waits=True)
@@ -64,6 +65,11 @@ def meaning(error: BaseException, *, sqlite: bool) -> Meaning:
     # What we say ourselves of an error that we pass on comes last: the error says more.
     retryable = any(isinstance(cause, RetryableError) for cause in chain)
     return Meaning(classification="transient" if retryable else "other", counted_as="other")
+
+
+def _told(chain: Iterable[BaseException], name: str) -> str | None:
+    """Return what the server tells of an error besides its code; SQLAlchemy's errors do not have it."""
+    return next((found for cause in chain if isinstance(found := getattr(cause, name, None), str)), None)
 
 
 def is_of_database(error: BaseException) -> bool:

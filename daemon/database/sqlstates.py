@@ -35,6 +35,13 @@ _DATA: Final = _meaning("data", "data")
 _STATEMENT: Final = _meaning("configuration", "statement")
 _RIGHTS: Final = _meaning("configuration", "access")
 _OTHER: Final = _meaning("other", "other")
+_ASKED_AGAIN: Final = _meaning("data", "conflict")
+"""A trigger's own refusal that asks for another try: it is tried as often as a conflict, then it is the row's."""
+
+ERROR: Final = "ERROR"
+"""The severity of what refuses a statement; what refuses a connection is FATAL."""
+RAISE: Final = "exec_stmt_raise"
+"""The routine of the server that carries out RAISE of PL/pgSQL: the words and the code are a trigger's own."""
 
 CLASSES: Final = {
     # https://www.postgresql.org/docs/current/errcodes-appendix.html; classes that are no errors are not here
@@ -103,6 +110,23 @@ CODES: Final = {
 """Codes that do not mean what their class does."""
 
 
-def meaning_of(sqlstate: str) -> Meaning:
-    """Return what a code means; one of no class of PostgreSQL's own was raised by somebody's trigger for a row."""
-    return CODES.get(sqlstate) or CLASSES.get(sqlstate[:2], _DATA)
+_OF_STATEMENTS: Final = {"28": _RIGHTS, "3D": _STATEMENT, "55": _STATEMENT}
+"""What NO_ACCESS comes to where the connection is there: a view that takes no rows, an update without a replica
+identity, a sequence that nobody has asked yet.
+"""
+
+
+def meaning_of(sqlstate: str, *, severity: str | None = None, routine: str | None = None) -> Meaning:
+    """Return what a code means; one of no class of PostgreSQL's own was raised by somebody's trigger for a row.
+
+    `severity` and `routine` are what the server tells of the error besides, in English; None where nobody knows.
+    """
+    found = CODES.get(sqlstate) or CLASSES.get(sqlstate[:2], _DATA)
+    if found is NO_ACCESS and severity == ERROR:
+        found = _OF_STATEMENTS[sqlstate[:2]]
+    if routine != RAISE:
+        return found
+    if found.counted_as == "conflict":
+        return _ASKED_AGAIN
+    # What a trigger passes on of the database's own faults, such as a full disk, may go away.
+    return found if found.classification == "transient" and found is not READ_ONLY else _DATA

@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from sqlalchemy.exc import IntegrityError
-
 from ingest.errors import FileRejectedError, rejected
 from ingest.messages import say
 from ingest.spec.archive import ArchiveLimits
@@ -231,7 +229,7 @@ class Archives:
             except FileRejectedError as error:
                 return await submissions.refuse(received, record=error.record, **about)
             return await submissions.enter(received, dataset=dataset, **about)
-        except (KeyUsedError, IntegrityError):
+        except KeyUsedError:
             # Another daemon was first, or the answer to a COMMIT was lost: the job is there.
             job = await self._parts.queries.by_key(within.submitter, key)
             if job is None:

@@ -148,7 +148,9 @@ class Submissions:
     ) -> Job:
         """Enter a file that no dataset takes: the job is `rejected` at once, and says why.
 
-        Whoever gives an idempotency key makes sure before that it was not used.
+        Raises:
+            KeyUsedError: the submitter has used the idempotency key before.
+
         """
         submission = replace(
             _submission(received, UNMATCHED, 0, file, source),

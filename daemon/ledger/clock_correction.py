@@ -1,7 +1,8 @@
-"""Times that a clock wrote which was ahead and has been set right since: finds them and makes them of now."""
+"""Times that a clock wrote which was ahead and has been set right since: owns what is made of now, and what is not."""
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
@@ -10,6 +11,8 @@ from .jobs import DELAY_MAX_SECONDS
 from .tables import in_state, unfinished
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from .context import LedgerContext
 
 TOLERANCE_SECONDS: Final = 1.0
@@ -17,7 +20,11 @@ TOLERANCE_SECONDS: Final = 1.0
 
 
 class ClockCorrection:
-    """Keeps jobs from waiting for a time that was never meant, and loads from counting as newer than what follows."""
+    """Keeps jobs from waiting for a time that was never meant, and the dead from looking alive.
+
+    When a job ended stays as it was written: perhaps it is the clock of now that is wrong, and all that is kept would
+    be of long ago once it is right. Which load was the last is known without a clock; see `LedgerContext`.
+    """
 
     def __init__(self, context: LedgerContext) -> None:
         self._context, self._database = context, context.database
@@ -32,8 +39,6 @@ class ClockCorrection:
         job, daemon = self._context.tables.job, self._context.tables.daemon
         waits_or_runs = unfinished(job)
         latest = (
-            # With the words of its index, which SQLite wants.
-            sa.select(sa.func.max(job.c.finished_at)).where(job.c.finished_at.is_not(None)),
             sa.select(sa.func.max(job.c.created_at)).where(waits_or_runs),
             sa.select(sa.func.max(job.c.started_at)).where(in_state(job, "running")),
             # Of this daemon's jobs, in the order of their index: others' are of concern to those who claim them.
@@ -49,12 +54,30 @@ class ClockCorrection:
         ahead = float(max((at for at in found if at is not None), default=now) - now)
         if ahead < TOLERANCE_SECONDS:
             return 0.0
-        past = {name: _at_most(job.c[name], now) for name in ("created_at", "started_at", "finished_at", "run_at")}
-        touched = sa.or_(job.c.finished_at > now, waits_or_runs)
+        past = {name: _at_most(job.c[name], now) for name in ("created_at", "started_at", "run_at")}
         async with self._database.write("beat") as connection:
-            await connection.execute(job.update().where(touched).values(past))
+            await connection.execute(job.update().where(waits_or_runs).values(past))
             await connection.execute(daemon.update().where(daemon.c.beat_at > now).values(beat_at=now))
         return ahead
+
+
+class FirstSeen:
+    """Takes moments that lie in the future for those at which they were first seen, or freshness would come from there.
+
+    Kept for this process only: what is written stays.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[Hashable, tuple[float, float]] = {}
+
+    def at_most(self, about: Hashable, at: float) -> float:
+        """Return a moment of what it is `about`, in seconds since the epoch, or when it was first seen."""
+        now = time.time()
+        if at <= now:
+            return at
+        known_at, seen_at = self._seen.get(about, (at, now))
+        self._seen[about] = at, min(seen_at if known_at == at else now, now)
+        return self._seen[about][1]
 
 
 def _at_most(column: sa.ColumnElement[float], now: float) -> sa.ColumnElement[float]:

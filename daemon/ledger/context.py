@@ -34,12 +34,12 @@ class LedgerContext:
             self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
         # Built once: they stand in every transaction, or in that of every submission.
         self._note = self.tables.event.insert().values(at=self.now)
-        # A content is looked up in both memories by an index, and a new one is in neither: one question. What was
-        # loaded last nearly always stands in the first one, and the second would have to be sorted for it.
-        self._loaded_before: dict[str, tuple[sa.Executable, ...]] = {
-            "once": (sa.union_all(*self._memories(any_content=False)),),
+        self._loaded_before = {
+            "once": self._memories(any_content=False),
             "last": self._memories(any_content=True),
         }
+        self.next_order = self._next_order()
+        """The place of a load that ends now among those of the dataset `of_dataset`."""
 
     def seen(self, beside: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
         """Return what a change of jobs is to say of other rows on its way, so that nobody has to ask for it.
@@ -70,14 +70,15 @@ class LedgerContext:
         await connection.execute(self._note, about)
 
     async def remember(self, connection: AsyncConnection, memory: sa.Table, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write rows into a table of what was before, the youngest job of a key last."""
-        ordered = sorted(rows, key=lambda row: row["job_id"])
+        """Write rows into a table of what was before: of a key the one that was loaded last, or of the youngest job."""
+        order = [name for name in ("finish_order", "job_id") if name in memory.c]
+        ordered = sorted(rows, key=lambda row: [row[name] for name in order])
         if not ordered:
             return
         insert = insert_into(memory, self.database.dialect)
         keys = list(memory.primary_key.columns)
         others = {column.name: insert.excluded[column.name] for column in memory.c if not column.primary_key}
-        newer = insert.excluded.job_id > memory.c.job_id
+        newer = sa.tuple_(*(insert.excluded[name] for name in order)) > sa.tuple_(*(memory.c[name] for name in order))
         await connection.execute(
             insert.on_conflict_do_update(index_elements=keys, set_=others, where=newer), [dict(row) for row in ordered]
         )
@@ -93,37 +94,52 @@ class LedgerContext:
     async def loaded_before(self, connection: AsyncConnection, job: Job | Content) -> int | None:
         """Return the number of the job that makes this one a duplicate by what was loaded before it, if there is one.
 
-        Jobs that are kept no longer count: what they have loaded is remembered, and came before all that is kept.
+        Jobs that are kept no longer count, too: what they have loaded is remembered, and in which order.
         """
         if job.repeats == "again":
             return None
         content = {"of_dataset": job.dataset, "of_sha256": job.sha256, "of_spec_version": job.spec_version}
-        for statement in self._loaded_before[job.repeats]:
-            found = (await connection.execute(statement, content)).all()
-            if found:
-                newest = min(found, key=lambda row: int(row.memory))
-                return int(newest.number) if newest.same else None
-        return None
+        found = (await connection.execute(self._loaded_before[job.repeats], content)).all()
+        if not found:
+            return None
+        newest = max(found, key=lambda row: (int(row.finish_order), int(row.number)))
+        return int(newest.number) if newest.same else None
 
-    def _memories(self, *, any_content: bool) -> tuple[sa.Select[Any], ...]:
-        """Return, for each memory of jobs, the query for the newest job that has loaded a content, or any.
+    def _memories(self, *, any_content: bool) -> sa.CompoundSelect[Any]:
+        """Return the query for the last job in each memory of jobs that has loaded a content, or any.
 
-        Its row is the job's `number`, whether it was the `same` content, and the `memory`: the lowest is the newest.
+        Its rows are the job's `number`, its `finish_order`, and whether it was the `same` content.
         """
-        job, memory = self.tables.job, self.tables.loaded_content
         newest = []
-        for place, (table, number, order, of_those) in enumerate(
-            (
-                (job, job.c.id, (job.c.finished_at.desc(), job.c.id.desc()), succeeded(job)),
-                (memory, memory.c.job_id, (memory.c.job_id.desc(),), sa.true()),
-            )
-        ):
+        for table, number, of_those in self._of_dataset():
             same = sa.and_(
                 table.c.sha256 == sa.bindparam("of_sha256"), table.c.spec_version == sa.bindparam("of_spec_version")
             )
-            asked = sa.select(number.label("number"), same.label("same"), sa.literal_column(str(place)).label("memory"))
-            asked = asked.where(table.c.dataset == sa.bindparam("of_dataset"), of_those)
-            asked = asked if any_content else asked.where(same)
+            asked = sa.select(number.label("number"), table.c.finish_order, same.label("same"))
+            asked = asked.where(of_those) if any_content else asked.where(of_those, same)
+            # One content is found by its index, and not by a walk through all loads in the order that theirs has.
+            last = table.c.finish_order if any_content else table.c.finish_order + 0
             # Within a query of its own: SQLite takes no order of a part of a UNION.
-            newest.append(sa.select(asked.order_by(*order).limit(1).subquery()))
-        return tuple(newest)
+            newest.append(sa.select(asked.order_by(last.desc(), number.desc()).limit(1).subquery()))
+        return sa.union_all(*newest)
+
+    def _next_order(self) -> sa.ColumnElement[int]:
+        """Return the number after the highest in the memories of a dataset: a clock may be set, and then goes back.
+
+        Loads whose transactions meet may get the same; neither has changed a row of the other's, which it would have
+        had to wait for.
+        """
+        highest = [
+            sa.select(sa.func.max(table.c.finish_order).label("at")).where(of) for table, _, of in self._of_dataset()
+        ]
+        newest = sa.select(sa.func.max(sa.union_all(*highest).subquery().c.at)).scalar_subquery()
+        return sa.func.coalesce(newest, 0) + 1
+
+    def _of_dataset(self) -> tuple[tuple[sa.FromClause, sa.ColumnElement[int], sa.ColumnElement[bool]], ...]:
+        """Return the memories of jobs: the table, its number of the job, and the condition for a dataset's loads."""
+        job, memory = self.tables.job.alias("before"), self.tables.loaded_content
+        its: sa.BindParameter[str] = sa.bindparam("of_dataset", type_=sa.Text)
+        return (
+            (job, job.c.id, sa.and_(job.c.dataset == its, succeeded(job))),
+            (memory, memory.c.job_id, memory.c.dataset == its),
+        )

@@ -5,6 +5,7 @@ Owns how that is asked so that it costs the same however many jobs there are; ru
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +26,8 @@ WITH_ERRORS: Final[tuple[State, ...]] = ("partial", "rejected", "dead", "dismiss
 DAEMONS_LOST: Final = {"load.retry_exhausted": 1}
 """The codes of a job that was given up because its daemons died: nobody was left to write a record."""
 _ITS: Final = "its_dataset"
+_NOW: Final = "past_until"
+"""What is later was written by a clock that was ahead, and is told only where there is nothing else."""
 _COLUMNS: Final = ("id", "state", "check_only", "errors_total", "created_at", "started_at", "finished_at")
 
 
@@ -63,7 +66,7 @@ def past_of(rows: Iterable[Any]) -> DatasetPast:
 
 def asked(dataset: str, dialect: str) -> dict[str, Any]:
     """Return the parameters of the statement."""
-    return {_ITS: [dataset] if dialect == "postgresql" else dataset}
+    return {_ITS: [dataset] if dialect == "postgresql" else dataset, _NOW: time.time()}
 
 
 def past_statement(job: sa.Table, dialect: str) -> sa.CompoundSelect[Any]:
@@ -81,9 +84,9 @@ def past_statement(job: sa.Table, dialect: str) -> sa.CompoundSelect[Any]:
     parts = [sa.select(_in_order(its, job, state).subquery()) for state in STATES if state != "checked"]
     seen = sa.union_all(*parts).cte("seen")
     return sa.union_all(
-        _one("first", oldest, oldest.c.created_at, oldest.c.id),
-        _one("begun", seen, seen.c.started_at, seen.c.started_at.desc()),
-        _one("failed", seen, seen.c.finished_at, seen.c.finished_at.desc(), in_state(seen, *WITH_ERRORS)),
+        _one("first", oldest, oldest.c.created_at, (oldest.c.id,)),
+        _one("begun", seen, seen.c.started_at, _latest(seen.c.started_at)),
+        _one("failed", seen, seen.c.finished_at, _latest(seen.c.finished_at), in_state(seen, *WITH_ERRORS)),
     )
 
 
@@ -96,10 +99,18 @@ def _in_order(its: sa.Select[Any], job: sa.Table, state: State) -> sa.Select[Any
     return some.order_by(*(column.desc() for column in order))
 
 
+def _latest(at: sa.ColumnElement[Any]) -> tuple[sa.ColumnElement[Any], ...]:
+    return at > sa.bindparam(_NOW, type_=sa.Double), at.desc()
+
+
 def _one(
-    what: str, among: sa.CTE, at: sa.ColumnElement[Any], order: sa.ColumnElement[Any], *where: sa.ColumnElement[bool]
+    what: str,
+    among: sa.CTE,
+    at: sa.ColumnElement[Any],
+    order: tuple[sa.ColumnElement[Any], ...],
+    *where: sa.ColumnElement[bool],
 ) -> sa.Select[Any]:
     named: sa.ColumnElement[str] = sa.literal_column(f"'{what}'")
     chosen = sa.select(named.label("what"), among.c.id, at.label("at"), among.c.errors_total)
-    chosen = chosen.where(sa.not_(among.c.check_only), at.is_not(None), *where).order_by(order).limit(1)
+    chosen = chosen.where(sa.not_(among.c.check_only), at.is_not(None), *where).order_by(*order).limit(1)
     return sa.select(chosen.subquery())

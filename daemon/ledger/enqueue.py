@@ -57,7 +57,8 @@ class Enqueue:
         # Built once: a statement with all columns of a job takes longer to put together than to run.
         insert = insert.values(**parameters(table, ENTERED), run_at=context.now, created_at=context.now)
         returned = table.c.id, table.c.attempt, table.c.created_at
-        self._enter_queued = context.noted(insert.on_conflict_do_nothing(), *returned)
+        insert = insert.on_conflict_do_nothing()
+        self._enter_queued = context.noted(insert, *returned)
         self._enter_ended = context.noted(insert.values(finished_at=context.now), *returned)
 
     async def submit(
@@ -80,10 +81,7 @@ class Enqueue:
         """
         async with self._database.write("enter") as connection:
             if submission.check_only:
-                checked = await self._insert(connection, submission, state="queued", unique=True)
-                if checked is None:
-                    raise KeyUsedError
-                job = checked
+                job = _entered(await self._insert(connection, submission, state="queued"))
             else:
                 job = await self._enter(connection, submission, adopt=adopt)
             if sending is not None:
@@ -126,7 +124,7 @@ class Enqueue:
     async def _enter(self, connection: AsyncConnection, submission: Submission, *, adopt: bool) -> Job:
         after: Job | None = None
         while True:
-            queued = await self._insert(connection, submission, state="queued", unique=True, after=after)
+            queued = await self._insert(connection, submission, state="queued", after=after)
             if queued is not None:
                 return queued if after else await self._unless_loaded_before(connection, queued, submission)
             await self._refuse_used_key(connection, submission)
@@ -138,15 +136,10 @@ class Enqueue:
                 break
         if first.state == "queued" and await self._orphaned(connection, first, adopt=adopt):
             return await self._repoint(connection, first, submission)
-        duplicate = await self._insert(
-            connection,
-            submission,
-            state="duplicate",
-            first_job=first.id,
-            reason=SAME_CONTENT.format(job=first.id),
+        reason = SAME_CONTENT.format(job=first.id)
+        return _entered(
+            await self._insert(connection, submission, state="duplicate", first_job=first.id, reason=reason)
         )
-        assert duplicate is not None  # noqa: S101  # only an insert that may collide returns None
-        return duplicate
 
     async def _unless_loaded_before(self, connection: AsyncConnection, job: Job, submission: Submission) -> Job:
         """Return a job just entered; as a `duplicate` if its content was loaded before, or with its turn.
@@ -177,10 +170,14 @@ class Enqueue:
         return job.evolve(**{name: value for name, value in values.items() if name != "finished_at"})
 
     async def refuse(self, submission: Submission, record: dict[str, Any]) -> Job:
-        """Enter a submission that no dataset takes, as `rejected` at once."""
+        """Enter a submission that no dataset takes, as `rejected` at once.
+
+        Raises:
+            KeyUsedError: the submitter has used the idempotency key before.
+
+        """
         async with self._database.write("enter") as connection:
-            job = await self._insert(connection, submission, state="rejected", reason=record["message"])
-            assert job is not None  # noqa: S101  # only an insert that may collide returns None
+            job = _entered(await self._insert(connection, submission, state="rejected", reason=record["message"]))
             table = self._tables.job
             await connection.execute(table.update().where(table.c.id == job.id).values(errors_total=1))
             await connection.execute(self._tables.reject.insert().values(job_id=job.id, number=1, record=record))
@@ -192,11 +189,11 @@ class Enqueue:
         submission: Submission,
         *,
         state: State,
-        unique: bool = False,
         after: Job | None = None,
         first_job: int | None = None,
         reason: str | None = None,
     ) -> Job | None:
+        """Enter a job and return it; None if another has its idempotency key, or waits or runs with its content."""
         kept, origin = state == "queued", submission.origin
         columns: dict[str, Any] = {
             **{name: getattr(submission, name) for name in GIVEN},
@@ -211,11 +208,11 @@ class Enqueue:
             "reason": reason,
             **({} if after is None else _turn(after)),
         }
-        change = self._enter_queued if unique else self._enter_ended
+        change = self._enter_queued if kept else self._enter_ended
         row = await change.make(connection, given({**columns, **STARTS}), event=state, detail=reason)
         if row is None:
             return None
-        finished_at = None if unique else row["created_at"]
+        finished_at = None if kept else row["created_at"]
         return Job(id=row["id"], created_at=row["created_at"], finished_at=finished_at, **columns)
 
     async def _refuse_used_key(self, connection: AsyncConnection, submission: Submission) -> None:
@@ -270,6 +267,16 @@ class Enqueue:
         if result.rowcount:
             await self._context.event(connection, job.id, "adopted", job.attempt, detail)
         return job.evolve(**values)
+
+
+def _entered(job: Job | None) -> Job:
+    """Return the job that was entered where only another one's idempotency key may be in the way.
+
+    Whoever has looked for the key before may have been answered before another daemon took the same request.
+    """
+    if job is None:
+        raise KeyUsedError
+    return job
 
 
 def _same(job: Job, submission: Submission) -> bool:

@@ -21,10 +21,11 @@ from .enqueue import Enqueue
 from .event_log import given, parameters
 from .jobs import DELAY_MAX_SECONDS, REJECTS_KEPT, TERMINAL, Job, Origin, Outcome, State, Submission
 from .migrations import upgrade
-from .queries import ROW_COLUMNS, job_from_row
+from .queries import ROW_COLUMNS
 from .reaper import Reaper
-from .reasons import CANCELLED, RESOLVED
-from .tables import in_state, unfinished
+from .reasons import RESOLVED
+from .tables import in_state
+from .wishes import fulfil, wisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -41,6 +42,7 @@ FINISHED: Final = (
     *(
         "state",
         "would_be",
+        "spec_version",
         "reason",
         "errors_total",
         "seconds",
@@ -75,7 +77,8 @@ class Ledger:
         # It lets those through who enter a duplicate of the job that is being loaded; see `supersede`.
         self._lock = sa.select(job.c.id).where(*held).with_for_update(key_share=True)
         kept = sa.case((sa.bindparam("keeps_file", type_=sa.Boolean), job.c.spool_key))
-        change = job.update().where(*held).values(**parameters(job, FINISHED), finished_at=self.now, spool_key=kept)
+        ended = {"finished_at": self.now, "finish_order": context.next_order, "spool_key": kept}
+        change = job.update().where(*held).values(**parameters(job, FINISHED), **ended)
         dead = job.alias("dead")
         some_dead = context.seen(sa.select(dead.c.id).where(*_given_up_before(dead, dict(job.c))).exists())
         self._finish = context.noted(change, job.c.id, job.c.attempt, some_dead.label("some_dead"))
@@ -164,29 +167,8 @@ class Ledger:
             await self.register(self.spool_id)
 
     async def cancellations(self) -> tuple[list[int], list[Job]]:
-        """Return the ids of this daemon's running jobs whose end is asked for, and end those that wait again.
-
-        A running job may have been put back in the queue between the wish and its fulfilment.
-        """
-        table = self.tables.job
-        asked = table.c.cancelled_by.is_not(None)
-        mine = table.c.lease_daemon == self.daemon_id
-        # Both in the words of the index of such jobs, which has few.
-        running = sa.select(table.c.id).where(unfinished(table), in_state(table, "running"), mine, asked)
-        async with self._database.write() as connection:
-            ids = list((await connection.execute(running)).scalars())
-            rows = await connection.execute(
-                table.update()
-                .where(unfinished(table), in_state(table, "queued"), asked)
-                .values(
-                    state="cancelled", reason=CANCELLED.format(name="") + table.c.cancelled_by, finished_at=self.now
-                )
-                .returning(*table.c)
-            )
-            ended = [job_from_row(row) for row in rows.mappings()]
-            for job in ended:
-                await self.event(connection, job.id, "cancelled", job.attempt, job.reason)
-        return ids, ended
+        """Return which running jobs of this daemon somebody wants ended, and end those that wait; see `fulfil`."""
+        return await fulfil(self.context)
 
     async def correct_clock(self) -> float:
         """Make times of now that lie in the future, and return by how much they do; see `ClockCorrection.correct`."""
@@ -223,6 +205,7 @@ class Ledger:
                     attempt=table.c.attempt - int(give_back),
                     lease_token=None,
                     lease_daemon=None,
+                    cancelled_by=sa.func.coalesce(table.c.cancelled_by, wisher(self.tables)),
                 )
             )
             if result.rowcount != 1:
@@ -282,6 +265,7 @@ class Ledger:
             **{f"rows_{name}": getattr(outcome.rows, name) for name in ROW_COLUMNS},
             "state": outcome.state,
             "would_be": outcome.would_be,
+            "spec_version": job.spec_version if outcome.spec_version is None else outcome.spec_version,
             "reason": outcome.reason,
             "errors_total": outcome.errors_total,
             "seconds": dict(outcome.seconds),
@@ -290,7 +274,7 @@ class Ledger:
             "table_refused": outcome.table_refused,
             "crashes": job.crashes,
         }
-        asked = {**_holding(job), **given(values), "keeps_file": outcome.keeps_file}
+        asked = {**_holding(job), **given(values), "keeps_file": outcome.keeps_file, "of_dataset": job.dataset}
         finished = await self._finish.make(connection, asked, event=outcome.state, detail=outcome.reason)
         if finished is None:
             raise LeaseLostError

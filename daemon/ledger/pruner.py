@@ -26,6 +26,11 @@ class Pruner:
         self._context, self._database = context, context.database
         self._job = context.tables.job
 
+    async def now(self) -> float:
+        """Return the time by the clock that says what is due, in seconds since the epoch."""
+        async with self._database.read() as connection:
+            return float((await connection.execute(sa.select(self._context.now))).scalar_one())
+
     def _kept(self) -> sa.ColumnElement[bool]:
         """Return the condition for jobs that have ended and whose file lies in this daemon's spool."""
         job = self._job.c
@@ -62,23 +67,26 @@ class Pruner:
 
     async def _forget(self, which: sa.Select[tuple[int, str]]) -> tuple[str, ...]:
         job = self._job.c
+        keys: list[str] = []
         async with self._database.write() as connection:
             rows = (await connection.execute(which)).all()
             for start in range(0, len(rows), BATCH):
                 ids = [row.id for row in rows[start : start + BATCH]]
-                # A job that was put back in the queue since it was looked at needs its file.
-                still = sa.and_(job.id.in_(ids), self._kept())
-                await connection.execute(self._job.update().where(still).values(spool_key=None))
-            forgotten = await self._without_file(connection, [row.id for row in rows])
-        return tuple(row.spool_key for row in rows if row.id in forgotten)
+                # A job that was put back in the queue since it was looked at needs its file. Of one that somebody
+                # holds now the file may be about to become another job's: its turn comes later.
+                still = sa.select(job.id, job.spool_key).where(job.id.in_(ids), self._kept())
+                held = (await connection.execute(still.with_for_update(skip_locked=True, key_share=True))).all()
+                mine = job.id.in_([row.id for row in held])
+                await connection.execute(self._job.update().where(mine).values(spool_key=None))
+                keys += await self._of_nobody(connection, [row.spool_key for row in held])
+        return tuple(keys)
 
-    async def _without_file(self, connection: AsyncConnection, ids: list[int]) -> set[int]:
+    async def _of_nobody(self, connection: AsyncConnection, keys: list[str]) -> list[str]:
+        """Return those of the keys that no job has any more."""
         job = self._job.c
-        found: set[int] = set()
-        for start in range(0, len(ids), BATCH):
-            part = sa.select(job.id).where(job.id.in_(ids[start : start + BATCH]), job.spool_key.is_(None))
-            found |= set((await connection.execute(part)).scalars())
-        return found
+        others = sa.select(job.spool_key).where(job.spool_id == self._context.spool_id, job.spool_key.in_(keys))
+        needed = set((await connection.execute(others)).scalars()) if keys else set()
+        return [key for key in keys if key not in needed]
 
     async def forget_jobs(self, older_than_seconds: float) -> int:
         """Remove up to `BATCH` jobs that ended so long ago, with their events and error records; return how many.
@@ -119,13 +127,11 @@ class Pruner:
 
     async def _remember(self, connection: AsyncConnection, ids: list[int]) -> None:
         job, memory = self._job.c, self._context.tables.loaded_content
-        loaded = sa.select(job.dataset, job.sha256, job.spec_version, job.id).where(
+        loaded = sa.select(job.dataset, job.sha256, job.spec_version, job.id.label("job_id"), job.finish_order).where(
             job.id.in_(ids), job.state.in_(("loaded", "partial"))
         )
-        rows = [dict(row) | {"job_id": row["id"]} for row in (await connection.execute(loaded)).mappings()]
-        for row in rows:
-            del row["id"]
-        await self._context.remember(connection, memory, rows)
+        rows = (await connection.execute(loaded)).mappings()
+        await self._context.remember(connection, memory, [dict(row) for row in rows])
         files = self._context.tables.taken_file
         taken = sa.select(job.origin, job.origin_stamp, job.sha256, job.id.label("job_id")).where(
             job.id.in_(ids), job.origin.is_not(None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from .clock_correction import FirstSeen
 from .dataset_pasts import DAEMONS_LOST, asked, past_of, past_statement
 from .jobs import ERRORS_SHOWN, TERMINAL, WAITS, Job, RowCounts, State
 from .tables import build_tables, in_state, succeeded, unfinished
@@ -23,6 +24,12 @@ SCANNED: Final = 5_000
 """Jobs looked through for one page of a filter that no index answers."""
 
 Condition = Callable[[Any], sa.ColumnElement[bool]]
+
+_EVENT_WRITERS: Final = sa.text(
+    "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND granted AND mode = 'RowExclusiveLock' "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+    "AND relation = 'headgate.event'::regclass"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +100,7 @@ class JobQueries:
         self._database = database
         self.tables = build_tables(database.dialect)
         self._backlog = BacklogSnapshot()
+        self._first_seen = FirstSeen()
 
     async def job(self, job_id: int) -> Job | None:
         """Return one job with its first error records, None if there is none of that number."""
@@ -255,23 +263,53 @@ class JobQueries:
         async with self._database.read() as connection:
             return [JobEvent(**row) for row in (await connection.execute(statement)).mappings()]
 
+    async def event_writers(self) -> frozenset[str]:
+        """Return the transactions that may have taken the number of an event, and whose COMMIT is still to be seen.
+
+        PostgreSQL locks the table before it gives the number, and unlocks it after all can see what was committed. That
+        holds in each session, whoever's it is and however it is reached, and every role may look at the locks. SQLite
+        has one writer at a time, so there the numbers are seen in their order.
+        """
+        if self._database.dialect == "sqlite":
+            return frozenset()
+        async with self._database.read() as connection:
+            return frozenset((await connection.execute(_EVENT_WRITERS)).scalars())
+
+    async def before_missing_events(self, last: int, *, numbers: int, seconds: float) -> int:
+        """Return the number of PostgreSQL's event below the first one that is missing, `last` if none is.
+
+        Looked at are the `numbers` up to `last`, and what is missing before an event of the last `seconds`: older ones
+        are missing because their jobs were let go.
+        """
+        event, begin = self.tables.event.c, max(last - numbers, 0)
+        now = sa.extract("epoch", sa.func.clock_timestamp())
+        below = sa.func.lag(event.id, 1, begin).over(order_by=event.id).label("below")
+        seen = sa.select(event.id, event.at, below).where(event.id > begin, event.id <= last).subquery().c
+        first = sa.select(sa.func.min(seen.below)).where(seen.below < seen.id - 1, seen.at > now - seconds)
+        async with self._database.read() as connection:
+            found: int | None = (await connection.execute(first)).scalar_one()
+            return last if found is None else found
+
     async def last_successes(self, datasets: Iterable[str]) -> dict[str, float]:
         """Return when each of the datasets was last up to date, in seconds since the epoch, also across a restart.
 
-        That is when it was last loaded, or when what was last loaded came again: nothing had changed since.
+        That is when it was last loaded, or when what was last loaded came again: nothing had changed since. What a
+        clock wrote that was ahead is of when it was first seen.
         """
         table = self.tables.job
         last = sa.select(table.c.id, table.c.finished_at).where(succeeded(table))
         found: dict[str, float] = {}
         async with self._database.read() as connection:
             for dataset in datasets:
-                latest = last.where(table.c.dataset == dataset).order_by(table.c.finished_at.desc()).limit(1)
+                latest = last.where(table.c.dataset == dataset).limit(1)
+                latest = latest.order_by(table.c.finish_order.desc(), table.c.id.desc())
                 row = (await connection.execute(latest)).one_or_none()
                 if row is not None:
                     again = sa.select(sa.func.max(table.c.finished_at)).where(
                         table.c.first_job == row.id, table.c.state == "duplicate"
                     )
-                    found[dataset] = max(row.finished_at, (await connection.execute(again)).scalar_one() or 0.0)
+                    at = max(row.finished_at, (await connection.execute(again)).scalar_one() or 0.0)
+                    found[dataset] = self._first_seen.at_most(dataset, at)
         return found
 
     async def pasts(self, datasets: Iterable[str]) -> dict[str, DatasetPast]:
@@ -324,6 +362,16 @@ class JobQueries:
         self._backlog = BacklogSnapshot(
             jobs=jobs, bytes=int(size), oldest_at=oldest_at, dead_jobs=dead, waiting_jobs=held
         )
+
+    async def queued(self, datasets: Iterable[str]) -> dict[str, int]:
+        """Return how many jobs of each of the datasets wait in the queue, of those that have any."""
+        job = self.tables.job.c
+        statement = sa.select(job.dataset, sa.func.count().label("jobs")).group_by(job.dataset)
+        async with self._database.read() as connection:
+            rows = await connection.execute(
+                statement.where(in_state(self.tables.job, "queued"), job.dataset.in_(list(datasets)))
+            )
+            return {row.dataset: row.jobs for row in rows}
 
     def backlog(self) -> BacklogSnapshot:
         """Return the counts of the last refresh; safe to call from any thread."""

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from .queries import job_from_row
 from .reasons import DAEMONS_DIED
 from .tables import in_state, unfinished
+from .wishes import wisher
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -33,6 +34,8 @@ class Reaper:
         Dead is a daemon whose heartbeat is older than the lease by the database's clock, one whose row is gone,
         or one in `known_dead`. The attempt is given back: the death need not be the file's fault. A file that
         was there at `max_lost_leases` deaths is given up, or it could take every daemon down for ever.
+
+        A job whose row somebody holds is left for a later time, and with it its daemon.
         """
         daemon, table = self._context.tables.daemon, self._context.tables.job
         async with self._database.write("beat") as connection:
@@ -58,16 +61,39 @@ class Reaper:
             owners = [*dead, *vanished.scalars()]
             if not owners:
                 return []
-            given_up = await self._give_up(connection, owners, max_lost_leases)
-            await self.give_back(connection, owners, lost=True)
-            await connection.execute(daemon.delete().where(daemon.c.id.in_(dead)))
+            free = await self._free(connection, owners)
+            given_up = await self._give_up(connection, free, max_lost_leases) if free else []
+            if free:
+                await self._put_back(connection, table.c.id.in_(free), lost=True)
+            await self._remove(connection, dead)
         return given_up
 
-    async def _give_up(self, connection: AsyncConnection, owners: Sequence[str], limit: int) -> list[Job]:
+    async def _free(self, connection: AsyncConnection, owners: Sequence[str]) -> list[int]:
+        """Lock the running jobs of these daemons and return them, but for those whose load still holds them.
+
+        A daemon that was stopped in the middle of a load holds its job until it goes on or its connection ends: this
+        one must not wait for it.
+        """
+        table = self._context.tables.job
+        held = sa.select(table.c.id).where(
+            unfinished(table), in_state(table, "running"), table.c.lease_daemon.in_(owners)
+        )
+        return list((await connection.execute(held.with_for_update(skip_locked=True, key_share=True))).scalars())
+
+    async def _remove(self, connection: AsyncConnection, dead: Sequence[str]) -> None:
+        """Remove the rows of dead daemons that have no job any more, and that they do not hold themselves."""
+        daemon, table = self._context.tables.daemon, self._context.tables.job
+        has_jobs = sa.exists().where(in_state(table, "running"), table.c.lease_daemon == daemon.c.id)
+        over = sa.select(daemon.c.id).where(daemon.c.id.in_(dead), ~has_jobs).with_for_update(skip_locked=True)
+        ids = list((await connection.execute(over)).scalars())
+        if ids:
+            await connection.execute(daemon.delete().where(daemon.c.id.in_(ids)))
+
+    async def _give_up(self, connection: AsyncConnection, ids: Sequence[int], limit: int) -> list[Job]:
         table = self._context.tables.job
         rows = await connection.execute(
             table.update()
-            .where(in_state(table, "running"), table.c.lease_daemon.in_(owners), table.c.lost_leases + 1 >= limit)
+            .where(in_state(table, "running"), table.c.id.in_(ids), table.c.lost_leases + 1 >= limit)
             .values(
                 state=sa.case((table.c.check_only, "checked"), else_="dead"),
                 would_be=sa.case((table.c.check_only, "dead")),
@@ -99,9 +125,9 @@ class Reaper:
             async with self._database.write("beat") as connection:
                 await self._put_back(connection, table.c.lease_token.in_(tokens), lost=False)
 
-    async def give_back(self, connection: AsyncConnection, owners: Sequence[str], *, lost: bool = False) -> None:
+    async def give_back(self, connection: AsyncConnection, owners: Sequence[str]) -> None:
         """Put the running jobs of these daemons back in the queue, and return their attempts."""
-        await self._put_back(connection, self._context.tables.job.c.lease_daemon.in_(owners), lost=lost)
+        await self._put_back(connection, self._context.tables.job.c.lease_daemon.in_(owners), lost=False)
 
     async def _put_back(self, connection: AsyncConnection, which: sa.ColumnElement[bool], *, lost: bool) -> None:
         table = self._context.tables.job
@@ -115,6 +141,7 @@ class Reaper:
                 lease_token=None,
                 lease_daemon=None,
                 run_at=self._context.now,
+                cancelled_by=sa.func.coalesce(table.c.cancelled_by, wisher(self._context.tables)),
             )
             .returning(table.c.id, table.c.attempt)
         )

@@ -13,6 +13,7 @@ from ..errors import HeadgateError
 from .jobs import GIVEN_UP, Job, Outcome
 from .queries import job_from_row
 from .reasons import BY, CANCELLED, DISMISSED
+from .wishes import WISH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -79,6 +80,7 @@ class RetryCancel:
         }
         try:
             async with self._database.write() as connection:
+                job = await self._given_up(connection, job)
                 if job.spool_key is None or not await context.spool_is_served(connection, job.spool_id):
                     raise NotPossibleError(
                         say("the file of job {job} is not kept any more; submit it again", job=job.id)
@@ -86,8 +88,7 @@ class RetryCancel:
                 if await context.loaded_before(connection, job) is not None:
                     raise NotPossibleError(say("the content of job {job} was loaded by another job", job=job.id))
                 row = await self._update(connection, job, GIVEN_UP, values)
-                if row is None:
-                    raise NotPossibleError(say("job {job} has changed meanwhile; look at it again", job=job.id))
+                assert row is not None  # noqa: S101  # it is held
                 reject = context.tables.reject
                 await connection.execute(reject.delete().where(reject.c.job_id == job.id))
                 await context.event(connection, job.id, "retried", 0, BY.format(name=by))
@@ -112,10 +113,10 @@ class RetryCancel:
         }
         async with self._database.write() as connection:
             found = await self._update(connection, job, ("queued",), over)
-            found = found or await self._update(connection, job, ("running",), {"cancelled_by": by})
+            found = found or await self._wish(connection, job, by)
             if found is None:
                 raise NotPossibleError(say("job {job} has ended; nothing is left to cancel", job=job.id))
-            event = "cancelled" if found.finished else "cancel_requested"
+            event = "cancelled" if found.finished else WISH
             await context.event(connection, job.id, event, found.attempt, BY.format(name=by))
         if found.finished:
             self._tell(found, Outcome(state="cancelled", reason=found.reason))
@@ -137,6 +138,26 @@ class RetryCancel:
                 raise NotPossibleError(say("job {job} is not dead; only dead jobs are dismissed", job=job.id))
             await self._context.event(connection, job.id, "dismissed", found.attempt, BY.format(name=by))
         return found
+
+    async def _given_up(self, connection: AsyncConnection, job: Job) -> Job:
+        """Hold a job that was given up, and return it as it is: its file may be kept no longer since it was read."""
+        asked = sa.select(self._table).where(self._table.c.id == job.id, self._table.c.state.in_(GIVEN_UP))
+        row = (await connection.execute(asked.with_for_update(key_share=True))).mappings().one_or_none()
+        if row is None:
+            raise NotPossibleError(say("job {job} has changed meanwhile; look at it again", job=job.id))
+        return job_from_row(row)
+
+    async def _wish(self, connection: AsyncConnection, job: Job, by: str) -> Job | None:
+        """Have a running job ended, None if it does not run.
+
+        While it loads, its row is held, and nobody waits for that: the event of the wish is enough; see `fulfil`.
+        """
+        running = sa.select(self._table).where(self._table.c.id == job.id, self._table.c.state == "running")
+        free = running.with_for_update(skip_locked=True, key_share=True)
+        if (await connection.execute(free)).one_or_none() is not None:
+            return await self._update(connection, job, ("running",), {"cancelled_by": by})
+        row = (await connection.execute(running)).mappings().one_or_none()
+        return None if row is None else job_from_row(row)
 
     async def _update(
         self, connection: AsyncConnection, job: Job, states: Collection[str], values: Mapping[str, object]

@@ -69,6 +69,7 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("sha256", sa.Text, primary_key=True),
             sa.Column("spec_version", sa.Integer, primary_key=True, autoincrement=False),
             sa.Column("job_id", sa.BigInteger, nullable=False),
+            sa.Column("finish_order", sa.BigInteger, nullable=False, server_default="0"),
         ),
         taken_file=sa.Table(
             f"{prefix}taken_file",
@@ -206,6 +207,8 @@ def _job(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("created_at", sa.Double, nullable=False),
         sa.Column("started_at", sa.Double),
         sa.Column("finished_at", sa.Double),
+        # Its place among the loads of its dataset, 0 before its end: times are of a clock, which may be set.
+        sa.Column("finish_order", sa.BigInteger, nullable=False, server_default="0"),
     )
 
 

@@ -82,7 +82,7 @@ class Heartbeat(UntilClosed):
     async def __aenter__(self) -> Self:
         """Take over what dead daemons left, before anything is claimed."""
         await self._spool_look.renew()
-        await self._beat()
+        await self._first_beat()
         dead, run_io = self._spool_look.dead, self._parts.executors.run_io
         ownerless = await run_io(self._spool.ownerless, dead)
         needed = await self._queries.spool_keys(self._ledger.spool_id)
@@ -103,6 +103,16 @@ class Heartbeat(UntilClosed):
                     await self._beat()
         finally:
             self._spool_look.cancel()
+
+    async def _first_beat(self) -> None:
+        """Beat; what waits for somebody's lock is left to the next beat, and readiness says so till then."""
+        database = self._parts.database
+        try:
+            await self._beat()
+        except Exception as error:  # raised again unless it is a lock
+            if database.meaning(error).counted_as != "locked":
+                raise
+            database.supervisor.failed(BEAT, error)
 
     async def _beat(self) -> None:
         self._beat_began = time.monotonic()

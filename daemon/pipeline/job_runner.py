@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 PERSIST_PAUSE_SECONDS = 0.05
 """The least pause before a ledger transaction is tried again."""
+PERSIST_PAUSE_MAX_SECONDS: Final = 3.0
+"""The longest: until then a database that is back is taken for away, and this daemon for one that cannot work."""
 NOTING: Final = "what became of jobs"
 """The name of the work that `persist` does, for whoever asks why it waits."""
 
@@ -52,6 +54,9 @@ class JobRunner:
 
     async def run(self, attempt: Attempt) -> None:
         """Take a job to its terminal state or back to the queue; raises only what leaves neither true."""
+        if attempt.job.dataset not in self._parts.datasets:
+            await self._let_go(attempt.job)
+            return
         with self.turns.taking_part(attempt.job):
             await self._run(attempt)
 
@@ -86,6 +91,13 @@ class JobRunner:
             if job.spool_key and job.lease_token:
                 self._parts.spool.remove_work(job.spool_key, job.lease_token)
 
+    async def _let_go(self, job: Job) -> None:
+        """Put a job back whose dataset was removed while it was claimed; another daemon may know it still."""
+        logger.info("job given back", extra={"job": job.id, "attempt": job.attempt, "dataset": job.dataset})
+        if job.lease_token is not None:
+            tokens = [job.lease_token]
+            await self.persist(lambda: self._ledger.let_go(tokens))
+
     def _note_attempt(self, job: Job) -> None:
         if not job.check_only:
             self._parts.metrics.attempt(job.dataset, time.time())
@@ -103,7 +115,8 @@ class JobRunner:
                     attempt += 1
                     self._unwritten += attempt == 1
                     supervisor.failed(NOTING, error)
-                    await asyncio.sleep(max(PERSIST_PAUSE_SECONDS, self._retry.delay_seconds(attempt)))
+                    pause_seconds = min(PERSIST_PAUSE_MAX_SECONDS, self._retry.delay_seconds(attempt))
+                    await asyncio.sleep(max(PERSIST_PAUSE_SECONDS, pause_seconds))
         finally:
             self._unwritten -= attempt > 0
             if attempt and not self._unwritten:

@@ -121,6 +121,7 @@ def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: 
         raise RowsUnaccountedError(f"{rows.unaccounted()} of {rows.read} rows are unaccounted for: {rows}")
     return Outcome(
         state="partial" if rejected else "loaded",
+        spec_version=dataset.version,
         rows=rows,
         reason="; ".join(_remarks(dataset, loaded, rejected)) or None,
         records=merged,

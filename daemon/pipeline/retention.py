@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 from ..ledger.pruner import BATCH
 from ..lifecycle.components import UntilClosed
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PATIENCE_LOOKS: Final = 6
+"""Looks, an hour by default, that let nothing go by its age after a start, or after the ledger's clock was set.
+
+A machine may start with a clock of any day, and have the right one a little later: what is gone does not come back.
+"""
+JUMP_SECONDS: Final = 60.0
+"""A clock that goes so much further between two looks than the monotonic one, or so much less far, was set."""
+
 
 class Retention(UntilClosed):
     """Lets go of what is over, now and then."""
@@ -23,6 +32,7 @@ class Retention(UntilClosed):
         super().__init__()
         self._parts, self._pruner = parts, pruner
         self._limits = settings.retention
+        self._clock = _Clock()
 
     def apply(self, settings: PipelineSettings) -> None:
         """Go on under other limits from the next look."""
@@ -37,16 +47,24 @@ class Retention(UntilClosed):
 
     async def _look(self) -> None:
         limits, pruner = self._limits, self._pruner
-        keys = (
-            *await pruner.forget_old_files(rejects_seconds=limits.rejects_seconds, files_seconds=limits.files_seconds),
-            *await pruner.forget_files_beyond(limits.files_bytes),
-        )
+        is_steady = self._clock.is_steady(await pruner.now())
+        keys: tuple[str, ...] = ()
+        if is_steady:
+            keys = await pruner.forget_old_files(
+                rejects_seconds=limits.rejects_seconds, files_seconds=limits.files_seconds
+            )
+        keys += await pruner.forget_files_beyond(limits.files_bytes)
         for key in keys:
             await self._parts.executors.run_io(self._parts.spool.remove, key)
         if keys:
             logger.info("files let go", extra={"files": len(keys)})
+        if is_steady and limits.jobs_seconds:
+            await self._let_go_of_jobs()
+
+    async def _let_go_of_jobs(self) -> None:
+        limits, pruner = self._limits, self._pruner
         removed = 0
-        while limits.jobs_seconds and not self._closing.is_set():
+        while not self._closing.is_set():
             count = await pruner.forget_jobs(limits.jobs_seconds)
             removed += count
             if count < BATCH:
@@ -54,3 +72,19 @@ class Retention(UntilClosed):
                 break
         if removed:
             logger.info("jobs let go", extra={"jobs": removed})
+
+
+class _Clock:
+    """For how many looks the ledger's clock has gone on as time does."""
+
+    def __init__(self) -> None:
+        self._ahead_seconds: float | None = None
+        self._steady_looks = 0
+
+    def is_steady(self, now: float) -> bool:
+        """Take the ledger's time, and say whether what is due by it has been for a while."""
+        ahead_seconds = now - time.monotonic()
+        before, self._ahead_seconds = self._ahead_seconds, ahead_seconds
+        was_set = before is None or abs(ahead_seconds - before) > JUMP_SECONDS
+        self._steady_looks = 0 if was_set else self._steady_looks + 1
+        return self._steady_looks >= PATIENCE_LOOKS

@@ -40,6 +40,8 @@ _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
 _CONDITION: Final = re.compile(r"([<>=]+)\s*(.+)")
 _SEPARATORS: Final = frozenset("-+():!^&'~{}<>= ")
 """What a format shows of itself without quotes, beside digits (ECMA-376 part 1, 18.8.31, and Excel's own list)."""
+_ZERO, _REST = "\0", "\1"
+"""Places of digits, `0` and `#`: no format has these characters."""
 _LEAST_ZEROS: Final = 2
 _MOST_DIGITS: Final = 15
 """Beyond this, Excel itself does not know the digits."""
@@ -52,7 +54,8 @@ _THAI: Final = str.maketrans("วดปชนท", "dmyhms")
 class _Section:
     """One part of a format: for which numbers it is meant, what it shows them as, and the zeros of an identifier.
 
-    `zeros` has, from the left, `0` for each place of a digit and the texts between them; None if it is no such form.
+    `zeros` has, from the left, `_ZERO` for each place of a digit, perhaps `_REST` in front of them for all that have
+    no place, and the texts between them; None if it is no such form.
     """
 
     kind: Kind
@@ -121,7 +124,7 @@ def number_format(code: str) -> NumberFormat:
     kinds = {section.kind for section in sections}
     if len(kinds) > 1 or any(section.zeros for section in sections):
         only = sections[0].zeros if len(sections) == 1 else None
-        bare = only is not None and set(only) == {"0"}
+        bare = only is not None and set(only) == {_ZERO}
         return NumberFormat(sections=sections, kind=None, zeros=len(only) if only and bare else None)
     return NumberFormat(sections=sections, kind=kinds.pop() if kinds else Kind.NUMBER)
 
@@ -166,36 +169,48 @@ def _kind_of(groups: set[str | None]) -> Kind:
 
 
 def _zeros_of(tokens: list[re.Match[str]]) -> tuple[str, ...] | None:
-    """Return the form of a section that shows whole numbers with zeros in front, as identifiers are."""
+    """Return the form of a section that shows whole numbers with zeros in front, as identifiers are.
+
+    Zeros may be a text of the format, too: `"0"#`. Other digits in its texts would be taken for the number's own.
+    """
     form: list[str] = []
     for token in tokens:
         match token.lastgroup:
             case "zero":
-                form.append("0")
-            case "literal" if not any(map(str.isdigit, token[0])):
-                form.append(token[0].strip('"').removeprefix("\\"))
+                # All that has no place of its own stands at the first zero anyway.
+                form[-1:] = [_ZERO] if form[-1:] == [_REST] else [*form[-1:], _ZERO]
+            case "literal":
+                text = token[0].strip('"').removeprefix("\\")
+                if any(character.isdigit() and (character != "0" or {_ZERO, _REST} & {*form}) for character in text):
+                    return None
+                form.append(text)
             case "other" if token[0] in _SEPARATORS:
                 form.append(token[0])
             case "passed" if token[0][0] in "_*":
                 form.append(" " if token[0][0] == "_" else "")
             case "bracket" | "condition":
                 continue
-            case "digit" if token[0] == "#" and not form:
-                continue
+            case "digit" if token[0] == "#" and _ZERO not in form:
+                if form[-1:] != [_REST] and _REST in form:
+                    return None
+                form += [_REST] if _REST not in form else []
             case _:
                 return None
-    return tuple(form) if form.count("0") >= _LEAST_ZEROS else None
+    written = any("0" in part for part in form) and {_ZERO, _REST} & {*form}
+    return tuple(form) if written or form.count(_ZERO) >= _LEAST_ZEROS else None
 
 
 def _shown(number: float, form: tuple[str, ...]) -> str | None:
     """Return the digits of a whole number in a form of zeros; None if they are not all that there is to it."""
     if number < 0 or not number.is_integer() or number >= 10**_MOST_DIGITS:
         return None
-    places = form.count("0")
-    digits = str(int(number)).zfill(places)
+    places = form.count(_ZERO)
+    digits = (str(int(number)) if number else "").zfill(places)
+    surplus = len(digits) - places
     # What is longer than the form stands at its first place.
-    pieces = iter((digits[: len(digits) - places + 1], *digits[len(digits) - places + 1 :]))
-    return "".join(next(pieces) if part == "0" else part for part in form).strip()
+    first = surplus if _REST in form else surplus + 1
+    pieces = iter((digits[:first], *digits[first:]))
+    return "".join(next(pieces) if part in (_ZERO, _REST) else part for part in form).strip()
 
 
 _ZH_CN: Final = (

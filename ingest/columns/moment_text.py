@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -35,6 +36,11 @@ _AMBIGUOUS: Final = re.compile(r"\d{1,2}[-/. ]\d{1,2}[-/. ](?:\d{4}|\d{2})(?:\D.
 _ZONE_NAME: Final = re.compile(r"(?<!%)((?:%%)*)%Z")
 _ZONE_NAMES: Final = ("UTC", "GMT", "Z")
 """The only names of zones whose offset is the same everywhere and always."""
+_PIECE: Final = re.compile(r"%.|\s+|.", re.DOTALL)
+_WIDTHS: Final = {"Y": 4, "G": 4, "j": 3, **dict.fromkeys("mdyHIMSUVW", 2), "u": 1, "w": 1}
+"""How many digits a directive has where another one follows at once; `strptime` takes fewer of most of them."""
+_APART: Final = "|"
+"""Put between such directives, so that each of them has its own digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,11 @@ def _iso(text: str, field: Field) -> Moment | object | None:
 
 def _formatted(text: str, form: str, field: Field) -> Moment | object | None:
     """Read a text in one format; a name of a zone counts for what it is everywhere, never for what it is here."""
+    if (parted := _parted(form)) is not None:
+        pattern, form = parted
+        if (match := pattern.fullmatch(text)) is None:
+            return None
+        text = _APART.join(match.groups())
     named = _ZONE_NAME.search(form) is not None
     for zone in _ZONE_NAMES if named else ("",):
         try:
@@ -88,6 +99,41 @@ def _formatted(text: str, form: str, field: Field) -> Moment | object | None:
         except ValueError:
             continue
     return None
+
+
+@cache
+def _parted(form: str) -> tuple[re.Pattern[str], str] | None:
+    """Return what a text is cut by where directives of digits touch, and the form with them apart; None if none do.
+
+    Without their full width nothing says where one ends: in `%d%m%Y`, 1112026 is the 1st or the 11th of a month.
+    """
+    pieces = _PIECE.findall(form)
+    wide = [piece[0] == "%" and (piece[1:] == "f" or piece[1:] in _WIDTHS) for piece in pieces]
+    touching = [place for place in range(1, len(pieces)) if wide[place] and wide[place - 1]]
+    if not touching:
+        return None
+    pattern, parted = "(", ""
+    for place, piece in enumerate(pieces):
+        if place in touching:
+            pattern, parted = pattern + ")(", parted + _APART
+        fixed = place in touching or place + 1 in touching
+        pattern += _digits(piece[1:], last=place + 1 not in touching) if fixed else _loose(piece)
+        parted += piece
+    return re.compile(pattern + ")", re.IGNORECASE | re.DOTALL), parted
+
+
+def _digits(directive: str, *, last: bool) -> str:
+    """Return the pattern of a directive that touches others; of a fraction, nothing behind it needs all six digits."""
+    if directive == "f":
+        return r"\d{1,6}" if last else r"\d{6}"
+    return rf"\d{{{_WIDTHS[directive]}}}"
+
+
+def _loose(piece: str) -> str:
+    """Return a pattern of all that `strptime` may take for a directive or a sign that touches none."""
+    if piece[0] == "%":
+        return "%" if piece == "%%" else ".+?"
+    return r"\s+" if piece.isspace() else re.escape(piece)
 
 
 def _moment(moment: datetime, field: Field) -> Moment | None:

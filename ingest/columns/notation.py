@@ -11,15 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..cells.characters import plain_characters
+from .currencies import money_pattern
 
 if TYPE_CHECKING:
     from ..spec.field import Field
 
 _EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 """Of its own: whatever a transform has set for its thread changes no value."""
-_CURRENCY: Final = (
-    r"^([+\x{2212}-]?)\s*(?:\p{Sc}|RMB|CNY|USD|EUR|GBP|JPY|HKD|TWD|SGD)\s*|\s*(?:\p{Sc}|元|RMB|CNY|USD|EUR)$"
-)
+_AROUND_MONEY: Final = "0123456789.,' "
+"""What is left of amounts without these in front and behind is mostly one code or sign, the same for all of them."""
+_FEW: Final = 100
 _MINUS_SIGN: Final = "\u2212"
 """Taken for `-` where it is typed, and put in front of what another form says is negative while that is found out."""
 _TRAILING: Final = r"^([^-+()\x{2212}]*[^-+()\s\x{2212}])\s*-$"
@@ -37,8 +38,7 @@ def plain_notation(texts: pa.LargeStringArray, field: Field) -> pa.LargeStringAr
     """
     texts = _with_sign_in_front(pc.replace_substring(plain_characters(texts), _MINUS_SIGN, "-"), field)
     if field.currency:
-        texts = pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, _CURRENCY, r"\1"))
-        texts = _with_sign_in_front(texts, field)
+        texts = _with_sign_in_front(_without_currency(texts), field)
     texts = pc.replace_substring(texts, _MINUS_SIGN, "-")
     group, point = (_plain(character) for character in (field.group_char or "", field.decimal_char))
     if group:
@@ -66,11 +66,23 @@ def _with_sign_in_front(texts: pa.LargeStringArray, field: Field) -> pa.LargeStr
     return texts
 
 
+def _without_currency(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    around = pc.unique(pc.utf8_trim(texts, _AROUND_MONEY))
+    money = money_pattern(around.to_pylist() if len(around) <= _FEW else None)
+    if money is None:
+        return texts
+    texts = pc.replace_substring_regex(texts, rf"^([+\x{{2212}}-]?)\s*(?:{money})\s*", r"\1")
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, rf"\s*(?:{money})$", ""))
+
+
 def _without_groups(texts: pa.LargeStringArray, group: str, point: str) -> pa.LargeStringArray:
-    """Take out group characters, but only where every group has three digits."""
+    """Take out group characters, but only where every group has three digits and the first begins with none in front.
+
+    No program writes a first group of zeros: `0,123` is rather a fraction, and 123 a thousand times as much.
+    """
     if group == "'":
         texts = pc.replace_substring(texts, _APOSTROPHE, group)
-    form = rf"^[+-]?[0-9]{{1,3}}(?:{re.escape(group)}[0-9]{{3}})+(?:{re.escape(point)}[0-9]*)?\s*%?$"
+    form = rf"^[+-]?[1-9][0-9]{{0,2}}(?:{re.escape(group)}[0-9]{{3}})+(?:{re.escape(point)}[0-9]*)?\s*%?$"
     grouped = pc.match_substring_regex(texts, form)
     return pc.if_else(grouped, pc.replace_substring(texts, group, ""), texts)
 

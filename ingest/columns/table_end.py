@@ -29,6 +29,8 @@ _SUMMED: Final = ("integer", "number", "decimal", "duration")
 _NUMBER: Final = FieldType.model_construct(kind="number")
 _ROUNDING: Final = 1e-9
 """What a sum may be off, as a share of what was added up: a spreadsheet adds doubles."""
+_MEASURES: Final = 4
+"""What is known of the rows above: see `_Sums`."""
 _STARTS: Final = 20
 """So many of the totals above may be where the rows of a further one begin, besides the first row."""
 
@@ -69,11 +71,13 @@ def _end(totals: Mask, blank: Mask, part: Part, dataset: Dataset) -> int:
 class _Sums:
     """What the fields hold in some rows, NaN for no number, and what the data rows above each of them come to.
 
-    `own` is by field and row; `above` has the sum of the values, the sum of their sizes and their count, likewise.
+    `own` is by field and row, so is `bad`, 1 for a cell that is filled with no number; `above` has the sum of the
+    values, the sum of their sizes, their count and that of bad cells, likewise.
     """
 
     names: Sequence[str]
     own: NDArray[np.float64]
+    bad: NDArray[np.float64]
     above: NDArray[np.float64]
 
 
@@ -111,7 +115,7 @@ class _Totals:
                 starts.append(added)
             else:
                 own = sums.own[:, number]
-                carried += np.nan_to_num(np.stack([own, np.abs(own), ~np.isnan(own)]))
+                carried += np.nan_to_num(np.stack([own, np.abs(own), ~np.isnan(own), sums.bad[:, number]]))
         return found
 
     def _is_total(
@@ -132,29 +136,55 @@ class _Totals:
         words = others - set(sums.names)
         if not places or words & self._needed or (words and len(filled) == len(self._dataset.cell_fields)):
             return False
-        return any(_same(sums.own[places, number], above[:, places]) for above in added)
+        own = sums.own[places, number]
+        sparse = len(filled) < len(self._dataset.cell_fields)
+        return any(
+            _same(own, above[:, places]) or self._stands_for(row, own, above[:, places], sparse=sparse)
+            for above in added
+        )
+
+    def _stands_for(self, row: int, own: NDArray[np.float64], above: NDArray[np.float64], *, sparse: bool) -> bool:
+        """Say whether a row is a total of which nobody can say whether it is right: bad cells above are in it, too.
+
+        The columns without any must add up. Where there is no such column, a label that is the footer's own word
+        speaks for it, or cells that are left empty and numbers no less than what is known of their sums.
+        """
+        unknown = above[3] > 0
+        if not unknown.any() or np.isnan(own).any():
+            return False
+        if not unknown.all():
+            return _same(own[~unknown], above[:, ~unknown])
+        sums, sizes = above[:2]
+        enough = bool(((own >= sums) | (sums < sizes)).all())
+        return bool(self._table.marks.bare[row]) or (sparse and enough)
 
     def _sums(self) -> _Sums:
-        names, own, above = [], [], []
+        names, own, bad, above = [], [], [], []
         here = slice(self._part.start, self._part.start + self._part.rows)
         rows = self._rows - self._part.start
         for field in self._dataset.cell_fields:
             if field.type.kind in _SUMMED:
-                values = self._values(field, here)
+                values, wrong = self._values(field, here)
                 summed = self._data[here] & ~np.isnan(values)
                 numbers = np.where(summed, values, 0)
                 names.append(field.name)
                 own.append(values[rows])
-                above.append([np.cumsum(part)[rows] for part in (numbers, np.abs(numbers), summed)])
-        shape = (len(names), 3, len(rows))
+                bad.append(wrong[rows])
+                parts = (numbers, np.abs(numbers), summed, self._data[here] & wrong)
+                above.append([np.cumsum(part)[rows] for part in parts])
+        shape = (len(names), _MEASURES, len(rows))
         return _Sums(
             names=names,
             own=np.array(own).reshape(len(names), len(rows)),
+            bad=np.array(bad, np.float64).reshape(len(names), len(rows)),
             above=np.array(above, np.float64).reshape(shape).swapaxes(0, 1),
         )
 
-    def _values(self, field: Field, here: slice) -> NDArray[np.float64]:
-        """Return the values of a field in the part as doubles, NaN for none: hours and kinds of numbers alike."""
+    def _values(self, field: Field, here: slice) -> tuple[NDArray[np.float64], Mask]:
+        """Return the values of a field in the part as doubles, NaN for none, and which cells are filled but have none.
+
+        Hours and kinds of numbers are alike.
+        """
         column = without_zeros(self._table.columns[field.name].part(here))
         live = ~absent(column, self._dataset)
         spans = field.type.kind == "duration"
@@ -162,10 +192,10 @@ class _Totals:
         values = convert(column, live, asked, date1904=self._table.date1904).values
         numbers = values.cast(pa.int64()).cast(pa.float64()) if spans else values
         doubles: NDArray[np.float64] = pc.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False)
-        return doubles
+        return doubles, live & np.isnan(doubles)
 
 
 def _same(own: NDArray[np.float64], above: NDArray[np.float64]) -> bool:
     """Say whether numbers are the sums of what is above them, of something at least."""
-    sums, sizes, counts = above
+    sums, sizes, counts, _ = above
     return bool((counts > 0).all() and (np.abs(own - sums) <= sizes * _ROUNDING).all())

@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 
 _CONTROL: Final = "[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]"
 _CONTROL_BYTES: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\r")
-_SCIENTIFIC: Final = r"^[+-]?[0-9](?:\.[0-9]+[eE]\+?[0-9]{1,3}|[eE]\+[0-9]{2,3})$"
-"""As Excel shows a number of many digits: `1.23457E+17`, `1E+05`. `5E2` is what somebody calls a thing."""
+_FRACTION: Final = r"[.,\x{66b}\x{b7}]\p{Nd}+"
+_SCIENTIFIC: Final = (
+    rf"^[+-]?(?:\p{{Nd}}{_FRACTION}[eE]\+?\p{{Nd}}{{1,3}}|\p{{Nd}}{{2,3}}{_FRACTION}[eE]\+\p{{Nd}}{{1,3}}"
+    r"|\p{Nd}[eE]\+\p{Nd}{2,3})$"
+)
+"""As Excel shows a number of many digits, with the decimal mark and the digits of its language: `1.23457E+17`, `1E+05`,
+`123,5E+15` in steps of three. `5E2` is what somebody calls a thing."""
 
 
 def convert_string(column: Column, live: NDArray[np.bool_], field: Field, *, date1904: bool) -> Converted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +21,7 @@ from ..messages import say
 from ..output.drafted import SEEN_COLUMNS, SEEN_ROWS, Drafted
 from ..output.grid import LIMITS, choose_sheet, shown_rows
 from ..spec.dataset import Dataset
-from ..spec.titles import normal
+from ..spec.titles import normal, trimmed
 from ..spec.yaml_text import quoted
 from ..table.header import find_header
 from ..table.table import find_table
@@ -72,9 +73,9 @@ def draft_sample(
         if not cells.rows:
             raise rejected("table.no_rows", say("sheet {title} is empty", title=repr(title)), sheet=title)
         where = _Place(sheets=book.sheets, index=index, cells=cells, stem=named.stem)
-    sample = Sample(cells)
+    sample, page = _placed(where, outline)
     return Drafted(
-        text=draft_text(_loading(sample, where, outline)),
+        text=draft_text(page),
         sheets=tuple(name for name, _ in where.sheets),
         sheet=title,
         rows=tuple(shown_rows(cells, slice(0, min(SEEN_ROWS, cells.rows)), SEEN_COLUMNS)),
@@ -114,15 +115,44 @@ class _Place:
 class _Trial:
     """What became of the sample by a draft: the rows that proved to be totals, and why it does not load, if so.
 
-    `torn` says which rows would load by no other draft either.
+    `torn` says which rows would load by no other draft either, `most` whether they are most of the rows.
     """
 
     totals: frozenset[int] = frozenset()
     complaint: str | None = None
     torn: str | None = None
+    most: bool = False
 
 
-def _loading(sample: Sample, place: _Place, outline: TableOutline | None) -> Page:
+def _placed(place: _Place, outline: TableOutline | None) -> tuple[Sample, Page]:
+    """Return the sample below its header, and the draft by which it loads.
+
+    The header is the first row that looks like one. Where most rows below it have more cells than it has titles, it is
+    rather a line above the table (`Account,42`), and a later row the header, if anything speaks for that: types of what
+    stands below it, or a blank row above it.
+    """
+    sample = Sample(place.cells)
+    try:
+        page, trial = _loading(sample, place, outline)
+    except FileRejectedError:
+        if (later := _later(sample, place, outline)) is None:
+            raise
+        return later
+    return (_later(sample, place, outline) if trial.most else None) or (sample, page)
+
+
+def _later(sample: Sample, place: _Place, outline: TableOutline | None) -> tuple[Sample, Page] | None:
+    """Return the sample below a later header by which most rows load, and the draft; None if nothing speaks for one."""
+    for later in sample.later_headers():
+        with suppress(FileRejectedError):
+            page, trial = _loading(later, place, outline)
+            typed = any(draft.field.type.kind != "string" for draft in page.drafts)
+            if not trial.most and not trial.complaint and (typed or later.stands_apart()):
+                return later, page
+    return None
+
+
+def _loading(sample: Sample, place: _Place, outline: TableOutline | None) -> tuple[Page, _Trial]:
     """Return the draft by which the whole sample loads: what begins as a total may prove to be none."""
     no_totals: frozenset[int] = frozenset()
     while True:
@@ -133,7 +163,7 @@ def _loading(sample: Sample, place: _Place, outline: TableOutline | None) -> Pag
         trial = _tried(page, place)
         unproven = ends.totals if trial.complaint else ends.totals - trial.totals
         if not unproven:
-            return replace(page, complaint=trial.complaint, torn=trial.torn)
+            return replace(page, complaint=trial.complaint, torn=trial.torn), trial
         no_totals |= unproven
 
 
@@ -142,14 +172,15 @@ def _tried(page: Page, place: _Place) -> _Trial:
     try:
         table = settled(find_table(place, dataset, place.stem), dataset)
     except FileRejectedError as error:
-        return _Trial(complaint=str(error))
-    torn = _torn(table)
+        return _Trial(complaint=str(error), most=True)
+    torn, most = _torn(table), int(table.torn_data.sum()) * 2 > int(table.data.sum())
     bad = check_columns(table, dataset).rejected & table.data | table.beyond
     if bad.any():
         rows = table.sheet_rows(np.flatnonzero(bad))
         complaint = f"{len(rows)} rows of the sample do not load by this draft, first row {rows[0]}"
-        return _Trial(complaint=complaint, torn=torn)
-    return _Trial(totals=frozenset(np.flatnonzero(table.footer & table.marks.footers).tolist()), torn=torn)
+        return _Trial(complaint=complaint, torn=torn, most=most)
+    totals = frozenset(np.flatnonzero(table.footer & table.marks.footers).tolist())
+    return _Trial(totals=totals, torn=torn, most=most)
 
 
 def _torn(table: Table) -> str | None:
@@ -208,7 +239,7 @@ def _drafts(sample: Sample, data: Mask) -> Iterator[Draft]:
 
 def _told_apart(labels: list[str | None]) -> list[int]:
     """Return the columns whose title stands in no other."""
-    forms = [normal(label) if label else "" for label in labels]
+    forms = [trimmed(label) if label else "" for label in labels]
     times = Counter(forms)
     return [place for place, form in enumerate(forms) if form and times[form] == 1]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 SEARCH_ROWS: Final = 50
 BLANK_ROWS: Final = 100
+_VALUE: Final = re.compile(r"[\W\d_]*\d[\W\d_]*")
+"""A number, a date or a time: no title, where something else may be one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +46,9 @@ class Ends:
 class Sample:
     """The table of the sample, column by column, from the row below its header on."""
 
-    def __init__(self, cells: SheetCells) -> None:
+    def __init__(self, cells: SheetCells, header_row: int | None = None) -> None:
         self.cells = cells
-        self.header_row = self._find_header()
+        self.header_row = next(self._headers(), -1) if header_row is None else header_row
         start = self.header_row + 1
         self.height = cells.rows - start
         self._columns = {
@@ -62,8 +65,8 @@ class Sample:
         titles = [labels] if self.header_row >= 0 else []
         return repeated_headers(self._columns, header, titles, self.height)
 
-    def _find_header(self) -> int:
-        """Return the first row whose cells are different texts, about as many as any row has; -1 for none."""
+    def _headers(self) -> Iterator[int]:
+        """Yield the rows whose cells are different texts, about as many as any row has."""
         stop = min(self.cells.rows, SEARCH_ROWS)
         filled = np.zeros((stop, self.cells.width), np.bool_)
         texts = np.zeros((stop, self.cells.width), np.bool_)
@@ -74,8 +77,22 @@ class Sample:
         for row in np.flatnonzero((widths * 2 > widths.max()) & (texts.sum(axis=1) == widths)).tolist():
             labels = [normal(label) for label in self.labels(row) if label]
             if len(set(labels)) * 2 > len(labels) and row + 1 < self.cells.rows:
-                return int(row)
-        return -1
+                yield int(row)
+
+    def later_headers(self) -> Iterator[Sample]:
+        """Yield what the sample is if its header is a later row: one with more titles, none of which is a value."""
+        width = _count(self.labels(self.header_row))
+        for row in self._headers():
+            labels = self.labels(row)
+            if row <= self.header_row or _count(labels) <= width:
+                continue
+            if not any(label and _VALUE.fullmatch(label) for label in labels):
+                width = _count(labels)
+                yield Sample(self.cells, row)
+
+    def stands_apart(self) -> bool:
+        """Say whether the row above the header is blank."""
+        return self.header_row > 0 and not any(self.labels(self.header_row - 1))
 
     def labels(self, row: int) -> list[str | None]:
         """Return the titles in a 0-based sheet row, from column A on; none at all in row -1."""
@@ -140,6 +157,10 @@ class Sample:
             **({"table_end": table_end} if table_end else {}),
             **({"skip_rows": list(ends.globs)} if ends.globs else {}),
         }
+
+
+def _count(labels: list[str | None]) -> int:
+    return sum(label is not None for label in labels)
 
 
 def filled_cells(column: Column) -> Mask:

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
+from ..columns.currencies import money_marks
 from .words import YES_NO
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _DATES: Final = (
     *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日", "%Y년 %m월 %d일", "%Y. %m. %d."),
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d %m %Y"),
-    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y"),
+    *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%m-%y", "%m-%d-%y", "%y.%m.%d", "%y/%m/%d", "%y-%m-%d"),
     *("%d %b %Y", "%d %B %Y", "%d. %b %Y", "%d. %B %Y", "%d-%b-%Y", "%d-%b-%y", "%d/%b/%Y"),
     *("%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%Y-%b-%d"),
 )
@@ -28,10 +29,9 @@ _DATE_LIKE: Final = re.compile(r"(?=.*\d).*(?:[-/.年월 ]|^\d{8}$)")
 _COMPACT: Final = re.compile(r"\d{8}")
 
 _STYLES: Final = ((".", None), (",", None), *product(".", ", '’"), *product(",", ". '’"))
-_CURRENCY: Final = re.compile(r"[$€£¥₩₹₽₺₫฿元￥]|\b(?:RMB|CNY|USD|EUR|GBP|JPY|HKD|TWD|SGD)\b")
 _NEGATIVE: Final = {"trailing": re.compile(r".*\d.*[-−]"), "parentheses": re.compile(r"\(.*\d.*\)")}
+_DIGIT: Final = re.compile(r"\d")
 _LEADING_ZERO: Final = re.compile(r"[+-]?0\d")
-_BELOW_ONE: Final = re.compile(r"[+-]?0[.,]\d")
 
 
 _Style = tuple[bool, str | None, str | None]
@@ -60,8 +60,8 @@ def yes_or_no(texts: Sequence[str]) -> Form | None:
 def dates(texts: Sequence[str], fits: Fits) -> Form | None:
     """Return the form of texts that are dates, date-times, times or durations; `fits` says whether settings read all.
 
-    Where day and month could change places in every one of them, the form is text, and the dates are what else might
-    be meant.
+    Where day, month or year could change places in every one of them, the form is text, and the dates are what else
+    might be meant.
     """
     for kind in ("date", "datetime", "time"):
         if fits({"type": kind}):
@@ -108,7 +108,7 @@ def _dated(found: list[dict[str, Any]]) -> Form:
     if len(orders) > 1:
         return Form(
             settings={"type": "string"},
-            why="dates, but day and month could change places in every one: say which is meant",
+            why="dates, but day, month or year could change places in every one: say which is meant",
             others=tuple(found),
         )
     forms = [settings["format"] for settings in found]
@@ -121,12 +121,12 @@ def numbers(texts: Sequence[str], fits: Fits) -> Form | None:
 
     Where a sign could group digits or begin a fraction in every one of them, the form is text, and both are told.
     """
-    if any(_LEADING_ZERO.match(text) or text.startswith("+") for text in texts):
+    if not all(map(_DIGIT.search, texts)) or any(_LEADING_ZERO.match(text) or text.startswith("+") for text in texts):
         return None
     percent = [text.endswith(("%", "％")) for text in texts]
     if any(percent) and not all(percent):
         return None
-    signs = {match[0] for text in texts for match in _CURRENCY.finditer(text)}
+    signs = set().union(*map(money_marks, texts))
     if len(signs) > 1:
         return None
     extra = {
@@ -137,7 +137,7 @@ def numbers(texts: Sequence[str], fits: Fits) -> Form | None:
     found: dict[_Style, dict[str, Any]] = {}
     for point, group in _STYLES:
         style = {**({"decimalChar": point} if point != "." else {}), **({"groupChar": group} if group else {})}
-        if (not group or _groups(texts, group, point)) and fits({"type": "decimal(38,12)", **style, **extra}):
+        if (not group or _between_digits(texts, group)) and fits({"type": "decimal(38,12)", **style, **extra}):
             fraction = any(point in text for text in texts)
             found.setdefault((fraction, point if fraction else None, group), {**style, **extra})
     if not found:
@@ -151,12 +151,9 @@ def _negatives(texts: Sequence[str]) -> dict[str, Any]:
     return {"negative": ["minus", *forms]} if forms else {}
 
 
-def _groups(texts: Sequence[str], group: str, point: str) -> bool:
-    """Say whether the sign stands between digits in some texts, and in none where it can only begin a fraction."""
+def _between_digits(texts: Sequence[str], group: str) -> bool:
     between = re.compile(rf"\d{re.escape(group)}\d")
-    return any(map(between.search, texts)) and not (
-        group in ".," and any(_BELOW_ONE.match(text) and point not in text for text in texts)
-    )
+    return any(map(between.search, texts))
 
 
 def _numeric(found: dict[_Style, dict[str, Any]], signs: set[str]) -> Form:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import DBAPIError
 
@@ -16,14 +16,22 @@ from .refusals import driver_error
 from .staging import make_stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
+    from .facts import TableFacts
     from .loaded import Spooled
     from .target import Target
 
-NOT_PLANNED: Final = ("42", "0A")
-"""Classes of errors by which PostgreSQL says that a statement can never work."""
+NOT_PLANNED: Final = ("42", "0A", "55000")
+"""Beginnings of the codes by which PostgreSQL says that a statement can never work, or not on the table as it is."""
+
+
+def needs_a_try(dataset: Dataset, facts: TableFacts) -> bool:
+    """Say whether rows may go in now and not ever after, or not at all: only the planner knows which views take any."""
+    return bool(dataset.primary_key) or facts.kind == "view"
 
 
 async def try_merge(connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target) -> None:
@@ -38,12 +46,9 @@ async def try_merge(connection: AsyncConnection, dataset: Dataset, spooled: Spoo
     merge = Merge.of(dataset, spooled, target, stage, "postgresql")
     statements = [translation(merge, name, stage) for name in merge.found]
     statements += [statement for statement, _ in missing_references(merge, dataset)]
-    statements += [merge.insert(f"{stage} s"), merge.matching("s.*", merge.differs)]
-    if merge.updates and dataset.load.mode != "insert":
-        statements.append(merge.update(f"{stage} s"))
-    if dataset.load.key_where is not None:
-        key = ", ".join(merge.names[name] for name in merge.key)
-        statements.append(f"{merge.insert(f'{stage} s')} ON CONFLICT ({key}) WHERE {dataset.load.key_where} DO NOTHING")
+    statements.append(merge.insert(f"{stage} s"))
+    if merge.key:
+        statements += _by_key(dataset, merge)
     try:
         async with connection.begin_nested():
             for statement in statements:
@@ -52,11 +57,33 @@ async def try_merge(connection: AsyncConnection, dataset: Dataset, spooled: Spoo
         found = driver_error(error)
         if not str(getattr(found, "sqlstate", None) or "").startswith(NOT_PLANNED):
             raise
-        raise TargetMismatchError(
-            say(
-                "rows cannot be merged into table {table} by their key: {error}; change the table, the primaryKey "
-                "or load.key_where",
-                table=dataset.load.table,
-                error=found,
-            )
-        ) from error
+        raise TargetMismatchError(_refusal(dataset, found)) from error
+
+
+def _by_key(dataset: Dataset, merge: Merge) -> Iterator[str]:
+    """Yield what is asked of a table with the keys of staged rows."""
+    stage = f"{merge.stage} s"
+    yield merge.matching("s.*", merge.differs)
+    if merge.updates and dataset.load.mode != "insert":
+        yield merge.update(stage)
+    if dataset.load.mode == "replace":
+        yield merge.delete_others(None)
+    if dataset.load.key_where is not None:
+        key = ", ".join(merge.names[name] for name in merge.key)
+        yield f"{merge.insert(stage)} ON CONFLICT ({key}) WHERE {dataset.load.key_where} DO NOTHING"
+
+
+def _refusal(dataset: Dataset, error: Any) -> str:
+    """Return what to change, with the database's own advice if it gives any."""
+    said = str(getattr(error, "message", None) or error).strip()
+    if advice := getattr(error, "hint", None) or getattr(error, "detail", None):
+        said = f"{said} ({advice.strip().rstrip('.')})"
+    table = dataset.load.table
+    if not dataset.primary_key:
+        return say("{table} takes no rows: {error}; load into the table behind it", table=table, error=said)
+    return say(
+        "rows cannot be merged into table {table} by their key: {error}; change the table, the primaryKey "
+        "or load.key_where",
+        table=table,
+        error=said,
+    )

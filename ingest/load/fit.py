@@ -27,6 +27,11 @@ _OWN_FORMS: Final = frozenset(
 )
 """Types whose values have fields of their own kind: a text may lose zeros, or mean another day."""
 
+_ROUNDED: Final = frozenset({"numeric", "timestamp", "timestamptz", "time", "timetz", "interval"})
+"""Types whose values are rounded to what a column of them declares."""
+_FLOAT_RANGES: Final = {"float4": ("1.2e-38", "3.402e38"), "float8": ("2.3e-308", "1.797e308")}
+"""Between which absolute values a float holds a number with all of its digits."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
@@ -52,8 +57,9 @@ def fit(field: Field, column: ColumnFacts) -> Fit:
 
     """
     if column.base in _TEXTS or (field.type.kind == "string" and column.base not in _OWN_FORMS | _CUTS_TEXTS):
-        return Fit(stage=column.declared)
-    found = _KINDS[field.type.kind](field, column)
+        found = _array(column) if column.category == "A" else Fit(stage=column.declared)
+    else:
+        found = _KINDS[field.type.kind](field, column)
     if found is None:
         raise UnfitError(
             say(
@@ -65,6 +71,29 @@ def fit(field: Field, column: ColumnFacts) -> Fit:
             )
         )
     return found
+
+
+def _array(column: ColumnFacts) -> Fit | None:
+    """Return how texts get into an array; where its elements would be rounded, by way of such as are not."""
+    element = column.base.removeprefix("_")
+    if element in _CUTS_TEXTS | {"money"}:
+        return None
+    if element in _FLOAT_RANGES:
+        least, most = _FLOAT_RANGES[element]
+        small = f"SELECT FROM unnest({{0}}) AS e WHERE e <> 0 AND abs(e) < {least}"
+        # A cast of what is out of range fails its whole statement: the write finds each such row by itself.
+        large = f"SELECT FROM unnest({{0}}) AS e WHERE abs(e) > {most} AND e::text !~ '[a-z]'"
+        kept = f"{{0}}::{column.cast}::text[]::numeric[] = {{0}}"
+        exact = f"CASE WHEN EXISTS ({small}) THEN false WHEN EXISTS ({large}) THEN true ELSE {kept} END"
+        return Fit(stage="numeric[]", exact=exact)
+    if element == "date":
+        return Fit(stage="timestamp[]", exact="{0}::date[]::timestamp[] = {0}")
+    if column.modifier < 0 or element not in _ROUNDED:
+        return Fit(stage=column.declared)
+    if element == "numeric":
+        rounded = f"SELECT FROM unnest({{0}}) AS e WHERE round(e, {numeric_size(column.modifier)[1]}) <> e"
+        return Fit(stage=column.cast, exact=f"NOT EXISTS ({rounded})")
+    return Fit(stage=column.cast, exact=f"{{0}}::{column.declared} = {{0}}")
 
 
 def _remedy(field: Field, column: ColumnFacts) -> str:

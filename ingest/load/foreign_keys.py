@@ -5,10 +5,12 @@ Parents of two kinds: of the table's own foreign keys, and of fields that refer 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..messages import say
+from .comparison import equal
 from .facts import quoted
+from .given import literal
 from .merge import LINE
 from .refusals import Refusal
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from .merge import Merge
     from .references import Parent
 
-CODE = "row.db_foreign_key"
+CODE: Final = "row.db_foreign_key"
+ON_WRITE: Final = 4 | 16
+"""The bits of `pg_trigger.tgtype` that say INSERT and UPDATE (trigger.h)."""
 
 
 def missing_references(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Refusal]]:
@@ -53,43 +57,91 @@ def _reference_statement(merge: Merge, name: str, parent: Parent) -> str:
     if parent.gives is not None:
         absent = f"s.{merge.found[name]} IS NULL"
     else:
-        absent = f"NOT EXISTS (SELECT 1 FROM {parent.quoted} p WHERE p.{quoted(parent.sought.name)} = {raw})"
+        same = equal(parent.sought, f"p.{quoted(parent.sought.name)}", raw)
+        absent = f"NOT EXISTS (SELECT 1 FROM {parent.quoted} p WHERE {same})"
         if own and parent.sought.name in merge.staged:
             # A parent may come with the same file.
-            theirs = merge.value(parent.sought.name, "o")
-            absent += f" AND NOT EXISTS (SELECT 1 FROM {merge.stage} o WHERE {theirs} = {raw})"
+            same = equal(parent.sought, merge.value(parent.sought.name, "o"), raw)
+            absent += f" AND NOT EXISTS (SELECT 1 FROM {merge.stage} o WHERE {same})"
     return f"SELECT s.{LINE} FROM {merge.stage} s WHERE {raw} IS NOT NULL AND {absent} ORDER BY s.{LINE}"
 
 
-def missing_parents(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Refusal]]:
-    """Yield for each foreign key that the file fills the statement that finds lines without a parent, and why."""
+def missing_parents(merge: Merge, dataset: Dataset) -> Iterator[tuple[ForeignKey, str, Refusal]]:
+    """Yield each foreign key that the file fills, the statement that finds lines without a parent, and why.
+
+    It sees what stands in the file and in the other table before anything is written, and as far as this role sees it:
+    the constraint itself may find a parent that it misses; see `may_spare`.
+    """
     fields = {merge.names[field.name]: field.name for field in dataset.fields if field.name in merge.staged}
     for key in merge.target.facts.foreign_keys:
         if all(column in fields for column in key.columns):
             names = tuple(fields[column] for column in key.columns)
-            others = ", ".join(key.other_columns)
-            refusal = Refusal(
-                code=CODE,
-                message=say(
-                    "{table} has no row whose {column} is this {name} ({key})",
-                    table=key.other,
-                    column=others,
-                    name=", ".join(names),
-                    key=key.name,
-                ),
-                fields=names,
-            )
-            yield _statement(merge, key, names), refusal
+            yield key, _statement(merge, key, names), _refusal(key, names)
+
+
+def _refusal(key: ForeignKey, names: tuple[str, ...]) -> Refusal:
+    message = say(
+        "{table} has no row whose {column} is this {name} ({key})",
+        table=key.other,
+        column=", ".join(key.other_columns),
+        name=", ".join(names),
+        key=key.name,
+    )
+    return Refusal(code=CODE, message=message, fields=names)
+
+
+def may_spare(merge: Merge, key: ForeignKey) -> str:
+    """Return the question whether PostgreSQL may take rows for which no parent is seen.
+
+    It may if row security hides parents from this role, if a trigger or a rule of the table gives rows another parent
+    or makes it for them, or if the constraint is not looked at.
+    """
+    table, other = (f"{literal(name, 'postgresql')}::regclass" for name in (merge.target.quoted, key.other))
+    triggers = (
+        f"SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & {ON_WRITE} > 0 "
+        f"AND (g.tgrelid = {table} OR g.tgrelid IN (SELECT relid FROM pg_partition_tree({table})))"
+    )
+    switched_off = (
+        "SELECT FROM pg_constraint k JOIN pg_trigger g ON g.tgconstraint = k.oid "
+        f"WHERE k.conrelid = {table} AND k.conname = {literal(key.name, 'postgresql')} AND g.tgenabled IN ('D', 'R')"
+    )
+    rules = f"SELECT FROM pg_rewrite r WHERE r.ev_class = {table} AND r.ev_type IN ('2', '3')"
+    return (
+        f"SELECT row_security_active({other}) OR current_setting('session_replication_role') = 'replica' "
+        f"OR EXISTS ({triggers}) OR EXISTS ({switched_off}) OR EXISTS ({rules})"
+    )
+
+
+def left_without_parents(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Refusal]]:
+    """Yield for each foreign key the statement that finds lines whose rows have no parent once they are written.
+
+    Without a key nobody can tell which rows those are: what stands in the file is looked at.
+    """
+    if not merge.key:
+        yield from ((statement, refusal) for _, statement, refusal in missing_parents(merge, dataset))
+        return
+    fields = {merge.names[field.name]: field.name for field in dataset.fields if field.name in merge.staged}
+    for key in merge.target.facts.foreign_keys:
+        filled = " AND ".join(f"t.{column} IS NOT NULL" for column in key.columns)
+        pairs = zip(key.other_columns, key.columns, strict=True)
+        same = " AND ".join(f"p.{theirs} = t.{mine}" for theirs, mine in pairs)
+        statement = (
+            f"SELECT s.{LINE} FROM {merge.stage} s JOIN {merge.rows_with(merge.names)} ON {merge.same_key} "
+            f"WHERE {filled} AND NOT EXISTS (SELECT 1 FROM {key.other} p WHERE {same}) ORDER BY s.{LINE}"
+        )
+        yield statement, _refusal(key, tuple(fields.get(column, column) for column in key.columns))
 
 
 def _statement(merge: Merge, key: ForeignKey, names: tuple[str, ...]) -> str:
     pairs = list(zip(key.other_columns, names, strict=True))
     filled = " AND ".join(f"{merge.value(name)} IS NOT NULL" for name in names)
-    same = " AND ".join(f"p.{theirs} = {merge.value(mine)}" for theirs, mine in pairs)
+    same = " AND ".join(merge.equal(mine, f"p.{theirs}", merge.value(mine)) for theirs, mine in pairs)
     absent = f"NOT EXISTS (SELECT 1 FROM {key.other} p WHERE {same})"
     own = {merge.names[name]: name for name in merge.staged}
     if key.own and all(theirs in own for theirs in key.other_columns):
         # A parent may come with the same file.
-        inside = " AND ".join(f"{merge.value(own[theirs], 'o')} = {merge.value(mine)}" for theirs, mine in pairs)
+        inside = " AND ".join(
+            merge.equal(mine, merge.value(own[theirs], "o"), merge.value(mine)) for theirs, mine in pairs
+        )
         absent += f" AND NOT EXISTS (SELECT 1 FROM {merge.stage} o WHERE {inside})"
     return f"SELECT s.{LINE} FROM {merge.stage} s WHERE {filled} AND {absent} ORDER BY s.{LINE}"

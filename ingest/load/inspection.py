@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from ..messages import said_by, say
 from ..output.report import ParsedRows, Report
-from .dry_run import try_merge
+from .dry_run import needs_a_try, try_merge
 from .fit import text_length
 from .loaded import Spooled, TargetMismatchError
 from .references import problems as reference_problems
+from .sqlite_dry_run import try_writes
+from .table_faults import may_be_defined
 from .target import ledger_is_meant, mismatches, place_of, read_facts, read_parents, refuse_a_typo, verified
 
 if TYPE_CHECKING:
@@ -66,8 +68,11 @@ async def _of_the_merge(
     report = Report(rows=ParsedRows(), codes={}, seconds={})
     try:
         target = verified(dataset, facts, parents, connection.dialect.name)
-        if dataset.primary_key and connection.dialect.name == "postgresql":
-            await try_merge(connection, dataset, Spooled.of(dataset, report, folder), target)
+        if connection.dialect.name == "postgresql" and needs_a_try(dataset, facts):
+            with may_be_defined():
+                await try_merge(connection, dataset, Spooled.of(dataset, report, folder), target)
+        elif connection.dialect.name == "sqlite":
+            await try_writes(connection, dataset, target)
     except TargetMismatchError as error:
         return (said_by(error),)
     return ()

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from . import postgresql, row_by_row, sqlite
-from .dry_run import try_merge
+from .dry_run import needs_a_try, try_merge
 from .loaded import OtherWayError, Way
 from .refusals import is_policy
+from .table_faults import may_be_defined, may_be_undone
 from .target import Targets
 
 if TYPE_CHECKING:
@@ -45,14 +46,26 @@ async def load(
         sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: the database refused or failed.
 
     """
-    known = targets or Targets()
+    with may_be_defined():
+        return await _load(connection, dataset, spooled, targets or Targets(), way, at_fault)
+
+
+async def _load(
+    connection: AsyncConnection,
+    dataset: Dataset,
+    spooled: Spooled,
+    known: Targets,
+    way: Way,
+    at_fault: Callable[[BaseException], bool],
+) -> Loaded:
     new = not known.knows(dataset)
     target = await connection.run_sync(known.prepare, dataset)
     if connection.dialect.name != "postgresql":
-        return await sqlite.load_rows(connection, dataset, spooled, target, at_fault)
+        with may_be_undone(dataset):
+            return await sqlite.load_rows(connection, dataset, spooled, target, at_fault)
     if way is Way.ROW_BY_ROW:
         return await row_by_row.load_rows(connection, dataset, spooled, target, at_fault)
-    if new and dataset.primary_key:
+    if new and needs_a_try(dataset, target.facts):
         await try_merge(connection, dataset, spooled, target)
     try:
         return await postgresql.load_rows(connection, dataset, spooled, target, way)

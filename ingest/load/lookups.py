@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .comparison import equal
 from .facts import quoted
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ def translation(merge: Merge, name: str, stage: str) -> str:
     """Return the statement that fills in, beside a field's staged values, what the other table gives for them."""
     parent = merge.target.parents[name]
     assert parent.gives is not None  # noqa: S101  # only such fields are among those found
+    same = equal(parent.sought, f"p.{quoted(parent.sought.name)}", merge.raw(name))
     return (
         f"UPDATE {stage} AS s SET {merge.found[name]} = p.{quoted(parent.gives.name)} FROM {parent.quoted} p "
-        f"WHERE p.{quoted(parent.sought.name)} = {merge.raw(name)}"
+        f"WHERE {same}"
     )
 
 

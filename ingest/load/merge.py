@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
+from .comparison import differs, equal
 from .facts import quoted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..spec.dataset import Dataset
     from .loaded import Spooled
     from .target import Target
@@ -27,8 +30,7 @@ class Merge:
     """The names of one merge: a staged column beside each column of the table. All are quoted where they need it.
 
     `found` has the staged column of what another table gives for a field, beside that of the field itself. `kept` are
-    columns whose empty cells leave alone what is there, `compared` those of which a difference counts, as texts where
-    the type has no equality.
+    columns whose empty cells leave alone what is there.
     """
 
     target: Target
@@ -41,7 +43,7 @@ class Merge:
     lineage: tuple[str, ...]
     kept: frozenset[str]
     where: str | None
-    distinct: str
+    dialect: str
     always: bool
 
     @classmethod
@@ -60,7 +62,7 @@ class Merge:
             lineage=tuple(name for name in spooled.columns if name in (LINEAGE_ROW, LINEAGE_JOB)),
             kept=frozenset(others if dataset.load.empty == "keep" else spooled.report.partly),
             where=dataset.load.key_where,
-            distinct="IS NOT" if dialect == "sqlite" else "IS DISTINCT FROM",
+            dialect=dialect,
             always=dataset.load.unchanged == "update",
         )
 
@@ -84,14 +86,24 @@ class Merge:
     @property
     def same_key(self) -> str:
         """The condition that a row of the table (`t`) and a staged one (`s`) have the same key."""
-        return " AND ".join(f"t.{self.names[name]} = {self.value(name)}" for name in self.key)
+        return " AND ".join(self.equal(name, f"t.{self.names[name]}", self.value(name)) for name in self.key)
+
+    def equal(self, name: str, left: str, right: str) -> str:
+        """Return the condition that two values of a column are equal by its own type."""
+        return equal(self.target.facts.columns[name], left, right)
 
     @property
     def rows(self) -> str:
-        """The rows of the table among which the key is unique, as `t`."""
+        """The rows of the table among which the key is unique, as `t`, with all that is compared."""
+        return self.rows_with((*self.key, *self.written))
+
+    def rows_with(self, names: Iterable[str]) -> str:
+        """Return the rows of the table among which the key is unique, as `t`, with the named columns."""
         if self.where is None:
             return f"{self.target.quoted} t"
-        return f"(SELECT * FROM {self.target.quoted} WHERE {self.where}) t"
+        # By name: this role may not have the right to read the others.
+        columns = ", ".join(self.names[name] for name in names)
+        return f"(SELECT {columns} FROM {self.target.quoted} WHERE {self.where}) t"
 
     @property
     def differs(self) -> str:
@@ -101,10 +113,8 @@ class Merge:
         return f"({' OR '.join(map(self._differs, self.written)) or 'false'})"
 
     def _differs(self, name: str) -> str:
-        old, new = f"t.{self.names[name]}", self.value(name)
-        if not self.target.facts.columns[name].has_equality:
-            old, new = f"{old}::text", f"{new}::text"
-        changed = f"{old} {self.distinct} {new}"
+        column = self.target.facts.columns[name]
+        changed = differs(column, f"t.{self.names[name]}", self.value(name), self.dialect)
         return f"({self.value(name)} IS NOT NULL AND {changed})" if name in self.kept else changed
 
     @property

@@ -14,7 +14,7 @@ from .loaded import Loaded, Merged, OtherWayError, Way
 from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
 from .refusals import Refusals
-from .replacing import delete_all, delete_others, prepare_replace, refuse_cascades, replaces_all
+from .replacing import delete_all, delete_others, prepare_replace, refuse_cascades, replaces_all, scope
 from .sample import sampled
 from .staging import copy, stage, stage_kept_keys
 
@@ -38,6 +38,20 @@ _ORDERED_ALIKE: Final = {
 }
 """Columns whose order is that of the fields of a kind: a range of keys can be looked for there."""
 
+_NUMBERS: Final = frozenset({"int2", "int4", "int8", "numeric"})
+"""Columns whose values are those of their sequence; a default may make a text of one as well."""
+
+_SEQUENCE: Final = """
+SELECT s.seqrelid::int8 AS oid, s.seqincrement > 0 AS rises, s.seqmin AS lowest, s.seqmax AS highest,
+    has_sequence_privilege(s.seqrelid, 'SELECT') AS readable
+FROM pg_sequence s
+WHERE s.seqrelid = to_regclass($1) AND has_sequence_privilege(s.seqrelid, 'UPDATE')
+    AND has_sequence_privilege(s.seqrelid, 'SELECT, USAGE')
+"""
+"""A sequence that the role may move (UPDATE), and of which it is told by SELECT or by USAGE where it is now
+(https://www.postgresql.org/docs/current/functions-sequence.html).
+"""
+
 
 async def load_rows(
     connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target, way: Way
@@ -53,14 +67,14 @@ async def load_rows(
         await prepare_replace(connection, dataset, spooled, target)
     if way is not Way.STAGED and goes_straight(dataset, target):
         if dataset.load.mode == "replace" and replaces_all(dataset):
-            await delete_all(connection, target)
+            await delete_all(connection, dataset, target)
             return await _copy_straight(connection, spooled, target, way)
         if not await may_hold(connection, dataset, target, spooled):
             if dataset.load.mode == "replace":
                 if spooled.report.rows.rejected:
                     return await _stage_and_merge(connection, dataset, spooled, target)
-                await refuse_cascades(connection, dataset, target, ALL)
-                await delete_all(connection, target)
+                await refuse_cascades(connection, dataset, target, scope(dataset))
+                await delete_all(connection, dataset, target)
             return await _copy_straight(connection, spooled, target, way)
     return await _stage_and_merge(connection, dataset, spooled, target)
 
@@ -228,11 +242,26 @@ async def _merge_new(connection: AsyncConnection, merge: Merge, lines: str) -> M
 
 
 async def move_sequences(connection: AsyncConnection, spooled: Spooled, target: Target) -> None:
-    """Move the sequences of filled columns behind the largest value, so that the application's next rows are free."""
+    """Move the sequences of filled columns behind what the table has, so that the application's next rows are free."""
     for name in spooled.fields:
-        sequence = target.facts.columns[name].sequence
-        if sequence is not None:
-            await connection.exec_driver_sql(
-                f"SELECT setval('{sequence}', top) FROM (SELECT max({quoted(name)}) AS top FROM {target.quoted}) AS t, "
-                f"{sequence} WHERE top > last_value AND has_sequence_privilege('{sequence}', 'UPDATE')"
-            )
+        column = target.facts.columns[name]
+        if column.sequence is not None and column.base in _NUMBERS:
+            await _move(connection, target, quoted(name), column.sequence)
+
+
+async def _move(connection: AsyncConnection, target: Target, column: str, sequence: str) -> None:
+    found = (await connection.exec_driver_sql(_SEQUENCE, (sequence,))).one_or_none()
+    if found is None:
+        return
+    last, after = ("max", ">") if found.rises else ("min", "<")
+    if found.readable:
+        # The first value of all comes next, as long as nobody has asked for it.
+        place = f"SELECT last_value AS reached, is_called AS taken FROM {sequence}"
+    else:
+        # Of a sequence that was never asked, only its next value tells where it begins.
+        place = f"SELECT coalesce(pg_sequence_last_value({found.oid}), nextval({found.oid})) AS reached, true AS taken"
+    await connection.exec_driver_sql(
+        f"SELECT setval({found.oid}, top::int8) FROM (SELECT {last}({column}) AS top FROM {target.quoted} "
+        f"WHERE {column} BETWEEN '{found.lowest}'::int8 AND '{found.highest}'::int8) AS filled, ({place}) AS place "
+        f"WHERE top {after} reached OR (top = reached AND NOT taken)"
+    )

@@ -41,7 +41,11 @@ _CODES: Final = {
 _CLASSES: Final = {"22": "row.db_type", "P0": "row.db_raised", "09": "row.db_raised", "27": "row.db_raised"}
 _STANDARD: Final = frozenset("0123456789ABCDEFGH")
 """First characters of SQLSTATEs that the standard keeps for itself; others are somebody's own."""
+_OF_VALUES: Final = ("22", "23")
+"""Classes of codes that say of a value what is wrong with it, whoever says so."""
 INSUFFICIENT_PRIVILEGE: Final = "42501"
+RAISE: Final = "exec_stmt_raise"
+"""The routine of the server that carries out RAISE of PL/pgSQL: the words and the code are a trigger's own."""
 _SHOWN_MAX: Final = 200
 
 
@@ -66,6 +70,11 @@ def driver_error(error: BaseException) -> Any:
     return error
 
 
+def is_raised(error: BaseException) -> bool:
+    """Say whether a function of the application has raised an error, whatever code it gave it."""
+    return getattr(driver_error(error), "server_source_function", None) == RAISE
+
+
 def is_policy(error: BaseException, facts: TableFacts) -> bool:
     """Say whether row security or a view refuses a row: by its code alone that looks like a missing right."""
     secured = facts.row_security or facts.kind == "view"
@@ -77,11 +86,11 @@ def of_postgresql(error: BaseException, facts: TableFacts) -> Refusal:
     found = driver_error(error)
     state = str(getattr(found, "sqlstate", None) or "")
     code = _CODES.get(state) or _CLASSES.get(state[:2]) or "row.db_refused"
-    if state[:1] not in _STANDARD and state[:2] != "P0":
-        code = "row.db_raised"
-    constraint = getattr(found, "constraint_name", None)
+    constraint, raised = getattr(found, "constraint_name", None), is_raised(error)
     if state == "23514" and constraint is None:
-        code = "row.db_partition"
+        code = "row.db_raised" if raised else "row.db_partition"
+    elif (raised or state[:1] not in _STANDARD) and not state.startswith(_OF_VALUES):
+        code = "row.db_raised"
     columns = (
         (found.column_name,) if getattr(found, "column_name", None) else facts.constraints.get(str(constraint), ())
     )

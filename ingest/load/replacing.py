@@ -23,6 +23,12 @@ def replaces_all(dataset: Dataset) -> bool:
     return not dataset.primary_key or dataset.load.replace == "all"
 
 
+def scope(dataset: Dataset) -> str:
+    """Return the condition of the rows that a replacement may delete: those outside of `key_where` are not its own."""
+    where = dataset.load.key_where
+    return ALL if where is None else f"({where})"
+
+
 async def prepare_replace(connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target) -> None:
     """Keep other writers out, and refuse a replacement of the whole table that would be wrong.
 
@@ -37,7 +43,7 @@ async def prepare_replace(connection: AsyncConnection, dataset: Dataset, spooled
     if replaces_all(dataset):
         if spooled.report.rows.rejected:
             raise incomplete(dataset, spooled.report.rows.rejected)
-        await refuse_cascades(connection, dataset, target, ALL)
+        await refuse_cascades(connection, dataset, target, scope(dataset))
 
 
 def incomplete(dataset: Dataset, rejected: int) -> RefusedLoadError:
@@ -58,9 +64,11 @@ def incomplete(dataset: Dataset, rejected: int) -> RefusedLoadError:
     )
 
 
-async def delete_all(connection: AsyncConnection, target: Target) -> None:
-    """Empty the table."""
-    await connection.exec_driver_sql(f"DELETE FROM {target.quoted}")
+async def delete_all(connection: AsyncConnection, dataset: Dataset, target: Target) -> None:
+    """Empty the table, but for the rows outside of `key_where`."""
+    # Without a condition where there is none to be met: SQLite then drops all pages at once.
+    where = "" if dataset.load.key_where is None else f" WHERE {scope(dataset)}"
+    await connection.exec_driver_sql(f"DELETE FROM {target.quoted}{where}")
 
 
 async def delete_others(
@@ -73,7 +81,7 @@ async def delete_others(
 
     """
     if replaces_all(dataset):
-        await delete_all(connection, merge.target)
+        await delete_all(connection, dataset, merge.target)
         return True
     if spooled.report.rows.rejected and kept is None:
         return False
@@ -96,9 +104,9 @@ async def refuse_cascades(connection: AsyncConnection, dataset: Dataset, target:
             continue
         pairs = zip(key.columns, key.other_columns, strict=True)
         same = " AND ".join(f"r.{theirs} = t.{mine}" for mine, theirs in pairs)
-        found = await connection.exec_driver_sql(
-            f"SELECT EXISTS (SELECT 1 FROM {target.quoted} t JOIN {key.other} r ON {same} WHERE {gone})"
-        )
+        # By themselves: `key_where` names columns without a table, which the other may have as well.
+        rows = f"(SELECT {', '.join(f't.{mine}' for mine in key.columns)} FROM {target.quoted} t WHERE {gone}) t"
+        found = await connection.exec_driver_sql(f"SELECT EXISTS (SELECT 1 FROM {rows} JOIN {key.other} r ON {same})")
         if found.scalar_one():
             raise TargetMismatchError(
                 say(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..messages import say
 from .bisection import TooManyError, each_part
-from .foreign_keys import missing_parents, missing_references
+from .foreign_keys import may_spare, missing_parents, missing_references
 from .given import make_functions
 from .loaded import Loaded, Merged
 from .lookups import translate, translated_keys
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
+    from .facts import ForeignKey
     from .loaded import Sample, Spooled
     from .target import Target
 
     Fault = Callable[[BaseException], bool]
 
 T = TypeVar("T")
+
+NOT_LOOKED_AT: Final = frozenset({INSUFFICIENT_PRIVILEGE, "42883"})
+"""SQLSTATEs by which parents cannot be looked for: no right to read them, no operator that this role can name."""
 
 TRIES: Final = 3
 """How often a refused row is tried again: what it waits for may stand further down in the file."""
@@ -147,23 +151,35 @@ class _RowByRow:
                 fields=self._merge.key,
             )
             await self._refuse_all(self._merge.repeated_keys(), refusal)
-        for statement, refusal in missing_parents(self._merge, self._dataset):
-            try:
-                async with self._connection.begin_nested():
-                    await self._refuse_all(statement, refusal)
-            except TooManyError:
+        for key, statement, refusal in missing_parents(self._merge, self._dataset):
+            await self._refuse_parentless(key, statement, refusal)
+
+    async def _refuse_parentless(self, key: ForeignKey, statement: str, refusal: Refusal) -> None:
+        """Refuse at once all rows without a parent, unless the constraint itself may find one for them."""
+        try:
+            async with self._connection.begin_nested():
+                lines = await self._lines(statement)
+                if lines and (await self._connection.exec_driver_sql(may_spare(self._merge, key))).scalar_one():
+                    # The database finds these rows one by one.
+                    return
+        except Exception as error:
+            if getattr(driver_error(error), "sqlstate", None) not in NOT_LOOKED_AT:
                 raise
-            except Exception as error:
-                if getattr(driver_error(error), "sqlstate", None) != INSUFFICIENT_PRIVILEGE:
-                    raise
-                # Without the right to read the other table, the database finds these rows one by one.
+            # So it does without the right to read the other table, or to compare with it.
+            return
+        await self._refuse_lines(lines, refusal)
 
     async def _refuse_all(self, statement: str, refusal: Refusal) -> None:
-        lines = [int(line) for line in (await self._connection.exec_driver_sql(statement)).scalars()]
-        for line in lines:
+        await self._refuse_lines(await self._lines(statement), refusal)
+
+    async def _lines(self, statement: str) -> list[int]:
+        return [int(line) for line in (await self._connection.exec_driver_sql(statement)).scalars()]
+
+    async def _refuse_lines(self, lines: list[int], refusal: Refusal) -> None:
+        for number, line in enumerate(lines, 1):
             self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))
             if len(self._refusals) > self._spooled.tolerance:
-                self._refusals.add_uncounted(refusal, len(lines) - lines.index(line) - 1)
+                self._refusals.add_uncounted(refusal, len(lines) - number)
                 raise TooManyError
         if lines:
             await self._connection.exec_driver_sql(f"DELETE FROM {CHECKED} WHERE {LINE} = ANY ($1)", (lines,))

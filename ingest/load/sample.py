@@ -64,9 +64,8 @@ async def _tried(connection: AsyncConnection, merge: Merge, limit: int) -> Sampl
 
 async def _found(connection: AsyncConnection, merge: Merge, limit: int) -> Sample | None:
     texts, first = _texts(connection, merge, "t."), f"(SELECT * FROM {merge.stage} ORDER BY {LINE} LIMIT {limit}) s"
-    rows = await _rows(
-        connection, f"SELECT {texts} FROM {first} JOIN {merge.rows} ON {merge.same_key} ORDER BY s.{LINE}"
-    )
+    there = merge.rows_with(merge.names)
+    rows = await _rows(connection, f"SELECT {texts} FROM {first} JOIN {there} ON {merge.same_key} ORDER BY s.{LINE}")
     return None if rows is None else Sample(columns=tuple(merge.names), rows=rows)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..messages import say
 from ..output.copy_text import NULL, unescaped
 from .bisection import TooManyError, each_part
-from .foreign_keys import missing_parents, missing_references
+from .foreign_keys import left_without_parents, missing_parents, missing_references
 from .given import make_functions
 from .loaded import Loaded, Merged
 from .lookups import translate, translated_keys
@@ -17,6 +17,7 @@ from .merge import ALL, LINE, Merge
 from .refusals import Refusal, Refusals
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
 from .sample import sampled
+from .sqlite_dry_run import try_writes
 from .sqlite_fit import keeps_number, keeps_text
 from .staging import CHECKED, KEPT, STAGE
 
@@ -52,6 +53,7 @@ async def load_rows(
         RefusedLoadError, TargetMismatchError: nothing of the file may be loaded.
 
     """
+    await try_writes(connection, dataset, target)
     load = _Load(connection, dataset, spooled, target, at_fault)
     try:
         return await load.run()
@@ -135,7 +137,10 @@ class _Load:
                 fields=self._merge.key,
             )
             await self._refuse_all(await self._repeated_keys(), refusal)
-        for statement, refusal in missing_parents(self._merge, self._dataset):
+        if self._target.facts.triggers:
+            # A trigger may make the parents: they are looked for once the rows are written.
+            return
+        for _, statement, refusal in missing_parents(self._merge, self._dataset):
             await self._refuse_all(await self._lines(statement), refusal)
 
     async def _repeated_keys(self) -> list[int]:
@@ -200,6 +205,33 @@ class _Load:
         return merged
 
     async def _write_all(self) -> Merged:
+        """Write the rows; those that their triggers leave without a parent are refused, and the others written anew.
+
+        SQLite itself looks at constraints that are deferred when it is too late, at the COMMIT.
+        """
+        if not (self._target.facts.triggers and self._target.facts.foreign_keys):
+            return await self._write_parts()
+        before = self._refusals.lines
+        while True:
+            async with self._connection.begin_nested() as savepoint:
+                merged = await self._write_parts()
+                found = await self._first_left_without_parents()
+                if found is None:
+                    return merged
+                await savepoint.rollback()
+            for line in set(self._refusals.lines).difference(before):
+                self._refusals.forgive(line)
+            await self._refuse_all(*found)
+            before += found[0]
+
+    async def _first_left_without_parents(self) -> tuple[list[int], Refusal] | None:
+        known = set(self._refusals.lines)
+        for statement, refusal in left_without_parents(self._merge, self._dataset):
+            if lines := [line for line in await self._lines(statement) if line not in known]:
+                return lines, refusal
+        return None
+
+    async def _write_parts(self) -> Merged:
         done = await each_part(
             self._connection,
             1,

@@ -150,6 +150,7 @@ def _referrers(connection: Connection, name: str) -> tuple[ForeignKey, ...]:
                 own=key.own,
             )
             for key in _foreign_keys(connection, child, name)
-            if key.own
+            # One that names no columns of a table without a primary key refers to nothing.
+            if key.own and len(key.columns) == len(key.other_columns)
         ]
     return tuple(keys)

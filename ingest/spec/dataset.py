@@ -29,6 +29,12 @@ __all__ = ["Constraints", "Dataset", "Field", "FieldType", "Kind", "Load"]
 NAME_LENGTH: Final = 100
 NAME: Final = rf"^\w[\w.-]{{0,{NAME_LENGTH - 1}}}$"
 """The form of a dataset's name."""
+VERSION_MAX: Final = 2_147_483_647
+"""The ledger keeps a version in 32 bits."""
+MEGABYTES_MAX: Final = 1_000_000_000_000
+"""2^60 bytes: as bytes they fit the 64 bits of the kernel's limits."""
+SECONDS_MAX: Final = 2_000_000
+"""23 days: in milliseconds they fit C's int, as which the system takes them."""
 LINEAGE_JOB: Final = "headgate_job"
 LINEAGE_ROW: Final = "headgate_row"
 """The columns that `load.lineage` adds to the target table."""
@@ -191,15 +197,23 @@ class Expect(Model):
 class FileLimits(Model):
     """What a file may cost before it is refused."""
 
-    file_mb: int = Key(default=200, ge=1, description="Size of the file, in MiB.")
-    expanded_mb: int = Key(default=1024, ge=1, description="Size of one part of a zip, inflated, in MiB.")
-    total_mb: int = Key(default=2048, ge=1, description="Size of all parts that are read, inflated, in MiB.")
+    file_mb: int = Key(default=200, ge=1, le=MEGABYTES_MAX, description="Size of the file, in MiB.")
+    expanded_mb: int = Key(
+        default=1024, ge=1, le=MEGABYTES_MAX, description="Size of one part of a zip, inflated, in MiB."
+    )
+    total_mb: int = Key(
+        default=2048, ge=1, le=MEGABYTES_MAX, description="Size of all parts that are read, inflated, in MiB."
+    )
     ratio: int = Key(default=200, ge=1, description="Inflated to stored bytes of a sheet.")
-    ratio_from_mb: int = Key(default=1, ge=0, description="Up to so many MiB a sheet may inflate at any ratio.")
+    ratio_from_mb: int = Key(
+        default=1, ge=0, le=MEGABYTES_MAX, description="Up to so many MiB a sheet may inflate at any ratio."
+    )
     entries: int = Key(default=100_000, ge=1, description="Parts of a zip, pictures and all.")
     cells: int = Key(default=50_000_000, ge=1, description="Cells from A1 to the last row and column of a sheet.")
-    parse_seconds: float = Key(default=300, gt=0, description="Time for reading and checking the file.")
-    worker_mb: int = Key(default=2048, ge=64, description="Memory of the worker that reads the file, in MiB.")
+    parse_seconds: float = Key(default=300, gt=0, le=SECONDS_MAX, description="Time for reading and checking the file.")
+    worker_mb: int = Key(
+        default=2048, ge=64, le=MEGABYTES_MAX, description="Memory of the worker that reads the file, in MiB."
+    )
 
 
 def _is_name(value: object, form: ValidatorFunctionWrapHandler) -> object:
@@ -219,7 +233,7 @@ class Dataset(Model):
     """How a workbook becomes rows of a table."""
 
     dataset: Annotated[str, Key(pattern=r"^\w[\w.-]*$"), WrapValidator(_is_name)]
-    version: int = Key(default=1, ge=1)
+    version: int = Key(default=1, ge=1, le=VERSION_MAX)
     match: Match = Match.model_construct()
     workbook: Workbook = Workbook.model_construct()
     header: Header = Header.model_construct()

@@ -9,7 +9,7 @@ from pydantic import StrictBool, StrictFloat, StrictInt, field_validator, model_
 from pydantic_core import PydanticCustomError
 
 from .model import Model
-from .reference import TABLE_NAME
+from .reference import TableName
 
 GENERATED: Final = ("now", "uuid", "uuid7", "ulid", "cuid")
 """The words in `insert_only` and `set` that stand for a value made at the load."""
@@ -36,7 +36,7 @@ class Load(Model):
     it is made unless there is one of a similar name.
     """
 
-    table: str = Key(pattern=TABLE_NAME)
+    table: TableName
     mode: Literal["insert", "upsert", "replace"] = "insert"
     unchanged: Literal["skip", "update"] = "skip"
     lineage: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 from pydantic import Field as Key
 from pydantic_core import PydanticCustomError
 
@@ -14,14 +14,29 @@ from .model import Model
 TABLE_NAME: Final = r"^[^.]{1,63}(\.[^.]{1,63})?$"
 """A table, as `table` or `schema.table`."""
 
+_QUOTES: Final = ('"', "`")
+
 _COLUMN: Final = re.compile(r"\s*(?P<table>[^.]+(?:\.[^.]+)?)\.(?P<field>[^.]+?)\s*")
 _ARROW: Final = "->"
+
+
+def _without_quotes(table: str) -> str:
+    """Refuse a name as SQL would write it: it is taken as it stands, and quoted wherever it goes."""
+    parts = table.split(".")
+    if not any(len(part) > 1 and part.startswith(_QUOTES) and part[0] == part[-1] for part in parts):
+        return table
+    meant = ".".join(part.strip("".join(_QUOTES)) for part in parts)
+    raise PydanticCustomError("quoted_name", "names are written without quotes; write {name}", {"name": meant})
+
+
+TableName = Annotated[str, Key(pattern=TABLE_NAME), AfterValidator(_without_quotes)]
+"""A table as it is called, with its schema before a dot; capitals and spaces need no quotes."""
 
 
 class Reference(Model):
     """A column of another table that must have the field's value; `gives` is the column that is loaded instead."""
 
-    table: str = Key(pattern=TABLE_NAME)
+    table: TableName
     field: str = Key(min_length=1, max_length=63)
     gives: str | None = Key(default=None, min_length=1, max_length=63)
 

@@ -208,6 +208,7 @@ class _Loader(yaml.SafeLoader):
 
 
 _TAG: Final = "tag:yaml.org,2002:"
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _NUMBER: Final = r"[-+]?(?:0|[1-9][0-9]*)"
 
 IMPLICIT: Final = tuple(
@@ -254,9 +255,14 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node) -> Any:
         try:
-            return self._loader.construct_object(node)
+            value = self._loader.construct_object(node)
         except ValueError as error:
             raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from error
+        # An escape such as "\ud800" makes one; no file name, database or answer could take it.
+        if isinstance(value, str) and (half := _SURROGATE.search(value)):
+            reason = f"U+{ord(half[0]):04X} is half of a character"
+            self._note(node.start_mark.line + 1, (), reason, "write the whole character, or remove it")
+        return value
 
     def _mapping(self, node: yaml.MappingNode, location: Location) -> dict[str, Any]:
         self._check_keys(node, location)
@@ -287,6 +293,6 @@ class _Reader:
         return self._scalar(key) if isinstance(key, yaml.ScalarNode) else None
 
     def _note(self, line: int, location: Location, reason: str, remedy: str) -> None:
-        self.problems.append(
-            Problem(file=self._source, line=line, key=key_path(location), reason=reason, remedy=remedy)
-        )
+        problem = Problem(file=self._source, line=line, key=key_path(location), reason=reason, remedy=remedy)
+        if problem not in self.problems:  # keys are looked at twice
+            self.problems.append(problem)

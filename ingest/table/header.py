@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import rejected
 from ..messages import in_a_row, say
 from ..spec.mapping import titles_key
-from ..spec.titles import folded, normal
+from ..spec.titles import folded, normal, trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -155,7 +155,7 @@ def _normal_rows(rows: Sequence[Labels]) -> Iterator[list[str]]:
         clean = [[(label or "").replace(_SEPARATOR, "").replace(_ROW_END, "") for label in labels] for labels in rows]
         whole = _ROW_END.join(map(_SEPARATOR.join, clean))
     for row in folded(whole).split(_ROW_END) if rows else ():
-        yield [text.strip() for text in row.split(_SEPARATOR)]
+        yield [" ".join(text.split()) for text in row.split(_SEPARATOR)]
 
 
 def _needed(dataset: Dataset) -> int:
@@ -170,14 +170,10 @@ def _checked(
     labels: Labels, row: int, dataset: Dataset, sheet: str, mapping: ColumnMapping | None = None
 ) -> FoundHeader:
     """Return the header at a row that has been chosen, or say what it lacks."""
-    places: dict[str, list[int]] = {}
-    for column, label in enumerate(labels):
-        if label:
-            places.setdefault(normal(label), []).append(column)
+    places = _Places(labels, dataset)
     columns: dict[str, int] = {}
     for field in dataset.cell_fields:
-        wanted = mapping.labels(field) if mapping else field.labels
-        found = [column for label in wanted for column in places.get(normal(label), ())]
+        found = places.of(mapping.labels(field) if mapping else field.labels)
         if len(found) > 1:
             titles = ", ".join(f"{labels[column]!r}" for column in found[:NAMED])
             message = say(
@@ -195,6 +191,26 @@ def _checked(
     if missing:
         raise _missing(missing, labels, row, sheet)
     return FoundHeader(row=row, columns=columns, labels=labels, height=dataset.header.rows, mapping=mapping)
+
+
+class _Places:
+    """Where each title of a row stands: titles that differ only in the white space within them are told apart."""
+
+    def __init__(self, labels: Labels, dataset: Dataset) -> None:
+        self._alike: dict[str, list[tuple[int, str]]] = {}
+        for column, label in enumerate(labels):
+            if label:
+                self._alike.setdefault(normal(label), []).append((column, trimmed(label)))
+        self._declared = {trimmed(label) for field in dataset.cell_fields for label in field.labels}
+
+    def of(self, wanted: Sequence[str]) -> list[int]:
+        """Return the columns with one of the titles: as it is, or else with other white space within it.
+
+        Such a column is not taken from the field that has its very title.
+        """
+        found = [(title, place) for title in map(trimmed, wanted) for place in self._alike.get(normal(title), ())]
+        same = dict.fromkeys(column for title, (column, text) in found if text == title)
+        return list(same or dict.fromkeys(column for _, (column, text) in found if text not in self._declared))
 
 
 def _missing(missing: list[Field], labels: Labels, row: int, sheet: str) -> Exception:

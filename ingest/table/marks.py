@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
 from ..cells.display import displayed
-from ..spec.titles import normal
+from ..spec.titles import trimmed
 from .totals_words import SUBTOTALS
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class RowMarks:
     first: NDArray[np.int64]
     footers: Mask
     exact: Mask
+    bare: Mask
     subtotals: Mask
     skipped: Mask
     kept: Mask
@@ -63,13 +64,15 @@ def mark_rows(
     count = counted((filled.get(place, none) for place in header.columns.values()), height)
     likely = _looks_like_data(filled, count, header, dataset)
     if not globs and not skips:
-        return RowMarks(first=first, footers=none, exact=none, subtotals=none, skipped=none, kept=none, likely=likely)
+        nothing = dict.fromkeys(("footers", "exact", "bare", "subtotals", "skipped", "kept"), none)
+        return RowMarks(first=first, likely=likely, **nothing)
     labels = _first_texts(below, first, date1904=date1904)
     passed, data = _matching(labels, skips), likely & (count > 1)
     return RowMarks(
         first=first,
         footers=_matching(labels, globs),
         exact=_matching(labels, (glob for glob in globs if not re.search(r"[*?]", glob))),
+        bare=_matching(labels, filter(None, (glob.rstrip("* ") for glob in globs))),
         subtotals=_matching(labels, (f"*{word}*" for word in SUBTOTALS)),
         skipped=passed & ~data,
         kept=passed & data,
@@ -114,7 +117,7 @@ def _first_texts(below: Mapping[int, Column], first: NDArray[np.int64], *, date1
 
 
 def _matching(labels: pa.LargeStringArray, globs: Iterable[str]) -> Mask:
-    form = "|".join(_glob_pattern(normal(glob)) for glob in globs)
+    form = "|".join(_glob_pattern(trimmed(glob)) for glob in globs)
     if not form:
         return np.zeros(len(labels), np.bool_)
     return truth(pc.match_substring_regex(labels, rf"(?s)\A(?:{form})\z"))

@@ -18,8 +18,8 @@ from daemon.ledger.tables import build_tables
 from daemon.metrics.job_metrics import RESULTS
 
 PAGE = Path(__file__).resolve().parents[2] / "daemon" / "api" / "page" / "static"
-QUEUE = {"run_at", "lease_daemon"}
-"""Columns by which daemons take jobs from each other; nobody reads them of a job."""
+QUEUE = {"run_at", "lease_daemon", "finish_order"}
+"""Columns by which daemons take jobs from each other and know which load was the last; nobody reads them of a job."""
 
 SHOWN = [one.name for one in fields(Job) if one.metadata != INTERNAL]
 STORED = {one.name for one in fields(Job)} - {"rows", "errors"}

@@ -161,3 +161,21 @@ def running_postgres(
     finally:
         server.kill()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def locked_table(url: str, table: str) -> Iterator[None]:
+    """Hold a table as a migration by hand would, until left."""
+    psql = subprocess.Popen(
+        [psql_program(), url.replace("+asyncpg", ""), "-XqAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert psql.stdin is not None
+    assert psql.stdout is not None
+    try:
+        psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n")
+        psql.stdin.flush()
+        assert psql.stdout.readline() == "locked\n"
+        yield
+    finally:
+        psql.stdin.close()
+        psql.wait(30)

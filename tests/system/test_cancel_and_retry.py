@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from api_caller import Api
 from gates import WAIT_AT_GATE, Gate
+from postgres_server import locked_table
 
 if TYPE_CHECKING:
     from .conftest import Headgate
@@ -86,6 +89,39 @@ def test_a_job_is_cancelled_through_another_daemon(
     assert other.wait(job)["state"] == "cancelled"
     first.until(lambda: not gate.waiting(), "the worker is gone", process=processes[0])
     assert [daemon.stop(process) for daemon, process in zip((first, second), processes, strict=True)] == [0, 0]
+
+
+@pytest.mark.parametrize("asked", ["its daemon", "another one"])
+def test_a_job_is_cancelled_while_its_load_waits_for_the_table(
+    headgate_at: Callable[[Path, str], Headgate],
+    tmp_path: Path,
+    postgres_database: str,
+    orders: Callable[..., Path],
+    asked: str,
+) -> None:
+    """The load holds the job's row for as long: whoever cancels the job must not wait for it."""
+    loading, other = (headgate_at(tmp_path / name, postgres_database) for name in ("loading", "other"))
+    loading.settings["ledger"] |= {"beat_seconds": 0.2}
+    loading.write_config()
+    processes = [daemon.start_ready() for daemon in (loading, other)]
+    api = Api(loading.api_url, loading.token)
+    assert api.wait(api.submit(orders(tmp_path / "first.xlsx", 5).read_bytes()).json["id"])["state"] == "loaded"
+    with locked_table(postgres_database, "orders"):
+        job = api.submit(orders(tmp_path / "o.xlsx", 5, start=100).read_bytes()).json["id"]
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'orders'::regclass"
+        loading.until(lambda: loading.scalar(waits) == "1", "the load waits for the table", process=processes[0])
+        began = time.monotonic()
+        people = api if asked == "its daemon" else Api(other.api_url, other.token)
+        told = people(f"/jobs/{job}/cancel", method="POST")
+        assert (told.status, told.json["state"]) == (202, "running")
+        assert api.wait(job)["state"] == "cancelled"
+        assert time.monotonic() - began < 10, "no lock was waited for"
+    events = [event["event"] for event in api(f"/jobs/{job}").json["events"] if event["event"] != "loading"]
+    assert events == ["queued", "running", "cancel_requested", "cancelled"]
+    assert api(f"/jobs/{job}/retry", method="POST").status == 200
+    assert api.wait(job)["state"] == "loaded"
+    assert loading.scalar("SELECT count(*) FROM orders") == "10"
+    assert [daemon.stop(process) for daemon, process in zip((loading, other), processes, strict=True)] == [0, 0]
 
 
 def test_a_dead_job_is_retried_when_the_cause_is_gone(

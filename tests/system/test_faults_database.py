@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from postgres_server import psql_program
+from postgres_server import locked_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,24 +17,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.fault
 
 ROWS = 300
-
-
-@contextmanager
-def _locked(url: str, table: str) -> Iterator[None]:
-    """Hold a table as a migration by hand would, until left."""
-    psql = subprocess.Popen(
-        [psql_program(), url.replace("+asyncpg", ""), "-XqAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert psql.stdin is not None
-    assert psql.stdout is not None
-    try:
-        psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n")
-        psql.stdin.flush()
-        assert psql.stdout.readline() == "locked\n"
-        yield
-    finally:
-        psql.stdin.close()
-        psql.wait(30)
 
 
 @pytest.fixture
@@ -62,7 +41,7 @@ def test_a_locked_target_is_waited_for_told_and_loaded_once(small: Headgate, ord
     headgate = small
     process = headgate.start_ready()
     headgate.until(lambda: headgate.all_loaded(1), "the first file is loaded", process=process)
-    with _locked(headgate.database_url, "orders"):
+    with locked_table(headgate.database_url, "orders"):
         orders(headgate.inbox / "orders-second.xlsx", ROWS, start=10_000)
         headgate.until(
             lambda: any("lock timeout" in str(job["reason"]) for job in headgate.jobs()),
@@ -86,7 +65,7 @@ def test_a_locked_ledger_ends_readiness_and_requests_with_a_clear_error(
     headgate = small
     process = headgate.start_ready()
     headgate.until(lambda: headgate.all_loaded(1), "the first file is loaded", process=process)
-    with _locked(headgate.database_url, "headgate.job, headgate.daemon"):
+    with locked_table(headgate.database_url, "headgate.job, headgate.daemon"):
         headgate.until(lambda: not headgate.ready(), "readiness says so", seconds=20, process=process)
         status, text = headgate.get(f"{headgate.exporter_url}/-/ready")
         assert status == 503

@@ -59,13 +59,13 @@ STATEMENTS: Final = {
     "finish": r"WITH changed AS \(UPDATE headgate\.job SET .*rows_inserted=",
     "lock before a load": r"FROM headgate\.job\s+WHERE .*lease_token = .*FOR NO KEY UPDATE",
     "beat": r"UPDATE headgate\.daemon SET beat_at=",
-    "clock": r"max\(headgate\.job\.finished_at\).*max\(headgate\.job\.created_at\)",
+    "clock": r"max\(headgate\.job\.created_at\).*max\(headgate\.daemon\.beat_at\)",
     "reaper": r"SELECT DISTINCT headgate\.job\.lease_daemon",
     "reaper gives back": r"UPDATE headgate\.job SET .*lost_leases=",
     "cancellations": r"UPDATE headgate\.job SET .*\|\| headgate\.job\.cancelled_by",
     "backlog": r"count\(\*\) FILTER",
     "past of a dataset": r"WITH oldest AS \(SELECT headgate\.job",
-    "freshness": r"finished_at\s+FROM headgate\.job\s+WHERE .*ORDER BY headgate\.job\.finished_at DESC",
+    "freshness": r"finished_at\s+FROM headgate\.job\s+WHERE .*ORDER BY headgate\.job\.finish_order DESC",
     "enter": r"INSERT INTO headgate\.job .*ON CONFLICT DO NOTHING",
     "loaded before": r"FROM headgate\.loaded_content",
     "dead ones resolved": r"UPDATE headgate\.job SET state='?.*headgate\.job\.file = .* OR headgate\.job\.sha256 =",
@@ -79,7 +79,8 @@ STATEMENTS: Final = {
     "old files": r"SELECT headgate\.job\.id, headgate\.job\.spool_key\s+FROM headgate\.job\s+WHERE .*finished_at <",
     "files beyond": r"sum\(headgate\.job\.size_bytes\) OVER",
     "files let go": r"UPDATE headgate\.job SET spool_key=\$1::\w+ WHERE",
-    "files gone": r"SELECT headgate\.job\.id\s+FROM headgate\.job\s+WHERE headgate\.job\.id IN .*spool_key IS NULL",
+    "files held": r"headgate\.job\.spool_key\s+FROM headgate\.job\s+WHERE headgate\.job\.id IN .*SKIP LOCKED",
+    "files of nobody": r"SELECT headgate\.job\.spool_key\s+FROM headgate\.job\s+WHERE .*headgate\.job\.spool_key IN",
     "keys of the spool": r"SELECT headgate\.job\.spool_key\s+FROM",
     "old jobs": r"FROM headgate\.job AS other.*SKIP LOCKED",
     "jobs remembered": r"SELECT headgate\.job\.dataset, headgate\.job\.sha256, headgate\.job\.spec_version",
@@ -100,8 +101,8 @@ BLOCKS_OF_MANY: Final = {
     # What waits is counted.
     "backlog": QUEUED_ELSEWHERE // ROWS_OF_A_BLOCK,
     # Once at a start, and every ten minutes: each kept file, or each of a thousand and what hangs on it.
-    **dict.fromkeys(("old files", "files beyond", "keys of the spool"), KEPT // ROWS_OF_A_BLOCK),
-    **dict.fromkeys(("old jobs", "jobs remembered", "jobs let go", "files gone"), BATCH * 2 * BLOCKS_OF_A_ROW),
+    **dict.fromkeys(("old files", "files beyond", "files of nobody", "keys of the spool"), KEPT // ROWS_OF_A_BLOCK),
+    **dict.fromkeys(("old jobs", "jobs remembered", "jobs let go", "files held"), BATCH * 2 * BLOCKS_OF_A_ROW),
     "files let go": BATCH * BLOCKS_OF_A_CHANGE,
 }
 """Of those that look at many rows by their nature: at no more of them with more jobs."""
@@ -127,6 +128,8 @@ def gate(tmp_path: Path, postgres_database: str, headgate_at: Callable[[Path, st
     made = headgate_at(tmp_path / "gate", postgres_database)
     made.settings["intake"]["folders"][0]["taken"] = "move"
     made.settings["retention"] = {"jobs_seconds": HALF_A_YEAR}
+    # Looked for so often, and let go of after a few looks.
+    made.settings["ledger"] |= {"rejects_seconds": 1}
     tokens = made.folder / "var" / "api.token"
     tokens.parent.mkdir()
     tokens.touch(mode=0o600)

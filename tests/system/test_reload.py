@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
+import pytest
+from gates import WAIT_AT_GATE
+
+from .conftest import NO_OVERRIDE
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    import pytest
+    from gates import Gate
 
     from .conftest import Headgate
 
@@ -74,7 +78,7 @@ def test_what_can_change_live_does_and_the_rest_is_named(
     process = headgate.start_ready()
     taken_at = _metric(headgate, "headgate_config_last_reload_success_timestamp_seconds")
     assert _post(headgate, f"{headgate.api_url}/tasks/add", [1, 2])[0] == 404
-    assert _reload(headgate) == (200, {"changed": [], "needs_restart": []})
+    assert _reload(headgate) == (200, {"changed": [], "needs_restart": [], "warnings": []})
 
     headgate.settings["executors"] = {"cpu_workers": 3, "queue_limit": 7}
     headgate.settings["resources"] = {"cpu_threshold": 55}
@@ -209,3 +213,117 @@ def test_the_log_says_at_start_where_everything_is_and_at_a_reload_that_tokens_c
         lambda: "api tokens taken" in headgate.log.read_text(encoding="utf-8"), "it says so", process=process
     )
     assert headgate.stop(process) == 0
+
+
+@pytest.mark.parametrize("setting", ["folder", "token_file", "half_a_character"])
+def test_a_configuration_that_cannot_even_be_looked_at_ends_nothing(sqlite_headgate: Headgate, setting: str) -> None:
+    headgate = sqlite_headgate
+    headgate.prefix = NO_OVERRIDE
+    process = headgate.start_ready()
+    private = headgate.folder / "private"
+    (private / "inbox").mkdir(parents=True)
+    private.chmod(0)
+    spec = headgate.folder / "datasets" / "odd.yml"
+    if setting == "folder":
+        headgate.settings["intake"]["folders"] = [str(private / "inbox")]
+        told = f"intake.folders[0].path: {private}/inbox cannot be looked at (Permission denied); let this user enter"
+    elif setting == "token_file":
+        headgate.settings["api"]["token_file"] = str(private / "token")
+        told = f"api.token_file: {private}/token cannot be looked at (Permission denied); let this user enter"
+    else:
+        spec.write_text(STOCK_SPEC.replace("dataset: stock", r'dataset: "\ud800"'), encoding="utf-8")
+        told = "odd.yml:1: U+D800 is half of a character; write the whole character"
+    try:
+        status, answer = _reload(headgate)
+        assert status == 422, answer
+        assert told in answer["problems"][0]
+        process.send_signal(signal.SIGHUP)
+        headgate.until(lambda: headgate.tail().count("configuration refused") == 2, "it says so", process=process)
+        assert _metric(headgate, "headgate_config_last_reload_successful") == 0
+        check = headgate.command("check", "-c", headgate.config, as_prefixed=True)
+        assert (check.returncode, told in check.stderr) == (2, True), check.stderr
+        assert headgate.ready()
+    finally:
+        private.chmod(0o700)
+    _stop(headgate, process)
+
+
+def test_a_dataset_and_its_folder_change_their_names_together_or_not_at_all(
+    sqlite_headgate: Headgate, orders: Callable[..., Path]
+) -> None:
+    headgate = sqlite_headgate
+    folder = {"path": str(headgate.inbox), "dataset": "orders", "taken": "move"}
+    headgate.settings["intake"]["folders"] = [folder]
+    headgate.write_config()
+    process = headgate.start_ready()
+    spec = headgate.folder / "datasets" / "orders.yml"
+    good = spec.read_text(encoding="utf-8")
+    spec.write_text(good.replace("dataset: orders", "dataset: sales"), encoding="utf-8")
+    folder["dataset"] = "sales"
+    status, answer = _reload(headgate)
+    assert status == 422, answer
+    (problem,) = answer["problems"]
+    assert problem.startswith(f"intake.folders: watched folder {headgate.inbox} goes on until a restart, and there ")
+    assert "no dataset orders for its files; restart the daemon to take both over at once" in problem
+    orders(headgate.inbox / "orders.xlsx", 5)
+    headgate.until(lambda: headgate.all_finished(1), "the old dataset takes it", process=process)
+    assert [(job["dataset"], job["state"]) for job in headgate.jobs()] == [("orders", "loaded")]
+    _stop(headgate, process)
+    process = headgate.start_ready()
+    orders(headgate.inbox / "orders-later.xlsx", 5, start=100)
+    headgate.until(lambda: headgate.all_finished(2), "the new one does", process=process)
+    assert {(job["dataset"], job["state"]) for job in headgate.jobs()} == {("orders", "loaded"), ("sales", "loaded")}
+    _stop(headgate, process)
+
+
+def _submit(headgate: Headgate, name: str, dataset: str, text: str) -> None:
+    url = f"{headgate.api_url}/jobs?name={name}&dataset={dataset}"
+    request = urllib.request.Request(url, data=text.encode(), method="POST")  # noqa: S310  # loopback only
+    request.add_header("Authorization", f"Bearer {headgate.token}")
+    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310  # loopback only
+        assert response.status == 201
+
+
+def test_jobs_of_a_dataset_that_goes_are_told_of(sqlite_headgate: Headgate, gate: Gate) -> None:
+    headgate = sqlite_headgate
+    headgate.settings["executors"] = {"cpu_workers": 1}
+    stock = headgate.folder / "datasets" / "stock.yml"
+    stock.write_text(STOCK_SPEC + WAIT_AT_GATE, encoding="utf-8")
+    headgate.write_config()
+    process = headgate.start_ready()
+    for number in range(6):
+        _submit(headgate, f"stock-{number}.csv", "stock", f"订单号\n{number}\n")
+    headgate.until(gate.is_reached, "a worker waits at the gate", process=process)
+    text = stock.read_text(encoding="utf-8")
+    stock.unlink()
+    status, answer = _reload(headgate)
+    assert (status, answer["changed"]) == (200, ["dataset stock"])
+    (warning,) = answer["warnings"]
+    waiting = sum(job["state"] == "queued" for job in headgate.jobs())
+    assert waiting
+    assert warning.startswith(f"dataset stock is gone, queued jobs wait for it: {waiting}; put it back"), warning
+    assert f"warning={warning.partition(';')[0]}" in headgate.log.read_text(encoding="utf-8")
+    gate.open()
+    stock.write_text(text, encoding="utf-8")
+    assert _reload(headgate)[1]["warnings"] == []
+    headgate.until(lambda: headgate.all_finished(6), "they are loaded", process=process)
+    _stop(headgate, process)
+
+
+def test_a_stream_of_events_ends_when_its_token_is_removed(sqlite_headgate: Headgate) -> None:
+    headgate = sqlite_headgate
+    process = headgate.start_ready()
+    token_file = headgate.folder / "var" / "api.token"
+    admin, bob = f"root admin {headgate.token}\n", "b" * 32
+    token_file.write_text(f"{admin}bob read {bob}\n", encoding="utf-8")
+    assert _reload(headgate)[0] == 200
+    request = urllib.request.Request(f"{headgate.api_url}/events")  # noqa: S310  # loopback only
+    request.add_header("Authorization", f"Bearer {bob}")
+    with urllib.request.urlopen(request, timeout=30) as stream:  # noqa: S310  # loopback only
+        assert stream.readline().startswith(b"retry:")
+        token_file.write_text(admin, encoding="utf-8")
+        assert _reload(headgate)[0] == 200
+        _submit(headgate, "orders.csv", "orders", "text")
+        rest = stream.read().decode()
+    assert "event: job" not in rest
+    _stop(headgate, process)

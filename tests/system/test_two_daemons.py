@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
+from api_caller import Api
+from postgres_server import locked_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.fault
 
 FILES, ROWS = 30, 200
+LEASE_SECONDS = 6
 
 
 def test_two_daemons_with_one_spool_load_each_file_once(
@@ -61,6 +65,35 @@ def test_two_daemons_with_one_spool_load_each_file_once(
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         assert [process.wait(40) for process in processes] == [0, 0]
+
+
+def test_a_daemon_frozen_in_a_load_keeps_no_other_from_working(
+    tmp_path: Path, postgres_database: str, headgate_at: Callable[[Path, str], Headgate], orders: Callable[..., Path]
+) -> None:
+    """Its transaction stays open and holds its job's row, for as long as it does not go on."""
+    frozen, other, late = (headgate_at(tmp_path / name, postgres_database) for name in ("frozen", "other", "late"))
+    for made in (frozen, other, late):
+        made.settings["ledger"] |= {"beat_seconds": 0.5, "lease_seconds": LEASE_SECONDS}
+        made.write_config()
+    processes = [frozen.start_ready(), other.start_ready()]
+    api = Api(frozen.api_url, frozen.token)
+    assert api.wait(api.submit(orders(tmp_path / "first.xlsx", 5).read_bytes()).json["id"])["state"] == "loaded"
+    with locked_table(postgres_database, "orders"):
+        job = api.submit(orders(tmp_path / "o.xlsx", 5, start=100).read_bytes()).json["id"]
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'orders'::regclass"
+        frozen.until(lambda: frozen.scalar(waits) == "1", "the load waits for the table", process=processes[0])
+        processes[0].send_signal(signal.SIGSTOP)
+    time.sleep(LEASE_SECONDS)
+    for _ in range(4 * LEASE_SECONDS):  # it is found dead, and looked at with each beat from then on
+        assert other.ready()
+        time.sleep(0.25)
+    processes.append(late.start_ready())
+    mine, file = Api(late.api_url, late.token), orders(tmp_path / "p.xlsx", 5, start=200)
+    assert mine.wait(mine.submit(file.read_bytes()).json["id"])["state"] == "loaded"
+    processes[0].send_signal(signal.SIGCONT)
+    assert api.wait(job)["state"] == "loaded"
+    assert other.scalar("SELECT count(*) || '/' || count(DISTINCT order_no) FROM orders") == "15/15"
+    assert [made.stop(process) for made, process in zip((frozen, other, late), processes, strict=True)] == [0, 0, 0]
 
 
 def test_a_dataset_is_fresh_whichever_daemon_loaded_it(

@@ -200,11 +200,11 @@ class AttachmentTaker:
     ) -> Job:
         submitter, key = incoming.submitter, incoming.idempotency_key(attachment.leaf)
         file = attachment.file
-        if isinstance(dataset, ErrorRecord):
-            return await self._submissions.refuse(
-                received, record=dataset, file=file, source=SOURCE, submitter=submitter, idempotency_key=key
-            )
         try:
+            if isinstance(dataset, ErrorRecord):
+                return await self._submissions.refuse(
+                    received, record=dataset, file=file, source=SOURCE, submitter=submitter, idempotency_key=key
+                )
             return await self._submissions.enter(
                 received,
                 dataset=dataset,

@@ -34,7 +34,7 @@ class Attributes:
     """Of each opening tag its type (a place in `TYPES`) and value, `given` if one has it; what is not fine is untold.
 
     It stands for `down` rows or `across` columns that are the same, and spans `high` rows and `wide` columns. `styles`
-    are places in `style_names`, told of numbers and times only.
+    are places in `style_names`, told of numbers and times only; `defaults` likewise those that a row gives its cells.
     """
 
     fine: Mask
@@ -49,6 +49,7 @@ class Attributes:
     high: NDArray[np.int64]
     wide: NDArray[np.int64]
     styles: NDArray[np.int32]
+    defaults: NDArray[np.int32]
     style_names: list[str]
 
     def at(self, index: NDArray[np.int64]) -> Attributes:
@@ -74,7 +75,7 @@ def read_attributes(xml: XmlBytes, openings: Openings) -> Attributes:
     fine &= given | (wanted == Attribute.STRING)
     formulas = np.zeros(len(fine), np.bool_)
     formulas[openings.values(Attribute.FORMULA)[0]] = True
-    styles, style_names = _styles(xml, openings, (types == TYPES.index("float")) | (types == TYPES.index("time")))
+    styles, defaults, style_names = _styles(xml, openings, is_styled(types))
     counts = {
         name: _counts(xml, openings, attribute, fine)
         for name, attribute in (
@@ -93,6 +94,7 @@ def read_attributes(xml: XmlBytes, openings: Openings) -> Attributes:
         starts=starts,
         ends=ends,
         styles=styles,
+        defaults=defaults,
         style_names=style_names,
         **counts,
     )
@@ -123,11 +125,21 @@ def _counts(xml: XmlBytes, openings: Openings, attribute: Attribute, fine: Mask)
     return counts
 
 
-def _styles(xml: XmlBytes, openings: Openings, where: Mask) -> tuple[NDArray[np.int32], list[str]]:
-    """Return the styles of some openings, and their names: the first is that of none."""
-    styles = np.zeros(len(where), np.int32)
+def is_styled(types: NDArray[np.int8]) -> Mask:
+    """Say which types are those whose cells hold what their styles say."""
+    found: Mask = (types == TYPES.index("float")) | (types == TYPES.index("time"))
+    return found
+
+
+def _styles(xml: XmlBytes, openings: Openings, where: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32], list[str]]:
+    """Return the styles of some openings, those that rows give to cells, and their names: the first is that of none."""
     owners, starts, ends = openings.values(Attribute.STYLE)
-    some = where[owners]
-    names = xml.pieces(starts[some], ends[some]).dictionary_encode()
-    styles[owners[some]] = names.indices.to_numpy() + 1
-    return styles, ["", *(name.decode() for name in names.dictionary.to_pylist())]
+    some = where[owners] & (ends > starts)
+    givers, first, last = openings.values(Attribute.DEFAULT_STYLE)
+    names = xml.pieces(np.append(starts[some], first), np.append(ends[some], last)).dictionary_encode()
+    found = names.indices.to_numpy() + 1
+    styles, defaults = np.zeros(len(where), np.int32), np.zeros(len(where), np.int32)
+    own = np.count_nonzero(some)
+    styles[owners[some]] = found[:own]
+    defaults[givers] = np.where(last > first, found[own:], 0)
+    return styles, defaults, ["", *(name.decode() for name in names.dictionary.to_pylist())]

@@ -62,6 +62,7 @@ class Attribute(IntEnum):
     ROWS_REPEATED = 10
     COLUMNS_SPANNED = 11
     ROWS_SPANNED = 12
+    DEFAULT_STYLE = 13
 
 
 _ATTRIBUTES: Final = {
@@ -78,6 +79,7 @@ _ATTRIBUTES: Final = {
     Attribute.ROWS_REPEATED: (TABLE, "number-rows-repeated"),
     Attribute.COLUMNS_SPANNED: (TABLE, "number-columns-spanned"),
     Attribute.ROWS_SPANNED: (TABLE, "number-rows-spanned"),
+    Attribute.DEFAULT_STYLE: (TABLE, "default-cell-style-name"),
 }
 QUALIFIED: Final = {attribute: qualified(*name)[0] for attribute, name in _ATTRIBUTES.items()}
 

@@ -30,8 +30,8 @@ ERROR_BEGINNINGS: Final = ("#", "Err:")
 _ERROR_NUMBER: Final = re.compile(r"Err:\d{3}")
 
 
-def read_cell(cell: Any, attributes: Mapping[str, str], styles: OdsStyles) -> tuple[Kind, str] | None:
-    """Return what a cell holds; None if that is nothing."""
+def read_cell(cell: Any, attributes: Mapping[str, str], style: str, styles: OdsStyles) -> tuple[Kind, str] | None:
+    """Return what a cell of a style holds; None if that is nothing."""
     kind = attributes.get(QUALIFIED[Attribute.VALUE_TYPE]) or attributes.get(QUALIFIED[Attribute.CALC_TYPE])
     formula = QUALIFIED[Attribute.FORMULA] in attributes
     if kind is None and not len(cell):
@@ -46,7 +46,7 @@ def read_cell(cell: Any, attributes: Mapping[str, str], styles: OdsStyles) -> tu
     value = attributes.get(_VALUES[kind]) or cell_text(cell)
     if not value:
         return (Kind.UNCACHED, "") if formula else None
-    return _value(kind, value, attributes.get(QUALIFIED[Attribute.STYLE], ""), styles)
+    return _value(kind, value, style, styles)
 
 
 def is_error(text: str) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
+from ...cells.cells import Kind
 from ...cells.collector import CellCollector
 from ...errors import FileRejectedError, rejected
 from ...messages import say
 from ..unsure import UnsureError
+from .column_styles import ColumnStyles
 from .names import OFFICE, QUALIFIED, TABLE, Attribute, qualified
 from .parsed_cell import read_cell
 from .rows_apart import RowsApart
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 _SPREADSHEET: Final = qualified(OFFICE, "spreadsheet")[0]
 _STYLES: Final = qualified(OFFICE, "styles", "automatic-styles")
-_SHEET, _ROW, _NAME = qualified(TABLE, "table", "table-row", "name")
+_SHEET, _COLUMN, _ROW, _NAME = qualified(TABLE, "table", "table-column", "table-row", "name")
 _CELLS: Final = frozenset(qualified(TABLE, "table-cell", "covered-table-cell"))
 
 
@@ -35,6 +37,7 @@ class OdsSheet:
     name: str
     visibility: Visibility
     cells: CellCollector
+    columns: ColumnStyles = field(default_factory=ColumnStyles)
     row: int = 0
     refusal: FileRejectedError | None = None
 
@@ -63,7 +66,7 @@ class OdsReader:
         """
         rows = RowsApart(self._styles)
         stream = _Stream(rows.left(content) if self._apart else iter(content))
-        tags = (_SPREADSHEET, _SHEET, _ROW, rows.tag, *_STYLES)
+        tags = (_SPREADSHEET, _SHEET, _COLUMN, _ROW, rows.tag, *_STYLES)
         try:
             for event, element in etree.iterparse(
                 stream, ("start", "end"), tag=tags, resolve_entities=False, no_network=True, huge_tree=True
@@ -88,6 +91,9 @@ class OdsReader:
 
     def _end(self, element: Any, rows: RowsApart) -> None:
         """Take what is whole."""
+        if element.tag == _COLUMN:
+            self._column(element)
+            return
         within_row = element.tag in (_ROW, rows.tag)
         if element.tag == _SHEET:
             self._tables.pop()
@@ -98,6 +104,13 @@ class OdsReader:
         # What lies within a cell is still needed when the cell is whole.
         if len(self._tables) <= within_row:
             _forget(element)
+
+    def _column(self, element: Any) -> None:
+        if len(self._tables) == 1 and _is_sheet(self._tables[0]):
+            name = element.get(QUALIFIED[Attribute.DEFAULT_STYLE], "")
+            # Most columns name a style that says nothing of what is in a cell.
+            name = "" if self._styles.format_of(name).kind == Kind.NUMBER else name
+            self.sheets[-1].columns.add(name, _count(element.attrib, Attribute.COLUMNS_REPEATED))
 
     def _rows(self, element: Any, rows: RowsApart) -> None:
         taken = rows.take(element) if element.tag == rows.tag else None
@@ -124,14 +137,17 @@ class OdsReader:
 def _read_row(sheet: OdsSheet, element: Any, styles: OdsStyles) -> None:
     """Read the cells of a row."""
     down, column = _count(element.attrib, Attribute.ROWS_REPEATED), 0
+    of_row = element.get(QUALIFIED[Attribute.DEFAULT_STYLE])
     for cell in element:
         if cell.tag not in _CELLS:
             continue
         attributes = dict(cell.attrib)
         across = _count(attributes, Attribute.COLUMNS_REPEATED)
-        found = read_cell(cell, attributes, styles)
-        if found is not None:
-            sheet.cells.add(sheet.row, column, *found, down=down, across=across)
+        own = attributes.get(QUALIFIED[Attribute.STYLE]) or of_row
+        for first, count, style in [(column, across, own)] if own else sheet.columns.parts(column, across):
+            found = read_cell(cell, attributes, style, styles)
+            if found is not None:
+                sheet.cells.add(sheet.row, first, *found, down=down, across=count)
         rows, columns = _count(attributes, Attribute.ROWS_SPANNED), _count(attributes, Attribute.COLUMNS_SPANNED)
         sheet.cells.merge(sheet.row, column, down=rows, across=columns)
         column += across
@@ -139,7 +155,7 @@ def _read_row(sheet: OdsSheet, element: Any, styles: OdsStyles) -> None:
 
 def _take_rows(sheet: OdsSheet, taken: TakenRows) -> None:
     """Take the cells of a run of rows."""
-    found = taken.read(sheet.row)
+    found = taken.read(sheet.row, sheet.columns)
     sheet.cells.add_all(found.cells)
     for row, column, rows, columns in found.merges:
         sheet.cells.merge(row, column, down=rows, across=columns)

@@ -5,7 +5,7 @@ Every byte of such a row is accounted for; any other row is left to a parser.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,6 +48,17 @@ class FoundCells:
     attributes: Attributes
     contents: Contents
 
+    def part(self, first: int, last: int) -> FoundCells:
+        """Return the cells of two places and between."""
+        some = np.arange(first, last)
+        return FoundCells(
+            xml=self.xml,
+            rows=self.rows[some],
+            columns=self.columns[some],
+            attributes=self.attributes.at(some),
+            contents=self.contents.at(some),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundRows:
@@ -83,7 +94,12 @@ def find_rows(xml: XmlBytes, names: Names) -> FoundRows | None:
     return FoundRows(
         runs=_runs(xml, spans, np.flatnonzero(whole)),
         heights=attributes.down[rows[whole]],
-        cells=_cells(xml, (np.cumsum(whole) - 1)[row_of[kept]], attributes.at(cells[kept]), contents.at(kept)),
+        cells=_cells(
+            xml,
+            (np.cumsum(whole) - 1)[row_of[kept]],
+            _styled(attributes.at(cells[kept]), attributes.defaults[rows[row_of[kept]]]),
+            contents.at(kept),
+        ),
     )
 
 
@@ -92,6 +108,13 @@ def _cells(xml: XmlBytes, rows: NDArray[np.int64], said: Attributes, held: Conte
     columns = _columns(rows, said.across)
     some = np.flatnonzero((said.types > 0) | said.formulas | held.paragraphs | (said.high > 1) | (said.wide > 1))
     return FoundCells(xml=xml, rows=rows[some], columns=columns[some], attributes=said.at(some), contents=held.at(some))
+
+
+def _styled(said: Attributes, defaults: NDArray[np.int32]) -> Attributes:
+    """Return what cells say, with the styles that their rows give to those that have none."""
+    if not defaults.any():
+        return said
+    return replace(said, styles=np.where(said.styles > 0, said.styles, defaults))
 
 
 class _Spans(NamedTuple):

@@ -11,6 +11,9 @@ import pyarrow as pa
 
 from ...errors import rejected
 from ...messages import say
+from ...spec.encoding_name import python_encoding
+from .escapes import escaped_encoding
+from .leftovers import without_leftovers
 from .legacy import CHINESE, decoded_chinese, likely_encoding
 
 if TYPE_CHECKING:
@@ -48,6 +51,14 @@ _NO_TEXT: Final = re.compile(rb"[\x01-\x06\x0e-\x19\x1c-\x1f]")
 """Control characters that no program writes into a text; the others are errors of their cells."""
 _MOST_ZEROS: Final = 0.1
 """Share of zero bytes in a text of one byte a character, where a few may have slipped in."""
+_BESIDE_ANOTHER: Final = re.compile(rb"[^\0]{2,}")
+_PADDING: Final = re.compile(rb"\0+(?=[\r\n\t,;|\"]|\Z)")
+_LEAST_BESIDE: Final = 0.5
+"""Share of the bytes of a text padded with zeros that have another one beside them: of UTF-16 and UTF-32 none have."""
+_LEAST_PADDING: Final = 0.9
+"""Share of the zeros of such a text that stand at the end of a field."""
+_TAR: Final = slice(257, 262), b"ustar"
+"""Where an archive that may hold nothing but texts and zeros says what it is."""
 _ASCII: Final = bytes(range(0x80))
 _LEAST_UTF8: Final = 0.8
 _SAMPLE_BYTES: Final = 1 << 20
@@ -65,12 +76,16 @@ def read_text(path: Path, hint: Hint) -> bytes:
 
 def utf8_text(content: bytes, hint: Hint) -> bytes:
     """Return the text of bytes, likewise: they themselves if they are UTF-8, which is most often so."""
+    return without_leftovers(_unicode(content, hint))
+
+
+def _unicode(content: bytes, hint: Hint) -> bytes:
     for mark, encoding in _BOMS:
         if content.startswith(mark):
             return _decoded(content, encoding, "it begins as one")
     if hint.encoding is not None:
         return _decoded(content, hint.encoding, "its dataset says so")
-    unmarked = _utf16_without_mark(content) if b"\0" in content[:_START] else None
+    unmarked = _utf16_without_mark(content) if b"\0" in content[:_START] else escaped_encoding(content)
     if unmarked is not None:
         return _decoded(content, unmarked, "its bytes are like that")
     declared = _declared(content) if _MARKUP.match(content) else None
@@ -138,7 +153,7 @@ def _decoded(content: bytes, encoding: str, reason: str) -> bytes:
 
 def _text(content: bytes, encoding: str) -> bytes:
     """Return in UTF-8 the text of bytes in an encoding; raises `UnicodeDecodeError`."""
-    name = codecs.lookup(encoding).name
+    name = codecs.lookup(python_encoding(encoding)).name
     plain = content.removeprefix(codecs.BOM_UTF8) if name == _MARKED else content
     if name in ("utf-8", _MARKED) and _is_utf8(plain):
         return plain
@@ -171,9 +186,26 @@ def _utf16_without_mark(content: bytes) -> str | None:
         return "utf-16-le"
     if even > least and odd == 0:
         return "utf-16-be"
-    if even + odd > _MOST_ZEROS * len(start) or _NO_TEXT.search(start):
+    if (even + odd > _MOST_ZEROS * len(start) and not _is_padded(start)) or _NO_TEXT.search(start):
         raise rejected(
             "file.format_unknown",
             say("the content is no workbook: it starts with {start}", start=repr(content[:8])),
         )
     return None
+
+
+def _is_padded(start: bytes) -> bool:
+    """Say whether a text in UTF-8 is filled up with zeros, its fields or its last block: those are errors of cells."""
+    place, sign = _TAR
+    text = start.replace(b"\0", b"")
+    beside, padding = (sum(map(len, form.findall(start))) for form in (_BESIDE_ANOTHER, _PADDING))
+    if start[place] == sign or not text or padding < _LEAST_PADDING * start.count(0):
+        return False
+    if beside < _LEAST_BESIDE * len(text):
+        return False
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        # The start may end within a character.
+        return error.end == len(text) and error.reason == "unexpected end of data"
+    return True

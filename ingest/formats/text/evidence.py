@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 SAMPLE_LINES: Final = 2000
 _LEAST_ALIKE: Final = 0.95
 _LEAST_RECORDS: Final = 0.8
-NUMBER: Final = re.compile(r"[\s$€£¥]*+(?:[-+(][\s$€£¥]*+)?\.?\d[\d.,:/\s%)-]*+(?:[eE][-+]?\d++)?[\s$€£¥%]*+")
-"""A number, a date or a time, however it is written; nothing is tried twice, for a field may be long."""
+_BLANK: Final = " \xa0\u2000-\u200a\u202f\u3000"
+NUMBER: Final = re.compile(
+    rf"[\s$€£¥]*+(?:[-+(][{_BLANK}$€£¥]*+)?\.?\d[\d.,:/{_BLANK}%)-]*+(?:[eE][-+]?\d++)?[{_BLANK}$€£¥%]*+"
+)
+"""A number, a date or a time, however it is written; nothing is tried twice, for a field may be long.
+
+A tab may stand before it, to keep its zeros; behind one stands the next number, the comma between is a decimal one.
+"""
 
 
 class Evidence:

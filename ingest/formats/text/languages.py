@@ -95,12 +95,22 @@ class Language:
             return _UNKNOWN
         if not character.isalpha():
             return likely
-        if self.alphabet and character.isupper():
-            likely += _BESIDE_ANOTHER if before.islower() else _CAPITAL if not before.isupper() else 0.0
+        if self.alphabet:
+            likely += _case(character, before, behind)
         plain = (before.isascii() and before.isalpha()) + (behind.isascii() and behind.isalpha())
         if not self.latin:
             return likely + plain * _BESIDE_ANOTHER
         return likely + (0.0 if plain else _RUN)
+
+
+def _case(character: str, before: str, behind: str) -> float:
+    """Return how likely a letter is to be small or a capital between two others, as a logarithm."""
+    if character.islower():
+        return _BESIDE_ANOTHER if before.isupper() and behind.isupper() else 0.0
+    if before.islower():
+        # One within a word is rarer yet: most names that have one begin a part of a word with it.
+        return _BESIDE_ANOTHER * (2 if behind.islower() else 1)
+    return 0.0 if before.isupper() else _CAPITAL
 
 
 _FULL_WIDTH: Final = ("，。、；：？！（）「」『』《》【】“”‘’…—·￥～％＋－＝／＃＊＆　０１２３４５６７８９", 0.06)
@@ -148,6 +158,45 @@ LANGUAGES: Final = {
             ("щэф", 0.009),
             ("ъё", 0.003),
             ("іїєґў", 0.0005),
+            _SIGNS,
+        ),
+        alphabet=True,
+    ),
+    "ukrainian": Language(
+        classes=(
+            ("о", 0.093),
+            ("а", 0.083),
+            ("нив", 0.182),
+            ("іе", 0.105),
+            ("трсклуд", 0.29),
+            ("мпзя", 0.108),
+            ("ьбгчйхж", 0.098),
+            ("ющцїєф", 0.035),
+            ("шґ", 0.008),
+            _SIGNS,
+        ),
+        alphabet=True,
+    ),
+    "serbian": Language(
+        classes=(
+            ("а", 0.12),
+            ("иоен", 0.32),
+            ("рстјуд", 0.28),
+            ("квлмпбгз", 0.2),
+            ("цшчжхф", 0.035),
+            ("ћљњђџ", 0.04),
+            _SIGNS,
+        ),
+        alphabet=True,
+    ),
+    "tajik": Language(
+        classes=(
+            ("а", 0.14),
+            ("ио", 0.19),
+            ("рнедт", 0.27),
+            ("мшбвкулсзяйг", 0.27),
+            ("ҳқӯғҷӣ", 0.07),
+            ("пфхчжъёэю", 0.05),
             _SIGNS,
         ),
         alphabet=True,

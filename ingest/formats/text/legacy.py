@@ -27,15 +27,23 @@ _LANGUAGES: Final = {
     "cp932": ("japanese",),
     "euc_jp": ("japanese",),
     "cp949": ("korean",),
-    "cp1251": ("russian",),
+    "cp1251": ("russian", "ukrainian", "serbian"),
     "koi8_r": ("russian",),
+    "koi8_u": ("russian", "ukrainian"),
+    "koi8_t": ("tajik",),
     "cp866": ("russian",),
-    "iso8859_5": ("russian",),
+    "cp1125": ("russian", "ukrainian"),
+    "iso8859_5": ("russian", "ukrainian"),
+    "mac_cyrillic": ("russian", "ukrainian"),
     "cp1253": ("greek",),
     "iso8859_7": ("greek",),
+    "mac_greek": ("greek",),
+    "cp737": ("greek",),
     "cp1255": ("hebrew",),
+    "cp862": ("hebrew",),
     "cp1256": ("arabic",),
     "iso8859_6": ("arabic",),
+    "cp720": ("arabic",),
     "cp874": ("thai",),
     "cp1252": _WESTERN,
     "cp850": _WESTERN,
@@ -47,13 +55,29 @@ _LANGUAGES: Final = {
     "cp1257": ("lithuanian", "latvian"),
 }
 """The encodings that files of tables come in, and the languages that are written in each."""
+_BROKEN: Final = re.compile(
+    # What frames and shades a table on a terminal touches no letter.
+    "[^\\W\\d_a-zA-Z][\u2500-\u259f]|[\u2500-\u259f][^\\W\\d_a-zA-Z]"
+    # The letters of Hebrew that end a word.
+    "|[ךםןףץ][א-ת]"
+    # The sigma of Greek that does likewise.
+    "|ς[α-ωά-ώ]"
+    # The vowels of Thai that are behind or above a consonant.
+    "|(?<![\u0e01-\u0e5b])[\u0e30-\u0e3a\u0e45\u0e47-\u0e4e]"
+)
+"""What is in no word of any language: whoever reads it reads in the wrong encoding."""
+_NO_EURO: Final = re.compile("[Ѐ-ӿ]€|€[Ѐ-ӿ]")
+"""The last letter of Russian, which is the sign of the euro on a Macintosh."""
 _NOISE: Final = math.log(1 / 128)
 """How likely a byte beyond ASCII is if it means nothing."""
+_SELDOM: Final = frozenset({"mac_cyrillic", "mac_greek", "cp737", "cp1125", "koi8_t", "cp862", "cp720"})
+_SELDOM_SHARE: Final = math.log(0.02)
+"""How much rarer files in these encodings are than in the others."""
 _MARGIN: Final = 7.0
 _MARGIN_PER_CHARACTER: Final = 0.3
 """How much likelier, as a logarithm, the best reading must be than the next one, and than noise: the greater of both.
 
-The tables are rough, and what they miss adds up with the length of the text.
+The tables are rough, and what they miss adds up with the characters that are read in two ways.
 """
 _CHINESE_BYTES: Final = re.compile(
     rb"[\x81-\xfe][\x30-\x39][\x81-\xfe][\x30-\x39]|[\x81-\xfe][\x40-\x7e\x80-\xfe]|(\x80)"
@@ -99,14 +123,22 @@ def _likely(sample: bytes, titles: frozenset[str]) -> tuple[str | None, tuple[st
     best = readings[0]
     others = [reading for reading in readings if reading.text != best.text]
     beyond = [character for character in best.text if not character.isascii()]
-    margin = max(_MARGIN, _MARGIN_PER_CHARACTER * len(beyond))
-    near = [reading for reading in others if best.likelihood - reading.likelihood < margin]
+    near = [reading for reading in others if best.likelihood - reading.likelihood < _margin(best.text, reading.text)]
     names = tuple(dict.fromkeys(reading.encoding for reading in (best, *near)))
     if best.titles and all(reading.titles < best.titles for reading in others):
         return best.encoding, names
     noise = (len(sample) - len(best.text) + len(beyond)) * _NOISE
     known = not near and best.likelihood - noise >= _MARGIN
     return best.encoding if known else None, names
+
+
+def _margin(one: str, other: str) -> float:
+    """Return how much likelier one text must be than another: they differ by so many characters beyond ASCII."""
+    if len(one) == len(other):
+        differ = sum(here != there for here, there in zip(one, other, strict=True))
+    else:
+        differ = sum(not character.isascii() for character in one)
+    return max(_MARGIN, _MARGIN_PER_CHARACTER * differ)
 
 
 def _sample(content: bytes) -> bytes:
@@ -139,6 +171,11 @@ def _readings(sample: bytes, titles: frozenset[str]) -> Iterator[_Reading]:
             text = decoded_chinese(sample) if encoding == CHINESE else sample.decode(encoding)
         except UnicodeDecodeError:
             continue
-        likelihood = max(LANGUAGES[language].likelihood(text) for language in languages)
         plain = normal(text) if titles else ""
-        yield _Reading(sum(title in plain for title in titles), likelihood, encoding, text)
+        found = sum(title in plain for title in titles)
+        # What titles stand in is right, whatever else does.
+        if not found and (_BROKEN.search(text) or (encoding == "mac_cyrillic" and _NO_EURO.search(text))):
+            continue
+        likelihood = max(LANGUAGES[language].likelihood(text) for language in languages)
+        likelihood += _SELDOM_SHARE if encoding in _SELDOM else 0.0
+        yield _Reading(found, likelihood, encoding, text)

@@ -19,10 +19,11 @@ from daemon.ledger.queries import JobEvent
 
 
 class Ledger:
-    """Events as a reader sees them; what is not committed is not there."""
+    """Events as a reader sees them; what is not committed is not there, and its `writers` are open."""
 
     def __init__(self) -> None:
         self.events: list[JobEvent] = []
+        self.writers: set[str] = set()
 
     def commit(self, *numbers: int) -> None:
         self.events += [
@@ -48,6 +49,14 @@ class Ledger:
         last = until or 10**9
         return [event for event in self.events if after < event.id <= last][:limit]
 
+    async def event_writers(self) -> frozenset[str]:
+        return frozenset(self.writers)
+
+    async def before_missing_events(self, last: int, *, numbers: int, seconds: float) -> int:
+        assert numbers > 0 < seconds
+        there = {event.id for event in self.events}
+        return next((number for number in range(last) if number + 1 not in there), last)
+
 
 @pytest.fixture
 def ledger() -> Ledger:
@@ -58,7 +67,6 @@ def ledger() -> Ledger:
 async def running(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EventFeed]:
     monkeypatch.setattr(event_feed, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(event_feed, "IDLE_POLL_SECONDS", 0.01)
-    monkeypatch.setattr(event_feed, "GAP_SECONDS", 2.0)
     database = SimpleNamespace(supervisor=Supervisor(partial(meaning, sqlite=True)))
     feed = EventFeed(queries=cast("Any", ledger), database=cast("Any", database))
     async with feed:
@@ -77,13 +85,83 @@ async def take(feed: EventFeed, count: int, after: int = 0) -> list[int]:
 
 async def test_an_event_that_commits_late_is_waited_for(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(ledger, monkeypatch) as feed:
-        listening = asyncio.create_task(take(feed, 4))
+        listening = asyncio.create_task(take(feed, 5))
         await asyncio.sleep(0.05)
+        ledger.writers = {"3/1"}
         ledger.commit(1, 3, 4)
         await asyncio.sleep(0.1)
+        ledger.writers |= {"4/7"}
+        ledger.commit(6)
+        await asyncio.sleep(0.1)
         assert not listening.done()
+        assert feed.position == 1, "nobody goes on from behind what may still come"
         ledger.commit(2)
-        assert await listening == [1, 2, 3, 4]
+        ledger.writers = {"4/7"}
+        await asyncio.sleep(0.1)
+        assert feed.position == 4, "the next one may have its number from another that is open"
+        ledger.writers = {"5/2"}
+        assert await listening == [1, 2, 3, 4, 6]
+
+
+async def test_a_number_is_not_waited_for_when_only_those_are_open_that_began_later(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(ledger, monkeypatch) as feed:
+        listening = asyncio.create_task(take(feed, 2))
+        await asyncio.sleep(0.05)
+        ledger.writers = {"3/1"}
+        ledger.commit(2, 3)
+        await asyncio.sleep(0.1)
+        assert not listening.done()
+        ledger.writers = {"3/2", "4/7"}
+        assert await listening == [2, 3]
+
+
+async def test_who_never_ends_holds_nobody_up_for_ever(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(event_feed, "GAP_SECONDS", 0.2)
+    async with running(ledger, monkeypatch) as feed:
+        listening = asyncio.create_task(take(feed, 2))
+        await asyncio.sleep(0.05)
+        ledger.writers = {"3/1"}
+        ledger.commit(2, 3)
+        await asyncio.sleep(0.1)
+        assert not listening.done()
+        assert await listening == [2, 3]
+        assert "events not waited for any longer" in caplog.messages
+        monkeypatch.setattr(event_feed, "GAP_SECONDS", 3600.0)
+        ledger.commit(5)
+        assert await take(feed, 1, after=3) == [5], "it is not waited for once more"
+
+
+async def test_the_feed_begins_before_what_may_still_come(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger.commit(1, 2, 4)
+    ledger.writers = {"3/1"}
+    async with running(ledger, monkeypatch) as feed:
+        assert feed.position == 2
+        listening = asyncio.create_task(take(feed, 2, after=feed.position))
+        await asyncio.sleep(0.05)
+        ledger.commit(3)
+        assert await listening == [3, 4]
+
+
+async def test_a_listener_of_another_daemon_goes_on_behind_what_that_one_has_told(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.commit(1)
+    async with running(ledger, monkeypatch) as feed:
+        monkeypatch.setattr(event_feed, "BETWEEN_READS_SECONDS", 0.5)
+        ledger.writers = {"3/1"}
+        ledger.commit(3, 4)
+        await asyncio.sleep(0.1)
+        assert feed.position == 1
+        listening = asyncio.create_task(take(feed, 1, after=3))
+        of_another_ledger = asyncio.create_task(take(feed, 2, after=100))
+        await asyncio.sleep(0.05)
+        ledger.writers.clear()
+        assert await listening == [4]
+        assert await of_another_ledger == [3, 4]
 
 
 async def test_ends_are_told_at_once_and_so_is_what_was_there_before_somebody_listened(

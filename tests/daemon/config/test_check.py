@@ -80,3 +80,45 @@ def test_a_side_folder_that_is_not_reached_may_be_watched_too(configuration: Pat
     (configuration.parent / "inbox" / "urgent").mkdir()
     folders = '[{"path": "%s/inbox", "recursive": false}, "%s/inbox/urgent"]' % ((configuration.parent,) * 2)
     assert check(configuration, {"HEADGATE_INTAKE__FOLDERS": folders}).problems == ()
+
+
+LONG = "a" * 300
+"""Longer than a name may be; the system raises an error for it whatever the user may do."""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "key"),
+    [
+        ("HEADGATE_INTAKE__FOLDERS", f"/tmp/{LONG}", "HEADGATE_INTAKE__FOLDERS"),  # noqa: S108  # nothing is made
+        ("HEADGATE_API__TOKEN_FILE", f"/tmp/{LONG}", "HEADGATE_API__TOKEN_FILE"),  # noqa: S108
+        ("HEADGATE_STATE_DIR", f"/tmp/{LONG}", "HEADGATE_STATE_DIR"),  # noqa: S108
+    ],
+)
+def test_a_path_that_cannot_be_looked_at_is_told_with_what_to_do(
+    configuration: Path, variable: str, value: str, key: str
+) -> None:
+    problems = check(configuration, {variable: value}).problems
+    (problem,) = [one for one in problems if one.key == key]
+    assert problem.reason == f"{value} cannot be looked at (File name too long)"
+    assert problem.remedy == "correct the path: one of its names is too long"
+
+
+def test_a_link_that_leads_to_itself_is_told(configuration: Path) -> None:
+    link = configuration.parent / "inbox" / "around"
+    link.symlink_to(link)
+    environ = {"HEADGATE_INTAKE__FOLDERS": f'["{link}", "{link}/below"]', "HEADGATE_STATE_DIR": f"{link}/var"}
+    reasons = [problem.reason for problem in check(configuration, environ).problems]
+    assert f"{link} cannot be looked at (Too many levels of symbolic links)" in reasons
+    assert f"{link}/var cannot be looked at (Too many levels of symbolic links)" in reasons
+
+
+def test_a_dataset_pattern_that_no_path_can_have_is_told(configuration: Path) -> None:
+    environ = {"HEADGATE_DATASETS": '["orders.yml", "\\ud800/*.yml"]'}
+    reasons = [problem.reason for problem in check(configuration, environ).problems]
+    assert [reason for reason in reasons if "no path can be like that" in reason], reasons
+
+
+def test_a_version_that_the_ledger_cannot_keep_is_refused(configuration: Path) -> None:
+    (configuration.parent / "orders.yml").write_text(DATASET + "version: 20260101120000\n", encoding="utf-8")
+    (problem,) = check(configuration, {}).problems
+    assert problem.remedy == "use a value of 2147483647 or less"

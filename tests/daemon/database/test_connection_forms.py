@@ -52,6 +52,15 @@ async def test_a_server_that_only_reads_is_passed_over(postgres: Postgres, own_p
     assert await server_of(f"{written}?target_session_attrs=any") == (own_postgres.port, "headgate")
 
 
+async def test_the_server_looks_whether_we_are_still_there(postgres_database: str) -> None:
+    """It does so by itself only after two hours, and keeps the locks of a lost machine till then."""
+    asked = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout")
+    shown = ", ".join(f"current_setting('{name}')" for name in asked)
+    async with opened(postgres_database) as database, database.read() as connection:
+        found = (await connection.exec_driver_sql(f"SELECT {shown}")).one()
+    assert tuple(found) == ("10", "10", "3", "30000")
+
+
 @pytest.mark.parametrize("where", ["PGSERVICEFILE", "home"])
 async def test_a_service_says_where_the_database_is(
     postgres: Postgres, postgres_database: str, homeless: Path, monkeypatch: pytest.MonkeyPatch, where: str

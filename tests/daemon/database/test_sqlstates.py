@@ -78,6 +78,32 @@ def test_a_code_of_a_trigger_of_its_own_is_the_rows_fault() -> None:
     assert meaning_of("SH001").classification == "data"
 
 
+@pytest.mark.parametrize("state", ["55000", "28000", "3D000"])
+def test_only_a_connection_that_is_refused_is_waited_for(state: str) -> None:
+    assert meaning_of(state, severity="FATAL").waits
+    refused = meaning_of(state, severity="ERROR")
+    assert (refused.classification, refused.waits) == ("configuration", False)
+
+
+@pytest.mark.parametrize(
+    ("state", "classification", "counted_as"),
+    [
+        ("55000", "data", "data"),
+        ("42501", "data", "data"),
+        ("28000", "data", "data"),
+        ("25006", "data", "data"),
+        ("40001", "data", "conflict"),
+        ("53100", "transient", "resources"),
+        ("57014", "transient", "stopped"),
+    ],
+)
+def test_what_a_trigger_raises_is_a_rows_fault_unless_the_database_lacks_something(
+    state: str, classification: str, counted_as: str
+) -> None:
+    found = meaning_of(state, severity="ERROR", routine="exec_stmt_raise")
+    assert (found.classification, found.counted_as) == (classification, counted_as)
+
+
 def test_the_driver_error_behind_others_decides() -> None:
     outer = RuntimeError("load failed")
     outer.__cause__ = asyncpg.exceptions.CheckViolationError("no")

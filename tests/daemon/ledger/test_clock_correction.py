@@ -1,20 +1,27 @@
-"""A ledger whose times a clock wrote that was ahead: nothing waits for them, nothing is newer than what follows."""
+"""A ledger whose times a clock wrote that was ahead: nothing waits for them, nothing is newer than what follows.
+
+Nor is anything made old for good by a clock that is wrong only now.
+"""
 
 from __future__ import annotations
 
+import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 import sqlalchemy as sa
 from submissions import next_job, submission
 
-from daemon.ledger.jobs import DELAY_MAX_SECONDS, Outcome
+from daemon.ledger.clock_correction import FirstSeen
+from daemon.ledger.jobs import DELAY_MAX_SECONDS, Outcome, RowCounts
+from daemon.ledger.pruner import Pruner
 
 if TYPE_CHECKING:
     from daemon.database.database import Database
     from daemon.ledger.jobs import Job
     from daemon.ledger.leases import Ledger
+    from daemon.ledger.queries import JobQueries
 
 DAY_SECONDS = 86_400.0
 following = partial(submission, repeats="last")
@@ -67,9 +74,55 @@ async def test_a_load_of_such_a_clock_is_older_than_what_follows(ledger: Ledger,
     """The content that came before was a duplicate, though the table had another by then."""
     await _loaded(ledger, "a")
     await _put_ahead(ledger, database, DAY_SECONDS, "created_at", "started_at", "finished_at")
-    await ledger.correct_clock()
     assert (await _loaded(ledger, "b")).state == "running"
     assert (await ledger.submit(following("a"))).state == "queued"
+
+
+@pytest.mark.parametrize("state", ["partial", "checked"])
+async def test_what_has_ended_is_not_made_old_by_a_clock_that_is_behind(
+    ledger: Ledger, database: Database, state: Literal["partial", "checked"]
+) -> None:
+    """A start with a clock of 400 days ago took all that had ended for ended then; the next one let go of it."""
+    await ledger.submit(following("a", check_only=state == "checked"))
+    job = await next_job(ledger, datasets=["orders"])
+    assert job is not None
+    rows = RowCounts(read=2, inserted=1, rejected=1)
+    await ledger.finish_alone(job, Outcome(state=state, rows=rows))
+    # As a clock sees it that is behind by so much: all that has ended lies ahead.
+    await _put_ahead(ledger, database, 400 * DAY_SECONDS, "created_at", "started_at", "finished_at")
+    assert await ledger.correct_clock() == 0.0
+    await _put_ahead(ledger, database, -400 * DAY_SECONDS, "created_at", "started_at", "finished_at")
+    pruner = Pruner(ledger.context)
+    assert await pruner.forget_old_files(rejects_seconds=DAY_SECONDS, files_seconds=DAY_SECONDS) == ()
+    assert await pruner.forget_jobs(DAY_SECONDS) == 0
+
+
+async def test_a_load_of_such_a_clock_is_as_fresh_as_when_it_was_first_seen(
+    ledger: Ledger, database: Database, queries: JobQueries
+) -> None:
+    """A dataset was fresh for as long as the clock had been ahead."""
+    await _loaded(ledger, "a")
+    await _put_ahead(ledger, database, DAY_SECONDS, "created_at", "started_at", "finished_at")
+    first = (await queries.last_successes(["orders"]))["orders"]
+    assert time.time() - 30 < first <= time.time()
+    assert (await queries.last_successes(["orders"]))["orders"] == first
+    (past,) = (await queries.pasts(["orders"])).values()
+    assert past.begun_at is not None
+    assert past.begun_at > time.time(), "there is nothing else"
+    later = await _loaded(ledger, "b")
+    (past,) = (await queries.pasts(["orders"])).values()
+    assert past.begun_at == later.started_at
+    assert first <= (await queries.last_successes(["orders"]))["orders"] <= time.time()
+
+
+def test_another_moment_to_come_is_seen_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, now = FirstSeen(), 1000.0
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert seen.at_most("orders", 2000.0) == 1000.0
+    now = 1010.0
+    assert [seen.at_most("orders", at) for at in (2000.0, 1500.0, 1005.0)] == [1000.0, 1010.0, 1005.0]
+    now = 900.0
+    assert seen.at_most("orders", 1500.0) == 900.0
 
 
 async def test_a_daemon_that_has_died_is_seen_to_be_silent(ledger: Ledger, database: Database) -> None:

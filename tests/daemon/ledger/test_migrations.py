@@ -5,16 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from ledger_schema import migrate_empty, schema_of
+from submissions import submission
 
+from daemon.ledger.jobs import Outcome, RowCounts
 from daemon.ledger.leases import Ledger
 from daemon.ledger.migrations import VERSIONS, migrate, newest, revision
+from daemon.ledger.tables import build_tables
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -54,6 +57,43 @@ async def test_a_ledger_of_the_first_version_is_brought_to_the_newest(
     assert await schema_of(database_url) == await schema_of(migrated_url)
     async with database.read() as connection:
         assert await connection.run_sync(revision) == newest()
+
+
+async def test_the_last_load_of_a_ledger_of_old_is_known_by_its_time(database: Database) -> None:
+    """Also where a load of before is remembered, or where nothing else is."""
+    async with database.write() as connection:
+        await connection.run_sync(migrate, "0014")
+        tables = build_tables(database.dialect)
+        row: dict[str, Any] = dict.fromkeys(("attempt", "crashes", "lost_leases", "errors_total"), 0)
+        row |= {f"rows_{name}": 0 for name in RowCounts.__slots__}
+        row |= {"dataset": "orders", "spec_version": 1, "size_bytes": 1, "file": "a.xlsx", "source": "test"}
+        row |= {"seconds": {}, "run_at": 1.0, "created_at": 1.0, "repeats": "last"}
+        row |= {"check_only": False, "table_refused": False}
+        ends = (("a", "loaded", 30.0), ("b", "partial", 20.0), ("c", "dead", 40.0))
+        await connection.execute(
+            tables.job.insert(),
+            [row | {"sha256": sha256, "state": state, "finished_at": at} for sha256, state, at in ends],
+        )
+        remembered = {"spec_version": 1, "sha256": "b"}
+        await connection.execute(
+            tables.loaded_content.insert(),
+            [
+                remembered | {"dataset": "orders", "job_id": 99},
+                remembered | {"dataset": "stock", "job_id": 5},
+                remembered | {"dataset": "stock", "sha256": "a", "job_id": 4},
+            ],
+        )
+    async with Ledger(database, lease_seconds=30) as ledger:
+        await ledger.open()
+        await ledger.register("spool-1")
+        for dataset, content in (("orders", "a"), ("stock", "b")):
+            again = await ledger.submit(submission(content, dataset=dataset, repeats="last"))
+            assert again.state == "duplicate", dataset
+        other = await ledger.submit(submission("b", repeats="last"))
+        (claim,) = await ledger.claim(datasets=["orders"])
+        assert claim.job.id == other.id
+        await ledger.finish_alone(claim.job, Outcome(state="loaded"))
+        assert (await ledger.submit(submission("b", repeats="last"))).first_job == other.id
 
 
 @pytest.fixture

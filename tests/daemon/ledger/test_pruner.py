@@ -54,6 +54,20 @@ async def test_files_go_by_age(ledger: Ledger, queries: JobQueries, pruner: Prun
     assert await queries.spool_keys("spool-1") == {"key-w"}, "a job that waits needs its file"
 
 
+async def test_a_job_whose_file_was_let_go_of_since_it_was_read_is_not_retried(
+    ledger: Ledger, queries: JobQueries, pruner: Pruner, people: RetryCancel
+) -> None:
+    dead = await queries.job((await ended(ledger, "c", "dead")).id)
+    assert dead is not None
+    await asyncio.sleep(0.05)
+    assert await pruner.forget_old_files(rejects_seconds=60, files_seconds=0.01) == ("key-c",)
+    with pytest.raises(NotPossibleError, match="the file of job 1 is not kept any more"):
+        await people.retry(dead, by="me")
+    shown = await queries.job(dead.id)
+    assert shown is not None
+    assert shown.state == "dead"
+
+
 async def test_files_go_by_size_the_oldest_first(ledger: Ledger, queries: JobQueries, pruner: Pruner) -> None:
     for content in "abcd":
         await ended(ledger, content, "dead")

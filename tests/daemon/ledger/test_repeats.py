@@ -207,6 +207,82 @@ async def test_what_was_loaded_last_is_known_when_its_job_is_kept_no_longer(ledg
     assert (await ended(ledger, "monday", repeats="last")).state == "loaded"
 
 
+async def retried(ledger: Ledger, people: RetryCancel, job: Job) -> None:
+    """Have a job retried and loaded."""
+    await people.retry(await claimed_again(ledger, job), by="ops")
+    assert (await claimed(ledger)).id == job.id
+    await ledger.finish_alone(await claimed_again(ledger, job), Outcome(state="loaded"))
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+async def test_what_was_loaded_last_by_a_retry_is_known_when_its_job_is_kept_no_longer(
+    ledger: Ledger,
+    people: RetryCancel,
+    pruned: bool,  # noqa: FBT001
+) -> None:
+    """The later job was taken for the last load, and its content was loaded no more."""
+    monday = await ended(ledger, "monday", "dead", repeats="last")
+    await ended(ledger, "tuesday", repeats="last")
+    await retried(ledger, people, monday)
+    if pruned:
+        assert await Pruner(ledger.context).forget_jobs(-1) == 2
+    assert (await ended(ledger, "monday", repeats="last")).first_job == monday.id
+    assert (await ended(ledger, "tuesday", repeats="last")).state == "loaded"
+
+
+async def test_a_content_that_is_remembered_twice_is_of_its_last_load(ledger: Ledger, people: RetryCancel) -> None:
+    """Whichever job of it went first, and whichever is the younger one."""
+    monday = await ended(ledger, "monday", "dead", repeats="last")
+    tuesday = await ended(ledger, "tuesday", repeats="last")
+    await ended(ledger, "monday", repeats="last")
+    await ended(ledger, "tuesday", repeats="last")
+    await retried(ledger, people, monday)
+    pruner = Pruner(ledger.context)
+    assert await pruner.forget_jobs(-1) == 4
+    assert (await ended(ledger, "monday", repeats="last")).first_job == monday.id
+    again = await ended(ledger, "tuesday", repeats="last")
+    assert again.id != tuesday.id
+    assert await pruner.forget_jobs(-1) >= 1
+    assert (await ended(ledger, "tuesday", repeats="last")).first_job == again.id
+
+
+async def test_a_job_that_is_kept_because_it_was_named_is_not_the_last_load(ledger: Ledger) -> None:
+    """The table has Tuesday's rows, whose job is only remembered."""
+    monday = await ended(ledger, "monday", repeats="last")
+    assert (await ended(ledger, "monday", repeats="last")).first_job == monday.id
+    await ended(ledger, "tuesday", repeats="last")
+    assert await Pruner(ledger.context).forget_jobs(-1) == 2
+    assert (await ended(ledger, "monday", repeats="last")).state == "loaded"
+
+
+async def test_a_load_is_after_those_that_ended_while_it_ran_and_are_kept_no_longer(ledger: Ledger) -> None:
+    await ledger.submit(submission("monday", repeats="last"))
+    monday = await claimed(ledger)
+    await ended(ledger, "tuesday", repeats="last")
+    assert await Pruner(ledger.context).forget_jobs(-1) == 1
+    await ledger.finish_alone(monday, Outcome(state="loaded"))
+    assert (await ended(ledger, "monday", repeats="last")).first_job == monday.id
+    assert (await ended(ledger, "tuesday", repeats="last")).state == "loaded"
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+async def test_what_was_loaded_counts_for_the_version_that_it_was_loaded_by(
+    ledger: Ledger,
+    pruned: bool,  # noqa: FBT001
+) -> None:
+    """A reload came while the job waited: handed in under the new version it was loaded twice."""
+    await ledger.submit(submission("monday"))
+    monday = await claimed(ledger)
+    await ledger.finish_alone(monday, Outcome(state="loaded", spec_version=2))
+    if pruned:
+        assert await Pruner(ledger.context).forget_jobs(-1) == 1
+    else:
+        assert (await claimed_again(ledger, monday)).spec_version == 2
+    again = await ledger.submit(submission("monday", spec_version=2))
+    assert (again.state, again.first_job) == ("duplicate", monday.id)
+    assert (await ledger.submit(submission("monday"))).state == "queued", "by this one nobody has loaded it"
+
+
 async def test_what_is_owed_stays_until_it_is_delivered(ledger: Ledger, queries: JobQueries) -> None:
     origin = Origin(path="/in/%/a.xlsx", stamp="1:2:3", owed=True)
     first = await ended(ledger, "a", "partial", origin=origin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.engine import Engine
 from daemon.config.load import load_settings
 from daemon.errors import DatabaseUnavailableError
 from daemon.ledger.jobs import Origin, Submission
+from daemon.ledger.leases import Ledger
 from daemon.ledger.superseding import supersede
 from daemon.oneshot import Request, ingest_files
 from daemon.pipeline.attempt import Attempts
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from daemon.ledger.jobs import Job, Outcome, State
-    from daemon.ledger.leases import Ledger
 
 DATASET = """
 dataset: goods
@@ -126,3 +127,23 @@ async def test_a_job_whose_superseding_got_no_reply_is_told_once(
     assert asked == [1, 1]
     assert [one["state"] for one in told] == ["superseded"]
     assert not list((tmp_path / "state").glob("spool/*/jobs/*"))
+
+
+@pytest.mark.slow
+async def test_a_job_is_of_the_version_that_it_was_loaded_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reload came while it waited: under the new version the same file is loaded already."""
+    submit = Ledger.submit
+
+    async def before_the_reload(ledger: Ledger, submission: Submission, **how: Any) -> Job:
+        return await submit(ledger, replace(submission, spec_version=1), **how)
+
+    book = tmp_path / "goods.csv"
+    book.write_text("sku,qty\na,1\n", encoding="utf-8")
+    environ = {**os.environ, "HEADGATE_STATE_DIR": str(tmp_path / "state")}
+    dataset = parse_dataset(f"version: 2{DATASET.replace('MOST', '0')}", "goods.yml")
+    told: list[dict[str, Any]] = []
+    for entered in (before_the_reload, submit):
+        monkeypatch.setattr(Ledger, "submit", entered)
+        request = Request(dataset=dataset, files=[book])
+        await ingest_files(load_settings(None, environ), request, environ=environ, done=told.append)
+    assert [one["state"] for one in told] == ["loaded", "duplicate"]

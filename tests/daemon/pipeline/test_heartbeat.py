@@ -10,7 +10,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
+from daemon.database.connector import Access
+from daemon.database.database import Database
+from daemon.database.deadlines import Patience
+from daemon.ledger.leases import Ledger
 from daemon.ledger.queries import JobQueries
 from daemon.lifecycle.components import UntilClosed
 from daemon.metrics.job_metrics import Metrics
@@ -23,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.executors.executors import Executors
-    from daemon.ledger.leases import Ledger
 
 BEAT_SECONDS = 0.25
 
@@ -50,8 +54,7 @@ def spool(tmp_path: Path, ledger: Ledger) -> HangingSpool:
     return made
 
 
-@pytest.fixture
-async def beating(ledger: Ledger, spool: HangingSpool, executors: Executors) -> AsyncIterator[Heartbeat]:
+def heart(ledger: Ledger, spool: Spool, executors: Executors) -> Heartbeat:
     parts: Any = SimpleNamespace(
         executors=executors,
         database=ledger.context.database,
@@ -63,7 +66,12 @@ async def beating(ledger: Ledger, spool: HangingSpool, executors: Executors) -> 
     )
     dispatcher: Any = SimpleNamespace(wake=lambda: None, leases=set(), cancel=lambda _: None)
     settings: Any = SimpleNamespace(beat_seconds=BEAT_SECONDS, retry=SimpleNamespace(max_lost_leases=3))
-    async with Heartbeat(parts, dispatcher, SimpleNamespace(), settings) as made:  # type: ignore[arg-type]
+    return Heartbeat(parts, dispatcher, SimpleNamespace(), settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def beating(ledger: Ledger, spool: HangingSpool, executors: Executors) -> AsyncIterator[Heartbeat]:
+    async with heart(ledger, spool, executors) as made:
         running = asyncio.create_task(made.run())
         yield made
         spool.free.set()
@@ -119,3 +127,32 @@ async def test_a_spool_that_is_gone_ends_nothing(
     assert "is gone" in str(beating.trouble)
     away.rename(spool.root)
     await eventually(lambda: beating.trouble is None)
+
+
+async def test_a_lock_that_somebody_holds_lets_a_daemon_start(
+    postgres_database: str, tmp_path: Path, executors: Executors, eventually: Callable[..., Any]
+) -> None:
+    """It may be a frozen daemon's: readiness says what is waited for, and nothing ends for it."""
+    async with Database(
+        url=postgres_database,
+        pool_size=3,
+        max_overflow=2,
+        pool_timeout_seconds=10,
+        leak_seconds=60,
+        connect_timeout_seconds=10,
+        access=Access(patience=Patience(lock_seconds=0.2)),
+    ) as database:
+        ledger = Ledger(database, lease_seconds=30)
+        await ledger.open()
+        await ledger.register("spool-1")
+        spool, daemon = Spool(tmp_path / "spool", ledger.daemon_id), ledger.tables.daemon
+        spool.open()
+        made = heart(ledger, spool, executors)
+        async with database.write() as connection:
+            await connection.execute(sa.select(daemon.c.id).with_for_update())
+            await made.__aenter__()
+            assert "the ledger is locked" in str(made.trouble)
+        running = asyncio.create_task(made.run())
+        await eventually(lambda: made.trouble is None)
+        await UntilClosed.__aexit__(made)
+        await running

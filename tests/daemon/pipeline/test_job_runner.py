@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,9 @@ class EndsAside:
         self.told.append((job.id, outcome.state))
 
 
-def runner(ledger: Ledger, spool: SpoolAside, ends: EndsAside) -> JobRunner:
+def runner(
+    ledger: Ledger, spool: SpoolAside, ends: EndsAside, *, known: str = "orders", delay_seconds: float = 0.0
+) -> JobRunner:
     async def run_io(function: Any, *args: Any) -> Any:
         return function(*args)
 
@@ -58,8 +61,9 @@ def runner(ledger: Ledger, spool: SpoolAside, ends: EndsAside) -> JobRunner:
         ledger=ledger,
         spool=spool,
         metrics=Metrics(),
+        datasets={known: None},
     )
-    settings: Any = SimpleNamespace(retry=SimpleNamespace(max_attempts=3, delay_seconds=lambda _: 0.0))
+    settings: Any = SimpleNamespace(retry=SimpleNamespace(max_attempts=3, delay_seconds=lambda _: delay_seconds))
     made = JobRunner(parts, ends, SimpleNamespace(), settings)  # type: ignore[arg-type]
 
     async def make(_: Attempt) -> Outcome:
@@ -111,3 +115,30 @@ async def test_a_spool_that_does_not_let_a_file_go_takes_no_end_away(ledger: Led
     shown = await JobQueries(ledger.context.database).job(job.id)
     assert shown is not None
     assert shown.state == "rejected"
+
+
+async def test_what_became_of_a_job_is_written_soon_after_the_database_is_back(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the pauses between the attempts of a job may become: readiness waits for it."""
+    ends, job = EndsAside(), await claimed(ledger)
+    finish, asked = ledger.finish_alone, list[str]()
+
+    async def finish_alone(job: Job, outcome: Outcome) -> None:
+        asked.append(outcome.state)
+        if len(asked) == 1:
+            raise DatabaseUnavailableError("away")
+        await finish(job, outcome)
+
+    monkeypatch.setattr(ledger, "finish_alone", finish_alone)
+    async with asyncio.timeout(10):
+        await runner(ledger, SpoolAside(hangs=False), ends, delay_seconds=300).run(Attempt(job=job, mapped=False))
+    assert ends.told == [(job.id, "rejected")]
+
+
+async def test_a_job_whose_dataset_was_removed_while_it_was_claimed_spends_no_attempt(ledger: Ledger) -> None:
+    ends, job = EndsAside(), await claimed(ledger)
+    await runner(ledger, SpoolAside(hangs=False), ends, known="stock").run(Attempt(job=job, mapped=False))
+    shown = await JobQueries(ledger.context.database).job(job.id)
+    assert shown is not None
+    assert (shown.state, shown.attempt, ends.told) == ("queued", 0, [])

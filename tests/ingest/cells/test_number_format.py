@@ -171,6 +171,13 @@ def test_the_section_for_a_number_decides(code: str, kinds: dict[str, Any]) -> N
         ("00000_)", {"7": "00007"}),
         ('"INV-"0000', {"42": "INV-0042"}),
         ("#000", {"7": "007", "12345": "12345"}),
+        ("#-00", {"7": "-07", "12345": "123-45"}),
+        ('"0"#', {"1067": "01067", "5": "05", "0": "0"}),
+        ("\\0#", {"1067": "01067"}),
+        ("\\0\\0##", {"1067": "001067"}),
+        ('"0"0', {"1067": "01067", "0": "00"}),
+        ('"0"#000', {"1067": "01067", "7": "0007"}),
+        ('"A0-"0000', {"7": "A0-0007"}),
     ],
 )
 def test_digits_of_an_identifier_as_they_are_shown(code: str, shown: dict[str, str]) -> None:
@@ -183,7 +190,10 @@ def test_a_long_code_is_read_once() -> None:
     assert number_format("[>" + "1" * 200_000 + "x]0.00").cell("7")[0] == Kind.NUMBER
 
 
-@pytest.mark.parametrize("code", ["0", "0.00", "#,##0", "0,000", "00%", "00.0", "00E+0", "?00", '"2024-"00', "[h]00"])
+@pytest.mark.parametrize(
+    "code",
+    ["0", "0.00", "#,##0", "0,000", "00%", "00.0", "00E+0", "?00", '"2024-"00', "[h]00", '00"0"', '"0"', '"0"#-##'],
+)
 def test_forms_of_amounts_are_no_identifiers(code: str) -> None:
     assert number_format(code).cell("7")[0] != Kind.PADDED
 

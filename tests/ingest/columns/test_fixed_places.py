@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from ingest.cells.cells import Column, Kind
 from ingest.columns.moment_layouts import read_fixed
 from ingest.columns.moment_text import Moment, read_moment
 from ingest.columns.numeric import convert_decimal, convert_integer
+from ingest.columns.temporal import convert_date, convert_datetime
 from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ FORMATS = [
     ["excel-serial", "%d-%m-%Y"],
     ["%Y-%m-%d %H:%M", "excel-serial"],
     ["%y-%m-%d"],
+    ["%d%m%Y"],
     ["%d.%m.%Y %d"],
     ["100%% %d.%m.%Y"],
 ]
@@ -69,6 +72,7 @@ def moments(draw: st.DrawFn) -> str:
                 "{d}.{m}.{y}",
                 "{m}/{d}/{y} {h}:{n}:{s}",
                 "{y}{m}{d}",
+                "{d}{m}{y}",
                 "{y}年{m}月{d}日",
                 "{d}-{m}-{y}",
                 " {y}-{m}-{d}",
@@ -120,6 +124,34 @@ def test_common_dates_are_read_at_once(separator: str, end: str) -> None:
     )
     assert read.all()
     assert absolute.sum() == (len(every) // 2 if {*end} & {*"Z+-"} else 0)
+
+
+@pytest.mark.parametrize(
+    ("form", "kind", "texts", "meant"),
+    [
+        ("%d%m%Y", "date", ["1052026", "1112026", "11112026", "01052026"], [None, None, "2026-11-11", "2026-05-01"]),
+        ("%Y%m%d", "date", ["202651", "2026051", "20260501"], [None, None, "2026-05-01"]),
+        ("%y%m%d", "date", ["26511", "260511"], [None, "2026-05-11"]),
+        ("%d.%m%Y", "date", ["1.12026", "1.012026"], [None, "2026-01-01"]),
+        ("%d.%m.%Y", "date", ["1.5.2026", "01.05.2026"], ["2026-05-01", "2026-05-01"]),
+        ("%d%b%Y", "date", ["1May2026", "01may2026"], ["2026-05-01", "2026-05-01"]),
+        ("%d.%m.%Y %H%M", "datetime", ["1.5.2026 915", "1.5.2026 0915"], [None, "2026-05-01 09:15"]),
+        ("%Y%m%d%H%M%S%f", "datetime", ["2026050110150", "20260501101500123"], [None, "2026-05-01 10:15:00.123"]),
+        ("%Y%m%dT%H%M%S%z", "datetime", ["20260501T101500+0200", "20260501T10150+0200"], ["2026-05-01 08:15", None]),
+    ],
+)
+@pytest.mark.parametrize("beside", [0, MANY])
+def test_directives_that_touch_have_their_full_width(
+    form: str, kind: str, texts: list[str], meant: list[str | None], beside: int
+) -> None:
+    first = datetime(1970, 1, 1, tzinfo=UTC)
+    every = [*texts, *((first + timedelta(days=number)).strftime(form) for number in range(beside))]
+    column = Column(kinds=np.full(len(every), Kind.TEXT, np.uint8), texts=pa.array(every, pa.large_string()))
+    convert = convert_date if kind == "date" else convert_datetime
+    found = convert(column, np.ones(len(every), np.bool_), field(kind, format=form), date1904=False)
+    values = found.values.cast(pa.timestamp("us")).to_pylist()[: len(texts)]
+    assert values == [None if one is None else datetime.fromisoformat(one) for one in meant]
+    assert {fault.code for fault in found.faults} == ({"cell.type"} if None in meant else set())
 
 
 EXACT = Context(prec=200)

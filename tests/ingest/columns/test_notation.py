@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import decimal
+import json
+from itertools import product
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 
+from ingest.columns.notation import plain_notation
+from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import DocumentError
 
 if TYPE_CHECKING:
@@ -94,3 +99,92 @@ def test_digits_without_end_are_a_fault_of_the_cell(dataset: Make, workbook: Wri
     outcome = parsed(workbook(rows), spec)
     assert outcome.column() == ["7", "-9223372036854775808"]
     assert outcome.faults == [("A2", "cell.range"), ("A5", "cell.range")]
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "meant"),
+    [
+        ({"groupChar": ","}, "0,123", None),
+        ({"groupChar": ","}, "000,123", None),
+        ({"groupChar": ","}, "012,345", None),
+        ({"groupChar": ","}, "-0,123", None),
+        ({"groupChar": ",", "negative": ["parentheses"]}, "(0,123)", None),
+        ({"groupChar": ",", "negative": ["trailing"]}, "0,123-", None),
+        ({"groupChar": ",", "currency": "strip"}, "$0,123", None),
+        ({"groupChar": ",", "percent": "fraction"}, "0,123%", None),
+        ({"groupChar": ".", "decimalChar": ","}, "0.123,4", None),
+        ({"groupChar": ".", "decimalChar": ","}, "00.123", None),
+        ({"groupChar": ".", "decimalChar": ","}, "0,12", "0.12"),
+        ({"groupChar": ","}, "0.12", "0.12"),
+        ({"groupChar": ","}, "-1,000", "-1000.00"),
+        ({"groupChar": ",", "negative": ["parentheses"]}, "(100,000.5)", "-100000.50"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["decimal(12,2)", "integer", "number"])
+@pytest.mark.parametrize("beside", [1, 200])
+def test_no_group_of_zeros_begins_a_number(  # noqa: PLR0917  # each a parameter of the test
+    dataset: Make,
+    workbook: Write,
+    parsed: Parse,
+    declared: dict[str, str],
+    text: str,
+    meant: str | None,
+    kind: str,
+    beside: int,
+) -> None:
+    spec = dataset({"name": "v", "type": kind, **declared})
+    outcome = parsed(workbook([["v"], [text], *([number] for number in range(beside))]), spec)
+    fraction = meant is not None and not meant.endswith(".00")
+    if meant is None or (kind == "integer" and fraction):
+        assert outcome.faults == [("A2", "cell.type")]
+    else:
+        assert float(outcome.column()[0] or "") == float(meant)
+
+
+MARKS = {
+    "in front": [
+        *("CHF {}", "AED {}", "Fr. {}", "kr {}", "kr.{}", "US${}", "HK${}", "NT${}", "S${}", "A${}", "R${}", "R {}"),
+        *("Rp {}", "zł{}", "GBP{}", "₿{}", "€ {}", "￥{}", "﷼ {}", "Rs.{}", "$US {}", "RMB {}"),
+    ],
+    "behind": [
+        *("{} CHF", "{} kr", "{} zł", "{} Kč", "{}円", "{} лв", "{} руб.", "{} GBP", "{} JPY", "{} HKD"),
+        *("{} TWD", "{}SGD", "{} ₺", "{} $US", "{} Fr.", "{}元", "{} HK$", "{} د.إ.", "{} Ft", "{} ₽"),
+    ],
+}
+
+
+@pytest.mark.parametrize("where", MARKS)
+def test_codes_and_signs_of_money_are_taken_off(dataset: Make, workbook: Write, parsed: Parse, where: str) -> None:
+    spec = dataset({**AMOUNT, "currency": "strip", "negative": ["minus", "parentheses"]})
+    forms = MARKS[where]
+    texts = [form.format(number) for form in forms for number in ("5", "0.50", "1234.5")]
+    signed = [f"-{form.format('5')}" for form in forms] + [f"({form.format('5')})" for form in forms]
+    outcome = parsed(workbook([["v"], *([text] for text in (*texts, *signed))]), spec)
+    assert outcome.faults == []
+    assert outcome.column() == ["5.00", "0.50", "1234.50"] * len(forms) + ["-5.00"] * len(signed)
+
+
+def test_no_other_letters_are_taken_off(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    wrong = ["aed 5", "5 usd", "XYZ 5", "5K", "5 M$", "5K$", "AUSD 5", "5 USDX", "5 kg", "USD", "USD USD 5", "5 k€"]
+    outcome = parsed(workbook([["v"], ["1"], *([text] for text in wrong)]), dataset({**AMOUNT, "currency": "strip"}))
+    assert outcome.column() == ["1.00"]
+    assert [code for _, code in outcome.faults] == ["cell.type"] * len(wrong)
+
+
+def test_money_of_many_kinds_is_read_as_each_alone() -> None:
+    field = parse_dataset(
+        json.dumps(
+            {
+                "dataset": "d",
+                "fields": [{**AMOUNT, "currency": "strip", "negative": ["minus", "trailing"]}],
+                "load": {"table": "t"},
+            }
+        ),
+        "d.yml",
+    ).fields[0]
+    around = [f"{first}{second}{third}" for first, second, third in product("ACEGHKMNRSUX", "EADR$", "DFRY")]
+    forms = ("{}5", "5 {}", "-{}5", "{} .5", "5.{}", "{}5{}", "5{}-")
+    texts = [form.replace("{}", sign) for sign in (*around, "kr", "Fr.", "S/", "€", "US$") for form in forms]
+    together = plain_notation(pa.array(texts, pa.large_string()), field).to_pylist()
+    for text, read in zip(texts, together, strict=True):
+        assert plain_notation(pa.array([text], pa.large_string()), field).to_pylist() == [read], text

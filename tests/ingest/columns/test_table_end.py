@@ -138,3 +138,34 @@ def test_page_footers_are_left_out_wherever_they_stand(
     assert customers(outcome) == ["Acme", "Bolt", "Page Boys of Rome"]
     assert outcome.report.rows.footer == 2
     assert outcome.report.codes == {"row.footer": 1, "row.footer_doubtful": 1}
+
+
+SKU = [{"name": "sku", "type": "string"}, {"name": "size", "type": "string"}, {"name": "qty", "type": "integer"}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "last", "footers"),
+    [
+        ([["A1", "x", 5], ["A2", "y", "bad"], ["Total", None, 12]], "A1", 1),
+        ([["A1", "x", 5], ["A2", "y", "bad"], ["Total of May", None, 12]], "A1", 1),
+        ([["A1", "x", 5], ["A2", "y", "bad"], ["Total", None, 13], ["printed"]], "A1", 2),
+        ([["A1", "x", 5], ["A2", "y", "bad"], ["Total", None, 3]], "A1", 1),
+        ([["A1", "x", 5], ["A2", "y", "bad"], ["Totalis Ltd", None, 3]], "Totalis Ltd", 0),
+        ([["A1", "x", 5], ["A2", "y", "bad"], ["Totalis Ltd", "z", 13]], "Totalis Ltd", 0),
+        ([["A1", "x", 5], ["A2", "y", 7], ["Total", None, 13]], "Total", 0),
+        ([["A1", "x", "bad"], ["小计", None, 7], ["A2", "y", 7], ["Total", None, 8]], "A2", 2),
+    ],
+)
+def test_where_a_cell_is_bad_no_total_is_taken_for_data(
+    dataset: Make, workbook: Write, parsed: Parse, rows: list[list[Any]], last: str, footers: int
+) -> None:
+    outcome = parsed(workbook([["sku", "size", "qty"], *rows]), dataset(*SKU, table_end=FOOTERS))
+    assert customers(outcome)[-1] == last
+    assert outcome.report.rows.footer == footers
+
+
+def test_columns_without_a_bad_cell_have_to_add_up_all_the_same(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    spec = dataset(CUSTOMER, COUNT, AMOUNT, table_end=FOOTERS)
+    rows = [["Acme", 1, 0.1], ["Bolt", 2, "bad"]]
+    assert parsed(workbook([TITLES, *rows, ["Total", 3, 9]]), spec).report.rows.footer == 1
+    assert parsed(workbook([TITLES, *rows, ["Total", 4, 9]]), spec).report.rows.footer == 0

@@ -41,6 +41,7 @@ def test_each_way_to_write_a_reference(written: str, table: str, field: str, giv
         ("lookup: shops.code -> regions.id", "is no lookup within one table", "write shops.code -> shops.id"),
         ("lookup: {table: shops, field: code}", "lookup gives no column", "write shops.code -> shops.id"),
         ("references: shops.code, lookup: shops.code -> shops.id", "both given", "keep lookup"),
+        ("references: '\"App\".shops.code'", "names are written without quotes", "write App.shops"),
     ],
 )
 def test_what_is_none_is_refused_by_name(written: str, reason: str, remedy: str) -> None:

@@ -50,7 +50,7 @@ CREATE TABLE headgate_job (
 	created_at DOUBLE NOT NULL,
 	started_at DOUBLE,
 	finished_at DOUBLE
-, fixes_job BIGINT, submitter TEXT, idempotency_key TEXT, cancelled_by TEXT, origin TEXT, origin_stamp TEXT, rows_skipped BIGINT DEFAULT '0' NOT NULL, table_refused BOOLEAN DEFAULT 0 NOT NULL, repeats TEXT DEFAULT 'once' NOT NULL, owed BOOLEAN, after_job BIGINT, check_only BOOLEAN DEFAULT 0 NOT NULL, would_be TEXT, loaded_as BIGINT);
+, fixes_job BIGINT, submitter TEXT, idempotency_key TEXT, cancelled_by TEXT, origin TEXT, origin_stamp TEXT, rows_skipped BIGINT DEFAULT '0' NOT NULL, table_refused BOOLEAN DEFAULT 0 NOT NULL, repeats TEXT DEFAULT 'once' NOT NULL, owed BOOLEAN, after_job BIGINT, check_only BOOLEAN DEFAULT 0 NOT NULL, would_be TEXT, loaded_as BIGINT, finish_order BIGINT DEFAULT '0' NOT NULL);
 CREATE INDEX headgate_job_leased ON headgate_job (lease_daemon) WHERE state = 'running';
 CREATE INDEX headgate_job_state ON headgate_job (state, id);
 CREATE TABLE headgate_event (
@@ -75,7 +75,6 @@ CREATE INDEX headgate_job_dataset ON headgate_job (dataset, id);
 CREATE INDEX headgate_job_dataset_state ON headgate_job (dataset, state, id);
 CREATE INDEX headgate_job_submitter ON headgate_job (submitter, id) WHERE submitter IS NOT NULL;
 CREATE UNIQUE INDEX headgate_job_idempotency ON headgate_job (submitter, idempotency_key) WHERE idempotency_key IS NOT NULL;
-CREATE INDEX headgate_job_success ON headgate_job (dataset, finished_at) WHERE state IN ('loaded','partial');
 CREATE INDEX headgate_job_first ON headgate_job (first_job) WHERE first_job IS NOT NULL;
 CREATE INDEX headgate_job_fixes ON headgate_job (fixes_job) WHERE fixes_job IS NOT NULL;
 CREATE INDEX headgate_job_origin ON headgate_job (origin) WHERE origin IS NOT NULL;
@@ -83,7 +82,7 @@ CREATE TABLE headgate_loaded_content (
 	dataset TEXT NOT NULL,
 	sha256 TEXT NOT NULL,
 	spec_version INTEGER NOT NULL,
-	job_id BIGINT NOT NULL,
+	job_id BIGINT NOT NULL, finish_order BIGINT DEFAULT '0' NOT NULL,
 	PRIMARY KEY (dataset, sha256, spec_version)
 );
 CREATE INDEX headgate_job_kept ON headgate_job (spool_id, finished_at) WHERE spool_key IS NOT NULL;
@@ -158,3 +157,5 @@ CREATE INDEX headgate_job_waiting ON headgate_job (spool_id, run_at, id) WHERE s
 CREATE INDEX headgate_job_unfinished ON headgate_job (dataset, id) WHERE state IN ('queued','running') AND NOT check_only;
 CREATE INDEX headgate_job_unfinished_since ON headgate_job (created_at) WHERE state IN ('queued','running');
 CREATE INDEX headgate_job_unwanted ON headgate_job (id) WHERE state IN ('queued','running') AND cancelled_by IS NOT NULL;
+CREATE INDEX headgate_job_success ON headgate_job (dataset, finish_order, id) WHERE state IN ('loaded','partial');
+CREATE INDEX headgate_loaded_content_last ON headgate_loaded_content (dataset, finish_order, job_id);

@@ -11,6 +11,7 @@ import pytest
 from shown import grid
 
 from ingest.errors import FileRejectedError
+from ingest.formats.ods.reader import OdsReader
 from ingest.formats.open import open_book
 from ingest.formats.zip.container import sniff
 from ingest.output.grid import read_grid, read_sheets
@@ -36,6 +37,11 @@ CALC = 'xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:
 STYLES = """
 <number:time-style style:name="N1" number:truncate-on-overflow="false"><number:hours/></number:time-style>
 <number:time-style style:name="N2"><number:hours/></number:time-style>
+<number:number-style style:name="N3"><number:number number:min-integer-digits="5"/></number:number-style>
+<number:date-style style:name="N4"><number:year/><number:month/></number:date-style>
+<style:style style:name="Default" style:family="table-cell"/>
+<style:style style:name="zeros" style:family="table-cell" style:data-style-name="N3"/>
+<style:style style:name="day" style:family="table-cell" style:data-style-name="N4"/>
 <style:style style:name="elapsed" style:family="table-cell" style:data-style-name="N1"/>
 <style:style style:name="below" style:family="table-cell" style:parent-style-name="elapsed"/>
 <style:style style:name="clock" style:family="table-cell" style:data-style-name="N2"/>
@@ -165,6 +171,57 @@ def test_repetition_merged_and_grouped_cells(ods: Ods) -> None:
     with open_book(path, sniff(path, FileLimits()), FileLimits()) as book:
         [merge] = book.read(0).merges
     assert (merge.top, merge.bottom, merge.left, merge.right) == (3, 4, 0, 1)
+
+
+def held(path: Path, *, apart: bool) -> list[list[str | None]]:
+    """Return what the columns of the first sheet hold, with the zeros that ids alone keep."""
+    reader = OdsReader(100, apart=apart)
+    with zipfile.ZipFile(path) as archive:
+        reader.read([archive.read("content.xml")])
+    columns = reader.sheets[0].cells.sheet(date1904=False).columns
+    return [columns[place].texts.to_pylist() for place in sorted(columns)]
+
+
+STYLED = [
+    ("zeros", "", "", "00100"),
+    ("zeros", "", 'table:style-name="Default"', "100"),
+    ("zeros", "Default", "", "100"),
+    ("Default", "zeros", "", "00100"),
+    ("zeros", "day", "", "100"),
+    ("day", "zeros", 'table:style-name="plain"', "100"),
+    ("zeros", "", 'table:style-name=""', "00100"),
+    ("zeros", "none", "", "100"),
+]
+
+
+@pytest.mark.parametrize(("of_column", "of_row", "own", "shown"), STYLED)
+def test_a_cell_without_a_style_has_that_of_its_row_or_column(
+    ods: Ods, of_column: str, of_row: str, own: str, shown: str
+) -> None:
+    """OpenDocument 1.3 part 3, 19.619 (`table:default-cell-style-name`)."""
+    column = f'<table:table-column table:default-cell-style-name="{of_column}"/>'
+    attributes = f'table:default-cell-style-name="{of_row}"' if of_row else ""
+    rows = row(typed("float", "100", own), attributes)
+    path = ods(f'<table:table table:name="S">{column}{rows}</table:table>')
+    assert held(path, apart=True) == held(path, apart=False) == [[shown]]
+
+
+def test_columns_in_groups_count_and_repeated_ones_as_often(ods: Ods) -> None:
+    columns = (
+        '<table:table-column table:number-columns-repeated="2" table:default-cell-style-name="Default"/>'
+        "<table:table-column-group><table:table-header-columns><table:table-column/></table:table-header-columns>"
+        '<table:table-columns><table:table-column table:number-columns-repeated="2"'
+        ' table:default-cell-style-name="zeros"/></table:table-columns></table:table-column-group>'
+        '<table:table-column table:default-cell-style-name="elapsed" table:number-columns-repeated="16379"/>'
+    )
+    rows = row(typed("float", "7") * 4) + row(
+        typed("float", "8", 'table:number-columns-repeated="5"'), 'table:number-rows-repeated="2"'
+    )
+    path = ods(f'<table:table table:name="S">{columns}{rows}</table:table>')
+    assert held(path, apart=False) == [["7", "8", "8"]] * 3 + [["00007", "00008", "00008"], [None, "00008", "00008"]]
+    assert grid(ods(f'<table:table table:name="S">{columns}{row(typed("time", "PT8H") * 6)}</table:table>')) == [
+        ["08:00:00"] * 5 + ["8:00:00"]
+    ]
 
 
 def test_sheets_are_those_of_the_tabs(ods: Ods) -> None:

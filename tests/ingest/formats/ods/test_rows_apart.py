@@ -99,11 +99,21 @@ RARE: Final = ["<text:p>a & b</text:p>", "<text:p>&nope;</text:p>", "<text:p>a]]
 ROWS: Final = [
     "", "", "", ' table:style-name="ro1"', ' table:number-rows-repeated="3"', ' table:visibility="filter"',
     ' table:number-rows-repeated="0"', ' table:number-rows-repeated="900000"', " ", ' strange="a&amp;b"',
+    ' table:default-cell-style-name="zeros"', ' table:default-cell-style-name=""',
+    ' table:default-cell-style-name="none" table:number-rows-repeated="2"', ' table:default-cell-style-name="&#122;"',
 ]  # fmt: skip
 BETWEEN: Final = [
     "", "", "", "\n", "<table:table-row/>", "<table:table-header-rows>HERE</table:table-header-rows>", "junk",
     "<table:table-row-group>HERE</table:table-row-group>", '<x:y xmlns:x="z">HERE</x:y>',
     '<table:g xmlns:table="urn:other">HERE</table:g>', "<table:shapes/>", "<!-- <table:table-row/> -->",
+]  # fmt: skip
+COLUMNS: Final = [
+    "<table:table-column/>", '<table:table-column table:number-columns-repeated="16384"/>',
+    '<table:table-column table:default-cell-style-name="zeros"/>',
+    '<table:table-column table:default-cell-style-name="elapsed" table:number-columns-repeated="2"/>',
+    '<table:table-column table:default-cell-style-name="none"/>',
+    '<table:table-columns><table:table-column table:default-cell-style-name="day"/></table:table-columns>',
+    '<table:table-column table:default-cell-style-name="zeros" table:number-columns-repeated="99999999999999999999"/>',
 ]  # fmt: skip
 PREFIXES: Final = [{}, {}, {"table": "t", "office": "o"}, {"text": "", "calcext": "table2"}]
 
@@ -141,7 +151,8 @@ def _sheet(chance: random.Random, number: int, *, rare: float) -> str:
         between = chance.choice(BETWEEN) if chance.random() < 0.2 else ""
         rows.append(between.replace("HERE", row) if "HERE" in between else between + row)
     name = chance.choice([f"S{number}", f"S{number}", "'file:///a.ods'#$S"])
-    return f'<table:table table:name="{name}"><table:table-column/>{"".join(rows)}</table:table>'
+    columns = chance.choices(COLUMNS, k=chance.choice([1, 1, 3, 6]))
+    return f'<table:table table:name="{name}">{"".join(columns)}{"".join(rows)}</table:table>'
 
 
 def _document(sheets: str) -> str:
@@ -281,6 +292,32 @@ def test_where_texts_may_hide_rows_all_is_left_from_there_on(monkeypatch: pytest
     assert left_of(document, len(USUAL_ROW)).count(USUAL_ROW.encode()) >= 18
     pieces = cut(document.encode(), len(USUAL_ROW))
     assert told(pieces, apart=True) == told(pieces, apart=False)
+
+
+FIVE: Final = '<table:table-cell office:value-type="float" office:value="5"{}><text:p>5</text:p></table:table-cell>'
+PLAIN: Final = "<table:table-row>" + FIVE.format("") * 3 + "</table:table-row>"
+
+
+def test_sheets_of_a_piece_have_their_own_columns() -> None:
+    """Each is taken apart, though all lie in one piece; the vector reading must not fall back to the parser."""
+    sheets = [
+        f'<table:table table:name="S{number}"><table:table-column table:number-columns-repeated="{number}"/>'
+        f'<table:table-column table:default-cell-style-name="zeros"/>{PLAIN * 3}</table:table>'
+        for number in (1, 2, 1, 7)
+    ]
+    found = told([_document("".join(sheets)).encode()], apart=True)
+    assert found == told([_document("".join(sheets)).encode()], apart=False)
+    shown = [[column[1][0] for _, column in sorted(sheet[4].items())] for sheet in found[1]]
+    assert shown == [["5", "00005", "5"], ["5", "5", "00005"], ["5", "00005", "5"], ["5", "5", "5"]]
+
+
+def test_a_repeated_cell_over_columns_of_several_styles_is_left_to_the_parser() -> None:
+    row = "<table:table-row>" + FIVE.format(' table:number-columns-repeated="4"') + "</table:table-row>"
+    column = '<table:table-column table:default-cell-style-name="zeros" table:number-columns-repeated="2"/>'
+    document = _document(f'<table:table table:name="S"><table:table-column/>{column}{row}</table:table>').encode()
+    assert told([document], apart=True) is None
+    columns = told([document], apart=False)[1][0][4]
+    assert [columns[place][1] for place in range(4)] == [["5"], ["00005"], ["00005"], ["5"]]
 
 
 def test_a_piece_may_end_anywhere_before_the_first_row() -> None:

@@ -1,0 +1,70 @@
+"""Errors that look like a row's or the database's and are the table's: what is set up there refuses a whole load."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from ..messages import say
+from .loaded import TargetMismatchError
+from .refusals import driver_error, is_raised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..spec.dataset import Dataset
+
+DEFINING: Final = frozenset({"CREATE", "ALTER", "DROP"})
+"""First words of the statements that event triggers of PostgreSQL fire at."""
+_SAVEPOINT_GONE: Final = "no such savepoint"
+"""What SQLite says of a savepoint whose transaction has been undone (savepoint.c)."""
+
+
+@contextlib.contextmanager
+def may_be_defined() -> Iterator[None]:
+    """Have it be the database's fault, and no row's, if an event trigger refuses what a load makes inside.
+
+    Raises:
+        TargetMismatchError: it does; says so in its words.
+
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        words = (error.statement or "").split(maxsplit=1)
+        if not is_raised(error) or DEFINING.isdisjoint(words[:1]):
+            raise
+        raise TargetMismatchError(
+            say(
+                "an event trigger of the database refuses {command}, which a load needs: {error}; let this role "
+                "pass it",
+                command=words[0],
+                error=getattr(driver_error(error), "message", None) or error,
+            )
+        ) from error
+
+
+@contextlib.contextmanager
+def may_be_undone(dataset: Dataset) -> Iterator[None]:
+    """Have it be the table's fault if the transaction inside is undone as a whole, instead of one row's (SQLite).
+
+    What the trigger has said is lost: the return to a savepoint, which has gone with the transaction, fails after it.
+
+    Raises:
+        TargetMismatchError: it is.
+
+    """
+    try:
+        yield
+    except OperationalError as error:
+        if _SAVEPOINT_GONE not in str(error.orig):
+            raise
+        raise TargetMismatchError(
+            say(
+                "a trigger of table {table} (RAISE(ROLLBACK)) or a constraint (ON CONFLICT ROLLBACK) undoes the whole "
+                "load where it should refuse a row; write ABORT instead of ROLLBACK",
+                table=dataset.load.table,
+            )
+        ) from error

@@ -1,0 +1,67 @@
+"""Where a draft finds the header: a line above the table is none, if its titles are too few for the rows below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ingest.infer import draft_sample
+from ingest.parse import parse
+from ingest.spec.dataset_file import parse_dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Write = Callable[..., Path]
+
+TABLE = ["Date,Text,Amount", "2026-05-01,x,5", "2026-05-02,y,6"]
+WORDS = ["Name,City,Country", "Acme,Rome,Italy", "Bolt,Oslo,Norway"]
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Callable[..., Path]:
+    def write(*lines: str) -> Path:
+        path = tmp_path / "x.csv"
+        path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        ["Statement", "Account,42", ""],
+        ["Statement", "Account,42"],
+        ["Account,42"],
+        ["Account,Main", "Owner,Acme", "", ""],
+    ],
+)
+def test_a_line_above_the_table_is_no_header(text: Callable[..., Path], tmp_path: Path, above: list[str]) -> None:
+    path = text(*above, *TABLE)
+    draft = draft_sample(path)
+    report = parse(path, parse_dataset(draft.text, "draft.yml"), tmp_path)
+    assert (report.rows.accepted, report.rows.rejected, draft.header_row) == (2, 0, len(above) + 1)
+    assert "# Mend" not in draft.text
+
+
+def test_without_types_a_blank_row_tells_the_header(text: Callable[..., Path]) -> None:
+    assert draft_sample(text("Account,Main", "", *WORDS)).header_row == 3
+    assert draft_sample(text("Account,Main", *WORDS)).header_row == 1
+
+
+@pytest.mark.parametrize("rows", [["A1,5,x", "A2,6,y"], ["a,b,x", "c,d,y"]])
+def test_a_header_that_lacks_a_title_stays_the_header(text: Callable[..., Path], rows: list[str]) -> None:
+    draft = draft_sample(text("sku,qty", *rows))
+    assert draft.header_row == 1
+    assert "# Mend the file first: 2 rows" in draft.text
+
+
+def test_the_same_in_a_workbook(workbook: Write, tmp_path: Path) -> None:
+    rows: list[list[Any]] = [["Bank", "Acme"], [], ["No", "Text", "Amount"], [1, "x", 5], [2, "y", 6]]
+    path = workbook(rows)
+    draft = draft_sample(path)
+    assert draft.header_row == 3
+    assert parse(path, parse_dataset(draft.text, "draft.yml"), tmp_path).rows.accepted == 2

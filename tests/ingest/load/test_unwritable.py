@@ -1,0 +1,150 @@
+"""Whose fault a refused statement is: the table's, whatever the rows are, or that of the row that a trigger refuses."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import pytest
+from goods import load_spooled, opened, rows_of, run, spooled
+from sqlalchemy.exc import DBAPIError
+
+from ingest.load.inspection import inspect
+from ingest.load.loaded import TargetMismatchError
+from ingest.spec.dataset_file import parse_dataset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ingest.spec.dataset import Dataset
+
+FAILURES = (DBAPIError, asyncpg.PostgresError)
+TABLE = "CREATE TABLE t (k text PRIMARY KEY, v int)"
+TRIGGER = "CREATE TRIGGER g BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()"
+
+
+def spec_of(mode: str = "upsert", *, key: bool = True) -> Dataset:
+    content: dict[str, Any] = {
+        "dataset": "d",
+        "fields": [{"name": "k", "type": "string"}, {"name": "v", "type": "integer"}],
+        **({"primaryKey": ["k"]} if key else {}),
+        "quarantine": {"max_percent": 100},
+        "load": {"table": "t", "mode": mode},
+    }
+    return parse_dataset(json.dumps(content), "d.yml")
+
+
+def function(body: str, returns: str = "trigger") -> str:
+    return f"CREATE FUNCTION f() RETURNS {returns} LANGUAGE plpgsql AS $$BEGIN {body} END$$"
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["55000", "42501", "28000", "40001", "25006", "23514", "42P01", "0A000", "XX000", "SH001", "P0001"],
+)
+async def test_a_row_that_a_trigger_refuses_costs_only_itself_whatever_the_code(
+    postgres_database: str, tmp_path: Path, state: str
+) -> None:
+    spec = spec_of()
+    raises = f"IF NEW.v = 13 THEN RAISE 'thirteen is not sold' USING ERRCODE = '{state}'; END IF; RETURN NEW;"
+    async with opened(postgres_database) as database:
+        await run(database, TABLE, function(raises), TRIGGER)
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1], ["b", 13], ["c", 3]]))
+        assert (loaded.inserted, loaded.refused) == (2, {"row.db_raised": 1})
+        [record] = loaded.records
+        assert (record.row, record.message) == (3, "thirteen is not sold")
+
+
+@pytest.mark.parametrize("state", ["53100", "55P03"])
+async def test_what_a_trigger_passes_on_of_the_databases_own_faults_may_go_away(
+    postgres_database: str, tmp_path: Path, state: str
+) -> None:
+    spec = spec_of()
+    async with opened(postgres_database) as database:
+        await run(database, TABLE, function(f"RAISE 'no' USING ERRCODE = '{state}';"), TRIGGER)
+        with pytest.raises(FAILURES) as failed:
+            await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1]]))
+        assert database.classify(failed.value) == "transient"
+
+
+PUBLISHED = ["CREATE TABLE t (k text NOT NULL UNIQUE, v int)", "CREATE PUBLICATION p FOR TABLE t"]
+BEHIND = "CREATE TABLE behind (k text, v int)"
+DISTINCT = "CREATE VIEW t AS SELECT DISTINCT k, v FROM behind"
+
+
+@pytest.mark.parametrize(
+    ("statements", "spec", "said"),
+    [
+        (PUBLISHED, spec_of(), "does not have a replica identity and publishes updates"),
+        (PUBLISHED, spec_of("replace"), "does not have a replica identity and publishes"),
+        ([BEHIND, DISTINCT], spec_of("insert", key=False), "takes no rows: cannot insert into view"),
+    ],
+    ids=["update", "replace", "view"],
+)
+async def test_a_table_that_takes_no_such_statement_is_refused_before_the_first_row(
+    postgres_database: str, tmp_path: Path, statements: list[str], spec: Dataset, said: str
+) -> None:
+    async with opened(postgres_database) as database:
+        await run(database, *statements)
+        with pytest.raises(TargetMismatchError, match=said):
+            await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1]]))
+        async with database.read() as connection:
+            [problem] = (await inspect(connection, spec, tmp_path)).problems
+        assert said in problem
+        assert "\n" not in problem
+
+
+async def test_what_waits_for_no_row_is_not_waited_for(postgres_database: str, tmp_path: Path) -> None:
+    """The server says so of a sequence in the words of a database that lets nobody in."""
+    spec = spec_of()
+    asks = "PERFORM currval('s'); RETURN NEW;"
+    async with opened(postgres_database) as database:
+        await run(database, TABLE, "CREATE SEQUENCE s", function(asks), TRIGGER)
+        with pytest.raises(FAILURES, match="not yet defined in this session") as failed:
+            await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1]]))
+        meaning = database.meaning(failed.value)
+        assert (meaning.classification, meaning.counted_as, meaning.waits) == ("configuration", "statement", False)
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["staged", "made"])
+async def test_an_event_trigger_refuses_the_load_and_no_row(
+    postgres_database: str, tmp_path: Path, *, there: bool
+) -> None:
+    spec = spec_of()
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            *([TABLE, "INSERT INTO t VALUES ('a', 0)"] if there else []),
+            function("RAISE 'ask the DBA';", "event_trigger"),
+            "CREATE EVENT TRIGGER e ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION f()",
+        )
+        with pytest.raises(TargetMismatchError, match="event trigger of the database refuses CREATE"):
+            await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1]]))
+        await run(database, "DROP EVENT TRIGGER e")
+        if there:
+            async with database.read() as connection:
+                assert (await inspect(connection, spec, tmp_path)).problems == ()
+            assert await rows_of(database, "SELECT v FROM t") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        [
+            TABLE,
+            "CREATE TRIGGER g BEFORE INSERT ON t WHEN NEW.v = 13 BEGIN SELECT RAISE(ROLLBACK, 'thirteen'); END",
+        ],
+        ["CREATE TABLE t (k text PRIMARY KEY, v int CONSTRAINT c NOT NULL ON CONFLICT ROLLBACK)"],
+    ],
+    ids=["trigger", "constraint"],
+)
+@pytest.mark.parametrize("mode", ["upsert", "replace"])
+async def test_what_undoes_a_whole_transaction_is_told(tmp_path: Path, statements: list[str], mode: str) -> None:
+    spec = spec_of(mode)
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}") as database:
+        await run(database, *statements, "INSERT INTO t VALUES ('z', 1)")
+        rows = [["a", 1], ["b", 13], ["c", None]]
+        with pytest.raises(TargetMismatchError, match="undoes the whole load"):
+            await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+        assert await rows_of(database, "SELECT k FROM t") == [("z",)]

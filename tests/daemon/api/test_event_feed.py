@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from event_feeds import queued_event, running
 
 from daemon.api import event_feed
 from daemon.api.event_feed import EventFeed, ListenerBehindError
 from daemon.database.errors import meaning
 from daemon.database.supervisor import Supervisor
-from daemon.ledger.queries import JobEvent
+
+if TYPE_CHECKING:
+    from daemon.ledger.queries import JobEvent
 
 
 class Ledger:
@@ -26,20 +29,7 @@ class Ledger:
         self.writers: set[str] = set()
 
     def commit(self, *numbers: int) -> None:
-        self.events += [
-            JobEvent(
-                id=number,
-                job_id=1,
-                at=0.0,
-                event="queued",
-                attempt=0,
-                detail=None,
-                dataset="orders",
-                file="o.xlsx",
-                submitter=None,
-            )
-            for number in numbers
-        ]
+        self.events += map(queued_event, numbers)
         self.events.sort(key=lambda event: event.id)
 
     async def last_event_id(self) -> int:
@@ -64,18 +54,12 @@ def ledger() -> Ledger:
 
 
 @asynccontextmanager
-async def running(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EventFeed]:
+async def feeding(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EventFeed]:
     monkeypatch.setattr(event_feed, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(event_feed, "IDLE_POLL_SECONDS", 0.01)
     database = SimpleNamespace(supervisor=Supervisor(partial(meaning, sqlite=True)))
-    feed = EventFeed(queries=cast("Any", ledger), database=cast("Any", database))
-    async with feed:
-        task = asyncio.create_task(feed.run())
-        try:
-            yield feed
-        finally:
-            feed.close()
-            await asyncio.wait_for(task, 5)
+    async with running(EventFeed(queries=cast("Any", ledger), database=cast("Any", database))) as feed:
+        yield feed
 
 
 async def take(feed: EventFeed, count: int, after: int = 0) -> list[int]:
@@ -84,7 +68,7 @@ async def take(feed: EventFeed, count: int, after: int = 0) -> list[int]:
 
 
 async def test_an_event_that_commits_late_is_waited_for(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(ledger, monkeypatch) as feed:
+    async with feeding(ledger, monkeypatch) as feed:
         listening = asyncio.create_task(take(feed, 5))
         await asyncio.sleep(0.05)
         ledger.writers = {"3/1"}
@@ -106,7 +90,7 @@ async def test_an_event_that_commits_late_is_waited_for(ledger: Ledger, monkeypa
 async def test_a_number_is_not_waited_for_when_only_those_are_open_that_began_later(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(ledger, monkeypatch) as feed:
+    async with feeding(ledger, monkeypatch) as feed:
         listening = asyncio.create_task(take(feed, 2))
         await asyncio.sleep(0.05)
         ledger.writers = {"3/1"}
@@ -121,7 +105,7 @@ async def test_who_never_ends_holds_nobody_up_for_ever(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(event_feed, "GAP_SECONDS", 0.2)
-    async with running(ledger, monkeypatch) as feed:
+    async with feeding(ledger, monkeypatch) as feed:
         listening = asyncio.create_task(take(feed, 2))
         await asyncio.sleep(0.05)
         ledger.writers = {"3/1"}
@@ -138,7 +122,7 @@ async def test_who_never_ends_holds_nobody_up_for_ever(
 async def test_the_feed_begins_before_what_may_still_come(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.commit(1, 2, 4)
     ledger.writers = {"3/1"}
-    async with running(ledger, monkeypatch) as feed:
+    async with feeding(ledger, monkeypatch) as feed:
         assert feed.position == 2
         listening = asyncio.create_task(take(feed, 2, after=feed.position))
         await asyncio.sleep(0.05)
@@ -150,7 +134,7 @@ async def test_a_listener_of_another_daemon_goes_on_behind_what_that_one_has_tol
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.commit(1)
-    async with running(ledger, monkeypatch) as feed:
+    async with feeding(ledger, monkeypatch) as feed:
         monkeypatch.setattr(event_feed, "BETWEEN_READS_SECONDS", 0.5)
         ledger.writers = {"3/1"}
         ledger.commit(3, 4)
@@ -167,7 +151,7 @@ async def test_a_listener_of_another_daemon_goes_on_behind_what_that_one_has_tol
 async def test_ends_are_told_at_once_and_so_is_what_was_there_before_somebody_listened(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(ledger, monkeypatch) as feed:
+    async with feeding(ledger, monkeypatch) as feed:
         for pause in ("POLL_SECONDS", "IDLE_POLL_SECONDS"):
             monkeypatch.setattr(event_feed, pause, 3600)
         await asyncio.sleep(0.1)  # the last short pause is over
@@ -179,7 +163,7 @@ async def test_ends_are_told_at_once_and_so_is_what_was_there_before_somebody_li
 
 
 async def test_a_number_that_was_rolled_back_is_passed_over(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(ledger, monkeypatch) as feed:
+    async with feeding(ledger, monkeypatch) as feed:
         listening = asyncio.create_task(take(feed, 2))
         await asyncio.sleep(0.05)
         ledger.commit(2, 3)
@@ -188,7 +172,7 @@ async def test_a_number_that_was_rolled_back_is_passed_over(ledger: Ledger, monk
 
 async def test_a_listener_resumes_and_goes_on_live(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger.commit(*range(1, 1201))  # more than a page
-    async with running(ledger, monkeypatch) as feed:
+    async with feeding(ledger, monkeypatch) as feed:
         listening = asyncio.create_task(take(feed, 702, after=500))
         await asyncio.sleep(0.05)
         ledger.commit(1201, 1202)
@@ -199,7 +183,7 @@ async def test_a_listener_that_is_too_slow_is_let_go_without_a_gap(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_feed, "QUEUE_EVENTS", 10)
-    async with running(ledger, monkeypatch) as feed:
+    async with feeding(ledger, monkeypatch) as feed:
         slow = feed.listen(0)
         first = asyncio.ensure_future(anext(slow))
         await asyncio.sleep(0.05)
@@ -213,7 +197,7 @@ async def test_a_listener_that_is_too_slow_is_let_go_without_a_gap(
 
 
 async def test_the_end_of_the_feed_ends_its_listeners(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(ledger, monkeypatch) as feed:
+    async with feeding(ledger, monkeypatch) as feed:
         listening = asyncio.create_task(take(feed, 1))
         await asyncio.sleep(0.05)
     with pytest.raises(StopAsyncIteration):

@@ -6,16 +6,19 @@ import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
+from event_feeds import queued_event
 
 from daemon.api import event_routes
 from daemon.api.auth import PRINCIPAL, Authenticator, Principal, Role, Token
 from daemon.api.event_routes import EventRoutes
-from daemon.ledger.queries import JobEvent
+
+if TYPE_CHECKING:
+    from daemon.ledger.queries import JobEvent
 
 BOB, NEW = "bob-token-0123456789", "bob-token-9876543210"
 
@@ -35,18 +38,7 @@ class Feed:
 
     async def listen(self, _: int) -> AsyncGenerator[JobEvent, None]:
         while True:
-            number = await self.events.get()
-            yield JobEvent(
-                id=number,
-                job_id=1,
-                at=0.0,
-                event="queued",
-                attempt=0,
-                detail=None,
-                dataset="orders",
-                file="o.xlsx",
-                submitter=None,
-            )
+            yield queued_event(await self.events.get())
 
 
 @asynccontextmanager

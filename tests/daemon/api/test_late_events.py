@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import pytest
+from event_feeds import running
 from submissions import submission
 
 from daemon.api.event_feed import EventFeed
 from daemon.ledger.queries import JobQueries
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from daemon.database.database import Database
     from daemon.ledger.leases import Ledger
 
@@ -27,15 +26,8 @@ def database_url(postgres_database: str) -> str:
     return postgres_database
 
 
-@asynccontextmanager
-async def running(database: Database) -> AsyncIterator[EventFeed]:
-    async with EventFeed(queries=JobQueries(database), database=database) as feed:
-        task = asyncio.create_task(feed.run())
-        try:
-            yield feed
-        finally:
-            feed.close()
-            await asyncio.wait_for(task, 5)
+def feed_of(database: Database) -> EventFeed:
+    return EventFeed(queries=JobQueries(database), database=database)
 
 
 async def take(feed: EventFeed, count: int, after: int) -> list[str]:
@@ -45,7 +37,7 @@ async def take(feed: EventFeed, count: int, after: int) -> list[str]:
 
 async def test_an_event_is_told_however_late_it_is_committed(ledger: Ledger, database: Database) -> None:
     job = await ledger.submit(submission("monday"))
-    async with running(database) as feed:
+    async with running(feed_of(database)) as feed:
         begin = feed.position
         listening = asyncio.create_task(take(feed, 3, begin))
         async with database.write() as late:
@@ -61,7 +53,7 @@ async def test_an_event_is_told_however_late_it_is_committed(ledger: Ledger, dat
 
 async def test_a_number_that_was_given_back_keeps_nobody(ledger: Ledger, database: Database) -> None:
     job = await ledger.submit(submission("monday"))
-    async with running(database) as feed, asyncio.timeout(2):
+    async with running(feed_of(database)) as feed, asyncio.timeout(2):
         async with database.engine.connect() as undone:
             await ledger.event(undone, job.id, "undone", 0, None)
             await undone.rollback()
@@ -75,7 +67,7 @@ async def test_a_daemon_that_starts_in_between_begins_before_what_is_open(ledger
     async with database.write() as late:
         await ledger.event(late, job.id, "late", 0, None)
         await ledger.submit(submission("tuesday"))
-        async with running(database) as feed:
+        async with running(feed_of(database)) as feed:
             listening = asyncio.create_task(take(feed, 2, feed.position))
             await asyncio.sleep(0.2)
             await late.commit()

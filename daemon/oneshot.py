@@ -10,24 +10,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.errors import ErrorRecord, FileRejectedError
+from ingest.errors import ErrorRecord
 from ingest.languages import ENGLISH
 from ingest.messages import said_by, say
 
 from .assembly import Core, open_core
 from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
 from .executors.executors import PRELOAD_FOR_FEW_FILES
-from .intake.folder_archive import REJECTS_SUFFIX
+from .intake.folder_archive import REJECTS_SUFFIXES
 from .ledger.jobs import Job, RowCounts
 from .ledger.reasons import reason_of, told_job
 from .lifecycle.components import Failures
 from .lifecycle.signals import StopRequest, captured_signals
-from .pipeline.rejects import Form, NoRejectsError
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
     from .config.settings import Settings
+    from .pipeline.rejects import Form
 
 logger = logging.getLogger(__name__)
 
@@ -180,14 +180,13 @@ async def _ingest_all(
             done(refused(str(path), request.dataset, entered.in_language(request.language)))
             continue
         job = await core.finished(entered.id)
-        back = None if request.rejects is None else request.rejects / f"{path.stem}{REJECTS_SUFFIX}"
-        written = back is not None and await _hand_back(core, job, back)
+        back = None if request.rejects is None else await _hand_back(core, job, request.rejects / path.stem)
         preview = await core.parts.queries.preview(job.id)
         done(
             {
                 **as_json(str(path), told_job(job, request.language)),
                 "preview": preview,
-                **({"rejects": str(back)} if written else {}),
+                **({"rejects": str(back)} if back else {}),
             }
         )
 
@@ -200,18 +199,18 @@ async def _fixed_job(core: Core, job_id: int, dataset: Dataset) -> Job:
     return job
 
 
-async def _hand_back(core: Core, job: Job, path: Path) -> bool:
-    """Write the rejected rows of a job and say whether it has any; a workbook from before is replaced."""
-    try:
-        content = await core.rejects.rejects(job, "xlsx")
-    except (NoRejectsError, FileRejectedError):
-        return False
+async def _hand_back(core: Core, job: Job, stem: Path) -> Path | None:
+    """Write the rejected rows of a job and return where, None if it has none; a file from before is replaced."""
+    rows = await core.rejects.for_people(job)
+    if rows is None:
+        return None
+    content, path = rows[0], stem.with_name(f"{stem.name}{REJECTS_SUFFIXES[rows[1]]}")
     try:
         await core.parts.executors.run_io(path.parent.mkdir, parents=True, exist_ok=True)
         await core.parts.executors.run_io(path.write_bytes, content)
     except OSError as error:
         raise HeadgateError(f"{path} cannot be written: {error.strerror}; name another folder") from error
-    return True
+    return path
 
 
 async def _submit(

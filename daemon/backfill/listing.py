@@ -18,7 +18,7 @@ from ingest.messages import say
 
 from ..config.dataset_files import fitting
 from ..errors import HeadgateError
-from ..intake.folder_archive import REASON_SUFFIX, REJECTS_CSV_SUFFIX, REJECTS_SUFFIX
+from ..intake.folder_archive import REASON_SUFFIX, REJECTS_SUFFIXES
 from ..intake.folder_files import Ignored, reason_of
 from ..machine.file_identity import spelt
 from .remote import RemotePlace
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from .remote import RemoteAccess, RemoteFile
 
 THIS_MACHINE: Final = ("", "localhost")
-OF_HEADGATE: Final = (f"*{REJECTS_SUFFIX}", f"*{REJECTS_CSV_SUFFIX}", f"*{REASON_SUFFIX}")
+OF_HEADGATE: Final = tuple(f"*{suffix}" for suffix in (*REJECTS_SUFFIXES.values(), REASON_SUFFIX))
 """Names of what Headgate itself puts beside files that were rejected."""
 
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from ingest.errors import FileRejectedError
 from ingest.languages import ENGLISH, in_language
 from ingest.messages import say
 
 from ..ledger.reasons import STATE_WORDS, told_reason
 from ..machine.file_identity import Stamp
-from ..pipeline.rejects import NoRejectsError
 from .archives import archive_of
 from .folder_files import is_there, move, place_of, remove_marker, write_beside
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..ledger.jobs import Job
     from ..ledger.queries import JobQueries
     from ..pipeline.rejects import Form, Rejects
@@ -26,8 +25,7 @@ logger = logging.getLogger(__name__)
 
 DONE: Final = "done"
 REJECTED: Final = "rejected"
-REJECTS_SUFFIX: Final = ".rejects.xlsx"
-REJECTS_CSV_SUFFIX: Final = ".rejects.csv"
+REJECTS_SUFFIXES: Final[Mapping[Form, str]] = {"xlsx": ".rejects.xlsx", "csv": ".rejects.csv"}
 REASON_SUFFIX: Final = ".reason.txt"
 """What is written beside a file of that name that was rejected."""
 PLACES: Final = (DONE, REJECTED)
@@ -121,17 +119,10 @@ class FolderArchive:
         reason = told_reason(job.reason, language, records.get(job.id)) or ""
         return f"{in_language(end, language)}\n{reason}\n"
 
-    async def _rejected_rows(self, job: Job) -> tuple[bytes, str] | None:
-        """Return the rejected rows as a workbook, or as CSV where no workbook takes them; None where none are kept."""
-        forms: tuple[tuple[Form, str], ...] = (("xlsx", REJECTS_SUFFIX), ("csv", REJECTS_CSV_SUFFIX))
-        for form, suffix in forms:
-            with contextlib.suppress(FileRejectedError):
-                try:
-                    return await self._rejects.rejects(job, form), suffix
-                except NoRejectsError:
-                    return None
-        return None
-
     async def _explain(self, known: KnownFolder, moved: str, job: Job) -> None:
-        content, suffix = await self._rejected_rows(job) or ((await self._reason(job)).encode(), REASON_SUFFIX)
+        rows = await self._rejects.for_people(job)
+        if rows is None:
+            content, suffix = (await self._reason(job)).encode(), REASON_SUFFIX
+        else:
+            content, suffix = rows[0], REJECTS_SUFFIXES[rows[1]]
         await known.calls.run(write_beside, known.folder.path, moved, suffix, job.id, content)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingest.messages import say
+from ingest.spec.corrections import for_corrections
 from ingest.spec.matching import choose_dataset
 
 from ..ledger.jobs import CHECKED, UNMATCHED, Outcome, Submission
@@ -71,7 +72,7 @@ class Submissions:
             submitter=submitter,
             idempotency_key=idempotency_key,
             origin=origin,
-            repeats="again" if again else _repeats(dataset),
+            repeats="again" if again else _repeats(dataset, corrects=fixes is not None),
             in_turn=dataset.load.mode == "replace",
             check_only=check_only,
         )
@@ -118,7 +119,7 @@ class Submissions:
             spool_id=kept.spool_id,
             fixes_job=kept.fixes_job,
             submitter=by,
-            repeats="again" if kept.repeats == "again" else _repeats(dataset),
+            repeats="again" if kept.repeats == "again" else _repeats(dataset, corrects=kept.fixes_job is not None),
             in_turn=dataset.load.mode == "replace",
         )
         job = await self._ledger.load_kept(kept, submission, states=states)
@@ -169,9 +170,10 @@ class Submissions:
         self._ends.tell(job, Outcome(state=job.state, reason=job.reason, codes={code: 1}))
 
 
-def _repeats(dataset: Dataset) -> Repeats:
+def _repeats(dataset: Dataset, *, corrects: bool) -> Repeats:
     """Say when a content may be loaded again: rows that are only added, never; others, after another content was."""
-    return "once" if dataset.load.mode == "insert" else "last"
+    loaded_by = for_corrections(dataset) if corrects else dataset
+    return "once" if loaded_by.load.mode == "insert" else "last"
 
 
 def _submission(received: Received, dataset: str, version: int, file: str, source: str) -> Submission:

@@ -31,6 +31,14 @@ class Pruner:
         async with self._database.read() as connection:
             return float((await connection.execute(sa.select(self._context.now))).scalar_one())
 
+    async def last_at_work(self) -> float | None:
+        """Return when the youngest job was entered, in seconds since the epoch; None if there is none."""
+        job = self._job.c
+        youngest = sa.select(job.created_at).order_by(job.id.desc()).limit(1)
+        async with self._database.read() as connection:
+            at = (await connection.execute(youngest)).scalar_one_or_none()
+            return None if at is None else float(at)
+
     def _kept(self) -> sa.ColumnElement[bool]:
         """Return the condition for jobs that have ended and whose file lies in this daemon's spool."""
         job = self._job.c
@@ -60,8 +68,12 @@ class Pruner:
 
     async def forget_files_beyond(self, max_bytes: int) -> tuple[str, ...]:
         """Let go of the files that ended first, until the workbooks kept have at most so many bytes together."""
-        job = self._job.c
-        newer = sa.func.sum(job.size_bytes).over(order_by=(job.finished_at.desc(), job.id.desc()))
+        job, now = self._job.c, self._context.now
+        # What ended under a clock that was ahead is not younger for that than what ends now.
+        ended_at = sa.case((job.finished_at > now, job.created_at), else_=job.finished_at)
+        newer = sa.func.sum(job.size_bytes).over(
+            order_by=(sa.case((ended_at > now, 0.0), else_=ended_at).desc(), job.id.desc())
+        )
         sums = sa.select(job.id, job.spool_key, newer.label("bytes")).where(self._kept()).subquery()
         return await self._forget(sa.select(sums.c.id, sums.c.spool_key).where(sums.c.bytes > max_bytes))
 

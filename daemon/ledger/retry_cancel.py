@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ingest.messages import say
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from .context import LedgerContext
 
+HELD_MS: Final = 300
+"""Whoever holds a job's row for longer loads it; to put it back takes a few round trips."""
 _RETRIED: Final = f"{', '.join(GIVEN_UP[:-1])} and {GIVEN_UP[-1]}"
 
 
@@ -113,7 +115,7 @@ class RetryCancel:
         }
         async with self._database.write() as connection:
             found = await self._update(connection, job, ("queued",), over)
-            found = found or await self._wish(connection, job, by)
+            found = found or await self._wish(connection, job, over)
             if found is None:
                 raise NotPossibleError(say("job {job} has ended; nothing is left to cancel", job=job.id))
             event = "cancelled" if found.finished else WISH
@@ -147,17 +149,33 @@ class RetryCancel:
             raise NotPossibleError(say("job {job} has changed meanwhile; look at it again", job=job.id))
         return job_from_row(row)
 
-    async def _wish(self, connection: AsyncConnection, job: Job, by: str) -> Job | None:
+    async def _wish(self, connection: AsyncConnection, job: Job, over: Mapping[str, object]) -> Job | None:
         """Have a running job ended, None if it does not run.
 
-        While it loads, its row is held, and nobody waits for that: the event of the wish is enough; see `fulfil`.
+        While it loads, its row is held, and nobody waits for that: the event of the wish is enough; see `fulfil`. But
+        whoever is putting it back has done with it in a moment, and would not see the event.
         """
         running = sa.select(self._table).where(self._table.c.id == job.id, self._table.c.state == "running")
-        free = running.with_for_update(skip_locked=True, key_share=True)
-        if (await connection.execute(free)).one_or_none() is not None:
-            return await self._update(connection, job, ("running",), {"cancelled_by": by})
+        if await self._is_free(connection, job):
+            found = await self._update(connection, job, ("running",), {"cancelled_by": over["cancelled_by"]})
+            return found or await self._update(connection, job, ("queued",), over)
         row = (await connection.execute(running)).mappings().one_or_none()
         return None if row is None else job_from_row(row)
+
+    async def _is_free(self, connection: AsyncConnection, job: Job) -> bool:
+        """Hold the job's row, or say that somebody holds it for longer than it takes to put a job back."""
+        asked = sa.select(self._table.c.id).where(self._table.c.id == job.id).with_for_update(key_share=True)
+        if self._database.dialect == "sqlite":
+            return True
+        try:
+            async with connection.begin_nested():
+                await connection.execute(sa.text(f"SET LOCAL lock_timeout = {HELD_MS}"))
+                await connection.execute(asked)
+        except DBAPIError as error:
+            if self._database.meaning(error).counted_as != "locked":
+                raise
+            return False
+        return True
 
     async def _update(
         self, connection: AsyncConnection, job: Job, states: Collection[str], values: Mapping[str, object]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Form = Literal["xlsx", "csv"]
+FORMS: Final[tuple[Form, ...]] = ("xlsx", "csv")
+"""What people get, the better one first."""
 CHUNK_BYTES: Final = 1 << 18
 WRITES: Final = 3
 """How often a task is begun whose worker dies: whoever kills workers has seldom meant this one."""
@@ -79,6 +81,16 @@ class Rejects:
             content: bytes = await self._executors.run_io(path.read_bytes)
             return content
 
+    async def for_people(self, job: Job) -> tuple[bytes, Form] | None:
+        """Return the rejected rows as a workbook, or as CSV where no workbook takes them; None where none are kept."""
+        for form in FORMS:
+            with suppress(FileRejectedError):
+                try:
+                    return await self.rejects(job, form), form
+                except NoRejectsError:
+                    return None
+        return None
+
     @asynccontextmanager
     async def written(self, job: Job, form: Form) -> AsyncIterator[Path]:
         """Give a file with the rejected rows as a workbook or as CSV, for as long as the caller is inside."""
@@ -124,17 +136,12 @@ class Rejects:
                     task, *args, timeout=limits.parse_seconds, own=True, memory_bytes=limits.worker_mb << 20
                 )
             except POOL_ERRORS as error:
-                raise RejectsLaterError(
-                    say(
-                        "the rejected rows of job {job} cannot be {done} now ({error}); ask again",
-                        job=job.id,
-                        done=done,
-                        error=first_line(error),
-                    )
-                ) from error
+                raise _later(job, done, error) from error
             except (*FILE_ERRORS, FileNotFoundError) as error:
                 if not left or not isinstance(error, WorkerCrashedError):
                     raise _refusal(job, done) from error
+            except OSError as error:  # the disk may be full, or its server away, for a while
+                raise _later(job, done, error) from error
             except (FileRejectedError, UnknownPlaceError, HeadgateError):
                 raise
             except Exception as error:
@@ -172,6 +179,17 @@ class Rejects:
             records=records,
             source=job.file,
         )
+
+
+def _later(job: Job, done: str, error: Exception) -> RejectsLaterError:
+    return RejectsLaterError(
+        say(
+            "the rejected rows of job {job} cannot be {done} now ({error}); ask again",
+            job=job.id,
+            done=done,
+            error=first_line(error),
+        )
+    )
 
 
 def _refusal(job: Job, done: str) -> NoRejectsError:

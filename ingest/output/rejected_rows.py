@@ -7,12 +7,14 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..cells.cells import concat_columns
+from ..cells.cells import Kind, concat_columns
 from ..errors import ErrorRecord, rejected
 from ..formats.hint import Hint
 from ..formats.open import open_book
 from ..formats.zip.container import sniff
 from ..messages import say
+from ..table.guards import unguarded
+from ..table.header import is_own_title
 from ..table.merged import fill_merged
 from ..table.table import find_table
 
@@ -54,7 +56,16 @@ class RejectedSheet:
         """The merged ranges above the data, as far as they lie in its columns: titles over several columns are some."""
         above = (merge for merge in self.cells.merges if merge.bottom < self.end and merge.left < self.width)
         inside = [replace(merge, right=min(merge.right, self.width - 1)) for merge in above]
-        return [merge for merge in inside if (merge.top, merge.left) != (merge.bottom, merge.right)]
+        return [merge for merge in inside if self._is_one_cell(merge)]
+
+    def _is_one_cell(self, merge: Merge) -> bool:
+        """Say whether a range is more than one place, of which only the first one holds anything."""
+        rows, columns = slice(merge.top, merge.bottom + 1), range(merge.left, merge.right + 1)
+        kinds = [self.cells.columns[place].kinds[rows] for place in columns if place in self.cells.columns]
+        filled = sum(int((found != Kind.EMPTY).sum()) for found in kinds)
+        first = self.cells.columns.get(merge.left)
+        alone = filled == 0 or (filled == 1 and first is not None and first.kinds[merge.top] != Kind.EMPTY)
+        return alone and (merge.top, merge.left) != (merge.bottom, merge.right)
 
     @property
     def width(self) -> int:
@@ -115,7 +126,7 @@ def _sheet(part: Part, cells: SheetCells, rows: Mapping[int, Sequence[ErrorRecor
     columns = part.header.columns
     return RejectedSheet(
         name=part.sheet,
-        cells=_filled(part, cells, dataset),
+        cells=_without_own(part, _filled(part, cells, dataset)),
         head=part.header.row,
         end=part.header.end,
         rows=rows,
@@ -123,6 +134,20 @@ def _sheet(part: Part, cells: SheetCells, rows: Mapping[int, Sequence[ErrorRecor
         keys=frozenset(columns[name] for name in dataset.primary_key if name in columns),
         labels=part.header.labels,
     )
+
+
+def _without_own(part: Part, cells: SheetCells) -> SheetCells:
+    """Return the cells of what is handed back once more, without what was added to it the first time."""
+    own = {place for place, label in enumerate(part.header.labels) if is_own_title(label)}
+    if not own:
+        return cells
+    above = slice(0, part.header.end)
+    kept = {
+        place: concat_columns([column.part(above), unguarded(column.part(slice(part.header.end, None)))])
+        for place, column in cells.columns.items()
+        if place not in own
+    }
+    return replace(cells, columns=kept)
 
 
 def _filled(part: Part, cells: SheetCells, dataset: Dataset) -> SheetCells:

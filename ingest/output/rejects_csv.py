@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
-from typing import TYPE_CHECKING
+import datetime as dt
+from typing import TYPE_CHECKING, Final
 
-from ..cells.cells import Kind
+import numpy as np
+
+from ..cells.cells import Column, Kind
 from ..cells.display import displayed
-from ..cells.number_text import doubles, exact_texts
+from ..cells.number_text import doubles, exact_texts, lost_digits
 from ..table.guards import guarded
 from .rejected_rows import told
 
@@ -15,9 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from ..cells.cells import Column
     from ..spec.field import Field
     from .rejected_rows import RejectedSheet
+
+
+_SERIALS: Final = {"date": Kind.DATE, "datetime": Kind.DATETIME, "time": Kind.TIME}
+"""The kinds of cells that are dates and times, by the type of the field that wants one."""
 
 
 def write_csv(sheets: Sequence[RejectedSheet], reject_titles: Sequence[str], out: Path) -> None:
@@ -53,21 +60,52 @@ def _text(sheet: RejectedSheet, place: int, row: int, field: Field | None) -> st
     if column is None or row >= len(column.kinds):
         return ""
     one = column.part(slice(row, row + 1))
-    if field is not None and (text := _of_field(one, field)) is not None:
+    if field is not None and (text := _of_field(one, field, date1904=sheet.cells.date1904)) is not None:
         return text
     zeros = field is not None and field.id
     shown: str | None = displayed(one, date1904=sheet.cells.date1904, zeros=zeros)[0].as_py()
     return shown or ""
 
 
-def _of_field(one: Column, field: Field) -> str | None:
-    """Return a number or truth value in the field's own notation, with all digits; None for what is shown as ever."""
+def _of_field(one: Column, field: Field, *, date1904: bool) -> str | None:
+    """Return a cell in the field's own notation, with all digits; None for what is shown as ever."""
     kind, raw = Kind(int(one.kinds[0])), one.texts[0].as_py() or ""
     if kind == Kind.BOOLEAN and field.type.kind == "boolean":
         words = field.false_values if raw == "0" else field.true_values
         return words[0] if words else None
-    if kind == Kind.NUMBER and field.type.kind in ("integer", "decimal", "number"):
-        number, shown = float(doubles(one.texts)[0]), str(exact_texts(one.texts)[0].as_py())
-        digits = repr(number) if field.type.kind == "number" and float(shown) != number else shown
-        return digits.replace(".", field.decimal_char)
-    return None
+    if kind == Kind.NUMBER and (field.id or field.type.kind in ("integer", "decimal", "number")):
+        return _number(one, field)
+    if kind == Kind.NUMBER and "excel_serial" in field.format:
+        one = Column(kinds=np.full(1, _SERIALS[field.type.kind], np.uint8), texts=one.texts)
+    elif kind not in _SERIALS.values():
+        return None
+    return _moment(str(displayed(one, date1904=date1904)[0].as_py()), field)
+
+
+def _number(one: Column, field: Field) -> str | None:
+    """Return a number so that it is read as it was; one that has lost digits in a form that stays refused."""
+    number, shown = float(doubles(one.texts)[0]), str(exact_texts(one.texts)[0].as_py())
+    exact = field.type.kind == "number"
+    if not exact and lost_digits(one.texts)[0]:
+        return f"{number:.16E}"
+    if field.id:
+        return None
+    digits = repr(number) if exact and float(shown) != number else shown
+    digits = digits.replace(".", field.decimal_char)
+    if not digits.startswith("-") or "minus" in field.negative:
+        return digits
+    return f"{digits[1:]}-" if "trailing" in field.negative else f"({digits[1:]})"
+
+
+def _moment(shown: str, field: Field) -> str:
+    """Return a date or time, given in ISO form, in the first form of the field that says all of it."""
+    for form in field.format:
+        if form == "excel_serial":
+            continue
+        with contextlib.suppress(ValueError):
+            at = dt.time.fromisoformat(shown) if field.type.kind == "time" else dt.datetime.fromisoformat(shown)
+            text = at.strftime(form)
+            again = dt.datetime.strptime(text, form)  # noqa: DTZ007  # cells have no zone
+            if at == (again.time() if isinstance(at, dt.time) else again):
+                return text
+    return shown

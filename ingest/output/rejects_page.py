@@ -21,7 +21,6 @@ from ..errors import UnknownPlaceError
 from ..languages import in_language
 from ..messages import say
 from ..spec.field import NUMERIC
-from ..table.header import is_own_title
 from .copy_file import copy_columns
 from .rejected_rows import by_column, read_rejected
 from .wording import example, told
@@ -78,8 +77,7 @@ def rejected_page(kept: KeptFile, sheet: str | None, after: int, limit: int, lan
 
 def _shown_places(sheet: RejectedSheet) -> list[int]:
     """Return the 0-based columns that are shown: those of fields, and others that hold anything of the sender's."""
-    own = (place for place in sheet.cells.columns if not is_own_title(_label(sheet, place)))
-    return list(islice(sorted({*sheet.fields, *own}), COLUMNS_MAX))
+    return list(islice(sorted({*sheet.fields, *sheet.cells.columns}), COLUMNS_MAX))
 
 
 def _label(sheet: RejectedSheet, place: int) -> str | None:

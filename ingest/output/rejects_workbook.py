@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from ..cells.cells import Column
     from ..errors import ErrorRecord
+    from ..spec.dataset import Dataset
     from ..spec.field import Field
     from .kept import Corrections, KeptFile
     from .rejected_rows import RejectedSheet
@@ -58,6 +59,8 @@ _WIDTH_ROWS: Final = 200
 _LIST_CHARACTERS: Final = 255
 """What a workbook takes as a list of allowed values in a cell (Excel specifications and limits)."""
 _LISTS_TITLE: Final = "Headgate lists"
+_REASONS_CHARACTERS: Final = 8_000
+"""More says nobody anything of a row: hundreds of its cells are bad."""
 _CELL_CHARACTERS: Final = 32_767
 _TITLE_CHARACTERS: Final = 31
 """What a workbook takes as the text of a cell and as a sheet's name (Excel specifications and limits)."""
@@ -86,11 +89,12 @@ def write_rejects(kept: KeptFile, out: Path, form: Form) -> int:
     language = kept.dataset.language or ENGLISH
     sheets, titles = read_rejected(kept, language), [in_language(title, language) for title in REJECT_TITLES]
     if form == "csv":
-        if any(constant.from_ == "sheet" for constant in kept.dataset.constants.values()):
+        if _takes_names(kept.dataset):
             message = say("a CSV file has no sheet, and the dataset takes a value from the sheet's name")
             raise rejected("sheet.missing", message, hint=say("ask for the rejected rows as a workbook"))
         write_csv(sheets, titles, out)
     else:
+        _refuse_other_names(sheets, kept.dataset)
         hidden_sheet = kept.dataset.workbook.hidden_sheets == "skip"
 
         def fill(book: Any, pages: Sequence[Any]) -> None:
@@ -110,12 +114,13 @@ def write_corrected(kept: KeptFile, corrections: Corrections, out: Path) -> int:
 
     Raises:
         UnknownPlaceError: a row or a column is none of those that were rejected.
-        FileRejectedError: as `write_rejects`.
+        FileRejectedError: as `write_rejects` for a workbook.
 
     """
     sheets = [sheet for sheet in read_rejected(kept, ENGLISH) if sheet.name in corrections]
     for name in corrections.keys() - {sheet.name for sheet in sheets}:
         raise UnknownPlaceError(say("sheet {name} has no rejected rows", name=repr(name)))
+    _refuse_other_names(sheets, kept.dataset)
     for sheet in sheets:
         _check_places(sheet, corrections[sheet.name])
 
@@ -125,6 +130,18 @@ def write_corrected(kept: KeptFile, corrections: Corrections, out: Path) -> int:
 
     _write_xlsx(sheets, out, fill)
     return sum(map(len, corrections.values()))
+
+
+def _takes_names(dataset: Dataset) -> bool:
+    return any(constant.from_ == "sheet" for constant in dataset.constants.values())
+
+
+def _refuse_other_names(sheets: Sequence[RejectedSheet], dataset: Dataset) -> None:
+    names = [sheet.name for sheet in sheets]
+    other = [name for name, title in zip(names, _page_titles(names), strict=True) if name != title]
+    if other and _takes_names(dataset):
+        message = say("no workbook can have the sheet name {name}, from which a value is taken", name=repr(other[0]))
+        raise rejected("sheet.missing", message, hint=say("correct the original, and hand that in again"))
 
 
 def _check_places(sheet: RejectedSheet, rows: Mapping[int, Mapping[int, str]]) -> None:
@@ -207,7 +224,7 @@ def _fill(page: Any, sheet: RejectedSheet, titles: Sequence[str], lists: _Lists)
         page.cell(number, width + 1, row).font = _ADDED
         for offset, text in enumerate(told(errors), start=2):
             cell = page.cell(number, width + offset)
-            _write_text(cell, text)
+            _write_text(cell, text if len(text) < _REASONS_CHARACTERS else f"{text[:_REASONS_CHARACTERS]}…")
             cell.font = _ADDED
         _mark(page, number, errors, sheet.keys)
     _furnish(page, sheet, lists)

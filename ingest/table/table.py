@@ -20,7 +20,7 @@ from ..errors import FileRejectedError, rejected
 from ..messages import say
 from ..parallel import each
 from .constants import constant_text
-from .guards import unguarded
+from .guards import unguarded, unguarded_labels
 from .header import FoundHeader, Labels, find_header, is_own_title, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
@@ -157,21 +157,21 @@ def header_of(cells: SheetCells, dataset: Dataset, name: str) -> FoundHeader:
 
     """
     with suppress(FileRejectedError):
-        header = find_header(list(_first_rows(cells, dataset, shown=False)), dataset, name)
+        header = find_header(_first_rows(cells, dataset, shown=False), dataset, name)
         rows = slice(max(header.row, 0), header.end)
         if all((column.kinds[rows] <= Kind.TEXT).all() for column in cells.columns.values()):
             return header
-    return find_header(list(_first_rows(cells, dataset, shown=True)), dataset, name)
+    return find_header(_first_rows(cells, dataset, shown=True), dataset, name)
 
 
 def title_rows(cells: SheetCells, dataset: Dataset) -> list[Labels]:
     """Return what each of the first rows has as titles, if it is the header's first one."""
-    rows = list(_first_rows(cells, dataset, shown=True))
+    rows = _first_rows(cells, dataset, shown=True)
     return joined_rows(rows, dataset) if dataset.header.rows > 1 else rows
 
 
-def _first_rows(cells: SheetCells, dataset: Dataset, *, shown: bool) -> Iterator[Labels]:
-    """Yield the texts of the rows that may hold the header, numbers and dates as Excel shows them or raw."""
+def _first_rows(cells: SheetCells, dataset: Dataset, *, shown: bool) -> list[Labels]:
+    """Return the texts of the rows that may hold the header, numbers and dates as Excel shows them or raw."""
     rows = dataset.header.rows
     stop = min(cells.rows, max(dataset.header.search_rows, dataset.header.row or 0) + rows - 1)
     texts: list[list[str | None]] = [[None] * stop for _ in range(cells.width)]
@@ -184,7 +184,8 @@ def _first_rows(cells: SheetCells, dataset: Dataset, *, shown: bool) -> Iterator
             if merge.top < stop:
                 for column in range(merge.left, min(merge.right + 1, cells.width)):
                     texts[column][merge.top] = texts[merge.left][merge.top]
-    yield from zip(*texts, strict=True)
+    found = list(zip(*texts, strict=True))
+    return unguarded_labels(found) if any(is_own_title(label) for labels in found for label in labels) else found
 
 
 def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, source: str) -> Table:

@@ -132,6 +132,23 @@ def test_corrected_rows_replace_nothing(sqlite_headgate: Headgate) -> None:
     assert gate.rows("SELECT sku, qty FROM stock ORDER BY sku") == [("a", 1), ("b", 2), ("c", 3)]
 
 
+def test_corrected_rows_that_are_only_added_are_added_once(sqlite_headgate: Headgate) -> None:
+    gate = sqlite_headgate
+    spec, book = gate.folder / "stock.yml", gate.folder / "stock.csv"
+    spec.write_text(
+        "dataset: stock\nfields: [{name: sku, type: string}, {name: qty, type: integer}]\n"
+        "load: {table: stock, mode: replace}\n"
+    )
+    common = ("--dataset", spec, "--database", gate.database_url)
+    book.write_text("sku,qty\na,1\n")
+    assert gate.command("ingest", book, *common).returncode == 0
+    for content in ("b,2", "c,3", "b,2"):
+        book.write_text(f"sku,qty\n{content}\n")
+        done = gate.command("ingest", book, *common, "--fixes", 1)
+        assert done.returncode == 0, done.stderr
+    assert gate.rows("SELECT sku FROM stock ORDER BY sku") == [("a",), ("b",), ("c",)]
+
+
 def test_names_of_sheets_that_no_workbook_has_end_no_daemon(sqlite_headgate: Headgate) -> None:
     gate = sqlite_headgate
     gate.settings["intake"]["folders"] = [{"path": "inbox", "settle_seconds": 0.3, "taken": "move"}]

@@ -143,6 +143,17 @@ async def test_a_wish_that_comes_too_late_changes_nothing(ledger: Ledger, people
         await people.cancel(job, by="me")
 
 
+async def test_a_job_that_is_just_being_put_back_is_cancelled(ledger: Ledger, people: RetryCancel) -> None:
+    """It sees no wish that comes after its statement, and nobody looks for one in the queue."""
+    job, table = await claimed(ledger, "a"), ledger.tables.job
+    back = {"state": "queued", "lease_token": None, "lease_daemon": None}
+    async with ledger.context.database.write() as connection:
+        await connection.execute(table.update().where(table.c.id == job.id).values(back))
+        cancelling = asyncio.create_task(people.cancel(job, by="me"))
+        await asyncio.sleep(0.1)
+    assert (await cancelling).state == "cancelled"
+
+
 @pytest.mark.parametrize("by", ["its daemon", "another one"])
 async def test_a_wish_holds_for_a_job_that_is_put_back_until_it_is_retried(
     database: Database, ledger: Ledger, queries: JobQueries, people: RetryCancel, by: str

@@ -100,6 +100,14 @@ async def test_a_failure_that_nobody_has_thought_of_costs_the_workbook_and_no_mo
     assert "Traceback" in caplog.text
 
 
+async def test_a_disk_that_is_full_for_a_while_costs_no_workbook(
+    rejects: Rejects, job: Job, tasks: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "write_rejected_rows", tasks.write_on_a_full_disk)
+    with pytest.raises(RejectsLaterError, match="No space left"):
+        await rejects.rejects(job, "xlsx")
+
+
 async def test_rows_are_shown_and_texts_checked_by_workers(executors: Executors, spool: Spool, job: Job) -> None:
     spool.source(job.spool_key or "").write_text("sku\tcount\n007\tmany\n", encoding="utf-8")
     record = ErrorRecord(code="cell.type", message="no", hint="write one", sheet="Sheet1", row=2, column=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import warnings
 import zipfile
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +15,7 @@ from ingest.errors import FileRejectedError
 from ingest.output.rejects_workbook import write_rejects
 from ingest.output.report import REJECTED_FILE
 from ingest.spec.corrections import for_corrections
+from ingest.table.header import is_own_title
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +73,10 @@ def padded(value: Any, form: str) -> Callable[..., None]:
     return write
 
 
+DAY = padded(dt.date(2024, 2, 29), "dd/mm/yyyy")
+MOMENT = padded(dt.datetime(2024, 2, 29, 6, 30), "dd/mm/yyyy hh:mm")  # noqa: DTZ001  # cells have no zone
+
+
 @pytest.mark.parametrize("form", ["xlsx", "csv"])
 @pytest.mark.parametrize(
     ("field", "cell", "text"),
@@ -87,12 +93,19 @@ def padded(value: Any, form: str) -> Callable[..., None]:
         (NOTE | {"type": "decimal(9,3)", "decimalChar": ",", "groupChar": "."}, 1.125, "1.125"),
         (NOTE | {"type": "boolean", "trueValues": ["是"], "falseValues": ["否"]}, True, "t"),
         (NOTE | {"constraints": {"enum": ["=x"]}}, "=x", "=x"),
+        (NOTE | {"header": ["+note"]}, "fine", "fine"),
+        (NOTE | {"type": "decimal(9,1)", "negative": "parentheses"}, -5.5, "-5.5"),
+        (NOTE | {"type": "integer", "negative": "trailing"}, -5, "-5"),
+        (NOTE | {"type": "date", "format": ["%d.%m.%Y"]}, DAY, "2024-02-29"),
+        (NOTE | {"type": "datetime", "format": ["%d.%m.%Y %H:%M"]}, MOMENT, "2024-02-29 06:30:00"),
+        (NOTE | {"type": "date", "format": ["%d.%m.%Y", "excel_serial"]}, 45351, "2024-02-29"),
     ],
 )
 def test_what_was_right_comes_back_as_it_was(
     loop: Callable[..., Any], write: Callable[..., Any], field: dict[str, Any], cell: object, text: str, form: Form
 ) -> None:
-    path, spec = write([["key", "bad", "note"], ["a", "x", cell], ["b", 1, cell]], KEY, BAD, field)
+    title = field.get("header", ["note"])[0]
+    path, spec = write([["key", "bad", title], ["a", "x", cell], ["b", 1, cell]], KEY, BAD, field)
     back = loop(path, spec, form)
     assert back.faults == []
     ((key, bad, note),) = back.accepted.values()
@@ -199,6 +212,60 @@ def test_sheets_that_a_dataset_chooses(
     assert list(loop(path, named, "xlsx").accepted.values()) == [["a", "7", "fine", "May 2026"]]
     with pytest.raises(FileRejectedError, match="has no sheet"):
         loop(path, named, "csv")
+
+
+@pytest.mark.parametrize("forms", [("csv", "csv"), ("csv", "xlsx"), ("xlsx", "csv"), ("xlsx", "xlsx")])
+def test_what_is_handed_back_a_second_time_is_the_same(
+    loop: Callable[..., Any],
+    kept: Callable[..., KeptFile],
+    write: Callable[..., Any],
+    tmp_path: Path,
+    forms: tuple[Form, Form],
+) -> None:
+    path, spec = write([["key", "bad", "note"], ["a", "y", "+49 171"], ["b", "y", "'=1"]], KEY, BAD, NOTE)
+    loop(path, spec, forms[0])  # nothing of it is corrected
+    again, few = tmp_path / f"again.{forms[1]}", for_corrections(spec)
+    write_rejects(kept(tmp_path / f"back.{forms[0]}", few), again, forms[1])
+    if forms[1] == "xlsx":
+        (page,) = openpyxl.load_workbook(again).worksheets
+        rows = [[str(value) for value in row] for row in page.iter_rows(values_only=True)]
+    else:
+        with again.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.reader(file))
+    assert [sum(is_own_title(text) for text in rows[0]), len(rows[0])] == [4, 7]
+    assert [row[2] for row in rows] == ["note", "+49 171" if forms[1] == "xlsx" else "'+49 171", "''=1"]
+
+
+def test_titles_below_the_first_one_of_a_merged_range_are_kept(
+    loop: Callable[..., Any], workbook: Callable[..., Path], dataset: Callable[..., Dataset]
+) -> None:
+    def over(book: Any, sheet: Any, row: int, column: int) -> None:
+        del book
+        sheet.merge_range(row, column, row, column + 1, "key")
+        sheet.write_string(row, column + 1, "bad")
+
+    path = workbook([[over, None, "note"], ["a", "x", "n"]])
+    assert list(loop(path, dataset(KEY, BAD, NOTE), "xlsx").accepted.values()) == [["a", "7", "n"]]
+
+
+def test_digits_that_were_lost_are_not_found_again(
+    loop: Callable[..., Any], package: Callable[..., Path], dataset: Callable[..., Dataset]
+) -> None:
+    head = "".join(f'<c t="inlineStr"><is><t>{title}</t></is></c>' for title in ("key", "bad", "note"))
+    cells = '<c><v>1</v></c><c t="inlineStr"><is><t>x</t></is></c><c><v>1.2345678901234568E16</v></c>'
+    path = package(f"<row>{head}</row><row>{cells}</row>")
+    for field in (NOTE | {"type": "integer"}, NOTE | {"id": True}):
+        for form in ("xlsx", "csv"):
+            assert loop(path, dataset(KEY, BAD, field), form).lines == []
+
+
+def test_many_reasons_of_a_row_do_not_keep_it_from_being_handed_back(
+    write: Callable[..., Any], parsed: Callable[..., Any], kept: Callable[..., KeptFile], tmp_path: Path
+) -> None:
+    names = [f"n{number}" for number in range(400)]
+    path, spec = write([names, ["many"] * 400], *({"name": name, "type": "integer"} for name in names))
+    parsed(path, spec)
+    assert write_rejects(kept(path, spec), tmp_path / "back.xlsx", "xlsx") == 1
 
 
 def test_a_text_that_no_cell_takes_goes_out_as_csv_and_not_cut(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import errno
 import os
 import resource
 import signal
@@ -288,3 +289,8 @@ def write_after_deaths(kept: KeptFile, out: Path, _form: str) -> None:
         kept.path.write_text(str(left - 1))
         os.kill(os.getpid(), signal.SIGKILL)
     out.write_text("written")
+
+
+def write_on_a_full_disk(*_: object) -> None:
+    """Find no room for what is to be written."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

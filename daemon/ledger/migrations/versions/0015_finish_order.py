@@ -27,8 +27,15 @@ def upgrade() -> None:
     for name in (table, memory):
         column = sa.Column("finish_order", sa.BigInteger, nullable=False, server_default="0")
         op.add_column(name, column, schema=schema)
-    op.drop_index(f"{prefix}job_success", table, schema=schema)
     where = sa.text(LOADED)
+    # While the old index is there, which has the loads in this order.
+    names = ("id", "dataset", "state", "finished_at", "finish_order")
+    job = sa.table(table, *(sa.column(name) for name in names), schema=schema)
+    place = sa.func.row_number().over(partition_by=job.c.dataset, order_by=(job.c.finished_at.desc(), job.c.id.desc()))
+    placed = sa.select(job.c.id, place.label("place")).where(where).subquery()
+    last = sa.select(placed.c.id).where(placed.c.place == 1)
+    op.execute(job.update().where(job.c.id.in_(last)).values(finish_order=1))
+    op.drop_index(f"{prefix}job_success", table, schema=schema)
     op.create_index(
         f"{prefix}job_success",
         table,
@@ -38,9 +45,3 @@ def upgrade() -> None:
         sqlite_where=where,
     )
     op.create_index(f"{prefix}loaded_content_last", memory, ["dataset", "finish_order", "job_id"], schema=schema)
-    names = ("id", "dataset", "state", "finished_at", "finish_order")
-    job = sa.table(table, *(sa.column(name) for name in names), schema=schema)
-    place = sa.func.row_number().over(partition_by=job.c.dataset, order_by=(job.c.finished_at.desc(), job.c.id.desc()))
-    placed = sa.select(job.c.id, place.label("place")).where(where).subquery()
-    last = sa.select(placed.c.id).where(placed.c.place == 1)
-    op.execute(job.update().where(job.c.id.in_(last)).values(finish_order=1))

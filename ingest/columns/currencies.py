@@ -53,12 +53,13 @@ _OWNED: Final = (
 _FORMS: Final = (*_OWNED, *map(_form, sorted((*_CODES.split(), *_LETTERS.split()), key=len, reverse=True)), _SIGN)
 _ANY: Final = "|".join(_FORMS)
 _EACH: Final = "|".join(f"({form})" for form in _FORMS)
-_FIRST: Final = re.compile(rf"^[+\u2212-]?\s*(?:{_EACH})")
+_SIGNED: Final = re.compile(r"[+\u2212-]?\s*")
+_FIRST: Final = re.compile(_EACH)
 _LAST: Final = re.compile(rf"(?:{_EACH})$")
-_DOUBTFUL: Final = frozenset(
-    ("ALL", "TOP", "R", "KM", "КМ", "Ft", "DA", "DT", "SR", "QR", "LE", "Ar", "Br", "Sh", "S/", "TL")
-)
+_DOUBTFUL: Final = frozenset(("R", "KM", "КМ", "Ft", "DA", "DT", "SR", "QR", "LE", "Ar", "Br", "Sh", "S/", "TL"))
 """What is rather a word, a unit or the beginning of a number of things where nobody says that it is money."""
+_WORDS: Final = frozenset(("ALL", "BAM", "BOB", "COP", "CUP", "GEL", "LAK", "MOP", "PEN", "SOS", "STN", "TOP"))
+"""Codes that are other words, too (`38 CUP`): money only with a fraction."""
 _IN_FRONT: Final = re.compile(rf"[+(\u2212-]*\s*({_ANY})(\s*)")
 _BEHIND: Final = re.compile(rf"(\s*)({_ANY})\s*[)\u2212-]*$")
 _LONGEST: Final = 12
@@ -74,20 +75,30 @@ def money_pattern(around: Iterable[str] | None) -> str | None:
     """
     if around is None:
         return _ANY
-    found = {match.lastindex for text in around for form in (_FIRST, _LAST) if (match := form.search(text))}
+    found = {match.lastindex for text in around for match in (_first(text), _LAST.search(text[-_LONGEST:])) if match}
     return "|".join(_FORMS[place - 1] for place in sorted(filter(None, found))) or None
+
+
+def _first(text: str) -> re.Match[str] | None:
+    signed = _SIGNED.match(text)
+    return _FIRST.match(text, signed.end() if signed else 0)
 
 
 def money_marks(text: str) -> set[str]:
     """Return the codes and signs around a number, but for those that may as well be no money: `R1`, `12 KM`.
 
-    Letters from A to Z count if white space is between them and the number, or if the number has a fraction.
+    Letters from A to Z count if white space is between them and the number, or if the number has a fraction; codes that
+    are other words only then.
     """
     cents = _CENTS.search(text) is not None
-    front, behind = _IN_FRONT.match(text), _BEHIND.search(text[-_LONGEST:])
+    front, behind = _IN_FRONT.match(text[:_LONGEST]), _BEHIND.search(text[-_LONGEST:])
     found = [*([(front[1], front[2])] if front else ()), *([(behind[2], behind[1])] if behind else ())]
     return {
         mark
         for mark, space in found
-        if mark not in _DOUBTFUL and (space or cents or not (mark.isascii() and mark.isalpha()))
+        if mark not in _DOUBTFUL and (cents or (mark not in _WORDS and (space or not _is_latin(mark))))
     }
+
+
+def _is_latin(mark: str) -> bool:
+    return mark.isascii() and mark.isalpha()

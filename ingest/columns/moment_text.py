@@ -39,8 +39,19 @@ _ZONE_NAMES: Final = ("UTC", "GMT", "Z")
 _PIECE: Final = re.compile(r"%.|\s+|.", re.DOTALL)
 _WIDTHS: Final = {"Y": 4, "G": 4, "j": 3, **dict.fromkeys("mdyHIMSUVW", 2), "u": 1, "w": 1}
 """How many digits a directive has where another one follows at once; `strptime` takes fewer of most of them."""
+_LOOSE: Final = {
+    "%": "%",
+    "f": r"\d{1,6}",
+    # A single digit may have a space in front.
+    "d": r" ?\d{1,2}",
+    **dict.fromkeys("aAbBpZ", r"[^\W\d]+\.?"),
+    "z": r"(?:[+-]\d{2}:?\d{2}(?::?\d{2}(?:\.\d{1,6})?)?|Z)",
+}
+"""All that `strptime` may take for these, and little else: a pattern of anything takes long with a text of no date."""
 _APART: Final = "|"
 """Put between such directives, so that each of them has its own digits."""
+_LONGEST: Final = 100
+"""So many characters more than its format has no date: what any text costs is bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,8 @@ def _iso(text: str, field: Field) -> Moment | object | None:
 
 def _formatted(text: str, form: str, field: Field) -> Moment | object | None:
     """Read a text in one format; a name of a zone counts for what it is everywhere, never for what it is here."""
+    if len(text) > len(form) + _LONGEST:
+        return None
     if (parted := _parted(form)) is not None:
         pattern, form = parted
         if (match := pattern.fullmatch(text)) is None:
@@ -131,8 +144,9 @@ def _digits(directive: str, *, last: bool) -> str:
 
 def _loose(piece: str) -> str:
     """Return a pattern of all that `strptime` may take for a directive or a sign that touches none."""
-    if piece[0] == "%":
-        return "%" if piece == "%%" else ".+?"
+    if piece[0] == "%" and len(piece) > 1:
+        digits = rf"\d{{1,{_WIDTHS[piece[1]]}}}" if piece[1] in _WIDTHS else ".+?"
+        return _LOOSE.get(piece[1], digits)
     return r"\s+" if piece.isspace() else re.escape(piece)
 
 

@@ -21,6 +21,8 @@ _EXACT: Final = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _AROUND_MONEY: Final = "0123456789.,' "
 """What is left of amounts without these in front and behind is mostly one code or sign, the same for all of them."""
 _FEW: Final = 100
+_LONGEST: Final = 500
+"""More characters than any amount has, with all digits of the largest double and with groups."""
 _MINUS_SIGN: Final = "\u2212"
 """Taken for `-` where it is typed, and put in front of what another form says is negative while that is found out."""
 _TRAILING: Final = r"^([^-+()\x{2212}]*[^-+()\s\x{2212}])\s*-$"
@@ -67,6 +69,9 @@ def _with_sign_in_front(texts: pa.LargeStringArray, field: Field) -> pa.LargeStr
 
 
 def _without_currency(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    short = pc.less_equal(pc.utf8_length(texts), _LONGEST)
+    if pc.all(short).as_py() is False:
+        return pc.replace_with_mask(texts, short, _without_currency(texts.filter(short)))
     around = pc.unique(pc.utf8_trim(texts, _AROUND_MONEY))
     money = money_pattern(around.to_pylist() if len(around) <= _FEW else None)
     if money is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -137,26 +138,34 @@ class _Totals:
         if not places or words & self._needed or (words and len(filled) == len(self._dataset.cell_fields)):
             return False
         own = sums.own[places, number]
-        sparse = len(filled) < len(self._dataset.cell_fields)
         return any(
-            _same(own, above[:, places]) or self._stands_for(row, own, above[:, places], sparse=sparse)
-            for above in added
+            _same(own, above[:, places]) or self._stands_for(row, filled, own, above[:, places]) for above in added
         )
 
-    def _stands_for(self, row: int, own: NDArray[np.float64], above: NDArray[np.float64], *, sparse: bool) -> bool:
+    def _stands_for(self, row: int, filled: set[str], own: NDArray[np.float64], above: NDArray[np.float64]) -> bool:
         """Say whether a row is a total of which nobody can say whether it is right: bad cells above are in it, too.
 
-        The columns without any must add up. Where there is no such column, a label that is the footer's own word
-        speaks for it, or cells that are left empty and numbers no less than what is known of their sums.
+        The columns without any must add up. That may be chance in the few that are left, so more has to speak for it:
+        a label that is the footer's own word, or, where there is such a column, an empty cell that no row of data has.
         """
         unknown = above[3] > 0
-        if not unknown.any() or np.isnan(own).any():
+        if not unknown.any() or np.isnan(own).any() or not _same(own[~unknown], above[:, ~unknown]):
             return False
-        if not unknown.all():
-            return _same(own[~unknown], above[:, ~unknown])
-        sums, sizes = above[:2]
-        enough = bool(((own >= sums) | (sums < sizes)).all())
-        return bool(self._table.marks.bare[row]) or (sparse and enough)
+        return bool(self._table.marks.bare[row]) or (not unknown.all() and self._lacks(filled))
+
+    def _lacks(self, filled: set[str]) -> bool:
+        """Say whether a row leaves a field empty that every row of data fills, of what all must fill if anything."""
+        return bool((self._needed or self._always) - filled)
+
+    @cached_property
+    def _always(self) -> frozenset[str]:
+        """The fields that all rows of data in the part fill."""
+        here = slice(self._part.start, self._part.start + self._part.rows)
+        return frozenset(
+            field.name
+            for field in self._dataset.cell_fields
+            if not absent(self._table.columns[field.name].part(here), self._dataset)[self._data[here]].any()
+        )
 
     def _sums(self) -> _Sums:
         names, own, bad, above = [], [], [], []

@@ -128,8 +128,8 @@ def _placed(place: _Place, outline: TableOutline | None) -> tuple[Sample, Page]:
     """Return the sample below its header, and the draft by which it loads.
 
     The header is the first row that looks like one. Where most rows below it have more cells than it has titles, it is
-    rather a line above the table (`Account,42`), and a later row the header, if anything speaks for that: types of what
-    stands below it, or a blank row above it.
+    rather a line above the table (`Account,42`), and a later row the header, if anything speaks for that: a blank row
+    above it, or a value among the titles of the first and types of what stands below.
     """
     sample = Sample(place.cells)
     try:
@@ -148,7 +148,7 @@ def _later(sample: Sample, place: _Place, outline: TableOutline | None) -> tuple
             page, trial = _loading(later, place, outline)
             typed = any(draft.field.type.kind != "string" for draft in page.drafts)
             if not trial.most and not trial.complaint and (typed or later.stands_apart()):
-                return later, page
+                return later, replace(page, passed=sample.header_row + 1)
     return None
 
 

@@ -27,7 +27,8 @@ class Page:
     """A draft: the dataset's first keys, its fields, the key if one is certain, and what is to be told.
 
     `outline` is the table that is there, if the draft is for one, `beside` what it and the sample do not share.
-    `complaint` says why the sample does not load by the draft, `torn` which of its rows load by none.
+    `complaint` says why the sample does not load by the draft, `torn` which of its rows load by none. `passed` is a
+    row, counted from 1, that looks like a header and is taken for a line above the table.
     """
 
     content: Mapping[str, Any]
@@ -41,6 +42,7 @@ class Page:
     beside: tuple[str, ...] = ()
     complaint: str | None = None
     torn: str | None = None
+    passed: int | None = None
 
     def dataset(self) -> Dataset:
         """Return the dataset that the page describes."""
@@ -73,6 +75,9 @@ def _lines(page: Page) -> Iterator[str]:
         yield f"# Mend this first: {' '.join(page.complaint.split())}"
     if page.torn:
         yield f"# Mend the file first: {' '.join(page.torn.split())}"
+    if page.passed:
+        yield f"# Row {page.passed} is passed over: most rows have more cells than it has titles. If it is the header:"
+        yield f"#   header: {{mode: row, row: {page.passed}}}"
     for name, value in page.content.items():
         yield f"{name}: {inline(value)}{_CONTENT_REMARKS.get(name, '')}"
     yield "fields:"

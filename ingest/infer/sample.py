@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SEARCH_ROWS: Final = 50
 BLANK_ROWS: Final = 100
+_LEAST_TITLES: Final = 2
+"""A row of fewer texts is no header, where something else may be one."""
 _VALUE: Final = re.compile(r"[\W\d_]*\d[\W\d_]*")
 """A number, a date or a time: no title, where something else may be one."""
 
@@ -80,15 +82,22 @@ class Sample:
                 yield int(row)
 
     def later_headers(self) -> Iterator[Sample]:
-        """Yield what the sample is if its header is a later row: one with more titles, none of which is a value."""
-        width = _count(self.labels(self.header_row))
+        """Yield what the sample is if its header is a later row: one with more titles, none of which is a value.
+
+        Where the first one may well be the header, a later one has to stand below a blank row: one that does not is
+        rather a row of data with a cell too many.
+        """
+        titles = self.labels(self.header_row)
+        width = _count(titles)
+        doubtful = width < _LEAST_TITLES or _has_value(titles)
         for row in self._headers():
             labels = self.labels(row)
-            if row <= self.header_row or _count(labels) <= width:
+            if row <= self.header_row or _count(labels) <= width or _has_value(labels):
                 continue
-            if not any(label and _VALUE.fullmatch(label) for label in labels):
+            later = Sample(self.cells, row)
+            if doubtful or later.stands_apart():
                 width = _count(labels)
-                yield Sample(self.cells, row)
+                yield later
 
     def stands_apart(self) -> bool:
         """Say whether the row above the header is blank."""
@@ -161,6 +170,10 @@ class Sample:
 
 def _count(labels: list[str | None]) -> int:
     return sum(label is not None for label in labels)
+
+
+def _has_value(labels: list[str | None]) -> bool:
+    return any(label and _VALUE.fullmatch(label) for label in labels)
 
 
 def filled_cells(column: Column) -> Mask:

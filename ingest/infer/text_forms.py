@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,7 +32,9 @@ _STYLES: Final = ((".", None), (",", None), *product(".", ", '’"), *product(",
 _NEGATIVE: Final = {"trailing": re.compile(r".*\d.*[-−]"), "parentheses": re.compile(r"\(.*\d.*\)")}
 _DIGIT: Final = re.compile(r"\d")
 _LEADING_ZERO: Final = re.compile(r"[+-]?0\d")
-
+_FEW_YEARS: Final = 3
+"""From the first to the last date of a sample are rather no more."""
+_MANY_YEARS: Final = 10
 
 _Style = tuple[bool, str | None, str | None]
 """Whether there are fractions, what begins them, and what groups digits."""
@@ -61,7 +63,7 @@ def dates(texts: Sequence[str], fits: Fits) -> Form | None:
     """Return the form of texts that are dates, date-times, times or durations; `fits` says whether settings read all.
 
     Where day, month or year could change places in every one of them, the form is text, and the dates are what else
-    might be meant.
+    might be meant. But a year of two digits stands behind the day where the dates are much likelier so.
     """
     for kind in ("date", "datetime", "time"):
         if fits({"type": kind}):
@@ -75,7 +77,7 @@ def dates(texts: Sequence[str], fits: Fits) -> Form | None:
     if not all(_DATE_LIKE.match(text) for text in texts):
         return None
     found = _only(list(_day_forms(texts)), fits)
-    return _dated(found) if found else None
+    return _dated(found, _likely(found, texts)) if found else None
 
 
 def _day_forms(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -92,28 +94,73 @@ def _day_forms(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def _reads(text: str, form: str) -> bool:
+    return _year(text, form) is not None
+
+
+def _year(text: str, form: str) -> int | None:
     try:
-        datetime.strptime(text, form)  # noqa: DTZ007  # the sheet has no time zone either
+        return datetime.strptime(text, form).year  # noqa: DTZ007  # the sheet has no time zone either
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _only(choices: list[dict[str, Any]], fits: Fits) -> list[dict[str, Any]]:
     return [settings for settings in choices if fits(settings)]
 
 
-def _dated(found: list[dict[str, Any]]) -> Form:
-    orders = {re.sub(r"[^dmy]", "", settings["format"].lower().replace("b", "m")) for settings in found}
+def _likely(found: list[dict[str, Any]], texts: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the forms without those whose year is in front, if one with the year behind is much likelier.
+
+    Never the other way round: what is a year in front is a day behind, and days are spread over many years.
+    """
+    front = [settings for settings in found if settings["format"].startswith("%y")]
+    behind = [settings for settings in found if settings not in front]
+    if not front or not behind:
+        return found
+    years, other = (_years(settings[0]["format"], texts) for settings in (behind, front))
+    if years is None or other is None:
+        return found
+    return behind if _likelier(years, other, dashes="-" in front[0]["format"]) else found
+
+
+def _years(form: str, texts: Sequence[str]) -> range | None:
+    """Return the years that texts are of, from the first to the last; None if not all can be read."""
+    years = [year for text in texts for year in (_year(text, form),) if year is not None]
+    return range(min(years), max(years) + 1) if len(years) == len(texts) else None
+
+
+def _likelier(behind: range, front: range, *, dashes: bool) -> bool:
+    """Say whether dates are rather of the one years than of the other: of few and recent ones, where those are neither.
+
+    Between dashes a year in front is as common. There those have to be many, and to go beyond the next one.
+    """
+    coming = _this_year() + 1
+    narrow, other = (len(years) <= _FEW_YEARS + 1 and years[-1] <= coming for years in (behind, front))
+    if dashes:
+        return narrow and len(front) > _MANY_YEARS and front[-1] > coming
+    recent, other_recent = (years[0] >= coming - _FEW_YEARS for years in (behind, front))
+    return narrow and (not other or (recent and not other_recent))
+
+
+def _this_year() -> int:
+    return datetime.now(UTC).year
+
+
+def _dated(found: list[dict[str, Any]], likely: list[dict[str, Any]]) -> Form:
+    """Return the form of dates, `found` being all that read them, and `likely` those that count."""
+    orders = {re.sub(r"[^dmy]", "", settings["format"].lower().replace("b", "m")) for settings in likely}
     if len(orders) > 1:
         return Form(
             settings={"type": "string"},
             why="dates, but day, month or year could change places in every one: say which is meant",
-            others=tuple(found),
+            others=tuple(likely),
         )
-    forms = [settings["format"] for settings in found]
-    together = {"type": found[0]["type"], "format": forms[0] if len(forms) == 1 else forms}
-    return Form(settings=together, why="no other order of day, month and year reads all of them")
+    forms = [settings["format"] for settings in likely]
+    together = {"type": likely[0]["type"], "format": forms[0] if len(forms) == 1 else forms}
+    why = "no other order of day, month and year reads all of them"
+    if len(likely) < len(found):
+        why = "not the year in front: the dates would be of years that are many, long past or to come"
+    return Form(settings=together, why=why)
 
 
 def numbers(texts: Sequence[str], fits: Fits) -> Form | None:

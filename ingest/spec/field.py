@@ -174,6 +174,19 @@ class Field(Model):
     references: References | None = None
     lookup: Lookup | None = None
 
+    @field_validator("format")
+    @classmethod
+    def _are_forms(cls, value: Texts) -> Texts:
+        for form in value:
+            try:
+                datetime.strptime("", form)  # noqa: DTZ007  # only the form is looked at
+            except re.error:
+                raise PydanticCustomError("format", "{form} has a part twice", {"form": form}) from None
+            except ValueError as error:
+                if form != EXCEL_SERIAL and "does not match" not in str(error):
+                    raise PydanticCustomError("format", "{error}", {"error": str(error)}) from None
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _is_a_zone(cls, value: str | None) -> str | None:

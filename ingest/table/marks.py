@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .header import FoundHeader
 
     Mask = NDArray[np.bool_]
+
+_COLONS: Final = ("", ":", "：")
+"""What may stand behind the word for a total."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +70,13 @@ def mark_rows(
         nothing = dict.fromkeys(("footers", "exact", "bare", "subtotals", "skipped", "kept"), none)
         return RowMarks(first=first, likely=likely, **nothing)
     labels = _first_texts(below, first, date1904=date1904)
+    words = list(filter(None, (glob.rstrip("* ") for glob in globs)))
     passed, data = _matching(labels, skips), likely & (count > 1)
     return RowMarks(
         first=first,
         footers=_matching(labels, globs),
         exact=_matching(labels, (glob for glob in globs if not re.search(r"[*?]", glob))),
-        bare=_matching(labels, filter(None, (glob.rstrip("* ") for glob in globs))),
+        bare=_matching(labels, (word + colon for word in words for colon in _COLONS)),
         subtotals=_matching(labels, (f"*{word}*" for word in SUBTOTALS)),
         skipped=passed & ~data,
         kept=passed & data,

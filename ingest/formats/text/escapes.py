@@ -15,11 +15,15 @@ _SEQUENCES: Final = (
 _HZ: Final = "hz"
 _HZ_PART: Final = re.compile(rb"~\{((?:[\x21-\x77][\x21-\x7e])+)~\}")
 _HZ_OPENING: Final = b"~{"
-_LEAST_LIKELY: Final = -11.0
-"""How likely a character of Chinese is on average, as a logarithm: the usual ones are at -7, the others at -12.
+_LEAST_CHINESE: Final = 8
+"""How many characters of Chinese stand in a text at least, those of the same word once."""
+_LEAST_LIKELY: Final = -9.5
+"""How likely such a character is on average, as a logarithm: the usual ones are at -7, the others at -12.
 
 Letters between such braces, as templates have them, are seldom usual ones.
 """
+_WORD: Final = re.compile(rb"\w+")
+"""What a name of a template is; of Chinese hardly a text has nothing but letters and digits."""
 _HIGH: Final = bytes(byte | 0x80 for byte in range(0x100))
 
 
@@ -37,8 +41,10 @@ def _is_hz(content: bytes) -> bool:
     parts = _HZ_PART.findall(content)
     if len(parts) != content.count(_HZ_OPENING):
         return False
+    different = b"".join(dict.fromkeys(parts))
     try:
-        text = b"".join(parts).translate(_HIGH).decode("gb2312")
+        text = different.translate(_HIGH).decode("gb2312")
     except UnicodeDecodeError:
         return False
-    return LANGUAGES["simplified"].likelihood(text) >= _LEAST_LIKELY * len(text)
+    likely = LANGUAGES["simplified"].likelihood(text) >= _LEAST_LIKELY * len(text)
+    return likely and len(text) >= _LEAST_CHINESE and not _WORD.fullmatch(different)

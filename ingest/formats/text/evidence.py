@@ -23,7 +23,7 @@ NUMBER: Final = re.compile(
 )
 """A number, a date or a time, however it is written; nothing is tried twice, for a field may be long.
 
-A tab may stand before it, to keep its zeros; behind one stands the next number, the comma between is a decimal one.
+A tab may stand before it, to keep its zeros; behind one may stand the next number, with a decimal comma in each.
 """
 
 
@@ -91,4 +91,5 @@ class Evidence:
 
 
 def _is_number(field: str) -> bool:
-    return not field.strip() or NUMBER.fullmatch(field) is not None
+    """Say whether a field holds nothing else; a tab at its end, which keeps its zeros as well, is no delimiter here."""
+    return not field.strip() or NUMBER.fullmatch(field.removesuffix("\t")) is not None

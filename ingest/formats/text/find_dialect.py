@@ -96,11 +96,22 @@ def _rated(records: Sequence[Sequence[str]], delimiter: str, titles: frozenset[s
         first = next(place for place, fields in enumerate(records) if len(fields) == width)
         below = records[first:]
         share = sum(len(fields) == width for fields in below) / len(below)
-        plain = [_plainness(field, delimiter) for fields in below[:_PLAIN_RECORDS] for field in fields]
+        bare = (_bare(fields, delimiter) for fields in below[:_PLAIN_RECORDS])
+        plain = [_plainness(field, delimiter) for fields in bare for field in fields]
         score = share * (len(below) / len(records)) ** 0.5 * sum(plain) / len(plain) * (1 - 0.5 / width)
         best = max(best, _Rating(0, score, share))
     # A single title may be any word of a text; all of them are no chance.
     return best._replace(titles=named if named > 1 or named == len(titles) else 0)
+
+
+def _bare(fields: Sequence[str], delimiter: str) -> Sequence[str]:
+    """Return fields without the tab that writers put behind each of them, so that Excel leaves it as it is.
+
+    One behind the last field alone may as well stand before an empty one.
+    """
+    if delimiter == "\t" or not any(field.endswith("\t") for field in fields[:-1]):
+        return fields
+    return [field.removesuffix("\t") for field in fields]
 
 
 def _plainness(field: str, delimiter: str) -> float:

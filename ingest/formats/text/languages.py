@@ -16,6 +16,8 @@ _UNKNOWN: Final = math.log(1e-7)
 _BESIDE_ANOTHER: Final = math.log(0.01)
 """How much rarer a letter is beside one of another alphabet within a word, or a capital behind a small letter."""
 _CAPITAL: Final = math.log(0.2)
+_NO_CAPITAL: Final = "ß"
+"""Small letters that stand between capitals, for they have none of their own."""
 _RUN: Final = math.log(0.05)
 """How much rarer an accented letter is behind another one."""
 
@@ -106,6 +108,8 @@ class Language:
 def _case(character: str, before: str, behind: str) -> float:
     """Return how likely a letter is to be small or a capital between two others, as a logarithm."""
     if character.islower():
+        if character in _NO_CAPITAL:
+            return 0.0
         return _BESIDE_ANOTHER if before.isupper() and behind.isupper() else 0.0
     if before.islower():
         # One within a word is rarer yet: most names that have one begin a part of a word with it.

@@ -56,21 +56,23 @@ _LANGUAGES: Final = {
 }
 """The encodings that files of tables come in, and the languages that are written in each."""
 _BROKEN: Final = re.compile(
-    # What frames and shades a table on a terminal touches no letter.
-    "[^\\W\\d_a-zA-Z][\u2500-\u259f]|[\u2500-\u259f][^\\W\\d_a-zA-Z]"
+    # What frames and shades a table on a terminal stands within no word.
+    "(?<=[^\\W\\d_a-zA-Z])[\u2500-\u259f](?=[^\\W\\d_a-zA-Z])"
     # The letters of Hebrew that end a word.
-    "|[ךםןףץ][א-ת]"
+    "|[ךםןףץ](?=[א-ת])"
     # The sigma of Greek that does likewise.
-    "|ς[α-ωά-ώ]"
+    "|ς(?=[α-ωά-ώ])"
     # The vowels of Thai that are behind or above a consonant.
     "|(?<![\u0e01-\u0e5b])[\u0e30-\u0e3a\u0e45\u0e47-\u0e4e]"
 )
-"""What is in no word of any language: whoever reads it reads in the wrong encoding."""
-_NO_EURO: Final = re.compile("[Ѐ-ӿ]€|€[Ѐ-ӿ]")
-"""The last letter of Russian, which is the sign of the euro on a Macintosh."""
+"""What is in no word of any language, but where a blank is missing or one too many."""
+_NO_SIGN: Final = re.compile("[Ѐ-ӿ]€|€[Ѐ-ӿ]|[®©™»”’…÷≈∆√¬](?=[а-яё])")
+"""Letters of Windows that are signs on a Macintosh: the last small one of Russian, and some capitals."""
+_BREAK: Final = math.log(0.001)
+"""How much rarer a text is for each of those: a wrong reading has many, a right one a slip here and there."""
 _NOISE: Final = math.log(1 / 128)
 """How likely a byte beyond ASCII is if it means nothing."""
-_SELDOM: Final = frozenset({"mac_cyrillic", "mac_greek", "cp737", "cp1125", "koi8_t", "cp862", "cp720"})
+_SELDOM: Final = frozenset({"koi8_u", "mac_cyrillic", "mac_greek", "cp737", "cp1125", "koi8_t", "cp862", "cp720"})
 _SELDOM_SHARE: Final = math.log(0.02)
 """How much rarer files in these encodings are than in the others."""
 _MARGIN: Final = 7.0
@@ -79,6 +81,8 @@ _MARGIN_PER_CHARACTER: Final = 0.3
 
 The tables are rough, and what they miss adds up with the characters that are read in two ways.
 """
+_SELDOM_MARGIN: Final = 3.0
+"""The least margin before a seldom encoding: its share speaks against it already, and few words are to be read."""
 _CHINESE_BYTES: Final = re.compile(
     rb"[\x81-\xfe][\x30-\x39][\x81-\xfe][\x30-\x39]|[\x81-\xfe][\x40-\x7e\x80-\xfe]|(\x80)"
 )
@@ -123,7 +127,7 @@ def _likely(sample: bytes, titles: frozenset[str]) -> tuple[str | None, tuple[st
     best = readings[0]
     others = [reading for reading in readings if reading.text != best.text]
     beyond = [character for character in best.text if not character.isascii()]
-    near = [reading for reading in others if best.likelihood - reading.likelihood < _margin(best.text, reading.text)]
+    near = [reading for reading in others if best.likelihood - reading.likelihood < _margin(best, reading)]
     names = tuple(dict.fromkeys(reading.encoding for reading in (best, *near)))
     if best.titles and all(reading.titles < best.titles for reading in others):
         return best.encoding, names
@@ -132,13 +136,14 @@ def _likely(sample: bytes, titles: frozenset[str]) -> tuple[str | None, tuple[st
     return best.encoding if known else None, names
 
 
-def _margin(one: str, other: str) -> float:
+def _margin(best: _Reading, other: _Reading) -> float:
     """Return how much likelier one text must be than another: they differ by so many characters beyond ASCII."""
-    if len(one) == len(other):
-        differ = sum(here != there for here, there in zip(one, other, strict=True))
+    if len(best.text) == len(other.text):
+        differ = sum(here != there for here, there in zip(best.text, other.text, strict=True))
     else:
-        differ = sum(not character.isascii() for character in one)
-    return max(_MARGIN, _MARGIN_PER_CHARACTER * differ)
+        differ = sum(not character.isascii() for character in best.text)
+    least = _SELDOM_MARGIN if other.encoding in _SELDOM and best.encoding not in _SELDOM else _MARGIN
+    return max(least, _MARGIN_PER_CHARACTER * differ)
 
 
 def _sample(content: bytes) -> bytes:
@@ -173,9 +178,12 @@ def _readings(sample: bytes, titles: frozenset[str]) -> Iterator[_Reading]:
             continue
         plain = normal(text) if titles else ""
         found = sum(title in plain for title in titles)
-        # What titles stand in is right, whatever else does.
-        if not found and (_BROKEN.search(text) or (encoding == "mac_cyrillic" and _NO_EURO.search(text))):
-            continue
         likelihood = max(LANGUAGES[language].likelihood(text) for language in languages)
         likelihood += _SELDOM_SHARE if encoding in _SELDOM else 0.0
-        yield _Reading(found, likelihood, encoding, text)
+        yield _Reading(found, likelihood + _breaks(text, encoding) * _BREAK, encoding, text)
+
+
+def _breaks(text: str, encoding: str) -> int:
+    """Count what stands in a text and in no word."""
+    broken = len(_BROKEN.findall(text))
+    return broken + (len(_NO_SIGN.findall(text)) if encoding == "mac_cyrillic" else 0)

@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal
+from time import process_time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from ingest.spec.dataset_file import parse_dataset
 if TYPE_CHECKING:
     from ingest.spec.field import Field
 
+SOON = 0.5
+"""Seconds of this process that one text may take at most, many times what it does."""
 MANY = 64
 """From so many different texts on they are read at once."""
 FORMATS = [
@@ -138,6 +141,25 @@ def test_common_dates_are_read_at_once(separator: str, end: str) -> None:
         ("%d.%m.%Y %H%M", "datetime", ["1.5.2026 915", "1.5.2026 0915"], [None, "2026-05-01 09:15"]),
         ("%Y%m%d%H%M%S%f", "datetime", ["2026050110150", "20260501101500123"], [None, "2026-05-01 10:15:00.123"]),
         ("%Y%m%dT%H%M%S%z", "datetime", ["20260501T101500+0200", "20260501T10150+0200"], ["2026-05-01 08:15", None]),
+        (
+            "%Y%m%dT%H:%M:%S%z",
+            "datetime",
+            ["20260501T1:15:00+02:00", "20260501T01:15:00Z+"],
+            ["2026-04-30 23:15", None],
+        ),
+        (
+            "%a %d. %b %Y%%%H%M",
+            "datetime",
+            ["Fri  1. MAY 2026%0915", "5th 1. MAY 2026%0915"],
+            ["2026-05-01 09:15", None],
+        ),
+        ("%A, %j %Y%H:%M:%S.%f", "datetime", ["Friday, 121 202609:15:00.5"], ["2026-05-01 09:15:00.5"]),
+        (
+            "%I%M %p, %d.%m.%Y",
+            "datetime",
+            ["0915 pm, 1.5.2026", "0915 pm, 1.5.2026" + "0" * 200],
+            ["2026-05-01 21:15", None],
+        ),
     ],
 )
 @pytest.mark.parametrize("beside", [0, MANY])
@@ -152,6 +174,21 @@ def test_directives_that_touch_have_their_full_width(
     values = found.values.cast(pa.timestamp("us")).to_pylist()[: len(texts)]
     assert values == [None if one is None else datetime.fromisoformat(one) for one in meant]
     assert {fault.code for fault in found.faults} == ({"cell.type"} if None in meant else set())
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("%Y%m%dT%H:%M:%SZ", "20240101T" + ":" * 3000),
+        ("%Y%m%dT%H:%M:%SZ", "20240101T" + ":" * 90),
+        ("%Y%m%d %A %B %p", "20240101 " + "a " * 50),
+        ("%H%M%x", "1015" + "/:" * 50),
+    ],
+)
+def test_no_text_takes_long_to_be_no_date(form: str, text: str) -> None:
+    began = process_time()
+    assert read_moment(text, field("datetime", format=form)) is None
+    assert process_time() - began < SOON
 
 
 EXACT = Context(prec=200)

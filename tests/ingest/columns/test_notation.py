@@ -5,11 +5,13 @@ from __future__ import annotations
 import decimal
 import json
 from itertools import product
+from time import process_time
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 
+from ingest.columns.currencies import money_marks, money_pattern
 from ingest.columns.notation import plain_notation
 from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import DocumentError
@@ -188,3 +190,14 @@ def test_money_of_many_kinds_is_read_as_each_alone() -> None:
     together = plain_notation(pa.array(texts, pa.large_string()), field).to_pylist()
     for text, read in zip(texts, together, strict=True):
         assert plain_notation(pa.array([text], pa.large_string()), field).to_pylist() == [read], text
+
+
+@pytest.mark.parametrize("text", ["x" * 20_000, "(" * 20_000 + "x", "-" + " \t" * 10_000 + "x", "€" * 20_000])
+def test_no_text_takes_long_to_be_no_money(dataset: Make, text: str) -> None:
+    began = process_time()
+    money_marks(text)
+    money_pattern([text])
+    field = dataset({**AMOUNT, "currency": "strip"}).fields[0]
+    texts = [text, "5 €", "CHF 7"]
+    assert plain_notation(pa.array(texts, pa.large_string()), field).to_pylist() == [text.strip(), "5", "7"]
+    assert process_time() - began < 1, "seconds of this process"

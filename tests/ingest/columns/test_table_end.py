@@ -147,7 +147,8 @@ SKU = [{"name": "sku", "type": "string"}, {"name": "size", "type": "string"}, {"
     ("rows", "last", "footers"),
     [
         ([["A1", "x", 5], ["A2", "y", "bad"], ["Total", None, 12]], "A1", 1),
-        ([["A1", "x", 5], ["A2", "y", "bad"], ["Total of May", None, 12]], "A1", 1),
+        ([["A1", "x", 5], ["A2", "y", "bad"], ["Total:", None, 12]], "A1", 1),
+        ([["A1", "x", 5], ["A2", "y", "bad"], ["Total of May", None, 12]], "Total of May", 0),
         ([["A1", "x", 5], ["A2", "y", "bad"], ["Total", None, 13], ["printed"]], "A1", 2),
         ([["A1", "x", 5], ["A2", "y", "bad"], ["Total", None, 3]], "A1", 1),
         ([["A1", "x", 5], ["A2", "y", "bad"], ["Totalis Ltd", None, 3]], "Totalis Ltd", 0),
@@ -169,3 +170,49 @@ def test_columns_without_a_bad_cell_have_to_add_up_all_the_same(dataset: Make, w
     rows = [["Acme", 1, 0.1], ["Bolt", 2, "bad"]]
     assert parsed(workbook([TITLES, *rows, ["Total", 3, 9]]), spec).report.rows.footer == 1
     assert parsed(workbook([TITLES, *rows, ["Total", 4, 9]]), spec).report.rows.footer == 0
+
+
+NEEDED = {**CUSTOMER, "constraints": {"required": True}}
+NOTE = {"name": "note", "type": "string"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "rows"),
+    [
+        # No column is left to be checked, whatever is empty beside the number.
+        ([AMOUNT, NOTE], [["Acme", "n/a", "x"], ["Bolt", 20, "y"], ["Summit Ltd", 500, None], ["Zed", 7, "z"]]),
+        ([AMOUNT, NOTE], [["Acme", "n/a", "x"], ["Summit Ltd", 0, None]]),
+        # The only column that is left adds up by chance.
+        ([COUNT, AMOUNT], [["Acme", 1, "n/a"], ["Bolt", 1, 5], ["Summit Ltd", 2, 99.5], ["Sumatra GmbH", 2, 3]]),
+    ],
+)
+@pytest.mark.parametrize("customer", [NEEDED, CUSTOMER])
+def test_beside_bad_cells_no_order_is_taken_for_a_total(
+    dataset: Make, workbook: Write, parsed: Parse, fields: list[Any], rows: list[list[Any]], customer: dict[str, Any]
+) -> None:
+    spec = dataset(customer, *fields, table_end=FOOTERS)
+    titles = ["customer", *(field["name"] for field in fields)]
+    outcome = parsed(workbook([titles, *rows]), spec)
+    assert customers(outcome) == [row[0] for row in rows[1:]]
+    assert outcome.report.codes == {"cell.type": 1, "row.footer_doubtful": 1}
+
+
+@pytest.mark.parametrize(
+    ("customer", "note", "footers"), [(CUSTOMER, "y", 1), (CUSTOMER, None, 0), (NEEDED, "y", 0), (NEEDED, None, 0)]
+)
+def test_what_all_data_fills_and_a_row_leaves_empty_speaks_for_a_total_if_nothing_is_needed(
+    dataset: Make, workbook: Write, parsed: Parse, customer: dict[str, Any], note: str | None, footers: int
+) -> None:
+    rows = [["Acme", 1, "n/a", "x"], ["Bolt", 1, 5, note], ["Total of May", 2, 99.5]]
+    spec = dataset(customer, COUNT, AMOUNT, NOTE, table_end=FOOTERS)
+    outcome = parsed(workbook([["customer", "count", "amount", "note"], *rows]), spec)
+    assert outcome.report.rows.footer == footers
+
+
+def test_the_word_of_the_footer_itself_is_enough_beside_bad_cells(
+    dataset: Make, workbook: Write, parsed: Parse
+) -> None:
+    rows = [["Acme", 1, "n/a"], ["Bolt", 1, 5], ["Sum", 2, 99.5]]
+    outcome = parsed(workbook([TITLES, *rows]), dataset(NEEDED, COUNT, AMOUNT, table_end=FOOTERS))
+    assert customers(outcome) == ["Bolt"]
+    assert outcome.report.rows.footer == 1

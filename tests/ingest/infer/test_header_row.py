@@ -52,6 +52,22 @@ def test_without_types_a_blank_row_tells_the_header(text: Callable[..., Path]) -
     assert draft_sample(text("Account,Main", *WORDS)).header_row == 1
 
 
+def test_what_is_passed_over_is_told(text: Callable[..., Path]) -> None:
+    drafted = draft_sample(text("Statement", "Account,42", *TABLE)).text
+    assert "# Row 2 is passed over: most rows have more cells than it has titles." in drafted
+    assert "#   header: {mode: row, row: 2}" in drafted
+    assert "passed over" not in draft_sample(text(*TABLE)).text
+
+
+def test_a_row_of_data_with_a_cell_too_many_is_no_header(text: Callable[..., Path]) -> None:
+    rows = ["Anna,Bern,unknown", *(f"{name},Rome,2024-0{n}-01" for n, name in enumerate(("Bob", "Cy", "Dee"), 1))]
+    draft = draft_sample(text("Name,City", *rows))
+    assert draft.header_row == 1
+    assert "name: city" in draft.text
+    assert "# Mend the file first: 4 rows" in draft.text
+    assert "passed over" not in draft.text
+
+
 @pytest.mark.parametrize("rows", [["A1,5,x", "A2,6,y"], ["a,b,x", "c,d,y"]])
 def test_a_header_that_lacks_a_title_stays_the_header(text: Callable[..., Path], rows: list[str]) -> None:
     draft = draft_sample(text("sku,qty", *rows))

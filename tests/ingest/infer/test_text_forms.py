@@ -67,6 +67,10 @@ def drafted(folder: Path, title: str, texts: list[str]) -> tuple[dict[str, Any],
         (["5\u5186", "7\u5186"], {"type": "decimal(18,2)", "currency": "strip"}),
         (["R1", "R2"], {"type": "string"}),
         (["TOP 5", "TOP 6"], {"type": "string"}),
+        (["38 CUP", "40 CUP"], {"type": "string"}),
+        (["2 PEN", "3 PEN"], {"type": "string"}),
+        (["5 MOP", "7 MOP"], {"type": "string"}),
+        (["2.50 PEN", "3 PEN"], {"type": "decimal(18,2)", "currency": "strip"}),
         (["12 KM", "7 KM"], {"type": "string"}),
         (["USD5", "USD6"], {"type": "string"}),
         (["19 %", "7 %"], {"type": "decimal(18,2)", "percent": "fraction"}),
@@ -134,3 +138,42 @@ def test_digits_below_a_title_of_identifiers_are_no_quantity(tmp_path: Path, tit
 def test_few_words_are_perhaps_a_closed_list(tmp_path: Path) -> None:
     _, text = drafted(tmp_path, "value", ["open", "closed", "null"] * 5)
     assert 'perhaps constraints: {enum: ["closed", "null", "open"]}' in text
+
+
+@pytest.fixture
+def year_2026(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have it 2026: which years dates are likely of changes with the year."""
+    monkeypatch.setattr("ingest.infer.text_forms._this_year", lambda: 2026)
+
+
+@pytest.mark.usefixtures("year_2026")
+@pytest.mark.parametrize("sign", "./-")
+@pytest.mark.parametrize("clock", ["", " %H:%M"])
+def test_days_before_years_of_two_digits_are_told_by_the_years(tmp_path: Path, sign: str, clock: str) -> None:
+    days = [day.replace(".", sign) for day in ("31.12.24", "15.03.25", "28.11.25")]
+    settings, text = drafted(tmp_path, "value", [f"{day}{' 10:15' if clock else ''}" for day in days])
+    assert settings == {"type": "datetime" if clock else "date", "format": f"%d{sign}%m{sign}%y{clock}"}
+    assert "not the year in front" in text
+
+
+@pytest.mark.usefixtures("year_2026")
+@pytest.mark.parametrize(
+    ("texts", "decided"),
+    [
+        # Of few years, the others of many that are all past; of one day; of a day that is a year to come.
+        (["03.01.25", "15.02.25", "20.03.26"], "./"),
+        (["15.11.26"], "./"),
+        (["28.11.26"], "./"),
+        # A year in front that is likely, whatever the day is like.
+        (["26.05.01", "26.05.13"], ""),
+        (["26.05.25", "26.05.26"], ""),
+        (["24.05.01", "25.06.14", "26.07.28"], ""),
+        (["27.12.31", "28.12.31"], ""),
+        # Neither is.
+        (["01.02.03", "10.11.12"], ""),
+    ],
+)
+@pytest.mark.parametrize("sign", "./-")
+def test_what_is_likely_both_ways_is_asked(tmp_path: Path, texts: list[str], decided: str, sign: str) -> None:
+    settings, _ = drafted(tmp_path, "value", [text.replace(".", sign) for text in texts])
+    assert settings == ({"type": "date", "format": f"%d{sign}%m{sign}%y"} if sign in decided else {"type": "string"})

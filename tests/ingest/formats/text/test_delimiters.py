@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ingest.formats.text.evidence import NUMBER
+from ingest.formats.text.dialect import Dialect
+from ingest.formats.text.evidence import NUMBER, Evidence
 from ingest.formats.text.find_dialect import find_dialect
 
 if TYPE_CHECKING:
@@ -29,6 +30,29 @@ def test_tabs_that_keep_zeros_are_no_delimiters(row: str) -> None:
     assert find_dialect(f"{row}\n" * 3).dialect.delimiter == ","
 
 
+TABBED = [
+    ["2020010122001", "10.00", "a"],
+    ["2020010122002", "11.50", "b"],
+    ["2020010122003", "", "c"],
+]
+
+
+@pytest.mark.parametrize(("delimiter", "last", "end"), list(product(",;|", ["\t", ""], ["\n", "\r\n"])))
+def test_tabs_behind_each_field_are_no_delimiters(delimiter: str, last: str, end: str) -> None:
+    text = "".join(f"\t{delimiter}".join(row) + last + end for row in TABBED)
+    assert find_dialect(text).dialect.delimiter == delimiter
+
+
+@pytest.mark.parametrize("text", ["一\t,二\t\n三\t,四\t\n", "00123\t,large\t\n", "交易号\t,金额\t\n2020\t,1.00\t\n"])
+def test_tabs_behind_texts_are_no_delimiters(text: str) -> None:
+    assert find_dialect(text).dialect.delimiter == ","
+
+
+@pytest.mark.parametrize("text", ["1,5\t\n0,75\t\n", "1,5\t2,5\t\n0,7\t3,5\t\n", "1,5\t\t2,5\n0,7\t\t3,5\n"])
+def test_tabs_before_empty_fields_are_delimiters(text: str) -> None:
+    assert find_dialect(text).dialect.delimiter == "\t"
+
+
 def test_what_stands_on_both_sides_of_a_tab_is_no_number() -> None:
     assert [text for text in ("5\t2", "5 2", "\t5", "1\xa0000,5 €", "- 5", "5\t") if NUMBER.fullmatch(text)] == [
         "5 2",
@@ -46,3 +70,21 @@ def test_a_table_without_titles_is_split_at_its_tabs(
     fields = [{"name": name, "type": "decimal(9,3)", "decimalChar": ","} for name in ("a", "b")]
     spec = dataset(*fields, header={"mode": "none"})
     assert list(parsed(path, spec).accepted.values()) == [["1.500", "2.500"], ["0.750", "12.250"], ["3.000", "4.125"]]
+
+
+def test_a_table_without_titles_is_split_at_what_stands_behind_its_tabs(
+    tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any]
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("".join("\t,".join(row) + "\t\r\n" for row in TABBED[:2]), encoding="utf-8", newline="")
+    fields = [{"name": "no", "type": "string"}, {"name": "amount", "type": "decimal(9,2)"}]
+    spec = dataset(*fields, {"name": "note", "type": "string"}, header={"mode": "none"})
+    rows = [values[:2] for values in parsed(path, spec).accepted.values()]
+    assert rows == [["2020010122001", "10.00"], ["2020010122002", "11.50"]]
+
+
+def test_a_number_before_a_tab_tells_records_apart() -> None:
+    dialect = Dialect(delimiter=",")
+    evidence = Evidence(["no\t,note\t\n", *(f"{row}\t,a\t\n" for row in range(40))], dialect)
+    assert evidence.is_record("7\t,b\t\n")
+    assert not evidence.is_record("x\t,b\t\n")

@@ -38,6 +38,19 @@ def test_plain_texts_stay_as_they_are(text: str) -> None:
     assert utf8_text(text.encode(), NO_HINT) == text.encode()
 
 
+NAMES = ("CITY", "DATE", "NAME", "TYPE", "CODE", "USER", "LIST", "ITEM", "STATUS", "REGION", "AMOUNT", "CLIENT")
+
+
+@pytest.mark.parametrize("count", range(1, len(NAMES)))
+@pytest.mark.parametrize("rows", [1, 30])
+def test_names_of_a_template_are_no_chinese(count: int, rows: int) -> None:
+    for start in range(len(NAMES) - count):
+        text = "no,ref\n" + "".join(
+            f"{row},~{{{name}~}}\n" for name in NAMES[start : start + count] for row in range(rows)
+        )
+        assert utf8_text(text.encode(), NO_HINT) == text.encode()
+
+
 def test_what_begins_so_and_is_not_is_refused() -> None:
     with pytest.raises(FileRejectedError) as caught:
         utf8_text(b"item,qty\r\n\x1b$B\x7f\x7f\x1b(B,5\r\n", NO_HINT)

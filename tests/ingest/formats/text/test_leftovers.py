@@ -45,6 +45,28 @@ def test_a_mark_within_a_line_is_a_character() -> None:
     assert utf8_text("a\ufeff,b\r\ufeffc\n\ufeff\ufeffd".encode(), NO_HINT) == "a\ufeff,b\rc\nd".encode()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        'A1,"x\n\ufeffy",1\n',
+        '"x\r\n\ufeffy"',
+        'A1,"x ""y""\n\ufeff\ufeffz"\n',
+        '"A1" , "x"\n"x\n\ufeff""y"\n',
+        '"\n\ufeff',
+    ],
+)
+def test_a_mark_within_quotes_is_a_character(text: str) -> None:
+    assert utf8_text(text.encode(), NO_HINT) == text.encode()
+
+
+@pytest.mark.parametrize(
+    "above", ['A1,5" pipe,1\n', 'A1,"x\ny",1\n', 'A1,"x ""y""",1\n', '\ufeff"A1",x\n', '\ufeffA1,5",1\n']
+)
+def test_a_mark_behind_quotes_is_nothing(above: str) -> None:
+    text = f'{above}\ufeff"A2",y\n\ufeffA3,z\n'
+    assert utf8_text(text.encode(), NO_HINT).decode() == text.replace("\ufeff", "")
+
+
 @pytest.mark.parametrize("end", ["\r\n\x1a", "\x1a", "\r\n\x1a\r\n", "\r\n\x1a\0\0\0", "\r\n" + "\x1a" * 90])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_the_end_of_file_of_dos_is_no_row(load: Load, end: str, encoding: str) -> None:

@@ -50,6 +50,42 @@ async def each_part(
     return done
 
 
+async def each_suspect(
+    connection: AsyncConnection,
+    last: int,
+    write: Callable[[int, int], Awaitable[T]],
+    *,
+    at_fault: Callable[[BaseException], bool],
+    refuse: Callable[[int, BaseException], Awaitable[None]],
+) -> list[T]:
+    """Do what `each_part` does with the places 1 to `last` of rows that may all be good, and are mostly bad if not.
+
+    All are tried at once; after a failure one alone, and twice as many after each that went well. Where all are bad
+    that is one write a row, half of what halving takes.
+
+    Raises:
+        TooManyError: by `refuse`.
+
+    """
+    done: list[T] = []
+    first, size = 1, last
+    while first <= last:
+        stop = min(first + size - 1, last)
+        try:
+            async with connection.begin_nested():
+                done.append(await write(first, stop))
+        except Exception as error:  # raised again unless a row is to blame
+            if not at_fault(error):
+                raise
+            if first == stop:
+                await refuse(first, error)
+                first += 1
+            size = 1
+        else:
+            first, size = stop + 1, size * 2
+    return done
+
+
 def halves(start: int, stop: int) -> Iterator[tuple[int, int]]:
     """Yield the second and the first half of a range of lines."""
     middle = (start + stop) // 2

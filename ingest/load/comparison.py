@@ -25,9 +25,12 @@ _POLYMORPHIC: Final = frozenset("AERC")
 _SCHEMA: Final = re.compile(r'("(?:[^"]|"")+"|[^".]+)\.')
 
 
-def equal(column: ColumnFacts, left: str, right: str) -> str:
-    """Return the condition that two values of a column are equal by its type, as its unique index has them."""
-    if column.builtin:
+def equal(column: ColumnFacts, left: str, right: str, other: ColumnFacts | None = None) -> str:
+    """Return the condition that two values of a column are equal by its type, as its unique index has them.
+
+    `other` is the column whose type the right one has, where that may be another: the database finds what compares it.
+    """
+    if column.builtin or (other is not None and other.cast != column.cast):
         return f"{left} = {right}"
     if column.category == "E":
         # A domain over an enum has no operator, while its enum has.

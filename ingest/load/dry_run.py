@@ -30,8 +30,11 @@ NOT_PLANNED: Final = ("42", "0A", "55000")
 
 
 def needs_a_try(dataset: Dataset, facts: TableFacts) -> bool:
-    """Say whether rows may go in now and not ever after, or not at all: only the planner knows which views take any."""
-    return bool(dataset.primary_key) or facts.kind == "view"
+    """Say whether rows may go in now and not ever after, or not at all: only the planner knows which views take any.
+
+    A try needs a temporary table, and rows without a key may go into a view without one.
+    """
+    return bool(dataset.primary_key) or (facts.kind == "view" and "TEMPORARY" not in facts.missing_rights)
 
 
 async def try_merge(connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target) -> None:
@@ -64,7 +67,7 @@ def _by_key(dataset: Dataset, merge: Merge) -> Iterator[str]:
     """Yield what is asked of a table with the keys of staged rows."""
     stage = f"{merge.stage} s"
     yield merge.matching("s.*", merge.differs)
-    if merge.updates and dataset.load.mode != "insert":
+    if merge.writes_over(dataset):
         yield merge.update(stage)
     if dataset.load.mode == "replace":
         yield merge.delete_others(None)

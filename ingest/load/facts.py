@@ -61,7 +61,10 @@ class IndexFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignKey:
-    """A foreign key, of the table or to it: quoted names of the other table, columns of both sides."""
+    """A foreign key, of the table or to it: quoted names of the other table, columns of both sides.
+
+    `deferred` says that SQLite may look at it as late as at the COMMIT; of PostgreSQL a load asks that it does not.
+    """
 
     name: str
     other: str
@@ -69,6 +72,7 @@ class ForeignKey:
     other_columns: tuple[str, ...]
     on_delete: str = "NO ACTION"
     own: bool = False
+    deferred: bool = False
 
     @property
     def cascades(self) -> bool:

@@ -5,6 +5,7 @@ Parents of two kinds: of the table's own foreign keys, and of fields that refer 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ..messages import say
@@ -23,8 +24,22 @@ if TYPE_CHECKING:
     from .references import Parent
 
 CODE: Final = "row.db_foreign_key"
-ON_WRITE: Final = 4 | 16
-"""The bits of `pg_trigger.tgtype` that say INSERT and UPDATE (trigger.h)."""
+ON_INSERT: Final = 4
+ON_UPDATE: Final = 16
+"""The bits of `pg_trigger.tgtype` that say at what a trigger fires (trigger.h)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orphans:
+    """The rows without a parent by one foreign key that the file fills by the fields `names`.
+
+    `statement` finds their lines, `refusal` says why they are refused.
+    """
+
+    key: ForeignKey
+    names: tuple[str, ...]
+    statement: str
+    refusal: Refusal
 
 
 def missing_references(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Refusal]]:
@@ -57,26 +72,46 @@ def _reference_statement(merge: Merge, name: str, parent: Parent) -> str:
     if parent.gives is not None:
         absent = f"s.{merge.found[name]} IS NULL"
     else:
-        same = equal(parent.sought, f"p.{quoted(parent.sought.name)}", raw)
+        column = merge.target.read_as(name)
+        same = equal(parent.sought, f"p.{quoted(parent.sought.name)}", raw, column)
         absent = f"NOT EXISTS (SELECT 1 FROM {parent.quoted} p WHERE {same})"
         if own and parent.sought.name in merge.staged:
             # A parent may come with the same file.
-            same = equal(parent.sought, merge.value(parent.sought.name, "o"), raw)
+            same = equal(parent.sought, merge.value(parent.sought.name, "o"), raw, column)
             absent += f" AND NOT EXISTS (SELECT 1 FROM {merge.stage} o WHERE {same})"
     return f"SELECT s.{LINE} FROM {merge.stage} s WHERE {raw} IS NOT NULL AND {absent} ORDER BY s.{LINE}"
 
 
-def missing_parents(merge: Merge, dataset: Dataset) -> Iterator[tuple[ForeignKey, str, Refusal]]:
-    """Yield each foreign key that the file fills, the statement that finds lines without a parent, and why.
+def missing_parents(merge: Merge, dataset: Dataset) -> Iterator[Orphans]:
+    """Yield for each foreign key that the file fills how the rows without a parent are found.
 
-    It sees what stands in the file and in the other table before anything is written, and as far as this role sees it:
-    the constraint itself may find a parent that it misses; see `may_spare`.
+    The statement sees what stands in the file and in the other table before anything is written, and as far as this
+    role sees it: the constraint itself may find a parent that it misses; see `may_spare`.
     """
     fields = {merge.names[field.name]: field.name for field in dataset.fields if field.name in merge.staged}
     for key in merge.target.facts.foreign_keys:
         if all(column in fields for column in key.columns):
             names = tuple(fields[column] for column in key.columns)
-            yield key, _statement(merge, key, names), _refusal(key, names)
+            absent = _absent(merge, key, names)
+            if (inside := _inside(merge, key, names)) is not None:
+                # A parent may come with the same file.
+                absent += f" AND NOT EXISTS (SELECT 1 FROM {merge.stage} o WHERE {inside})"
+            yield Orphans(key=key, names=names, statement=_lines(merge, absent), refusal=_refusal(key, names))
+
+
+def children(merge: Merge, orphans: Orphans, suspects: str, after: int) -> str | None:
+    """Return the statement that finds the lines whose parents come with the file, in lines of the table `suspects`.
+
+    Only of its rows behind the place `after`; None if no parent can come with the file.
+    """
+    inside = _inside(merge, orphans.key, orphans.names)
+    if inside is None:
+        return None
+    doubtful = f"SELECT 1 FROM {suspects} x JOIN {merge.stage} o ON o.{LINE} = x.{LINE}"
+    return _lines(
+        merge,
+        f"{_absent(merge, orphans.key, orphans.names)} AND EXISTS ({doubtful} WHERE x.place > {after} AND {inside})",
+    )
 
 
 def _refusal(key: ForeignKey, names: tuple[str, ...]) -> Refusal:
@@ -90,15 +125,16 @@ def _refusal(key: ForeignKey, names: tuple[str, ...]) -> Refusal:
     return Refusal(code=CODE, message=message, fields=names)
 
 
-def may_spare(merge: Merge, key: ForeignKey) -> str:
+def may_spare(merge: Merge, dataset: Dataset, key: ForeignKey) -> str:
     """Return the question whether PostgreSQL may take rows for which no parent is seen.
 
     It may if row security hides parents from this role, if a trigger or a rule of the table gives rows another parent
     or makes it for them, or if the constraint is not looked at.
     """
     table, other = (f"{literal(name, 'postgresql')}::regclass" for name in (merge.target.quoted, key.other))
+    events = ON_INSERT | ON_UPDATE if merge.writes_over(dataset) else ON_INSERT
     triggers = (
-        f"SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & {ON_WRITE} > 0 "
+        f"SELECT FROM pg_trigger g WHERE NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & {events} > 0 "
         f"AND (g.tgrelid = {table} OR g.tgrelid IN (SELECT relid FROM pg_partition_tree({table})))"
     )
     switched_off = (
@@ -112,36 +148,51 @@ def may_spare(merge: Merge, key: ForeignKey) -> str:
     )
 
 
-def left_without_parents(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, Refusal]]:
-    """Yield for each foreign key the statement that finds lines whose rows have no parent once they are written.
+def left_without_parents(merge: Merge, dataset: Dataset) -> Iterator[tuple[str, str, Refusal]]:
+    """Yield for each foreign key that waits for the COMMIT what finds rows without a parent once they are written.
 
-    Without a key nobody can tell which rows those are: what stands in the file is looked at.
+    The statement, SQLite's, finds line and value of such rows and ends in conditions. A further one, beside it, holds
+    before the load for rows that may stay without: SQLite minds each that is written anew, with the same value too.
+    Without a key nobody can tell which rows of the table they are: what stands in the file is looked at.
     """
-    if not merge.key:
-        yield from ((statement, refusal) for _, statement, refusal in missing_parents(merge, dataset))
-        return
     fields = {merge.names[field.name]: field.name for field in dataset.fields if field.name in merge.staged}
     for key in merge.target.facts.foreign_keys:
-        filled = " AND ".join(f"t.{column} IS NOT NULL" for column in key.columns)
-        pairs = zip(key.other_columns, key.columns, strict=True)
-        same = " AND ".join(f"p.{theirs} = t.{mine}" for theirs, mine in pairs)
-        statement = (
-            f"SELECT s.{LINE} FROM {merge.stage} s JOIN {merge.rows_with(merge.names)} ON {merge.same_key} "
-            f"WHERE {filled} AND NOT EXISTS (SELECT 1 FROM {key.other} p WHERE {same}) ORDER BY s.{LINE}"
-        )
-        yield statement, _refusal(key, tuple(fields.get(column, column) for column in key.columns))
+        names = tuple(fields.get(column, column) for column in key.columns)
+        if not key.deferred or not (merge.key or all(column in fields for column in key.columns)):
+            continue
+        assigned = {merge.names[name] for name in (*merge.written, *merge.target.set)}
+        stays = "true"
+        if merge.writes_over(dataset) and assigned.intersection(key.columns):
+            stays = f"NOT {merge.differs}"
+        if merge.key:
+            rows = f"{merge.stage} s JOIN {merge.rows_with(merge.names)} ON {merge.same_key}"
+            value = " || ' ' || ".join(f"quote(t.{column})" for column in key.columns)
+            filled = " AND ".join(f"t.{column} IS NOT NULL" for column in key.columns)
+            pairs = zip(key.other_columns, key.columns, strict=True)
+            same = " AND ".join(f"p.{theirs} = t.{mine}" for theirs, mine in pairs)
+            absent = f"{filled} AND NOT EXISTS (SELECT 1 FROM {key.other} p WHERE {same})"
+        else:
+            rows, value, absent = f"{merge.stage} s", "''", _absent(merge, key, names)
+        statement = f"SELECT s.{LINE} AS line, {value} AS value FROM {rows} WHERE {absent}"
+        yield statement, stays, _refusal(key, names)
 
 
-def _statement(merge: Merge, key: ForeignKey, names: tuple[str, ...]) -> str:
-    pairs = list(zip(key.other_columns, names, strict=True))
+def _lines(merge: Merge, condition: str) -> str:
+    return f"SELECT s.{LINE} FROM {merge.stage} s WHERE {condition} ORDER BY s.{LINE}"
+
+
+def _absent(merge: Merge, key: ForeignKey, names: tuple[str, ...]) -> str:
+    """Return the condition that the other table has no parent of a staged row that refers to one."""
+    pairs = zip(key.other_columns, names, strict=True)
     filled = " AND ".join(f"{merge.value(name)} IS NOT NULL" for name in names)
     same = " AND ".join(merge.equal(mine, f"p.{theirs}", merge.value(mine)) for theirs, mine in pairs)
-    absent = f"NOT EXISTS (SELECT 1 FROM {key.other} p WHERE {same})"
+    return f"{filled} AND NOT EXISTS (SELECT 1 FROM {key.other} p WHERE {same})"
+
+
+def _inside(merge: Merge, key: ForeignKey, names: tuple[str, ...]) -> str | None:
+    """Return the condition that a staged row `o` is the parent of another, `s`; None if the file has no parents."""
     own = {merge.names[name]: name for name in merge.staged}
-    if key.own and all(theirs in own for theirs in key.other_columns):
-        # A parent may come with the same file.
-        inside = " AND ".join(
-            merge.equal(mine, merge.value(own[theirs], "o"), merge.value(mine)) for theirs, mine in pairs
-        )
-        absent += f" AND NOT EXISTS (SELECT 1 FROM {merge.stage} o WHERE {inside})"
-    return f"SELECT s.{LINE} FROM {merge.stage} s WHERE {filled} AND {absent} ORDER BY s.{LINE}"
+    if not (key.own and all(theirs in own for theirs in key.other_columns)):
+        return None
+    pairs = zip(key.other_columns, names, strict=True)
+    return " AND ".join(merge.equal(mine, merge.value(own[theirs], "o"), merge.value(mine)) for theirs, mine in pairs)

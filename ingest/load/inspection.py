@@ -72,7 +72,7 @@ async def _of_the_merge(
             with may_be_defined():
                 await try_merge(connection, dataset, Spooled.of(dataset, report, folder), target)
         elif connection.dialect.name == "sqlite":
-            await try_writes(connection, dataset, target)
+            await try_writes(connection, dataset, target, [field.name for field in dataset.fields])
     except TargetMismatchError as error:
         return (said_by(error),)
     return ()

@@ -10,6 +10,7 @@ from . import postgresql, row_by_row, sqlite
 from .dry_run import needs_a_try, try_merge
 from .loaded import OtherWayError, Way
 from .refusals import is_policy
+from .sqlite_dry_run import try_writes
 from .table_faults import may_be_defined, may_be_undone
 from .target import Targets
 
@@ -58,15 +59,19 @@ async def _load(
     way: Way,
     at_fault: Callable[[BaseException], bool],
 ) -> Loaded:
-    new = not known.knows(dataset)
     target = await connection.run_sync(known.prepare, dataset)
+    tried = known.is_tried(dataset, target, spooled.fields)
     if connection.dialect.name != "postgresql":
+        if not tried:
+            await try_writes(connection, dataset, target, spooled.fields)
+            known.note_tried(dataset, target, spooled.fields)
         with may_be_undone(dataset):
             return await sqlite.load_rows(connection, dataset, spooled, target, at_fault)
     if way is Way.ROW_BY_ROW:
         return await row_by_row.load_rows(connection, dataset, spooled, target, at_fault)
-    if new and needs_a_try(dataset, target.facts):
+    if not tried and needs_a_try(dataset, target.facts):
         await try_merge(connection, dataset, spooled, target)
+        known.note_tried(dataset, target, spooled.fields)
     try:
         return await postgresql.load_rows(connection, dataset, spooled, target, way)
     except DBAPIError as error:

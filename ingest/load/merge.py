@@ -90,7 +90,7 @@ class Merge:
 
     def equal(self, name: str, left: str, right: str) -> str:
         """Return the condition that two values of a column are equal by its own type."""
-        return equal(self.target.facts.columns[name], left, right)
+        return equal(self.target.facts.columns[name], left, right, self.target.gives(name))
 
     @property
     def rows(self) -> str:
@@ -173,6 +173,10 @@ class Merge:
     def updates(self) -> bool:
         """Whether there is anything to write over a row that is there."""
         return bool(self.written)
+
+    def writes_over(self, dataset: Dataset) -> bool:
+        """Say whether rows that are there may be written over, too."""
+        return bool(self.key) and self.updates and dataset.load.mode != "insert"
 
     def delete_others(self, kept: str | None) -> str:
         """Return the statement that deletes the rows whose keys are neither staged nor in the table `kept`."""

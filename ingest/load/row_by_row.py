@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..messages import say
-from .bisection import TooManyError, each_part
-from .foreign_keys import may_spare, missing_parents, missing_references
+from .bisection import TooManyError, each_part, each_suspect
+from .foreign_keys import CODE, may_spare, missing_references
 from .given import make_functions
 from .loaded import Loaded, Merged
 from .lookups import translate, translated_keys
@@ -17,6 +17,7 @@ from .refusals import INSUFFICIENT_PRIVILEGE, Refusal, Refusals, driver_error, i
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
 from .sample import sampled
 from .staging import CHECKED, TEXTS, stage_kept_keys, stage_texts, typed_columns
+from .suspects import Suspects
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
-    from .facts import ForeignKey
+    from .foreign_keys import Orphans
     from .loaded import Sample, Spooled
     from .target import Target
 
@@ -63,6 +64,7 @@ class _RowByRow:
         self._fault = at_fault
         self._refusals = Refusals(dataset, spooled)
         self._merge = Merge.of(dataset, spooled, target, CHECKED, "postgresql")
+        self._suspects = Suspects(connection, self._merge, dataset)
         self._sample: Sample | None = None
 
     async def load(self) -> Loaded:
@@ -151,23 +153,26 @@ class _RowByRow:
                 fields=self._merge.key,
             )
             await self._refuse_all(self._merge.repeated_keys(), refusal)
-        for key, statement, refusal in missing_parents(self._merge, self._dataset):
-            await self._refuse_parentless(key, statement, refusal)
+        await self._suspects.begin()
+        for orphans in self._suspects.orphans:
+            await self._refuse_parentless(orphans)
 
-    async def _refuse_parentless(self, key: ForeignKey, statement: str, refusal: Refusal) -> None:
-        """Refuse at once all rows without a parent, unless the constraint itself may find one for them."""
+    async def _refuse_parentless(self, orphans: Orphans) -> None:
+        """Refuse at once all rows without a parent; suspect them if the constraint itself may find one for them."""
         try:
             async with self._connection.begin_nested():
-                lines = await self._lines(statement)
-                if lines and (await self._connection.exec_driver_sql(may_spare(self._merge, key))).scalar_one():
-                    # The database finds these rows one by one.
+                lines = await self._lines(orphans.statement)
+                spared = may_spare(self._merge, self._dataset, orphans.key)
+                if lines and (await self._connection.exec_driver_sql(spared)).scalar_one():
+                    await self._suspects.add(orphans)
+                    await self._suspects.add_children()
                     return
         except Exception as error:
             if getattr(driver_error(error), "sqlstate", None) not in NOT_LOOKED_AT:
                 raise
             # So it does without the right to read the other table, or to compare with it.
             return
-        await self._refuse_lines(lines, refusal)
+        await self._refuse_lines(lines, orphans.refusal)
 
     async def _refuse_all(self, statement: str, refusal: Refusal) -> None:
         await self._refuse_lines(await self._lines(statement), refusal)
@@ -191,7 +196,18 @@ class _RowByRow:
         return merged
 
     async def _write_all(self) -> Merged:
-        done = await self._parts(self._merge_lines, self._refuse_written)
+        suspects = await self._suspects.count()
+        others = self._suspects.others if suspects else ALL
+
+        async def write(start: int, stop: int) -> Merged:
+            whole = (start, stop) == (1, self._spooled.rows)
+            return await self._merge_lines(others if whole else f"s.{LINE} BETWEEN {start} AND {stop} AND {others}")
+
+        done = await self._parts(write, self._refuse_written)
+        if suspects:
+            done += await each_suspect(
+                self._connection, suspects, self._merge_suspects, at_fault=self._at_fault, refuse=self._refuse_suspect
+            )
         for _ in range(TRIES):
             written = await self._try_again()
             done += written
@@ -199,12 +215,21 @@ class _RowByRow:
                 break
         return sum(done, Merged())
 
-    async def _merge_lines(self, start: int, stop: int) -> Merged:
-        lines = ALL if (start, stop) == (1, self._spooled.rows) else f"s.{LINE} BETWEEN {start} AND {stop}"
+    async def _merge_lines(self, lines: str) -> Merged:
         return await run_merge(self._connection, self._dataset, self._merge, lines)
+
+    async def _merge_suspects(self, start: int, stop: int) -> Merged:
+        return await self._merge_lines(self._suspects.between(start, stop))
 
     async def _refuse_written(self, line: int, error: BaseException) -> None:
         await self._refuse(line, of_postgresql(error, self._target.facts))
+
+    async def _refuse_suspect(self, place: int, error: BaseException) -> None:
+        line, orphans = await self._suspects.at(place)
+        refusal = of_postgresql(error, self._target.facts)
+        # A trigger may break a foreign key of another table.
+        own = getattr(driver_error(error), "constraint_name", None) == orphans.key.name
+        await self._refuse(line, orphans.refusal if own and refusal.code == CODE else refusal)
 
     async def _try_again(self) -> list[Merged]:
         """Write the refused rows that can be written by now; return what that did."""
@@ -212,7 +237,7 @@ class _RowByRow:
         for line in self._refusals.lines:
             try:
                 async with self._connection.begin_nested():
-                    merged = await self._merge_lines(line, line)
+                    merged = await self._merge_lines(f"s.{LINE} = {line}")
             except Exception as error:  # raised again unless the row is to blame
                 if not self._at_fault(error):
                     raise

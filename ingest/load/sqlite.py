@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..messages import say
 from ..output.copy_text import NULL, unescaped
-from .bisection import TooManyError, each_part
-from .foreign_keys import left_without_parents, missing_parents, missing_references
+from .bisection import TooManyError, each_part, each_suspect
+from .foreign_keys import CODE, missing_references
 from .given import make_functions
 from .loaded import Loaded, Merged
 from .lookups import translate, translated_keys
@@ -17,9 +17,10 @@ from .merge import ALL, LINE, Merge
 from .refusals import Refusal, Refusals
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
 from .sample import sampled
-from .sqlite_dry_run import try_writes
+from .sqlite_dangling import DANGLING, Dangling, LeftWithoutParentError
 from .sqlite_fit import keeps_number, keeps_text
 from .staging import CHECKED, KEPT, STAGE
+from .suspects import SUSPECTS, Suspects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +54,6 @@ async def load_rows(
         RefusedLoadError, TargetMismatchError: nothing of the file may be loaded.
 
     """
-    await try_writes(connection, dataset, target)
     load = _Load(connection, dataset, spooled, target, at_fault)
     try:
         return await load.run()
@@ -71,6 +71,8 @@ class _Load:
         self._at_fault = at_fault
         self._refusals = Refusals(dataset, spooled)
         self._merge = Merge.of(dataset, spooled, target, f"temp.{STAGE}", "sqlite")
+        self._suspects = Suspects(connection, self._merge, dataset)
+        self._dangling = Dangling(connection, self._merge, dataset)
         self._sample: Sample | None = None
 
     async def run(self) -> Loaded:
@@ -90,7 +92,7 @@ class _Load:
         return replace(self._refusals.loaded(merged), held_back=held_back, sample=self._sample)
 
     async def clear(self) -> None:
-        for name in (STAGE, CHECKED, KEPT):
+        for name in (STAGE, CHECKED, KEPT, SUSPECTS, DANGLING):
             await self._run(f"DROP TABLE IF EXISTS temp.{name}")
 
     # -- staging -------------------------------------------------------------------------------------------
@@ -137,11 +139,34 @@ class _Load:
                 fields=self._merge.key,
             )
             await self._refuse_all(await self._repeated_keys(), refusal)
-        if self._target.facts.triggers:
-            # A trigger may make the parents: they are looked for once the rows are written.
-            return
-        for _, statement, refusal in missing_parents(self._merge, self._dataset):
-            await self._refuse_all(await self._lines(statement), refusal)
+        await self._suspects.begin()
+        await self._refuse_parentless()
+
+    async def _refuse_parentless(self) -> None:
+        """Refuse rows without a parent, and those whose parents go with them; suspect them if a trigger may help."""
+        spared = None
+        for orphans in self._suspects.orphans:
+            while lines := await self._lines(orphans.statement):
+                if spared is None:
+                    spared = await self._fires_triggers()
+                if spared:
+                    await self._suspects.add(orphans)
+                    break
+                await self._refuse_all(lines, orphans.refusal)
+                if not orphans.key.own:
+                    break
+        if spared:
+            await self._suspects.add_children()
+
+    async def _fires_triggers(self) -> bool:
+        """Say whether something of the application runs as rows are written."""
+        stage = f"{self._merge.stage} s"
+        writes = [self._merge.insert(stage)]
+        if self._merge.writes_over(self._dataset):
+            writes.append(self._merge.update(stage))
+        # Triggers are programs within the program of a statement: https://sqlite.org/opcode.html#Program
+        plans = [await self._connection.exec_driver_sql(f"EXPLAIN {write}") for write in writes]
+        return any(step.opcode == "Program" for plan in plans for step in plan)
 
     async def _repeated_keys(self) -> list[int]:
         """Return the lines of rows that are of one key by the collations of the table's columns."""
@@ -205,42 +230,54 @@ class _Load:
         return merged
 
     async def _write_all(self) -> Merged:
-        """Write the rows; those that their triggers leave without a parent are refused, and the others written anew.
-
-        SQLite itself looks at constraints that are deferred when it is too late, at the COMMIT.
-        """
-        if not (self._target.facts.triggers and self._target.facts.foreign_keys):
+        """Write the rows; those that are left without a parent are refused, and the others written anew."""
+        if not self._dangling:
             return await self._write_parts()
+        await self._dangling.begin()
         before = self._refusals.lines
         while True:
             async with self._connection.begin_nested() as savepoint:
                 merged = await self._write_parts()
-                found = await self._first_left_without_parents()
+                found = await self._dangling.first(refused=set(self._refusals.lines))
                 if found is None:
                     return merged
                 await savepoint.rollback()
             for line in set(self._refusals.lines).difference(before):
                 self._refusals.forgive(line)
             await self._refuse_all(*found)
-            before += found[0]
-
-    async def _first_left_without_parents(self) -> tuple[list[int], Refusal] | None:
-        known = set(self._refusals.lines)
-        for statement, refusal in left_without_parents(self._merge, self._dataset):
-            if lines := [line for line in await self._lines(statement) if line not in known]:
-                return lines, refusal
-        return None
+            # The rows that refer to these go with them: they need not be written once more to be found.
+            await self._refuse_parentless()
+            before = self._refusals.lines
 
     async def _write_parts(self) -> Merged:
+        """Write all rows but the suspects, and then those."""
+        suspects = await self._suspects.count()
+        others = self._suspects.others if suspects else ALL
+
+        async def write(start: int, stop: int) -> Merged:
+            whole = (start, stop) == (1, self._spooled.rows)
+            lines = others if whole else f"s.{LINE} BETWEEN {start} AND {stop} AND {others}"
+            return await self._merge_lines(lines)
+
         done = await each_part(
-            self._connection,
-            1,
-            self._spooled.rows,
-            self._merge_lines,
-            at_fault=self._at_fault,
-            refuse=self._refuse_written,
+            self._connection, 1, self._spooled.rows, write, at_fault=self._at_fault, refuse=self._refuse_written
         )
+        if suspects:
+            done += await each_suspect(
+                self._connection,
+                suspects,
+                self._merge_suspects,
+                at_fault=lambda error: isinstance(error, LeftWithoutParentError) or self._at_fault(error),
+                refuse=self._refuse_suspect,
+            )
         return sum(done, Merged())
+
+    async def _merge_suspects(self, start: int, stop: int) -> Merged:
+        lines = self._suspects.between(start, stop)
+        merged = await self._merge_lines(lines)
+        if await self._dangling.first(lines) is not None:
+            raise LeftWithoutParentError
+        return merged
 
     async def _replace(self) -> tuple[Merged, bool]:
         """Delete what the file does not have, then write; with refused rows nothing is deleted by key."""
@@ -261,8 +298,7 @@ class _Load:
         self._refusals = Refusals(self._dataset, self._spooled)
         return await self._write(), True
 
-    async def _merge_lines(self, start: int, stop: int) -> Merged:
-        lines = ALL if (start, stop) == (1, self._spooled.rows) else f"s.{LINE} BETWEEN {start} AND {stop}"
+    async def _merge_lines(self, lines: str) -> Merged:
         merge = self._merge
         total = await self._count(f"SELECT 1 FROM {merge.stage} s WHERE {lines}")
         if not merge.key:
@@ -286,7 +322,15 @@ class _Load:
         )
 
     async def _refuse_written(self, line: int, error: BaseException) -> None:
+        await self._refuse(line, _of_sqlite(error))
+
+    async def _refuse_suspect(self, place: int, error: BaseException) -> None:
+        line, orphans = await self._suspects.at(place)
         refusal = _of_sqlite(error)
+        left = refusal.code == CODE or isinstance(error, LeftWithoutParentError)
+        await self._refuse(line, orphans.refusal if left else refusal)
+
+    async def _refuse(self, line: int, refusal: Refusal) -> None:
         self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))
         if len(self._refusals) > self._spooled.tolerance:
             raise TooManyError

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LEDGER_PREFIX: Final = "headgate_"
 """What the ledger's tables begin with; they are never a target."""
 
+_DEFERRED: Final = re.compile(r"\bINITIALLY\s+DEFERRED\b", re.IGNORECASE)
+"""No pragma tells which foreign key of a table it is said of: all are taken for such."""
 _WHERE: Final = re.compile(r"\bWHERE\b(.*)$", re.IGNORECASE | re.DOTALL)
 
 
@@ -71,7 +73,7 @@ def read_facts(connection: Connection, name: str) -> TableFacts | None:
         kind="view" if found.type == "view" else "table",
         columns={row["name"]: _column(row, alone, collations.get(row["name"], "BINARY")) for row in rows},
         unique=tuple(unique),
-        foreign_keys=_foreign_keys(connection, name, name),
+        foreign_keys=_foreign_keys(connection, name, name, deferred=_DEFERRED.search(found.sql) is not None),
         referrers=_referrers(connection, name),
         triggers=tuple(
             connection.exec_driver_sql(
@@ -110,7 +112,9 @@ def _index(connection: Connection, index: Any, columns: list[str | None]) -> Ind
     )
 
 
-def _foreign_keys(connection: Connection, child: str, parent: str | None) -> tuple[ForeignKey, ...]:
+def _foreign_keys(
+    connection: Connection, child: str, parent: str | None, *, deferred: bool = False
+) -> tuple[ForeignKey, ...]:
     """Return the foreign keys of a table."""
     found: dict[int, list[Any]] = {}
     for row in _pragma(connection, "foreign_key_list", child):
@@ -127,6 +131,7 @@ def _foreign_keys(connection: Connection, child: str, parent: str | None) -> tup
                 other_columns=others or _primary_key(connection, other),
                 on_delete=rows[0]["on_delete"],
                 own=other.lower() == (parent or "").lower(),
+                deferred=deferred,
             )
         )
     return tuple(keys)

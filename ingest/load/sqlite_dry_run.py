@@ -14,7 +14,7 @@ from .facts import quoted
 from .loaded import TargetMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,8 +27,8 @@ _MISMATCH: Final = re.compile(r'foreign key mismatch - "(?P<child>.+)" referenci
 _VIEW: Final = re.compile(r"because it is a view")
 
 
-async def try_writes(connection: AsyncConnection, dataset: Dataset, target: Target) -> None:
-    """Have SQLite plan the kinds of statements that write into the table.
+async def try_writes(connection: AsyncConnection, dataset: Dataset, target: Target, fields: Sequence[str]) -> None:
+    """Have SQLite plan the kinds of statements that write these fields into the table.
 
     It refuses them, whatever the rows are, where a foreign key leads nowhere or a view has no trigger that writes.
 
@@ -36,7 +36,7 @@ async def try_writes(connection: AsyncConnection, dataset: Dataset, target: Targ
         TargetMismatchError: one of them would fail.
 
     """
-    for statement in _writes(dataset, target):
+    for statement in _writes(dataset, target, fields):
         try:
             await connection.exec_driver_sql(f"EXPLAIN {statement}")
         except DBAPIError as error:
@@ -46,11 +46,12 @@ async def try_writes(connection: AsyncConnection, dataset: Dataset, target: Targ
             raise TargetMismatchError(_unwritable(str(error.orig), statement.split()[0], dataset, target)) from error
 
 
-def _writes(dataset: Dataset, target: Target) -> Iterator[str]:
+def _writes(dataset: Dataset, target: Target, fields: Sequence[str]) -> Iterator[str]:
     lineage = (LINEAGE_JOB, LINEAGE_ROW) if dataset.load.lineage else ()
-    names = [quoted(name) for name in (*(field.name for field in dataset.fields), *lineage, *dataset.load.given)]
-    yield f"INSERT INTO {target.quoted} ({', '.join(names)}) VALUES ({', '.join('NULL' for _ in names)})"
-    others = [quoted(field.name) for field in dataset.fields if field.name not in dataset.primary_key]
+    names = [quoted(name) for name in (*fields, *lineage, *dataset.load.given)]
+    # Of VALUES, which are one row, it does not look at all foreign keys that lead to the table.
+    yield f"INSERT INTO {target.quoted} ({', '.join(names)}) SELECT {', '.join('NULL' for _ in names)}"
+    others = [quoted(name) for name in fields if name not in dataset.primary_key]
     if dataset.primary_key and others and dataset.load.mode != "insert":
         changed = [*others, *map(quoted, (*lineage, *dataset.load.set))]
         yield f"UPDATE {target.quoted} SET {', '.join(f'{name} = {name}' for name in changed)}"

@@ -72,6 +72,7 @@ class Targets:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], tuple[str, Target]] = {}
         self._new: set[str] = set()
+        self._tried: dict[tuple[str, str, tuple[str, ...]], Target] = {}
 
     def prepare(self, connection: Connection, dataset: Dataset) -> Target:
         """Do what `prepare_target` does, or return what it found when nothing has changed since.
@@ -97,9 +98,13 @@ class Targets:
         self._new.discard(dataset.dataset)
         return met
 
-    def knows(self, dataset: Dataset) -> bool:
-        """Say whether a load of the dataset has gone before."""
-        return (dataset.dataset, dataset.digest) in self._known
+    def is_tried(self, dataset: Dataset, target: Target, fields: tuple[str, ...]) -> bool:
+        """Say whether it was tried, since the catalogue last said something else, if the fields can be written."""
+        return self._tried.get((dataset.dataset, dataset.digest, fields)) is target
+
+    def note_tried(self, dataset: Dataset, target: Target, fields: tuple[str, ...]) -> None:
+        """Take note that they can."""
+        self._tried[dataset.dataset, dataset.digest, fields] = target
 
 
 def _fingerprint(connection: Connection, dataset: Dataset) -> str | None:

@@ -159,6 +159,58 @@ async def test_a_parent_of_a_type_outside_the_search_path_is_found(postgres_data
         assert record.row == 3
 
 
+@pytest.mark.parametrize("path", ["public", "public, ext"])
+async def test_a_text_refers_to_a_parent_of_a_type_outside_the_search_path(
+    postgres_database: str, tmp_path: Path, path: str
+) -> None:
+    content = {
+        "dataset": "d",
+        "fields": [{"name": "k", "type": "string"}, {"name": "v", "type": "string", "references": "shop.id"}],
+        "primaryKey": ["k"],
+        "quarantine": {"max_percent": 100},
+        "load": {"table": "t"},
+    }
+    spec = parse_dataset(json.dumps(content), "d.yml")
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            IN_EXT,
+            "CREATE EXTENSION citext SCHEMA ext",
+            "CREATE TABLE shop (id ext.citext PRIMARY KEY)",
+            "INSERT INTO shop VALUES ('North')",
+            "CREATE TABLE t (k text PRIMARY KEY, v text)",
+            f"ALTER ROLE CURRENT_USER IN DATABASE {postgres_database.rpartition('/')[2]} SET search_path = {path}",
+        )
+    async with opened(postgres_database) as database:
+        loaded = await put(database, spec, tmp_path, ["a", "North"], ["b", "nowhere"])
+        assert (loaded.inserted, sum(loaded.refused.values())) == (1, 1)
+
+
+@pytest.mark.parametrize("mode", ["upsert", "replace", "insert"])
+async def test_a_key_is_filled_by_a_text_where_its_type_is_outside_the_search_path(
+    postgres_database: str, tmp_path: Path, mode: str
+) -> None:
+    content = {
+        "dataset": "d",
+        "fields": [{"name": "k", "type": "string", "lookup": "shop.code -> shop.id"}, {"name": "v", "type": "string"}],
+        "primaryKey": ["k"],
+        "load": {"table": "t", "mode": mode},
+    }
+    spec = parse_dataset(json.dumps(content), "d.yml")
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            IN_EXT,
+            "CREATE EXTENSION citext SCHEMA ext",
+            "CREATE TABLE shop (code ext.citext UNIQUE, id text)",
+            "INSERT INTO shop VALUES ('North', 'N'), ('South', 'S')",
+            "CREATE TABLE t (k ext.citext PRIMARY KEY, v text)",
+        )
+        await put(database, spec, tmp_path, ["north", "x"])
+        loaded = await put(database, spec, tmp_path, ["NORTH", "x"], ["South", "x"])
+        assert loaded == Loaded(inserted=1, unchanged=1)
+
+
 async def test_a_key_of_a_domain_over_an_enum_is_compared_as_the_enum(postgres_database: str, tmp_path: Path) -> None:
     async with opened(postgres_database) as database:
         await run(

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
 from goods import load_spooled, opened, rows_of, run, spooled
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
 from ingest.load.inspection import inspect
-from ingest.load.loaded import TargetMismatchError
+from ingest.load.load import load
+from ingest.load.loaded import Loaded, TargetMismatchError
+from ingest.load.target import Targets
 from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from daemon.database.database import Database
     from ingest.spec.dataset import Dataset
 
 FAILURES = (DBAPIError, asyncpg.PostgresError)
@@ -148,3 +155,88 @@ async def test_what_undoes_a_whole_transaction_is_told(tmp_path: Path, statement
         with pytest.raises(TargetMismatchError, match="undoes the whole load"):
             await load_spooled(database, spec, spooled(tmp_path, spec, rows))
         assert await rows_of(database, "SELECT k FROM t") == [("z",)]
+
+
+# -- how often it is asked -----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def plans() -> Iterator[list[str]]:
+    """Collect the statements that a database is asked to plan, whether they can be or not."""
+    found: list[str] = []
+
+    def see(*args: Any) -> None:
+        if args[2].startswith("EXPLAIN"):
+            found.append(args[2])
+
+    event.listen(Engine, "before_cursor_execute", see)
+    try:
+        yield found
+    finally:
+        event.remove(Engine, "before_cursor_execute", see)
+
+
+async def put_by(database: Database, targets: Targets, folder: Path, spec: Dataset, key: str) -> Loaded:
+    async with database.write() as connection:
+        rows = spooled(folder, spec, [[key, 1]])
+        return await load(connection, spec, rows, targets=targets, at_fault=lambda _: False)
+
+
+async def test_what_cannot_be_merged_is_refused_however_many_files_come(postgres_database: str, tmp_path: Path) -> None:
+    targets, spec = Targets(), spec_of()
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE TABLE b (k text PRIMARY KEY, v int)",
+            "CREATE VIEW t AS SELECT k, sum(v)::int AS v FROM b GROUP BY k",
+        )
+        for name in ("a", "b"):
+            with pytest.raises(TargetMismatchError):
+                await put_by(database, targets, tmp_path, spec, name)
+
+
+async def test_a_table_is_tried_once_until_it_changes(database: Database, tmp_path: Path) -> None:
+    targets, spec = Targets(), spec_of()
+    await run(database, TABLE)
+    asked = []
+    for name in ("a", "b", "c"):
+        with plans() as found:
+            await put_by(database, targets, tmp_path, spec, name)
+        asked.append(bool(found))
+        if name == "b":
+            await run(database, "ALTER TABLE t ADD COLUMN w int")
+    assert asked == [True, False, True]
+
+
+async def test_sqlite_is_asked_again_after_it_said_no(tmp_path: Path) -> None:
+    targets, spec = Targets(), spec_of()
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}") as database:
+        await run(database, "CREATE TABLE t (k TEXT PRIMARY KEY, v INT REFERENCES gone)")
+        for name in ("a", "b"):
+            with pytest.raises(TargetMismatchError, match="which is not there"):
+                await put_by(database, targets, tmp_path, spec, name)
+
+
+async def test_a_view_takes_rows_without_a_temporary_table(postgres_database: str, tmp_path: Path) -> None:
+    base = postgres_database.rpartition("/")[2]
+    spec = spec_of("insert", key=False)
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE TABLE b (k text, v int)",
+            "CREATE VIEW t AS SELECT k, v FROM b",
+            function("INSERT INTO b VALUES (NEW.k, NEW.v); RETURN NEW;"),
+            "CREATE TRIGGER g INSTEAD OF INSERT ON t FOR EACH ROW EXECUTE FUNCTION f()",
+            f"REVOKE TEMPORARY ON DATABASE {base} FROM PUBLIC",
+            "CREATE ROLE clerk_of_views LOGIN",
+            "GRANT SELECT, INSERT ON t TO clerk_of_views",
+            "GRANT INSERT ON b TO clerk_of_views",
+        )
+    try:
+        async with opened(postgres_database.replace("://headgate@", "://clerk_of_views@")) as database:
+            await put_by(database, Targets(), tmp_path, spec, "a")
+        async with opened(postgres_database) as database:
+            assert await rows_of(database, "SELECT k FROM b") == [("a",)]
+    finally:
+        async with opened(postgres_database) as database:
+            await run(database, "DROP OWNED BY clerk_of_views", "DROP ROLE clerk_of_views")

@@ -1,0 +1,151 @@
+"""What keeps every row out of a table of SQLite: foreign keys that lead nowhere, broken triggers, views."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from goods import load_spooled, opened, rows_of, run, spooled
+
+from ingest.load.inspection import inspect
+from ingest.load.loaded import Loaded, TargetMismatchError
+from ingest.spec.dataset_file import parse_dataset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from daemon.database.database import Database
+    from ingest.spec.dataset import Dataset
+
+
+def spec_of(key: str | None = "k", mode: str = "upsert", percent: float = 100, **load: Any) -> Dataset:
+    content: dict[str, Any] = {
+        "dataset": "d",
+        "fields": [
+            {"name": "k", "type": "string"},
+            {"name": "shop", "type": "integer"},
+            {"name": "v", "type": "integer"},
+        ],
+        **({"primaryKey": [key]} if key else {}),
+        "quarantine": {"max_percent": percent},
+        "load": {"table": "t", "mode": mode, **load},
+    }
+    return parse_dataset(json.dumps(content), "d.yml")
+
+
+async def put(database: Database, spec: Dataset, folder: Path, rows: list[list[Any]]) -> Loaded:
+    return await load_spooled(database, spec, spooled(folder, spec, rows))
+
+
+def sqlite_in(folder: Path) -> str:
+    return f"sqlite+aiosqlite:///{folder / 'd.db'}"
+
+
+NOWHERE = {
+    "no table": (["CREATE TABLE t (k TEXT PRIMARY KEY, shop INTEGER REFERENCES shop, v INT)"], "which is not there"),
+    "no such table of a column": (
+        ["CREATE TABLE t (k TEXT PRIMARY KEY, shop INTEGER REFERENCES Shop(id), v INT)"],
+        '"shop" of table t refers to table main."Shop"',
+    ),
+    "not unique": (
+        [
+            "CREATE TABLE shop (id INTEGER)",
+            "CREATE TABLE t (k TEXT PRIMARY KEY, shop INTEGER REFERENCES shop(id), v INT)",
+        ],
+        "table t refers to columns of table shop that are not its primary key",
+    ),
+    "another collation": (
+        [
+            "CREATE TABLE shop (id TEXT)",
+            "CREATE UNIQUE INDEX u ON shop (id COLLATE NOCASE)",
+            "CREATE TABLE t (k TEXT PRIMARY KEY, shop INTEGER REFERENCES shop(id), v INT)",
+        ],
+        "table t refers to columns of table shop",
+    ),
+    "a trigger's table": (
+        [
+            "CREATE TABLE gone (k)",
+            "CREATE TABLE t (k TEXT PRIMARY KEY, shop INTEGER, v INT)",
+            "CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO gone VALUES (NEW.k); END",
+            "DROP TABLE gone",
+        ],
+        "cannot write into table t: no such table: main.gone",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOWHERE)
+async def test_sqlite_names_at_once_what_keeps_a_table_from_being_written(tmp_path: Path, name: str) -> None:
+    statements, said = NOWHERE[name]
+    async with opened(sqlite_in(tmp_path)) as database:
+        await run(database, *statements)
+        with pytest.raises(TargetMismatchError, match=said):
+            await put(database, spec_of(), tmp_path, [["a", None, 1]])
+        async with database.read() as connection:
+            [problem] = (await inspect(connection, spec_of(), tmp_path)).problems
+        assert said in problem
+
+
+@pytest.mark.parametrize("mode", ["insert", "upsert", "replace"])
+async def test_sqlite_names_a_child_of_columns_that_no_file_fills(tmp_path: Path, mode: str) -> None:
+    said = "a foreign key of table child refers to columns of table t"
+    async with opened(sqlite_in(tmp_path)) as database:
+        await run(
+            database,
+            "CREATE TABLE t (k TEXT UNIQUE, shop INTEGER, v INT, code TEXT)",
+            "CREATE TABLE child (code REFERENCES t (code))",
+        )
+        with pytest.raises(TargetMismatchError, match=said):
+            await put(database, spec_of(mode=mode), tmp_path, [["a", None, 1]])
+        async with database.read() as connection:
+            [problem] = (await inspect(connection, spec_of(mode=mode), tmp_path)).problems
+        assert said in problem
+
+
+async def test_sqlite_plans_the_fields_of_the_file_and_all_of_them_for_a_look(tmp_path: Path) -> None:
+    async with opened(sqlite_in(tmp_path)) as database:
+        await run(
+            database,
+            "CREATE TABLE gone (k)",
+            "CREATE TABLE t (k TEXT PRIMARY KEY, shop INTEGER, v INT)",
+            "CREATE TRIGGER g AFTER UPDATE OF v ON t BEGIN INSERT INTO gone VALUES (NEW.k); END",
+            "DROP TABLE gone",
+        )
+        without_v = spooled(tmp_path, spec_of(), [["a", 1]], absent=["v"])
+        assert await load_spooled(database, spec_of(), without_v) == Loaded(inserted=1)
+        async with database.read() as connection:
+            [problem] = (await inspect(connection, spec_of(), tmp_path)).problems
+        assert "no such table: main.gone" in problem
+        with pytest.raises(TargetMismatchError, match=r"no such table: main\.gone"):
+            await put(database, spec_of(), tmp_path, [["a", 1, 1]])
+
+
+async def test_sqlite_names_the_child_that_keeps_rows_from_being_replaced(tmp_path: Path) -> None:
+    async with opened(sqlite_in(tmp_path)) as database:
+        await run(
+            database,
+            "CREATE TABLE t (k TEXT UNIQUE, shop INTEGER, v INT)",
+            "CREATE TABLE child (k REFERENCES t ON DELETE CASCADE)",
+        )
+        with pytest.raises(TargetMismatchError, match="a foreign key of table child refers to columns of table t"):
+            await put(database, spec_of(mode="replace"), tmp_path, [["a", None, 1]])
+
+
+@pytest.mark.parametrize("mode", ["insert", "replace"])
+async def test_a_view_of_sqlite_that_takes_no_rows_is_refused_at_once(tmp_path: Path, mode: str) -> None:
+    async with opened(sqlite_in(tmp_path)) as database:
+        await run(database, "CREATE TABLE b (k, shop, v)", "CREATE VIEW t AS SELECT * FROM b")
+        with pytest.raises(TargetMismatchError, match="is a view that has no trigger INSTEAD OF INSERT"):
+            await put(database, spec_of(None, mode), tmp_path, [["a", None, 1]])
+        await run(
+            database,
+            "CREATE TRIGGER g INSTEAD OF INSERT ON t BEGIN INSERT INTO b VALUES (NEW.k, NEW.shop, NEW.v); END",
+        )
+        if mode == "insert":
+            # What a view does with rows cannot be told: they are counted as skipped.
+            assert await put(database, spec_of(None, mode), tmp_path, [["a", None, 1]]) == Loaded(skipped=1)
+            assert await rows_of(database, "SELECT k FROM b") == [("a",)]
+            return
+        with pytest.raises(TargetMismatchError, match="INSTEAD OF DELETE"):
+            await put(database, spec_of(None, mode), tmp_path, [["a", None, 1]])

@@ -22,7 +22,6 @@ from daemon.ledger.queries import JobFilter, JobQueries
 from daemon.machine.file_identity import stamp_of
 from daemon.metrics.job_metrics import Metrics
 from daemon.pipeline.job_ends import JobEnds
-from daemon.pipeline.rejects import NoRejectsError
 from daemon.spool.spool import Spool
 from ingest.spec.dataset import Dataset
 
@@ -75,8 +74,8 @@ class InThreads:
 class NoRejects:
     """Of no job rejected rows are kept."""
 
-    async def rejects(self, *_: object) -> bytes:
-        raise NoRejectsError
+    async def for_people(self, _: Job) -> None:
+        """Return nothing."""
 
     def language(self, _: Job) -> str:
         return "en"

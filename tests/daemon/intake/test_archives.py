@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from executor_fixtures import SETTINGS
+from folder_intake import NoRejects
 from submissions import next_job
 from zips import zipped
 
@@ -28,7 +29,6 @@ from daemon.lifecycle.components import Failures, running
 from daemon.lifecycle.signals import StopRequest
 from daemon.metrics.job_metrics import Metrics
 from daemon.pipeline.job_ends import JobEnds
-from daemon.pipeline.rejects import NoRejectsError
 from daemon.spool.spool import Spool
 from ingest.spec.dataset import Dataset
 
@@ -257,16 +257,6 @@ async def test_a_file_without_a_dataset_that_two_daemons_refuse_is_one_job(
 
 
 # -- in a watched folder -----------------------------------------------------------------------------
-
-
-class NoRejects:
-    """Of no job rejected rows are kept."""
-
-    async def rejects(self, *_: object) -> bytes:
-        raise NoRejectsError
-
-    def language(self, _: Job) -> str:
-        return "en"
 
 
 @contextlib.asynccontextmanager

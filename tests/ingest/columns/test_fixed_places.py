@@ -42,7 +42,6 @@ FORMATS = [
     ["%Y-%m-%d %H:%M", "excel-serial"],
     ["%y-%m-%d"],
     ["%d%m%Y"],
-    ["%d.%m.%Y %d"],
     ["100%% %d.%m.%Y"],
 ]
 

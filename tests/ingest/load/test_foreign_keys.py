@@ -8,7 +8,8 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from goods import load_spooled, opened, rows_of, run, spooled
+from goods import opened, rows_of, run
+from shop_rows import put, spec_of, sqlite_in
 
 from ingest.load.loaded import Loaded
 from ingest.spec.dataset_file import parse_dataset
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from daemon.database.database import Database
-    from ingest.spec.dataset import Dataset
 
 CHILD = "CREATE TABLE t (k text PRIMARY KEY, shop int REFERENCES shop, v int CHECK (v > 0))"
 MAKES = (
@@ -39,29 +39,6 @@ SEEN_BY_THE_DATABASE = {
     "the constraint is switched off": ["ALTER TABLE t DISABLE TRIGGER ALL"],
 }
 ROWS = [["b", 2, 1], ["c", 3, 1], ["d", 2, -1], ["e", 99, 1]]
-
-
-def spec_of(key: str | None = "k", mode: str = "upsert", percent: float = 100, **load: Any) -> Dataset:
-    content: dict[str, Any] = {
-        "dataset": "d",
-        "fields": [
-            {"name": "k", "type": "string"},
-            {"name": "shop", "type": "integer"},
-            {"name": "v", "type": "integer"},
-        ],
-        **({"primaryKey": [key]} if key else {}),
-        "quarantine": {"max_percent": percent},
-        "load": {"table": "t", "mode": mode, **load},
-    }
-    return parse_dataset(json.dumps(content), "d.yml")
-
-
-async def put(database: Database, spec: Dataset, folder: Path, rows: list[list[Any]]) -> Loaded:
-    return await load_spooled(database, spec, spooled(folder, spec, rows))
-
-
-def sqlite_in(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder / 'd.db'}"
 
 
 @pytest.mark.parametrize("name", SEEN_BY_THE_DATABASE)

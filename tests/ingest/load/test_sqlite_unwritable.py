@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from goods import load_spooled, opened, rows_of, run, spooled
+from shop_rows import put, spec_of, sqlite_in
 
 from ingest.load.inspection import inspect
 from ingest.load.loaded import Loaded, TargetMismatchError
-from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from daemon.database.database import Database
-    from ingest.spec.dataset import Dataset
-
-
-def spec_of(key: str | None = "k", mode: str = "upsert", percent: float = 100, **load: Any) -> Dataset:
-    content: dict[str, Any] = {
-        "dataset": "d",
-        "fields": [
-            {"name": "k", "type": "string"},
-            {"name": "shop", "type": "integer"},
-            {"name": "v", "type": "integer"},
-        ],
-        **({"primaryKey": [key]} if key else {}),
-        "quarantine": {"max_percent": percent},
-        "load": {"table": "t", "mode": mode, **load},
-    }
-    return parse_dataset(json.dumps(content), "d.yml")
-
-
-async def put(database: Database, spec: Dataset, folder: Path, rows: list[list[Any]]) -> Loaded:
-    return await load_spooled(database, spec, spooled(folder, spec, rows))
-
-
-def sqlite_in(folder: Path) -> str:
-    return f"sqlite+aiosqlite:///{folder / 'd.db'}"
 
 
 NOWHERE = {

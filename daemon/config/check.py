@@ -19,7 +19,7 @@ from ..machine.writers import blind_spot
 from .check_mail import mailbox_problems
 from .dataset_files import dataset_files
 from .load import Configuration, Sources, load_configuration
-from .path_status import status_of
+from .path_status import remedy_of, status_of
 from .sizing import MIB, DoesNotFitError, detect_machine, executor_sizes, pool_sizes
 from .storage_access import Access
 from .storage_url import Location
@@ -130,10 +130,13 @@ def _dataset_files(configuration: Configuration, problems: list[Problem]) -> Seq
     for index, pattern in enumerate(configuration.dataset_patterns):
         try:
             files = dataset_files([pattern])
-        except (OSError, ValueError) as error:  # a ValueError: no path can be like that
-            reason = getattr(error, "strerror", None) or "no path can be like that"
-            remedy = "let this user enter the folders above it, or correct the path"
-            problems.append(configuration.sources.problem(("datasets", index), f"{reason}: {pattern!a}", remedy))
+        except OSError as error:
+            reason = f"{error.strerror or type(error).__name__}: {pattern!a}"
+            problems.append(configuration.sources.problem(("datasets", index), reason, remedy_of(error)))
+            continue
+        except ValueError:
+            reason = f"no path can be like that: {pattern!a}"
+            problems.append(configuration.sources.problem(("datasets", index), reason, "correct the path"))
             continue
         if not files:
             remedy = "correct the path; for all files of a folder write folder/*.yml"

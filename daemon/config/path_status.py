@@ -34,7 +34,12 @@ def status_of(path: Path) -> os.stat_result | None:
         if error.errno in ABSENT:
             return None
         reason = f"{path} cannot be looked at ({error.strerror or type(error).__name__})"
-        raise StartupError(f"{reason}; {_REMEDIES.get(error.errno or 0, _OTHER_REMEDY)}") from error
+        raise StartupError(f"{reason}; {remedy_of(error)}") from error
+
+
+def remedy_of(error: OSError) -> str:
+    """Return what to do about a path that cannot be looked at."""
+    return _REMEDIES.get(error.errno or 0, _OTHER_REMEDY)
 
 
 def is_possible(path: str) -> bool:

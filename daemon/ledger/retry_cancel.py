@@ -155,18 +155,18 @@ class RetryCancel:
         While it loads, its row is held, and nobody waits for that: the event of the wish is enough; see `fulfil`. But
         whoever is putting it back has done with it in a moment, and would not see the event.
         """
-        running = sa.select(self._table).where(self._table.c.id == job.id, self._table.c.state == "running")
         if await self._is_free(connection, job):
             found = await self._update(connection, job, ("running",), {"cancelled_by": over["cancelled_by"]})
             return found or await self._update(connection, job, ("queued",), over)
+        running = sa.select(self._table).where(self._table.c.id == job.id, self._table.c.state == "running")
         row = (await connection.execute(running)).mappings().one_or_none()
         return None if row is None else job_from_row(row)
 
     async def _is_free(self, connection: AsyncConnection, job: Job) -> bool:
         """Hold the job's row, or say that somebody holds it for longer than it takes to put a job back."""
-        asked = sa.select(self._table.c.id).where(self._table.c.id == job.id).with_for_update(key_share=True)
         if self._database.dialect == "sqlite":
             return True
+        asked = sa.select(self._table.c.id).where(self._table.c.id == job.id).with_for_update(key_share=True)
         try:
             async with connection.begin_nested():
                 await connection.execute(sa.text(f"SET LOCAL lock_timeout = {HELD_MS}"))

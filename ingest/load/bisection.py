@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -37,16 +38,11 @@ async def each_part(
     waiting = [(first, last)]
     while waiting:
         start, stop = waiting.pop()
-        try:
-            async with connection.begin_nested():
-                done.append(await write(start, stop))
-        except Exception as error:  # raised again unless a row is to blame
-            if not at_fault(error):
-                raise
-            if start == stop:
-                await refuse(start, error)
-            else:
-                waiting += halves(start, stop)
+        error = await _tried(connection, partial(write, start, stop), done, at_fault)
+        if error is not None and start == stop:
+            await refuse(start, error)
+        elif error is not None:
+            waiting += halves(start, stop)
     return done
 
 
@@ -71,19 +67,32 @@ async def each_suspect(
     first, size = 1, last
     while first <= last:
         stop = min(first + size - 1, last)
-        try:
-            async with connection.begin_nested():
-                done.append(await write(first, stop))
-        except Exception as error:  # raised again unless a row is to blame
-            if not at_fault(error):
-                raise
-            if first == stop:
-                await refuse(first, error)
-                first += 1
-            size = 1
-        else:
+        error = await _tried(connection, partial(write, first, stop), done, at_fault)
+        if error is None:
             first, size = stop + 1, size * 2
+            continue
+        if first == stop:
+            await refuse(first, error)
+            first += 1
+        size = 1
     return done
+
+
+async def _tried(
+    connection: AsyncConnection,
+    write: Callable[[], Awaitable[T]],
+    done: list[T],
+    at_fault: Callable[[BaseException], bool],
+) -> Exception | None:
+    """Write under a savepoint and add to `done`, or return the error that is a row's; others are raised."""
+    try:
+        async with connection.begin_nested():
+            done.append(await write())
+    except Exception as error:  # raised again unless a row is to blame
+        if not at_fault(error):
+            raise
+        return error
+    return None
 
 
 def halves(start: int, stop: int) -> Iterator[tuple[int, int]]:

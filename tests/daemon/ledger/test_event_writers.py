@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from goods import opened
 from pgbouncer import running_pgbouncer
 from submissions import submission
 
-from daemon.database.database import Database
 from daemon.ledger.queries import JobQueries
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from postgres_server import Postgres
 
+    from daemon.database.database import Database
     from daemon.ledger.leases import Ledger
 
 
@@ -29,19 +29,6 @@ def plain_role(postgres: Postgres) -> Iterator[str]:
     postgres.execute(f"CREATE ROLE {name} LOGIN")
     yield name
     postgres.execute(f"DROP ROLE {name}")
-
-
-@asynccontextmanager
-async def reached_by(url: str) -> AsyncIterator[Database]:
-    async with Database(
-        url=url,
-        pool_size=2,
-        max_overflow=0,
-        pool_timeout_seconds=10,
-        leak_seconds=60,
-        connect_timeout_seconds=10,
-    ) as opened:
-        yield opened
 
 
 async def test_whoever_has_written_an_event_is_there_until_it_is_seen(
@@ -75,7 +62,7 @@ async def test_an_ordinary_role_sees_the_transactions_of_others(
     job = await ledger.submit(submission("monday"))
     async with database.write() as granting:
         await granting.exec_driver_sql(f"GRANT USAGE ON SCHEMA headgate TO {plain_role}")
-    async with reached_by(database_url.replace("headgate@", f"{plain_role}@")) as other, database.write() as late:
+    async with opened(database_url.replace("headgate@", f"{plain_role}@")) as other, database.write() as late:
         assert await JobQueries(other).event_writers() == frozenset()
         await ledger.event(late, job.id, "late", 0, None)
         assert len(await JobQueries(other).event_writers()) == 1
@@ -92,7 +79,7 @@ async def test_a_pooler_hides_nobody(
 ) -> None:
     job = await ledger.submit(submission("monday"))
     with running_pgbouncer(postgres.port, "transaction") as pooler:
-        async with reached_by(pooler.url(database_url.rpartition("/")[2])) as pooled:
+        async with opened(pooler.url(database_url.rpartition("/")[2])) as pooled:
             queries = JobQueries(pooled)
             async with pooled.write() as late:
                 await ledger.event(late, job.id, "late", 0, None)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from goods import opened
 
 from daemon.database.connector import Access
-from daemon.database.database import Database
 from daemon.database.deadlines import Patience
 from daemon.ledger.leases import Ledger
 from daemon.ledger.queries import JobQueries
@@ -133,15 +133,7 @@ async def test_a_lock_that_somebody_holds_lets_a_daemon_start(
     postgres_database: str, tmp_path: Path, executors: Executors, eventually: Callable[..., Any]
 ) -> None:
     """It may be a frozen daemon's: readiness says what is waited for, and nothing ends for it."""
-    async with Database(
-        url=postgres_database,
-        pool_size=3,
-        max_overflow=2,
-        pool_timeout_seconds=10,
-        leak_seconds=60,
-        connect_timeout_seconds=10,
-        access=Access(patience=Patience(lock_seconds=0.2)),
-    ) as database:
+    async with opened(postgres_database, Access(patience=Patience(lock_seconds=0.2))) as database:
         ledger = Ledger(database, lease_seconds=30)
         await ledger.open()
         await ledger.register("spool-1")

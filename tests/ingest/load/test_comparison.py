@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from ingest.load.loaded import Loaded, TargetMismatchError
 from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from daemon.database.database import Database
@@ -77,13 +79,24 @@ async def put(database: Database, spec: Dataset, folder: Path, *rows: list[Any])
     return await load_spooled(database, spec, spooled(folder, spec, rows))
 
 
+Case = tuple[list[str], str, str, str, str]
+
+
+@asynccontextmanager
+async def holding(url: str, folder: Path, case: Case) -> AsyncIterator[Database]:
+    """Load the first value of a case into a new table."""
+    statements, column, kind, first, _ = case
+    async with opened(url) as database:
+        await run(database, *statements, f"CREATE TABLE t (k text PRIMARY KEY, v {column})")
+        assert await put(database, spec_of(kind=kind), folder, ["a", first]) == Loaded(inserted=1)
+        yield database
+
+
 @pytest.mark.parametrize("name", CHANGES)
 async def test_what_a_person_sees_differ_is_a_change(postgres_database: str, tmp_path: Path, name: str) -> None:
-    statements, column, kind, first, second = CHANGES[name]
+    _, _, kind, _, second = CHANGES[name]
     spec = spec_of(kind=kind)
-    async with opened(postgres_database) as database:
-        await run(database, *statements, f"CREATE TABLE t (k text PRIMARY KEY, v {column})")
-        assert await put(database, spec, tmp_path, ["a", first]) == Loaded(inserted=1)
+    async with holding(postgres_database, tmp_path, CHANGES[name]) as database:
         strict = await put(database, spec_of("insert", kind), tmp_path, ["a", second])
         assert strict.refused == {"row.key_conflict": 1}
         assert await put(database, spec, tmp_path, ["a", second]) == Loaded(updated=1)
@@ -94,12 +107,9 @@ async def test_what_a_person_sees_differ_is_a_change(postgres_database: str, tmp
 
 @pytest.mark.parametrize("name", SAME)
 async def test_another_writing_of_a_value_is_no_change(postgres_database: str, tmp_path: Path, name: str) -> None:
-    statements, column, kind, first, second = SAME[name]
-    spec = spec_of(kind=kind)
-    async with opened(postgres_database) as database:
-        await run(database, *statements, f"CREATE TABLE t (k text PRIMARY KEY, v {column})")
-        assert await put(database, spec, tmp_path, ["a", first]) == Loaded(inserted=1)
-        assert await put(database, spec, tmp_path, ["a", second]) == Loaded(unchanged=1)
+    _, _, kind, _, second = SAME[name]
+    async with holding(postgres_database, tmp_path, SAME[name]) as database:
+        assert await put(database, spec_of(kind=kind), tmp_path, ["a", second]) == Loaded(unchanged=1)
 
 
 @pytest.mark.parametrize("collation", ["NOCASE", "RTRIM"])

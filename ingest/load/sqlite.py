@@ -18,6 +18,7 @@ from .refusals import Refusal, Refusals
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
 from .sample import sampled
 from .sqlite_dangling import DANGLING, Dangling, LeftWithoutParentError
+from .sqlite_explain import explain
 from .sqlite_fit import keeps_number, keeps_text
 from .staging import CHECKED, KEPT, STAGE
 from .suspects import SUSPECTS, Suspects
@@ -165,7 +166,7 @@ class _Load:
         if self._merge.writes_over(self._dataset):
             writes.append(self._merge.update(stage))
         # Triggers are programs within the program of a statement: https://sqlite.org/opcode.html#Program
-        plans = [await self._connection.exec_driver_sql(f"EXPLAIN {write}") for write in writes]
+        plans = [await explain(self._connection, write) for write in writes]
         return any(step.opcode == "Program" for plan in plans for step in plan)
 
     async def _repeated_keys(self) -> list[int]:

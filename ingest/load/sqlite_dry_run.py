@@ -12,6 +12,7 @@ from ..messages import say
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
 from .facts import quoted
 from .loaded import TargetMismatchError
+from .sqlite_explain import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ async def try_writes(connection: AsyncConnection, dataset: Dataset, target: Targ
     """
     for statement in _writes(dataset, target, fields):
         try:
-            await connection.exec_driver_sql(f"EXPLAIN {statement}")
+            await explain(connection, statement)
         except DBAPIError as error:
             # Other codes say that the database is locked or broken, and nothing of the statement.
             if getattr(error.orig, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR:

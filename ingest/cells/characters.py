@@ -9,11 +9,15 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .arrow_masks import has_byte
+
 _OTHER_DIGITS: Final = r"[\p{No}\p{Nl}]|[^\P{Nd}0-9０-９]"
 """Digits that are none here: Arabic, Devanagari and all other scripts, raised and circled ones, fractions."""
 _WESTERN: Final = re.compile("[0-9０-９]")
 _NO_VALUE: Final = "?"
 """Stands where such a digit was: no number, date or time has it."""
+_SAME: Final = (("ß", "ss"), ("ς", "σ"), ("ı", "i"), ("i\u0307", "i"))
+"""Small letters of one capital letter or pair: German, Greek, Turkish with and without a dot, as Python makes it."""
 
 
 def plain_characters(texts: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -27,6 +31,18 @@ def plain_characters(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     plain = pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC"))
     strange = pc.match_substring_regex(texts, _OTHER_DIGITS)
     return pc.if_else(strange, pa.scalar(_NO_VALUE, pa.large_string()), plain)
+
+
+def without_case(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return texts in which words that differ in case alone are the same, in whatever language.
+
+    Both sides of a comparison go through this: Python's small letters are others (`İ` has two, a final `Σ` its own).
+    """
+    lower = pc.utf8_lower(texts)
+    for letters, same in _SAME:
+        if has_byte(lower, letters[-1].encode()[:1]):
+            lower = pc.replace_substring(lower, letters, same)
+    return lower
 
 
 def plain_character_text(text: str) -> str:

@@ -11,16 +11,21 @@ from typing import Final
 from .cells import Kind
 from .date_serials import kind_of_serial
 
+_GENERAL: Final = (
+    r"g/(?:通用格式|標準|标准|표준)|generale?|generelt|geral|genel|algemeen|standard(?:owy)?|standaard|estándar|padrão"
+    r"|allmänt|yleinen|ogólny|všeobecn[ýé]|obecný|általános|normál"
+)
+"""What `General` is called in the programs of other languages, some of which write it into a file as it is."""
 _TOKEN: Final = re.compile(
-    r"""(?P<literal>"[^"]*"?|\\.|[^\x00-\x7f])
-      | (?P<passed>_.|\*.|general|standard)
+    rf"""(?P<passed>_.|\*.|{_GENERAL})
+      | (?P<literal>"[^"]*"?|\\.|[^\x00-\x7f])
       | \[(?P<elapsed>h+|m+|s+)\](?:[.,]0+)?
       | \[(?P<condition>(?:<=|>=|<>|<|>|=)\s*[+-]?(?:\d++(?:\.\d*+)?|\.\d++)(?:e[+-]?\d++)?)\]
       | (?P<bracket>\[[^\]]*\]?)
       | (?P<halves>am/pm|a/p)
       | (?P<clock>h+|s+(?:[.,]0+)?)
       | (?P<month>m+)
-      | (?P<calendar>y+|d+|a{3,4}|g+|b+\d?|e+(?![+-]))
+      | (?P<calendar>y+|d+|a{{3,4}}|g+|b+\d?|e+(?![+-]))
       | (?P<section>;)
       | (?P<text>@)
       | (?P<zero>0)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import has_byte, truth
 from ..cells.cells import Column, Kind
-from ..cells.characters import plain_character_text, plain_characters
+from ..cells.characters import plain_character_text, plain_characters, without_case
 from ..cells.display import displayed
 from ..cells.number_text import lost_digits
 from ..messages import either, say
@@ -84,7 +84,7 @@ def _lost(column: Column, live: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def convert_boolean(column: Column, live: NDArray[np.bool_], field: Field, *, date1904: bool) -> Converted:
     """Convert to booleans: real ones, and the texts and numbers that the field names."""
     # A number is compared as it is shown, whatever zeros the file has behind its point.
-    texts = pc.utf8_lower(plain_characters(displayed(column, date1904=date1904)))
+    texts = without_case(plain_characters(displayed(column, date1904=date1904)))
     real = live & (column.kinds == Kind.BOOLEAN)
     named = live & column.has(Kind.TEXT, Kind.NUMBER)
     yes = (named & _among(texts, field.true_values)) | (real & truth(pc.equal(texts, "true")))
@@ -95,5 +95,5 @@ def convert_boolean(column: Column, live: NDArray[np.bool_], field: Field, *, da
 
 
 def _among(texts: pa.LargeStringArray, names: tuple[str, ...]) -> NDArray[np.bool_]:
-    known = pa.array([plain_character_text(name).lower() for name in names], pa.large_string())
-    return truth(pc.is_in(texts, value_set=known))
+    known = pa.array([plain_character_text(name) for name in names], pa.large_string())
+    return truth(pc.is_in(texts, value_set=without_case(known)))

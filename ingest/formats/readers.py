@@ -78,6 +78,7 @@ def reader(found: Format) -> Callable[[Path, FileLimits], Book]:
 def _xls_reader() -> Callable[[Path, FileLimits], Book]:
     from .xls.book import open_xls
     from .xls.damaged import ForeignBook
+    from .xls.whole import refuse_torn
 
     def opened(path: Path, limits: FileLimits) -> Book:
         try:
@@ -85,7 +86,9 @@ def _xls_reader() -> Callable[[Path, FileLimits], Book]:
         except FileRejectedError as error:
             if error.record.code == "file.encrypted":
                 raise
-            # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more.
+            # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more. Neither says what
+            # it has left out.
+            refuse_torn(path)
             return ForeignBook(path, limits)
 
     return opened

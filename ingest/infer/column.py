@@ -64,6 +64,11 @@ class Draft:
     errors: bool = False
 
     @property
+    def counts(self) -> bool:
+        """Whether it has numbers of something else than the rows: names and running numbers are none."""
+        return not self.running and (self.field.type.kind == "integer" or self.field.id)
+
+    @property
     def may_be_key(self) -> bool:
         """Whether a person may know that it is the key: amounts, quantities and running numbers are none."""
         named = self.field.type.kind == "string" or any(is_identifier(normal(title)) for title in self.field.header)

@@ -15,7 +15,7 @@ from ..cells.display import displayed
 from ..spec.titles import normal
 from ..table.header import FoundHeader
 from ..table.page_headers import repeated_headers
-from ..table.totals_words import SUBTOTALS, TOTALS
+from ..table.totals_words import GROUP_ENDS, SUBTOTALS, TOTALS
 from .words import PAGE_FOOTERS
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Sample:
         return self._columns.get(place, empty_column(self.height))
 
     def ends(self, no_totals: Collection[int] = ()) -> Ends:
-        """Return the rows that begin as totals and page footers do, but for those that have proved to be none."""
+        """Return the rows that are called as totals and page footers are, but for those that have proved to be none."""
         totals: dict[int, str] = {}
         pages: set[int] = set()
         globs: dict[str, None] = {}
@@ -127,13 +127,13 @@ class Sample:
             if page is not None:
                 pages.add(row)
                 globs |= dict.fromkeys(glob for glob in page[1:] if glob)
-            elif row not in no_totals and _is_total(plain):
-                totals[row] = label
+            elif row not in no_totals and (footer := _total_glob(label)):
+                totals[row] = footer
                 stop = stop if any(word in plain for word in SUBTOTALS) else row
         return Ends(
             totals=frozenset(totals),
             pages=frozenset(pages),
-            labels=tuple(dict.fromkeys(label.strip().replace("*", "?") for label in totals.values())),
+            labels=tuple(dict.fromkeys(totals.values())),
             globs=tuple(globs),
             stop=stop,
         )
@@ -183,13 +183,25 @@ def filled_cells(column: Column) -> Mask:
     return found
 
 
-def _is_total(plain: str) -> bool:
-    """Say whether a text begins with a word for totals, and not with a longer one."""
-    return any(plain.startswith(word) and not plain[len(word) : len(word) + 1].isalnum() for word in TOTALS)
+def _total_glob(label: str) -> str | None:
+    """Return the glob for a label of totals and those of the next files, None if it is no such label.
+
+    It begins with a word for totals, and not with a longer one, or ends with one behind the name of a group. What else
+    stands there may be a month, a count or a group, of which the next file has another.
+    """
+    text, plain = label.strip(), normal(label)
+    words = [word for word in TOTALS if plain.startswith(word) and not plain[len(word) : len(word) + 1].isalnum()]
+    if not words:
+        end = next((end for end in GROUP_ENDS if plain.endswith(end) and plain != end.strip()), None)
+        return None if end is None else "*" + end
+    word = max(words, key=len)
+    begin = next((text[:end] for end in range(1, len(text) + 1) if normal(text[:end]) == word), text)
+    more = any(character.isalnum() for character in text[len(begin) :])
+    return begin + "*" if more else text.replace("*", "?")
 
 
 def _may_be_words(column: Column) -> Mask:
     """Say which texts may begin as totals or page footers do: a look at all of them, before one at each."""
     words = "|".join(sorted({word[:2] for word in (*TOTALS, "page", "seite", "pagina", "página", "第")}))
     plain = pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts, form="NFKC")))
-    return truth(pc.match_substring_regex(plain, rf"^(?:{words})"))
+    return truth(pc.match_substring_regex(plain, rf"^(?:{words})|(?:{'|'.join(GROUP_ENDS)})$"))

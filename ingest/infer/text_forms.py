@@ -62,8 +62,9 @@ def yes_or_no(texts: Sequence[str]) -> Form | None:
 def dates(texts: Sequence[str], fits: Fits) -> Form | None:
     """Return the form of texts that are dates, date-times, times or durations; `fits` says whether settings read all.
 
-    Where day, month or year could change places in every one of them, the form is text, and the dates are what else
-    might be meant. But a year of two digits stands behind the day where the dates are much likelier so.
+    Where day, month or year could change places in every one of them, or a year of two digits be of another century,
+    the form is text, and the dates are what else might be meant. But a year of two digits stands behind the day where
+    the dates are much likelier so.
     """
     for kind in ("date", "datetime", "time"):
         if fits({"type": kind}):
@@ -77,7 +78,7 @@ def dates(texts: Sequence[str], fits: Fits) -> Form | None:
     if not all(_DATE_LIKE.match(text) for text in texts):
         return None
     found = _only(list(_day_forms(texts)), fits)
-    return _dated(found, _likely(found, texts)) if found else None
+    return _dated(found, _likely(found, texts), texts) if found else None
 
 
 def _day_forms(texts: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -142,17 +143,33 @@ def _likelier(behind: range, front: range, *, dashes: bool) -> bool:
     return narrow and (not other or (recent and not other_recent))
 
 
+def _far_year(likely: list[dict[str, Any]], texts: Sequence[str]) -> int | None:
+    """Return the last year that years of two digits are read as, if it is so far to come that spreadsheets disagree.
+
+    They take 30 to 99 for years of the last century, `strptime` only 69 to 99: a birthday in `62` would be in 2062.
+    """
+    spans = [_years(settings["format"], texts) for settings in likely if "%y" in settings["format"]]
+    latest = max((span[-1] for span in spans if span), default=0)
+    return latest if latest > _this_year() + 1 + _MANY_YEARS else None
+
+
 def _this_year() -> int:
     return datetime.now(UTC).year
 
 
-def _dated(found: list[dict[str, Any]], likely: list[dict[str, Any]]) -> Form:
+def _dated(found: list[dict[str, Any]], likely: list[dict[str, Any]], texts: Sequence[str]) -> Form:
     """Return the form of dates, `found` being all that read them, and `likely` those that count."""
     orders = {re.sub(r"[^dmy]", "", settings["format"].lower().replace("b", "m")) for settings in likely}
     if len(orders) > 1:
         return Form(
             settings={"type": "string"},
             why="dates, but day, month or year could change places in every one: say which is meant",
+            others=tuple(likely),
+        )
+    if latest := _far_year(likely, texts):
+        return Form(
+            settings={"type": "string"},
+            why=f"dates, but years of two digits would go on to {latest}: 19{latest % 100} may be meant",
             others=tuple(likely),
         )
     forms = [settings["format"] for settings in likely]

@@ -77,6 +77,57 @@ _OTHERS: Final = (
 """A title with one of these numbers something else than what a row stands for, unless the file is named after it."""
 
 
+_NUMBER_WORDS: Final = re.compile(
+    r"(?:[\W_]*(?:id|no|nr|num|number|nummer|numero|número|numéro|n°|#|key|uuid|guid|ref|reference|referenz|№"
+    r"|document|doc|dokument|record|номер|编号|編號|(?<![订訂])[单單][号號]|番号|번호|号))+[\W_]*$"
+)
+"""What is left of a title without these is what it numbers; nothing is left where that is the row itself."""
+
+_DOCUMENTS: Final = tuple(
+    re.compile(f"(?<![a-z])(?:{begin})|{anywhere}")
+    for begin, anywhere in (
+        (
+            "order|sale|[ps]o(?![a-z])",
+            "auftrag|bestell|commande|pedido|encomenda|ordine|zamówieni|заказ|sipariş|[订訂][单單]|采购|注文|受注|発注|주문",
+        ),
+        ("bill|inv(?![a-z])", "invoice|rechnung|factur|faktur|fattur|fatura|сч[её]т|[发發]票|账单|請求|청구|송장"),
+        ("pago", "payment|payout|zahlung|paiement|pagamento|betaling|плат[её]ж|ödeme|[付收]款|支付|支払|入金|결제"),
+        ("t(?:xn|rx|x)(?![a-z])", "transa[ckz]|buchung|journal|交易|流水|取引|거래"),
+        (
+            "bon(?![a-z])",
+            "receipt|voucher|beleg|quittung|reçu|recibo|ricevuta|paragon|[凭憑][证證]|伝票|領収|영수증|전표",
+        ),
+        (
+            "ship|bolla",
+            "deliver|dispatch|consignment|waybill|liefer|versand|livraison|достав|накладн|[发送][货貨]|納品|배송",
+        ),
+        ("return|rma(?![a-z])", "refund|credit (?:note|memo)|gutschrift|retoure|退货|退款|返品|반품"),
+        ("booking", "reserv|réserv|buchung|预[订约]|予約|예약"),
+        (
+            "case|fall",
+            "ticket|claim|incident|complaint|request|application|vorgang|antrag|reklamation|заявк|工单|申请|申込",
+        ),
+        ("quot", "offer|angebot|devis|presupuesto|preventivo|报价|見積|견적"),
+    )
+)
+"""Kinds of documents, of which each is there once, by its number."""
+
+_AGAIN: Final = re.compile(
+    "(?<![a-z])(?:log|hours|histor|stock|balance)|reading|measure|messwert|ablesung|stunden|bestand|saldo"
+    "|抄表|工时|库存|余额|残高|在庫"
+)
+"""A file that is named so writes down the same things again and again."""
+
+_LINES: Final = re.compile(
+    r"(?:[^\W_]+[ _-])?(?:(?:line|row)(?:[ _-]?item)?|item|pos|position|posten|zeile|ligne|línea|riga|linha|строка)s?"
+    r"(?:[ ._-]*(?:id|no|nr|num|number|nummer|#))?[ .:]*"
+    r"|[a-zäöü]+(?:position|zeile|pos)(?:s?(?:nr|nummer))?[.:]*|行号|行號|行项目号?|项次|分录号|行番号|明細番号|枝番"
+)
+"""A title of a column with the numbers of lines within a document."""
+
+_LETTERS: Final = re.compile("[a-zäöüßа-яё]*")
+
+
 def is_identifier(title: str) -> bool:
     """Say whether a title, in the form in which titles are compared, promises identifiers: digits, but no quantity."""
     plain = title.rstrip(" .:")
@@ -84,7 +135,27 @@ def is_identifier(title: str) -> bool:
 
 
 def numbers_rows(title: str, about: str) -> bool:
-    """Say whether a title promises the number of what each row stands for, in a file that is named `about`."""
-    if not _NUMBERED.search(title.rstrip(" .:")):
+    """Say whether a title promises the number of what each row stands for, in a file that is named `about`.
+
+    That is a number of documents, of which each is there once; of anything else (`Meter No`, `Project No`) the next
+    file has rows again, unless the file is a list of just these.
+    """
+    plain = title.rstrip(" .:")
+    if not _NUMBERED.search(plain) or any(word in title and word not in about for word in _OTHERS):
         return False
-    return not any(word in title and word not in about for word in _OTHERS)
+    noun = _NUMBER_WORDS.sub("", plain)
+    named = {kind for kind, words in enumerate(_DOCUMENTS) if words.search(about)}
+    own = {kind for kind, words in enumerate(_DOCUMENTS) if _ends_with(noun, words)}
+    if own:
+        return not named or bool(own & named)
+    return not noun or (noun in about and not named and not _AGAIN.search(about))
+
+
+def _ends_with(noun: str, words: re.Pattern[str]) -> bool:
+    """Say whether the last word of a noun is one of the words, or begins so."""
+    return any(_LETTERS.fullmatch(noun, match.end()) for match in words.finditer(noun))
+
+
+def numbers_lines(title: str) -> bool:
+    """Say whether a title promises the number of a line within a document, of which the next file may have others."""
+    return bool(_LINES.fullmatch(title))

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
+from ..cells.characters import without_case
 from ..cells.display import displayed
-from ..spec.titles import trimmed
 from .totals_words import SUBTOTALS
 
 if TYPE_CHECKING:
@@ -117,11 +117,15 @@ def _first_texts(below: Mapping[int, Column], first: NDArray[np.int64], *, date1
     for place in np.unique(first[first >= 0]).tolist():
         here = pa.array(first == place)
         texts = pc.if_else(here, displayed(below[place], date1904=date1904), texts)
-    return pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC")))
+    return _comparable(texts)
+
+
+def _comparable(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    return without_case(pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC")))
 
 
 def _matching(labels: pa.LargeStringArray, globs: Iterable[str]) -> Mask:
-    form = "|".join(_glob_pattern(trimmed(glob)) for glob in globs)
+    form = "|".join(map(_glob_pattern, _comparable(pa.array(list(globs), pa.large_string())).to_pylist()))
     if not form:
         return np.zeros(len(labels), np.bool_)
     return truth(pc.match_substring_regex(labels, rf"(?s)\A(?:{form})\z"))

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
 from ..cells.cells import Kind
+from ..cells.characters import without_case
 from ..spec.titles import normal
 from .header import LEAST_TITLES
 
@@ -36,8 +37,8 @@ def repeated_headers(columns: Mapping[int, Column], header: FoundHeader, titles:
     if not marks or marks[0] not in columns:
         return repeated
     mark = columns[marks[0]]
-    title = (titles[0][marks[0]] or "").strip().lower()
-    begins = truth(pc.equal(pc.utf8_lower(pc.utf8_trim_whitespace(mark.texts)), title)) & (mark.kinds == Kind.TEXT)
+    title = without_case(pa.array([(titles[0][marks[0]] or "").strip()], pa.large_string()))[0]
+    begins = truth(pc.equal(without_case(pc.utf8_trim_whitespace(mark.texts)), title)) & (mark.kinds == Kind.TEXT)
     for row in np.flatnonzero(begins).tolist():
         if row + len(titles) <= rows and all(
             _repeats(columns, row + line, labels, places) for line, labels in enumerate(titles)

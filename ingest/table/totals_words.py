@@ -15,6 +15,13 @@ TOTALS: Final = (
     *("total", "totals", "grand total", "sum", "sum total", "total général", "total general", "total geral"),
     *("summe", "gesamt", "gesamtsumme", "endsumme", "insgesamt", "somme", "totale", "totaal", "suma", "razem"),
     *("合计", "合計", "总计", "總計", "总和", "总额", "累计", "共计", "총계", "합계", "итого", "всего", "toplam"),
-    *("genel toplam", "summa", "totalt", "celkem", "součet"),
+    *("genel toplam", "summa", "totalt", "celkem", "součet", "gesamtergebnis", "総計", "총합계", "общий итог"),
+    *("eindtotaal", "totalsumma", "végösszeg", "összesen", "yhteensä", "tổng cộng", "汇总"),
 )
 """Words that a row of totals begins with, in lower case."""
+
+GROUP_ENDS: Final = (
+    *(" total", " ergebnis", " totaal", " итог", " toplamı", " 汇总", " 集計", " 요약"),
+    *("小计", "小計", "소계"),
+)
+"""What stands behind the name of a group in the row of its total, as spreadsheets write such rows by themselves."""

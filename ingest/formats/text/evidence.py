@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 SAMPLE_LINES: Final = 2000
 _LEAST_ALIKE: Final = 0.95
 _LEAST_RECORDS: Final = 0.8
+_TWO: Final = 2
 _BLANK: Final = " \xa0\u2000-\u200a\u202f\u3000"
 NUMBER: Final = re.compile(
     rf"[\s$€£¥]*+(?:[-+(][{_BLANK}$€£¥]*+)?\.?\d[\d.,:/{_BLANK}%)-]*+(?:[eE][-+]?\d++)?[{_BLANK}$€£¥%]*+"
@@ -39,6 +40,10 @@ class Evidence:
         widths = Counter(len(fields) for _, fields in found)
         self.width = max(widths, key=lambda width: (widths[width], width), default=0)
         """The usual number of fields; 0 if no record stands on a line of its own."""
+        if self.width == 1:
+            enclosed = Counter(len(self._enclosed(fields)) for _, fields in found if len(fields) == 1)
+            usually = max(enclosed, key=lambda width: enclosed[width])
+            self.width = usually if usually in widths and enclosed[usually] >= _LEAST_ALIKE * widths[1] else 1
         usual = [(line, fields) for line, fields in found if len(fields) == self.width]
         self._usual = [fields for _, fields in usual]
         begun = sum(line.startswith(dialect.quote) for line, _ in usual)
@@ -57,6 +62,28 @@ class Evidence:
         """Say whether a line can be a record of the table by itself."""
         return self._alike(line, self.record(line))
 
+    def begins(self, line: str) -> bool:
+        """Say whether a line can begin a record that goes on in the next one, after a quote that stays open."""
+        scan = Scanner(line.rstrip("\r\n"), self._dialect).record()
+        return scan.broken is not None and 0 < len(scan.fields) < self.width and self._looks_alike(line, scan.fields)
+
+    def encloses(self, field: str) -> bool:
+        """Say whether the only field of a record is a whole record, which something has put into quotes once more."""
+        fields = self._enclosed([field])
+        if len(fields) != self.width or any(fields[place].startswith(" ") for place in self._unspaced):
+            return False
+        # Two fields may be words and a comma, but where numbers say otherwise, or nothing but such records is there.
+        others = self._usual[1:]
+        numbers = bool(self._numbers) and all(_is_number(fields[place]) for place in self._numbers)
+        return self.width > _TWO or numbers or not others
+
+    def _enclosed(self, fields: Sequence[str]) -> Sequence[str]:
+        """Return the fields within the only field of a record; that one if there are none."""
+        if self._dialect.delimiter not in fields[0]:
+            return fields
+        scan = Scanner(fields[0], self._dialect).record()
+        return scan.fields if scan.broken is None and scan.end == len(fields[0]) else fields
+
     def swallows(self, record: str) -> bool:
         """Say whether a record of several lines may as well be a record a line."""
         lines = lines_of(record)
@@ -69,10 +96,17 @@ class Evidence:
         """Say whether a line looks like a record: as many fields, with numbers, spaces and a quote as the others."""
         if fields is None or len(fields) != self.width or self.width <= 1:
             return False
+        return self._looks_alike(line, fields)
+
+    def _looks_alike(self, line: str, fields: Sequence[str]) -> bool:
+        """Say whether the first fields of a line look like those of the records."""
         if self._begun and not line.startswith(self._dialect.quote):
             return False
-        numbers = all(_is_number(fields[place].strip(self._dialect.quote or None)) for place in self._numbers)
-        return numbers and not any(fields[place].startswith(" ") for place in self._unspaced)
+        there = len(fields)
+        numbers = all(
+            _is_number(fields[place].strip(self._dialect.quote or None)) for place in self._numbers if place < there
+        )
+        return numbers and not any(fields[place].startswith(" ") for place in self._unspaced if place < there)
 
     @cached_property
     def _numbers(self) -> tuple[int, ...]:

@@ -56,15 +56,15 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
     # By all that do not stand in the text it has the same records.
     absent = [delimiter for delimiter in _DELIMITERS if delimiter not in sample]
     asked = [delimiter for delimiter in _DELIMITERS if delimiter not in absent[1:]]
-    read = {delimiter: _records(sample, Dialect(delimiter=delimiter)) for delimiter in asked}
+    dialects = [Dialect(delimiter=delimiter, spaced=_is_spaced(sample, delimiter)) for delimiter in asked]
+    read = {dialect.delimiter: _records(sample, dialect) for dialect in dialects}
     ratings = {delimiter: _rated(records, delimiter, titles) for delimiter, records in read.items()}
     best = max(ratings, key=lambda delimiter: ratings[delimiter])
     if not ratings[best].titles and ratings[best].share < _LEAST_CONSISTENT:
         return FoundDialect(dialect=Dialect(delimiter=","), tabular=False)
     records = read[best]
-    dialect = Dialect(
-        delimiter=best, quote=_quote(sample, records), spaced=len(records) > 1 and _is_spaced(sample, best)
-    )
+    spaced = len(records) > 1 and dialects[asked.index(best)].spaced
+    dialect = Dialect(delimiter=best, quote=_quote(sample, records), spaced=spaced)
     prose = dialect.spaced or sample.count(f"{best} ") * 2 >= sample.count(best)
     table = len(records) > 1 and not prose and sample.lstrip()[:1] not in {"{", "["}
     return FoundDialect(dialect=dialect, tabular=table or ratings[best].titles > 0)
@@ -139,6 +139,8 @@ def _is_spaced(sample: str, delimiter: str) -> bool:
     """Say whether a space stands behind every delimiter that something stands behind."""
     if f"{delimiter} " not in sample:
         return False
-    behind = Counter(match[1] for match in re.finditer(re.escape(delimiter) + r"(\x20|[^\r\n\x20])", sample))
+    # What stands within quotes is a part of a field.
+    bare = re.sub(rf'(?m)((?:^|{re.escape(delimiter)})\x20*)"(?:[^"\r\n]|"")*"', r'\1""', sample)
+    behind = Counter(match[1] for match in re.finditer(re.escape(delimiter) + r"(\x20|[^\r\n\x20])", bare))
     behind.pop(delimiter, None)
     return delimiter not in "\t " and behind[" "] >= _LEAST_SPACED and set(behind) == {" "}

@@ -13,6 +13,7 @@ from ...errors import FileRejectedError
 from .globals import read_globals
 from .sheet import XlsSheet
 from .strings import shared_strings
+from .whole import refuse_torn
 from .xlrd_book import VISIBILITY, XlrdBook, format_of, guarded, too_large
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def open_xls(path: Path, limits: FileLimits) -> XlsBook | XlrdBook:
     """Open an xls workbook: any that is not surely what Excel 97 and later make of one is left to xlrd as a whole.
 
     Raises:
-        FileRejectedError: `file.encrypted`, or `file.corrupt_container` for whatever xlrd cannot read.
+        FileRejectedError: `file.encrypted`, `file.truncated`, or `file.corrupt_container` for what xlrd cannot read.
 
     """
     try:
@@ -35,6 +36,7 @@ def open_xls(path: Path, limits: FileLimits) -> XlsBook | XlrdBook:
     except FileRejectedError as error:
         if error.record.code == "file.encrypted":
             raise
+        refuse_torn(path)
         return XlrdBook(path, limits)
 
 

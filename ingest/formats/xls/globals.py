@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from xlrd.biffh import XL_WORKBOOK_GLOBALS
 from xlrd.book import Book
@@ -18,7 +18,7 @@ from ..unsure import UnsureError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_BIFF8: Final = 80
+BIFF5, _BIFF8 = 50, 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +52,11 @@ class _Globals(Book):  # type: ignore[misc]  # xlrd has no types
         self.strings = self._position - len(data) - 4
 
 
-def read_globals(path: Path) -> XlsGlobals:
-    """Read what stands before the sheets.
+def read_globals(path: Path, least: int = _BIFF8) -> XlsGlobals:
+    """Read what stands before the sheets, of a workbook of that version or a later one.
 
     Raises:
-        UnsureError: it is no workbook of Excel 97 or later.
+        UnsureError: it is older: by default, than Excel 97.
         Exception: whatever xlrd raises about a damaged one.
 
     """
@@ -65,8 +65,8 @@ def read_globals(path: Path) -> XlsGlobals:
     book.biff2_8_load(filename=path, logfile=io.StringIO(), formatting_info=True)
     try:
         book.biff_version = book.getbof(XL_WORKBOOK_GLOBALS)
-        if book.biff_version != _BIFF8:
-            raise UnsureError("the workbook is older than Excel 97")
+        if book.biff_version < least:
+            raise UnsureError("the workbook is too old")
         book.parse_globals()
         listed = zip(book._sheet_names, book._sheet_visibility, book._sh_abs_posn, strict=True)  # noqa: SLF001  # they are nowhere else
         return XlsGlobals(

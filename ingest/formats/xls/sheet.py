@@ -107,6 +107,8 @@ class XlsSheet:
     def _sorts(self, records: Records) -> _Sorts:
         if np.isin(records.kinds, kinds_of.OLDER).any():
             raise UnsureError("there are cells as older workbooks have them")
+        if (records.kinds == 0).any():
+            raise UnsureError("there is a hole in the sheet")
         formulas = self._formulas(records)
         flags = self._single(records, kinds_of.BOOLEAN_OR_ERROR, least=8)
         kind = self._stream.bytes[flags.values + 1]

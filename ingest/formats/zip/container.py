@@ -31,6 +31,7 @@ _LOOKED_AT: Final = 64
 ZIP: Final = b"PK\x03\x04"
 _ZIP_EMPTY: Final = b"PK\x05\x06"
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
+_LARGEST_SHIFT: Final = 16
 _BIFF: Final = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08")
 _BOOK_STREAM: Final = "book".encode("utf-16-le")
 """The stream of an xls file is named Book or Workbook, in UTF-16 and in any case."""
@@ -83,7 +84,16 @@ def _sniff_ole(path: Path, limits: FileLimits) -> Format:
             return container.format()
     if _BOOK_STREAM in content.lower():
         return "xls"
+    # Many writers put the list of its streams at the end.
+    if _ole_directory(content) >= len(content):
+        raise rejected("file.truncated", say("the end of the OLE document is missing"))
     raise rejected("file.format_unknown", say("the file is an OLE document without a workbook in it"))
+
+
+def _ole_directory(content: bytes) -> int:
+    """Return where the list of streams begins, [MS-CFB] 2.2: in a sector of that number, behind the header's own."""
+    shift, sector = (int.from_bytes(content[place : place + size], "little") for place, size in ((30, 2), (48, 4)))
+    return (sector + 1) << min(shift, _LARGEST_SHIFT)
 
 
 class Container:

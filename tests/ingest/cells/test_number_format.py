@@ -17,7 +17,8 @@ from ingest.cells.number_format import (
 
 # ECMA-376 part 1, 18.8.30 and 18.8.31; Excel's and LibreOffice Calc's own lists of formats in several languages.
 NUMBERS = r"""
-General|Standard|0|0.00|#,##0|#,##0.00|0%|0.00%|0.00E+00|##0.0E+0|# ?/?|# ??/??|@|#|?|0.0|#,##0;-#,##0
+General|Standard|G/通用格式|G/標準|G/표준|Geral|Generale|Genel|Estándar|Algemeen|Standardowy|Obecný
+0|0.00|#,##0|#,##0.00|0%|0.00%|0.00E+00|##0.0E+0|# ?/?|# ??/??|@|#|?|0.0|#,##0;-#,##0
 #,##0;[Red]-#,##0|#,##0.00;-#,##0.00|#,##0.00;[Red]-#,##0.00|#,##0 ;(#,##0)|#,##0 ;[Red](#,##0)
 #,##0.00;(#,##0.00)
 _(* #,##0_);_(* \(#,##0\);_(* "-"_);_(@_)|_($* #,##0_);_($* \(#,##0\);_($* "-"_);_(@_)

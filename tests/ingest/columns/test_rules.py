@@ -266,3 +266,20 @@ def test_a_transform_that_fails_is_named_with_its_row(
     assert outcome.refusal == "table.transform_failed"
     rejection: Any = outcome.report.rejection
     assert all(word in rejection.message for word in [*words, name, "dataset d"]), rejection.message
+
+
+@pytest.mark.parametrize(
+    ("word", "cells"),
+    [
+        ("İptal", ["İptal", "İPTAL", "iptal", "i\u0307ptal"]),
+        ("Kapalı", ["Kapalı", "KAPALI"]),
+        ("ΕΝΕΡΓΟΣ", ["ΕΝΕΡΓΟΣ", "ενεργος"]),
+        ("weiß", ["weiß", "WEISS", "Weiß"]),
+    ],
+)
+def test_words_for_booleans_are_the_same_without_case(
+    dataset: Make, workbook: Write, parsed: Parse, word: str, cells: list[str]
+) -> None:
+    spec = dataset({"name": "b", "type": "boolean", "trueValues": [word]})
+    outcome = parsed(workbook([["b"], *([cell] for cell in cells)]), spec)
+    assert (outcome.column(), outcome.faults) == (["t"] * len(cells), [])

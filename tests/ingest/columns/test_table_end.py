@@ -40,6 +40,26 @@ def test_an_order_that_begins_like_a_footer_is_loaded_with_a_warning(
     assert [(record.row, record.severity) for record in outcome.records] == [(4, "warning")]
 
 
+@pytest.mark.parametrize(
+    ("footer", "label"),
+    [
+        ("İcmal*", "İcmal"),
+        ("İcmal*", "İCMAL 3"),
+        ("Toplamı", "TOPLAMI"),
+        ("Schlußsumme*", "Schlußsumme"),
+        ("Schlußsumme*", "SCHLUSSSUMME"),
+        ("Σύνολο ημέρας", "Σύνολο Ημέρας"),
+        ("ΣΥΝΟΛΟ ΗΜΕΡΑΣ", "ΣΥΝΟΛΟ ΗΜΕΡΑΣ"),
+    ],
+)
+def test_a_footer_is_known_without_case_in_any_language(
+    dataset: Make, workbook: Write, parsed: Parse, footer: str, label: str
+) -> None:
+    spec = dataset(CUSTOMER, COUNT, AMOUNT, table_end={"footers": [footer]})
+    outcome = parsed(workbook([TITLES, *ORDERS, [label, 3, 0.3]]), spec)
+    assert customers(outcome) == ["Acme", "Bolt"]
+
+
 def test_such_an_order_counts_for_the_total_below_it(dataset: Make, workbook: Write, parsed: Parse) -> None:
     spec = dataset(CUSTOMER, COUNT, AMOUNT, table_end=FOOTERS)
     outcome = parsed(workbook([TITLES, *ORDERS, ["Summit Ltd", 4, 2.5], ["Total", 7, 2.8]]), spec)

@@ -163,6 +163,18 @@ KEYED = [[f"INV-{n}", f"C{n}", n % 3, f"S{n}"] for n in range(1000, 1006)]
         (["Name", "Customer", "Amount", "SKU"], KEYED, "w.xlsx", ()),
         (["Customer ID", "Place", "Amount", "SKU"], KEYED, "orders.xlsx", ()),
         (["Customer ID", "Place", "Amount", "SKU"], KEYED, "customers.xlsx", ("customer_id",)),
+        # What is no document has rows in the next file, too, and so has an order in a file of payments.
+        (["Meter No", "Place", "Amount", "SKU"], KEYED, "w.xlsx", ()),
+        (["Meter No", "Place", "Amount", "SKU"], KEYED, "meters.xlsx", ("meter_no",)),
+        (["Meter No", "Place", "Amount", "SKU"], KEYED, "meter readings.xlsx", ()),
+        (["Sales Rep ID", "Place", "Amount", "SKU"], KEYED, "w.xlsx", ()),
+        (["Customer ID", "Place", "Amount", "SKU"], KEYED, "customer orders.xlsx", ()),
+        (["Order No", "Place", "Amount", "SKU"], KEYED, "payments.xlsx", ()),
+        (["订单号", "Place", "Amount", "SKU"], KEYED, "orders.xlsx", ("ding_dan_hao",)),
+        # So has a document with numbered lines, even if each had one line here.
+        (["Invoice No", "Place", "Line", "SKU"], KEYED, "w.xlsx", ()),
+        (["Belegnummer", "Place", "Belegposition", "SKU"], KEYED, "w.xlsx", ()),
+        (["Invoice No", "Position", "Amount", "SKU"], KEYED, "w.xlsx", ("invoice_no",)),
         # A number that only counts the rows is another row's in the next file.
         (["No", "Place", "Amount", "SKU"], [[n, *row[1:]] for n, row in enumerate(KEYED, 1)], "w.xlsx", ()),
         (["序号", "Place", "Amount", "SKU"], [[f"A{n:03}", *row[1:]] for n, row in enumerate(KEYED)], "w.xlsx", ()),
@@ -198,6 +210,33 @@ def test_totals_are_drafted_by_their_labels_and_swallow_no_order(workbook: Write
     assert drafted.table_end.footers == ("Total:", "Grand Total")
     later = workbook([["Customer", "Count"], ["Acme", 1], ["Summit Ltd", 5], ["Total:", 6]], name="later.xlsx")
     assert parse(later, drafted, tmp_path).rows.accepted == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "footers"),
+    [
+        (("Total May 2026", "Total June 2026"), ("Total*",)),
+        (("合计（3笔）", "合计（12笔）"), ("合计*",)),
+        (("Gesamtergebnis", "Gesamtergebnis"), ("Gesamtergebnis",)),
+    ],
+)
+def test_a_total_of_another_month_is_no_data(
+    workbook: Write, tmp_path: Path, labels: tuple[str, str], footers: tuple[str, ...]
+) -> None:
+    may, june = ([["Customer", "Count"], ["Acme", n], ["Bolt", 2], [label, n + 2]] for n, label in enumerate(labels))
+    drafted = draft(workbook(may))
+    assert drafted.table_end.footers == footers
+    assert parse(workbook(june, name="later.xlsx"), drafted, tmp_path).rows.accepted == 2
+
+
+def test_totals_of_groups_are_no_data(workbook: Write, tmp_path: Path) -> None:
+    def grouped(first: str, second: str) -> list[list[Any]]:
+        groups = [[[name, 1], [name, 2], [f"{name} Total", 3]] for name in (first, second)]
+        return [["Region", "Count"], *groups[0], *groups[1], ["Grand Total", 6]]
+
+    drafted = draft(workbook(grouped("North", "South")))
+    assert drafted.table_end.footers == ("* total", "Grand Total")
+    assert parse(workbook(grouped("East", "West"), name="later.xlsx"), drafted, tmp_path).rows.accepted == 4
 
 
 def test_an_order_of_total_is_an_order(workbook: Write, tmp_path: Path) -> None:

@@ -177,3 +177,19 @@ def test_days_before_years_of_two_digits_are_told_by_the_years(tmp_path: Path, s
 def test_what_is_likely_both_ways_is_asked(tmp_path: Path, texts: list[str], decided: str, sign: str) -> None:
     settings, _ = drafted(tmp_path, "value", [text.replace(".", sign) for text in texts])
     assert settings == ({"type": "date", "format": f"%d{sign}%m{sign}%y"} if sign in decided else {"type": "string"})
+
+
+@pytest.mark.usefixtures("year_2026")
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [(["31.12.62", "1.7.01"], "%d.%m.%y"), (["15-Mar-50", "31-Dec-99"], "%d-%b-%y"), (["15.03.38 08:15"], None)],
+)
+def test_the_century_of_birthdays_is_asked(tmp_path: Path, texts: list[str], form: str | None) -> None:
+    settings, text = drafted(tmp_path, "born", texts)
+    assert settings == {"type": "string"}
+    assert form is None or f"  # or: {{name: born, header: [born], type: date, format: '{form}'}}" in text
+
+
+@pytest.mark.usefixtures("year_2026")
+def test_years_soon_to_come_are_no_birthdays(tmp_path: Path) -> None:
+    assert drafted(tmp_path, "ends", ["31.12.36", "1.7.28"])[0] == {"type": "date", "format": "%d.%m.%y"}

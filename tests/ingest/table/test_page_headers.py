@@ -53,6 +53,15 @@ def test_a_row_that_only_has_some_of_the_titles_is_a_row(dataset: Make, workbook
     assert list(outcome.accepted)[60:] == [62, 63, 64]
 
 
+@pytest.mark.parametrize(("title", "again"), [("İsim", "İsim"), ("İSİM", "İsim"), ("ΕΊΔΟΣ", "Είδος"), ("Maß", "MASS")])
+def test_a_title_is_the_same_without_case(
+    dataset: Make, workbook: Write, parsed: Parse, title: str, again: str
+) -> None:
+    fields = [{**FIELDS[0], "header": [title]}, FIELDS[1]]
+    outcome = parsed(workbook([[title, "size"], ["x", "y"], [again, "SIZE"], ["z", "y"]]), dataset(*fields))
+    assert list(outcome.accepted) == [2, 4]
+
+
 def test_a_single_title_may_be_a_value(dataset: Make, workbook: Write, parsed: Parse) -> None:
     outcome = parsed(workbook([["sku"], ["A1"], *[["x"]] * 60, ["sku"]]), dataset(FIELDS[0]))
     assert outcome.accepted[63] == ["sku"]

@@ -36,6 +36,25 @@ def test_a_title_in_several_lines_is_the_same(dataset: Make, workbook: Write, pa
         assert (outcome.column(), outcome.faults) == (["x"], [])
 
 
+@pytest.mark.parametrize(
+    ("wanted", "title"),
+    [
+        ("Miktar", "MİKTAR"),
+        ("SATIŞ", "Satış"),
+        ("İade", "i\u0307ade"),
+        ("Order No", "\u200bOrder No"),
+        ("Order No", "Or\u00adder No\ufeff"),
+        ("الكمية", "\u200fالكمية\u200e"),
+        ("♥", "♥\ufe0f"),
+    ],
+)
+def test_dots_and_what_cannot_be_seen_make_no_other_title(
+    dataset: Make, workbook: Write, parsed: Parse, wanted: str, title: str
+) -> None:
+    outcome = parsed(workbook([[title, "b"], ["x", "y"]]), dataset({**NUMBER, "header": [wanted]}, OTHER))
+    assert outcome.accepted == {2: ["x", "y"]}
+
+
 def test_with_both_titles_each_is_its_own(dataset: Make, workbook: Write, parsed: Parse, tmp_path: Path) -> None:
     path = workbook([["Order No", "Order  No", "b"], ["x", "y", "z"]])
     second = {**NUMBER, "name": "c", "header": ["Order  No"]}

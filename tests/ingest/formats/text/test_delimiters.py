@@ -53,6 +53,16 @@ def test_tabs_before_empty_fields_are_delimiters(text: str) -> None:
     assert find_dialect(text).dialect.delimiter == "\t"
 
 
+@pytest.mark.parametrize("quoted", ['"b{0}c"', '"b{0} ""c"""', '"b{0}c{0} d"'])
+@pytest.mark.parametrize(("delimiter", "titles"), list(product(",;|", [frozenset[str](), frozenset({"no", "size"})])))
+def test_a_delimiter_within_quotes_has_no_space_to_stand_behind(
+    delimiter: str, quoted: str, titles: frozenset[str]
+) -> None:
+    lines = [["no", "size"], ['"1"', quoted.format(delimiter)], [f'"2{delimiter}3"', "d"], ["4", "e"]]
+    found = find_dialect("".join(f"{delimiter} ".join(line) + "\n" for line in lines), titles)
+    assert found.dialect == Dialect(delimiter=delimiter, spaced=True)
+
+
 def test_what_stands_on_both_sides_of_a_tab_is_no_number() -> None:
     assert [text for text in ("5\t2", "5 2", "\t5", "1\xa0000,5 €", "- 5", "5\t") if NUMBER.fullmatch(text)] == [
         "5 2",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import errno
+import struct
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,45 @@ def test_damaged_formats_cost_no_cells(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(xlrd_book, "_opened", refuse_formats)
     assert grid(path) == [["2024-02-29"], ["06:00:00"], ["2024-02-29T12:00:00"], ["7"]]
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_a_sheet_with_a_hole_is_no_shorter_one(tmp_path: Path, shift: int) -> None:
+    path = written(tmp_path / "x.xls", [(row + 1 / 3, "General") for row in range(2000)])
+    content = path.read_bytes()
+    place = content.rindex(struct.pack("<HHHH", 0x203, 14, 1500, 0)) + shift
+    # As a copy has it that was not finished.
+    path.write_bytes(content[:place] + bytes(512) + content[place + 512 :])
+    with pytest.raises(FileRejectedError, match="S is damaged"):
+        grid(path)
+
+
+def test_a_text_that_is_not_there_is_no_empty_cell(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.xls", [("one", "General"), ("two", "General")])
+    content = path.read_bytes()
+    place = content.rindex(struct.pack("<HHHH", 0xFD, 10, 1, 0)) + 10
+    path.write_bytes(content[:place] + struct.pack("<I", 7) + content[place + 4 :])
+    with pytest.raises(FileRejectedError, match="S refers to a shared string that is not there"):
+        grid(path)
+
+
+def test_a_sheet_without_an_end_is_cut(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.xls", [(1 / 3, "General"), (2 / 3, "General")])
+    content = path.read_bytes()
+    place = content.index(struct.pack("<HHHH", 0x203, 14, 1, 0)) + 18
+    # What follows claims more bytes than there are.
+    path.write_bytes(content[:place] + struct.pack("<HH", 0x203, 0xFFFF) + content[place + 4 :])
+    with pytest.raises(FileRejectedError, match=r"file\.truncated.*S ends in the middle of its rows"):
+        grid(path)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.9])
+def test_a_document_without_its_end_is_cut(tmp_path: Path, share: float) -> None:
+    path = written(tmp_path / "x.xls", [(row, "General") for row in range(2000)])
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(FileRejectedError, match=r"file\.truncated"):
+        read_sheets(path)
 
 
 def encrypted(path: Path, password: str) -> Path:

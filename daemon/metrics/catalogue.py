@@ -86,7 +86,12 @@ def add_collectors(
         )
     found.add("loop", loop_metrics.DEFINITIONS, lambda: loop_metrics.loop_metrics(loop.stats(), stall_seconds))
     found.add("backlog", loop_metrics.BACKLOG_DEFINITIONS, lambda: loop_metrics.backlog_metrics(queries.backlog()))
-    found.add("disk", system_metrics.DISK_DEFINITIONS, lambda: system_metrics.disk_metrics(disk_use(spool.root)))
+    reserve_bytes = settings.intake.min_free_mb << 20
+    found.add(
+        "disk",
+        system_metrics.DISK_DEFINITIONS,
+        lambda: system_metrics.disk_metrics(disk_use(spool.root), reserve_bytes),
+    )
     if (shared := spool.shared) is not None:
         found.add("spool", spool_metrics.DEFINITIONS, lambda: spool_metrics.spool_metrics(shared))
     add_machine(found, settings, executors)
@@ -94,17 +99,17 @@ def add_collectors(
 
 def add_executors(found: Collectors, executors: Executors, cluster: Cluster | None = None) -> None:
     """Let the pools of this machine and a cluster be asked at each scrape."""
-    if cluster is None:
-        found.add(
-            "executors", executor_metrics.DEFINITIONS, lambda: executor_metrics.executor_metrics(executors.stats())
-        )
-        return
     found.add(
         "executors",
         executor_metrics.DEFINITIONS,
-        lambda: executor_metrics.executor_metrics(executors.stats(), cluster.stats().pool),
+        lambda: executor_metrics.executor_metrics(
+            executors.stats(),
+            None if cluster is None else cluster.stats().pool,
+            task_timeout_seconds=executors.limits.task_timeout_seconds,
+        ),
     )
-    found.add("cluster", cluster_metrics.DEFINITIONS, lambda: cluster_metrics.cluster_metrics(cluster.stats()))
+    if cluster is not None:
+        found.add("cluster", cluster_metrics.DEFINITIONS, lambda: cluster_metrics.cluster_metrics(cluster.stats()))
 
 
 def add_machine(found: Collectors, settings: Settings, executors: Executors) -> None:

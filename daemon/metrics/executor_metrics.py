@@ -21,6 +21,7 @@ DEFINITIONS: Final[Definitions] = define(
     gauge("executor_workers_max", "Workers at most.", pool=POOLS),
     gauge("executor_queued", "Tasks that wait.", pool=POOLS),
     gauge("executor_queue_limit", "Tasks that may wait.", pool=POOLS),
+    gauge("executor_task_timeout_seconds", "How long a task may take that sets itself no other limit.", pool=POOLS),
     gauge(
         "executor_oldest_queued_timestamp_seconds",
         "Since when the task that waits longest has waited; 0 if none waits.",
@@ -52,7 +53,9 @@ DEFINITIONS: Final[Definitions] = define(
 )
 
 
-def executor_metrics(stats: ExecutorStats, cluster: PoolStats | None = None) -> Measured:
+def executor_metrics(
+    stats: ExecutorStats, cluster: PoolStats | None = None, *, task_timeout_seconds: float
+) -> Measured:
     """Return the numbers of both pools, and of that of a cluster."""
     pools = (stats.cpu, stats.io, *(() if cluster is None else (cluster,)))
     busy = {(pool.pool, "busy"): pool.workers_busy for pool in pools}
@@ -62,6 +65,7 @@ def executor_metrics(stats: ExecutorStats, cluster: PoolStats | None = None) -> 
         "executor_workers_max": {(pool.pool,): pool.workers_max for pool in pools},
         "executor_queued": {(pool.pool,): pool.queued for pool in pools},
         "executor_queue_limit": {(pool.pool,): pool.queue_limit for pool in pools},
+        "executor_task_timeout_seconds": {(pool.pool,): task_timeout_seconds for pool in pools},
         "executor_oldest_queued_timestamp_seconds": {(pool.pool,): pool.oldest_queued_at or 0.0 for pool in pools},
         "executor_busy_seconds_total": {(pool.pool,): pool.busy_seconds_total for pool in pools},
         "executor_tasks_total": {(pool.pool, *key): count for pool in pools for key, count in pool.tasks.items()},

@@ -8,9 +8,12 @@ from typing import Final
 from .definitions import Definitions, Measured, counter, define, gauge
 
 SERVERS: Final = ("api", "exporter")
+STOPPING: Final = "stopping"
+"""What readiness says once the daemon was told to stop."""
 
 DEFINITIONS: Final[Definitions] = define(
     gauge("ready", "1 while the daemon takes work; /-/ready says why it does not."),
+    gauge("stopping", "1 once the daemon was told to stop: what runs comes to its end, for shutdown.drain_seconds."),
     gauge("db_up", "1 while the ledger can be written."),
     gauge(
         "clock_ahead_seconds",
@@ -36,6 +39,7 @@ def health_metrics(
     """Return the health from the reasons against it."""
     return {
         "ready": {(): not_ready is None},
+        "stopping": {(): not_ready == STOPPING},
         "db_up": {(): database_trouble is None},
         "clock_ahead_seconds": {(): clock_ahead_seconds},
         "log_lines_dropped_total": {(): dropped_lines},

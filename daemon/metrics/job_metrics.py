@@ -229,16 +229,19 @@ class Metrics:
     # -- what happened -------------------------------------------------------------------------------
 
     def set_datasets(self, targets: Mapping[str, float | None], *, most: int = DATASETS_MAX) -> None:
-        """Make the series of the configured datasets, at 0; beyond `most` they share `_other`.
+        """Make the series of the configured datasets, at 0; beyond `most` they share `_other`. Others' series end.
 
         `targets` says for each dataset how old its last load may be, in seconds; None for any age. One that declares
         such a target comes first, and has series of its freshness in any case: nobody else would see it go stale. From
         then on a load of it is expected; one that had a target before has been expected all along.
         """
         followed = [name for name, seconds in targets.items() if seconds]
-        first = list(dict.fromkeys((*followed, *targets)))
-        self._datasets |= {*first[:most], UNMATCHED}
-        self._followed |= {*followed, *self._datasets, OTHER}
+        # Who has series already keeps them, as long as there is room.
+        first = list(dict.fromkeys((*followed, *(name for name in targets if name in self._datasets), *targets)))
+        counted, known = self._datasets, self._followed
+        self._datasets = {*first[:most], UNMATCHED}
+        self._followed = {*followed, *self._datasets, OTHER}
+        self._end_series(counted - self._datasets, known - self._followed)
         now = time.time()
         self._expected_since = {name: self._expected_since.get(name, now) for name in followed}
         for name in sorted(self._followed):
@@ -257,6 +260,18 @@ class Metrics:
             self._last_error.prepare_first(name, NO_ERROR)
             for finding in FINDINGS:
                 self._findings.prepare(name, finding)
+
+    def _end_series(self, counted: set[str], followed: set[str]) -> None:
+        """Take away what is told of datasets that are counted apart, or whose freshness is told, no more."""
+        for name in counted:
+            for values in (self._jobs, self._checks, self._rows, self._bytes, self._last_error, self._findings):
+                values.drop(name)
+            self._error_at.pop(name, None)
+        for name in followed:
+            for values in (self._target, self._expected, self._last_success, self._last_attempt):
+                values.drop(name)
+            self._loaded_at.pop(name, None)
+            self._attempt_at.pop(name, None)
 
     def _dataset(self, name: str) -> str:
         if name in self._datasets:

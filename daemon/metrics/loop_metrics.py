@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from ..lifecycle.loop_watch import LAG_SECONDS
@@ -15,6 +16,7 @@ DEFINITIONS: Final[Definitions] = define(
     histogram("loop_lag_seconds", "How late the main loop woke up.", LAG_SECONDS),
     gauge("loop_tasks", "Tasks on the main loop."),
     gauge("loop_heartbeat_timestamp_seconds", "When the main loop last woke up."),
+    gauge("clock_timestamp_seconds", "What this machine's clock said when the heartbeat was looked at."),
     gauge("loop_stall_limit_seconds", "How long the main loop may hang before /-/healthy fails."),
     counter("loop_slow_callbacks_total", "Times the main loop was held up noticeably."),
 )
@@ -28,11 +30,13 @@ BACKLOG_DEFINITIONS: Final[Definitions] = define(
 
 
 def loop_metrics(stats: LoopStats, stall_limit_seconds: float) -> Measured:
-    """Return the main loop's pulse."""
+    """Return the main loop's pulse. A clock that is set while the loop hangs makes that neither longer nor shorter."""
+    now = time.time()
     return {
         "loop_lag_seconds": {(): stats.lag},
         "loop_tasks": {(): stats.tasks},
-        "loop_heartbeat_timestamp_seconds": {(): stats.heartbeat_at},
+        "loop_heartbeat_timestamp_seconds": {(): now - stats.silent_seconds},
+        "clock_timestamp_seconds": {(): now},
         "loop_stall_limit_seconds": {(): stall_limit_seconds},
         "loop_slow_callbacks_total": {(): stats.slow_callbacks_total},
     }

@@ -25,7 +25,8 @@ Made by `python -m daemon.metrics.page` from the registry itself; do not edit it
 `/metrics` (default `127.0.0.1:9847`) has them as OpenMetrics or as text, by what the request accepts. It is rendered on
 a thread of its own: it answers when the main loop does not.
 
-- Every series whose labels are known is there at 0 from the start, those of a configured dataset included.
+- Every series whose labels are known is there at 0 from the start, those of a configured dataset included. When a
+  reload takes a dataset away, its series end.
 - Times are seconds, sizes bytes, shares ratios; moments are seconds since the epoch. `_total` only grows.
 - Limits are metrics too: rules and dashboards compare with them and copy no configuration.
 - No label has a file's name, a job's number or an error's text. Datasets beyond the first 50 share `_other`.

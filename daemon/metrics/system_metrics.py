@@ -46,6 +46,10 @@ GROUP_DEFINITIONS: Final[Definitions] = define(
 DISK_DEFINITIONS: Final[Definitions] = define(
     gauge("spool_disk_free_bytes", "Bytes that Headgate may still write on the spool's disk."),
     gauge("spool_disk_size_bytes", "Size of the spool's disk, what is kept for root not included."),
+    gauge(
+        "spool_disk_reserve_bytes",
+        "Nothing is taken in that would leave less than this free on the spool's disk; none of a cluster's worker.",
+    ),
 )
 
 
@@ -79,6 +83,10 @@ def group_metrics(groups: Iterable[GroupUse]) -> Measured:
     }
 
 
-def disk_metrics(use: DiskUse) -> Measured:
-    """Return how full the spool's disk is."""
-    return {"spool_disk_free_bytes": {(): use.free_bytes}, "spool_disk_size_bytes": {(): use.size_bytes}}
+def disk_metrics(use: DiskUse, reserve_bytes: int | None = None) -> Measured:
+    """Return how full the spool's disk is; a worker of a cluster has no reserve."""
+    return {
+        "spool_disk_free_bytes": {(): use.free_bytes},
+        "spool_disk_size_bytes": {(): use.size_bytes},
+        "spool_disk_reserve_bytes": {} if reserve_bytes is None else {(): reserve_bytes},
+    }

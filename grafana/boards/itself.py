@@ -17,7 +17,7 @@ LOOP: Final = Row(
             "At the scrape. Beyond the dashed limit /-/healthy fails. The log names what ran last; a restart gives its "
             "jobs back.",
             Query(
-                expr=f"max by (instance) (clamp_min(timestamp({BEAT}{{$sel}}) - {BEAT}{{$sel}}, 0))",
+                expr=f"max by (instance) (headgate_clock_timestamp_seconds{{$sel}} - {BEAT}{{$sel}})",
                 legend="{{instance}}",
             ),
             unit=SECONDS,

@@ -53,6 +53,7 @@ CASES = (
         alert="HeadgateLoopWedged",
         well={
             f"headgate_loop_heartbeat_timestamp_seconds{{{JOB}}}": loop_beats,
+            f"headgate_clock_timestamp_seconds{{{JOB}}}": float,
             f"headgate_loop_stall_limit_seconds{{{JOB}}}": lambda _: 10,
         },
         broken={f"headgate_loop_heartbeat_timestamp_seconds{{{JOB}}}": lambda _: 900},
@@ -186,7 +187,11 @@ def test_an_age_is_judged_alike_at_every_phase(case: Case, promtool: Path, tmp_p
 
 
 def test_every_age_in_a_rule_has_a_case() -> None:
-    aged = {rule.get("alert") for rule in rules() if re.search(r"timestamp\(|:age_seconds", rule["expr"])}
+    aged = {
+        rule.get("alert")
+        for rule in rules()
+        if re.search(r"timestamp\(|:age_seconds|clock_timestamp_seconds", rule["expr"])
+    }
     # Of the loop's lag the age of the process is no limit that fires: it holds the alert back. To the two weeks before
     # a certificate ends the age of a sample is nothing.
     assert aged - {None, "HeadgateLoopLagHigh", "HeadgateCertificateEnds"} == {case.alert for case in CASES}

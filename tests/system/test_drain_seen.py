@@ -38,6 +38,7 @@ def test_the_exporter_answers_until_the_last_job_has_ended(
     stopping = [metrics for status, reason, metrics in seen if (status, reason) == (503, "stopping")]
     assert stopping, [(status, reason) for status, reason, _ in seen]
     assert any(BUSY in metrics for metrics in stopping), "the job goes on"
+    assert any("headgate_stopping 1.0" in metrics for metrics in stopping)
     statuses = [status for status, _, _ in seen]
     assert 200 not in statuses[statuses.index(503) :]
     assert headgate.loaded_jobs() == 1

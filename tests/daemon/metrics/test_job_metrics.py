@@ -140,7 +140,7 @@ def test_a_load_is_expected_since_the_target_is_known(metrics: Metrics) -> None:
     metrics.set_datasets({"orders": 60.0, "stock": 60.0, "new": 60.0})
     assert since("orders") == first, "another target is no new beginning"
     assert first < since("stock") <= since("new") <= time.time()
-    metrics.set_datasets({"stock": None, "new": 60.0})
+    metrics.set_datasets({"orders": None, "stock": None, "new": 60.0})
     assert since("orders") == since("stock") == 0
     time.sleep(0.01)
     metrics.set_datasets({"orders": 60.0, "new": 60.0})
@@ -170,6 +170,40 @@ def test_the_latest_error_of_a_dataset_is_one_series(metrics: Metrics) -> None:
     series = [sample.labels for sample in samples(metrics) if sample.name == name]
     assert [one["code"] for one in series if one["dataset"] == "orders"] == ["cell.type"]
     assert [one["code"] for one in series if one["dataset"] == "stock"] == ["none"]
+
+
+def test_the_series_of_a_dataset_end_when_a_reload_takes_it_away(metrics: Metrics) -> None:
+    """However often datasets are renamed, there are no more series than those configured now have."""
+    before = len(samples(metrics))
+    finish(metrics)
+    metrics.set_table_findings({"orders": {"problem": 1, "advice": 0}})
+    metrics.set_datasets({"stock": None})
+    assert not [sample for sample in samples(metrics) if sample.labels.get("dataset") == "orders"]
+    metrics.loaded_at("orders", 1_700_000_000.0)  # a job that ran meanwhile
+    for number in range(100):
+        metrics.set_datasets({f"orders-{number}": 3600.0, "stock": None})
+    assert len(samples(metrics)) == before
+    metrics.set_datasets({"orders": 3600.0, "stock": None})
+    assert value(metrics, "headgate_ingest_jobs_total", dataset="orders", outcome="partial") == 0
+    metrics.loaded_at("orders", 1_600_000_000.0)
+    metrics.attempted_at("orders", 1_600_000_000.0)
+    metrics.failed_at("orders", 1_600_000_000.0, {"cell.type": 1})
+    for name in ("last_success", "last_attempt", "last_error"):
+        (told,) = (
+            sample.value
+            for sample in samples(metrics)
+            if sample.name == f"headgate_dataset_{name}_timestamp_seconds" and sample.labels["dataset"] == "orders"
+        )
+        assert told == 1_600_000_000.0, f"{name}: what the ledger knows of it is told again"
+
+
+def test_a_dataset_keeps_its_series_while_others_come() -> None:
+    metrics = Metrics()
+    metrics.set_datasets({"old": None}, most=2)
+    metrics.set_datasets({"a new one": None, "another": None, "old": None}, most=2)
+    assert value(metrics, "headgate_ingest_bytes_total", dataset="old") == 0
+    assert value(metrics, "headgate_ingest_bytes_total", dataset="a new one") == 0
+    assert value(metrics, "headgate_ingest_bytes_total", dataset="another") is None
 
 
 def test_every_dataset_with_a_target_has_its_freshness_beyond_the_limit() -> None:

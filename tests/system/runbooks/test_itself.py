@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import psutil
 import pytest
 
 from .conftest import give_application
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..conftest import Headgate
-    from .conftest import Called
+    from .conftest import Called, Operator
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -56,6 +57,26 @@ def test_a_daemon_that_is_gone(called: Called, sqlite_headgate: Headgate, orders
         operator.is_done()
         operator.reads("files in watched folders stay where they are and are taken up afterwards")
         gate.until(lambda: gate.loaded_jobs() == 1, "what lay there is loaded", process=operator.process)
+
+
+def is_seen(operator: Operator) -> bool:
+    """Say whether Prometheus has met the daemon that runs now."""
+    started = psutil.Process(operator.process.pid).create_time()
+    return bool(operator.prometheus.query(f"process_start_time_seconds > {started - 1}"))
+
+
+def test_a_daemon_that_ends_again_and_again(called: Called, sqlite_headgate: Headgate) -> None:
+    """By a signal at a moment when it does nothing, and a supervisor starts it at once."""
+    gate = sqlite_headgate
+    with called("HeadgateRestarts", factor=20) as operator:
+        for _ in range(4):
+            gate.kill(operator.process)
+            operator.process = gate.start_ready()
+            gate.until(partial(is_seen, operator), "it is seen", process=operator.process)
+        operator.is_called()
+        operator.runs("headgate check")
+        operator.reads("The alert ends by itself half an hour after the last starts")
+        operator.is_done()
 
 
 def test_a_job_of_prometheus_with_another_name(called: Called) -> None:

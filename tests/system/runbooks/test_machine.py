@@ -88,6 +88,8 @@ def test_a_disk_of_the_spool_that_fills(
 ) -> None:
     gate = sqlite_headgate
     disk = small_disk(gate.folder / "var", 32)
+    gate.settings["intake"]["min_free_mb"] = 4
+    gate.write_config()
     with called("HeadgateDiskSpoolLow") as operator:
         disk.fill(but_bytes=2 * MB)
         operator.is_called("critical")

@@ -16,6 +16,7 @@ from ..config.definitions import DefinitionError
 from .auth import PRINCIPAL
 from .dataset_text import TEXT_BYTES, dataset_of
 from .json_body import read_body
+from .parameter_problems import SWITCH, is_on
 from .problems import ProblemError
 from .routes import Answer, Parameter, Route
 from .schemas import SAVED
@@ -37,7 +38,7 @@ NAME: Final = Parameter(
 REPLACE: Final = Parameter(
     name="replace",
     description="Whether a dataset of this name may be there already.",
-    schema={"type": "string", "enum": ["true", "false"]},
+    schema={"type": "string", "enum": list(SWITCH)},
 )
 
 
@@ -91,6 +92,7 @@ class DefinitionRoutes:
         return web.Response(text=text, content_type=YAML)
 
     async def _save(self, request: web.Request) -> web.Response:
+        replaces = is_on(request.query, "replace")
         text = await _body(request)
         try:
             dataset = await self._run_io(dataset_of, text, dict(self._datasets))
@@ -99,7 +101,7 @@ class DefinitionRoutes:
                 422, say("the dataset is wrong"), problems=[str(problem) for problem in error.problems]
             ) from error
         async with self._one_at_a_time:
-            if dataset.dataset in self._datasets and request.query.get("replace") != "true":
+            if dataset.dataset in self._datasets and not replaces:
                 hint = say("give it another name, or ask for it to be replaced")
                 raise ProblemError(409, say("there is a dataset {name} already", name=dataset.dataset), hint=hint)
             saved = await self._saved(dataset.dataset, text)

@@ -24,7 +24,7 @@ from .json_body import Sent
 from .languages import answer_in, language_of
 from .problems import ProblemError, later, of_rejection
 from .request_parameters import file_name
-from .routes import Answer, Parameter, Route
+from .routes import FORM, Answer, Parameter, Route, form_fields
 from .schemas import BINARY, DRAFT, TRIAL
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ DRAFT_PARAMETERS: Final = (
     ),
 )
 TRIAL_BODY: Final[dict[str, dict[str, Any]]] = {
-    "multipart/form-data": {
+    FORM: {
         "type": "object",
         "properties": {
             "file": BINARY,
@@ -121,7 +121,7 @@ class DraftRoutes:
         )
 
     async def _draft(self, request: web.Request) -> web.Response:
-        async with self._sample(request) as uploaded:
+        async with self._sample(request, frozenset()) as uploaded:
             name = file_name(request.query.get("name") or uploaded.name)
             sheet, table = request.query.get("sheet") or None, request.query.get("table") or None
             try:
@@ -135,7 +135,7 @@ class DraftRoutes:
         return web.json_response({**await self._run_io(_read, text), **seen})
 
     async def _try(self, request: web.Request) -> web.Response:
-        async with self._sample(request) as uploaded:
+        async with self._sample(request, form_fields(TRIAL_BODY)) as uploaded:
             if "yaml" not in uploaded.fields:
                 raise ProblemError(400, say("send a form: the sample as `file`, the dataset's text as `yaml`"))
             # A long text takes seconds: beside the loop.
@@ -151,9 +151,9 @@ class DraftRoutes:
         return answer_in(language, {**seen, "problems": [], "trial": _told(trial, language)})
 
     @asynccontextmanager
-    async def _sample(self, request: web.Request) -> AsyncIterator[Uploaded]:
+    async def _sample(self, request: web.Request, fields: frozenset[str]) -> AsyncIterator[Uploaded]:
         """Take the sample, for as long as the caller is inside; what is wrong with it is a problem document."""
-        uploaded = await self._uploads.receive(request, field_bytes=TEXT_BYTES)
+        uploaded = await self._uploads.receive(request, fields, field_bytes=TEXT_BYTES)
         try:
             yield uploaded
         except FileRejectedError as error:

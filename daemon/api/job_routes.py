@@ -13,6 +13,7 @@ from ..ledger.reasons import told_job, told_reason
 from ..ledger.retry_cancel import NotPossibleError
 from .auth import PRINCIPAL
 from .languages import answer_in, language_of
+from .parameter_problems import one_of, wrong_parameter
 from .problems import ProblemError
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
 from .routes import Answer, Parameter, Route
@@ -118,7 +119,7 @@ class JobRoutes:
         principal = request[PRINCIPAL]
         state = request.query.get("state")
         if state is not None and state not in STATES:
-            raise ProblemError(400, say("{name} is one of: {values}", name="state", values=", ".join(STATES)))
+            raise one_of("state", STATES)
         where = JobFilter(
             state=state,
             dataset=_text(request, "dataset"),
@@ -178,7 +179,7 @@ def _told(request: web.Request, job: Job, *, status: int = 200) -> web.Response:
 def _text(request: web.Request, key: str) -> str | None:
     text = request.query.get(key)
     if text is not None and (len(text) > TEXT_LENGTH or "\0" in text):
-        raise ProblemError(
-            400, say("{name} has at most {limit} characters, none of them NUL", name=key, limit=TEXT_LENGTH)
+        raise wrong_parameter(
+            key, say("{name} has at most {limit} characters, none of them NUL", name=key, limit=TEXT_LENGTH)
         )
     return text or None

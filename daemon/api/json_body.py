@@ -71,7 +71,9 @@ def other_form(error: ValidationError) -> ProblemError:
     """Return the first thing that is wrong with the form of a body as a problem."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     where = ".".join(map(str, first["loc"])) or "the body"
-    return ProblemError(400, f"{where}: {first['msg']}")
+    # Pydantic would name the class of ours that it is checked by.
+    wanted = "a JSON object is wanted" if first["type"] == "model_type" else first["msg"]
+    return ProblemError(400, f"{where}: {wanted}")
 
 
 def _too_large(bytes_max: int, what: str) -> ProblemError:

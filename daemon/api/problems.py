@@ -83,5 +83,10 @@ def later(error: HeadgateError) -> ProblemError:
 
 def of_http(error: web.HTTPException, request: web.Request) -> ProblemError:
     """Return what aiohttp's router refuses: an unknown path, or a method that the path has not."""
-    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-    return ProblemError(error.status, f"{request.method} {request.path}", headers=headers)
+    detail = f"{request.method} {request.path}"
+    if error.status == HTTPStatus.NOT_FOUND:
+        return ProblemError(error.status, detail, hint=say("GET /api/v1/openapi.json lists what there is"))
+    if (methods := error.headers.get("Allow")) is not None:
+        hint = say("the methods here are: {methods}", methods=methods)
+        return ProblemError(error.status, detail, headers={"Allow": methods}, hint=hint)
+    return ProblemError(error.status, detail)

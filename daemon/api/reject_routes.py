@@ -19,6 +19,7 @@ from ..ledger.reasons import told_records
 from ..pipeline.rejects import NoRejectsError, RejectsLaterError
 from .json_body import JSON, Sent, read_sent
 from .languages import answer_in, language_headers, language_of
+from .parameter_problems import one_of
 from .problems import ProblemError, later, of_rejection
 from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
 from .routes import Answer, Parameter, Route
@@ -154,7 +155,7 @@ class RejectRoutes:
         if form == "json":
             return await self._error_page(job, limit, cursor, language_of(request))
         if form not in ("xlsx", "csv"):
-            raise ProblemError(400, say("{name} is one of: {values}", name="format", values="xlsx, csv, json"))
+            raise one_of("format", FORMAT.schema["enum"])
         written = self._rejects.written(job, "csv" if form == "csv" else "xlsx")
         content_type = f"{CSV}; charset=utf-8" if form == "csv" else XLSX
         return await self._stream(request, written, content_type, f"rejects-{job.id}.{form}")

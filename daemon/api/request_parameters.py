@@ -8,6 +8,7 @@ from ingest.messages import say
 
 from ..intake.labels import file_label
 from .auth import PRINCIPAL
+from .parameter_problems import wrong_parameter
 from .problems import ProblemError
 from .routes import Parameter
 
@@ -63,7 +64,7 @@ def number_of(request: web.Request, key: str) -> int | None:
     if text is None:
         return None
     if not _is_id(text) or int(text) < 1:
-        raise ProblemError(400, say("{name} is a whole number from 1", name=key))
+        raise wrong_parameter(key, say("{name} is a whole number from 1", name=key))
     return int(text)
 
 

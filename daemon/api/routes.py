@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from aiohttp import web
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Schema = Mapping[str, Any]
+FORM: Final = "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,15 @@ class Route:
     body: Mapping[str, Schema] | None = None
     answers: Mapping[int, Answer] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
+
+    def names(self, place: Literal["query", "header"]) -> frozenset[str]:
+        """Return the names of the parameters that stand there."""
+        return frozenset(parameter.name for parameter in self.parameters if parameter.place == place)
+
+
+def form_fields(body: Mapping[str, Schema]) -> frozenset[str]:
+    """Return the names of the fields that a body has where it is a form."""
+    return frozenset(body.get(FORM, {}).get("properties", ()))
 
 
 class Routes(Protocol):

@@ -165,7 +165,13 @@ COMPONENTS: Final[dict[str, Schema]] = {
             "title": TEXT,
             "status": {"type": "integer"},
             "detail": TEXT,
-            "code": {**TEXT, "description": "Of a refused file: the code of docs/errors.md."},
+            "code": {
+                **TEXT,
+                "description": "Of a refused file: the code of docs/errors.md. Of a wrong parameter: "
+                "`parameter.` and `unknown`, `repeated`, `conflict` or `value`.",
+            },
+            "parameter": {**TEXT, "description": "The parameter that is wrong."},
+            "place": {"enum": ["query", "form"], "description": "Where that parameter stands."},
             "hint": {**TEXT, "description": "What to do."},
         },
         "required": ["type", "title", "status", "detail"],

@@ -19,6 +19,7 @@ from .answers import Answers
 from .auth import PRINCIPAL
 from .connection import connection_of
 from .expectation import end_if_waiting, hold_bodies_back
+from .parameter_problems import refuse_unknown
 from .problems import ProblemError
 from .routes import Answer, Route
 
@@ -134,6 +135,7 @@ class Api:
 
     def _guarded(self, route: Route) -> Handler:
         """Return the route's handler behind its authentication; a call that may change something is written down."""
+        queried, headed = route.names("query"), route.names("header")
 
         async def call(request: web.Request) -> web.StreamResponse:
             if len(request.headers.get(hdrs.CONTENT_TYPE, "")) > CONTENT_TYPE_MAX:
@@ -147,6 +149,9 @@ class Api:
                     raise ProblemError(
                         403, say("token {name} has not the role {roles}", name=principal.name, roles=roles)
                     )
+            if route.summary:  # addresses of the page may have anything behind them
+                # Its keys alone have each name once.
+                refuse_unknown((name for name, _ in request.query.items()), queried, headers=headed)
             return await route.handler(request)
 
         return call if route.method == "GET" else self._answers.audited(call)

@@ -13,9 +13,10 @@ from ..ledger.reasons import told_job
 from ..ledger.retry_cancel import NotPossibleError
 from .auth import PRINCIPAL
 from .languages import answer_in, language_of
+from .parameter_problems import SWITCH, is_on, repeated, wrong_parameter
 from .problems import ProblemError, of_rejection
 from .request_parameters import ID, WHOLE, file_name, find_job, id_of
-from .routes import Answer, Parameter, Route
+from .routes import FORM, Answer, Parameter, Route, form_fields
 from .schemas import BINARY, JOB
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from .uploads import Uploaded, Uploads
 
 KEY_LENGTH: Final = 255
-SWITCH: Final = ("true", "false")
-"""What a parameter may say that is on or off."""
 
 CREATE_PARAMETERS: Final = (
     Parameter(
@@ -61,7 +60,7 @@ CREATE_PARAMETERS: Final = (
 )
 CREATE_BODY: Final[dict[str, dict[str, Any]]] = {
     "application/octet-stream": BINARY,
-    "multipart/form-data": {
+    FORM: {
         "type": "object",
         "properties": {
             "file": BINARY,
@@ -92,7 +91,7 @@ class _Asked:
         What decided in place of a dataset that is not named may be another by now: names and datasets are not compared.
         """
         same = {
-            "dataset": self.fixes is not None or self.dataset in (None, job.dataset),
+            "dataset": self.dataset in (None, job.dataset),
             "fixes": (None if self.fixes is None else id_of(self.fixes) or 0) == job.fixes_job,
             "again": self.again == (job.repeats == "again"),
             "check": self.check_only == job.check_only,
@@ -172,10 +171,10 @@ class SubmissionRoutes:
 
     async def _receive(self, request: web.Request, key: str | None) -> web.Response:
         # A form may name its dataset inside; whatever the query says is refused before a body is read.
-        form = request.content_type == "multipart/form-data"
+        form = request.content_type == FORM
         told = not form or not {"dataset", "fixes"}.isdisjoint(request.query)
         early = await self._before_its_body(request, key) if told else None
-        uploaded = await self._uploads.receive(request)
+        uploaded = await self._uploads.receive(request, form_fields(CREATE_BODY))
         try:
             asked = _asked(request, uploaded.fields, uploaded.name)
             before = await self._before(request, key)
@@ -231,6 +230,15 @@ class SubmissionRoutes:
 
     async def _entry(self, request: web.Request, asked: _Asked) -> _Entry:
         fixes = await find_job(self._queries, request, asked.fixes) if asked.fixes else None
+        if fixes is not None and asked.dataset not in (None, fixes.dataset):
+            raise wrong_parameter(
+                "dataset",
+                say("job {number} is of dataset {dataset}", number=fixes.id, dataset=fixes.dataset),
+                fault="conflict",
+                place="query" if request.query.get("dataset") else "form",
+                hint=say("leave dataset out: corrected rows go where their job's did"),
+                status=422,
+            )
         try:
             dataset = self._submissions.choose(fixes.dataset if fixes else asked.dataset, asked.file)
         except FileRejectedError as error:
@@ -239,19 +247,23 @@ class SubmissionRoutes:
 
 
 def _asked(request: web.Request, fields: Mapping[str, str], name: str | None) -> _Asked:
-    given = {**fields, **request.query}
-    if request.query.get("fixes") == "":  # a form leaves its fields empty, an address does not
-        raise ProblemError(400, say("fixes is the number of a job"))
+    query = request.query
+    if query.get("fixes") == "":  # a form leaves its fields empty, an address does not
+        raise wrong_parameter("fixes", say("fixes is the number of a job"))
     # A wrong word in the form is none the less wrong where the query has a right one.
     for switch in ("again", "check"):
-        if any(place.get(switch, "false") not in SWITCH for place in (fields, request.query)):
-            raise ProblemError(400, say("{name} is one of: {values}", name=switch, values=", ".join(SWITCH)))
+        is_on(fields, switch, place="form")
+        is_on(query, switch)
+    for twice in fields.keys() & query.keys():
+        if fields[twice] and query[twice] not in ("", fields[twice]):
+            raise repeated(twice, "form")
+    given = {**fields, **{key: value for key, value in query.items() if value}}
     return _Asked(
         file=file_name(given.get("name") or name),
         dataset=given.get("dataset") or None,
         fixes=given.get("fixes") or None,
-        again=given.get("again") == "true",
-        check_only=given.get("check") == "true",
+        again=is_on(given, "again"),
+        check_only=is_on(given, "check"),
     )
 
 

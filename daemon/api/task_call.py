@@ -43,6 +43,15 @@ def call_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ta
     return TaskAnswer(text=text)
 
 
+def missing(target: str) -> str | None:
+    """Say why "module:function" cannot be called, if so; imports the module."""
+    try:
+        found = _find(target)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the module is the application's: it may raise anything
+        return f"{type(error).__name__}: {error}"
+    return None if callable(found) else f"{type(found).__name__} is no function"
+
+
 def _find(target: str) -> Callable[..., Any]:
     module, _, path = target.partition(":")
     found: Any = importlib.import_module(module)

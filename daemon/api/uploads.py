@@ -15,10 +15,14 @@ from ingest.messages import said_by, say
 
 from ..errors import FileTooLargeError, SpoolFullError
 from .expectation import let_body_come
+from .parameter_problems import refuse_unknown
 from .problems import ProblemError
+from .routes import FORM
 from .write_behind import WriteBehind
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ..executors.executors import Executors
     from ..spool.spool import Spool
     from ..spool.upload import Received
@@ -58,10 +62,12 @@ class Uploads:
         self._max_file_bytes, self._idle_seconds = max_file_bytes, idle_seconds
         self._places = asyncio.Semaphore(max_uploads)
 
-    async def receive(self, request: web.Request, *, field_bytes: int = FIELD_BYTES) -> Uploaded:
+    async def receive(
+        self, request: web.Request, fields: Collection[str] = (), *, field_bytes: int = FIELD_BYTES
+    ) -> Uploaded:
         """Take the body of a request into the spool; on any error nothing is left there.
 
-        The fields of a form beside the file have `field_bytes` at most, each.
+        A form has no fields but those, each once; beside the file they have `field_bytes` at most, each.
 
         Raises:
             ProblemError: 400, 408, 413, 415, 503 or 507.
@@ -72,8 +78,8 @@ class Uploads:
             self._executors.expect_cpu()
             await let_body_come(request)
             try:
-                if request.content_type == "multipart/form-data":
-                    return await self._multipart(request, field_bytes)
+                if request.content_type == FORM:
+                    return await self._multipart(request, fields, field_bytes)
                 return Uploaded(received=await self._raw(request))
             except FileTooLargeError as error:
                 raise self._too_large() from error
@@ -87,9 +93,9 @@ class Uploads:
     def _look_at_head(self, request: web.Request) -> None:
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise ProblemError(415, say("send the workbook as it is, without Content-Encoding"))
-        if request.content_type.startswith("multipart/") and request.content_type != "multipart/form-data":
+        if request.content_type.startswith("multipart/") and request.content_type != FORM:
             raise ProblemError(415, say("send the workbook as the body, or as multipart/form-data"))
-        framing = FRAMING_BYTES if request.content_type == "multipart/form-data" else 0
+        framing = FRAMING_BYTES if request.content_type == FORM else 0
         if (request.content_length or 0) > self._max_file_bytes + framing:
             raise self._too_large()
 
@@ -171,13 +177,13 @@ class Uploads:
                 raise failure from None
             raise
 
-    async def _multipart(self, request: web.Request, field_bytes: int) -> Uploaded:
+    async def _multipart(self, request: web.Request, fields: Collection[str], field_bytes: int) -> Uploaded:
         """Take the one file of a form; its other fields are short texts."""
         _, options = parse_options_header(request.headers.get("Content-Type", ""))
         if not options.get("boundary"):
             raise ProblemError(400, say("the multipart body names no boundary"))
         async with self._upload(request) as upload:
-            form = _Form(options["boundary"], self._max_file_bytes, field_bytes)
+            form = _Form(options["boundary"], self._max_file_bytes, fields, field_bytes)
             total = 0
             async for block in self._blocks(request):
                 total += len(block)
@@ -193,8 +199,8 @@ class Uploads:
 class _Form:
     """Splits a multipart body, block by block, into the bytes of its one file and short fields."""
 
-    def __init__(self, boundary: str, max_file_bytes: int, field_bytes: int) -> None:
-        self._field_bytes = field_bytes
+    def __init__(self, boundary: str, max_file_bytes: int, known: Collection[str], field_bytes: int) -> None:
+        self._known, self._field_bytes = known, field_bytes
         self._parser = PushMultipartParser(
             boundary, max_segment_size=max_file_bytes, max_segment_count=PARTS_MAX, header_charset=_BYTES, strict=False
         )
@@ -234,6 +240,8 @@ class _Form:
             self.name = _words(part.filename.encode(_BYTES))
             if self._files > 1:
                 raise ProblemError(400, say("the form has several files; send one workbook a request"))
+        else:
+            refuse_unknown((*self.fields, part.name), self._known, place="form")
 
     def _finish(self) -> None:
         if self._part is not None and self._part.filename is None and self._part.name:

@@ -25,7 +25,8 @@ BAD_STATES: Final = {"partial", "rejected", "cancelled", "superseded", "dismisse
 
 def config_path(config: Path | None) -> Path | None:
     """Return the configuration file: the one named, else the one in the working folder, else none."""
-    return config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    # A link that leads nowhere is there, and is an error: its owner does not mean the defaults.
+    return config or (DEFAULT_CONFIG if os.path.lexists(DEFAULT_CONFIG) else None)
 
 
 def settings_of(config: Path | None, *, database: str | None = None, one_shot: bool = False) -> Settings:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -30,16 +31,30 @@ again_option: Final = click.option(
 check_option: Final = click.option(
     "--check", "check_only", is_flag=True, help="Load nothing, and tell what would become of FILES."
 )
-files_argument: Final = click.argument(
-    "files",
-    nargs=-1,
-    required=True,
-    # Links are resolved: one that the user names is theirs to name.
-    type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),
-)
-file_argument: Final = click.argument(
-    "file", type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True)
-)
+# Links are resolved: one that the user names is theirs to name.
+_THERE: Final[Any] = {"path_type": Path, "exists": True, "dir_okay": False, "resolve_path": True}
+
+
+class _RegularFile(click.Path):
+    """A file that can be read more than once: a pipe gives what it has to the first who looks."""
+
+    def __init__(self) -> None:
+        super().__init__(**_THERE)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path; what is a pipe, a device or a socket fails."""
+        path = super().convert(value, param, ctx)
+        if not Path(os.fsdecode(path)).is_file():
+            shown = click.format_filename(value)
+            self.fail(f"File {shown!r} is a pipe, a device or a socket: copy what it gives into a file", param, ctx)
+        return path
+
+
+streams_argument: Final = click.argument("files", nargs=-1, required=True, type=click.Path(**_THERE))
+files_argument: Final = click.argument("files", nargs=-1, required=True, type=_RegularFile())
+file_argument: Final = click.argument("file", type=_RegularFile())
 sheet_option: Final = click.option("--sheet", help="Sheet name or index from 0; without it the first visible sheet.")
 job_argument: Final = click.argument("job_id", metavar="ID", type=click.IntRange(min=1))
 jobs_argument: Final = click.argument("job_ids", metavar="IDS...", nargs=-1, required=True, type=click.IntRange(min=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,7 @@ import click
 
 from ingest.spec.yaml_document import DocumentError
 
-from .invocation import FINE, USAGE, config_path, show_json
+from .invocation import DEFAULT_CONFIG, FINE, USAGE, config_path, show_json
 from .invocation import run as run_to_end
 from .options import config_option, json_option
 
@@ -65,13 +66,19 @@ def run(config: Path | None) -> None:
 def check(config: Path | None, as_json: bool, connect: bool) -> None:
     """Check configuration and datasets.
 
-    Every error is shown with its file and line; the exit code is then 2. With --connect also what keeps a dataset's
-    rows from its table, what the table will refuse, whether each source and the shared spool can be listed, and which
-    workers the cluster has; nothing is changed there.
+    Every error is shown with its file and line; the exit code is then 2. Registered tasks are imported, each in a
+    process of its own; one that cannot be is an error here, but keeps no daemon from starting. With --connect also what
+    keeps a dataset's rows from its table, what the table will refuse, whether each source and the shared spool can be
+    listed, and which workers the cluster has; nothing is changed there.
     """
     from ..config.check import check as check_configuration
+    from .task_imports import task_problems
 
-    result = check_configuration(config_path(config))
+    path = config_path(config)
+    result = check_configuration(path)
+    if not result.problems and result.settings is not None and result.sources is not None:
+        result = replace(result, problems=tuple(task_problems(result.sources, result.settings)))
+    lines = (_configuration(path), *result.lines)
     settings = None if result.problems else result.settings
     tables = _compared(settings, result.datasets) if connect and settings is not None else ()
     probes = _probed(settings) if connect and settings is not None else ()
@@ -84,10 +91,10 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
         problems += [f"dataset {found.dataset}: {problem}" for found in tables for problem in found.problems]
         problems += [f"{probe.place}: {probe.problem}" for probe in probes if probe.problem]
         advice = [f"dataset {found.dataset}: {text}" for found in tables for text in found.advice]
-        shown = {"fine": not problems, "problems": problems, "datasets": datasets, "resolved": result.lines}
+        shown = {"fine": not problems, "problems": problems, "datasets": datasets, "resolved": lines}
         show_json({**shown, **({"advice": advice} if connect else {})})
         sys.exit(USAGE if problems else FINE)
-    for line in result.lines:
+    for line in lines:
         click.echo(line)
     for dataset in datasets:
         click.echo("dataset {dataset}: version {version}, table {table}".format(**dataset))
@@ -95,6 +102,13 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
         raise DocumentError(result.problems)
     _tell(tables, probes)
     click.echo("configuration and datasets are fine")
+
+
+def _configuration(path: Path | None) -> str:
+    """Say which file was read: whoever stands in another folder than they think gets the defaults."""
+    if path is not None:
+        return f"configuration: {path.absolute()}"
+    return f"configuration: there is no {DEFAULT_CONFIG.absolute()}; the defaults are used, -c FILE names another file"
 
 
 def _tell(tables: tuple[TableFinding, ...], probes: tuple[Probe, ...]) -> None:

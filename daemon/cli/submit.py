@@ -13,7 +13,15 @@ from ingest.messages import said_by
 
 from .invocation import FAILED, FINE, REJECTED, client_of, end_of, exit_code, run
 from .jobs import show_jobs
-from .options import again_option, check_option, config_option, dataset_names, files_argument, fixes_option, json_option
+from .options import (
+    again_option,
+    check_option,
+    config_option,
+    dataset_names,
+    fixes_option,
+    json_option,
+    streams_argument,
+)
 
 if TYPE_CHECKING:
     from .client import Client, SubmitAs
@@ -21,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@files_argument
+@streams_argument
 @click.option("--dataset", shell_complete=dataset_names, help="Dataset name; without it the file's name decides.")
 @fixes_option
 @again_option

@@ -41,6 +41,8 @@ class CheckResult:
     datasets: tuple[Dataset, ...]
     problems: tuple[Problem, ...]
     lines: tuple[str, ...]
+    sources: Sources | None = None
+    """Where the values stand, for whoever finds something wrong with them later."""
 
 
 def check(path: Path | None, environ: Mapping[str, str] | None = None) -> CheckResult:
@@ -70,6 +72,7 @@ def check(path: Path | None, environ: Mapping[str, str] | None = None) -> CheckR
         settings=settings,
         datasets=tuple(datasets),
         problems=tuple(problems),
+        sources=configuration.sources,
         lines=() if too_large else (*resolved(configuration, settings), *_series(settings, datasets)),
     )
 

@@ -29,7 +29,8 @@ Made by `python -m daemon.config.page` from the settings themselves; do not edit
 Headgate reads one YAML file, `headgate.yml` in the working folder or the one that `-c` names. Every key may be left
 out. `headgate check` reads the configuration and the datasets, says everything that is wrong with file, line, key,
 reason and remedy, and prints the resolved sizes with where each comes from. It connects to nothing and exits with 2
-when something is wrong; `headgate run` makes the same check before it starts.
+when something is wrong; `headgate run` makes the same check before it starts. Beyond that `check` imports each
+registered task in a process of its own, and says which file was read, or that none is there.
 
 ```yaml
 environment: production

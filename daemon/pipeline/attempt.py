@@ -17,8 +17,10 @@ from ingest.messages import say
 from ingest.spec.corrections import for_corrections
 
 from ..errors import DatabaseUnavailableError, LeaseLostError, TaskStalledError, TaskTimeoutError, first_line
-from ..ledger.reasons import SAME_CONTENT_CHECKED
+from ..ledger.jobs import Outcome
+from ..ledger.reasons import SAME_CONTENT, SAME_CONTENT_CHECKED
 from ..ledger.superseding import is_wanted, supersede
+from ..ledger.versions import take_version
 from .changed_files import ChangedFiles
 from .outcomes import (
     SUPERSEDED,
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 
     from ..database.sqlstates import Classification
     from ..executors.serialization import TaskResult
-    from ..ledger.jobs import Job, Outcome
+    from ..ledger.jobs import Job
     from ..ledger.leases import Ledger
     from .outcomes import Records
     from .parts import PipelineParts
@@ -105,8 +107,9 @@ class _FileChangedError(Exception):
 class Attempt:
     """A job under way.
 
-    `outcome` is what a COMMIT may have made true, its reply may never have come; `committed` says that it did.
-    `cancelled` says that somebody wants the job ended; `mapped` that mappings were kept for its dataset.
+    `job` is of the version that it is read by, as soon as that is known. `outcome` is what a COMMIT may have made true,
+    its reply may never have come; `committed` says that it did. `cancelled` says that somebody wants the job ended;
+    `mapped` that mappings were kept for its dataset.
     """
 
     job: Job
@@ -173,8 +176,10 @@ class Attempts:
         return attempt.committed
 
     async def _made(self, attempt: Attempt) -> Outcome:
-        job, spool = attempt.job, self._parts.spool
-        dataset = self._parts.datasets[job.dataset]
+        spool, dataset = self._parts.spool, self._parts.datasets[attempt.job.dataset]
+        if (first := await self._first_by(attempt, dataset.version)) is not None:
+            return Outcome(state="duplicate", first_job=first, reason=SAME_CONTENT.format(job=first))
+        job = attempt.job
         if attempt.mapped:
             dataset = await self._parts.mappings.onto(dataset)
         if job.fixes_job is not None:
@@ -193,6 +198,18 @@ class Attempts:
         parsed = _Parsed(dataset=dataset, result=result, records=records, folder=folder)
         await self._turns.come(job)
         return await self._load(attempt, parsed)
+
+    async def _first_by(self, attempt: Attempt, version: int) -> int | None:
+        """Have the job count for the version that it is read by; return the job whose duplicate it is by that, if any.
+
+        A reload may have come since it was entered.
+        """
+        job, first = attempt.job, None
+        if job.spec_version != version:
+            attempt.job = job.evolve(spec_version=version)
+            if not job.check_only:
+                first = await take_version(self._parts.ledger.context, job, version)
+        return first
 
     async def _parse(self, job: Job, key: str, token: str, dataset: Dataset) -> TaskResult:
         parser = self._parts.parser

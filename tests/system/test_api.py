@@ -121,7 +121,7 @@ def multipart(*parts: tuple[str, str | None, bytes]) -> tuple[bytes, dict[str, s
 
 def test_forms(as_: Callable[[str], Api], tmp_path: Path, orders: Callable[..., Path]) -> None:
     shop, book = as_("shop"), content(tmp_path, orders, 1)
-    body, headers = multipart(("file", "../x/orders-7.xlsx", book), ("note", None, b"thanks"))
+    body, headers = multipart(("file", "../x/orders-7.xlsx", book), ("check", None, b"false"))
     taken = shop("/jobs", method="POST", body=body, headers=headers)
     assert taken.status == 201, taken.body
     assert taken.json["file"] == "orders-7.xlsx"
@@ -140,8 +140,46 @@ def test_forms(as_: Callable[[str], Api], tmp_path: Path, orders: Callable[..., 
         answer = shop(f"/jobs{query}", method="POST", body=body, headers=headers)
         assert (answer.status, answer.json["detail"]) == (400, "again is one of: true, false"), (said, query)
     assert shop("/jobs", method="POST", body=body[:-8], headers=headers).status == 400
+    for place, fault, name, query, parts in (
+        ("form", "unknown", "datset", "", [("datset", None, b"orders")]),
+        ("form", "repeated", "dataset", "", [("dataset", None, b"orders"), ("dataset", None, b"orders")]),
+        ("form", "repeated", "dataset", "?dataset=orders", [("dataset", None, b"other")]),
+        ("query", "unknown", "datset", "?datset=orders", []),
+    ):
+        body, headers = multipart(*parts, ("file", "orders-9.xlsx", book))
+        problem = shop(f"/jobs{query}", method="POST", body=body, headers=headers).json
+        assert (problem["status"], problem["code"], problem["parameter"], problem["place"]) == (
+            *(400, f"parameter.{fault}", name, place),
+        ), problem
+        assert problem["hint"]
     spool = next((tmp_path / "var" / "spool").iterdir()) / "jobs"
     until(lambda: not list(spool.iterdir()))  # the work folder of the job goes after its end is in the ledger
+
+
+def test_parameters_that_are_unknown_or_contradict_each_other_are_refused(
+    as_: Callable[[str], Api], tmp_path: Path, orders: Callable[..., Path]
+) -> None:
+    boss, book = as_("boss"), content(tmp_path, orders, 1, bad=(1,))
+    for method, path, code, hint in (
+        ("GET", "/jobs?datset=orders", "unknown", "did you mean dataset?"),
+        ("GET", "/jobs/1?x=1", "unknown", "remove it; the parameters here are: none"),
+        ("GET", "/jobs?state=loaded&state=dead", "repeated", "give it once"),
+        ("GET", "/openapi.json?x=1", "unknown", "remove it; the parameters here are: none"),
+        ("POST", "/jobs?idempotencykey=1", "unknown", "send Idempotency-Key as a header"),
+        ("POST", "/jobs/1/retry?force=true", "unknown", "remove it; the parameters here are: none"),
+        ("POST", "/tasks/none?x=1", "unknown", "remove it; the parameters here are: none"),
+    ):
+        answer = boss(path, method=method)
+        assert (answer.status, answer.json.get("code"), answer.json.get("hint")) == (400, f"parameter.{code}", hint)
+    job = boss.submit(book).json["id"]
+    assert boss.wait(job)["state"] == "partial"
+    refused = boss.submit(book, f"fixes={job}&dataset=other&name=a.xlsx")
+    assert (refused.status, refused.json["code"]) == (422, "parameter.conflict"), refused.json
+    fixing = boss.submit(book, f"fixes={job}&dataset=orders&name=a.xlsx", Idempotency_Key="fix")
+    assert fixing.status == 201, fixing.json
+    repeated = boss.submit(book, f"fixes={job}&dataset=other&name=a.xlsx", Idempotency_Key="fix")
+    assert repeated.status == 422, repeated.json
+    boss.wait(fixing.json["id"])
 
 
 @dataclass

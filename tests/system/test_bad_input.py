@@ -107,6 +107,12 @@ def test_http_answers_are_problem_documents(sqlite_headgate: Headgate, orders: C
     assert (status, problem["code"]) == (413, "file.too_large")
     for path, expected in (("/jobs/999", 404), ("/jobs/none", 404), ("/jobs?state=odd", 400), ("/jobs?limit=x", 400)):
         assert headgate.get(headgate.api_url + path, headgate.token)[0] == expected, path
+    for path, expected, hint in (
+        ("/nothing", 404, "GET /api/v1/openapi.json lists what there is"),
+        ("/jobs/1/retry", 405, "the methods here are: POST"),
+    ):
+        status, text = headgate.get(headgate.api_url + path, headgate.token)
+        assert (status, json.loads(text)["hint"]) == (expected, hint)
     status, job = upload(headgate, body, "name=..%2F..%2Forders-up.xlsx")
     assert (status, job["state"], job["file"], job["dataset"]) == (201, "queued", "orders-up.xlsx", "orders")
     headgate.until(lambda: headgate.all_finished(1), "the job has ended", process=process)

@@ -11,9 +11,11 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -136,6 +138,11 @@ def test_watching_in_a_terminal(gate: Headgate, orders: Callable[..., Path]) -> 
     assert "Traceback" not in screen.text
 
 
+def handed_on(out: Iterable[str], lines: SimpleQueue[str]) -> None:
+    for line in out:
+        lines.put(line)
+
+
 def test_watching_into_a_pipe(gate: Headgate, orders: Callable[..., Path]) -> None:
     command: list[str | Path] = [gate.binary, "jobs", "--watch", "--json", "--dataset", "orders"]
     with subprocess.Popen(command, cwd=gate.folder, env=gate.environ(), stdout=subprocess.PIPE, text=True) as watching:
@@ -145,11 +152,16 @@ def test_watching_into_a_pipe(gate: Headgate, orders: Callable[..., Path]) -> No
             lambda: any(one.status == psutil.CONN_ESTABLISHED for one in listening.net_connections()),
             "the command is connected",
         )
-        time.sleep(1)  # its request follows at once, and the file has to settle, too
-        orders(gate.inbox / "orders.xlsx", 30)
-        states: list[str] = []
+        lines: SimpleQueue[str] = SimpleQueue()
+        Thread(target=handed_on, args=(watching.stdout, lines), daemon=True).start()
+        # Its request follows, nobody knows when: what it is not told of the first file, it is of a later one.
+        for number in range(10):
+            orders(gate.inbox / f"orders-{number}.xlsx", 30, start=number * 100)
+            with suppress(Empty):
+                states = [json.loads(lines.get(timeout=5))["state"]]
+                break
         while "loaded" not in states:
-            states.append(json.loads(watching.stdout.readline())["state"])
+            states.append(json.loads(lines.get(timeout=60))["state"])
         watching.send_signal(signal.SIGINT)
         assert watching.wait(20) == 0
     assert set(states) <= {"queued", "running", "loaded"}

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(700)
+DEMO_SECONDS = 320
+"""The demo gives up by itself after 240 s, and has said why then; stopping its daemon takes 45 s at most."""
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def run(examples: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[
         [sys.executable, examples / "demo.py", "--once"],
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=DEMO_SECONDS,
         check=False,
         env=environ,
     )
@@ -100,4 +102,4 @@ def test_it_stays_up_until_ctrl_c(examples: Path, environ: dict[str, str]) -> No
         time.sleep(1)
         assert demo.poll() is None, "".join(lines)
         demo.send_signal(signal.SIGINT)
-        assert demo.wait(30) == 0
+        assert demo.wait(60) == 0

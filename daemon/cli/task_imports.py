@@ -1,0 +1,64 @@
+"""Whether the registered tasks can be called: each is imported in a process of its own, as a worker would do it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..api.task_call import missing
+
+if TYPE_CHECKING:
+    from ingest.spec.yaml_document import Problem
+
+    from ..config.load import Sources
+    from ..config.settings import Settings
+
+IMPORT_SECONDS: Final = 30.0
+REASON_LENGTH_MAX: Final = 300
+_REMEDY: Final = "correct module:function; the module is found on PYTHONPATH or among the installed packages"
+_TOLD: Final = "__headgate__"
+"""Before our own line: the application's module may print what it likes."""
+_BOOT: Final = (
+    "import importlib, json, sys; target, path = json.loads(sys.argv[1]); sys.path[:] = path;"
+    f"said = importlib.import_module({missing.__module__!r}).{missing.__name__}(target);"
+    f"print({_TOLD!r} + json.dumps(said), flush=True)"
+)
+
+
+def task_problems(sources: Sources, settings: Settings) -> Iterator[Problem]:
+    """Yield each registered task that cannot be imported here. Blocking.
+
+    It refuses no start: what is wrong with a task keeps no file from its table. Those of the CPU pool of a cluster are
+    imported on its machines, and not looked for on this one.
+    """
+    for name, task in settings.tasks.items():
+        if task.pool == "cpu" and settings.executors.engine == "dask":
+            continue
+        if (reason := _problem(task.call)) is not None:
+            place = sources.first([("tasks", name, "call"), ("tasks", name)])
+            yield sources.problem(place, f"{task.call} cannot be imported: {reason}", _REMEDY)
+
+
+def _problem(target: str) -> str | None:
+    path = [str(Path(entry).absolute()) for entry in sys.path]
+    try:
+        done = subprocess.run(  # noqa: S603  # ourselves
+            [sys.executable, "-c", _BOOT, json.dumps([target, path])],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=IMPORT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"not in {IMPORT_SECONDS:g} s"
+    except OSError as error:
+        return f"no process can be started ({error.strerror})"
+    _, told, said = done.stdout.decode(errors="replace").rpartition(_TOLD)
+    if not told:
+        return f"its module ends the process (exit code {done.returncode})"
+    reason: str | None = json.loads(said.splitlines()[0])
+    return None if reason is None else " ".join(reason.split())[:REASON_LENGTH_MAX]

@@ -1,0 +1,71 @@
+"""What `headgate check` tells beyond the settings: which file was read, and tasks that cannot be imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+APPLICATION = {
+    "good.py": "print('a module may print')\nNUMBER = 3\ndef report(): ...\n",
+    "broken.py": "raise RuntimeError('no\\nprinter')\n",
+    "gone.py": "import os\nos._exit(3)\n",
+}
+
+
+def checked(folder: Path) -> tuple[int, dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "daemon", "check", "--json"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert not done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_which_file_was_read(tmp_path: Path) -> None:
+    file = tmp_path / "headgate.yml"
+    status, told = checked(tmp_path)
+    assert (status, told["fine"]) == (0, True)
+    assert told["resolved"][0] == (
+        f"configuration: there is no {file}; the defaults are used, -c FILE names another file"
+    )
+    file.write_text("environment: production\n", encoding="utf-8")
+    assert checked(tmp_path)[1]["resolved"][0] == f"configuration: {file}"
+
+
+def test_a_link_to_no_configuration_is_not_taken_for_the_defaults(tmp_path: Path) -> None:
+    (tmp_path / "headgate.yml").symlink_to("elsewhere.yml")
+    status, told = checked(tmp_path)
+    assert status == 2
+    assert told["problems"]
+
+
+def test_tasks_that_cannot_be_imported(tmp_path: Path) -> None:
+    for name, text in APPLICATION.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    file = tmp_path / "headgate.yml"
+    calls = ("good:report", "good:nothing", "good:NUMBER", "broken:x", "gone:x", "there.is.none:x")
+    lines = [f"  task{number}: {call}\n" for number, call in enumerate(calls)]
+    file.write_text("".join(["tasks:\n", *lines]), encoding="utf-8")
+    status, told = checked(tmp_path)
+    assert (status, told["fine"]) == (2, False)
+    reasons = (
+        "good:nothing cannot be imported: AttributeError: module 'good' has no attribute 'nothing'",
+        "good:NUMBER cannot be imported: int is no function",
+        "broken:x cannot be imported: RuntimeError: no printer",
+        "gone:x cannot be imported: its module ends the process (exit code 3)",
+        "there.is.none:x cannot be imported: ModuleNotFoundError: No module named 'there'",
+    )
+    remedy = "correct module:function; the module is found on PYTHONPATH or among the installed packages"
+    assert told["problems"] == [
+        f"headgate.yml:{line}: tasks.task{line - 2}: {reason}; {remedy}" for line, reason in enumerate(reasons, start=3)
+    ]

@@ -12,15 +12,16 @@ from .tables import unfinished
 
 if TYPE_CHECKING:
     from .context import LedgerContext
-    from .jobs import Job
+    from .jobs import Job, Outcome
+    from .leases import Ledger
 
 
 async def take_version(context: LedgerContext, job: Job, version: int) -> int | None:
     """Have a running job count for the version that it is read by from now on, if it is no duplicate by that.
 
     Return the number of the job that makes it one: of the same content, under that version, it waits, runs or has
-    loaded it. Else a file that waits for its turn while its dataset is changed, and is handed in again, is loaded
-    twice by the same rules.
+    loaded it; see `give_way`. Else a file that waits for its turn while its dataset is changed, and is handed in again,
+    is loaded twice by the same rules.
 
     Raises:
         LeaseLostError: the lease is not this daemon's any more.
@@ -42,6 +43,32 @@ async def take_version(context: LedgerContext, job: Job, version: int) -> int | 
             if twin is not None:
                 return twin
             # It has ended meanwhile.
+
+
+async def give_way(ledger: Ledger, job: Job, version: int, outcome: Outcome) -> bool:
+    """End a job as the duplicate of the one that its outcome names, if it is one still; say whether it has ended.
+
+    Neither may two give way to each other, of which two daemons read each by the other's version, nor this one to a job
+    that ends unloaded in this moment: of each pair both look at the lower number's row first, and here is shared of the
+    other's what `supersede` wants for itself.
+
+    Raises:
+        LeaseLostError: the lease is not this daemon's any more.
+
+    """
+    table, first = ledger.tables.job, outcome.first_job
+    async with ledger.context.database.write() as connection:
+        for number in sorted({job.id, first or job.id}):
+            other = number != job.id
+            row = sa.select(table.c.id).where(table.c.id == number)
+            await connection.execute(row.with_for_update(read=other, key_share=other))
+        await ledger.lock(connection, job)
+        of_version = job.evolve(spec_version=version)
+        found = await connection.scalar(_twin(table, job, version))
+        if first != (found or await ledger.context.loaded_before(connection, of_version)):
+            return False
+        await ledger.finish(connection, of_version, outcome)
+        return True
 
 
 def _twin(table: sa.Table, job: Job, version: int) -> sa.Select[tuple[int]]:

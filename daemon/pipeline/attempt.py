@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from ingest.errors import ErrorRecord, FileRejectedError
@@ -20,7 +21,7 @@ from ..errors import DatabaseUnavailableError, LeaseLostError, TaskStalledError,
 from ..ledger.jobs import Outcome
 from ..ledger.reasons import SAME_CONTENT, SAME_CONTENT_CHECKED
 from ..ledger.superseding import is_wanted, supersede
-from ..ledger.versions import take_version
+from ..ledger.versions import give_way, take_version
 from .changed_files import ChangedFiles
 from .outcomes import (
     SUPERSEDED,
@@ -177,8 +178,8 @@ class Attempts:
 
     async def _made(self, attempt: Attempt) -> Outcome:
         spool, dataset = self._parts.spool, self._parts.datasets[attempt.job.dataset]
-        if (first := await self._first_by(attempt, dataset.version)) is not None:
-            return Outcome(state="duplicate", first_job=first, reason=SAME_CONTENT.format(job=first))
+        if (duplicate := await self._duplicate_by(attempt, dataset.version)) is not None:
+            return duplicate
         job = attempt.job
         if attempt.mapped:
             dataset = await self._parts.mappings.onto(dataset)
@@ -199,17 +200,22 @@ class Attempts:
         await self._turns.come(job)
         return await self._load(attempt, parsed)
 
-    async def _first_by(self, attempt: Attempt, version: int) -> int | None:
-        """Have the job count for the version that it is read by; return the job whose duplicate it is by that, if any.
+    async def _duplicate_by(self, attempt: Attempt, version: int) -> Outcome | None:
+        """Have the job count for the version that it is read by; return its end if it is a duplicate by that.
 
         A reload may have come since it was entered.
         """
-        job, first = attempt.job, None
-        if job.spec_version != version:
-            attempt.job = job.evolve(spec_version=version)
-            if not job.check_only:
-                first = await take_version(self._parts.ledger.context, job, version)
-        return first
+        ledger, job = self._parts.ledger, attempt.job
+        if job.spec_version == version:
+            return None
+        attempt.job = job.evolve(spec_version=version)
+        while not job.check_only and (first := await take_version(ledger.context, job, version)) is not None:
+            outcome = Outcome(state="duplicate", first_job=first, reason=SAME_CONTENT.format(job=first))
+            end = partial(give_way, ledger, job, version, outcome)
+            attempt.committed = await write_end(self._persist, ledger, job, outcome, end)
+            if attempt.committed:
+                return outcome
+        return None
 
     async def _parse(self, job: Job, key: str, token: str, dataset: Dataset) -> TaskResult:
         parser = self._parts.parser

@@ -32,20 +32,37 @@ WHERE c.relname = :name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 ORDER BY array_position(current_schemas(false), n.nspname) LIMIT 1
 """
 
+_RIGHTS: Final = """
+    ARRAY(SELECT wanted FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS wanted
+        WHERE NOT CASE WHEN wanted = 'DELETE' THEN has_table_privilege(c.oid, wanted)
+            ELSE has_any_column_privilege(c.oid, wanted) END)
+    || CASE WHEN has_database_privilege(current_database(), 'TEMPORARY') THEN ARRAY[]::text[]
+        ELSE ARRAY['TEMPORARY'] END
+    || CASE WHEN has_schema_privilege(c.relnamespace, 'USAGE') THEN ARRAY[]::text[] ELSE ARRAY['USAGE'] END
+"""
+"""Those that this role lacks, some of which it may have had by another role or a schema."""
+
 _FINGERPRINT: Final = f"""
-SELECT concat_ws(' ', c.oid, c.relkind, c.relrowsecurity, c.relforcerowsecurity, c.relhastriggers, c.relhasrules,
-    current_user, c.relacl,
-    (SELECT string_agg(concat_ws(':', a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.atthasdef, a.attidentity,
-        a.attgenerated, a.attacl), ',' ORDER BY a.attnum)
-     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+SELECT concat_ws(' ', c.oid, c.relkind, row_security_active(c.oid), c.relhastriggers, current_user, c.relacl, {_RIGHTS},
+    (SELECT string_agg(concat_ws(':', a.attname, a.atttypid, format_type(a.atttypid, a.atttypmod),
+        a.attcollation::regcollation, a.attnotnull OR t.typnotnull, a.atthasdef, a.attidentity, a.attgenerated,
+        a.attacl,
+        CASE t.typtype WHEN 'd' THEN concat_ws(':', format_type(t.typbasetype, t.typtypmod), t.typdefault) END),
+        ',' ORDER BY a.attnum)
+     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+     WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     (SELECT string_agg(concat_ws(':', i.indexrelid, i.indisvalid), ',' ORDER BY i.indexrelid)
      FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique),
-    (SELECT string_agg(concat_ws(':', k.oid, k.confdeltype), ',' ORDER BY k.oid)
+    (SELECT string_agg(concat_ws(':', k.oid, k.conname, k.conrelid::regclass,
+        CASE k.contype WHEN 'f' THEN pg_get_constraintdef(k.oid) END), ',' ORDER BY k.oid)
      FROM pg_constraint k WHERE k.conrelid = c.oid OR k.confrelid = c.oid),
     (SELECT string_agg(concat_ws(':', g.oid, g.tgenabled), ',' ORDER BY g.oid)
-     FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal))
+     FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal),
+    (SELECT string_agg(concat_ws(':', r.oid, r.xmin, r.ev_enabled), ',' ORDER BY r.oid)
+     FROM pg_rewrite r WHERE c.relhasrules AND r.ev_class = c.oid))
 FROM ({_PLACE}) place JOIN pg_class c ON c.oid = place.oid
 """
+"""By names, too, where a load's statements have them: what they are of may be renamed and stay what it is."""
 
 _COLUMNS: Final = """
 WITH RECURSIVE behind(domain, oid, modifier) AS (
@@ -66,6 +83,7 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.ty
             AND o.opcintype IN (b.oid, CASE WHEN b.typcategory = 'A' THEN b.typelem END)
     ) AS has_equality,
     b.typname NOT IN ('text', 'varchar') OR NOT coalesce(l.collisdeterministic, true) AS loose,
+    CASE WHEN NOT l.collisdeterministic THEN l.oid::regcollation::text END AS collation,
     t.typnamespace = 'pg_catalog'::regnamespace AS builtin,
     pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) AS sequence
 FROM pg_attribute a
@@ -111,7 +129,7 @@ SELECT k.conname AS name, k.contype = 'c' AS checks, pg_get_constraintdef(k.oid)
 FROM pg_constraint k WHERE k.conrelid = :oid
 """
 
-_TABLE: Final = """
+_TABLE: Final = f"""
 SELECT c.relkind::text AS kind, row_security_active(c.oid) AS row_security,
     (SELECT count(*) FROM pg_inherits h WHERE h.inhparent = c.oid) AS partitions,
     (SELECT array_agg(g.tgname::text ORDER BY g.tgname) FROM pg_trigger g
@@ -119,12 +137,7 @@ SELECT c.relkind::text AS kind, row_security_active(c.oid) AS row_security,
         AND g.tgtype & 1 = 1 AND g.tgtype & 66 > 0 AND g.tgtype & 20 > 0) AS triggers,
     (SELECT array_agg(r.rulename::text ORDER BY r.rulename) FROM pg_rewrite r
      WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '3', '4') AND r.ev_enabled <> 'D') AS rules,
-    ARRAY(SELECT wanted FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS wanted
-        WHERE NOT CASE WHEN wanted = 'DELETE' THEN has_table_privilege(c.oid, wanted)
-            ELSE has_any_column_privilege(c.oid, wanted) END)
-    || CASE WHEN has_database_privilege(current_database(), 'TEMPORARY') THEN ARRAY[]::text[]
-        ELSE ARRAY['TEMPORARY'] END
-    || CASE WHEN has_schema_privilege(c.relnamespace, 'USAGE') THEN ARRAY[]::text[] ELSE ARRAY['USAGE'] END AS rights
+    {_RIGHTS} AS rights
 FROM pg_class c WHERE c.oid = :oid
 """
 

@@ -30,7 +30,8 @@ class ColumnFacts:
     precision, scale and length, for which `modifier` is PostgreSQL's own number (-1 for none). `category` is
     PostgreSQL's category of types, SQLite's affinity. `has_equality` says whether two values can be compared, `loose`
     that texts which differ may be equal as values of the type, `builtin` that the type is the database's own.
-    `never_written` names why no value may be given: `GENERATED ALWAYS` of both kinds.
+    `collation` is the one of PostgreSQL by which they may. `never_written` names why no value may be given:
+    `GENERATED ALWAYS` of both kinds.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ColumnFacts:
     fills_itself: bool = False
     has_equality: bool = True
     loose: bool = False
+    collation: str | None = None
     builtin: bool = True
     never_written: str | None = None
     sequence: str | None = None

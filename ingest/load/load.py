@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError
-
 from . import postgresql, row_by_row, sqlite
 from .dry_run import needs_a_try, try_merge
 from .loaded import OtherWayError, Way
-from .refusals import is_policy
+from .refusals import is_outdated, is_policy
 from .sqlite_dry_run import try_writes
 from .table_faults import may_be_defined, may_be_undone
 from .target import Targets
@@ -74,7 +72,7 @@ async def _load(
         known.note_tried(dataset, target, spooled.fields)
     try:
         return await postgresql.load_rows(connection, dataset, spooled, target, way)
-    except DBAPIError as error:
-        if not is_policy(error, target.facts):
+    except Exception as error:  # raised again unless it may go row by row; of COPY it is the driver's own
+        if not (is_policy(error, target.facts) or is_outdated(error)):
             raise
         raise OtherWayError(Way.ROW_BY_ROW) from error

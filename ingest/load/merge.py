@@ -192,11 +192,16 @@ class Merge:
 
     def repeated_keys(self, lines: str = ALL) -> str:
         """Return the statement that finds the lines of staged rows which are of one key for the database."""
-        keys = ", ".join(self.value(name) for name in self.key)
+        keys = ", ".join(map(self._by_collation, self.key))
         return (
             f"SELECT {LINE} FROM (SELECT s.{LINE}, count(*) OVER (PARTITION BY {keys}) AS times "
             f"FROM {self.stage} s WHERE {lines}) AS found WHERE times > 1 ORDER BY {LINE}"
         )
+
+    def _by_collation(self, name: str) -> str:
+        # Staged rows among themselves know nothing of the collation by which the table tells texts apart.
+        collation = self.target.facts.columns[name].collation
+        return self.value(name) if collation is None else f"{self.value(name)} COLLATE {collation}"
 
 
 def stage_names(spooled: Spooled) -> dict[str, str]:

@@ -43,9 +43,9 @@ _NUMBERS: Final = frozenset({"int2", "int4", "int8", "numeric"})
 
 _SEQUENCE: Final = """
 SELECT s.seqrelid::int8 AS oid, s.seqincrement > 0 AS rises, s.seqmin AS lowest, s.seqmax AS highest,
-    has_sequence_privilege(s.seqrelid, 'SELECT') AS readable
-FROM pg_sequence s
-WHERE s.seqrelid = to_regclass($1) AND has_sequence_privilege(s.seqrelid, 'UPDATE')
+    has_sequence_privilege(s.seqrelid, 'SELECT') AS readable, name
+FROM pg_get_serial_sequence($1, $2) AS name JOIN pg_sequence s ON s.seqrelid = to_regclass(name)
+WHERE has_sequence_privilege(s.seqrelid, 'UPDATE')
     AND has_sequence_privilege(s.seqrelid, 'SELECT, USAGE')
 """
 """A sequence that the role may move (UPDATE), and of which it is told by SELECT or by USAGE where it is now
@@ -117,9 +117,10 @@ async def may_hold(connection: AsyncConnection, dataset: Dataset, target: Target
         return bool((await connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {target.quoted})")).scalar_one())
     key = quoted(field.name)
     # The order makes sure that the key's index is used: a sequential scan would look at the whole table.
+    # The type stands there because the driver keeps a statement by its text, with what it was once given.
     row = await connection.exec_driver_sql(
-        f"SELECT EXISTS (SELECT FROM (SELECT {key} AS key FROM {target.quoted} WHERE {key} >= $1 "
-        f"ORDER BY {key} LIMIT 1) AS next WHERE key <= $2)",
+        f"SELECT EXISTS (SELECT FROM (SELECT {key} AS key FROM {target.quoted} WHERE {key} >= $1::{column.cast} "
+        f"ORDER BY {key} LIMIT 1) AS next WHERE key <= $2::{column.cast})",
         tuple(bound_value(text, field.type) for text in found),
     )
     return bool(row.scalar_one())
@@ -246,17 +247,19 @@ async def move_sequences(connection: AsyncConnection, spooled: Spooled, target: 
     for name in spooled.fields:
         column = target.facts.columns[name]
         if column.sequence is not None and column.base in _NUMBERS:
-            await _move(connection, target, quoted(name), column.sequence)
+            await _move(connection, target, name)
 
 
-async def _move(connection: AsyncConnection, target: Target, column: str, sequence: str) -> None:
-    found = (await connection.exec_driver_sql(_SEQUENCE, (sequence,))).one_or_none()
+async def _move(connection: AsyncConnection, target: Target, name: str) -> None:
+    # By the name that it has now: it may have another than when the table was verified.
+    found = (await connection.exec_driver_sql(_SEQUENCE, (target.quoted, name))).one_or_none()
     if found is None:
         return
+    column = quoted(name)
     last, after = ("max", ">") if found.rises else ("min", "<")
     if found.readable:
         # The first value of all comes next, as long as nobody has asked for it.
-        place = f"SELECT last_value AS reached, is_called AS taken FROM {sequence}"
+        place = f"SELECT last_value AS reached, is_called AS taken FROM {found.name}"
     else:
         # Of a sequence that was never asked, only its next value tells where it begins.
         place = f"SELECT coalesce(pg_sequence_last_value({found.oid}), nextval({found.oid})) AS reached, true AS taken"

@@ -68,6 +68,8 @@ class _RowByRow:
         self._sample: Sample | None = None
 
     async def load(self) -> Loaded:
+        # What triggers were planned for before their table changed is why some loads come here.
+        await self._run("DISCARD PLANS")
         await make_functions(self._connection, self._dataset.load)
         if self._dataset.load.mode == "replace":
             await prepare_replace(self._connection, self._dataset, self._spooled, self._target)

@@ -33,8 +33,13 @@ def affinity(declared: str) -> str:
 
 
 def fingerprint(connection: Connection) -> str:
-    """Return what changes with any table (https://sqlite.org/pragma.html#pragma_schema_version)."""
-    return str(connection.exec_driver_sql("PRAGMA main.schema_version").scalar_one())
+    """Return what changes with any table (https://sqlite.org/pragma.html#pragma_schema_version).
+
+    What names a table of the database has this connection read all tables anew if another one has changed any: what it
+    prepares for tables that are no more may be refused for what they were.
+    """
+    statement = "SELECT schema_version, (SELECT 1 FROM main.sqlite_master LIMIT 0) FROM pragma_schema_version"
+    return str(connection.exec_driver_sql(statement).one().schema_version)
 
 
 def table_names(connection: Connection) -> list[str]:

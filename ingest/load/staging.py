@@ -41,9 +41,12 @@ def typed_columns(spooled: Spooled, target: Target) -> dict[str, str]:
 
 
 def found_columns(spooled: Spooled, target: Target) -> dict[str, str]:
-    """Return the staged columns that are filled by what other tables give, and their types."""
+    """Return the staged columns that are filled by what other tables give, and their types.
+
+    No domain is among them, which may demand a value: there is none before it is looked up, nor for what is not found.
+    """
     found = found_names(spooled, target)
-    return {staged: column.declared for name, staged in found.items() if (column := target.gives(name))}
+    return {staged: column.cast for name, staged in found.items() if (column := target.gives(name))}
 
 
 async def copy(

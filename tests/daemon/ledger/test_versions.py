@@ -10,7 +10,7 @@ from submissions import next_job, submission
 
 from daemon.errors import LeaseLostError
 from daemon.ledger.jobs import Job, Outcome
-from daemon.ledger.versions import take_version
+from daemon.ledger.versions import give_way, take_version
 
 if TYPE_CHECKING:
     from daemon.ledger.leases import Ledger
@@ -62,6 +62,42 @@ async def test_of_two_that_take_a_version_in_one_moment_one_is_the_duplicate(led
     found = await asyncio.gather(*(take_version(ledger.context, job, 3) for job in (old, new)))
     assert sorted(found, key=str) == [found[1] or found[0], None]
     assert set(found) in ({None, old.id}, {None, new.id})
+
+
+def duplicate_of(first: Job) -> Outcome:
+    return Outcome(state="duplicate", first_job=first.id, reason="the same content")
+
+
+async def test_of_two_that_are_each_read_by_the_others_version_one_gives_way(
+    ledger: Ledger, queries: JobQueries
+) -> None:
+    """As two daemons read them while one has the new datasets already."""
+    old, new = await both(ledger)
+    assert await take_version(ledger.context, old, 2) == new.id
+    assert await take_version(ledger.context, new, 1) == old.id
+    gave = await asyncio.gather(
+        give_way(ledger, old, 2, duplicate_of(new)), give_way(ledger, new, 1, duplicate_of(old))
+    )
+    assert sorted(gave) == [False, True]
+    states = [found.state for job in (old, new) if (found := await queries.job(job.id)) is not None]
+    assert sorted(states) == ["duplicate", "running"]
+
+
+async def test_nobody_gives_way_to_what_has_ended_unloaded_meanwhile(ledger: Ledger) -> None:
+    old, new = await both(ledger)
+    assert await take_version(ledger.context, old, 2) == new.id
+    await ledger.finish_alone(new, Outcome(state="cancelled"))
+    assert not await give_way(ledger, old, 2, duplicate_of(new))
+    assert await take_version(ledger.context, old, 2) is None
+
+
+async def test_who_gives_way_is_named_the_one_that_loads(ledger: Ledger, queries: JobQueries) -> None:
+    old, new = await both(ledger)
+    assert await give_way(ledger, old, 2, duplicate_of(new))
+    await ledger.finish_alone(new, Outcome(state="loaded"))
+    ended = await queries.job(old.id)
+    assert ended is not None
+    assert (ended.state, ended.first_job, ended.spec_version) == ("duplicate", new.id, 2)
 
 
 @pytest.mark.parametrize("state", ["rejected", "cancelled"])

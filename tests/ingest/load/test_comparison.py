@@ -233,6 +233,24 @@ async def test_a_key_of_a_domain_over_an_enum_is_compared_as_the_enum(postgres_d
         assert await put(database, spec_of(), tmp_path, ["ok", "y"], ["bad", "x"]) == Loaded(inserted=1, updated=1)
 
 
+@pytest.mark.parametrize("column", ["text COLLATE caseless", "d"])
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
+async def test_rows_of_one_key_by_a_collation_are_all_refused(
+    postgres_database: str, tmp_path: Path, column: str, *, filled: bool
+) -> None:
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            CASELESS,
+            "CREATE DOMAIN d AS text COLLATE caseless",
+            f"CREATE TABLE t (k {column} UNIQUE, v text)",
+        )
+        if filled:
+            await put(database, spec_of(), tmp_path, ["b", "old"])
+        loaded = await put(database, spec_of(), tmp_path, ["b", "x"], ["B", "y"], ["c", "z"])
+        assert (loaded.inserted, loaded.refused) == (1, {"row.key_duplicate": 2})
+
+
 async def test_only_columns_that_are_compared_need_be_readable(postgres_database: str, tmp_path: Path) -> None:
     async with opened(postgres_database) as database:
         await run(

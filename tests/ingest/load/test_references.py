@@ -266,3 +266,19 @@ async def test_types_of_the_application_are_looked_up(
             loaded = await load_spooled(database, spec, rows)
             assert loaded.refused == {"row.db_foreign_key": 1}
         assert [(k, str(shop)) for k, shop in (await sales(database)).items()] == [("a", given)]
+
+
+async def test_what_is_not_found_costs_its_row_where_the_type_demands_a_value(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    spec = spec_of(LOOKUP)
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE DOMAIN shop_id AS int NOT NULL",
+            "CREATE TABLE shops (id shop_id, code text UNIQUE)",
+            "INSERT INTO shops VALUES (11, 'north'), (12, 'south')",
+            "CREATE TABLE sales (k text PRIMARY KEY, shop shop_id, note text)",
+        )
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, ROWS[:3]))
+        assert (loaded.inserted, loaded.refused) == (2, {"row.db_foreign_key": 1})

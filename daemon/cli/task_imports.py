@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,9 +27,10 @@ _REMEDY: Final = "correct module:function; the module is found on PYTHONPATH or 
 _TOLD: Final = "__headgate__"
 """Before our own line: the application's module may print what it likes."""
 _BOOT: Final = (
-    "import importlib, json, sys; target, path = json.loads(sys.argv[1]); sys.path[:] = path;"
+    "import importlib, json, os, sys; target, path = json.loads(sys.argv[1]); sys.path[:] = path;"
     f"said = importlib.import_module({missing.__module__!r}).{missing.__name__}(target);"
-    f"print({_TOLD!r} + json.dumps(said), flush=True)"
+    f"print({_TOLD!r} + json.dumps(said), flush=True);"
+    "os._exit(0)"  # threads that the module has begun may never end
 )
 
 
@@ -45,20 +50,29 @@ def task_problems(sources: Sources, settings: Settings) -> Iterator[Problem]:
 
 def _problem(target: str) -> str | None:
     path = [str(Path(entry).absolute()) for entry in sys.path]
-    try:
-        done = subprocess.run(  # noqa: S603  # ourselves
-            [sys.executable, "-c", _BOOT, json.dumps([target, path])],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=IMPORT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"not in {IMPORT_SECONDS:g} s"
-    except OSError as error:
-        return f"no process can be started ({error.strerror})"
-    _, told, said = done.stdout.decode(errors="replace").rpartition(_TOLD)
+    # Into a file: a pipe would be waited for as long as anything that the module starts has it open.
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(  # noqa: S603  # ourselves
+                [sys.executable, "-c", _BOOT, json.dumps([target, path])],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError as error:
+            return f"no process can be started ({error.strerror})"
+        try:
+            code = process.wait(IMPORT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return f"not in {IMPORT_SECONDS:g} s"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        output.seek(0)
+        _, told, said = output.read().decode(errors="replace").rpartition(_TOLD)
     if not told:
-        return f"its module ends the process (exit code {done.returncode})"
+        return f"its module ends the process (exit code {code})"
     reason: str | None = json.loads(said.splitlines()[0])
     return None if reason is None else " ".join(reason.split())[:REASON_LENGTH_MAX]

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from ingest.errors import ErrorRecord, FileRejectedError
@@ -18,10 +17,8 @@ from ingest.messages import say
 from ingest.spec.corrections import for_corrections
 
 from ..errors import DatabaseUnavailableError, LeaseLostError, TaskStalledError, TaskTimeoutError, first_line
-from ..ledger.jobs import Outcome
-from ..ledger.reasons import SAME_CONTENT, SAME_CONTENT_CHECKED
+from ..ledger.reasons import SAME_CONTENT_CHECKED
 from ..ledger.superseding import is_wanted, supersede
-from ..ledger.versions import give_way, take_version
 from .changed_files import ChangedFiles
 from .outcomes import (
     SUPERSEDED,
@@ -46,7 +43,7 @@ if TYPE_CHECKING:
 
     from ..database.sqlstates import Classification
     from ..executors.serialization import TaskResult
-    from ..ledger.jobs import Job
+    from ..ledger.jobs import Job, Outcome
     from ..ledger.leases import Ledger
     from .outcomes import Records
     from .parts import PipelineParts
@@ -108,9 +105,8 @@ class _FileChangedError(Exception):
 class Attempt:
     """A job under way.
 
-    `job` is of the version that it is read by, as soon as that is known. `outcome` is what a COMMIT may have made true,
-    its reply may never have come; `committed` says that it did. `cancelled` says that somebody wants the job ended;
-    `mapped` that mappings were kept for its dataset.
+    `outcome` is what a COMMIT may have made true, its reply may never have come; `committed` says that it did.
+    `cancelled` says that somebody wants the job ended; `mapped` that mappings were kept for its dataset.
     """
 
     job: Job
@@ -177,10 +173,8 @@ class Attempts:
         return attempt.committed
 
     async def _made(self, attempt: Attempt) -> Outcome:
-        spool, dataset = self._parts.spool, self._parts.datasets[attempt.job.dataset]
-        if (duplicate := await self._duplicate_by(attempt, dataset.version)) is not None:
-            return duplicate
-        job = attempt.job
+        job, spool = attempt.job, self._parts.spool
+        dataset = self._parts.datasets[job.dataset]
         if attempt.mapped:
             dataset = await self._parts.mappings.onto(dataset)
         if job.fixes_job is not None:
@@ -199,23 +193,6 @@ class Attempts:
         parsed = _Parsed(dataset=dataset, result=result, records=records, folder=folder)
         await self._turns.come(job)
         return await self._load(attempt, parsed)
-
-    async def _duplicate_by(self, attempt: Attempt, version: int) -> Outcome | None:
-        """Have the job count for the version that it is read by; return its end if it is a duplicate by that.
-
-        A reload may have come since it was entered.
-        """
-        ledger, job = self._parts.ledger, attempt.job
-        if job.spec_version == version:
-            return None
-        attempt.job = job.evolve(spec_version=version)
-        while not job.check_only and (first := await take_version(ledger.context, job, version)) is not None:
-            outcome = Outcome(state="duplicate", first_job=first, reason=SAME_CONTENT.format(job=first))
-            end = partial(give_way, ledger, job, version, outcome)
-            attempt.committed = await write_end(self._persist, ledger, job, outcome, end)
-            if attempt.committed:
-                return outcome
-        return None
 
     async def _parse(self, job: Job, key: str, token: str, dataset: Dataset) -> TaskResult:
         parser = self._parts.parser

@@ -66,7 +66,7 @@ class JobRunner:
         try:
             outcome = await self._attempts.make(attempt)
             if not attempt.committed:
-                await self._finish(attempt.job, outcome)
+                await self._finish(job, outcome)
             await self._tell(job, outcome)
             self.waits.over(job.dataset)
         except LeaseLostError:

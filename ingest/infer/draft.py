@@ -278,7 +278,7 @@ def _key(drafts: list[Draft], about: str, rows: int) -> tuple[Draft, ...]:
     the rows of this one, or the number of a document that has numbered lines.
     """
     titles = [(draft, normal(draft.field.header[0])) for draft in drafts if draft.field.header]
-    if any(numbers_lines(title) and draft.counts for draft, title in titles):
+    if any(numbers_lines(title, about) and draft.counts for draft, title in titles):
         return ()
     first = next((draft for draft, title in titles if numbers_rows(title, about)), None)
     return (first,) if first and first.unique and not first.running and rows >= KEY_ROWS else ()

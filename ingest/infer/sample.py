@@ -196,8 +196,9 @@ def _total_glob(label: str) -> str | None:
         return None if end is None else "*" + end
     word = max(words, key=len)
     begin = next((text[:end] for end in range(1, len(text) + 1) if normal(text[:end]) == word), text)
-    more = any(character.isalnum() for character in text[len(begin) :])
-    return begin + "*" if more else text.replace("*", "?")
+    more = text[len(begin) :]
+    # With what follows the word, or a longer word would do; `*` would stand for anything.
+    return f"{begin}{more[:1]}*".replace("**", "*") if any(map(str.isalnum, more)) else text.replace("*", "?")
 
 
 def _may_be_words(column: Column) -> Mask:

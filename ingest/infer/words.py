@@ -119,11 +119,11 @@ _AGAIN: Final = re.compile(
 """A file that is named so writes down the same things again and again."""
 
 _LINES: Final = re.compile(
-    r"(?:[^\W_]+[ _-])?(?:(?:line|row)(?:[ _-]?item)?|item|pos|position|posten|zeile|ligne|línea|riga|linha|строка)s?"
+    r"(?:[^\W_]+[ _-])?(?:(?:line|row)(?:[ _-]?item)?|item|pos|position|posten|zeile|ligne|línea|riga|linha|строка)"
     r"(?:[ ._-]*(?:id|no|nr|num|number|nummer|#))?[ .:]*"
-    r"|[a-zäöü]+(?:position|zeile|pos)(?:s?(?:nr|nummer))?[.:]*|行号|行號|行项目号?|项次|分录号|行番号|明細番号|枝番"
+    r"|(?:auftrags|bestell|rechnungs|beleg|liefer|buchungs|order)(?:position|zeile|pos)(?:s?(?:nr|nummer))?[.:]*|行号|行號|行项目号?|项次|分录号|行番号|明細番号|枝番"
 )
-"""A title of a column with the numbers of lines within a document."""
+"""A title of a column with the numbers of lines within a document; in the plural, it counts them."""
 
 _LETTERS: Final = re.compile("[a-zäöüßа-яё]*")
 
@@ -156,6 +156,9 @@ def _ends_with(noun: str, words: re.Pattern[str]) -> bool:
     return any(_LETTERS.fullmatch(noun, match.end()) for match in words.finditer(noun))
 
 
-def numbers_lines(title: str) -> bool:
-    """Say whether a title promises the number of a line within a document, of which the next file may have others."""
-    return bool(_LINES.fullmatch(title))
+def numbers_lines(title: str, about: str) -> bool:
+    """Say whether a title promises the number of a line within a document, of which the next file may have others.
+
+    It does not in a file that is named after it, as a list of items is.
+    """
+    return bool(_LINES.fullmatch(title)) and _NUMBER_WORDS.sub("", title.rstrip(" .:")) not in about

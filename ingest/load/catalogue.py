@@ -45,11 +45,11 @@ _RIGHTS: Final = """
 _FINGERPRINT: Final = f"""
 SELECT concat_ws(' ', c.oid, c.relkind, row_security_active(c.oid), c.relhastriggers, current_user, c.relacl, {_RIGHTS},
     (SELECT string_agg(concat_ws(':', a.attname, a.atttypid, format_type(a.atttypid, a.atttypmod),
-        a.attcollation::regcollation, a.attnotnull OR t.typnotnull, a.atthasdef, a.attidentity, a.attgenerated,
+        l.oid, l.collname, a.attnotnull OR t.typnotnull, a.atthasdef, a.attidentity, a.attgenerated,
         a.attacl,
         CASE t.typtype WHEN 'd' THEN concat_ws(':', format_type(t.typbasetype, t.typtypmod), t.typdefault) END),
         ',' ORDER BY a.attnum)
-     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_collation l ON l.oid = a.attcollation
      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
     (SELECT string_agg(concat_ws(':', i.indexrelid, i.indisvalid), ',' ORDER BY i.indexrelid)
      FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique),
@@ -83,7 +83,8 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.ty
             AND o.opcintype IN (b.oid, CASE WHEN b.typcategory = 'A' THEN b.typelem END)
     ) AS has_equality,
     b.typname NOT IN ('text', 'varchar') OR NOT coalesce(l.collisdeterministic, true) AS loose,
-    CASE WHEN NOT l.collisdeterministic THEN l.oid::regcollation::text END AS collation,
+    CASE WHEN NOT l.collisdeterministic THEN l.collnamespace::regnamespace || '.' || quote_ident(l.collname) END
+        AS collation,
     t.typnamespace = 'pg_catalog'::regnamespace AS builtin,
     pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) AS sequence
 FROM pg_attribute a

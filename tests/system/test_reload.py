@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
-from api_caller import Api
 from gates import WAIT_AT_GATE
 
 from .conftest import NO_OVERRIDE
@@ -327,32 +326,4 @@ def test_a_stream_of_events_ends_when_its_token_is_removed(sqlite_headgate: Head
         _submit(headgate, "orders.csv", "orders", "text")
         rest = stream.read().decode()
     assert "event: job" not in rest
-    _stop(headgate, process)
-
-
-def test_a_file_that_waits_for_its_turn_is_loaded_once_by_a_new_version(
-    headgate: Headgate, gate: Gate, tmp_path: Path, orders: Callable[..., Path]
-) -> None:
-    """It was loaded by the new rules, and so was the same file that was handed in again because they are new."""
-    headgate.add_without_key()
-    spec = headgate.folder / "datasets" / "orders.yml"
-    spec.write_text(spec.read_text(encoding="utf-8") + WAIT_AT_GATE, encoding="utf-8")
-    headgate.settings["executors"] = {"cpu_workers": 1}
-    headgate.write_config()
-    process = headgate.start_ready()
-    api = Api(headgate.api_url, headgate.token)
-    books = [orders(tmp_path / f"o{number}.xlsx", 2, start=number * 10).read_bytes() for number in range(6)]
-    waiting = [api.submit(book).json["id"] for book in books]
-    headgate.until(lambda: len(gate.waiting()) == 1, "a worker waits at the gate", process=process)
-    spec.write_text(spec.read_text(encoding="utf-8").replace("version: 1", "version: 2"), encoding="utf-8")
-    assert "dataset orders" in _reload(headgate)[1]["changed"]
-    assert api(f"/jobs/{waiting[-1]}").json["state"] == "queued"
-    again = api.submit(books[-1]).json
-    assert again["state"] == "queued"
-    gate.open()
-    ends = [api.wait(job) for job in (*waiting, again["id"])]
-    first, second = ends[-2:]
-    assert sorted((first["state"], second["state"])) == ["duplicate", "loaded"]
-    assert second["first_job"] == first["id"] or first["first_job"] == second["id"]
-    assert headgate.scalar("SELECT count(*) FROM orders") == "12"
     _stop(headgate, process)

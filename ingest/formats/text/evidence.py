@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 SAMPLE_LINES: Final = 2000
 _LEAST_ALIKE: Final = 0.95
 _LEAST_RECORDS: Final = 0.8
-_TWO: Final = 2
+_LEAST_ENCLOSED: Final = 3
+"""So many fields a record must have to be told from a text with a delimiter in it."""
 _BLANK: Final = " \xa0\u2000-\u200a\u202f\u3000"
 NUMBER: Final = re.compile(
     rf"[\s$€£¥]*+(?:[-+(][{_BLANK}$€£¥]*+)?\.?\d[\d.,:/{_BLANK}%)-]*+(?:[eE][-+]?\d++)?[{_BLANK}$€£¥%]*+"
@@ -40,10 +41,6 @@ class Evidence:
         widths = Counter(len(fields) for _, fields in found)
         self.width = max(widths, key=lambda width: (widths[width], width), default=0)
         """The usual number of fields; 0 if no record stands on a line of its own."""
-        if self.width == 1:
-            enclosed = Counter(len(self._enclosed(fields)) for _, fields in found if len(fields) == 1)
-            usually = max(enclosed, key=lambda width: enclosed[width])
-            self.width = usually if usually in widths and enclosed[usually] >= _LEAST_ALIKE * widths[1] else 1
         usual = [(line, fields) for line, fields in found if len(fields) == self.width]
         self._usual = [fields for _, fields in usual]
         begun = sum(line.startswith(dialect.quote) for line, _ in usual)
@@ -65,24 +62,19 @@ class Evidence:
     def begins(self, line: str) -> bool:
         """Say whether a line can begin a record that goes on in the next one, after a quote that stays open."""
         scan = Scanner(line.rstrip("\r\n"), self._dialect).record()
-        return scan.broken is not None and 0 < len(scan.fields) < self.width and self._looks_alike(line, scan.fields)
+        return scan.broken is not None and 0 < len(scan.fields) < self.width and self._looks_alike(scan.fields)
 
     def encloses(self, field: str) -> bool:
-        """Say whether the only field of a record is a whole record, which something has put into quotes once more."""
-        fields = self._enclosed([field])
-        if len(fields) != self.width or any(fields[place].startswith(" ") for place in self._unspaced):
-            return False
-        # Two fields may be words and a comma, but where numbers say otherwise, or nothing but such records is there.
-        others = self._usual[1:]
-        numbers = bool(self._numbers) and all(_is_number(fields[place]) for place in self._numbers)
-        return self.width > _TWO or numbers or not others
+        """Say whether the only field of a record is a whole record, which something has put into quotes once more.
 
-    def _enclosed(self, fields: Sequence[str]) -> Sequence[str]:
-        """Return the fields within the only field of a record; that one if there are none."""
-        if self._dialect.delimiter not in fields[0]:
-            return fields
-        scan = Scanner(fields[0], self._dialect).record()
-        return scan.fields if scan.broken is None and scan.end == len(fields[0]) else fields
+        Numbers where the others have them say so, or quotes within; else it is a text with delimiters in it.
+        """
+        quote = self._dialect.quote in field
+        if self.width < _LEAST_ENCLOSED or (0 in self._numbers and _is_number(field)) or not (quote or self._numbers):
+            return False
+        scan = Scanner(field, self._dialect).record()
+        whole = scan.broken is None and scan.end == len(field) and len(scan.fields) == self.width
+        return whole and self._looks_alike(scan.fields)
 
     def swallows(self, record: str) -> bool:
         """Say whether a record of several lines may as well be a record a line."""
@@ -96,16 +88,15 @@ class Evidence:
         """Say whether a line looks like a record: as many fields, with numbers, spaces and a quote as the others."""
         if fields is None or len(fields) != self.width or self.width <= 1:
             return False
-        return self._looks_alike(line, fields)
-
-    def _looks_alike(self, line: str, fields: Sequence[str]) -> bool:
-        """Say whether the first fields of a line look like those of the records."""
         if self._begun and not line.startswith(self._dialect.quote):
             return False
+        return self._looks_alike(fields)
+
+    def _looks_alike(self, fields: Sequence[str]) -> bool:
+        """Say whether what is there of a record has numbers and spaces as the others."""
         there = len(fields)
-        numbers = all(
-            _is_number(fields[place].strip(self._dialect.quote or None)) for place in self._numbers if place < there
-        )
+        quote = self._dialect.quote or None
+        numbers = all(_is_number(fields[place].strip(quote)) for place in self._numbers if place < there)
         return numbers and not any(fields[place].startswith(" ") for place in self._unspaced if place < there)
 
     @cached_property

@@ -2,8 +2,7 @@
 
 What breaks the rules is read by the line that it stands in: a reading that gives the line as many fields as the others
 have is what was meant. A quote that opens a field and never closes makes its row suspect, and the next line begins a
-new record: no line is lost. Suspect are, too, the lines that may be the rest of such a record, both parts of one whose
-quote closes and never opens, and a quoted field that is a whole record by itself.
+new record: no line is lost. A quoted field that is a whole record by itself makes its row suspect, too.
 """
 
 from __future__ import annotations
@@ -67,47 +66,30 @@ class _Splitter:
         self._evidence = Evidence(self._lines, dialect)
 
     def split(self) -> SplitText:
-        dialect, width, number = self._dialect, self._evidence.width, 0
+        dialect, number = self._dialect, 0
         opening = dialect.delimiter + dialect.quote
         records: list[Sequence[str]] = []
         suspects: dict[int, str] = {}
-        fields: Sequence[str]
-        torn = ""
         while number < len(self._lines):
             line = self._lines[number].rstrip("\r\n")
-            wrong = ""
-            if dialect.quote in line and (dialect.spaced or line.startswith(dialect.quote) or opening in line):
-                found = self._on_the_line(line) or self._over_lines(number)
-                if found is None:
-                    fields, column = Scanner(line, dialect).literally()
-                    wrong = f"the quote that opens in line {self._above + number + 1}, column {column + 1} never closes"
-                    found = fields, 1
-                fields, height = found
-            else:
-                plain = line.split(dialect.delimiter)
-                fields, height = [field.lstrip(" ") for field in plain] if dialect.spaced else plain, 1
-            # The lines below a torn record may be the rest of it, until one has as many fields as the others.
-            if wrong or len(fields) >= width:
-                torn = wrong
-            elif torn or self._is_enclosed(fields):
-                wrong = torn or f"quotes enclose all {width} fields of line {self._above + number + 1}: take them away"
-            elif records and not line.startswith(dialect.quote) and self._is_rest(fields, records[-1]):
-                wrong = f"the quote that closes in line {self._above + number + 1}, column {len(fields[0])} never opens"
-                suspects[len(records) - 1] = wrong
-            if wrong:
-                suspects[len(records)] = wrong
+            quoted = dialect.quote in line and (dialect.spaced or line.startswith(dialect.quote) or opening in line)
+            if not quoted:
+                fields: Sequence[str] = line.split(dialect.delimiter)
+                records.append([field.lstrip(" ") for field in fields] if dialect.spaced else fields)
+                number += 1
+                continue
+            found = self._on_the_line(line) or self._over_lines(number)
+            if found is None:
+                fields, column = Scanner(line, dialect).literally()
+                line_number = self._above + number + 1
+                suspects[len(records)] = f"the quote that opens in line {line_number}, column {column + 1} never closes"
+                found = fields, 1
+            fields, height = found
+            if len(fields) == 1 and self._evidence.encloses(fields[0]):
+                suspects[len(records)] = f"quotes enclose all fields of line {self._above + number + 1}: take them away"
             records.append(fields)
             number += height
         return SplitText(records=records, suspects=suspects)
-
-    def _is_enclosed(self, fields: Sequence[str]) -> bool:
-        return len(fields) == 1 and self._evidence.encloses(fields[0])
-
-    def _is_rest(self, fields: Sequence[str], above: Sequence[str]) -> bool:
-        """Say whether a record goes on with the one above, in whose last field a quote is missing."""
-        first, quote = fields[0], self._dialect.quote
-        closes = first.endswith(quote) and first.count(quote) % 2 == 1
-        return closes and len(above) + len(fields) - 1 == self._evidence.width
 
     def _on_the_line(self, line: str) -> tuple[Sequence[str], int] | None:
         """Return the fields of a record that ends on its line, with the number of its lines."""

@@ -11,7 +11,17 @@ from typing import Any
 
 ROOT = Path(__file__).parents[3]
 APPLICATION = {
-    "good.py": "print('a module may print')\nNUMBER = 3\ndef report(): ...\n",
+    # It may print, and leave a thread and a process behind.
+    "good.py": """
+import subprocess, sys, threading, time
+
+print("good", flush=True)
+threading.Thread(target=time.sleep, args=(600,)).start()
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+NUMBER = 3
+
+def report(): ...
+""",
     "broken.py": "raise RuntimeError('no\\nprinter')\n",
     "gone.py": "import os\nos._exit(3)\n",
 }

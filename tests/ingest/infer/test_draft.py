@@ -175,6 +175,8 @@ KEYED = [[f"INV-{n}", f"C{n}", n % 3, f"S{n}"] for n in range(1000, 1006)]
         (["Invoice No", "Place", "Line", "SKU"], KEYED, "w.xlsx", ()),
         (["Belegnummer", "Place", "Belegposition", "SKU"], KEYED, "w.xlsx", ()),
         (["Invoice No", "Position", "Amount", "SKU"], KEYED, "w.xlsx", ("invoice_no",)),
+        (["Invoice No", "Place", "Items", "SKU"], KEYED, "w.xlsx", ("invoice_no",)),
+        (["Item No", "Place", "Amount", "SKU"], KEYED, "item list.xlsx", ("item_no",)),
         # A number that only counts the rows is another row's in the next file.
         (["No", "Place", "Amount", "SKU"], [[n, *row[1:]] for n, row in enumerate(KEYED, 1)], "w.xlsx", ()),
         (["序号", "Place", "Amount", "SKU"], [[f"A{n:03}", *row[1:]] for n, row in enumerate(KEYED)], "w.xlsx", ()),
@@ -215,8 +217,8 @@ def test_totals_are_drafted_by_their_labels_and_swallow_no_order(workbook: Write
 @pytest.mark.parametrize(
     ("labels", "footers"),
     [
-        (("Total May 2026", "Total June 2026"), ("Total*",)),
-        (("合计（3笔）", "合计（12笔）"), ("合计*",)),
+        (("Total May 2026", "Total June 2026"), ("Total *",)),
+        (("合计（3笔）", "合计（12笔）"), ("合计（*",)),
         (("Gesamtergebnis", "Gesamtergebnis"), ("Gesamtergebnis",)),
     ],
 )

@@ -27,10 +27,16 @@ _BREAK: Final = "\ue000"
 """Stands for a line break while white space is collapsed; a private character that no page means."""
 _SPAN_MAX: Final = 65_534
 """Rows that a cell may span (HTML standard, 4.9.11)."""
+_CELL: Final = re.compile(r"<t[dh]\b")
 
 
 class HtmlBook:
-    """An open page, or an archive of pages; its tables are numbered in the order in which they begin."""
+    """An open page, or an archive of pages; its tables are numbered in the order in which they begin.
+
+    Raises:
+        FileRejectedError: `file.corrupt_xml`, or `file.truncated` for one that ends within a row.
+
+    """
 
     def __init__(self, file: TextFile, limits: FileLimits) -> None:
         self._limits = limits
@@ -92,6 +98,7 @@ class HtmlBook:
 
 def _tables(text: str) -> list[Any]:
     """Return the tables of a page that have rows."""
+    _refuse_torn(text)
     # Elements of lxml.html are of classes of their own, which takes a call for each.
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, huge_tree=True)
     try:
@@ -107,6 +114,15 @@ def _tables(text: str) -> list[Any]:
     if page is None:
         raise rejected("file.corrupt_xml", say("the page cannot be read: {error}", error="Document is empty"))
     return [table for table in page.iter("table") if next(_rows(table), None) is not None]
+
+
+def _refuse_torn(text: str) -> None:
+    """Refuse a page that ends within a row: who closes all other rows, and the tables, would have closed it too."""
+    page = text.lower()
+    number, end = page.count("<table"), page.rfind("</tr")
+    last = -1 if end < 0 else page.find("<tr", end)
+    if last >= 0 and number > page.count("</table") and _CELL.search(page, last):
+        raise rejected("file.truncated", say("{part} ends in the middle of its rows", part=f"Table {number}"))
 
 
 def _without_declaration(text: str) -> str:

@@ -95,6 +95,7 @@ def test_a_single_column_counts_under_a_name_of_delimited_text_only(write: Calla
     [
         ("Dear team, please find\nthe orders, as agreed, below.\nBest, A\n", "file.format_unknown"),
         ('{"no": 1, "x": 2}\n{"no": 2, "x": 3}\n', "file.format_unknown"),
+        ("<table><tr><td>no</td></tr><tr><td>A1</td></tr><tr><td>A", "file.truncated"),
         ("<html><body><p>Your session has ended, a new one is needed.</p></body></html>", "file.format_unknown"),
         (b"no\0t,te\0xt\n" * 20, "file.format_unknown"),
         ("no,größe\n1,x\n".encode("cp1252"), "file.encoding_ambiguous"),
@@ -215,6 +216,12 @@ def test_a_page_as_a_dataset(write: Callable[..., Path], dataset: Callable[..., 
     outcome = parsed(write(text, "x.xls"), spec)
     assert outcome.accepted == {3: ["A1", "113"]}
     assert outcome.faults == [(None, "file.format_mismatch")]
+
+
+@pytest.mark.parametrize("end", ["", "</table>", "<tr>", "<tr></table>", "<tr><td>A2</table>", "</tbody></table>"])
+def test_who_leaves_tags_out_has_sent_a_whole_page(write: Callable[..., Path], end: str) -> None:
+    page = f"<html><table><tr><td>no</td></tr><tr><td>A1</td></tr>{end}"
+    assert rows(write(page, "x.xls"))[:2] == [["no"], ["A1"]]
 
 
 def test_a_page_is_read_to_its_end_however_deep_and_long(write: Callable[..., Path]) -> None:

@@ -9,11 +9,13 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..invisible import INVISIBLE
 from .arrow_masks import has_byte
 
 _OTHER_DIGITS: Final = r"[\p{No}\p{Nl}]|[^\P{Nd}0-9０-９]"
 """Digits that are none here: Arabic, Devanagari and all other scripts, raised and circled ones, fractions."""
 _WESTERN: Final = re.compile("[0-9０-９]")
+_INVISIBLE: Final = re.compile(f"[{INVISIBLE}]")
 _NO_VALUE: Final = "?"
 """Stands where such a digit was: no number, date or time has it."""
 _SAME: Final = (("ß", "ss"), ("ς", "σ"), ("ı", "i"), ("i\u0307", "i"))
@@ -23,12 +25,13 @@ _SAME: Final = (("ß", "ss"), ("ς", "σ"), ("ı", "i"), ("i\u0307", "i"))
 def plain_characters(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     """Return texts as numbers, dates and times are read from them: width made equal, any kind of space a plain one.
 
-    What is typed in other digits than 0 to 9 and their full-width forms can be read as nothing afterwards: `10²` must
-    not become 102.
+    Characters that cannot be seen are taken out. What is typed in other digits than 0 to 9 and their full-width forms
+    can be read as nothing afterwards: `10²` must not become 102.
     """
     if pc.all(pc.string_is_ascii(texts)).as_py() is not False:
         return pc.utf8_trim_whitespace(texts)
-    plain = pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC"))
+    seen = pc.replace_substring_regex(pc.utf8_normalize(texts, form="NFKC"), _INVISIBLE.pattern, "")
+    plain = pc.utf8_trim_whitespace(seen)
     strange = pc.match_substring_regex(texts, _OTHER_DIGITS)
     return pc.if_else(strange, pa.scalar(_NO_VALUE, pa.large_string()), plain)
 
@@ -51,4 +54,4 @@ def plain_character_text(text: str) -> str:
         return text.strip()
     if any(unicodedata.category(character)[0] == "N" and not _WESTERN.fullmatch(character) for character in text):
         return _NO_VALUE
-    return unicodedata.normalize("NFKC", text).strip()
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).strip()

@@ -6,10 +6,9 @@ import re
 import unicodedata
 from typing import Final
 
-_INVISIBLE: Final = re.compile(
-    "[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff]"
-)
-"""Where a word may break, in which direction it runs, marks of byte order: they come along with what is pasted."""
+from ..invisible import INVISIBLE
+
+_INVISIBLE: Final = re.compile(f"[\u00ad{INVISIBLE}]")
 
 
 def folded(text: str) -> str:

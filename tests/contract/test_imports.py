@@ -44,7 +44,7 @@ FLOORS = {
         ("table",),
         ("formats",),
         ("cells", "spec", "freed_memory"),
-        ("errors", "parallel"),
+        ("errors", "invisible", "parallel"),
         ("languages",),
         ("messages", "__init__"),
     ),

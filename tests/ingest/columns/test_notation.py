@@ -47,6 +47,30 @@ def test_a_field_has_its_own_way(dataset: Make, workbook: Write, parsed: Parse) 
     assert (outcome.column(), outcome.faults) == (["-5.00"], [("A3", "cell.type")])
 
 
+@pytest.mark.parametrize(
+    ("field", "text", "read"),
+    [
+        (AMOUNT, "\u200e5.00\u202c", "5.00"),
+        (AMOUNT, "\ufeff-5\u200b", "-5.00"),
+        ({"name": "v", "type": "date", "format": "%d/%m/%Y"}, "\u200e1\u200e/\u200e2\u200e/\u200e2024", "2024-02-01"),
+        ({"name": "v", "type": "boolean"}, "true\u200f", "t"),
+    ],
+)
+def test_characters_that_cannot_be_seen_do_not_count(
+    dataset: Make, workbook: Write, parsed: Parse, field: dict[str, str], text: str, read: str
+) -> None:
+    """Some browsers write dates with marks of direction, and what is pasted from pages and chats has others."""
+    outcome = parsed(workbook([["v"], [text]]), dataset(field))
+    assert (outcome.column(), outcome.faults) == ([read], [])
+
+
+@pytest.mark.parametrize("text", ["\u00ad5", "\u200e", "5\u200e²"])
+def test_what_may_be_a_sign_or_is_no_number_stays_none(
+    dataset: Make, workbook: Write, parsed: Parse, text: str
+) -> None:
+    assert ("A2", "cell.type") in parsed(workbook([["v"], [text]]), dataset(AMOUNT)).faults
+
+
 @pytest.mark.parametrize("field", [{"name": "v", "type": "string"}, {"name": "v", "type": "date"}])
 def test_only_numbers_are_negative(dataset: Make, field: dict[str, str]) -> None:
     with pytest.raises(DocumentError, match="negative"):

@@ -1,4 +1,4 @@
-"""What the records of a delimited text have in common, as far as they stand on lines of their own; decides nothing."""
+"""What the records of a delimited text have in common, as far as their quotes are in order; decides nothing."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Final
 from .scan import Scanner, lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from .dialect import Dialect
 
 SAMPLE_LINES: Final = 2000
 _LEAST_ALIKE: Final = 0.95
 _LEAST_RECORDS: Final = 0.8
+_MOST_LINES: Final = 50
+"""A record of more lines says nothing: a quote may have begun it that should not be there."""
 _LEAST_ENCLOSED: Final = 3
 """So many fields a record must have to be told from a text with a delimiter in it."""
 _BLANK: Final = " \xa0\u2000-\u200a\u202f\u3000"
@@ -37,14 +39,29 @@ class Evidence:
         delimiter, quote = re.escape(dialect.delimiter), re.escape(dialect.quote)
         field = rf" *+(?:{quote}(?:[^{quote}]|{quote}{quote})*+{quote} *|[^{quote}{delimiter}]*+)"
         self._orderly = re.compile(rf"{field}(?:{delimiter}{field})*+")
-        found = [(line, fields) for line in lines[:SAMPLE_LINES] if (fields := self.record(line)) is not None]
+        found = list(self._records(lines[:SAMPLE_LINES]))
         widths = Counter(len(fields) for _, fields in found)
         self.width = max(widths, key=lambda width: (widths[width], width), default=0)
-        """The usual number of fields; 0 if no record stands on a line of its own."""
+        """The usual number of fields; 0 if there is no record in good order."""
         usual = [(line, fields) for line, fields in found if len(fields) == self.width]
         self._usual = [fields for _, fields in usual]
         begun = sum(line.startswith(dialect.quote) for line, _ in usual)
         self._begun = bool(usual) and begun >= _LEAST_ALIKE * len(usual)
+
+    def _records(self, lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        """Yield each record in good order, also of several lines, with its first line; others are a line each."""
+        number = 0
+        while number < len(lines):
+            line, height = lines[number], 1
+            fields = self.record(line)
+            if fields is None and self._dialect.quote in line:
+                near = "".join(lines[number : number + _MOST_LINES])
+                scan = Scanner(near, self._dialect).record()
+                if scan.broken is None and self._orderly.fullmatch(near, 0, scan.end):
+                    fields, height = scan.fields, len(lines_of(near[: scan.end]))
+            if fields is not None:
+                yield line, fields
+            number += height
 
     def record(self, line: str) -> list[str] | None:
         """Return the fields of a line that is a record without a stray quote, None for any other."""

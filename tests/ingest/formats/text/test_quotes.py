@@ -117,6 +117,17 @@ def test_a_field_with_delimiters_in_it_is_no_record(text: str, width: int) -> No
     assert width in {len(record) for record in found.records}
 
 
+@pytest.mark.parametrize("place", ["Main St 5, Springfield", "Main St 5, Springfield, IL", "Main St 5"])
+@pytest.mark.parametrize("end", ["Exported by me\n", 'Z,"5" pipe",7\n', ""])
+def test_addresses_of_several_lines_are_fields(place: str, end: str) -> None:
+    """However many delimiters they have, and whatever else is not in order."""
+    rows = "".join(f'A{number},"John Smith\n{place}\nUSA",7\n' for number in range(20))
+    found = split_text(f"sku,address,qty\n{rows}{end}", COMMA)
+    assert not found.suspects
+    assert found.records[1:21] == [[f"A{number}", f"John Smith\n{place}\nUSA", "7"] for number in range(20)]
+    assert len(found.records) == 21 + bool(end)
+
+
 @pytest.mark.parametrize("row", ['X,"two\nlines\nY,"more\nlines",8\n', 'X,"two\nlines,7\nY,"more\nlines",8\n'])
 def test_a_quote_does_not_swallow_a_record_of_several_lines(row: str) -> None:
     found = split(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,7 +18,7 @@ from ...errors import rejected
 from ...messages import say
 from ...parallel import each, is_shared
 from .cut import record_behind_middle
-from .evidence import SAMPLE_LINES, Evidence
+from .evidence import Evidence
 from .file import START_CHARACTERS
 from .find_dialect import find_dialect
 from .orderly import Quotes
@@ -139,10 +139,7 @@ class DelimitedBook:
         tall = list(quotes.tall_records())
         if not tall:
             return
-        bounds = [0, *(place for record in tall for place in record), len(content)]
-        flat = (content[start:end] for start, end in zip(bounds[::2], bounds[1::2], strict=True))
-        sample = b"".join(islice(flat, SAMPLE_LINES)).decode()[:START_CHARACTERS]
-        evidence = Evidence(lines_of(sample), self._dialect)
+        evidence = Evidence(lines_of(self._start), self._dialect)
         for start, end in tall:
             record = content[start:end].decode()
             if evidence.swallows(record):

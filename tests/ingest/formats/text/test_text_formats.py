@@ -81,6 +81,13 @@ def test_quotes_lines_within_quotes_ragged_and_blank_records(write: Callable[...
     ]
 
 
+def test_lists_in_fields_of_several_lines_are_no_records(write: Callable[..., Path]) -> None:
+    """By the numbers of the other records, which have several lines too."""
+    text = '"note","price","who"\r\n"a,b,c\n","-3.25","x|y"\r\n"see; below\na,b,c","12","5"" pipe"\r\n'
+    found = rows(write(text))
+    assert found == [["note", "price", "who"], ["a,b,c\n", "-3.25", "x|y"], ["see; below\na,b,c", "12", '5" pipe']]
+
+
 def test_the_delimiter_may_be_declared(write: Callable[..., Path]) -> None:
     assert rows(write("sep=;\na,x;b\n1,5;2\n")) == [[None, None], ["a,x", "b"], ["1,5", "2"]]
 

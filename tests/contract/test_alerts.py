@@ -344,7 +344,7 @@ def alert(name: str, severity: str, **more: str) -> dict[str, str]:
 def matched(matchers: list[str], labels: dict[str, str]) -> bool:
     """Say whether all of Alertmanager's matchers hold, as its own do: a pattern is to match the whole value."""
     for matcher in matchers:
-        label, operator, wanted = re.fullmatch(r'(\w+) (=|!=|=~|!~) "(.*)"', matcher).groups()  # type: ignore[union-attr]
+        [(label, operator, wanted)] = re.findall(r'^(\w+) (=|!=|=~|!~) "(.*)"$', matcher)
         pattern = wanted if "~" in operator else re.escape(wanted)
         if bool(re.fullmatch(pattern, labels.get(label, ""))) == operator.startswith("!"):
             return False

@@ -19,6 +19,9 @@ SAMPLE_RECORDS: Final = 200
 _DELIMITERS: Final = ",;\t|"
 _SEPARATOR: Final = re.compile(r'"?sep=(?P<delimiter>[^\r\n])"?(?:\r\n|\r|\n)', re.IGNORECASE)
 """A first line that tells Excel the delimiter."""
+_AMOUNT: Final = re.compile(r"\d+,\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+")
+"""A number with a decimal comma, or with groups of digits, without what stands around it."""
+_AROUND: Final = re.compile(r"[^\d.,]")
 _LEAST_CONSISTENT: Final = 0.7
 """Share of the records below the header that must have equally many fields."""
 _LEAST_QUOTED: Final = 3
@@ -56,18 +59,32 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
     # By all that do not stand in the text it has the same records.
     absent = [delimiter for delimiter in _DELIMITERS if delimiter not in sample]
     asked = [delimiter for delimiter in _DELIMITERS if delimiter not in absent[1:]]
+    if absent and absent[0] != "," and _is_of_amounts(sample):
+        asked.remove(",")
     dialects = [Dialect(delimiter=delimiter, spaced=_is_spaced(sample, delimiter)) for delimiter in asked]
     read = {dialect.delimiter: _records(sample, dialect) for dialect in dialects}
     ratings = {delimiter: _rated(records, delimiter, titles) for delimiter, records in read.items()}
     best = max(ratings, key=lambda delimiter: ratings[delimiter])
     if not ratings[best].titles and ratings[best].share < _LEAST_CONSISTENT:
-        return FoundDialect(dialect=Dialect(delimiter=","), tabular=False)
+        return FoundDialect(dialect=Dialect(delimiter=asked[0]), tabular=False)
     records = read[best]
     spaced = len(records) > 1 and dialects[asked.index(best)].spaced
     dialect = Dialect(delimiter=best, quote=_quote(sample, records), spaced=spaced)
     prose = dialect.spaced or sample.count(f"{best} ") * 2 >= sample.count(best)
     table = len(records) > 1 and not prose and sample.lstrip()[:1] not in {"{", "["}
     return FoundDialect(dialect=dialect, tabular=table or ratings[best].titles > 0)
+
+
+def _is_of_amounts(sample: str) -> bool:
+    """Say whether commas stand in amounts alone, below a title without one: one column, and nothing to split."""
+    title, *lines = [line for line in sample.splitlines() if line.strip()] or [""]
+    amounts = [line for line in lines if "," in line]
+    return (
+        bool(amounts)
+        and "," not in title
+        and NUMBER.fullmatch(title) is None
+        and all(NUMBER.fullmatch(line) and _AMOUNT.fullmatch(_AROUND.sub("", line)) for line in amounts)
+    )
 
 
 def _records(sample: str, dialect: Dialect) -> list[list[str]]:

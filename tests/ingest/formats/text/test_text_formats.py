@@ -81,6 +81,18 @@ def test_quotes_lines_within_quotes_ragged_and_blank_records(write: Callable[...
     ]
 
 
+@pytest.mark.parametrize("amounts", [["12,00", "-0,5", "1.234,56 €"], ["$1,234.50", "9", "12"], ["7,5%", "19%"]])
+def test_a_single_column_of_amounts_is_not_split_at_their_commas(
+    write: Callable[..., Path], amounts: list[str]
+) -> None:
+    assert rows(write("\n".join(["Betrag", *amounts]))) == [["Betrag"], *([amount] for amount in amounts)]
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,5\n2,5\n", "1,5\n2,5\n", "no\n1,5,7\n2,5,7\n", "no\n1,5\nx,7\n"])
+def test_other_commas_delimit(write: Callable[..., Path], text: str) -> None:
+    assert [row[:2] for row in rows(write(text))][-2:] == [line.split(",")[:2] for line in text.split()[-2:]]
+
+
 def test_lists_in_fields_of_several_lines_are_no_records(write: Callable[..., Path]) -> None:
     """By the numbers of the other records, which have several lines too."""
     text = '"note","price","who"\r\n"a,b,c\n","-3.25","x|y"\r\n"see; below\na,b,c","12","5"" pipe"\r\n'

@@ -10,10 +10,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ..api.task_call import missing
+from ..executors.forkserver_client import search_path
 
 if TYPE_CHECKING:
     from ingest.spec.yaml_document import Problem
@@ -49,12 +49,11 @@ def task_problems(sources: Sources, settings: Settings) -> Iterator[Problem]:
 
 
 def _problem(target: str) -> str | None:
-    path = [str(Path(entry).absolute()) for entry in sys.path]
     # Into a file: a pipe would be waited for as long as anything that the module starts has it open.
     with tempfile.TemporaryFile() as output:
         try:
             process = subprocess.Popen(  # noqa: S603  # ourselves
-                [sys.executable, "-c", _BOOT, json.dumps([target, path])],
+                [sys.executable, "-c", _BOOT, json.dumps([target, search_path()])],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.DEVNULL,

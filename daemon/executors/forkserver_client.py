@@ -103,7 +103,7 @@ class ForkServerProcess:
             "control_fd": theirs.fileno(),
             "parent_pid": os.getpid(),
             "preload": list(self._preload),
-            "sys_path": _search_path(),
+            "sys_path": search_path(),
         }
         with theirs:
             try:
@@ -323,7 +323,7 @@ def _bury(pid: int) -> None:
         os.waitpid(pid, 0)
 
 
-def _search_path() -> list[str]:
+def search_path() -> list[str]:
     """Return where modules are found, for a process with another working directory or none of our `-m`."""
     return [str(Path(entry).absolute()) for entry in sys.path]
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import has_byte, truth
 from ..cells.cells import Column, Kind
-from ..cells.characters import plain_character_text, plain_characters, without_case
+from ..cells.characters import plain_characters, without_case
 from ..cells.display import displayed
 from ..cells.number_text import lost_digits
 from ..messages import either, say
@@ -95,5 +95,5 @@ def convert_boolean(column: Column, live: NDArray[np.bool_], field: Field, *, da
 
 
 def _among(texts: pa.LargeStringArray, names: tuple[str, ...]) -> NDArray[np.bool_]:
-    known = pa.array([plain_character_text(name) for name in names], pa.large_string())
-    return truth(pc.is_in(texts, value_set=without_case(known)))
+    known = without_case(plain_characters(pa.array(names, pa.large_string())))
+    return truth(pc.is_in(texts, value_set=known))

@@ -44,7 +44,7 @@ _STANDARD: Final = frozenset("0123456789ABCDEFGH")
 _OF_VALUES: Final = ("22", "23")
 """Classes of codes that say of a value what is wrong with it, whoever says so."""
 INSUFFICIENT_PRIVILEGE: Final = "42501"
-DATATYPE_MISMATCH: Final = "42804"
+_DATATYPE_MISMATCH: Final = "42804"
 RAISE: Final = "exec_stmt_raise"
 """The routine of the server that carries out RAISE of PL/pgSQL: the words and the code are a trigger's own."""
 _SHOWN_MAX: Final = 200
@@ -87,7 +87,7 @@ def is_outdated(error: BaseException) -> bool:
 
     PL/pgSQL keeps what it has planned for NEW and OLD as long as the session lasts, whatever becomes of the table.
     """
-    return getattr(driver_error(error), "sqlstate", None) == DATATYPE_MISMATCH
+    return getattr(driver_error(error), "sqlstate", None) == _DATATYPE_MISMATCH
 
 
 def of_postgresql(error: BaseException, facts: TableFacts) -> Refusal:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 SAMPLE_LINES: Final = 2000
 _LEAST_ALIKE: Final = 0.95
 _LEAST_RECORDS: Final = 0.8
-_MOST_LINES: Final = 50
-"""A record of more lines says nothing: a quote may have begun it that should not be there."""
+MOST_LINES: Final = 50
+"""How many lines a record may go on while its quotes are in doubt."""
 _LEAST_ENCLOSED: Final = 3
 """So many fields a record must have to be told from a text with a delimiter in it."""
 _BLANK: Final = " \xa0\u2000-\u200a\u202f\u3000"
@@ -55,7 +55,7 @@ class Evidence:
             line, height = lines[number], 1
             fields = self.record(line)
             if fields is None and self._dialect.quote in line:
-                near = "".join(lines[number : number + _MOST_LINES])
+                near = "".join(lines[number : number + MOST_LINES])
                 scan = Scanner(near, self._dialect).record()
                 if scan.broken is None and self._orderly.fullmatch(near, 0, scan.end):
                     fields, height = scan.fields, len(lines_of(near[: scan.end]))

@@ -59,7 +59,7 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
     # By all that do not stand in the text it has the same records.
     absent = [delimiter for delimiter in _DELIMITERS if delimiter not in sample]
     asked = [delimiter for delimiter in _DELIMITERS if delimiter not in absent[1:]]
-    if absent and absent[0] != "," and _is_of_amounts(sample):
+    if absent and _is_of_amounts(sample):
         asked.remove(",")
     dialects = [Dialect(delimiter=delimiter, spaced=_is_spaced(sample, delimiter)) for delimiter in asked]
     read = {dialect.delimiter: _records(sample, dialect) for dialect in dialects}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ...errors import FileRejectedError, rejected
 from ...messages import say
-from .evidence import SAMPLE_LINES, Evidence
+from .evidence import MOST_LINES, SAMPLE_LINES, Evidence
 from .scan import Scanner, lines_of
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .dialect import Dialect
     from .scan import Reading
 
-_LINES: Final = 50
-"""How many lines a field may go on whose quotes are not in order."""
 _ON_THE_LINE: Final[tuple[Reading, ...]] = ("within", "doubled", "behind")
 _OVER_LINES: Final[tuple[Reading, ...]] = ("within", "doubled")
 
@@ -127,7 +125,7 @@ class _Splitter:
             if len(strict.fields) == width:
                 raise swallowed(record, self._dialect, self._above + number + 1)
             return None
-        near = Scanner("".join(self._lines[number : number + _LINES]), self._dialect)
+        near = Scanner("".join(self._lines[number : number + MOST_LINES]), self._dialect)
         for reading in _OVER_LINES:
             scan = near.record(0, reading)
             if scan.broken is None and len(scan.fields) == width:

@@ -1,0 +1,22 @@
+"""The shipped alert rules as values, for the tests that hold them against something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+ALERTS: Final = Path(__file__).resolve().parents[2] / "alerts"
+RULES: Final[list[dict[str, Any]]] = [
+    rule
+    for path in sorted((ALERTS / "rules").glob("*.yml"))
+    for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+ALERTING: Final = [rule for rule in RULES if "alert" in rule]
+NAMES: Final = sorted({rule["alert"] for rule in ALERTING})
+
+
+def identity(rule: dict[str, Any]) -> str:
+    return f"{rule['alert']}-{rule['labels']['severity']}"

@@ -118,8 +118,8 @@ async def run_in_core(
 
 async def fetch_rejects(
     settings: Settings, dataset: Dataset, job_id: int, form: Form, *, environ: Mapping[str, str]
-) -> bytes:
-    """Return the rejected rows of a job that a one-shot command has ended, as a workbook or as CSV.
+) -> tuple[bytes, Job]:
+    """Return the rejected rows of a job that a one-shot command has ended, as a workbook or as CSV, and the job.
 
     Raises:
         StartupError, DatabaseUnavailableError: a part cannot start, or the database went away.
@@ -141,7 +141,7 @@ async def fetch_rejects(
         job = await core.parts.queries.job(job_id)
         if job is None:
             raise HeadgateError(f"there is no job {job_id} in this database; `headgate ingest` names it")
-        return await core.rejects.rejects(job, form)
+        return await core.rejects.rejects(job, form), job
 
 
 async def _result(core: Core, work: asyncio.Task[None], stop: StopRequest) -> None:

@@ -85,12 +85,16 @@ def ingest(
 
 async def rejects_of(
     job_id: int, dataset: str, database: str, config: Path | None, form: Literal["xlsx", "csv"]
-) -> bytes:
-    """Return the rejected rows of a job of this command; raises what `fetch_rejects` raises."""
+) -> tuple[bytes, bool]:
+    """Return the rejected rows of a job of this command, and whether nothing of its file is loaded.
+
+    Raises what `fetch_rejects` raises.
+    """
     from ..oneshot import fetch_rejects
 
     settings = settings_of(config, database=database, one_shot=True)
-    return await fetch_rejects(settings, dataset_of(settings, dataset), job_id, form, environ=os.environ)
+    content, job = await fetch_rejects(settings, dataset_of(settings, dataset), job_id, form, environ=os.environ)
+    return content, job.state == "rejected"
 
 
 def _show_ingested(job: dict[str, Any], dataset: str, url: str) -> None:
@@ -101,7 +105,12 @@ def _show_ingested(job: dict[str, Any], dataset: str, url: str) -> None:
     print_preview(job["preview"])
     print_errors(job)
     number, written = job["job"], job.get("rejects")
-    if written:
+    if written and job["state"] == "rejected":
+        what = say(
+            "rows with mistakes: {file}; nothing is loaded: correct the whole file, and load it anew", file=written
+        )
+        click.echo(f"  {told(what)}")
+    elif written:
         words = ["headgate", "ingest", str(written), "--fixes", str(number), "--dataset", dataset, "--database", url]
         what = say("rejected rows: {file}; correct them, then: {command}", file=written, command=shlex.join(words))
         click.echo(f"  {told(what)}")

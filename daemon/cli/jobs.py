@@ -92,6 +92,8 @@ def rejects(
     """Fetch the rejected rows of job ID, with what is wrong with each.
 
     Correct them and hand them in again with: headgate submit FILE --fixes ID
+
+    Of a job that is rejected nothing is loaded: then correct the whole file, and hand in that.
     """
     form = output.suffix.lower().lstrip(".")
     if form not in ("xlsx", "csv"):
@@ -100,22 +102,29 @@ def rejects(
     if (database is None) != (dataset is None):
         raise click.UsageError("--database and --dataset go together: without them the daemon is asked")
 
-    async def fetched() -> bytes:
+    async def fetched() -> tuple[bytes, bool]:
         if database is not None and dataset is not None:
             return await rejects_of(job_id, dataset, database, config, "csv" if form == "csv" else "xlsx")
         async with client_of(config) as client:
-            return await client.rejects(job_id, form)
+            content = await client.rejects(job_id, form)
+            return content, (await client.job(job_id))["state"] == "rejected"
 
-    content = run(fetched())
+    content, nothing_loaded = run(fetched())
     write_new(output, content)
     if as_json:
         show_json({"job": job_id, "file": str(output), "format": form, "bytes": len(content)})
     from .console import told
 
-    words = ["headgate", "submit" if database is None else "ingest", str(output), "--fixes", str(job_id)]
-    if database is not None and dataset is not None:
-        words += ["--dataset", dataset, "--database", shown_url(database)]
-    what = say("wrote {file}; correct it, then: {command}", file=output, command=shlex.join(words))
+    if nothing_loaded:
+        what = say(
+            "wrote {file}, the rows with mistakes alone; nothing is loaded: correct the whole file, and hand that in",
+            file=output,
+        )
+    else:
+        words = ["headgate", "submit" if database is None else "ingest", str(output), "--fixes", str(job_id)]
+        if database is not None and dataset is not None:
+            words += ["--dataset", dataset, "--database", shown_url(database)]
+        what = say("wrote {file}; correct it, then: {command}", file=output, command=shlex.join(words))
     click.echo(told(what), err=True)
 
 

@@ -122,6 +122,22 @@ def test_the_whole_loop(
     assert made.stop(daemon) == 0
 
 
+def test_of_a_rejected_file_the_whole_is_wanted(
+    made: Headgate, dovecot: Dovecot, sink: SmtpSink, orders: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The attached workbook lacks the good rows, of which none is loaded."""
+    spec = made.folder / "datasets" / "orders.yml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace("max_rows: 10", "max_rows: 1"), encoding="utf-8")
+    daemon = made.start_ready()
+    dovecot.deliver(mail(orders(tmp_path / "orders.xlsx", 50, bad=(3, 7))))
+    made.until(partial(has_mails, sink, 1), "the reply is there", process=daemon)
+    text = text_of(sink.messages[0])
+    assert workbooks(sink.messages[0]).keys() == {"orders.rejects.xlsx"}
+    assert "correct the whole file, and send that" in text.replace("\n", " ")
+    assert "only these rows are loaded then" not in text
+    assert made.stop(daemon) == 0
+
+
 def test_who_is_answered_and_who_is_not(
     made: Headgate, dovecot: Dovecot, sink: SmtpSink, orders: Callable[..., Path], tmp_path: Path
 ) -> None:

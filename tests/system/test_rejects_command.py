@@ -111,6 +111,28 @@ def test_rejects_of_a_one_shot_run_are_fetched_afterwards(
     assert (half.returncode, "go together" in half.stderr) == (2, True)
 
 
+def test_of_a_rejected_file_the_whole_is_wanted(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    """What is written has the bad rows alone, and the good ones are not loaded either."""
+    gate = sqlite_headgate
+    spec, out = gate.folder / "datasets" / "orders.yml", gate.folder / "back.xlsx"
+    spec.write_text(spec.read_text(encoding="utf-8").replace("max_rows: 10", "max_rows: 1"), encoding="utf-8")
+    common = ("--dataset", spec, "--database", gate.database_url)
+    book = orders(gate.folder / "orders.xlsx", 40, bad=(3, 7))
+    done = gate.command("ingest", book, *common, "--rejects", gate.folder / "back")
+    assert "nothing is loaded: correct the whole file" in done.stdout
+    assert "--fixes" not in done.stdout
+    done = gate.command("rejects", 1, "-o", out, *common)
+    assert (done.returncode, out.exists()) == (0, True), done.stderr
+    assert "nothing is loaded: correct the whole file" in done.stderr
+    assert "--fixes" not in done.stderr
+
+    process = gate.start_ready()
+    gate.command("submit", book, "--wait", "-c", gate.config)
+    done = gate.command("rejects", 2, "-o", gate.folder / "again.xlsx", "-c", gate.config)
+    assert "nothing is loaded: correct the whole file" in done.stderr
+    assert gate.stop(process) == 0
+
+
 def test_corrected_rows_replace_nothing(sqlite_headgate: Headgate) -> None:
     gate = sqlite_headgate
     spec = gate.folder / "stock.yml"

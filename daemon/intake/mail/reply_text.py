@@ -35,7 +35,13 @@ def reply_text(letter: Letter, jobs: tuple[ToldJob, ...]) -> str:
     """Return the whole text."""
     lines = [line for told in jobs for line in (*_about(told, letter.language), "")]
     lines += [line for refusal in letter.refusals for line in (_refusal(refusal, letter.language), "")]
-    if any(told.attached == "yes" for told in jobs):
+    if any(told.attached == "yes" and told.decisive.state == "rejected" for told in jobs):
+        advice = say(
+            "Where nothing of a file is loaded, the attached workbook shows its rows with mistakes alone: correct the "
+            "whole file, and send that."
+        )
+        lines += [in_language(advice, letter.language), ""]
+    if any(told.attached == "yes" and told.decisive.state != "rejected" for told in jobs):
         advice = say(
             "The rejected rows are in the attached workbook, each with what is wrong with it. Correct them there, save "
             "it, and answer this message with it: only these rows are loaded then."

@@ -21,7 +21,7 @@ OUTSIDE: Final = object()
 """What is read of a text whose offset from UTC leads out of the years 1 to 9999."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _OFFSET: Final = r"(?:Z|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?"
-_ISO_TIME: Final = rf"\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d{{1,6}})?)?{_OFFSET}"
+_ISO_TIME: Final = rf"\d{{2}}:\d{{2}}(?::\d{{2}}(?:[.,]\d{{1,6}})?)?{_OFFSET}"
 _ISO_DATE: Final = rf"\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]{_ISO_TIME})?"
 _ISO: Final = {
     "date": re.compile(_ISO_DATE, re.ASCII),
@@ -32,6 +32,8 @@ _CLOCK: Final = re.compile(r"(-?)(\d{1,7}):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,6}))
 _ISO_DURATION: Final = re.compile(
     r"(-?)P(?:(\d{1,6})D)?(?:T(?:(\d{1,7})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:\.(\d{1,6}))?S)?)?", re.ASCII
 )
+_FINER: Final = re.compile(r"(:\d{2}[.,]\d{6})0+(?!\d)", re.ASCII)
+"""Zeros behind the microseconds, as databases write them that count finer: nothing is lost without them."""
 _AMBIGUOUS: Final = re.compile(r"\d{1,2}[-/. ]\d{1,2}[-/. ](?:\d{4}|\d{2})(?:\D.*)?", re.ASCII)
 _ZONE_NAME: Final = re.compile(r"(?<!%)((?:%%)*)%Z")
 _ZONE_NAMES: Final = ("UTC", "GMT", "Z")
@@ -67,7 +69,7 @@ def read_moment(text: str, field: Field, *, iso: bool = False) -> Moment | objec
 
     It is read in the declared formats, in ISO 8601 without any or with `iso`.
     """
-    text = plain_character_text(text)
+    text = _FINER.sub(r"\1", plain_character_text(text))
     kind = field.type.kind
     if kind == "duration":
         return _duration(text)
@@ -104,14 +106,29 @@ def _formatted(text: str, form: str, field: Field) -> Moment | object | None:
     for zone in _ZONE_NAMES if named else ("",):
         try:
             moment = datetime.strptime(text, _ZONE_NAME.sub(rf"\g<1>{zone}", form))  # noqa: DTZ007  # may have none
-            if "%Y" not in form and "%y" not in form:
+            if field.type.kind == "time":
                 moment = moment.replace(year=1970, month=1, day=1)
+            if _contradicts(moment, text, form):
+                continue
             return _moment(moment.replace(tzinfo=UTC) if named and moment.tzinfo is None else moment, field)
         except OverflowError:
             return OUTSIDE
         except ValueError:
             continue
     return None
+
+
+def _contradicts(moment: datetime, text: str, form: str) -> bool:
+    """Say whether the half of the day is another than the hour of 24 that a form has as well: `10:00 PM`, `12:00 AM`.
+
+    `strptime` passes such a half over. Beside an hour that is none of twelve it says the same again: `22:00 PM`.
+    """
+    if "%H" not in form or "%p" not in form:
+        return False
+    try:
+        return datetime.strptime(text, form.replace("%H", "%I")).hour != moment.hour  # noqa: DTZ007  # of the hours only
+    except ValueError:
+        return False
 
 
 @cache

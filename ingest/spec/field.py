@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, field_validator, model_validator
 from pydantic import Field as Key
 from pydantic_core import PydanticCustomError
 
+from .date_form import form_problem
 from .model import Model
 from .reference import Lookup, Reference, References
 
@@ -228,6 +229,9 @@ class Field(Model):
             raise PydanticCustomError("on_error", "onError: null_value contradicts constraints.required")
         if EXCEL_SERIAL in self.format and kind == "time":
             raise PydanticCustomError("format", "excel_serial is a format of date and datetime")
+        for form in self.format:
+            if form != EXCEL_SERIAL and (problem := form_problem(form, kind)):
+                raise PydanticCustomError("format", problem, {"form": form})
         return self
 
     def _has_one_parent(self) -> None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind
+from ..cells.characters import plain_characters
 from ..cells.date_serials import DAY_MS, MAX_DURATION_DAYS, serial_parts
 from ..cells.number_text import doubles
 from ..messages import either, say
@@ -32,6 +33,8 @@ _YEARS: Final = (-62_135_596_800_000_000, 253_402_300_800_000_000)
 _NEAR: Final = 2 * DAY_US
 """More than any zone is away from UTC."""
 _LED_OUTSIDE: Final = say("its zone or offset leads out of the years 1 to 9999")
+_SERIAL: Final = r"^(?:0|[1-9][0-9]{0,6})(?:\.[0-9]+)?$"
+"""A number that can be the serial of a date, as a text; none that has zeros in front is one."""
 _DATED: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION)
 
 
@@ -145,7 +148,7 @@ def _moments(column: Column, live: Mask, field: Field, *, date1904: bool) -> _Re
     micros[given] = (days[valid] * DAY_MS + milliseconds[valid]) * 1000
     expected = field.type.kind
     outside = fault("cell.date_out_of_range", serial & ~given, say("a number that is no date"), expected)
-    texts = _texts(column, live & ~serial, field)
+    texts = _texts(column, live & ~serial, field, date1904=date1904)
     micros, given = _merged(micros, given, texts)
     return _Read(micros=micros, given=given, absolute=texts.absolute, faults=(*outside, *texts.faults))
 
@@ -159,14 +162,14 @@ def _merged(micros: NDArray[np.int64], given: Mask, other: _Read) -> tuple[NDArr
     return np.where(other.given, other.micros, micros), given | other.given
 
 
-def _texts(column: Column, where: Mask, field: Field) -> _Read:
+def _texts(column: Column, where: Mask, field: Field, *, date1904: bool = False) -> _Read:
     """Read the texts among cells that hold no serial number, each different one once."""
     textual = where & column.has(Kind.TEXT, Kind.MOMENT)
     micros, given, absolute, vague, outside = np.zeros(len(where), np.int64), *np.zeros((4, len(where)), np.bool_)
     if textual.any():
         encoded = column.texts.filter(pa.array(textual)).dictionary_encode()
         iso = _are_moments(column, textual, encoded)
-        different = _read_each(encoded.dictionary, field, iso)
+        different = _read_each(encoded.dictionary, field, iso, date1904=date1904)
         codes = encoded.indices.to_numpy()
         for found, of_each in zip((micros, given, absolute, vague, outside), different, strict=True):
             found[textual] = of_each[codes]
@@ -185,7 +188,9 @@ def _texts(column: Column, where: Mask, field: Field) -> _Read:
     return _Read(micros=micros, given=given, absolute=absolute, faults=faults)
 
 
-def _read_each(texts: pa.StringArray, field: Field, iso: Mask) -> tuple[NDArray[np.int64], Mask, Mask, Mask, Mask]:
+def _read_each(
+    texts: pa.StringArray, field: Field, iso: Mask, *, date1904: bool
+) -> tuple[NDArray[np.int64], Mask, Mask, Mask, Mask]:
     """Return of each text its microseconds, and whether it is given, absolute, vague, outside of the years."""
     micros, given, absolute = read_fixed(texts, field, iso)
     vague, outside = np.zeros((2, len(texts)), np.bool_)
@@ -195,7 +200,22 @@ def _read_each(texts: pa.StringArray, field: Field, iso: Mask) -> tuple[NDArray[
         if isinstance(value, Moment):
             micros[place], given[place], absolute[place] = value.micros, True, value.absolute
         vague[place], outside[place] = value is VAGUE, value is OUTSIDE
+    if EXCEL_SERIAL in field.format:
+        left = np.flatnonzero(~(given | vague | outside | iso))
+        serials, dated = _written_serials(texts.take(left), date1904=date1904)
+        micros[left[dated]], given[left[dated]] = serials[dated], True
     return micros, given, absolute, vague, outside
+
+
+def _written_serials(texts: pa.StringArray, *, date1904: bool) -> tuple[NDArray[np.int64], Mask]:
+    """Return of texts the microseconds of the serials that they are, as all numbers of a CSV are texts."""
+    plain = plain_characters(texts.cast(pa.large_string()))
+    numbers = truth(pc.match_substring_regex(plain, _SERIAL))
+    days, milliseconds, valid = serial_parts(doubles(plain.filter(pa.array(numbers))), date1904=date1904)
+    micros, dated = np.zeros(len(texts), np.int64), numbers.copy()
+    dated[numbers] = valid
+    micros[dated] = (days[valid] * DAY_MS + milliseconds[valid]) * 1000
+    return micros, dated
 
 
 def _are_moments(column: Column, textual: Mask, encoded: pa.DictionaryArray) -> Mask:

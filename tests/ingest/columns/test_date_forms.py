@@ -113,3 +113,35 @@ def test_zeros_finer_than_microseconds_are_nothing_and_digits_are_not_dropped(
 def test_they_are_nothing_in_a_declared_form_either(read: Callable[..., str | None]) -> None:
     form = "%Y-%m-%d %H:%M:%S.%f %z"
     assert read("2026-05-01 10:00:00.1200000 +02:00", "datetime", format=form) == "2026-05-01 08:00:00.120000"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("46143", "2026-05-01"),
+        ("46143.0", "2026-05-01"),
+        ("150526", "2026-05-15"),
+        ("2026-05-01", BAD),
+        ("46143.5", BAD),
+        ("00046143", BAD),
+        ("60", BAD),
+        ("2958466", BAD),
+        ("46,143", BAD),
+    ],
+)
+def test_a_serial_in_a_text_is_the_date_that_it_is_in_a_number(
+    read: Callable[..., str | None], text: str, value: str
+) -> None:
+    assert read(text, "date", format=["%d%m%y", "excel_serial"]) == value
+    assert read(text, "date", format="%d%m%y") == (value if text == "150526" else BAD)
+
+
+def test_serials_of_a_csv_are_read_all_at_once(dataset: Make, tmp_path: Path, parsed: Parse) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text("v,at\n" + "".join(f"{46143 + day},{46143 + day}.25\n" for day in range(100)))
+    serial = {"format": "excel_serial"}
+    outcome = parsed(
+        path, dataset({"name": "v", "type": "date", **serial}, {"name": "at", "type": "datetime", **serial})
+    )
+    assert outcome.accepted[3] == ["2026-05-02", "2026-05-02 06:00:00"]
+    assert (len(outcome.lines), outcome.faults) == (100, [])

@@ -13,6 +13,7 @@ from ..cells.cells import Column, Kind
 from ..cells.characters import plain_characters, without_case
 from ..cells.display import displayed
 from ..cells.number_text import lost_digits
+from ..invisible import INVISIBLE
 from ..messages import either, say
 from .converted import Converted, fault
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _CONTROL: Final = "[\\x01-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]"
 _CONTROL_BYTES: Final = bytes(byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\n\r")
+_INVISIBLE_AROUND: Final = rf"^[\s\pZ{INVISIBLE}]+|[\s\pZ{INVISIBLE}]+$"
 _FRACTION: Final = r"[.,\x{66b}\x{b7}]\p{Nd}+"
 _SCIENTIFIC: Final = (
     rf"^[+-]?(?:\p{{Nd}}{_FRACTION}[eE]\+?\p{{Nd}}{{1,3}}|\p{{Nd}}{{2,3}}{_FRACTION}[eE]\+\p{{Nd}}{{1,3}}"
@@ -35,11 +37,12 @@ _SCIENTIFIC: Final = (
 def convert_string(column: Column, live: NDArray[np.bool_], field: Field, *, date1904: bool) -> Converted:
     """Convert to texts, as they are in the sheet; numbers without a needless `.0`, dates in ISO form.
 
-    Identifiers are without the white space around them, and with the zeros that their number format shows.
+    Identifiers are without the white space and the invisible characters around them, and with the zeros that their
+    number format shows.
     """
     texts = displayed(column, date1904=date1904, zeros=field.id)
     if field.id:
-        texts = pc.utf8_trim_whitespace(texts)
+        texts = _bare(texts)
     hidden = ~live & truth(pc.is_valid(texts))
     if hidden.any():
         texts = pc.if_else(pa.array(hidden), pa.scalar(None, pa.large_string()), texts)
@@ -62,6 +65,16 @@ def convert_string(column: Column, live: NDArray[np.bool_], field: Field, *, dat
     wrong = lost | nul | control | scientific
     kept = pc.if_else(pa.array(~wrong), texts, pa.scalar(None, pa.large_string())) if wrong.any() else texts
     return Converted(values=kept, faults=faults)
+
+
+def _bare(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return texts without white space around them, nor what comes along with pasted ones and cannot be seen."""
+    bare = pc.utf8_trim_whitespace(texts)
+    if pc.all(pc.string_is_ascii(bare)).as_py() is not False:
+        return bare
+    seen = pc.replace_substring_regex(bare, _INVISIBLE_AROUND, "")
+    # One of nothing else is not nothing: who looks for it must find it.
+    return pc.if_else(pc.equal(seen, ""), bare, seen)
 
 
 def _unprintable(texts: pa.LargeStringArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -64,6 +64,29 @@ def test_characters_that_cannot_be_seen_do_not_count(
     assert (outcome.column(), outcome.faults) == ([read], [])
 
 
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("\u202d+49 151\u202c", "+49 151"),
+        ("\u00a0\u200b 00123\ufeff", "00123"),
+        ("A\u200bB", "A\u200bB"),
+        ("\u200b", "\u200b"),
+    ],
+)
+def test_an_identifier_is_without_what_cannot_be_seen_around_it(
+    dataset: Make, workbook: Write, parsed: Parse, text: str, read: str
+) -> None:
+    """A copied number would be another key than the typed one; any other text stays as it is."""
+    spec = dataset({"name": "v", "type": "string", "id": True}, {"name": "w", "type": "string"})
+    assert parsed(workbook([["v", "w"], [text, text]]), spec).accepted == {2: [read, text]}
+
+
+@pytest.mark.parametrize("text", ["5.-", "CHF 5.-", "5. -"])
+def test_a_dash_for_no_cents_is_no_minus(dataset: Make, workbook: Write, parsed: Parse, text: str) -> None:
+    spec = dataset({**AMOUNT, "negative": ["minus", "trailing"], "currency": "strip"})
+    assert parsed(workbook([["v"], [text], ["5-"]]), spec).faults == [("A2", "cell.type")]
+
+
 @pytest.mark.parametrize("text", ["\u00ad5", "\u200e", "5\u200e²"])
 def test_what_may_be_a_sign_or_is_no_number_stays_none(
     dataset: Make, workbook: Write, parsed: Parse, text: str

@@ -40,13 +40,18 @@ class Evidence:
         field = rf" *+(?:{quote}(?:[^{quote}]|{quote}{quote})*+{quote} *|[^{quote}{delimiter}]*+)"
         self._orderly = re.compile(rf"{field}(?:{delimiter}{field})*+")
         found = list(self._records(lines[:SAMPLE_LINES]))
-        widths = Counter(len(fields) for _, fields in found)
+        # A quoted field that is all of a record says nothing of the others: it may enclose a whole one.
+        widths = Counter(len(fields) for line, fields in found if not self._is_enclosed(line, fields))
         self.width = max(widths, key=lambda width: (widths[width], width), default=0)
         """The usual number of fields; 0 if there is no record in good order."""
         usual = [(line, fields) for line, fields in found if len(fields) == self.width]
         self._usual = [fields for _, fields in usual]
         begun = sum(line.startswith(dialect.quote) for line, _ in usual)
         self._begun = bool(usual) and begun >= _LEAST_ALIKE * len(usual)
+
+    def _is_enclosed(self, line: str, fields: Sequence[str]) -> bool:
+        quoted = len(fields) == 1 and line.startswith(self._dialect.quote)
+        return quoted and self._dialect.delimiter in fields[0]
 
     def _records(self, lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         """Yield each record in good order, also of several lines, with its first line; others are a line each."""

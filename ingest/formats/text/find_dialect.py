@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SAMPLE_RECORDS: Final = 200
-_DELIMITERS: Final = ",;\t|"
+DELIMITERS: Final = ",;\t|"
 _SEPARATOR: Final = re.compile(r'"?sep=(?P<delimiter>[^\r\n])"?(?:\r\n|\r|\n)', re.IGNORECASE)
 """A first line that tells Excel the delimiter."""
 _AMOUNT: Final = re.compile(r"\d+,\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+")
@@ -57,8 +57,8 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
         dialect = Dialect(delimiter=declared["delimiter"])
         return FoundDialect(dialect=dialect, start=declared.end())
     # By all that do not stand in the text it has the same records.
-    absent = [delimiter for delimiter in _DELIMITERS if delimiter not in sample]
-    asked = [delimiter for delimiter in _DELIMITERS if delimiter not in absent[1:]]
+    absent = [delimiter for delimiter in DELIMITERS if delimiter not in sample]
+    asked = [delimiter for delimiter in DELIMITERS if delimiter not in absent[1:]]
     if absent and _is_of_amounts(sample):
         asked.remove(",")
     dialects = [Dialect(delimiter=delimiter, spaced=_is_spaced(sample, delimiter)) for delimiter in asked]
@@ -73,6 +73,12 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
     prose = dialect.spaced or sample.count(f"{best} ") * 2 >= sample.count(best)
     table = len(records) > 1 and not prose and sample.lstrip()[:1] not in {"{", "["}
     return FoundDialect(dialect=dialect, tabular=table or ratings[best].titles > 0)
+
+
+def most_titles(sample: str, titles: frozenset[str]) -> int:
+    """Return how many of the titles, as `normal` has them, a record has by whichever delimiter."""
+    read = (fields for delimiter in DELIMITERS for fields in _records(sample, Dialect(delimiter=delimiter)))
+    return max((len(titles.intersection(map(normal, fields))) for fields in read), default=0)
 
 
 def _is_of_amounts(sample: str) -> bool:
@@ -137,7 +143,7 @@ def _plainness(field: str, delimiter: str) -> float:
         return _EMPTY
     if NUMBER.fullmatch(field):
         return 1.0
-    return _SEVERAL if any(other in field for other in _DELIMITERS if other != delimiter) else _TEXT
+    return _SEVERAL if any(other in field for other in DELIMITERS if other != delimiter) else _TEXT
 
 
 def _quote(sample: str, records: Sequence[Sequence[str]]) -> str:

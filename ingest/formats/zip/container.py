@@ -14,6 +14,7 @@ from ..hint import Hint
 from ..text.encoding import read_text
 from ..text.file import TextFile
 from ..text.sniff import text_format
+from ..text.wrapped import unwrapped
 from .inflate import INFLATE_ERRORS, inflated
 from .unlock import unlocked
 
@@ -71,7 +72,7 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
     if start.startswith(_BIFF):
         return Sniffed(format="xls")
     known = Hint(name=path.name) if hint is None else hint
-    text = TextFile(path=path, content=read_text(path, known), hint=known)
+    text = TextFile(path=path, content=unwrapped(read_text(path, known), known.titles), hint=known)
     found = text_format(text)
     # The reader of OpenDocument opens the file itself, a single XML file as well.
     return Sniffed(format=found, text=None if found == "ods" else text)

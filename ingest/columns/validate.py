@@ -144,7 +144,7 @@ def absent(column: Column, dataset: Dataset) -> Mask:
     if any(text[-1:].isdecimal() for text in dataset.missing_values):
         # A number that means nothing does so however many zeros the file has behind its point.
         texts = displayed(column, date1904=False)
-    meant = column.has(Kind.TEXT, Kind.NUMBER, Kind.MALFORMED)
+    meant = column.has(Kind.TEXT, Kind.NUMBER, Kind.MALFORMED, Kind.ERROR)
     perhaps = np.flatnonzero(meant & may_begin_with(texts, known))
     nothing: Mask = column.kinds == Kind.EMPTY
     if len(perhaps):

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
-from ...cells.arrow_masks import has_byte, offsets_of, with_nulls
+from ...cells.arrow_masks import has_byte, offsets_of, truth, with_nulls
 from ...cells.cells import MAX_COLUMNS, Column, Kind, Records, SheetCells, concat_columns, empty_column
+from ...cells.error_values import ERROR_TEXTS
 from ...errors import rejected
 from ...messages import say
 from ...parallel import each, is_shared
@@ -36,6 +37,8 @@ _FORMULA: Final = r'^="((?:[^"]|"")*)"$'
 """A formula that is nothing but a text: writers keep the zeros of an id by it from Excel."""
 _TABBED: Final = r"^\t*([^\s]*[0-9][^\s]*)\t*$"
 """A word with digits between tabs, which keep Excel from taking it for a number."""
+_ERRORS: Final = pa.array(sorted(ERROR_TEXTS), pa.large_string())
+"""What a spreadsheet shows where a formula has no value; it writes into a CSV what it shows."""
 
 
 class DelimitedBook:
@@ -179,6 +182,8 @@ def _column(texts: pa.LargeStringArray, *, dressed: bool) -> Column:
     texts = _bare(texts) if dressed else texts
     empty = np.diff(offsets_of(texts)) == 0
     kinds = np.where(empty, np.uint8(Kind.EMPTY), np.uint8(Kind.TEXT))
+    if has_byte(texts, b"#"):
+        kinds[truth(pc.is_in(pc.utf8_trim_whitespace(texts), value_set=_ERRORS))] = Kind.ERROR
     return Column(kinds=kinds, texts=with_nulls(texts, empty))
 
 

@@ -1,0 +1,51 @@
+"""What a spreadsheet shows where a formula has no value means the same in its CSV as in its workbook."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from ingest.spec.dataset import Dataset
+
+    from ...conftest import Parsed
+
+FIELDS: tuple[dict[str, Any], ...] = ({"name": "sku", "type": "string", "id": True}, {"name": "qty", "type": "integer"})
+
+
+@pytest.fixture
+def outcome(
+    dataset: Callable[..., Dataset], parsed: Callable[[Path, Dataset], Parsed], tmp_path: Path
+) -> Callable[..., Parsed]:
+    def outcome(text: str, **keys: Any) -> Parsed:
+        path = tmp_path / "f.csv"
+        path.write_text(text)
+        return parsed(path, dataset(*FIELDS, **keys))
+
+    return outcome
+
+
+TEXT = 'sku,qty\n#N/A,1\nA2,#DIV/0!\n"#REF!",3\n#4,4\na #N/A,5\n'
+
+
+def test_they_are_errors_of_their_cells(outcome: Callable[..., Parsed]) -> None:
+    found = outcome(TEXT)
+    assert found.accepted == {5: ["#4", "4"], 6: ["a #N/A", "5"]}
+    assert found.faults == [(cell, "cell.excel_error") for cell in ("A2", "B3", "A4")]
+
+
+def test_or_nothing_where_the_dataset_says_so(outcome: Callable[..., Parsed]) -> None:
+    found = outcome(TEXT, errorCells="null")
+    assert found.faults == []
+    assert found.accepted[2] == [None, "1"]
+    assert found.accepted[3] == ["A2", None]
+
+
+def test_or_nothing_where_it_names_their_text(outcome: Callable[..., Parsed]) -> None:
+    found = outcome("sku,qty\n#N/A,1\nA2, #N/A\nA3,#REF!\n", missingValues=["", "#N/A"])
+    assert found.accepted == {2: [None, "1"], 3: ["A2", None]}
+    assert found.faults == [("B4", "cell.excel_error")]

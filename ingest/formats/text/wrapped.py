@@ -21,7 +21,7 @@ _LEAST_TITLES: Final = 2
 _LEAST_FIELDS: Final = 3
 """So many fields a row must have, or a quote, to be told from a text with a delimiter in it."""
 _HEADERS: Final = 50
-"""How many records are looked at for the header."""
+"""How many records are looked at for the header, and for what is in quotes."""
 
 
 class _Record(NamedTuple):
@@ -41,21 +41,21 @@ def unwrapped(content: bytes, titles: frozenset[str]) -> bytes:
     padded = bool(first) and first[0].endswith(tuple(map(str.encode, DELIMITERS)))
     if not titles or not (padded or start.startswith(b'"') or b'\n"' in start or b'\r"' in start):
         return content
-    sample = start.decode(errors="ignore")[: max(start.rfind(b"\n"), 0)] or start.decode(errors="ignore")
+    sample = start.decode(errors="ignore")
     for delimiter in DELIMITERS:
         dialect = Dialect(delimiter=delimiter)
-        if _differ(_records(sample, dialect)) and (records := _records(content.decode(), dialect)):
+        if _differ(_records(sample, dialect, _HEADERS)) and (records := _records(content.decode(), dialect)):
             inner = "".join(record.field for record in records)
             if _is_meant(records, inner, titles):
                 return inner.encode()
     return content
 
 
-def _records(text: str, dialect: Dialect) -> Sequence[_Record]:
+def _records(text: str, dialect: Dialect, most: int | None = None) -> Sequence[_Record]:
     """Return the records of a text of a single column, none if any record has another field that is not empty."""
     scanner, place = Scanner(text, dialect), 0
     records: list[_Record] = []
-    while place < len(text):
+    while place < len(text) and len(records) != most:
         scan = scanner.record(place)
         if scan.broken is not None or any(scan.fields[1:]):
             return ()
@@ -75,13 +75,15 @@ def _is_meant(records: Sequence[_Record], inner: str, titles: frozenset[str]) ->
     found, before = (most_titles(text[:START_CHARACTERS], titles) for text in (inner, written))
     if found < _LEAST_TITLES or found > before:
         return found >= _LEAST_TITLES
-    scanner_of = find_dialect(inner[:START_CHARACTERS], titles).dialect
-    header = next(place for place, record in enumerate(records) if most_titles(record.field, titles) == found)
-    width = len(Scanner(records[header].field, scanner_of).record().fields)
+    dialect = find_dialect(inner[:START_CHARACTERS], titles).dialect
+    header = next(
+        (row for row, record in enumerate(records) if most_titles(record.field, titles) == found), len(records)
+    )
     rows = [record for record in records[header + 1 :] if record.field.strip()]
+    width = len(Scanner(records[header].field, dialect).record().fields) if rows else 0
     return bool(rows) and all(
         row.written != row.field
-        and len(Scanner(row.field, scanner_of).record().fields) == width
-        and (width >= _LEAST_FIELDS or scanner_of.quote in row.field)
+        and len(Scanner(row.field, dialect).record().fields) == width
+        and (width >= _LEAST_FIELDS or dialect.quote in row.field)
         for row in rows
     )

@@ -51,6 +51,13 @@ def test_delimiters_of_another_kind_behind_each_line(above: str, behind: str) ->
     assert unwrapped(saved(above + PLAIN, behind).encode(), TITLES) == (above + PLAIN).encode()
 
 
+@pytest.mark.parametrize("word", ["x", "größer", "大"])
+def test_a_text_of_any_length(word: str) -> None:
+    text = "sku,size,qty\n" + "".join(f'A{row},"{word}, {row}\n{word}",{row}\n' for row in range(5000))
+    lines = ("sku,size,qty\n", *(f'"A{row},""{word}, {row}\n{word}"",{row}"\n' for row in range(5000)))
+    assert unwrapped("".join(lines).encode(), TITLES) == text.encode()
+
+
 def test_quotes_around_all_rows_alone() -> None:
     text = 'sku,size,qty\nA1,"large, x",5\nA2,"two\nlines",7\n'
     wrapped = 'sku,size,qty\n"A1,""large, x"",5"\n"A2,""two\nlines"",7"\n'

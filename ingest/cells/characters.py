@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..invisible import INVISIBLE
+from ..unspaced import UNSPACED
 from .arrow_masks import has_byte
 
 _OTHER_DIGITS: Final = r"[\p{No}\p{Nl}]|[^\P{Nd}0-9０-９]"
@@ -46,6 +47,14 @@ def without_case(texts: pa.LargeStringArray) -> pa.LargeStringArray:
         if has_byte(lower, letters[-1].encode()[:1]):
             lower = pc.replace_substring(lower, letters, same)
     return lower
+
+
+def without_needless_spaces(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return texts without white space beside letters that stand without it: `合　计` is `合计`."""
+    if pc.all(pc.string_is_ascii(texts)).as_py() is not False:
+        return texts
+    behind = pc.replace_substring_regex(texts, rf"([{UNSPACED}])[\s\p{{Z}}]+", r"\1")
+    return pc.replace_substring_regex(behind, rf"[\s\p{{Z}}]+([{UNSPACED}])", r"\1")
 
 
 def plain_character_text(text: str) -> str:

@@ -21,7 +21,7 @@ from ..messages import say
 from ..output.drafted import SEEN_COLUMNS, SEEN_ROWS, Drafted
 from ..output.grid import LIMITS, choose_sheet, shown_rows
 from ..spec.dataset import Dataset
-from ..spec.titles import normal, trimmed
+from ..spec.titles import in_one_line, normal, trimmed
 from ..spec.yaml_text import quoted
 from ..table.header import find_header
 from ..table.table import find_table
@@ -205,7 +205,7 @@ def _page(sample: Sample, place: _Place, ends: Ends) -> Page:
         )
     missing = frozenset().union(*(draft.missing for draft in drafts))
     drafts = [replace(draft, unique=draft.unique and not draft.words & missing) for draft in drafts]
-    about = normal(f"{place.stem} {sheet}")
+    about = in_one_line(f"{place.stem} {sheet}")
     content = {
         "dataset": dataset_name(place.stem),
         "version": 1,

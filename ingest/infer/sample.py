@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind, SheetCells, empty_column
+from ..cells.characters import without_needless_spaces
 from ..cells.display import displayed
-from ..spec.titles import normal
+from ..spec.titles import in_one_line, normal
 from ..table.header import FoundHeader
 from ..table.page_headers import repeated_headers
 from ..table.totals_words import GROUP_ENDS, SUBTOTALS, TOTALS
@@ -189,10 +190,10 @@ def _total_glob(label: str) -> str | None:
     It begins with a word for totals, and not with a longer one, or ends with one behind the name of a group. What else
     stands there may be a month, a count or a group, of which the next file has another.
     """
-    text, plain = label.strip(), normal(label)
-    words = [word for word in TOTALS if plain.startswith(word) and not plain[len(word) : len(word) + 1].isalnum()]
+    text, spaced = label.strip(), in_one_line(label)
+    words = [word for plain in (spaced, normal(label)) for word in TOTALS if _begins_with(plain, word)]
     if not words:
-        end = next((end for end in GROUP_ENDS if plain.endswith(end) and plain != end.strip()), None)
+        end = next((end for end in GROUP_ENDS if spaced.endswith(end) and spaced != end.strip()), None)
         return None if end is None else "*" + end
     word = max(words, key=len)
     begin = next((text[:end] for end in range(1, len(text) + 1) if normal(text[:end]) == word), text)
@@ -201,8 +202,13 @@ def _total_glob(label: str) -> str | None:
     return f"{begin}{more[:1]}*".replace("**", "*") if any(map(str.isalnum, more)) else text.replace("*", "?")
 
 
+def _begins_with(plain: str, word: str) -> bool:
+    return plain.startswith(word) and not plain[len(word) : len(word) + 1].isalnum()
+
+
 def _may_be_words(column: Column) -> Mask:
     """Say which texts may begin as totals or page footers do: a look at all of them, before one at each."""
     words = "|".join(sorted({word[:2] for word in (*TOTALS, "page", "seite", "pagina", "página", "第")}))
     plain = pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts, form="NFKC")))
-    return truth(pc.match_substring_regex(plain, rf"^(?:{words})|(?:{'|'.join(GROUP_ENDS)})$"))
+    begin = truth(pc.match_substring_regex(without_needless_spaces(plain), rf"^(?:{words})"))
+    return begin | truth(pc.match_substring_regex(plain, rf"(?:{'|'.join(GROUP_ENDS)})$"))

@@ -7,8 +7,10 @@ import unicodedata
 from typing import Final
 
 from ..invisible import INVISIBLE
+from ..unspaced import UNSPACED
 
 _INVISIBLE: Final = re.compile(f"[\u00ad{INVISIBLE}]")
+_NEEDLESS: Final = re.compile(f"(?<=[{UNSPACED}]) | (?=[{UNSPACED}])")
 
 
 def folded(text: str) -> str:
@@ -24,9 +26,20 @@ def trimmed(label: str) -> str:
     return folded(label).strip()
 
 
-def normal(label: str) -> str:
-    """Return a title in the form in which titles are compared: also with any white space within as one space.
+def in_one_line(text: str) -> str:
+    """Return a name or a label in the form in which they are compared: also with white space within as one space."""
+    return " ".join(folded(text).split())
 
-    A title that is broken into lines is the same as in one.
+
+def normal(label: str) -> str:
+    """Return a title in the form in which titles are compared: one that is broken into lines is the same as in one.
+
+    Beside Chinese and Japanese letters white space is none: `数 量` and `金额 (元)` are `数量` and `金额(元)`.
     """
-    return " ".join(folded(label).split())
+    return compact(folded(label))
+
+
+def compact(plain: str) -> str:
+    """Return a text that is folded already with the white space that counts in titles, and no other."""
+    text = " ".join(plain.split())
+    return text if text.isascii() else _NEEDLESS.sub("", text)

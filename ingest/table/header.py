@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import rejected
 from ..messages import in_a_row, say
 from ..spec.mapping import titles_key
-from ..spec.titles import folded, normal, trimmed
+from ..spec.titles import compact, folded, normal, trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -155,7 +155,7 @@ def _normal_rows(rows: Sequence[Labels]) -> Iterator[list[str]]:
         clean = [[(label or "").replace(_SEPARATOR, "").replace(_ROW_END, "") for label in labels] for labels in rows]
         whole = _ROW_END.join(map(_SEPARATOR.join, clean))
     for row in folded(whole).split(_ROW_END) if rows else ():
-        yield [" ".join(text.split()) for text in row.split(_SEPARATOR)]
+        yield [compact(text) for text in row.split(_SEPARATOR)]
 
 
 def _needed(dataset: Dataset) -> int:

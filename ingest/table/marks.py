@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
-from ..cells.characters import without_case
+from ..cells.characters import without_case, without_needless_spaces
 from ..cells.display import displayed
 from .totals_words import SUBTOTALS
 
@@ -121,7 +121,7 @@ def _first_texts(below: Mapping[int, Column], first: NDArray[np.int64], *, date1
 
 
 def _comparable(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    return without_case(pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC")))
+    return without_needless_spaces(without_case(pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC"))))
 
 
 def _matching(labels: pa.LargeStringArray, globs: Iterable[str]) -> Mask:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import rejected
 from ..messages import say
-from ..spec.titles import normal
+from ..spec.titles import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,8 @@ def candidate_sheets(sheets: Sequence[tuple[str, Visibility]], dataset: Dataset)
     if isinstance(wanted.index, int):
         chosen = [wanted.index] if wanted.index < len(names) else []
     elif wanted.name:
-        globs = [normal(glob) for glob in wanted.name]
-        chosen = [place for place, name in enumerate(names) if any(fnmatchcase(normal(name), g) for g in globs)]
+        globs = [in_one_line(glob) for glob in wanted.name]
+        chosen = [place for place, name in enumerate(names) if any(fnmatchcase(in_one_line(name), g) for g in globs)]
     else:
         chosen = list(range(len(names)))
     if not chosen:

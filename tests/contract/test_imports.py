@@ -44,7 +44,7 @@ FLOORS = {
         ("table",),
         ("formats",),
         ("cells", "spec", "freed_memory"),
-        ("errors", "invisible", "parallel"),
+        ("errors", "invisible", "parallel", "unspaced"),
         ("languages",),
         ("messages", "__init__"),
     ),

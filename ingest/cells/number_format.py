@@ -180,7 +180,8 @@ def _zeros_of(tokens: list[re.Match[str]]) -> tuple[str, ...] | None:
     """
     form: list[str] = []
     for token in tokens:
-        match token.lastgroup:
+        # Behind a zero every place is shown, as in the phone numbers of France: `0#" "##" "##" "##" "##`.
+        match "zero" if token[0] == "#" and _ZERO in form else token.lastgroup:
             case "zero":
                 # All that has no place of its own stands at the first zero anyway.
                 form[-1:] = [_ZERO] if form[-1:] == [_REST] else [*form[-1:], _ZERO]
@@ -195,7 +196,7 @@ def _zeros_of(tokens: list[re.Match[str]]) -> tuple[str, ...] | None:
                 form.append(" " if token[0][0] == "_" else "")
             case "bracket" | "condition":
                 continue
-            case "digit" if token[0] == "#" and _ZERO not in form:
+            case "digit" if token[0] == "#":
                 if form[-1:] != [_REST] and _REST in form:
                     return None
                 form += [_REST] if _REST not in form else []

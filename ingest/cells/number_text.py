@@ -34,9 +34,10 @@ _HALF_UNIT: Final = 0.49
 _MINUS, _POINT = b"-."
 _OF_NUMBERS: Final = ByteSet(b"0123456789-.")
 
-# Text that is already the shortest: no leading zero, no trailing zero after the point, at most 15 digits.
+# Text that is already the shortest: no zero with a sign, no leading one and none at the end behind the point, at most
+# 15 digits.
 _DIGITS: Final = re.compile(r"-?[1-9][0-9]{15,29}", re.ASCII)
-_SHORTEST: Final = r"^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,13}[1-9])?$"
+_SHORTEST: Final = r"^(?:0|-?[1-9][0-9]{0,14}|-?(?:0|[1-9][0-9]{0,14})\.[0-9]{0,13}[1-9])$"
 
 
 def exact_texts(raw: pa.LargeStringArray) -> pa.LargeStringArray:

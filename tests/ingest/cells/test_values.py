@@ -252,6 +252,15 @@ def test_digits_that_no_double_has_are_kept(dataset: Make, package: Callable[...
     assert outcome.column() == ["123456789012345679.00", "12345678901234567890123.00"]
 
 
+def test_zero_has_no_sign(dataset: Make, package: Callable[..., Path], parsed: Parse) -> None:
+    """Writers put down what a calculation left, and other formats have it as a double."""
+    cells = "".join(f'<row r="{row}"><c r="A{row}"><v>{text}</v></c></row>' for row, text in ((2, "-0"), (3, "-0.0")))
+    path = package(f'<row r="1"><c r="A1" t="str"><v>v</v></c></row>{cells}')
+    assert parsed(path, dataset({"name": "v", "type": "string", "id": True})).column() == ["0", "0"]
+    spec = dataset({"name": "v", "type": "boolean", "trueValues": ["1"], "falseValues": ["0"]})
+    assert parsed(path, spec).column() == ["f", "f"]
+
+
 def test_dates_of_the_1904_system(dataset: Make, workbook: Write, parsed: Parse) -> None:
     spec = dataset({"name": "v", "type": "date"})
     path = workbook([["v"], [styled(DAY, "yyyy-mm-dd")], [styled(0, "yyyy-mm-dd")]], options={"date_1904": True})

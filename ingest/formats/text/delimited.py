@@ -19,6 +19,7 @@ from ...errors import rejected
 from ...messages import say
 from ...parallel import each, is_shared
 from .cut import record_behind_middle
+from .dressed import without_formulas, without_tabs
 from .evidence import Evidence
 from .file import START_CHARACTERS
 from .find_dialect import find_dialect
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
 
 SHEET: Final = "Sheet1"
 _TOO_WIDE: Final = say("delete the delimiters that nothing stands between, or save it with another delimiter")
-_FORMULA: Final = r'^="((?:[^"]|"")*)"$'
-"""A formula that is nothing but a text: writers keep the zeros of an id by it from Excel."""
-_TABBED: Final = r"^\t*([^\s]*[0-9][^\s]*)\t*$"
-"""A word with digits between tabs, which keep Excel from taking it for a number."""
 _ERRORS: Final = pa.array(sorted(ERROR_TEXTS), pa.large_string())
 """What a spreadsheet shows where a formula has no value; it writes into a CSV what it shows."""
 
@@ -179,18 +176,9 @@ def _check_width(width: int) -> None:
 
 
 def _column(texts: pa.LargeStringArray, *, dressed: bool) -> Column:
-    texts = _bare(texts) if dressed else texts
+    texts = without_tabs(without_formulas(texts)) if dressed else texts
     empty = np.diff(offsets_of(texts)) == 0
     kinds = np.where(empty, np.uint8(Kind.EMPTY), np.uint8(Kind.TEXT))
     if has_byte(texts, b"#"):
         kinds[truth(pc.is_in(pc.utf8_trim_whitespace(texts), value_set=_ERRORS))] = Kind.ERROR
     return Column(kinds=kinds, texts=with_nulls(texts, empty))
-
-
-def _bare(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Return texts without what writers put around them so that Excel leaves them as they are."""
-    formulas = pc.match_substring_regex(texts, _FORMULA) if has_byte(texts, b"=") else None
-    if formulas is not None and pc.any(formulas).as_py():
-        plain = pc.replace_substring(pc.replace_substring_regex(texts, _FORMULA, r"\1"), '""', '"')
-        texts = pc.if_else(formulas, plain, texts)
-    return pc.replace_substring_regex(texts, _TABBED, r"\1") if has_byte(texts, b"\t") else texts

@@ -13,6 +13,7 @@ from ...cells.assembly import assemble
 from ...cells.cells import MAX_COLUMNS, CellBlock, Kind, Merge, SheetCells
 from ...errors import rejected
 from ...messages import say
+from .dressed import without_formulas
 from .mhtml import pages
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class HtmlBook:
             rows=np.array(rows, np.int32),
             columns=np.array(columns, np.int32),
             kinds=np.full(len(texts), Kind.TEXT, np.uint8),
-            texts=pa.array(texts, pa.large_string()),
+            texts=without_formulas(pa.array(texts, pa.large_string())),
         )
         return assemble([block], date1904=False, merges=merges)
 

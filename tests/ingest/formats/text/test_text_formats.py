@@ -237,6 +237,24 @@ def test_a_page_as_a_dataset(write: Callable[..., Path], dataset: Callable[..., 
     assert outcome.faults == [(None, "file.format_mismatch")]
 
 
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("=&quot;00123&quot;", "00123"),
+        ('="00123"', "00123"),
+        (' =<b>"a ""b"" c"</b> ', 'a "b" c'),
+        ('="1"+"2"', '="1"+"2"'),
+        ("=1+1", "=1+1"),
+        ('x="1"', 'x="1"'),
+    ],
+)
+def test_a_formula_that_is_a_text_is_that_text_as_excel_shows_it(
+    write: Callable[..., Path], cell: str, text: str
+) -> None:
+    page = f"<table><tr><td>no<td>qty</tr><tr><td>{cell}</td><td>1</td></tr></table>"
+    assert rows(write(page, "x.xls")) == [["no", "qty"], [text, "1"]]
+
+
 @pytest.mark.parametrize("end", ["", "</table>", "<tr>", "<tr></table>", "<tr><td>A2</table>", "</tbody></table>"])
 def test_who_leaves_tags_out_has_sent_a_whole_page(write: Callable[..., Path], end: str) -> None:
     page = f"<html><table><tr><td>no</td></tr><tr><td>A1</td></tr>{end}"

@@ -50,11 +50,15 @@ def without_case(texts: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 def without_needless_spaces(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Return texts without white space beside letters that stand without it: `合　计` is `合计`."""
-    if pc.all(pc.string_is_ascii(texts)).as_py() is not False:
+    """Return texts in NFKC without white space beside letters that stand without it: `合 计` is `合计`."""
+    if not has_byte(texts, b" \t\r\n"):
         return texts
-    behind = pc.replace_substring_regex(texts, rf"([{UNSPACED}])[\s\p{{Z}}]+", r"\1")
-    return pc.replace_substring_regex(behind, rf"[\s\p{{Z}}]+([{UNSPACED}])", r"\1")
+    # To look for them takes a fraction of the time of taking them out.
+    spaced = pc.fill_null(pc.match_substring_regex(texts, rf"[{UNSPACED}]\s|\s[{UNSPACED}]"), fill_value=False)
+    few = texts.filter(spaced)
+    few = pc.replace_substring_regex(few, rf"([{UNSPACED}])\s+", r"\1")
+    few = pc.replace_substring_regex(few, rf"\s+([{UNSPACED}])", r"\1")
+    return pc.replace_with_mask(texts, spaced, few)
 
 
 def plain_character_text(text: str) -> str:

@@ -133,13 +133,18 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """What a merge of staged rows did: `conflicts` are rows whose key is there with other values, in mode `insert`."""
+    """What a merge of staged rows did.
+
+    `conflicts` are rows whose key is there with other values, in mode `insert`; `barred` those of a key whose row this
+    role may read but not update.
+    """
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     skipped: int = 0
     conflicts: tuple[int, ...] = ()
+    barred: tuple[int, ...] = ()
 
     def __add__(self, other: Merged) -> Merged:
         """Return what two merges did."""
@@ -149,4 +154,5 @@ class Merged:
             unchanged=self.unchanged + other.unchanged,
             skipped=self.skipped + other.skipped,
             conflicts=(*self.conflicts, *other.conflicts),
+            barred=(*self.barred, *other.barred),
         )

@@ -142,9 +142,10 @@ async def _stage_and_merge(connection: AsyncConnection, dataset: Dataset, spoole
     merged, sample = await sampled(connection, merge, spooled, lambda: run_merge(connection, dataset, merge))
     await move_sequences(connection, spooled, target)
     refusals = Refusals(dataset, spooled)
-    if merged.conflicts:
+    if merged.conflicts or merged.barred:
         first = await first_line(connection, name)
         refusals.add_conflicts([line - first + 1 for line in merged.conflicts])
+        refusals.add_barred([line - first + 1 for line in merged.barred])
     return replace(refusals.loaded(merged), held_back=held_back, sample=sample)
 
 
@@ -210,17 +211,28 @@ async def run_merge(connection: AsyncConnection, dataset: Dataset, merge: Merge,
         f"changed AS MATERIALIZED (SELECT s.* FROM {known} ORDER BY {merge.order} FOR NO KEY UPDATE OF t), "
         f"updated AS ({updated}), "
         f"fresh AS ({merge.insert('touched s WHERE s.headgate_new')} ORDER BY {merge.order} RETURNING {key}) "
-        f"SELECT (SELECT count(*) FROM {merge.stage} s WHERE {lines}), (SELECT count(*) FROM changed), "
-        "(SELECT count(*) FROM touched WHERE headgate_new), (SELECT count(*) FROM updated), "
-        "(SELECT count(*) FROM fresh)"
+        f"SELECT (SELECT count(*) FROM {merge.stage} s WHERE {lines}), (SELECT count(*) FROM touched), "
+        f"(SELECT count(*) FROM updated), (SELECT count(*) FROM fresh), ({_barred(merge)})"
     )
-    total, changed, missing, written, inserted = tuple(row.one())
+    total, touched, written, inserted, barred = tuple(row.one())
     return Merged(
         inserted=inserted,
         updated=written,
-        unchanged=total - changed - missing,
-        skipped=changed - written + missing - inserted,
+        unchanged=total - touched,
+        skipped=touched - written - inserted - len(barred or ()),
+        barred=tuple(barred or ()),
     )
+
+
+def _barred(merge: Merge) -> str:
+    """Return the statement that finds the lines of rows that are there, and that row security leaves out of a lock.
+
+    It does so without an error where no policy lets this role update what it may read.
+    """
+    if not merge.target.facts.row_security:
+        return "NULL"
+    left_out = f"NOT headgate_new AND {LINE} NOT IN (SELECT {LINE} FROM changed)"
+    return f"SELECT array_agg({LINE} ORDER BY {LINE}) FROM touched WHERE {left_out}"
 
 
 async def _merge_new(connection: AsyncConnection, merge: Merge, lines: str) -> Merged:

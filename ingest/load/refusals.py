@@ -146,6 +146,25 @@ class Refusals:
             ),
             hint=say("correct the key, or use load mode upsert if the newer row is to win"),
         )
+        self._add(lines, refusal)
+
+    def add_barred(self, lines: Iterable[int]) -> None:
+        """Refuse rows whose key is in the table, in a row that row security does not let this role update."""
+        key = self._dataset.primary_key
+        table = self._dataset.load.table
+        refusal = Refusal(
+            code="row.db_policy",
+            message=say(
+                "row security of table {table} does not let this role update the row of this key ({key})",
+                table=table,
+                key=", ".join(key),
+            ),
+            fields=key,
+            hint=say("take the row out, or add a policy FOR UPDATE that lets this role write it"),
+        )
+        self._add(lines, refusal)
+
+    def _add(self, lines: Iterable[int], refusal: Refusal) -> None:
         for number, line in enumerate(lines):
             if number < CONFLICTS_NAMED:
                 self.refuse(line, refusal)

@@ -86,6 +86,7 @@ class _RowByRow:
             return self._refusals.loaded(Merged(), too_many=True)
         await move_sequences(self._connection, self._spooled, self._target)
         self._refusals.add_conflicts(merged.conflicts)
+        self._refusals.add_barred(merged.barred)
         return replace(self._refusals.loaded(merged), held_back=held_back, sample=self._sample)
 
     # -- what the columns do not take --------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from . import postgresql, row_by_row, sqlite
 from .dry_run import needs_a_try, try_merge
 from .loaded import OtherWayError, Way
-from .refusals import is_outdated, is_policy
+from .refusals import is_outdated, is_policy, may_be_of_a_text
 from .sqlite_dry_run import try_writes
 from .table_faults import may_be_defined, may_be_undone
 from .target import Targets
@@ -73,6 +73,6 @@ async def _load(
     try:
         return await postgresql.load_rows(connection, dataset, spooled, target, way)
     except Exception as error:  # raised again unless it may go row by row; of COPY it is the driver's own
-        if not (is_policy(error, target.facts) or is_outdated(error)):
+        if not (is_policy(error, target.facts) or is_outdated(error) or may_be_of_a_text(error)):
             raise
         raise OtherWayError(Way.ROW_BY_ROW) from error

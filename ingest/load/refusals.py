@@ -35,8 +35,11 @@ _CODES: Final = {
     "23P01": "row.db_unique",
     "40002": "row.db_check",
     "42501": "row.db_policy",
+    "42601": "row.db_type",
+    "42704": "row.db_type",
     "44000": "row.db_policy",
     "54000": "row.db_length",
+    "XX000": "row.db_type",
 }
 _CLASSES: Final = {"22": "row.db_type", "P0": "row.db_raised", "09": "row.db_raised", "27": "row.db_raised"}
 _STANDARD: Final = frozenset("0123456789ABCDEFGH")
@@ -45,6 +48,10 @@ _OF_VALUES: Final = ("22", "23")
 """Classes of codes that say of a value what is wrong with it, whoever says so."""
 INSUFFICIENT_PRIVILEGE: Final = "42501"
 _DATATYPE_MISMATCH: Final = "42804"
+_OF_TEXTS: Final = frozenset({"42601", "42704", "XX000"})
+"""Codes of statements that types also have for a text which they cannot read: tsvector, ltree, hstore and cube that of
+a syntax error, regconfig that of an object which is missing, PostGIS and others written in C that of an internal error.
+"""
 RAISE: Final = "exec_stmt_raise"
 """The routine of the server that carries out RAISE of PL/pgSQL: the words and the code are a trigger's own."""
 _SHOWN_MAX: Final = 200
@@ -82,6 +89,11 @@ def is_policy(error: BaseException, facts: TableFacts) -> bool:
     return secured and getattr(driver_error(error), "sqlstate", None) == INSUFFICIENT_PRIVILEGE
 
 
+def may_be_of_a_text(error: BaseException) -> bool:
+    """Say whether a type may mean the text that it was to read: by its code alone that looks like the statement's."""
+    return getattr(driver_error(error), "sqlstate", None) in _OF_TEXTS
+
+
 def is_outdated(error: BaseException) -> bool:
     """Say whether a trigger's function may be planned, in this session, for types that columns had when it first ran.
 
@@ -98,7 +110,7 @@ def of_postgresql(error: BaseException, facts: TableFacts) -> Refusal:
     constraint, raised = getattr(found, "constraint_name", None), is_raised(error)
     if state == "23514" and constraint is None:
         code = "row.db_raised" if raised else "row.db_partition"
-    elif (raised or state[:1] not in _STANDARD) and not state.startswith(_OF_VALUES):
+    elif (raised or not (state[:1] in _STANDARD or state in _CODES)) and not state.startswith(_OF_VALUES):
         code = "row.db_raised"
     columns = (
         (found.column_name,) if getattr(found, "column_name", None) else facts.constraints.get(str(constraint), ())

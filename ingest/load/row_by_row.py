@@ -13,7 +13,15 @@ from .loaded import Loaded, Merged
 from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
 from .postgresql import exactness, is_loose, move_sequences, run_merge
-from .refusals import INSUFFICIENT_PRIVILEGE, Refusal, Refusals, driver_error, is_policy, of_postgresql
+from .refusals import (
+    INSUFFICIENT_PRIVILEGE,
+    Refusal,
+    Refusals,
+    driver_error,
+    is_policy,
+    may_be_of_a_text,
+    of_postgresql,
+)
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
 from .sample import sampled
 from .staging import CHECKED, TEXTS, stage_kept_keys, stage_texts, typed_columns
@@ -105,7 +113,7 @@ class _RowByRow:
             bad = await self._first_bad_column(line, casts)
             await self._refuse(line, replace(refusal, fields=(bad,) if bad else refusal.fields))
 
-        await self._parts(write, refuse)
+        await self._parts(write, refuse, self._at_fault_of_texts)
 
     def _cast(self, staged: str) -> str:
         """Return the type of a staged column without its length: with it, a cast would cut what is too long."""
@@ -117,16 +125,25 @@ class _RowByRow:
 
     async def _first_bad_column(self, line: int, casts: Mapping[str, str]) -> str | None:
         for name, staged in self._merge.staged.items():
-            cast = f"SELECT -{line}, {casts[staged]} FROM {TEXTS} t WHERE t.{LINE} = {line}"
+            alone = await self._table_of(name, staged)
+            cast = f"SELECT {casts[staged]} FROM {TEXTS} t WHERE t.{LINE} = {line}"
             try:
                 async with self._connection.begin_nested() as savepoint:
-                    await self._run(f"INSERT INTO {CHECKED} ({LINE}, {staged}) {cast}")
+                    await self._run(f"INSERT INTO {alone} {cast}")
                     await savepoint.rollback()
             except Exception as error:  # raised again unless the value is to blame
-                if not self._at_fault(error):
+                if not self._at_fault_of_texts(error):
                     raise
                 return name
         return None
+
+    async def _table_of(self, name: str, staged: str) -> str:
+        """Return a table of one staged column alone: the domains of others may demand a value."""
+        table = f"{CHECKED}_{staged}"
+        await self._run(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {table} ({staged} {self._target.fits[name].stage}) ON COMMIT DROP"
+        )
+        return table
 
     # -- what can be known of many rows at once ----------------------------------------------------------
 
@@ -206,7 +223,7 @@ class _RowByRow:
             whole = (start, stop) == (1, self._spooled.rows)
             return await self._merge_lines(others if whole else f"s.{LINE} BETWEEN {start} AND {stop} AND {others}")
 
-        done = await self._parts(write, self._refuse_written)
+        done = await self._parts(write, self._refuse_written, self._at_fault)
         if suspects:
             done += await each_suspect(
                 self._connection, suspects, self._merge_suspects, at_fault=self._at_fault, refuse=self._refuse_suspect
@@ -276,19 +293,26 @@ class _RowByRow:
     # -- both ----------------------------------------------------------------------------------------------
 
     async def _parts(
-        self, write: Callable[[int, int], Awaitable[T]], refuse: Callable[[int, BaseException], Awaitable[None]]
+        self,
+        write: Callable[[int, int], Awaitable[T]],
+        refuse: Callable[[int, BaseException], Awaitable[None]],
+        at_fault: Fault,
     ) -> list[T]:
         return await each_part(
             self._connection,
             1,
             self._spooled.rows,
             write,
-            at_fault=self._at_fault,
+            at_fault=at_fault,
             refuse=refuse,
         )
 
     def _at_fault(self, error: BaseException) -> bool:
         return self._fault(error) or is_policy(error, self._target.facts)
+
+    def _at_fault_of_texts(self, error: BaseException) -> bool:
+        # Nothing is done here but to read them, by a statement that has been planned by then.
+        return self._at_fault(error) or may_be_of_a_text(error)
 
     async def _refuse(self, line: int, refusal: Refusal) -> None:
         self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))

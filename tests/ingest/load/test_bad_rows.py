@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from goods import load_spooled, opened, rows_of, run, spooled
+from sqlalchemy.exc import DBAPIError
 
 from ingest.spec.dataset_file import parse_dataset
 
@@ -45,6 +46,22 @@ CASES = {
         "row.db_check",
         ["x", -1],
         "v",
+    ),
+    "domain beside one that demands a value": (
+        [
+            "CREATE DOMAIN named AS text NOT NULL",
+            "CREATE DOMAIN plus AS int CHECK (VALUE > 0)",
+            "CREATE TABLE t (k named PRIMARY KEY, v plus)",
+        ],
+        "row.db_check",
+        ["x", -1],
+        "v",
+    ),
+    "ltree": (
+        ["CREATE EXTENSION ltree", "CREATE TABLE t (k ltree PRIMARY KEY, v int)"],
+        "row.db_type",
+        ["x..y", 1],
+        "k",
     ),
     "enum": (
         ["CREATE TYPE mood AS ENUM ('a1', 'a2', 'b')", "CREATE TABLE t (k mood PRIMARY KEY, v int)"],
@@ -113,6 +130,40 @@ async def test_one_bad_row_is_named_and_the_others_load(
         if name == "trigger":
             assert "thirteen is not sold" in record.message
         assert [row[0] for row in await rows_of(database, "SELECT k::text FROM t ORDER BY 1")] == ["a1", "a2", "b"]
+
+
+@pytest.mark.parametrize("mode", ["insert", "upsert", "replace"])
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("tsvector", "red", "'open"),
+        ("tsquery", "red", "red &"),
+        ("regconfig", "simple", "no_such"),
+        ("hstore", "", "x"),
+    ],
+)
+async def test_a_text_that_its_type_cannot_read_costs_one_row_whatever_code_that_has(
+    postgres_database: str, tmp_path: Path, kind: str, good: str, bad: str, mode: str
+) -> None:
+    spec = spec_of({"k": "string", "v": "string"}, mode=mode)
+    async with opened(postgres_database) as database:
+        await run(database, "CREATE EXTENSION hstore", f"CREATE TABLE t (k text PRIMARY KEY, v {kind})")
+        for number, inserted in ((1, 2), (2, 0)):
+            rows = [["a", good], ["b", bad], ["c", None], [f"d{number}", bad]]
+            loaded = await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+            assert (loaded.inserted, loaded.unchanged, loaded.refused) == (inserted, 2 - inserted, {"row.db_type": 2})
+            assert [(record.cell, record.raw) for record in loaded.records] == [("B3", bad), ("B5", bad)]
+
+
+async def test_a_syntax_error_of_a_trigger_is_the_triggers_own(postgres_database: str, tmp_path: Path) -> None:
+    spec = spec_of({"k": "string", "v": "integer"})
+    body = "'BEGIN EXECUTE ''SELEC''; RETURN NEW; END'"
+    async with opened(postgres_database) as database:
+        await run(database, "CREATE TABLE t (k text PRIMARY KEY, v int)")
+        await run(database, f"CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS {body}")
+        await run(database, TRIGGER)
+        with pytest.raises(DBAPIError, match="syntax error"):
+            await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1]]))
 
 
 @pytest.mark.parametrize("name", ["not null", "check", "second unique"])

@@ -52,6 +52,10 @@ _OF_TEXTS: Final = frozenset({"42601", "42704", "XX000"})
 """Codes of statements that types also have for a text which they cannot read: tsvector, ltree, hstore and cube that of
 a syntax error, regconfig that of an object which is missing, PostGIS and others written in C that of an internal error.
 """
+_PARTITIONS: Final = frozenset({"ExecFindPartition", "ExecPartitionCheckEmitError"})
+"""The routines of the server that find no partition for a row, or that it is not this one's. Another server behind a
+foreign table has the same code for its checks, and names no constraint either.
+"""
 RAISE: Final = "exec_stmt_raise"
 """The routine of the server that carries out RAISE of PL/pgSQL: the words and the code are a trigger's own."""
 _SHOWN_MAX: Final = 200
@@ -108,8 +112,10 @@ def of_postgresql(error: BaseException, facts: TableFacts) -> Refusal:
     state = str(getattr(found, "sqlstate", None) or "")
     code = _CODES.get(state) or _CLASSES.get(state[:2]) or "row.db_refused"
     constraint, raised = getattr(found, "constraint_name", None), is_raised(error)
-    if state == "23514" and constraint is None:
-        code = "row.db_raised" if raised else "row.db_partition"
+    if state == "23514" and constraint is None and raised:
+        code = "row.db_raised"
+    elif state == "23514" and getattr(found, "server_source_function", None) in _PARTITIONS:
+        code = "row.db_partition"
     elif (raised or not (state[:1] in _STANDARD or state in _CODES)) and not state.startswith(_OF_VALUES):
         code = "row.db_raised"
     columns = (

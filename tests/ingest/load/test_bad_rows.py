@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from goods import load_spooled, opened, rows_of, run, spooled
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from ingest.spec.dataset_file import parse_dataset
@@ -164,6 +165,28 @@ async def test_a_syntax_error_of_a_trigger_is_the_triggers_own(postgres_database
         await run(database, TRIGGER)
         with pytest.raises(DBAPIError, match="syntax error"):
             await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1]]))
+
+
+async def test_a_check_behind_a_foreign_table_is_no_missing_partition(postgres_database: str, tmp_path: Path) -> None:
+    spec = spec_of({"k": "string", "v": "integer"}, None, mode="insert")
+    place = make_url(postgres_database)
+    server = f"host '{place.host}', port '{place.port}', dbname '{place.database}'"
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE EXTENSION postgres_fdw",
+            f"CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw OPTIONS ({server})",
+            f"CREATE USER MAPPING FOR CURRENT_USER SERVER other OPTIONS (user '{place.username}')",
+            "CREATE TABLE there (k text, v int CHECK (v > 0))",
+            "CREATE TABLE t (k text, v int) PARTITION BY LIST (k)",
+            "CREATE FOREIGN TABLE t1 PARTITION OF t FOR VALUES IN ('a') SERVER other OPTIONS (table_name 'there')",
+        )
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1], ["a", -1], ["z", 1]]))
+        assert loaded.inserted == 1
+        assert [(record.row, record.code) for record in loaded.records] == [
+            (3, "row.db_check"),
+            (4, "row.db_partition"),
+        ]
 
 
 @pytest.mark.parametrize("name", ["not null", "check", "second unique"])

@@ -240,3 +240,17 @@ async def test_a_view_takes_rows_without_a_temporary_table(postgres_database: st
     finally:
         async with opened(postgres_database) as database:
             await run(database, "DROP OWNED BY clerk_of_views", "DROP ROLE clerk_of_views")
+
+
+@pytest.mark.parametrize("rights", ["INSERT (k), UPDATE", "INSERT, UPDATE (k)"])
+async def test_a_right_that_a_column_lacks_is_asked_for(postgres_database: str, tmp_path: Path, rights: str) -> None:
+    spec = spec_of()
+    async with opened(postgres_database) as database:
+        await run(database, TABLE, "CREATE ROLE half_a_clerk LOGIN", f"GRANT SELECT, {rights} ON t TO half_a_clerk")
+    try:
+        async with opened(postgres_database.replace("://headgate@", "://half_a_clerk@")) as database:
+            with pytest.raises(TargetMismatchError, match=r"lacks a right .* permission denied for table t; run GRANT"):
+                await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1]]))
+    finally:
+        async with opened(postgres_database) as database:
+            await run(database, "DROP OWNED BY half_a_clerk", "DROP ROLE half_a_clerk")

@@ -60,6 +60,8 @@ def read_facts(connection: Connection, name: str) -> TableFacts | None:
     if found is None:
         return None
     rows = _pragma(connection, "table_xinfo", name)
+    # There is none such before SQLite 3.37, which first had STRICT tables.
+    strict = any(row["strict"] for row in _pragma(connection, "table_list", name))
     key = [row["name"] for row in sorted(rows, key=lambda row: row["pk"]) if row["pk"]]
     alone = key[0] if len(key) == 1 else None
     keyed = tuple(row["name"] for row in sorted(rows, key=lambda row: row["pk"]) if row["pk"])
@@ -76,7 +78,9 @@ def read_facts(connection: Connection, name: str) -> TableFacts | None:
         name=name,
         quoted=f"main.{quoted(name)}",
         kind="view" if found.type == "view" else "table",
-        columns={row["name"]: _column(row, alone, collations.get(row["name"], "BINARY")) for row in rows},
+        columns={
+            row["name"]: _column(row, alone, collations.get(row["name"], "BINARY"), strict=strict) for row in rows
+        },
         unique=tuple(unique),
         foreign_keys=_foreign_keys(connection, name, name, deferred=_DEFERRED.search(found.sql) is not None),
         referrers=_referrers(connection, name),
@@ -88,15 +92,17 @@ def read_facts(connection: Connection, name: str) -> TableFacts | None:
     )
 
 
-def _column(row: Any, alone: str | None, collation: str) -> ColumnFacts:
+def _column(row: Any, alone: str | None, collation: str, *, strict: bool) -> ColumnFacts:
     declared = row["type"] or ""
+    # ANY turns texts of digits into numbers; in a STRICT table it keeps them (https://sqlite.org/stricttables.html).
+    kept = "" if strict and declared.upper() == "ANY" else declared
     counted = row["name"] == alone and declared.upper() == "INTEGER"
     return ColumnFacts(
         name=row["name"],
         declared=declared or "untyped",
         base=declared.lower(),
-        cast=declared,
-        category=affinity(declared),
+        cast=kept,
+        category=affinity(kept),
         required=bool(row["notnull"] or row["pk"]) and not counted,
         fills_itself=row["dflt_value"] is not None or counted,
         loose=collation != "BINARY",

@@ -189,6 +189,22 @@ async def test_a_check_behind_a_foreign_table_is_no_missing_partition(postgres_d
         ]
 
 
+@pytest.mark.parametrize(("strict", "kept"), [("STRICT", ["007", "1.50", "x"]), ("", ["x"])], ids=["strict", "plain"])
+async def test_any_keeps_texts_of_digits_where_its_table_is_strict(
+    tmp_path: Path, strict: str, kept: list[str]
+) -> None:
+    spec = spec_of({"k": "string", "v": "string"})
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}") as database:
+        await run(database, f"CREATE TABLE t (k TEXT PRIMARY KEY, v ANY) {strict}")
+        rows = [["a", "007"], ["b", "1.50"], ["c", "x"]]
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+        refused = 3 - len(kept)
+        assert loaded.refused == ({"row.db_precision": refused} if refused else {})
+        assert [row[0] for row in await rows_of(database, "SELECT v FROM t ORDER BY k")] == kept
+        again = await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+        assert (again.inserted, again.updated, again.unchanged) == (0, 0, len(kept))
+
+
 @pytest.mark.parametrize("name", ["not null", "check", "second unique"])
 async def test_sqlite_names_the_bad_row_too(tmp_path: Path, name: str) -> None:
     statements, code, bad, _ = CASES[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from .routes import FORM
 from .write_behind import WriteBehind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ..executors.executors import Executors
     from ..spool.spool import Spool
@@ -39,6 +40,12 @@ FRAMING_BYTES: Final = 64 << 10
 """What a multipart body may have beyond its file."""
 ENCODINGS: Final = ("utf-8", "gb18030")
 """Of the texts in a form, tried in this order."""
+_AS_IT_IS: Final = (("Content-Encoding", ("identity",)),)
+"""Headers of a request that tell of another form of its bytes, with the values that tell of none."""
+_PART_AS_IT_IS: Final = (*_AS_IT_IS, ("Content-Transfer-Encoding", ("binary", "8bit", "7bit")))
+"""Those of a part of a form: old programs send it as a part of a mail."""
+_RANGE: Final = re.compile(r"bytes 0-(\d{1,15})/(\d{1,15})")
+"""Of a file of which all comes in one request, as where its sender has no more than one piece of it."""
 _BYTES: Final = "latin-1"
 """As which the heads of parts are taken for the time being: it keeps every byte."""
 
@@ -91,8 +98,9 @@ class Uploads:
                 raise ProblemError(400, say("the body ended early or is malformed")) from error
 
     def _look_at_head(self, request: web.Request) -> None:
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise ProblemError(415, say("send the workbook as it is, without Content-Encoding"))
+        _refuse_encoded(request.headers, (*_AS_IT_IS, ("Transfer-Encoding", ("chunked",))))
+        if not _is_whole(request.headers.get("Content-Range")):
+            raise ProblemError(400, say("the body is a part of a file (Content-Range); send the file whole"))
         if request.content_type.startswith("multipart/") and request.content_type != FORM:
             raise ProblemError(415, say("send the workbook as the body, or as multipart/form-data"))
         framing = FRAMING_BYTES if request.content_type == FORM else 0
@@ -236,6 +244,7 @@ class _Form:
         self._part = part
         self._text.clear()
         if part.filename is not None:
+            _refuse_encoded(dict(part.headerlist), _PART_AS_IT_IS)
             self._files += 1
             self.name = _words(part.filename.encode(_BYTES))
             if self._files > 1:
@@ -246,6 +255,21 @@ class _Form:
     def _finish(self) -> None:
         if self._part is not None and self._part.filename is None and self._part.name:
             self.fields[self._part.name] = _words(self._text)
+
+
+def _refuse_encoded(headers: Mapping[str, str], as_it_is: Iterable[tuple[str, Sequence[str]]]) -> None:
+    """Refuse bytes that are not those of the file: what a sender has packed would be read as something else."""
+    for header, plain in as_it_is:
+        if headers.get(header, plain[0]).strip().lower() not in plain:
+            raise ProblemError(415, say("send the workbook as it is, without {header}", header=header))
+
+
+def _is_whole(content_range: str | None) -> bool:
+    """Say whether a body is all of its file (RFC 9110, 14.4): a piece may end within a value."""
+    if content_range is None:
+        return True
+    found = _RANGE.fullmatch(content_range.strip().lower())
+    return found is not None and int(found[1]) + 1 == int(found[2])
 
 
 def _words(text: bytes | bytearray) -> str:

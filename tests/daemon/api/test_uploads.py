@@ -11,6 +11,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.streams import StreamReader
 from aiohttp.test_utils import make_mocked_request
 
+from daemon.api.problems import ProblemError
 from daemon.api.uploads import BLOCK_BYTES, Uploads
 from daemon.spool.spool import Spool
 
@@ -66,3 +67,61 @@ async def test_a_body_takes_no_more_memory_in_small_pieces(executors: Executors,
         sending.cancel()
     assert spool.source(kept.key).read_bytes() == CONTENT
     assert most < (BLOCKS_HELD + 1) * BLOCK_BYTES
+
+
+async def refusal(executors: Executors, tmp_path: Path, headers: dict[str, str], body: bytes) -> int | None:
+    """Return the status that refuses a body; None if it lies in the spool."""
+    spool = Spool(tmp_path / "spool", "daemon").open()
+    uploads = Uploads(spool=spool, executors=executors, max_file_bytes=1 << 20, max_uploads=1, idle_seconds=60)
+    payload = StreamReader(BaseProtocol(asyncio.get_running_loop()), 1 << 16, loop=asyncio.get_running_loop())
+    payload.feed_data(body)
+    payload.feed_eof()
+    try:
+        await uploads.receive(make_mocked_request("POST", "/", headers=headers, payload=payload))
+    except ProblemError as error:
+        return error.status
+    finally:
+        spool.close()
+    return None
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("Content-Range", "bytes 0-49/100", 400),
+        ("Content-Range", "bytes 50-99/100", 400),
+        ("Content-Range", "bytes 0-49/*", 400),
+        ("Content-Range", "bytes */100", 400),
+        ("Content-Range", "bytes 0-99/100", None),
+        ("Content-Encoding", "gzip", 415),
+        ("Content-Encoding", "identity", None),
+        ("Transfer-Encoding", "gzip, chunked", 415),
+        ("Transfer-Encoding", "Chunked", None),
+        ("Digest", "sha-256=x", None),
+    ],
+)
+async def test_a_body_is_the_file_as_it_is(
+    executors: Executors, tmp_path: Path, header: str, value: str, status: int | None
+) -> None:
+    """A piece of a file ends within a row, or within a number, and would be read as if that were all."""
+    assert await refusal(executors, tmp_path, {header: value}, b"a,b\r\n1,2\r\n") == status
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        ("Content-Transfer-Encoding: quoted-printable", 415),
+        ("content-transfer-encoding: BASE64", 415),
+        ("Content-Encoding: gzip", 415),
+        ("Content-Transfer-Encoding: binary", None),
+        ("Content-Transfer-Encoding: 8bit", None),
+        ("Content-Length: 10", None),
+        ("Content-Type: text/csv", None),
+    ],
+)
+async def test_a_part_of_a_form_is_the_file_as_it_is(
+    executors: Executors, tmp_path: Path, header: str, status: int | None
+) -> None:
+    head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n{header}\r\n\r\n'
+    body = head.encode() + b"a,b\r\n1,=3D\r\n--x--\r\n"
+    assert await refusal(executors, tmp_path, {"Content-Type": "multipart/form-data; boundary=x"}, body) == status

@@ -159,12 +159,13 @@ def fingerprint(connection: Connection, schema: str | None, name: str) -> str | 
     return found
 
 
-def new_place(connection: Connection, schema: str | None) -> str:
-    """Return the schema where a new table lies: the named one, or the first of the search path."""
+def new_place(connection: Connection, schema: str | None) -> str | None:
+    """Return the schema where a new table lies: the named one, or the first of the search path, if there is any."""
     if schema is not None:
         return schema
     statement = sa.text("SELECT name FROM unnest(current_schemas(false)) AS name WHERE name <> :ledger LIMIT 1")
-    return connection.execute(statement, {"ledger": LEDGER_SCHEMA}).scalar_one_or_none() or "public"
+    found: str | None = connection.execute(statement, {"ledger": LEDGER_SCHEMA}).scalar_one_or_none()
+    return found
 
 
 def table_names(connection: Connection, schema: str | None) -> list[str]:

@@ -13,7 +13,7 @@ from .loaded import Spooled, TargetMismatchError
 from .references import problems as reference_problems
 from .sqlite_dry_run import try_writes
 from .table_faults import may_be_defined
-from .target import ledger_is_meant, mismatches, place_of, read_facts, read_parents, refuse_a_typo, verified
+from .target import ledger_is_meant, mismatches, place_of, read_facts, read_parents, refuse_unless_meant, verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,7 +46,7 @@ async def inspect(connection: AsyncConnection, dataset: Dataset, folder: Path) -
     parents = await connection.run_sync(read_parents, dataset)
     if facts is None:
         try:
-            await connection.run_sync(refuse_a_typo, dataset)
+            await connection.run_sync(refuse_unless_meant, dataset)
         except TargetMismatchError as error:
             return Inspection(problems=(said_by(error),))
         problems = tuple(reference_problems(dataset, parents, dialect))

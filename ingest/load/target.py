@@ -142,7 +142,7 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
     facts, parents = read_facts(connection, schema, name), read_parents(connection, dataset)
     made = False
     if facts is None:
-        refuse_a_typo(connection, dataset)
+        refuse_unless_meant(connection, dataset)
         _refuse_first(problems(dataset, parents, connection.dialect.name))
         found = found_parents(dataset, parents, connection.dialect.name)
         given = {field: parent.gives for field, parent in found.items() if parent.gives is not None}
@@ -163,8 +163,8 @@ def ledger_is_meant(dialect: str, schema: str | None, name: str) -> str | None:
     return say("{table} is where Headgate keeps its jobs; load into a table of another schema", table=table)
 
 
-def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
-    """Refuse to make a missing table unless the dataset says so, or no table has a similar name.
+def refuse_unless_meant(connection: Connection, dataset: Dataset) -> None:
+    """Refuse to make a missing table that has no place, or unless the dataset says so, or no name is similar.
 
     Names that differ in their numbers only (`sales_2025`, `sales_2026`) are meant to be two.
     One of the very name has been made by another load since it was missed.
@@ -173,9 +173,17 @@ def refuse_a_typo(connection: Connection, dataset: Dataset) -> None:
         TargetMismatchError: it may not be made; names the nearest table.
 
     """
+    schema, name = place_of(dataset)
+    if connection.dialect.name == "postgresql" and catalogue.new_place(connection, schema) is None:
+        raise TargetMismatchError(
+            say(
+                "there is no table {table} to be seen: no schema that this role may use is in its search_path; write "
+                "load.table with its schema (public.{table}), or set search_path",
+                table=dataset.load.table,
+            )
+        )
     if dataset.load.create:
         return
-    schema, name = place_of(dataset)
     names, near = _similar(connection, schema, name)
     near = [one for one in near if _without_numbers(one) != _without_numbers(name)]
     if name in names or (dataset.load.create is None and not near):

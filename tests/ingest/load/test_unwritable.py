@@ -114,6 +114,31 @@ async def test_what_waits_for_no_row_is_not_waited_for(postgres_database: str, t
         assert (meaning.classification, meaning.counted_as, meaning.waits) == ("configuration", "statement", False)
 
 
+@pytest.mark.parametrize("path", ["", "gone", "headgate"])
+async def test_without_a_schema_to_look_in_it_is_said_what_to_write(
+    postgres_database: str, tmp_path: Path, path: str
+) -> None:
+    """The table may be there, and whoever hardens a server sets roles no path."""
+    unnamed = spec_of()
+    named = unnamed.model_copy(update={"load": unnamed.load.model_copy(update={"table": "public.t"})})
+    name = postgres_database.rpartition("/")[2]
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE SCHEMA IF NOT EXISTS headgate",
+            f"ALTER ROLE CURRENT_USER IN DATABASE {name} SET search_path = '{path}'",
+        )
+    async with opened(postgres_database) as database:
+        for _ in ("missing", "there"):
+            with pytest.raises(TargetMismatchError, match=r"search_path; write load\.table .*public\.t"):
+                await load_spooled(database, unnamed, spooled(tmp_path, unnamed, [["a", 1]]))
+            async with database.read() as connection:
+                [problem] = (await inspect(connection, unnamed, tmp_path)).problems
+            assert "search_path" in problem
+            await load_spooled(database, named, spooled(tmp_path, named, [["a", 1]]))
+        assert await rows_of(database, "SELECT k, v FROM public.t") == [("a", 1)]
+
+
 @pytest.mark.parametrize("there", [True, False], ids=["staged", "made"])
 async def test_an_event_trigger_refuses_the_load_and_no_row(
     postgres_database: str, tmp_path: Path, *, there: bool

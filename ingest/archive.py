@@ -32,8 +32,16 @@ COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 RATIO_FROM_BYTES: Final = MEGABYTE
 """Whatever is smaller may expand by as much as it likes."""
 _OF_A_WORKBOOK: Final = frozenset({"[content_types].xml", "mimetype", "content.xml"})
-_DOUBLE_BYTES: Final = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xfe][\xa1-\xfe])*")
-"""A text in GB2312; names of Western languages in code page 437 are hardly ever like that."""
+_DOUBLE_BYTES: Final = re.compile(rb"(?:[\x00-\x7f]|[\x81-\xfe][\x40-\x7e\x80-\xfe])*")
+"""A text in GBK, code page 936, as is many a one in other encodings, too."""
+_PAIR: Final = re.compile(rb"[\x81-\xfe][\x40-\xfe]")
+_GB2312: Final = re.compile(rb"[\xa1-\xfe]{2}")
+"""A pair of its oldest part; names of Western languages in code page 437 are hardly ever made of such."""
+_COMMON: Final = re.compile(rb"[\xb0-\xd7][\xa1-\xfe]")
+"""One of the 3,755 letters that are used most; in code page 437 such a pair begins with a frame's line."""
+_SECOND_HALF: Final = re.compile(r"(?<=[^\x00-\x7f])\\(?=\.[^./\\]+$)")
+"""A backslash between a letter that is not ASCII and the ending: Japanese and traditional Chinese end letters so."""
+_HALF: Final = "\ufffd"
 
 
 def list_members(path: Path, limits: ArchiveLimits) -> tuple[ArchiveMember, ...] | None:
@@ -92,6 +100,7 @@ def _content(file: BinaryIO, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -
         raise rejected(
             "file.corrupt_container",
             say("{name} cannot be taken out of the archive: {error}", name=name_of(entry), error=error),
+            hint=say("make the archive anew"),
         ) from error
 
 
@@ -100,14 +109,22 @@ def name_of(entry: zipfile.ZipInfo) -> str:
     text = entry.filename
     if not entry.flag_bits & UTF8_FLAG:
         raw = text.encode("cp437", "replace")
-        text = next((found for code in ("utf-8", "gb18030") if (found := _decoded(raw, code)) is not None), text)
+        found = (_decoded(raw, "utf-8"), _decoded(raw, "gb18030") if _is_chinese(raw) else None)
+        text = next((one for one in found if one is not None), _SECOND_HALF.sub(_HALF, text))
     parts = (part for part in text.replace("\\", "/").split("/") if part not in {"", ".", ".."})
     return "/".join(parts) or NAMELESS
 
 
+def _is_chinese(raw: bytes) -> bool:
+    """Say whether a name is in GBK: all of it in GB2312, or a rare letter among common ones, as in names of people."""
+    if not _DOUBLE_BYTES.fullmatch(raw):
+        return False
+    pairs = _PAIR.findall(raw)
+    rare = sum(_GB2312.fullmatch(pair) is None for pair in pairs)
+    return 2 * rare <= sum(_COMMON.fullmatch(pair) is not None for pair in pairs)
+
+
 def _decoded(raw: bytes, encoding: str) -> str | None:
-    if encoding == "gb18030" and not _DOUBLE_BYTES.fullmatch(raw):
-        return None
     try:
         return raw.decode(encoding)
     except UnicodeDecodeError:
@@ -121,9 +138,13 @@ def _is_workbook(names: Iterable[str]) -> bool:
 
 def _hold_to(files: list[zipfile.ZipInfo], size_bytes: int, limits: ArchiveLimits) -> None:
     if not files:
-        raise rejected("file.empty", say("the archive has no files in it"))
+        raise rejected("file.empty", say("the archive has no files in it"), hint=say("make the archive anew"))
     if any(entry.flag_bits & ENCRYPTED_FLAG for entry in files):
-        raise rejected("file.encrypted", say("the files in the archive are encrypted with a password"))
+        raise rejected(
+            "file.encrypted",
+            say("the files in the archive are encrypted with a password"),
+            hint=say("make the archive anew without a password"),
+        )
     if any(entry.compress_type not in COMPRESSIONS for entry in files):
         raise rejected(
             "file.corrupt_container",

@@ -100,7 +100,7 @@ class Archives:
         `file` is what messages call it.
 
         Raises:
-            FileRejectedError: it is damaged, encrypted, empty, or holds more than the limits allow.
+            FileRejectedError: it is damaged, encrypted, or holds nothing, or more than the limits allow.
 
         """
         source = self._parts.spool.source(received.key)
@@ -111,7 +111,14 @@ class Archives:
         )
         if found is None:
             return None
-        return tuple(one for one in found if not any(part in self._settings.ignored for part in one.name.split("/")))
+        kept = tuple(one for one in found if not any(part in self._settings.ignored for part in one.name.split("/")))
+        if not kept:  # put away without a job, it would look like one that was loaded
+            raise rejected(
+                "file.empty",
+                say("the archive has no files in it but those that intake.ignore leaves alone"),
+                hint=say("make the archive anew"),
+            )
+        return kept
 
     async def opened(self, received: Received, file: str) -> tuple[ArchiveMember, ...] | None:
         """Return what `members` returns, of an archive that is taken as a whole or not at all.

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from ingest.errors import ErrorRecord
 from ingest.messages import either, say
 
 from ..errors import KeyUsedError
 from .event_log import given, parameters
 from .jobs import Job, State, Submission
 from .queries import ROW_COLUMNS, job_from_row
-from .reasons import COMES_AFTER, LOAD_REQUESTED, SAME_CONTENT, SAME_FILE
+from .reasons import COMES_AFTER, LOAD_REQUESTED, SAME_CONTENT, SAME_FILE, reason_of
 from .retry_cancel import NotPossibleError
 from .tables import insert_into, unfinished
 
@@ -176,8 +177,9 @@ class Enqueue:
             KeyUsedError: the submitter has used the idempotency key before.
 
         """
+        reason = reason_of(ErrorRecord.from_dict(record))
         async with self._database.write("enter") as connection:
-            job = _entered(await self._insert(connection, submission, state="rejected", reason=record["message"]))
+            job = _entered(await self._insert(connection, submission, state="rejected", reason=reason))
             table = self._tables.job
             await connection.execute(table.update().where(table.c.id == job.id).values(errors_total=1))
             await connection.execute(self._tables.reject.insert().values(job_id=job.id, number=1, record=record))

@@ -78,11 +78,27 @@ def test_a_workbook_is_no_archive(tmp_path: Path) -> None:
         ("订单.csv".encode(), "订单.csv"),
         ("Müller Größe.csv".encode("cp437"), "Müller Größe.csv"),
         ("¿año?.csv".encode("cp437"), "¿año?.csv"),
+        ("ÄÖÜ äöü é è à ñ.csv".encode("cp437"), "ÄÖÜ äöü é è à ñ.csv"),
         (b"plain.csv", "plain.csv"),
+        # Letters that came with GBK only: of names, and the simplified form of traditional ones.
+        ("订单_王喆.csv".encode("gbk"), "订单_王喆.csv"),
+        ("朱镕基/李瑄/订单.csv".encode("gbk"), "朱镕基/李瑄/订单.csv"),
+        ("订单\\四月.csv".encode("gbk"), "订单/四月.csv"),
+        ("Menü\\a.csv".encode("cp437"), "Menü/a.csv"),
     ],
 )
 def test_names_are_read_in_the_language_that_they_were_written_in(tmp_path: Path, raw: bytes, name: str) -> None:
     assert names(named(tmp_path / "a.zip", raw)) == [name]
+
+
+@pytest.mark.parametrize("raw", ["注文ソ.csv".encode("cp932"), "訂單許.csv".encode("big5")])
+def test_half_of_a_letter_is_no_separator(tmp_path: Path, raw: bytes) -> None:
+    """Which letters they are is not known; what is left behind the half would be a name that is left alone."""
+    assert raw.endswith(b"\\.csv")
+    (name,) = names(named(tmp_path / "a.zip", raw))
+    assert "/" not in name
+    assert name.endswith(".csv")
+    assert not name.startswith(".")
 
 
 @pytest.mark.parametrize(

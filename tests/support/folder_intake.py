@@ -46,7 +46,7 @@ STOCK = Dataset.model_validate(
         "load": {"table": "stock", "mode": "insert"},
     }
 )
-RECORD = {"code": "file.unknown", "message": "nobody wants it"}
+RECORD = {"code": "file.unknown", "message": "nobody wants it", "hint": "keep it"}
 
 
 @pytest.fixture

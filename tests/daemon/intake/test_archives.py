@@ -30,6 +30,7 @@ from daemon.lifecycle.signals import StopRequest
 from daemon.metrics.job_metrics import Metrics
 from daemon.pipeline.job_ends import JobEnds
 from daemon.spool.spool import Spool
+from ingest.errors import FileRejectedError
 from ingest.spec.dataset import Dataset
 
 if TYPE_CHECKING:
@@ -186,6 +187,20 @@ async def test_an_archive_that_was_put_back_is_tried_again(intake: Intake) -> No
     third = await intake.take()
     assert [job.state for job in third] == ["duplicate", "queued"]
     assert len({*numbers(first), *numbers(again), *numbers(third)}) == 6
+
+
+async def test_an_archive_of_what_is_left_alone_is_refused(intake: Intake) -> None:
+    content = zipped(**{"~$a.csv": b"lock", "__MACOSX/._a.csv": b"fork"})
+    received = await asyncio.to_thread(intake.spool.receive, [content], 1 << 20)
+    with pytest.raises(FileRejectedError) as error:
+        await intake.archives.opened(received, "x.zip")
+    assert error.value.record.code == "file.empty"
+    job = await intake.submissions.refuse(
+        received, record=error.value.record, file="x.zip", source="folder", origin=FOLDER
+    )
+    assert job.reason is not None
+    assert job.reason.startswith("file.empty: the archive has no files in it but those")
+    assert job.reason.endswith("; make the archive anew")
 
 
 async def test_what_still_runs_when_it_is_put_back_goes_on(intake: Intake) -> None:

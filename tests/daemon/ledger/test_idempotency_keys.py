@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from daemon.ledger.leases import Ledger
     from daemon.ledger.queries import JobQueries
 
-RECORD = {"code": "file.no_spec", "message": "no dataset takes it"}
+RECORD = {"code": "file.no_spec", "message": "no dataset takes it", "hint": "name one"}
 
 
 async def test_a_request_that_comes_to_two_daemons_while_its_content_waits_is_one_duplicate(

@@ -84,7 +84,9 @@ async def test_attempts_and_errors_are_told_as_the_ledger_has_them(ledger: Ledge
 
 
 async def test_a_file_that_no_dataset_takes_is_an_error_too(ledger: Ledger) -> None:
-    entered = await ledger.refuse(submission("a", dataset=UNMATCHED), {"code": "file.no_spec", "message": "none"})
+    entered = await ledger.refuse(
+        submission("a", dataset=UNMATCHED), {"code": "file.no_spec", "message": "none", "hint": "name one"}
+    )
     daemon = NewDaemon(ledger, "orders")
     await daemon.looks()
     found = daemon.value("last_error", UNMATCHED, code="file.no_spec")

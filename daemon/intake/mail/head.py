@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from email.parser import BytesParser
 from email.policy import default
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
+
+from ingest.spec.encoding_name import python_encoding
 
 from ...errors import HeadgateError
 
@@ -24,6 +27,18 @@ _STRUCTURED: Final = re.compile(
     rb"^(?:from|message-id|content-type|content-disposition)[ \t]*:((?:[^\n]|\n(?=[ \t]))*+)",
     re.IGNORECASE | re.MULTILINE,
 )
+_LABEL: Final = re.compile(
+    rb"(=\?|\*=[ \t]*\"?)([\w.:-]{1,40})(?=(?:\*[\w-]{0,40})?\?[bq]\?|'[\w-]{0,40}')", re.IGNORECASE
+)
+"""The encoding that an encoded word names (RFC 2047), or a name of a file (RFC 2231)."""
+_WIDER: Final = {
+    **dict.fromkeys(("gb2312", "gbk"), "gb18030"),
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+    "iso8859-1": "cp1252",
+}
+"""What programs mean that name the first: they write the letters which came later, too (WHATWG Encoding Standard)."""
 _ANSWERED: Final = 100
 """So many messages, the newest of those that are named, can be what it answers."""
 _VERDICTS: Final = 20
@@ -67,7 +82,17 @@ def parse_header(raw: bytes) -> EmailMessage:
     lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if any(len(value) > _LONGEST for value in _STRUCTURED.findall(lines)):
         raise UnreadableHeaderError
-    return BytesParser(_class=EmailMessage, policy=default.clone(utf8=True)).parsebytes(raw, headersonly=True)
+    named = _LABEL.sub(lambda found: found[1] + _wider(found[2]), raw)
+    return BytesParser(_class=EmailMessage, policy=default.clone(utf8=True)).parsebytes(named, headersonly=True)
+
+
+def _wider(label: bytes) -> bytes:
+    """Return the name of an encoding that has all letters of the one that is named; itself if it is not known."""
+    try:
+        name = python_encoding(label.decode("ascii"))
+        return _WIDER.get(codecs.lookup(name).name, name).encode()
+    except (LookupError, ValueError):
+        return label
 
 
 @contextmanager

@@ -93,6 +93,12 @@ class _Load:
         return replace(self._refusals.loaded(merged), held_back=held_back, sample=self._sample)
 
     async def clear(self) -> None:
+        """Leave the session to the next load without temporary tables; they go with a connection that was given up.
+
+        As one is whose statement was cancelled: an error from here would take the place of the cancellation.
+        """
+        if self._connection.invalidated:
+            return
         for name in (STAGE, CHECKED, KEPT, SUSPECTS, DANGLING):
             await self._run(f"DROP TABLE IF EXISTS temp.{name}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -122,3 +123,23 @@ async def test_a_view_of_sqlite_that_takes_no_rows_is_refused_at_once(tmp_path: 
             return
         with pytest.raises(TargetMismatchError, match="INSTEAD OF DELETE"):
             await put(database, spec_of(None, mode), tmp_path, [["a", None, 1]])
+
+
+async def test_a_load_that_is_cancelled_ends_as_that_and_the_next_one_finds_nothing_of_it(tmp_path: Path) -> None:
+    """A job whose end is an error instead has spent an attempt, and one that was cancelled would be repeated."""
+    counting = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 300000) SELECT max(x) FROM c"
+    spec = spec_of()
+    async with opened(sqlite_in(tmp_path)) as database:
+        await run(
+            database,
+            "CREATE TABLE t (k TEXT PRIMARY KEY, shop INTEGER, v INT)",
+            f"CREATE TRIGGER slow BEFORE INSERT ON t BEGIN SELECT ({counting}); END",
+        )
+        loading = asyncio.create_task(put(database, spec, tmp_path, [[str(key), None, 1] for key in range(20)]))
+        await asyncio.sleep(0.5)
+        loading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await loading
+        await run(database, "DROP TRIGGER slow")
+        assert await put(database, spec, tmp_path, [["a", None, 1]]) == Loaded(inserted=1, updated=0, unchanged=0)
+        assert await rows_of(database, "SELECT k FROM t") == [("a",)]

@@ -60,7 +60,8 @@ def _wait_until_whole(
     marked = folder.done_marker is not None
     if marked:
         # The sender says that it is whole. A writer that has it open still, or an end that is missing, say otherwise.
-        seen = Seen.WRITING if seen is Seen.WRITING and leased is not False else Seen.RENAMED
+        written = seen in (Seen.OPENED, Seen.WRITING) and leased is not False
+        seen = Seen.WRITING if written else Seen.RENAMED
     end = End.OPEN if file.stamp.size > max_bytes else end_of(descriptor, file.stamp.size)
     needed = patience.needed(seen=seen, leased=leased, end=end)
     if end is End.OPEN and not marked and quiet >= needed and file.stamp.size <= max_bytes:

@@ -33,8 +33,10 @@ class Seen(enum.Enum):
     """Nothing: it came before the watch, or over a network."""
     LINKED = enum.auto()
     """The name is new, and nobody has opened it."""
+    OPENED = enum.auto()
+    """The name is new, and somebody has: to write, or to read what was linked here, as the daemon itself does."""
     WRITING = enum.auto()
-    """It was made or written to, and not closed since."""
+    """It was written to, and not closed since."""
     CLOSED = enum.auto()
     RENAMED = enum.auto()
     """It got this name when nobody was seen writing to it."""
@@ -149,9 +151,12 @@ class FolderNotify:
     def _after(self, before: Seen, event: Event) -> Seen:
         what = event.what
         if what & inotify.MOVED_TO:
-            return Seen.WRITING if self._moving.get(event.cookie) is Seen.WRITING else Seen.RENAMED
+            moving = self._moving.get(event.cookie, Seen.NOTHING)
+            return moving if moving in (Seen.OPENED, Seen.WRITING) else Seen.RENAMED
         if what & inotify.CREATE:
             return Seen.LINKED  # an open follows, unless it is a hard link to a file that is there
-        if what & inotify.MODIFY or (what & inotify.OPEN and before is Seen.LINKED):
+        if what & inotify.MODIFY:
             return Seen.WRITING
+        if what & inotify.OPEN and before is Seen.LINKED:
+            return Seen.OPENED
         return Seen.CLOSED if what & inotify.CLOSE_WRITE else before

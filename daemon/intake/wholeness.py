@@ -59,7 +59,8 @@ class Patience:
 
     def needed(self, *, seen: Seen, leased: bool | None, end: End) -> float:
         """Return how long a file must have been quiet; `leased` is what `is_being_written` says of it."""
-        if seen is Seen.WRITING or leased or end is End.MISSING:
+        opened = seen is Seen.OPENED and leased is None  # to write, as far as can be told
+        if seen is Seen.WRITING or opened or leased or end is End.MISSING:
             return max(self.unfinished, self.settle)
         if seen is Seen.RENAMED:
             return self.scan

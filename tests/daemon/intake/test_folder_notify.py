@@ -27,7 +27,10 @@ async def watch(tmp_path: Path) -> AsyncIterator[FolderNotify]:
 
 async def test_a_file_is_being_written_until_it_is_closed(watch: FolderNotify, tmp_path: Path) -> None:
     with (tmp_path / "a.csv").open("wb", buffering=0) as writer:
-        assert watch.seen(tmp_path, "a.csv") is Seen.WRITING
+        assert watch.seen(tmp_path, "a.csv") is Seen.OPENED
+        (tmp_path / "a.csv").rename(tmp_path / "a.csv~")
+        (tmp_path / "a.csv~").rename(tmp_path / "a.csv")
+        assert watch.seen(tmp_path, "a.csv") is Seen.OPENED
         writer.write(b"half")
         (tmp_path / "a.csv").read_bytes()
         assert watch.seen(tmp_path, "a.csv") is Seen.WRITING
@@ -47,6 +50,8 @@ async def test_a_file_is_renamed_or_linked_into_the_folder_whole(watch: FolderNo
     (outside / "a").write_bytes(b"whole")
     os.link(outside / "a", tmp_path / "linked.csv")
     assert watch.seen(tmp_path, "linked.csv") is Seen.LINKED
+    (tmp_path / "linked.csv").read_bytes()
+    assert watch.seen(tmp_path, "linked.csv") is Seen.OPENED, "by a reader, which only its lease tells"
     (outside / "a").rename(tmp_path / "renamed.csv")
     assert watch.seen(tmp_path, "renamed.csv") is Seen.RENAMED
     (tmp_path / "renamed.csv").unlink()

@@ -114,6 +114,11 @@ def test_a_text_may_end_after_a_line(tmp_path: Path, content: bytes, expected: E
         (Seen.WRITING, None, End.OPEN, 300.0),
         (Seen.WRITING, False, End.PROVEN, 300.0),
         (Seen.LINKED, None, End.PROVEN, 10.0),
+        (Seen.OPENED, None, End.PROVEN, 300.0),
+        (Seen.OPENED, True, End.PROVEN, 300.0),
+        (Seen.OPENED, False, End.PROVEN, 1.0),
+        (Seen.OPENED, False, End.OPEN, 10.0),
+        (Seen.OPENED, False, End.MISSING, 300.0),
     ],
 )
 def test_the_less_is_known_the_longer_it_takes(seen: Seen, leased: object, ends: End, expected: float) -> None:

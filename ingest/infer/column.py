@@ -22,7 +22,7 @@ from ..spec.titles import normal
 from ..spec.yaml_text import quoted
 from .sample import filled_cells
 from .text_forms import Form, dates, numbers, yes_or_no
-from .words import MISSING, is_identifier
+from .words import MISSING, is_code, is_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -128,11 +128,11 @@ class ColumnDrafter:
         if Kind.TEXT in kinds and not identifying:
             yield from self._text_forms(column, live, words, kinds)
         else:
-            yield from ((form, missing) for form in self._cell_forms(column, live & ~words, kinds))
+            yield from ((form, missing) for form in self._cell_forms(column, live & ~words, kinds, label))
         yield Form(settings={"type": "string", **({"id": True} if identifying else {})}), none
         yield Form(settings={"type": "string"}), none
 
-    def _cell_forms(self, column: Column, live: Mask, kinds: set[int]) -> Iterator[Form]:
+    def _cell_forms(self, column: Column, live: Mask, kinds: set[int], label: str | None) -> Iterator[Form]:
         """Yield the forms of a column whose cells have types of their own."""
         names: tuple[str, ...] = ()
         if kinds == {Kind.BOOLEAN}:
@@ -146,8 +146,12 @@ class ColumnDrafter:
         elif kinds and kinds <= {Kind.DATE, Kind.DATETIME, Kind.TIME}:
             names = ("date", "datetime")
         elif kinds == {Kind.NUMBER}:
-            whole, scale = _digits(exact_texts(column.texts.filter(pa.array(live))), ".")
-            if not scale and whole >= ID_DIGITS:
+            texts = exact_texts(column.texts.filter(pa.array(live)))
+            whole, scale = _digits(texts, ".")
+            if pc.all(pc.ascii_is_decimal(texts)).as_py() and is_code(normal(label or "")):
+                # Zeros in front are lost in numbers, but not in the next file, if it has texts.
+                yield Form(settings={"type": "string", "id": True}, why="its title says that it is no quantity")
+            elif not scale and whole >= ID_DIGITS:
                 # An identifier that somebody typed as a number is still one: nobody adds up order numbers.
                 yield Form(settings={"type": "string", "id": True}, why="so many digits number something")
             elif not scale:

@@ -14,6 +14,24 @@ if TYPE_CHECKING:
 _LENGTH: Final = 60
 _SIGNS: Final = {"#": "no", "%": "percent", "°": "", "º": "", "&": " and ", "@": " at ", "€": " eur ", "$": " usd "}
 _SYLLABLES: Final = re.compile(r"[\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]")
+_MONTH: Final = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    "|nov(?:ember)?|dec(?:ember)?|j[aä]n(?:ner|uar)|februar|märz|mrz|mai|juni|juli|okt(?:ober)?|dez(?:ember)?"
+    "|janvier|février|fevrier|mars|avril|juin|juillet|août|aout|septembre|octobre|novembre|décembre|decembre"
+    "|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
+    "|janeiro|fevereiro|março|marco|maio|junho|julho|setembro|outubro|novembro|dezembro"
+    "|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre)"
+)
+_BEHIND: Final = re.compile(
+    rf"(?:[\s_.()\d-]|(?<=\d)[年月日号년월일]|(?<=月)份|[一二三四五六七八九十]+月|(?<![^\W\d_]){_MONTH}(?![^\W\d_]))*+$",
+    re.IGNORECASE,
+)
+"""A date, a month or a number at the end of a file's name."""
+_COUNTED: Final = re.compile(r"[^\W_]")
+_DATED: Final = re.compile(
+    r"(?<!\d)20\d\d(?:年(?:\d{1,2}月(?:\d{1,2}日)?)?|[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?[0-3]\d)?)?(?!\d)"
+)
+"""A year, or a date that begins with one."""
 _SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "rowid"})
 """Names that every table of PostgreSQL or SQLite has for itself."""
 
@@ -51,8 +69,17 @@ def dataset_name(stem: str) -> str:
 
 
 def file_glob(stem: str) -> str:
-    """Return a glob for a file and those after it: its stem without a date or number behind it."""
-    behind = re.search(r"[\s_.()\d-]*+$", stem)
-    bare = stem[: behind.start()] if behind and re.search(r"\d", behind[0]) else stem
-    kept = bare if len(re.findall(r"\w", bare)) > 1 else stem
-    return re.sub(r"([*?[])", r"[\1]", kept) + "*"
+    """Return a glob for a file and those after it: its stem without a date or number behind it.
+
+    Of a date that stands elsewhere only the century stays: `2026-05 orders` is `20* orders*`.
+    """
+    behind = _BEHIND.search(stem)
+    bare = stem[: behind.start()] if behind and _COUNTED.search(behind[0]) else stem
+    parts = _DATED.split(bare)
+    if not _has_words("".join(parts)):
+        parts = [stem]
+    return "20*".join(re.sub(r"([*?[])", r"[\1]", part) for part in parts) + "*"
+
+
+def _has_words(text: str) -> bool:
+    return len(re.findall(r"\w", text)) > 1

@@ -42,10 +42,18 @@ _NUMBERED: Final = re.compile(
 """A title that ends so says that the column's values number something."""
 
 _CODED: Final = re.compile(
-    r"(?:^|[^a-z])(?:code|sku|ean|upc|isbn|imei|iban|bic|asin|zip|plz|postcode|phone|tel|telefon|mobile|fax|barcode)$"
-    r"|(?:code|leitzahl|telefon|[代编邮]码|邮编|电话|手机|条码|コード|电话号码|코드|индекс|телефон)$"
+    r"(?<![a-zà-ÿ])(?:code|sku|ean|gtin|upc|isbn|imei|iban|bic|asin|zip|plz|blz|cep|cpf|cnpj|siren|siret|wkn|postcode"
+    r"|postal|código|codigo|codice|(?:tele)?phone|tel|telefon[eo]?|tél|téléphone|teléfono|mobile|móvil|cell?ulare?|fax"
+    r"|barcode|matr[ií]cul[ea]|cost cent(?:er|re)|(?:^|bank |gl |ledger )account|compte|cuenta|conta|conto)$"
+    r"|(?:code|leitzahl|telefon|kostenstelle|konto|[代编邮]码|邮编|电话|手机|传真|身份证|科目|条码|[品型社棚]番|電話|携帯"
+    r"|コード|电话号码|코드|전화|휴대폰|연락처|индекс|телефон|артикул|инн|кпп|огрн|бик)$"
+    r"|^(?:code (?:article|client|produit|fournisseur|banque|guichet|insee|barres?)|(?:cód|cod)(?:igo|ice)?[ .])"
+    r"|^(?:cap|n°\s*+(?!d(?:e|u|es)\b|d['’]).*\w)$"
 )
-"""A title that ends so says that the column's digits are no quantity."""
+"""A title that ends so, or in Romance languages begins so, says that the column's digits are no quantity."""
+
+_BESIDE: Final = re.compile(r"(?<=\w)\s*(?:\([^()]*\)|\d)?[ .:]*$")
+"""What stands behind such a title where there are several: `Phone 2`, `Zip (billing)`."""
 
 _OTHERS: Final = (
     *("customer", "client", "kunde", "debitor", "user", "member", "patient", "product", "article", "artikel", "item"),
@@ -130,8 +138,12 @@ _LETTERS: Final = re.compile("[a-zäöüßа-яё]*")
 
 def is_identifier(title: str) -> bool:
     """Say whether a title, in the form in which titles are compared, promises identifiers: digits, but no quantity."""
-    plain = title.rstrip(" .:")
-    return bool(_NUMBERED.search(plain) or _CODED.search(plain))
+    return bool(_NUMBERED.search(title.rstrip(" .:"))) or is_code(title)
+
+
+def is_code(title: str) -> bool:
+    """Say whether a title promises codes whose zeros in front count, such as postcodes, phones and accounts."""
+    return bool(_CODED.search(_BESIDE.sub("", title)))
 
 
 def numbers_rows(title: str, about: str) -> bool:

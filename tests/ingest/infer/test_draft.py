@@ -52,6 +52,12 @@ def types(dataset: Dataset) -> dict[str, str]:
     return {field.name: str(field.type) + (" id" if field.id else "") for field in dataset.fields}
 
 
+def test_numbers_below_titles_of_codes_are_texts_so_that_zeros_of_the_next_file_stay(workbook: Write) -> None:
+    rows = [["Customer ID", "Zip", "Phone", "Since"], *([n * 7, 94103 + n, 4155551212, 2015] for n in range(3))]
+    by_draft = draft(workbook(rows))
+    assert types(by_draft) == {"customer_id": "integer", "zip": "string id", "phone": "string id", "since": "integer"}
+
+
 @pytest.mark.parametrize(
     ("days", "kind"), [([46144.0625, 46145.5], "datetime"), ([0.25, 0.75], "time"), ([0.25, 1.5], "duration")]
 )

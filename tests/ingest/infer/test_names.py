@@ -41,6 +41,21 @@ def test_a_name_is_given_once() -> None:
     ("stem", "glob"),
     [
         *(("orders", "orders*"), ("orders-2024-05", "orders*"), ("订单 (2)", "订单*"), ("2024-05", "2024-05*")),
+        *(("invoices-may", "invoices*"), ("Bestellungen Mai 2026", "Bestellungen*"), ("Umsatz_März", "Umsatz*")),
+        *(
+            ("订单2026年5月", "订单*"),
+            ("考勤5月份", "考勤*"),
+            ("주문_5월", "주문*"),
+            ("factures juin (2)", "factures*"),
+        ),
+        *(("2026-05 orders", "20* orders*"), ("20260531_export", "20*_export*"), ("2026年5月订单", "20*订单*")),
+        *(("orders_2026-05_final", "orders_20*_final*"), ("May 2026", "May 2026*"), ("may", "may*")),
+        *(
+            ("dismay", "dismay*"),
+            ("mayors", "mayors*"),
+            ("part 12345678 list", "part 12345678 list*"),
+            ("日报", "日报*"),
+        ),
         *(("a[1]b", "a[[]1]b*"), ("q1", "q1*"), ("2" * 100 + "_final", "2" * 100 + "_final*")),
     ],
 )

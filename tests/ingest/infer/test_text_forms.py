@@ -130,9 +130,22 @@ def test_what_the_column_does_not_decide_is_asked(tmp_path: Path, texts: list[st
         assert f"  # or: {{name: value, header: [value], {other}}}" in text
 
 
-@pytest.mark.parametrize("title", ["Kundennr.", "Customer ID", "PLZ", "zip code", "电话", "订单号", "Phone"])
+IDENTIFIERS = (
+    *("Kundennr.", "Customer ID", "PLZ", "zip code", "电话", "订单号", "Phone", "Code postal", "Código", "CEP", "BLZ"),
+    *("Kostenstelle", "N° commande", "Téléphone", "Phone 2", "Zip (billing)", "GL Account", "Cost Center", "品番"),
+)
+
+
+@pytest.mark.parametrize("title", IDENTIFIERS)
 def test_digits_below_a_title_of_identifiers_are_no_quantity(tmp_path: Path, title: str) -> None:
     assert drafted(tmp_path, title, ["10115", "20095"])[0] == {"type": "string", "id": True}
+
+
+@pytest.mark.parametrize(
+    "title", ["N° de pièces", "Number of items", "Market cap", "Kontostand", "Décompte", "Sconto", "Phones"]
+)
+def test_digits_below_other_titles_are_a_quantity(tmp_path: Path, title: str) -> None:
+    assert drafted(tmp_path, title, ["10115", "20095"])[0] == {"type": "integer"}
 
 
 def test_few_words_are_perhaps_a_closed_list(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -49,13 +50,24 @@ async def read_body(request: web.Request, bytes_max: int, what: str, *, seconds:
 
 
 def read_json(request: web.Request, body: bytes) -> Any:
-    """Return what a body holds; ProblemError 415 if it is said to be something else, 400 if it is no JSON."""
+    """Return what a body holds; ProblemError 415 if it is said to be something else, 400 if it is no JSON.
+
+    400 also where an object has a key twice, of which only one could count.
+    """
     if request.content_type != JSON:
         raise ProblemError(415, say("send the body as {type}", type=JSON))
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=_object)
     except (ValueError, RecursionError):
         raise ProblemError(400, say("the body is not JSON")) from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ProblemError(400, say("{name} is given twice", name=twice), hint=say("give it once"))
+    return found
 
 
 async def read_sent(request: web.Request, body: type[Body], bytes_max: int, what: str) -> Body:

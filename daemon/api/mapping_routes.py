@@ -15,6 +15,7 @@ from ingest.messages import said_by, say
 from ingest.spec.mapping import ColumnMapping
 from ingest.spec.yaml_text import inline
 
+from ..ledger.enqueue import refuse_unloadable
 from ..ledger.mappings import TooManyMappingsError
 from ..ledger.reasons import told_job
 from ..ledger.retry_cancel import NotPossibleError
@@ -159,10 +160,13 @@ class MappingRoutes:
         job = await self._job(request)
         mapping = await _sent(request)
         by = request[PRINCIPAL].name
+        loads = job.state in LOADABLE
         with _told():
+            if loads:
+                # Before anything is kept: what is refused must not change how the next file is read.
+                refuse_unloadable(job, LOADABLE)
             kept = await self._files.keep(job, mapping, by=by)
             logger.info("mapping kept", extra={"mapping": kept.id, "dataset": kept.dataset, "job": job.id, "by": by})
-            loads = job.state in LOADABLE
             loaded = await self._submissions.load(job, by=by, states=LOADABLE) if loads else None
         told = told_job(loaded, language_of(request)) if loaded else None
         shown = await self._run_io(_shown, kept)

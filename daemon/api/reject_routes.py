@@ -199,7 +199,11 @@ class RejectRoutes:
                 raise ProblemError(
                     422, say("row {row} of sheet {sheet} is there twice", row=row.row, sheet=repr(row.sheet))
                 )
-            rows[row.row] = {cell.column: cell.text for cell in row.cells}
+            rows[row.row] = cells = {cell.column: cell.text for cell in row.cells}
+            if len(cells) < len(row.cells):
+                raise ProblemError(
+                    422, say("row {row} of sheet {sheet} has a column twice", row=row.row, sheet=repr(row.sheet))
+                )
         written = self._rejects.corrected(job, corrections)
         return await self._stream(request, written, XLSX, f"corrected-{job.id}.xlsx")
 

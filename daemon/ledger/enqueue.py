@@ -96,26 +96,14 @@ class Enqueue:
             NotPossibleError: the job is in another state, or its file is not kept any more.
 
         """
+        refuse_unloadable(kept, states)
         table = self._tables.job
-        if kept.state not in states:
-            raise NotPossibleError(
-                say(
-                    "job {job} is {state}; only {states} jobs are loaded",
-                    job=kept.id,
-                    state=kept.state,
-                    states=either(states),
-                )
-            )
-        if kept.loaded_as is not None:
-            raise NotPossibleError(
-                say("job {job} was loaded as job {other} already; look at that one", job=kept.id, other=kept.loaded_as)
-            )
         held = sa.and_(table.c.id == kept.id, table.c.state == kept.state, table.c.spool_key.is_not(None))
         async with self._database.write("enter") as connection:
             let_go = await connection.execute(table.update().where(held).values(spool_key=None))
             served = await self._context.spool_is_served(connection, kept.spool_id)
             if let_go.rowcount != 1 or not served:
-                raise NotPossibleError(say("the file of job {job} is not kept any more; hand it in again", job=kept.id))
+                raise _not_kept(kept)
             job = await self._enter(connection, submission, adopt=False)
             await self._change(connection, kept, loaded_as=job.id)
             by = LOAD_REQUESTED.format(job=job.id, name=submission.submitter)
@@ -287,3 +275,27 @@ def _same(job: Job, submission: Submission) -> bool:
 
 def _turn(ahead: Job) -> dict[str, Any]:
     return {"after_job": ahead.id, "reason": COMES_AFTER.format(job=ahead.id)}
+
+
+def refuse_unloadable(kept: Job, states: Collection[State]) -> None:
+    """Refuse to load the file of a job that is in none of the states, was loaded already, or has no file any more.
+
+    Raises:
+        NotPossibleError: one of these.
+
+    """
+    if kept.state not in states:
+        told = say(
+            "job {job} is {state}; only {states} jobs are loaded", job=kept.id, state=kept.state, states=either(states)
+        )
+        raise NotPossibleError(told)
+    if kept.loaded_as is not None:
+        raise NotPossibleError(
+            say("job {job} was loaded as job {other} already; look at that one", job=kept.id, other=kept.loaded_as)
+        )
+    if kept.spool_key is None:
+        raise _not_kept(kept)
+
+
+def _not_kept(kept: Job) -> NotPossibleError:
+    return NotPossibleError(say("the file of job {job} is not kept any more; hand it in again", job=kept.id))

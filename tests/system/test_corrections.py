@@ -104,6 +104,7 @@ def test_what_is_no_correction_is_refused_and_said_to_be_so(
     as_: Callable[[str], Api], job: int, tmp_path: Path, orders: Callable[..., Path]
 ) -> None:
     shop = as_("shop")
+    two_texts = {"rows": [{"sheet": SHEET, "row": 5, "cells": [{"column": 3, "text": text} for text in "78"]}]}
     for status, words, answer in (
         (400, "rows: List should have at least 1 item", post(shop, job, "corrected", {"rows": []})),
         (400, "rows.0.row: Input should be a valid integer", post(shop, job, "corrected", corrections(("5", "7")))),
@@ -116,6 +117,7 @@ def test_what_is_no_correction_is_refused_and_said_to_be_so(
         (415, "application/json", post(shop, job, "check", {}, headers={"Content-Type": "text/plain"})),
         (413, "4096 KiB", post(shop, job, "corrected", corrections((5, "7" * (5 << 20))))),
         (422, "there twice", post(shop, job, "corrected", corrections((5, "7"), (5, "8")))),
+        (422, "row 5 of sheet '订单' has a column twice", post(shop, job, "corrected", two_texts)),
         (422, "row 6 of sheet '订单' was not rejected", post(shop, job, "corrected", corrections((6, "7")))),
         (422, "no field 'colour'", post(shop, job, "check", {"cells": [{"field": "colour", "text": "red"}]})),
         (422, "has no rejected rows", shop(f"/jobs/{job}/rejects/rows?sheet=other")),

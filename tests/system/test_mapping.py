@@ -53,6 +53,10 @@ def test_an_unknown_workbook_is_mapped_and_the_next_one_needs_no_hand(headgate: 
     assert api(f"/jobs/{refused['id']}").json["loaded_as"] == loaded["id"]
     assert api(f"/jobs/{refused['id']}/table").status == 409, "its file went to the job that loaded it"
 
+    changed = post(api, f"/jobs/{refused['id']}/mapping", mapping(columns={"Bestellung": "order_no", "Preis": None}))
+    assert changed.status == 409
+    assert api("/mappings").json["mappings"] == [kept.json["mapping"]], "what is refused is not kept either"
+
     (headgate.folder / "inbox" / "orders-next.csv").write_bytes(content(5))
     headgate.until(lambda: headgate.scalar("SELECT count(*) FROM orders") == "10", "the next file is loaded")
     again = api.wait(api.submit(content(0), NAMED).json["id"])
@@ -132,6 +136,7 @@ def test_rejected_rows_of_a_mapped_file_are_shown_and_come_back_corrected(headga
         (mapping(columns={"Menge": "price", "Preis": "price"}), 400, "several titles"),
         (mapping(titles=[]), 400, "titles"),
         (b"{", 400, "not JSON"),
+        (b'{"titles": ["Menge"], "columns": {"Menge": "price", "Menge": "quantity"}}', 400, "Menge is given twice"),
     ],
 )
 def test_a_wrong_mapping_is_told(sqlite_headgate: Headgate, body: bytes, status: int, words: str) -> None:

@@ -24,7 +24,7 @@ from .formats.hint import Hint
 from .formats.open import extension_mismatch, open_book
 from .formats.zip.container import sniff
 from .freed_memory import keep_freed_memory
-from .messages import in_a_row, say
+from .messages import in_a_row, say, say_n
 from .output.copy_file import (
     copy_columns,
     copy_lines,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .formats.zip.container import Sniffed
-    from .spec.dataset import Dataset
+    from .spec.dataset import Dataset, Quarantine
 
     Mask = NDArray[np.bool_]
 
@@ -239,23 +239,16 @@ class _Run:
             return rejected("table.no_rows", message, sheet=table.sheet)
         if rows.accepted and not self._dataset.quarantine.exceeded(rows.rejected, data):
             return None
-        limits = self._dataset.quarantine
-        message = say(
-            "{bad} of {rows} rows are bad; the dataset allows {max_rows} rows and {max_percent} percent",
-            bad=rows.rejected,
-            rows=data,
-            max_rows=limits.max_rows,
-            max_percent=f"{limits.max_percent:g}",
-        )
+        why, hint = _too_many(self._dataset.quarantine, rows.rejected, data)
         common = common_fault(table, self._dataset, checked.faults)
         if common is not None:
             return rejected(
                 "table.too_many_bad_rows",
-                in_a_row((common, message)),
+                in_a_row((common, why)),
                 hint=COMMON_HINT,
                 sheet=table.sheet,
             )
-        return rejected("table.too_many_bad_rows", message, sheet=table.sheet)
+        return rejected("table.too_many_bad_rows", why, hint=hint, sheet=table.sheet)
 
     def _range_of_keys(self, columns: Sequence[pa.LargeStringArray]) -> tuple[str, str] | None:
         key = self._dataset.primary_key
@@ -367,3 +360,18 @@ def _conflict_records(
         message = say("another row of the file has the same key ({names}) and other values", names=names)
         raw = None if keys is None else keys[row].as_py().replace("\t", ", ")
         yield row_record(table, dataset, "row.key_duplicate", row, message, raw)
+
+
+def _too_many(limits: Quarantine, bad: int, rows: int) -> tuple[str, str | None]:
+    """Return that too many rows are bad, and the remedy, if limits that are raised would be none."""
+    if not limits.exceeded(bad, rows):
+        message = say_n("the only row is bad", "all {n} rows are bad", bad)
+        return message, say("correct the rows: none is left to be loaded, whatever the dataset allows")
+    message = say(
+        "{bad} of {rows} rows are bad; the dataset allows {max_rows} rows and {max_percent} percent",
+        bad=bad,
+        rows=rows,
+        max_rows=limits.max_rows,
+        max_percent=f"{limits.max_percent:g}",
+    )
+    return message, None

@@ -165,6 +165,15 @@ def test_a_file_whose_rows_all_fail_is_refused_whatever_the_tolerance(
     assert [record.cell for record in outcome.records] == [None, "B2", "B3"]
 
 
+def test_the_remedy_is_no_limit_where_none_is_exceeded(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    limits = {"max_rows": 100, "max_percent": 100}
+    outcome = parsed(workbook([["订单号", "数量"], ["A1", "x"], ["", 7]]), dataset(REQUIRED, COUNT, quarantine=limits))
+    told = outcome.report.rejection
+    assert told is not None
+    assert (told.code, told.message) == ("table.too_many_bad_rows", "all 2 rows are bad")
+    assert "limits" not in told.hint
+
+
 def test_data_below_the_footer_is_told_of_not_lost(dataset: Make, workbook: Write, parsed: Parse) -> None:
     spec = dataset(REQUIRED, COUNT, table_end={"footers": ["Total*"]})
     outcome = parsed(workbook([["订单号", "数量"], ["A1", 1], ["Total", 1], ["A2", 2], ["A3", 2]]), spec)

@@ -67,6 +67,11 @@ def known_encoding(_context: click.Context, _parameter: click.Parameter, value: 
     return value
 
 
+encoding_option: Final = click.option(
+    "--encoding", callback=known_encoding, help="Of a file of text, such as cp949; found, unless given."
+)
+
+
 def file_limits(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> FileLimits:
     """Return the limits of a dataset that says nothing of them but `KEY=VALUE`; raises `BadParameter`."""
     from pydantic import ValidationError

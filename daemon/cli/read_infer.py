@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from .invocation import run, settings_of, show_json, write_new
-from .options import file_argument, json_option, known_encoding, limit_option, sheet_option
+from .options import encoding_option, file_argument, json_option, limit_option, sheet_option
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import FileLimits
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @file_argument
 @sheet_option
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True)
-@click.option("--encoding", callback=known_encoding, help="Of a file of text, such as cp949; found, unless given.")
+@encoding_option
 @limit_option
 @click.option("--list", "list_only", is_flag=True, help="List the sheets: index, name, visibility, size.")
 @json_option
@@ -50,6 +50,7 @@ def read(
 @click.command()
 @file_argument
 @sheet_option
+@encoding_option
 @limit_option
 @click.option("--table", help="A table that is there: the draft is for its columns, and matches the titles with them.")
 @click.option("--database", help="Where --table is: a database URL; without it the configuration's.")
@@ -60,6 +61,7 @@ def read(
 def infer(
     file: Path,
     sheet: str | None,
+    encoding: str | None,
     limits: FileLimits,
     table: str | None,
     database: str | None,
@@ -76,7 +78,7 @@ def infer(
     if database is not None and table is None:
         raise click.UsageError("--database says where --table is; name the table, too")
     outline = None if table is None else _outline(table, database)
-    text = run(draft_dataset(file, sheet=sheet, outline=outline, limits=limits))
+    text = run(draft_dataset(file, sheet=sheet, outline=outline, encoding=encoding, limits=limits))
     if as_json:
         import yaml
 

@@ -6,10 +6,12 @@ import asyncio
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from ingest.errors import FileRejectedError
+from ingest.messages import say
 
 from ..config.executor_limits import ExecutorLimits
 from ..executors.executors import PRELOAD_FOR_FEW_FILES, Executors
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from ingest.spec.dataset import FileLimits
     from ingest.spec.outline import TableOutline
 
+_HINTS: Final = {"file.encoding_ambiguous": say("save the file as UTF-8, or name its encoding with --encoding")}
+"""Remedies where there is no dataset that could have them."""
 START_SECONDS: Final = 30.0
 """For the one worker to be there, on a machine that has other things to do."""
 
@@ -54,14 +58,16 @@ async def print_grid(
         await asyncio.to_thread(_copy_out, grid)
 
 
-async def draft_dataset(path: Path, *, sheet: str | None, outline: TableOutline | None, limits: FileLimits) -> str:
+async def draft_dataset(
+    path: Path, *, sheet: str | None, outline: TableOutline | None, encoding: str | None, limits: FileLimits
+) -> str:
     """Return a dataset drafted from a sample, for the table of the outline if there is one, as commented YAML.
 
     Raises:
         FileRejectedError: the file cannot be read, or has no table; its code says why.
 
     """
-    drafted: Drafted = await _in_worker(limits, draft_from_sample, path, sheet, outline)
+    drafted: Drafted = await _in_worker(limits, draft_from_sample, path, sheet, outline, encoding)
     return drafted.text
 
 
@@ -100,6 +106,8 @@ async def _in_worker(limits: FileLimits, function: Callable[..., Any], path: Pat
             more_memory=f"give it more than --limit worker_mb={limits.worker_mb}, or split the file",
         )
         raise FileRejectedError(refusal(outcome, bounds)) from outcome
+    if isinstance(outcome, FileRejectedError) and (hint := _HINTS.get(outcome.record.code)):
+        raise FileRejectedError(replace(outcome.record, hint=hint)) from outcome
     if isinstance(outcome, BaseException):
         raise outcome
     return outcome

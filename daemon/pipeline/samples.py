@@ -56,6 +56,7 @@ class Samples:
             source,
             sheet,
             outline,
+            None,
             DRAFT_LIMITS,
             file,
             file=file,

@@ -52,12 +52,17 @@ def write_grid(
 
 
 def draft_from_sample(
-    path: Path, sheet: str | None, outline: TableOutline | None, limits: FileLimits, name: str | None = None
+    path: Path,
+    sheet: str | None,
+    outline: TableOutline | None,
+    encoding: str | None,
+    limits: FileLimits,
+    name: str | None = None,
 ) -> Drafted:
     """Run `ingest.infer.draft_sample` in a worker."""
     from ingest.infer import draft_sample
 
-    return draft_sample(path, sheet, outline, limits, name)
+    return draft_sample(path, sheet, outline, limits, name, encoding)
 
 
 def list_archive(path: Path, limits: ArchiveLimits) -> tuple[ArchiveMember, ...] | None:

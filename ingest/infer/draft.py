@@ -54,25 +54,26 @@ def draft_sample(
     outline: TableOutline | None = None,
     limits: FileLimits = LIMITS,
     name: str | None = None,
+    encoding: str | None = None,
 ) -> Drafted:
     """Return a dataset by which every row of the sample can be loaded, and the rows that it was drafted from.
 
     Rows that no dataset may load, because their cells may stand in the wrong columns, are told of in its comments.
     `sheet` is a name, a 0-based index, or None for the first visible sheet; `outline` the table that is there already.
-    `name` is the file's own name where the path has another.
+    `name` is the file's own name where the path has another, `encoding` that of its text, if it is to be given.
 
     Raises:
         FileRejectedError: the file or the sheet cannot be read, or has no table, or none of the columns of `outline`.
 
     """
     named = Path(name or path.name)
-    with open_book(path, sniff(path, limits, Hint(name=named.name)), limits) as book:
+    with open_book(path, sniff(path, limits, Hint(name=named.name, encoding=encoding)), limits) as book:
         index = choose_sheet(book, sheet)
         cells = book.read(index)
         title = book.sheets[index][0]
         if not cells.rows:
             raise rejected("table.no_rows", say("sheet {title} is empty", title=repr(title)), sheet=title)
-        where = _Place(sheets=book.sheets, index=index, cells=cells, stem=named.stem)
+        where = _Place(sheets=book.sheets, index=index, cells=cells, stem=named.stem, encoding=encoding)
     sample, page = _placed(where, outline)
     return Drafted(
         text=draft_text(page),
@@ -85,12 +86,16 @@ def draft_sample(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where the sample stands: a book of which one sheet has been read, in a file of the name `stem`."""
+    """Where the sample stands: a book of which one sheet has been read, in a file of the name `stem`.
+
+    `encoding` is the one that the file was said to be in.
+    """
 
     sheets: tuple[tuple[str, Visibility], ...]
     index: int
     cells: SheetCells
     stem: str
+    encoding: str | None = None
 
     def read(self, index: int) -> SheetCells:
         """Return the cells of the sheet; no other is asked for."""
@@ -213,6 +218,7 @@ def _page(sample: Sample, place: _Place, ends: Ends) -> Page:
         **({"workbook": place.workbook} if place.workbook else {}),
         "header": _header_rule(sample, drafts),
         **sample.table_end(ends, data),
+        **({"encoding": place.encoding} if place.encoding else {}),
     }
     return Page(
         content=content,

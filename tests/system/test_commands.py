@@ -332,6 +332,19 @@ def test_a_file_is_held_to_the_limits_that_are_given(sqlite_headgate: Headgate, 
     assert "--limit parse_seconds=0.001" in late.stderr, "the remedy names what was given"
 
 
+def test_a_text_of_an_encoding_that_is_named_is_read_and_drafted_by_it(sqlite_headgate: Headgate) -> None:
+    gate, text = sqlite_headgate, sqlite_headgate.folder / "factures.csv"
+    text.write_bytes("N° facture;Client\nF1;Payé\n".encode("cp1252"))
+    for command in ("read", "infer"):
+        refused = gate.command(command, text)
+        assert (refused.returncode, "name its encoding with --encoding" in refused.stderr) == (1, True), refused.stderr
+    drafted = gate.command("infer", text, "--encoding", "cp1252", "-o", gate.folder / "drafted.yml")
+    assert drafted.returncode == 0, drafted.stderr
+    url = f"sqlite+aiosqlite:///{gate.folder}/factures.db"
+    loaded = gate.command("ingest", text, "--dataset", gate.folder / "drafted.yml", "--database", url)
+    assert (loaded.returncode, "1 inserted" in loaded.stdout) == (0, True), loaded.stderr
+
+
 # -- for machines ----------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,7 @@ from .existing import into_table
 from .names import dataset_name, file_glob, identifier, unique_name
 from .page import Page, draft_text
 from .sample import SEARCH_ROWS, Ends, Sample
-from .words import numbers_lines, numbers_rows
+from .words import numbers_for_itself, numbers_lines, numbers_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -281,10 +281,12 @@ def _key(drafts: list[Draft], about: str, rows: int) -> tuple[Draft, ...]:
     """Return the field that is certain to be the key: the first whose title numbers the rows, if its values do.
 
     A column that is different in every row by chance would lose rows of the next file; so would one that only counts
-    the rows of this one, or the number of a document that has numbered lines.
+    the rows of this one, the number of a document that has numbered lines, or one that each supplier gives for itself.
     """
     titles = [(draft, normal(draft.field.header[0])) for draft in drafts if draft.field.header]
     if any(numbers_lines(title, about) and draft.counts for draft, title in titles):
         return ()
-    first = next((draft for draft, title in titles if numbers_rows(title, about)), None)
+    first, number = next(((draft, title) for draft, title in titles if numbers_rows(title, about)), (None, ""))
+    if numbers_for_itself(number, [title for _, title in titles if title != number]):
+        return ()
     return (first,) if first and first.unique and not first.running and rows >= KEY_ROWS else ()

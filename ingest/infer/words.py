@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MISSING: Final = ("-", "--", "N/A", "n/a", "NA", "NULL", "null", "无", "?")
 """Texts that mean nothing where a column's other cells are of another type."""
@@ -45,7 +48,7 @@ _CODED: Final = re.compile(
     r"(?<![a-zà-ÿ])(?:code|sku|ean|gtin|upc|isbn|imei|iban|bic|asin|zip|plz|blz|cep|cpf|cnpj|siren|siret|wkn|postcode"
     r"|postal|código|codigo|codice|(?:tele)?phone|tel|telefon[eo]?|tél|téléphone|teléfono|mobile|móvil|cell?ulare?|fax"
     r"|barcode|matr[ií]cul[ea]|cost cent(?:er|re)|(?:^|bank |gl |ledger )account|compte|cuenta|conta|conto)$"
-    r"|(?:code|leitzahl|telefon|kostenstelle|konto|[代编邮]码|邮编|电话|手机|传真|身份证|科目|条码|[品型社棚]番|電話|携帯"
+    r"|(?:code|leitzahl|telefon|kostenstelle|konto|[代编邮]码|[号號][码碼]|邮编|电话|手机|传真|身份证|科目|条码|[品型社棚]番|電話|携帯"
     r"|コード|电话号码|코드|전화|휴대폰|연락처|индекс|телефон|артикул|инн|кпп|огрн|бик)$"
     r"|^(?:code (?:article|client|produit|fournisseur|banque|guichet|insee|barres?)|(?:cód|cod)(?:igo|ice)?[ .])"
     r"|^(?:cap|n°\s*+(?!d(?:e|u|es)\b|d['’]).*\w)$"
@@ -91,34 +94,71 @@ _NUMBER_WORDS: Final = re.compile(
 )
 """What is left of a title without these is what it numbers; nothing is left where that is the row itself."""
 
-_DOCUMENTS: Final = tuple(
-    re.compile(f"(?<![a-z])(?:{begin})|{anywhere}")
-    for begin, anywhere in (
+_DOCUMENTS: Final = {
+    kind: re.compile(f"(?<![a-z])(?:{begin})|{anywhere}")
+    for kind, begin, anywhere in (
         (
+            "order",
             "order|sale|[ps]o(?![a-z])",
             "auftrag|bestell|commande|pedido|encomenda|ordine|zamówieni|заказ|sipariş|[订訂][单單]|采购|注文|受注|発注|주문",
         ),
-        ("bill|inv(?![a-z])", "invoice|rechnung|factur|faktur|fattur|fatura|сч[её]т|[发發]票|账单|請求|청구|송장"),
-        ("pago", "payment|payout|zahlung|paiement|pagamento|betaling|плат[её]ж|ödeme|[付收]款|支付|支払|入金|결제"),
-        ("t(?:xn|rx|x)(?![a-z])", "transa[ckz]|buchung|journal|交易|流水|取引|거래"),
         (
+            "invoice",
+            "bill|inv(?![a-z])",
+            "invoice|rechnung|factur|faktur|fattur|fatura|сч[её]т|[发發]票|账单|請求|청구|송장",
+        ),
+        (
+            "payment",
+            "pago",
+            "payment|payout|zahlung|paiement|pagamento|betaling|плат[её]ж|ödeme|[付收]款|支付|支払|入金|결제",
+        ),
+        ("transaction", "t(?:xn|rx|x)(?![a-z])", "transa[ckz]|buchung|journal|交易|流水|取引|거래"),
+        (
+            "receipt",
             "bon(?![a-z])",
             "receipt|voucher|beleg|quittung|reçu|recibo|ricevuta|paragon|[凭憑][证證]|伝票|領収|영수증|전표",
         ),
         (
+            "delivery",
             "ship|bolla",
             "deliver|dispatch|consignment|waybill|liefer|versand|livraison|достав|накладн|[发送][货貨]|納品|배송",
         ),
-        ("return|rma(?![a-z])", "refund|credit (?:note|memo)|gutschrift|retoure|退货|退款|返品|반품"),
-        ("booking", "reserv|réserv|buchung|预[订约]|予約|예약"),
+        ("return", "return|rma(?![a-z])", "refund|credit (?:note|memo)|gutschrift|retoure|退货|退款|返品|반품"),
+        ("booking", "booking", "reserv|réserv|buchung|预[订约]|予約|예약"),
         (
+            "case",
             "case|fall",
             "ticket|claim|incident|complaint|request|application|vorgang|antrag|reklamation|заявк|工单|申请|申込",
         ),
-        ("quot", "offer|angebot|devis|presupuesto|preventivo|报价|見積|견적"),
+        ("quote", "quot", "offer|angebot|devis|presupuesto|preventivo|报价|見積|견적"),
+    )
+}
+"""Kinds of documents, of which each is there once, by its number."""
+
+_ISSUERS: Final = tuple(
+    (re.compile(words), kinds)
+    for words, kinds in (
+        (
+            (
+                "supplier|vendor|lieferant|kreditor|fournisseur|proveedor|fornecedor|fornitore|leverancier|поставщик|供[应應]商"
+                "|供货商|仕入先|공급업체|공급사"
+            ),
+            frozenset({"invoice", "receipt", "delivery", "return", "quote"}),
+        ),
+        (
+            (
+                r"(?<![a-z])(?:branch|store|shop|till|register|terminal|kasse|filiale?)(?![a-z])|[门分]店|店[铺舗]|支店|レジ"
+                "|касса|филиал|매장|지점"
+            ),
+            frozenset({"receipt"}),
+        ),
+        (
+            "company code|buchungskreis|mandant|fiscal year|geschäftsjahr|公司代码|会[计計]年度|财年|회계연도",
+            frozenset({"", *_DOCUMENTS}),
+        ),
     )
 )
-"""Kinds of documents, of which each is there once, by its number."""
+"""Titles of those who number documents for themselves, and of which: two suppliers may have invoices of one number."""
 
 _AGAIN: Final = re.compile(
     "(?<![a-z])(?:log|hours|histor|stock|balance)|reading|measure|messwert|ablesung|stunden|bestand|saldo"
@@ -156,11 +196,24 @@ def numbers_rows(title: str, about: str) -> bool:
     if not _NUMBERED.search(plain) or any(word in title and word not in about for word in _OTHERS):
         return False
     noun = _NUMBER_WORDS.sub("", plain)
-    named = {kind for kind, words in enumerate(_DOCUMENTS) if words.search(about)}
-    own = {kind for kind, words in enumerate(_DOCUMENTS) if _ends_with(noun, words)}
+    named = {kind for kind, words in _DOCUMENTS.items() if words.search(about)}
+    own = _numbered_kinds(noun)
     if own:
         return not named or bool(own & named)
     return not noun or (noun in about and not named and not _AGAIN.search(about))
+
+
+def numbers_for_itself(title: str, others: Iterable[str]) -> bool:
+    """Say whether one of the other titles is of those who number such documents for themselves.
+
+    The number alone is no key then: of another supplier, branch or year the next file may have the same.
+    """
+    kinds = _numbered_kinds(_NUMBER_WORDS.sub("", title.rstrip(" .:"))) or {""}
+    return any(kinds & of and any(map(issuer.search, others)) for issuer, of in _ISSUERS)
+
+
+def _numbered_kinds(noun: str) -> set[str]:
+    return {kind for kind, words in _DOCUMENTS.items() if _ends_with(noun, words)}
 
 
 def _ends_with(noun: str, words: re.Pattern[str]) -> bool:

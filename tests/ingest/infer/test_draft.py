@@ -183,6 +183,13 @@ KEYED = [[f"INV-{n}", f"C{n}", n % 3, f"S{n}"] for n in range(1000, 1006)]
         (["Invoice No", "Position", "Amount", "SKU"], KEYED, "w.xlsx", ("invoice_no",)),
         (["Invoice No", "Place", "Items", "SKU"], KEYED, "w.xlsx", ("invoice_no",)),
         (["Item No", "Place", "Amount", "SKU"], KEYED, "item list.xlsx", ("item_no",)),
+        # So have suppliers, tills and years, each of which has numbers of its own.
+        (["Supplier", "Invoice No", "Amount", "SKU"], [row[1::-1] + row[2:] for row in KEYED], "w.xlsx", ()),
+        (["Invoice No", "Lieferant", "Amount", "SKU"], KEYED, "w.xlsx", ()),
+        (["Receipt No", "Branch", "Amount", "SKU"], KEYED, "w.xlsx", ()),
+        (["凭证号", "会计年度", "Amount", "SKU"], KEYED, "w.xlsx", ()),
+        (["PO Number", "Supplier", "Amount", "SKU"], KEYED, "w.xlsx", ("po_number",)),
+        (["Order No", "店铺", "Amount", "SKU"], KEYED, "w.xlsx", ("order_no",)),
         # A number that only counts the rows is another row's in the next file.
         (["No", "Place", "Amount", "SKU"], [[n, *row[1:]] for n, row in enumerate(KEYED, 1)], "w.xlsx", ()),
         (["序号", "Place", "Amount", "SKU"], [[f"A{n:03}", *row[1:]] for n, row in enumerate(KEYED)], "w.xlsx", ()),

@@ -132,7 +132,17 @@ def test_what_the_column_does_not_decide_is_asked(tmp_path: Path, texts: list[st
 
 IDENTIFIERS = (
     *("Kundennr.", "Customer ID", "PLZ", "zip code", "电话", "订单号", "Phone", "Code postal", "Código", "CEP", "BLZ"),
-    *("Kostenstelle", "N° commande", "Téléphone", "Phone 2", "Zip (billing)", "GL Account", "Cost Center", "品番"),
+    *(
+        "Kostenstelle",
+        "N° commande",
+        "Téléphone",
+        "Phone 2",
+        "Zip (billing)",
+        "GL Account",
+        "Cost Center",
+        "品番",
+        "发票号码",
+    ),
 )
 
 

@@ -63,10 +63,12 @@ def by_label(label: str, gauge: str, *, fold: str = "sum", where: str = "") -> Q
 
 
 def age(timestamp: str, *, by: str = "", where: str = "", which: Literal["min", "max"] = "max") -> str:
-    """Return how long ago a moment was when it was last scraped, the longest of all or the shortest; none where 0."""
-    one = f"{timestamp}{{$sel{where}}}"
-    labels = f" by ({by})" if by else ""
-    return f"{which}{labels} (timestamp({one}) - ({one} > 0))"
+    """Return how long ago a moment was at the last scrape, the longest of all or the shortest; none where it is 0.
+
+    It is told by the daemon's own clock, which its moments are of: that of Prometheus may be another.
+    """
+    labels, each = (f" by ({by})", f" ignoring ({by}) group_right ()") if by else ("", "")
+    return f"{which}{labels} (headgate_clock_timestamp_seconds{{$sel}} -{each} ({timestamp}{{$sel{where}}} > 0))"
 
 
 def or_zero(expr: str) -> str:

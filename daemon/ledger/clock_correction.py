@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
@@ -61,6 +60,15 @@ class ClockCorrection:
         return ahead
 
 
+def ahead_of_this_machine(said: float, asked_at: float, answered_at: float) -> float:
+    """Return by how much a clock is ahead of this machine's, of which it was asked what it says between two moments.
+
+    It is less than 0.0 for one that is behind, and 0.0 where nobody would notice.
+    """
+    ahead = said - min(max(said, asked_at), answered_at)
+    return ahead if abs(ahead) > TOLERANCE_SECONDS else 0.0
+
+
 class FirstSeen:
     """Takes moments that lie in the future for those at which they were first seen, or freshness would come from there.
 
@@ -70,9 +78,8 @@ class FirstSeen:
     def __init__(self) -> None:
         self._seen: dict[Hashable, tuple[float, float]] = {}
 
-    def at_most(self, about: Hashable, at: float) -> float:
-        """Return a moment of what it is `about`, in seconds since the epoch, or when it was first seen."""
-        now = time.time()
+    def at_most(self, about: Hashable, at: float, now: float) -> float:
+        """Return a moment of what it is `about`, or when it was first seen, by the clock that says `now`."""
         if at <= now:
             return at
         known_at, seen_at = self._seen.get(about, (at, now))

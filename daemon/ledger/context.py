@@ -8,7 +8,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from .event_log import NotedChange
-from .tables import build_tables, insert_into, succeeded
+from .tables import build_tables, insert_into, ledger_clock, succeeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,10 +28,7 @@ class LedgerContext:
         self.daemon_id = uuid4().hex
         self.spool_id = ""
         """The spool whose jobs this daemon claims; set when it registers."""
-        if database.dialect == "postgresql":
-            self.now: sa.ColumnElement[float] = sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
-        else:
-            self.now = sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
+        self.now = ledger_clock(database.dialect)
         # Built once: they stand in every transaction, or in that of every submission.
         self._note = self.tables.event.insert().values(at=self.now)
         self._loaded_before = {

@@ -5,7 +5,6 @@ Owns how that is asked so that it costs the same however many jobs there are; ru
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -64,9 +63,9 @@ def past_of(rows: Iterable[Any]) -> DatasetPast:
     )
 
 
-def asked(dataset: str, dialect: str) -> dict[str, Any]:
-    """Return the parameters of the statement."""
-    return {_ITS: [dataset] if dialect == "postgresql" else dataset, _NOW: time.time()}
+def asked(dataset: str, dialect: str, now: float) -> dict[str, Any]:
+    """Return the parameters of the statement; `now` is what the ledger's clock says."""
+    return {_ITS: [dataset] if dialect == "postgresql" else dataset, _NOW: now}
 
 
 def past_statement(job: sa.Table, dialect: str) -> sa.CompoundSelect[Any]:

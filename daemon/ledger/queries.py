@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from .backlog import BacklogSnapshot, counted
 from .clock_correction import FirstSeen
 from .dataset_pasts import DAEMONS_LOST, asked, past_of, past_statement
-from .jobs import ERRORS_SHOWN, TERMINAL, WAITS, Job, RowCounts, State
-from .tables import build_tables, in_state, succeeded, unfinished
+from .jobs import ERRORS_SHOWN, TERMINAL, Job, RowCounts, State
+from .tables import build_tables, in_state, succeeded
 
 if TYPE_CHECKING:
     from ..database.database import Database
@@ -48,17 +50,6 @@ class JobPage:
 
     jobs: tuple[Job, ...]
     next_before: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BacklogSnapshot:
-    """What waits or runs, and what was given up."""
-
-    jobs: int = 0
-    bytes: int = 0
-    oldest_at: float | None = None
-    dead_jobs: int = 0
-    waiting_jobs: int = 0
 
 
 class Taken(NamedTuple):
@@ -309,14 +300,16 @@ class JobQueries:
                         table.c.first_job == row.id, table.c.state == "duplicate"
                     )
                     at = max(row.finished_at, (await connection.execute(again)).scalar_one() or 0.0)
-                    found[dataset] = self._first_seen.at_most(dataset, at)
+                    found[dataset] = self._first_seen.at_most(dataset, at, self._now)
         return found
 
     async def pasts(self, datasets: Iterable[str]) -> dict[str, DatasetPast]:
         """Return when each of the datasets was first handed in, last begun and last in error, by whichever daemon."""
         async with self._database.read() as connection:
             return {
-                dataset: past_of(await connection.execute(self._past, asked(dataset, self._database.dialect)))
+                dataset: past_of(
+                    await connection.execute(self._past, asked(dataset, self._database.dialect, self._now))
+                )
                 for dataset in datasets
             }
 
@@ -348,20 +341,12 @@ class JobQueries:
 
     async def refresh_backlog(self) -> None:
         """Count what waits, for `backlog()`."""
-        table = self.tables.job
-        waiting = unfinished(table)
-        statement = sa.select(
-            sa.func.count().filter(waiting),
-            sa.func.coalesce(sa.func.sum(table.c.size_bytes).filter(waiting), 0),
-            sa.func.min(table.c.created_at).filter(waiting),
-            sa.func.count().filter(in_state(table, "dead")),
-            sa.func.count().filter(in_state(table, "queued"), table.c.reason.startswith(WAITS)),
-        ).where(in_state(table, "queued", "running", "dead"))
-        async with self._database.read() as connection:
-            jobs, size, oldest_at, dead, held = (await connection.execute(statement)).one()
-        self._backlog = BacklogSnapshot(
-            jobs=jobs, bytes=int(size), oldest_at=oldest_at, dead_jobs=dead, waiting_jobs=held
-        )
+        self._backlog = await counted(self._database, self.tables)
+
+    @property
+    def _now(self) -> float:
+        """What the ledger's clock says, by how far it was ahead at the last refresh."""
+        return time.time() + self._backlog.clock_ahead_seconds
 
     async def queued(self, datasets: Iterable[str]) -> dict[str, int]:
         """Return how many jobs of each of the datasets wait in the queue, of those that have any."""

@@ -227,6 +227,13 @@ def insert_into(table: sa.Table, dialect: str) -> postgresql.Insert | sqlite.Ins
     return insert_sqlite(table)
 
 
+def ledger_clock(dialect: str) -> sa.ColumnElement[float]:
+    """Return the one clock of all daemons on a ledger, its database's, in seconds since the epoch."""
+    if dialect == "postgresql":
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()), sa.Double)
+    return sa.literal_column("((julianday('now') - 2440587.5) * 86400.0)", sa.Double)
+
+
 def in_state(job: sa.FromClause, *states: State) -> sa.ColumnElement[bool]:
     """Return the condition for jobs in one of the states, in literals as the indexes of such jobs have it.
 

@@ -9,14 +9,17 @@ from ..lifecycle.loop_watch import LAG_SECONDS
 from .definitions import Definitions, Measured, counter, define, gauge, histogram
 
 if TYPE_CHECKING:
-    from ..ledger.queries import BacklogSnapshot
+    from ..ledger.backlog import BacklogSnapshot
     from ..lifecycle.loop_watch import LoopStats
 
 DEFINITIONS: Final[Definitions] = define(
     histogram("loop_lag_seconds", "How late the main loop woke up.", LAG_SECONDS),
     gauge("loop_tasks", "Tasks on the main loop."),
     gauge("loop_heartbeat_timestamp_seconds", "When the main loop last woke up."),
-    gauge("clock_timestamp_seconds", "What this machine's clock said when the heartbeat was looked at."),
+    gauge(
+        "clock_timestamp_seconds",
+        "What this machine's clock says: ages of moments that the daemon tells are taken by it.",
+    ),
     gauge("loop_stall_limit_seconds", "How long the main loop may hang before /-/healthy fails."),
     counter("loop_slow_callbacks_total", "Times the main loop was held up noticeably."),
 )
@@ -43,11 +46,12 @@ def loop_metrics(stats: LoopStats, stall_limit_seconds: float) -> Measured:
 
 
 def backlog_metrics(backlog: BacklogSnapshot) -> Measured:
-    """Return what waits in the ledger."""
+    """Return what waits in the ledger, since when by this machine's clock."""
+    oldest_at = 0.0 if backlog.oldest_at is None else backlog.oldest_at - backlog.clock_ahead_seconds
     return {
         "backlog_jobs": {(): backlog.jobs},
         "backlog_bytes": {(): backlog.bytes},
-        "backlog_oldest_timestamp_seconds": {(): backlog.oldest_at or 0.0},
+        "backlog_oldest_timestamp_seconds": {(): oldest_at},
         "dead_jobs": {(): backlog.dead_jobs},
         "waiting_jobs": {(): backlog.waiting_jobs},
     }

@@ -160,19 +160,23 @@ class Heartbeat(UntilClosed):
             self._ends.tell(job, Outcome(state="cancelled", reason=job.reason))
 
     async def _refresh_freshness(self) -> None:
-        """Tell when each dataset was last tried, refused and loaded, by whichever daemon, also before a restart."""
+        """Tell when each dataset was last tried, refused and loaded, by whichever daemon, also before a restart.
+
+        Told are moments of this machine's clock, as of what happens here.
+        """
         if time.monotonic() - self._looked_at < FRESHNESS_SECONDS:
             return
         self._looked_at = time.monotonic()
         metrics, datasets = self._parts.metrics, tuple(self._parts.datasets)
+        ahead = self._queries.backlog().clock_ahead_seconds
         for dataset, at in (await self._queries.last_successes(datasets)).items():
-            metrics.loaded_at(dataset, at)
+            metrics.loaded_at(dataset, at - ahead)
         for dataset, past in (await self._queries.pasts((*datasets, UNMATCHED))).items():
-            metrics.expected_since(dataset, past.first_at)
+            metrics.expected_since(dataset, None if past.first_at is None else past.first_at - ahead)
             if past.begun_at is not None:
-                metrics.attempted_at(dataset, past.begun_at)
+                metrics.attempted_at(dataset, past.begun_at - ahead)
             if past.failure is not None and (codes := await self._codes(dataset, past.failure)):
-                metrics.failed_at(dataset, past.failure.at, codes)
+                metrics.failed_at(dataset, past.failure.at - ahead, codes)
 
     async def _codes(self, dataset: str, failure: Failure) -> dict[str, int]:
         """Return the codes of a dataset's latest failure. Its records may be a thousand: they are read once."""

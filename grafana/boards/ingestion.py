@@ -12,7 +12,7 @@ HERE: Final = ', dataset=~"$dataset"'
 LAST: Final = "headgate_dataset_last_success_timestamp_seconds"
 TARGET: Final = f"max by (dataset) (headgate_dataset_freshness_target_seconds{{$sel{HERE}}} > 0)"
 JOBS: Final = "headgate_ingest_jobs_total"
-AGE: Final = f"min by (dataset) (timestamp({LAST}{{$sel{HERE}}}) - ({LAST}{{$sel{HERE}}} > 0))"
+AGE: Final = age(LAST, by="dataset", where=HERE, which="min")
 
 FRESH: Final = Row(
     title="Is the data fresh?",

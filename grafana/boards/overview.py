@@ -12,10 +12,7 @@ LAST: Final = "headgate_dataset_last_success_timestamp_seconds"
 TARGET: Final = "headgate_dataset_freshness_target_seconds"
 REAL: Final = ', dataset!~"_unmatched|_other"'
 JOBS: Final = "headgate_ingest_jobs_total"
-USED: Final = (
-    f"min by (dataset) (timestamp({LAST}{{$sel{REAL}}}) - ({LAST}{{$sel{REAL}}} > 0)) "
-    f"/ max by (dataset) ({TARGET}{{$sel{REAL}}} > 0)"
-)
+USED: Final = f"{age(LAST, by='dataset', where=REAL, which='min')} / max by (dataset) ({TARGET}{{$sel{REAL}}} > 0)"
 ALERTS: Final = 'ALERTS{$sel, alertstate="firing", alertname=~"Headgate.+", alertname!="HeadgateWatchdog"}'
 UNACCOUNTED: Final = (
     'abs(sum by (instance, dataset) (headgate_ingest_rows_total{$sel, result="read"}) '

@@ -52,8 +52,8 @@ CASES = (
     Case(
         alert="HeadgateLoopWedged",
         well={
-            f"headgate_loop_heartbeat_timestamp_seconds{{{JOB}}}": loop_beats,
             f"headgate_clock_timestamp_seconds{{{JOB}}}": float,
+            f"headgate_loop_heartbeat_timestamp_seconds{{{JOB}}}": loop_beats,
             f"headgate_loop_stall_limit_seconds{{{JOB}}}": lambda _: 10,
         },
         broken={f"headgate_loop_heartbeat_timestamp_seconds{{{JOB}}}": lambda _: 900},
@@ -64,6 +64,7 @@ CASES = (
     Case(
         alert="HeadgateDatasetStale",
         well={
+            f"headgate_clock_timestamp_seconds{{{JOB}}}": float,
             # A load every 110 seconds, which may be 120 seconds apart.
             f"headgate_dataset_last_success_timestamp_seconds{{{DATASET}}}": lambda at: at // 110 * 110 + 1,
             f"headgate_dataset_freshness_target_seconds{{{DATASET}}}": lambda _: 120,
@@ -76,6 +77,7 @@ CASES = (
     Case(
         alert="HeadgateDatasetNeverLoaded",
         well={
+            f"headgate_clock_timestamp_seconds{{{JOB}}}": float,
             # A daemon that is restarted every 55 seconds, and gets no file: it has expected none for a minute.
             f"headgate_dataset_expected_timestamp_seconds{{{DATASET}}}": lambda at: at // 55 * 55 + 1,
             f"headgate_dataset_last_success_timestamp_seconds{{{DATASET}}}": lambda _: 0,
@@ -89,6 +91,7 @@ CASES = (
     Case(
         alert="HeadgateBacklogOld",
         well={
+            f"headgate_clock_timestamp_seconds{{{JOB}}}": float,
             # Each job waits for 890 seconds.
             f"headgate_backlog_oldest_timestamp_seconds{{{JOB}}}": lambda at: at // 890 * 890 + 1,
         },
@@ -100,6 +103,7 @@ CASES = (
     Case(
         alert="HeadgateMailboxUnread",
         well={
+            f"headgate_clock_timestamp_seconds{{{JOB}}}": float,
             # Looks come every 290 seconds.
             f"headgate_mailbox_last_look_timestamp_seconds{{{MAILBOX}}}": lambda at: at // 290 * 290,
         },
@@ -111,6 +115,7 @@ CASES = (
     Case(
         alert="HeadgateFolderSilent",
         well={
+            f"headgate_clock_timestamp_seconds{{{JOB}}}": float,
             # Looks come every 590 seconds.
             f"headgate_folder_last_look_timestamp_seconds{{{FOLDER}}}": lambda at: at // 590 * 590,
             f"headgate_folder_look_limit_seconds{{{FOLDER}}}": lambda _: 600,
@@ -123,6 +128,7 @@ CASES = (
     Case(
         alert="HeadgateSourceSilent",
         well={
+            f"headgate_clock_timestamp_seconds{{{JOB}}}": float,
             # Looks come every 590 seconds.
             f"headgate_source_last_look_timestamp_seconds{{{SOURCE}}}": lambda at: at // 590 * 590,
             f"headgate_source_look_limit_seconds{{{SOURCE}}}": lambda _: 600,

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from submissions import next_job, submission
 
-from daemon.ledger.clock_correction import FirstSeen
+from daemon.ledger.clock_correction import FirstSeen, ahead_of_this_machine
 from daemon.ledger.jobs import DELAY_MAX_SECONDS, Outcome, RowCounts
 from daemon.ledger.pruner import Pruner
 
@@ -115,14 +115,19 @@ async def test_a_load_of_such_a_clock_is_as_fresh_as_when_it_was_first_seen(
     assert first <= (await queries.last_successes(["orders"]))["orders"] <= time.time()
 
 
-def test_another_moment_to_come_is_seen_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen, now = FirstSeen(), 1000.0
-    monkeypatch.setattr(time, "time", lambda: now)
-    assert seen.at_most("orders", 2000.0) == 1000.0
-    now = 1010.0
-    assert [seen.at_most("orders", at) for at in (2000.0, 1500.0, 1005.0)] == [1000.0, 1010.0, 1005.0]
-    now = 900.0
-    assert seen.at_most("orders", 1500.0) == 900.0
+def test_another_moment_to_come_is_seen_anew() -> None:
+    seen = FirstSeen()
+    assert seen.at_most("orders", 2000.0, 1000.0) == 1000.0
+    assert [seen.at_most("orders", at, 1010.0) for at in (2000.0, 1500.0, 1005.0)] == [1000.0, 1010.0, 1005.0]
+    assert seen.at_most("orders", 1500.0, 900.0) == 900.0
+
+
+@pytest.mark.parametrize(
+    ("said", "ahead"), [(100.0, 0.0), (104.0, 0.0), (105.9, 0.0), (99.1, 0.0), (705.0, 600.0), (-500.0, -600.0)]
+)
+def test_a_clock_is_asked_between_two_moments(said: float, ahead: float) -> None:
+    """What the answer took is no difference of clocks, and what nobody would notice is none."""
+    assert ahead_of_this_machine(said, 100.0, 105.0) == ahead
 
 
 async def test_a_daemon_that_has_died_is_seen_to_be_silent(ledger: Ledger, database: Database) -> None:

@@ -13,6 +13,7 @@ from submissions import next_job, submission
 from daemon.ledger.jobs import UNMATCHED, Outcome
 from daemon.ledger.queries import JobQueries
 from daemon.metrics.job_metrics import OTHER, Metrics
+from daemon.metrics.loop_metrics import backlog_metrics
 from daemon.pipeline import heartbeat
 from daemon.pipeline.heartbeat import Heartbeat
 
@@ -31,11 +32,12 @@ class NewDaemon:
         self.metrics = Metrics()
         self.metrics.set_datasets(dict.fromkeys(datasets, TARGET_SECONDS), most=series)
         database = ledger.context.database
+        self.queries = JobQueries(database)
         parts: Any = SimpleNamespace(
             executors=SimpleNamespace(),
             database=database,
             ledger=ledger,
-            queries=JobQueries(database),
+            queries=self.queries,
             spool=SimpleNamespace(),
             datasets=dict.fromkeys(datasets),
             metrics=self.metrics,
@@ -117,6 +119,27 @@ async def test_a_load_is_expected_since_the_first_file_also_after_a_restart(ledg
     since = daemon.value("expected", "stock")
     assert since is not None
     assert abs(since - time.time()) < 60
+
+
+@pytest.mark.parametrize("off_seconds", [-600.0, 600.0])
+async def test_what_the_ledger_has_is_told_by_the_clock_of_this_machine(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, off_seconds: float
+) -> None:
+    """Prometheus subtracts it from that clock: a load was old at once, or young for too long."""
+    loaded = await ended(ledger, "a", "loaded")
+    refused = await ended(ledger, "b", "rejected", RECORDS)
+    waits = await ledger.submit(submission("c"))
+    right = time.time
+    monkeypatch.setattr(time, "time", lambda: right() + off_seconds)
+    daemon = NewDaemon(ledger, "orders")
+    await daemon.queries.refresh_backlog()
+    await daemon.looks()
+    told = [daemon.value("last_success"), daemon.value("last_attempt")]
+    told += [daemon.value("last_error", code="header.missing_required"), daemon.value("expected")]
+    happened = [loaded.finished_at, refused.started_at, refused.finished_at, loaded.created_at]
+    assert told == [pytest.approx(at + off_seconds, abs=1) for at in happened if at is not None]
+    oldest_at = backlog_metrics(daemon.queries.backlog())["backlog_oldest_timestamp_seconds"][()]
+    assert oldest_at == pytest.approx(waits.created_at + off_seconds, abs=1)
 
 
 async def test_the_records_of_a_job_are_read_once(ledger: Ledger) -> None:

@@ -140,6 +140,14 @@ def test_one_cause_is_told_once(cause: dict[str, str], consequences: str) -> Non
     assert not held_back(cause, alert("Watchdog", "info"))
 
 
+@pytest.mark.parametrize("name", ["DatabaseDown", "DatabaseNotWritable"])
+def test_a_database_that_is_away_is_not_told_of_as_a_failing_collector(name: str) -> None:
+    """Its own numbers are asked of it; those of another part fail for a reason of their own."""
+    down = alert(name, "critical")
+    assert held_back(down, alert("CollectorFailed", "warning", collector="database_server"))
+    assert not held_back(down, alert("CollectorFailed", "warning", collector="system"))
+
+
 def test_inhibition_names_alerts_that_exist() -> None:
     for rule in ROUTING["inhibit_rules"]:
         for matcher in (*rule["source_matchers"], *rule["target_matchers"]):

@@ -17,7 +17,8 @@ import yaml
 UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 LOOKBACK: Final = re.compile(r"(?P<before>\[|\boffset )(?P<count>\d+)(?P<unit>[smhd])\b")
 AGE: Final = re.compile(
-    r"(?P<age>:age_seconds|timestamp\((?P<since>\w+)\) - (?P=since)) (?P<compared>[<>]=?) (?P<seconds>\d+)\b(?! [*/])"
+    r"(?P<age>:age_seconds|timestamp\((?P<since>\w+)\) - (?P=since)(?:\s*\))?) "
+    r"(?P<compared>[<>]=?) (?P<seconds>\d+)\b(?! [*/])"
 )
 """What happened so long ago, by a record that says so or by the moment itself; what is still to come is no age."""
 SHORTEST_RANGE: Final = 4

@@ -94,7 +94,11 @@ def _content(file: BinaryIO, archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -
         for piece in inflated(file, archive, entry):
             size += len(piece)
             if size > entry.file_size:
-                raise rejected("file.bomb", say("{name} is larger than the archive says", name=name_of(entry)))
+                raise rejected(
+                    "file.bomb",
+                    say("{name} is larger than the archive says", name=name_of(entry)),
+                    hint=say("make the archive anew"),
+                )
             yield piece
     except INFLATE_ERRORS as error:
         raise rejected(

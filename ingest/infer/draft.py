@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from ..cells.cells import SheetCells, Visibility
     from ..spec.dataset import FileLimits
-    from ..spec.field import Field
     from ..spec.outline import TableOutline
     from ..table.table import Table
 
@@ -211,7 +210,6 @@ def _page(sample: Sample, place: _Place, ends: Ends) -> Page:
         )
     missing = frozenset().union(*(draft.missing for draft in drafts))
     drafts = [replace(draft, unique=draft.unique and not draft.words & missing) for draft in drafts]
-    drafts = _in_one_notation(drafts)
     about = in_one_line(f"{place.stem} {sheet}")
     content = {
         "dataset": dataset_name(place.stem),
@@ -277,27 +275,6 @@ def _header_rule(sample: Sample, drafts: list[Draft]) -> dict[str, Any]:
     except FileRejectedError:
         found = -1
     return {"mode": "detect"} if found == sample.header_row else {"mode": "row", "row": sample.header_row + 1}
-
-
-def _in_one_notation(drafts: list[Draft]) -> list[Draft]:
-    """Have all decimals that are written in texts group digits by the sign that those do which have large numbers.
-
-    A small amount of this file may be a large one of the next.
-    """
-    signs: dict[str, set[str]] = {}
-    for draft in drafts:
-        if draft.field.type.kind == "decimal" and draft.field.group_char:
-            signs.setdefault(draft.field.decimal_char, set()).add(draft.field.group_char)
-
-    def written_alike(field: Field) -> Field:
-        """Return the field; of cells with numbers, which have no notation, as it is."""
-        of_texts = field.type.kind == "decimal" and (field.decimal_char != "." or field.currency == "strip")
-        group = signs.get(field.decimal_char, set())
-        if not of_texts or field.group_char or len(group) != 1:
-            return field
-        return field.model_copy(update={"group_char": next(iter(group))})
-
-    return [replace(draft, field=written_alike(draft.field)) for draft in drafts]
 
 
 def _key(drafts: list[Draft], about: str, rows: int) -> tuple[Draft, ...]:

@@ -205,18 +205,6 @@ def test_a_key_is_drafted_only_where_it_is_certain(
     assert dataset.load.mode == ("upsert" if key else "insert")
 
 
-def test_amounts_group_digits_as_others_of_the_file_do(workbook: Write) -> None:
-    rows: list[list[Any]] = [
-        ["Brutto", "Skonto", "Satz", "Menge"],
-        ["1.234,50", "12,50", 1.5, 7],
-        ["99,00", "0,75", 2.25, 8],
-    ]
-    text = draft_sample(workbook(rows)).text
-    assert "name: skonto, type: 'decimal(18,2)', header: [Skonto], decimalChar: ',', groupChar: .}" in text
-    assert text.count("groupChar") == 2, "cells with numbers have no notation"
-    assert draft_sample(workbook([row[1:] for row in rows])).text.count("groupChar") == 0
-
-
 def test_what_might_be_a_key_is_told(workbook: Write) -> None:
     text = draft_sample(workbook([["Name", "Customer", "Amount"], *[row[:3] for row in KEYED[:3]]])).text
     assert "#   primaryKey: [name]" in text

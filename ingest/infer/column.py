@@ -148,7 +148,7 @@ class ColumnDrafter:
         elif kinds == {Kind.NUMBER}:
             texts = exact_texts(column.texts.filter(pa.array(live)))
             whole, scale = _digits(texts, ".")
-            if pc.all(pc.ascii_is_decimal(texts)).as_py() and is_code(normal(label or "")):
+            if pc.all(pc.ascii_is_decimal(texts)).as_py() and is_code(normal(label or ""), whole):
                 # Zeros in front are lost in numbers, but not in the next file, if it has texts.
                 yield Form(settings={"type": "string", "id": True}, why="its title says that it is no quantity")
             elif not scale and whole >= ID_DIGITS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Final
 
 from anyascii import anyascii
@@ -19,7 +20,7 @@ _MONTH: Final = (
     "|nov(?:ember)?|dec(?:ember)?|j[aä]n(?:ner|uar)|februar|märz|mrz|mai|juni|juli|okt(?:ober)?|dez(?:ember)?"
     "|janvier|février|fevrier|mars|avril|juin|juillet|août|aout|septembre|octobre|novembre|décembre|decembre"
     "|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
-    "|janeiro|fevereiro|março|marco|maio|junho|julho|setembro|outubro|novembro|dezembro"
+    "|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro"
     "|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre)"
 )
 _BEHIND: Final = re.compile(
@@ -29,9 +30,10 @@ _BEHIND: Final = re.compile(
 """A date, a month or a number at the end of a file's name."""
 _COUNTED: Final = re.compile(r"[^\W_]")
 _DATED: Final = re.compile(
-    r"(?<!\d)20\d\d(?:年(?:\d{1,2}月(?:\d{1,2}日)?)?|[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?[0-3]\d)?)?(?!\d)"
+    r"(?<!\d)20\d\d(?:年\d{1,2}月(?:\d{1,2}日)?|[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?[0-3]\d)?)(?!\d)"
 )
-"""A year, or a date that begins with one."""
+"""A date that begins with the year."""
+_ONE_OR_TWO: Final = re.compile(r"\d{1,2}(?=[月日])")
 _SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "rowid"})
 """Names that every table of PostgreSQL or SQLite has for itself."""
 
@@ -71,14 +73,16 @@ def dataset_name(stem: str) -> str:
 def file_glob(stem: str) -> str:
     """Return a glob for a file and those after it: its stem without a date or number behind it.
 
-    Of a date that stands elsewhere only the century stays: `2026-05 orders` is `20* orders*`.
+    Of a date that stands elsewhere the form stays: `2026-05 orders` is `[0-9][0-9][0-9][0-9]-[0-9][0-9] orders*`.
     """
     behind = _BEHIND.search(stem)
     bare = stem[: behind.start()] if behind and _COUNTED.search(behind[0]) else stem
-    parts = _DATED.split(bare)
+    dates, parts = _DATED.findall(bare), _DATED.split(bare)
     if not _has_words("".join(parts)):
-        parts = [stem]
-    return "20*".join(re.sub(r"([*?[])", r"[\1]", part) for part in parts) + "*"
+        dates, parts = [], [stem]
+    literal = [re.sub(r"([*?[])", r"[\1]", part) for part in parts]
+    dated = [re.sub(r"\d", "[0-9]", _ONE_OR_TWO.sub("*", date)) for date in dates]
+    return "".join(chain.from_iterable(zip_longest(literal, dated, fillvalue=""))) + "*"
 
 
 def _has_words(text: str) -> bool:

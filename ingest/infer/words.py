@@ -48,15 +48,21 @@ _CODED: Final = re.compile(
     r"(?<![a-zà-ÿ])(?:code|sku|ean|gtin|upc|isbn|imei|iban|bic|asin|zip|plz|blz|cep|cpf|cnpj|siren|siret|wkn|postcode"
     r"|postal|código|codigo|codice|(?:tele)?phone|tel|telefon[eo]?|tél|téléphone|teléfono|mobile|móvil|cell?ulare?|fax"
     r"|barcode|matr[ií]cul[ea]|cost cent(?:er|re)|(?:^|bank |gl |ledger )account|compte|cuenta|conta|conto)$"
-    r"|(?:code|leitzahl|telefon|kostenstelle|konto|[代编邮]码|[号號][码碼]|邮编|电话|手机|传真|身份证|科目|条码|[品型社棚]番|電話|携帯"
-    r"|コード|电话号码|코드|전화|휴대폰|연락처|индекс|телефон|артикул|инн|кпп|огрн|бик)$"
-    r"|^(?:code (?:article|client|produit|fournisseur|banque|guichet|insee|barres?)|(?:cód|cod)(?:igo|ice)?[ .])"
-    r"|^(?:cap|n°\s*+(?!d(?:e|u|es)\b|d['’]).*\w)$"
+    r"|(?:code|leitzahl|telefon|kostenstelle|(?<!s)konto|[代编邮]码|[号號][码碼]|邮编|电话|手机|传真|身份证|科目|条码|[品型社棚]番|電話|携帯"
+    r"|コード|电话号码|코드|전화|휴대폰|연락처|индекс|телефон|артикул|(?<![а-яё])(?:инн|кпп|огрн|бик))$"
+    r"|^(?:code (?:article|client|produit|fournisseur|banque|guichet|insee|barres?)|cód(?:igo)?[ .])"
+    r"|^(?:cod(?:igo|ice)[ .]|cod\.)"
+    r"|^n°\s*(?:client|compte|commande|facture|contrat|dossier|série|siret|tva|téléphone|tél|fattura|ordine|pedido)$"
 )
 """A title that ends so, or in Romance languages begins so, says that the column's digits are no quantity."""
 
-_BESIDE: Final = re.compile(r"(?<=\w)\s*(?:\([^()]*\)|\d)?[ .:]*$")
-"""What stands behind such a title where there are several: `Phone 2`, `Zip (billing)`."""
+_PHONES: Final = re.compile(
+    "phone|tel|tél|mobile|móvil|cell|fax|电话|手机|传真|電話|携帯|전화|휴대폰|연락처|телефон",
+)
+_PHONE_DIGITS: Final = 6
+"""Numbers of fewer below such a title are calls, costs or visits."""
+_BESIDE: Final = re.compile(r"(?<=\w)\s*\d?[ .:]*$")
+"""What stands behind such a title where there are several: `Phone 2`."""
 
 _OTHERS: Final = (
     *("customer", "client", "kunde", "debitor", "user", "member", "patient", "product", "article", "artikel", "item"),
@@ -116,7 +122,7 @@ _DOCUMENTS: Final = {
         (
             "receipt",
             "bon(?![a-z])",
-            "receipt|voucher|beleg|quittung|reçu|recibo|ricevuta|paragon|[凭憑][证證]|伝票|領収|영수증|전표",
+            "receipt|voucher|beleg|quittung|reçu|recibo|ricevuta|paragon|[凭憑][证證]|收据|小票|伝票|領収|영수증|전표",
         ),
         (
             "delivery",
@@ -181,9 +187,13 @@ def is_identifier(title: str) -> bool:
     return bool(_NUMBERED.search(title.rstrip(" .:"))) or is_code(title)
 
 
-def is_code(title: str) -> bool:
-    """Say whether a title promises codes whose zeros in front count, such as postcodes, phones and accounts."""
-    return bool(_CODED.search(_BESIDE.sub("", title)))
+def is_code(title: str, digits: int = _PHONE_DIGITS) -> bool:
+    """Say whether a title promises codes whose zeros in front count, such as postcodes, phones and accounts.
+
+    `digits` is how many the longest of them has.
+    """
+    plain = _BESIDE.sub("", title)
+    return bool(_CODED.search(plain)) and (digits >= _PHONE_DIGITS or not _PHONES.search(plain))
 
 
 def numbers_rows(title: str, about: str) -> bool:
@@ -197,7 +207,7 @@ def numbers_rows(title: str, about: str) -> bool:
         return False
     noun = _NUMBER_WORDS.sub("", plain)
     named = {kind for kind, words in _DOCUMENTS.items() if words.search(about)}
-    own = _numbered_kinds(noun)
+    own = _numbered_kinds(plain)
     if own:
         return not named or bool(own & named)
     return not noun or (noun in about and not named and not _AGAIN.search(about))
@@ -208,11 +218,19 @@ def numbers_for_itself(title: str, others: Iterable[str]) -> bool:
 
     The number alone is no key then: of another supplier, branch or year the next file may have the same.
     """
-    kinds = _numbered_kinds(_NUMBER_WORDS.sub("", title.rstrip(" .:"))) or {""}
-    return any(kinds & of and any(map(issuer.search, others)) for issuer, of in _ISSUERS)
+    kinds = _numbered_kinds(title) or {""}
+    return any(kinds & of and any(_names(issuer, other) for other in others) for issuer, of in _ISSUERS)
 
 
-def _numbered_kinds(noun: str) -> set[str]:
+def _names(issuer: re.Pattern[str], title: str) -> bool:
+    """Say whether a title is of such issuers, and not of documents of theirs: `Supplier`, not `Supplier Invoice No`."""
+    rest, found = issuer.subn("", title)
+    return bool(found) and not _numbered_kinds(rest)
+
+
+def _numbered_kinds(title: str) -> set[str]:
+    """Return the kinds of documents that a title promises a number of, or names."""
+    noun = _NUMBER_WORDS.sub("", title.rstrip(" .:"))
     return {kind for kind, words in _DOCUMENTS.items() if _ends_with(noun, words)}
 
 

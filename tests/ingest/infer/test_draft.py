@@ -186,6 +186,7 @@ KEYED = [[f"INV-{n}", f"C{n}", n % 3, f"S{n}"] for n in range(1000, 1006)]
         # So have suppliers, tills and years, each of which has numbers of its own.
         (["Supplier", "Invoice No", "Amount", "SKU"], [row[1::-1] + row[2:] for row in KEYED], "w.xlsx", ()),
         (["Invoice No", "Lieferant", "Amount", "SKU"], KEYED, "w.xlsx", ()),
+        (["Invoice No", "Supplier Invoice No", "Amount", "SKU"], KEYED, "w.xlsx", ("invoice_no",)),
         (["Receipt No", "Branch", "Amount", "SKU"], KEYED, "w.xlsx", ()),
         (["凭证号", "会计年度", "Amount", "SKU"], KEYED, "w.xlsx", ()),
         (["PO Number", "Supplier", "Amount", "SKU"], KEYED, "w.xlsx", ("po_number",)),

@@ -12,6 +12,7 @@ from ingest.infer.names import dataset_name, file_glob, identifier, unique_name
 from ingest.spec.dataset import Dataset
 from ingest.spec.matching import choose_dataset
 
+YEAR = "[0-9]" * 4
 SPEC = {"fields": [{"name": "a", "type": "string"}], "load": {"table": "t"}}
 
 
@@ -48,8 +49,9 @@ def test_a_name_is_given_once() -> None:
             ("주문_5월", "주문*"),
             ("factures juin (2)", "factures*"),
         ),
-        *(("2026-05 orders", "20* orders*"), ("20260531_export", "20*_export*"), ("2026年5月订单", "20*订单*")),
-        *(("orders_2026-05_final", "orders_20*_final*"), ("May 2026", "May 2026*"), ("may", "may*")),
+        *(("2026-05 orders", f"{YEAR}-[0-9][0-9] orders*"), ("20260531_export", f"{YEAR}{YEAR}_export*")),
+        *(("2026年5月订单", f"{YEAR}年*月订单*"), ("Store 2010 sales", "Store 2010 sales*"), ("x-marco", "x-marco*")),
+        *(("orders_2026-05_final", f"orders_{YEAR}-[0-9][0-9]_final*"), ("May 2026", "May 2026*"), ("may", "may*")),
         *(
             ("dismay", "dismay*"),
             ("mayors", "mayors*"),

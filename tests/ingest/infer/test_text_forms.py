@@ -137,7 +137,7 @@ IDENTIFIERS = (
         "N° commande",
         "Téléphone",
         "Phone 2",
-        "Zip (billing)",
+        "Code client",
         "GL Account",
         "Cost Center",
         "品番",
@@ -152,7 +152,11 @@ def test_digits_below_a_title_of_identifiers_are_no_quantity(tmp_path: Path, tit
 
 
 @pytest.mark.parametrize(
-    "title", ["N° de pièces", "Number of items", "Market cap", "Kontostand", "Décompte", "Sconto", "Phones"]
+    "title",
+    [
+        *("N° de pièces", "N° colli", "Number of items", "Market cap", "Kontostand", "Décompte", "Sconto", "Skonto"),
+        *("Phones", "Mobile (%)", "COD Amount", "Кубик"),
+    ],
 )
 def test_digits_below_other_titles_are_a_quantity(tmp_path: Path, title: str) -> None:
     assert drafted(tmp_path, title, ["10115", "20095"])[0] == {"type": "integer"}

@@ -22,7 +22,7 @@ from .routes import FORM
 from .write_behind import WriteBehind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable
 
     from ..executors.executors import Executors
     from ..spool.spool import Spool
@@ -40,10 +40,14 @@ FRAMING_BYTES: Final = 64 << 10
 """What a multipart body may have beyond its file."""
 ENCODINGS: Final = ("utf-8", "gb18030")
 """Of the texts in a form, tried in this order."""
-_AS_IT_IS: Final = (("Content-Encoding", ("identity",)),)
-"""Headers of a request that tell of another form of its bytes, with the values that tell of none."""
-_PART_AS_IT_IS: Final = (*_AS_IT_IS, ("Content-Transfer-Encoding", ("binary", "8bit", "7bit")))
-"""Those of a part of a form: old programs send it as a part of a mail."""
+_PLAIN: Final = frozenset({"identity", "chunked"})
+"""Codings of a request that leave its bytes as they are."""
+_ENCODES: Final = frozenset({"content-encoding", "content-transfer-encoding"})
+"""Headers of a part of a form that tell of another form of its bytes: old programs send it as a part of a mail."""
+_PACKED: Final = frozenset(
+    {"base64", "quoted-printable", "uuencode", "x-uuencode", "gzip", "x-gzip", "deflate", "compress", "br", "zstd"}
+)
+"""Such forms; what else programs write there (`8bit;`, `UTF-8`) changes nothing."""
 _RANGE: Final = re.compile(r"bytes 0-(\d{1,15})/(\d{1,15})")
 """Of a file of which all comes in one request, as where its sender has no more than one piece of it."""
 _BYTES: Final = "latin-1"
@@ -98,7 +102,9 @@ class Uploads:
                 raise ProblemError(400, say("the body ended early or is malformed")) from error
 
     def _look_at_head(self, request: web.Request) -> None:
-        _refuse_encoded(request.headers, (*_AS_IT_IS, ("Transfer-Encoding", ("chunked",))))
+        for header in ("Content-Encoding", "Transfer-Encoding"):
+            if not _codings(request.headers.getall(header, ())) <= _PLAIN:
+                raise _encoded(header)
         if not _is_whole(request.headers.get("Content-Range")):
             raise ProblemError(400, say("the body is a part of a file (Content-Range); send the file whole"))
         if request.content_type.startswith("multipart/") and request.content_type != FORM:
@@ -244,7 +250,9 @@ class _Form:
         self._part = part
         self._text.clear()
         if part.filename is not None:
-            _refuse_encoded(dict(part.headerlist), _PART_AS_IT_IS)
+            for header, value in part.headerlist:
+                if header.lower() in _ENCODES and _codings([value]) & _PACKED:
+                    raise _encoded(header)
             self._files += 1
             self.name = _words(part.filename.encode(_BYTES))
             if self._files > 1:
@@ -257,11 +265,13 @@ class _Form:
             self.fields[self._part.name] = _words(self._text)
 
 
-def _refuse_encoded(headers: Mapping[str, str], as_it_is: Iterable[tuple[str, Sequence[str]]]) -> None:
+def _codings(values: Iterable[str]) -> set[str]:
+    return {coding for value in values for coding in re.split(r"[\s,;]+", value.lower()) if coding}
+
+
+def _encoded(header: str) -> ProblemError:
     """Refuse bytes that are not those of the file: what a sender has packed would be read as something else."""
-    for header, plain in as_it_is:
-        if headers.get(header, plain[0]).strip().lower() not in plain:
-            raise ProblemError(415, say("send the workbook as it is, without {header}", header=header))
+    return ProblemError(415, say("send the workbook as it is, without {header}", header=header))
 
 
 def _is_whole(content_range: str | None) -> bool:

@@ -41,7 +41,9 @@ class End(enum.Enum):
     OPEN = enum.auto()
     """A text may end after any line."""
     DOUBTED = enum.auto()
-    """A text that ends within a line or a quoted value, or nothing yet."""
+    """A text that ends within a line or a quoted value."""
+    NOTHING = enum.auto()
+    """The file is empty."""
     MISSING = enum.auto()
     """The mark is not there, or what was written is not all of what was made room for."""
 
@@ -59,14 +61,15 @@ class Patience:
 
     def needed(self, *, seen: Seen, leased: bool | None, end: End) -> float:
         """Return how long a file must have been quiet; `leased` is what `is_being_written` says of it."""
-        opened = seen is Seen.OPENED and leased is None  # to write, as far as can be told
+        # To write, as far as can be told: servers make a file before its first bytes come to them.
+        opened = seen is Seen.OPENED and (leased is None or end is End.NOTHING)
         if seen is Seen.WRITING or opened or leased or end is End.MISSING:
             return max(self.unfinished, self.settle)
         if seen is Seen.RENAMED:
             return self.scan
         if end is End.PROVEN:
             return self.scan if leased is False or seen is Seen.CLOSED else self.settle
-        return self.settle * (_DOUBTED if end is End.DOUBTED else 1)
+        return self.settle * (_DOUBTED if end in (End.DOUBTED, End.NOTHING) else 1)
 
     def is_near(self, left_seconds: float) -> bool:
         """Say whether a file that has to be quiet for so much longer is taken with one of the next looks."""
@@ -81,7 +84,7 @@ def end_of(descriptor: int, size: int) -> End:
     if head.startswith(_OLE):
         return End.PROVEN if _ole_ended(descriptor, size, head) else End.MISSING
     if not head:
-        return End.DOUBTED
+        return End.NOTHING
     tail = os.pread(descriptor, len(_HOLE), max(0, size - len(_HOLE)))
     if size >= len(_HOLE) and (head.startswith(_HOLE) or tail == _HOLE):
         return End.MISSING

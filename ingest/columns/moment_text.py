@@ -123,7 +123,7 @@ def _contradicts(moment: datetime, text: str, form: str) -> bool:
 
     `strptime` passes such a half over. Beside an hour that is none of twelve it says the same again: `22:00 PM`.
     """
-    if "%H" not in form or "%p" not in form:
+    if "%H" not in form or "%p" not in form or "%I" in form:
         return False
     try:
         return datetime.strptime(text, form.replace("%H", "%I")).hour != moment.hour  # noqa: DTZ007  # of the hours only

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -33,8 +34,10 @@ _YEARS: Final = (-62_135_596_800_000_000, 253_402_300_800_000_000)
 _NEAR: Final = 2 * DAY_US
 """More than any zone is away from UTC."""
 _LED_OUTSIDE: Final = say("its zone or offset leads out of the years 1 to 9999")
-_SERIAL: Final = r"^(?:0|[1-9][0-9]{0,6})(?:\.[0-9]+)?$"
-"""A number that can be the serial of a date, as a text; none that has zeros in front is one."""
+_SERIAL: Final = r"^[1-9][0-9]{4}(?:\.[0-9]+)?$"
+"""The serial of a day from 1927 to 2173, as a text; fewer or more digits are mostly something else, such as a year."""
+_DIGITS_ALONE: Final = re.compile(r"(?:%[YGymdjHMS])+")
+"""A form of dates that look like serials: a zero that is lost in front of one must not make it another date."""
 _DATED: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME, Kind.DURATION)
 
 
@@ -200,7 +203,7 @@ def _read_each(
         if isinstance(value, Moment):
             micros[place], given[place], absolute[place] = value.micros, True, value.absolute
         vague[place], outside[place] = value is VAGUE, value is OUTSIDE
-    if EXCEL_SERIAL in field.format:
+    if EXCEL_SERIAL in field.format and not any(map(_DIGITS_ALONE.fullmatch, field.format)):
         left = np.flatnonzero(~(given | vague | outside | iso))
         serials, dated = _written_serials(texts.take(left), date1904=date1904)
         micros[left[dated]], given[left[dated]] = serials[dated], True

@@ -312,7 +312,9 @@ class _RowByRow:
 
     def _at_fault_of_texts(self, error: BaseException) -> bool:
         # Nothing is done here but to read them, by a statement that has been planned by then.
-        return self._at_fault(error) or may_be_of_a_text(error)
+        # With a context it is a function's fault, such as that of a domain's check.
+        own = not getattr(driver_error(error), "context", None)
+        return self._at_fault(error) or (own and may_be_of_a_text(error))
 
     async def _refuse(self, line: int, refusal: Refusal) -> None:
         self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))

@@ -349,7 +349,7 @@ def _put(
     elif kind == Kind.BOOLEAN:
         cell.value = text != "0"
     elif kind == Kind.ERROR:
-        cell.value, cell.data_type = text, "e"
+        cell.value, cell.data_type = text.strip(), "e"
     else:
         cell.value = _digits(float(doubles(one.texts)[0]))
         cell.data_type = "n"

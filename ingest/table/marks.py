@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -71,13 +71,14 @@ def mark_rows(
         return RowMarks(first=first, likely=likely, **nothing)
     labels = _first_texts(below, first, date1904=date1904)
     words = list(filter(None, (glob.rstrip("* ") for glob in globs)))
-    passed, data = _matching(labels, skips), likely & (count > 1)
+    matching = partial(_matching, labels, without_needless_spaces(labels))
+    passed, data = matching(skips), likely & (count > 1)
     return RowMarks(
         first=first,
-        footers=_matching(labels, globs),
-        exact=_matching(labels, (glob for glob in globs if not re.search(r"[*?]", glob))),
-        bare=_matching(labels, (word + colon for word in words for colon in _COLONS)),
-        subtotals=_matching(labels, (f"*{word}*" for word in SUBTOTALS)),
+        footers=matching(globs),
+        exact=matching(glob for glob in globs if not re.search(r"[*?]", glob)),
+        bare=matching(word + colon for word in words for colon in _COLONS),
+        subtotals=matching(f"*{word}*" for word in SUBTOTALS),
         skipped=passed & ~data,
         kept=passed & data,
         likely=likely,
@@ -121,11 +122,23 @@ def _first_texts(below: Mapping[int, Column], first: NDArray[np.int64], *, date1
 
 
 def _comparable(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    return without_needless_spaces(without_case(pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC"))))
+    return without_case(pc.utf8_trim_whitespace(pc.utf8_normalize(texts, form="NFKC")))
 
 
-def _matching(labels: pa.LargeStringArray, globs: Iterable[str]) -> Mask:
-    form = "|".join(map(_glob_pattern, _comparable(pa.array(list(globs), pa.large_string())).to_pylist()))
+def _matching(labels: pa.LargeStringArray, plain: pa.LargeStringArray, globs: Iterable[str]) -> Mask:
+    """Say which labels one of the globs matches, as they are or (`plain`) both without needless spaces.
+
+    A space beside `*` or `?` ends a word, and is needed: `合计 *` is no `合计器`.
+    """
+    spaced = _comparable(pa.array(list(globs), pa.large_string()))
+    compact = without_needless_spaces(spaced.filter(pc.invert(pc.match_substring_regex(spaced, r"[*?]\s|\s[*?]"))))
+    if plain is labels:
+        return _matching_as_written(labels, pa.concat_arrays([spaced, compact]))
+    return _matching_as_written(labels, spaced) | _matching_as_written(plain, compact)
+
+
+def _matching_as_written(labels: pa.LargeStringArray, globs: pa.LargeStringArray) -> Mask:
+    form = "|".join(map(_glob_pattern, globs.to_pylist()))
     if not form:
         return np.zeros(len(labels), np.bool_)
     return truth(pc.match_substring_regex(labels, rf"(?s)\A(?:{form})\z"))

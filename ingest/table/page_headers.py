@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
 from ..cells.cells import Kind
-from ..cells.characters import without_case
+from ..cells.characters import without_case, without_needless_spaces
 from ..spec.titles import normal
 from .header import LEAST_TITLES
 
@@ -37,14 +37,18 @@ def repeated_headers(columns: Mapping[int, Column], header: FoundHeader, titles:
     if not marks or marks[0] not in columns:
         return repeated
     mark = columns[marks[0]]
-    title = without_case(pa.array([(titles[0][marks[0]] or "").strip()], pa.large_string()))[0]
-    begins = truth(pc.equal(without_case(pc.utf8_trim_whitespace(mark.texts)), title)) & (mark.kinds == Kind.TEXT)
+    title = _comparable(pa.array([titles[0][marks[0]] or ""], pa.large_string()))[0]
+    begins = truth(pc.equal(_comparable(mark.texts), title)) & (mark.kinds == Kind.TEXT)
     for row in np.flatnonzero(begins).tolist():
         if row + len(titles) <= rows and all(
             _repeats(columns, row + line, labels, places) for line, labels in enumerate(titles)
         ):
             repeated[row : row + len(titles)] = True
     return repeated
+
+
+def _comparable(texts: pa.LargeStringArray) -> pa.LargeStringArray:
+    return without_needless_spaces(without_case(pc.utf8_trim_whitespace(texts)))
 
 
 def _repeats(columns: Mapping[int, Column], row: int, labels: Labels, places: Sequence[int]) -> bool:

@@ -93,7 +93,8 @@ class _Splitter:
         """Return the fields of a record that ends on its line, with the number of its lines."""
         scanner, width = Scanner(line, self._dialect), self._evidence.width
         strict = scanner.record()
-        if strict.broken is None and len(strict.fields) >= width:
+        whole = len(strict.fields) >= width or self._evidence.record(line) is not None
+        if strict.broken is None and whole:
             return strict.fields, 1
         for reading in _ON_THE_LINE:
             scan = scanner.record(0, reading)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _LEAST_TITLES: Final = 2
 """A single title may as well be a part of another one."""
 _LEAST_FIELDS: Final = 3
-"""So many fields a row must have, or a quote, to be told from a text with a delimiter in it."""
+"""So many fields a row must have, or one in quotes, to be told from a text with a delimiter in it."""
 _HEADERS: Final = 50
 """How many records are looked at for the header, and for what is in quotes."""
 
@@ -37,14 +37,18 @@ def unwrapped(content: bytes, titles: frozenset[str]) -> bytes:
     All lines stay where they are.
     """
     start = content[:START_CHARACTERS]
-    first = start.lstrip(b"\r\n").splitlines()[:1]
-    padded = bool(first) and first[0].endswith(tuple(map(str.encode, DELIMITERS)))
+    line = start.lstrip(b"\r\n").splitlines()[:1]
+    padded = bool(line) and line[0].endswith(tuple(map(str.encode, DELIMITERS)))
     if not titles or not (padded or start.startswith(b'"') or b'\n"' in start or b'\r"' in start):
         return content
     sample = start.decode(errors="ignore")
     for delimiter in DELIMITERS:
         dialect = Dialect(delimiter=delimiter)
-        if _differ(_records(sample, dialect, _HEADERS)) and (records := _records(content.decode(), dialect)):
+        first = _records(sample, dialect, _HEADERS)
+        # Of the whole text only where its beginning has titles: it is scanned character by character.
+        if not _differ(first) or most_titles("".join(one.field for one in first), titles) < _LEAST_TITLES:
+            continue
+        if records := _records(content.decode(), dialect):
             inner = "".join(record.field for record in records)
             if _is_meant(records, inner, titles):
                 return inner.encode()
@@ -57,6 +61,8 @@ def _records(text: str, dialect: Dialect, most: int | None = None) -> Sequence[_
     records: list[_Record] = []
     while place < len(text) and len(records) != most:
         scan = scanner.record(place)
+        if most is not None and records and scan.broken is not None:
+            break  # a sample ends anywhere
         if scan.broken is not None or any(scan.fields[1:]):
             return ()
         end = scan.end + (2 if text.startswith("\r\n", scan.end) else 1)
@@ -84,6 +90,6 @@ def _is_meant(records: Sequence[_Record], inner: str, titles: frozenset[str]) ->
     return bool(rows) and all(
         row.written != row.field
         and len(Scanner(row.field, dialect).record().fields) == width
-        and (width >= _LEAST_FIELDS or dialect.quote in row.field)
+        and (width >= _LEAST_FIELDS or dialect.delimiter + dialect.quote in dialect.delimiter + row.field)
         for row in rows
     )

@@ -89,7 +89,7 @@ def test_an_old_workbook_has_the_sectors_that_its_table_speaks_of(tmp_path: Path
         (b"sku,qty\nA,1", End.DOUBTED),
         (b"sku,amount\nA,12", End.DOUBTED),
         (b'sku,qty\n"A\n', End.DOUBTED),
-        (b"", End.DOUBTED),
+        (b"", End.NOTHING),
         (b"sku,qty\nA,1\n" + bytes(500), End.MISSING),
         (bytes(500), End.MISSING),
     ],
@@ -119,6 +119,8 @@ def test_a_text_may_end_after_a_line(tmp_path: Path, content: bytes, expected: E
         (Seen.OPENED, False, End.PROVEN, 1.0),
         (Seen.OPENED, False, End.OPEN, 10.0),
         (Seen.OPENED, False, End.MISSING, 300.0),
+        (Seen.OPENED, False, End.NOTHING, 300.0),
+        (Seen.CLOSED, False, End.NOTHING, 30.0),
     ],
 )
 def test_the_less_is_known_the_longer_it_takes(seen: Seen, leased: object, ends: End, expected: float) -> None:

@@ -120,7 +120,9 @@ def test_they_are_nothing_in_a_declared_form_either(read: Callable[..., str | No
     [
         ("46143", "2026-05-01"),
         ("46143.0", "2026-05-01"),
-        ("150526", "2026-05-15"),
+        ("15.05.26", "2026-05-15"),
+        ("1.5", BAD),
+        ("2026", BAD),
         ("2026-05-01", BAD),
         ("46143.5", BAD),
         ("00046143", BAD),
@@ -132,8 +134,14 @@ def test_they_are_nothing_in_a_declared_form_either(read: Callable[..., str | No
 def test_a_serial_in_a_text_is_the_date_that_it_is_in_a_number(
     read: Callable[..., str | None], text: str, value: str
 ) -> None:
-    assert read(text, "date", format=["%d%m%y", "excel_serial"]) == value
-    assert read(text, "date", format="%d%m%y") == (value if text == "150526" else BAD)
+    assert read(text, "date", format=["%d.%m.%y", "excel_serial"]) == value
+    assert read(text, "date", format="%d.%m.%y") == (value if text == "15.05.26" else BAD)
+
+
+@pytest.mark.parametrize("text", ["60501", "1052026", "46143"])
+def test_beside_a_form_of_digits_alone_no_text_is_a_serial(read: Callable[..., str | None], text: str) -> None:
+    """`60501` has lost the zero of 6 May 2001; it is no day of 2065."""
+    assert read(text, "date", format=["%y%m%d", "excel_serial"]) == BAD
 
 
 def test_serials_of_a_csv_are_read_all_at_once(dataset: Make, tmp_path: Path, parsed: Parse) -> None:

@@ -156,6 +156,17 @@ async def test_a_text_that_its_type_cannot_read_costs_one_row_whatever_code_that
             assert [(record.cell, record.raw) for record in loaded.records] == [("B3", bad), ("B5", bad)]
 
 
+async def test_a_syntax_error_of_a_domains_check_is_its_own(postgres_database: str, tmp_path: Path) -> None:
+    spec = spec_of({"k": "string", "v": "string"})
+    body = "'BEGIN EXECUTE ''SELEC''; RETURN true; END'"
+    async with opened(postgres_database) as database:
+        await run(database, f"CREATE FUNCTION ok(text) RETURNS boolean LANGUAGE plpgsql AS {body}")
+        await run(database, "CREATE DOMAIN checked AS text CHECK (ok(VALUE))")
+        await run(database, "CREATE TABLE t (k text PRIMARY KEY, v checked)")
+        with pytest.raises(DBAPIError, match="syntax error"):
+            await load_spooled(database, spec, spooled(tmp_path, spec, [["a", "x"]]))
+
+
 async def test_a_syntax_error_of_a_trigger_is_the_triggers_own(postgres_database: str, tmp_path: Path) -> None:
     spec = spec_of({"k": "string", "v": "integer"})
     body = "'BEGIN EXECUTE ''SELEC''; RETURN NEW; END'"

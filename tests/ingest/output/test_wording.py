@@ -89,7 +89,7 @@ def test_what_all_rows_have_wrong_is_said_once_on_top(dataset: Make, workbook: W
     rejection = outcome.report.rejection
     assert rejection is not None
     assert rejection.message.startswith(
-        "every row fails alike in field amount ('Betrag'), as B2: 0,5 is no number: wanted e.g. 1250.50; 30 of 30 rows"
+        "every row fails alike in field amount ('Betrag'), as B2: 0,5 is no number: wanted e.g. 1250.50; all 30 rows"
     )
     assert "correct the field in the dataset" in rejection.hint
     assert outcome.report.errors[0] == rejection

@@ -71,6 +71,20 @@ def test_totals_are_known_however_they_are_spaced(
     assert (outcome.accepted, outcome.report.rows.footer) == ({2: ["x", "1"], 3: ["y", "2"]}, 1)
 
 
+@pytest.mark.parametrize(("glob", "label"), [("合 计 *", "合计器"), ("計 *", "計算機"), ("* 计", "会计")])
+def test_a_space_beside_a_wildcard_ends_a_word(
+    dataset: Make, workbook: Write, parsed: Parse, glob: str, label: str
+) -> None:
+    spec = dataset({"name": "a", "type": "string"}, QTY, skip_rows=[glob])
+    outcome = parsed(workbook([["a", "n"], ["x", 1], [label, None], ["y", 2]]), spec)
+    assert outcome.accepted == {2: ["x", "1"], 3: [label, None], 4: ["y", "2"]}
+
+
+def test_a_page_header_is_the_same_however_it_is_spaced(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    spec = dataset({"name": "数 量", "type": "string"}, QTY)
+    assert parsed(workbook([["数 量", "n"], ["x", 1], ["数量", "n"], ["y", 2]]), spec).accepted.keys() == {2, 4}
+
+
 @pytest.mark.parametrize(("label", "glob"), [("合 计", "合 计"), ("合计 5月", "合计 *"), ("华东 汇总", "* 汇总")])
 def test_a_draft_knows_such_totals(workbook: Write, label: str, glob: str) -> None:
     path = workbook([["品名", "数 量"], ["甲", 1], ["乙", 2], [label, 3]])

@@ -135,6 +135,14 @@ def test_a_quote_does_not_swallow_a_record_of_several_lines(row: str) -> None:
     assert found.records[8:] == [["Y", "more\nlines", "8"], ["B001", "end", "9"]]
 
 
+@pytest.mark.parametrize("lines", [1, 15])
+def test_a_field_in_order_is_whole_however_many_rows_lack_their_last_delimiters(lines: int) -> None:
+    """A spreadsheet writes empty fields at the end of the first rows only."""
+    field = '"p ""x"", y"'
+    text = "sku,title\n" + f"{field},\n" * lines + f"{field}\n" * 20
+    assert split_text(text, COMMA).records[lines + 1 :] == [['p "x", y']] * 20
+
+
 def test_a_stray_quote_does_not_make_a_longer_record_of_two() -> None:
     """The quote before the 0 is closed by the one that opens a field in the next line, which is a record by itself."""
     found = split('X,"00,","0\n,",0",1\n')

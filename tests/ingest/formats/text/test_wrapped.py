@@ -58,6 +58,13 @@ def test_a_text_of_any_length(word: str) -> None:
     assert unwrapped("".join(lines).encode(), TITLES) == text.encode()
 
 
+def test_rows_that_are_longer_than_what_is_looked_at_first() -> None:
+    notes = "é" * 700
+    text = "sku,size,qty\n" + "".join(f'A{row},"x, {notes}",{row}\n' for row in range(100))
+    lines = ("sku,size,qty\n", *(f'"A{row},""x, {notes}"",{row}"\n' for row in range(100)))
+    assert unwrapped("".join(lines).encode(), TITLES) == text.encode()
+
+
 def test_quotes_around_all_rows_alone() -> None:
     text = 'sku,size,qty\nA1,"large, x",5\nA2,"two\nlines",7\n'
     wrapped = 'sku,size,qty\n"A1,""large, x"",5"\n"A2,""two\nlines"",7"\n'
@@ -74,6 +81,8 @@ def test_quotes_around_all_rows_alone() -> None:
         "sku,x;size\nA1,2;\nA2,4;\n",
         'sku,qty\n"Smith, John"\n"Doe, Jane"\n',
         'sku,size,qty\n"A1"\n"A2"\n',
+        'sku,qty\n"{""a"": 0, ""b"": 2}"\n"{""a"": 1, ""b"": 3}"\n',
+        'sku,qty\n"13"" pipe, long"\n"14"" pipe, long"\n',
         'sku,size,qty\n"Remark: x, y, z, and more"\n',
         saved(PLAIN),
         '"sku,size",qty\nA1,5\n',

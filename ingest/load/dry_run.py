@@ -85,8 +85,8 @@ def _refusal(dataset: Dataset, error: Any) -> str:
     if getattr(error, "sqlstate", None) == INSUFFICIENT_PRIVILEGE:
         # Of a table it is known by then that the role may write some of its columns.
         return say(
-            "this role lacks a right that a load into table {table} needs: {error}; run GRANT for each column of the "
-            "dataset, or for the whole table",
+            "this role lacks a right that a load into table {table} needs: {error}; run GRANT for it, on a "
+            "table for each column of the dataset or for the whole",
             table=table,
             error=said,
         )

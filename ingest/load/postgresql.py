@@ -19,6 +19,8 @@ from .sample import sampled
 from .staging import copy, stage, stage_kept_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
@@ -141,12 +143,20 @@ async def _stage_and_merge(connection: AsyncConnection, dataset: Dataset, spoole
         held_back = not await delete_others(connection, dataset, spooled, merge, kept)
     merged, sample = await sampled(connection, merge, spooled, lambda: run_merge(connection, dataset, merge))
     await move_sequences(connection, spooled, target)
+    if merged.barred and await _have_gone(connection, merge, merged.barred):
+        raise OtherWayError(Way.ROW_BY_ROW)
     refusals = Refusals(dataset, spooled)
     if merged.conflicts or merged.barred:
         first = await first_line(connection, name)
         refusals.add_conflicts([line - first + 1 for line in merged.conflicts])
         refusals.add_barred([line - first + 1 for line in merged.barred])
     return replace(refusals.loaded(merged), held_back=held_back, sample=sample)
+
+
+async def _have_gone(connection: AsyncConnection, merge: Merge, lines: Collection[int]) -> bool:
+    """Say whether another transaction has deleted rows of these keys, which looks as if row security kept them."""
+    there = merge.matching("count(*)", f"s.{LINE} = ANY ($1)")
+    return bool((await connection.exec_driver_sql(there, (list(lines),))).scalar_one() < len(lines))
 
 
 async def first_line(connection: AsyncConnection, name: str) -> int:

@@ -141,6 +141,13 @@ async def load_spooled(database: Database, spec: Dataset, rows: Spooled, *, undo
             way = Way.ROW_BY_ROW
 
 
+async def waits_for_a_lock(database: Database) -> bool:
+    """Say whether anybody on the server waits for a lock."""
+    async with database.read() as connection:
+        waiting = await connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(waiting.scalar_one())
+
+
 async def run(database: Database, *statements: str) -> None:
     async with database.write() as connection:
         for statement in statements:

@@ -255,63 +255,6 @@ async def test_a_parent_may_come_with_the_same_file(postgres_database: str, tmp_
         assert (loaded.inserted, loaded.refused) == (2, {"row.db_foreign_key": 1})
 
 
-async def test_row_security_refuses_rows_of_others_alone(postgres_database: str, tmp_path: Path) -> None:
-    spec = spec_of({"k": "string", "v": "string"})
-    async with opened(postgres_database) as database:
-        await run(
-            database,
-            "CREATE TABLE t (k text PRIMARY KEY, v text)",
-            "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
-            "CREATE POLICY mine ON t USING (v = 'me') WITH CHECK (v = 'me')",
-            "CREATE ROLE tenant_of_rows LOGIN",
-            "GRANT SELECT, INSERT, UPDATE ON t TO tenant_of_rows",
-        )
-    try:
-        async with opened(postgres_database.replace("://headgate@", "://tenant_of_rows@")) as database:
-            loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", "me"], ["b", "you"]]))
-            assert (loaded.inserted, loaded.refused) == (1, {"row.db_policy": 1})
-    finally:
-        async with opened(postgres_database) as database:
-            await run(database, "DROP OWNED BY tenant_of_rows", "DROP ROLE tenant_of_rows")
-
-
-@pytest.mark.parametrize("more", [[], [["d", -1]]], ids=["staged", "row by row"])
-@pytest.mark.parametrize("mode", ["upsert", "replace"])
-async def test_rows_that_row_security_keeps_as_they_are_are_refused(
-    postgres_database: str, tmp_path: Path, mode: str, more: list[list[Any]]
-) -> None:
-    spec = spec_of({"k": "string", "v": "integer"}, mode=mode)
-    async with opened(postgres_database) as database:
-        await run(
-            database,
-            "CREATE TABLE t (k text PRIMARY KEY, v int CHECK (v > 0), closed boolean DEFAULT false)",
-            "INSERT INTO t VALUES ('a', 1, true), ('b', 2, false), ('same', 3, true)",
-            "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
-            "CREATE POLICY read ON t FOR SELECT USING (true)",
-            "CREATE POLICY new ON t FOR INSERT WITH CHECK (true)",
-            "CREATE POLICY open ON t FOR UPDATE USING (NOT closed)",
-            "CREATE ROLE reader_of_all LOGIN",
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON t TO reader_of_all",
-        )
-    try:
-        async with opened(postgres_database.replace("://headgate@", "://reader_of_all@")) as database:
-            rows = [["a", 7], ["b", 7], ["c", 7], ["same", 3], *more]
-            loaded = await load_spooled(database, spec, spooled(tmp_path, spec, rows))
-            assert (loaded.inserted, loaded.updated, loaded.unchanged, loaded.skipped) == (1, 1, 1, 0)
-            assert loaded.refused["row.db_policy"] == 1
-            [record] = [record for record in loaded.records if record.code == "row.db_policy"]
-            assert (record.row, record.cell) == (2, "A2")
-    finally:
-        async with opened(postgres_database) as database:
-            assert await rows_of(database, "SELECT k, v FROM t ORDER BY k") == [
-                ("a", 1),
-                ("b", 7),
-                ("c", 7),
-                ("same", 3),
-            ]
-            await run(database, "DROP OWNED BY reader_of_all", "DROP ROLE reader_of_all")
-
-
 @pytest.mark.parametrize("dialect", ["postgresql", "sqlite"])
 async def test_keys_that_the_database_takes_for_one_are_refused(
     request: pytest.FixtureRequest, tmp_path: Path, dialect: str

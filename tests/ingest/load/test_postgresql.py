@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from asked import asked
-from goods import COLUMNS, changed, dataset, loaded, opened, rows_of, run, table
+from goods import COLUMNS, changed, dataset, loaded, opened, rows_of, run, table, waits_for_a_lock
 
 from ingest.load.loaded import Loaded
 from ingest.spec.dataset_file import parse_dataset
@@ -225,7 +225,7 @@ async def test_a_key_that_another_transaction_brings_meanwhile_is_met(
                 loaded(database, dataset(), tmp_path, [changed(size=number) for number in range(2_000)])
             )
             async with asyncio.timeout(30):
-                while not await _waits_for_a_lock(database):  # noqa: ASYNC110  # the server tells nobody
+                while not await waits_for_a_lock(database):  # noqa: ASYNC110  # the server tells nobody
                     await asyncio.sleep(0.02)
         assert await load_waiting == Loaded(inserted=1_999, updated=1, unchanged=0)
         assert len(await table(database)) == 2_000 + len(first)

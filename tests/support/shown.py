@@ -1,10 +1,11 @@
-"""What a reader makes of a file: the cells of a sheet as texts, or the code of its refusal."""
+"""What a reader makes of a file: the cells of a sheet, as texts or as values, or the code of its refusal."""
 
 from __future__ import annotations
 
 import csv
 import io
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +20,12 @@ def grid(path: Path, sheet: str | int | None = None) -> list[list[str]]:
     out = io.StringIO(newline="")
     read_grid(path, sheet, out, "csv")
     return list(csv.reader(io.StringIO(out.getvalue(), newline="")))
+
+
+def rows(path: Path, sheet: str | int | None = None) -> list[list[Any]]:
+    out = io.StringIO()
+    read_grid(path, sheet, out, "json")
+    return [json.loads(line) for line in out.getvalue().splitlines()]
 
 
 def code(path: Path) -> str:

@@ -1,10 +1,9 @@
-"""Delimited text, web pages and the XML of Excel 2003: found by content, in any encoding they come in."""
+"""Delimited text and the XML of Excel 2003: found by content, in any encoding they come in."""
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,39 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shown import code, rows
 
 from ingest.cells.cells import MAX_COLUMNS
 from ingest.errors import FileRejectedError
 from ingest.formats.zip.container import sniff
-from ingest.output.grid import read_grid, read_sheets
+from ingest.output.grid import read_sheets
 from ingest.spec.dataset import FileLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ORDERS = "订单号,数量,备注\nA1,1,加急\nA2,2,\n"
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    def written(content: bytes | str, name: str = "x.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return written
-
-
-def rows(path: Path, sheet: str | int | None = None) -> list[list[Any]]:
-    out = io.StringIO()
-    read_grid(path, sheet, out, "json")
-    return [json.loads(line) for line in out.getvalue().splitlines()]
-
-
-def code(path: Path) -> str:
-    with pytest.raises(FileRejectedError) as caught:
-        read_sheets(path)
-    return caught.value.record.code
 
 
 # -- delimited text --------------------------------------------------------------------------------------
@@ -190,84 +168,6 @@ def test_a_line_that_begins_with_many_spaces_is_looked_at_once(write: Callable[.
     assert rows(write(f'no,note\n{text},1\n2,b\n3,"d\n'))[1][0] == text
 
 
-# -- web pages -------------------------------------------------------------------------------------------
-
-PAGE = """<html xmlns:x="urn:schemas-microsoft-com:office:excel"><head>{meta}</head><body>
-<table><tr><th rowspan=2>订单号</th><th colspan=2>金额</th></tr><tr><th>含税</th><th>不含税</th></tr>
-<tr><td>A&amp;1 <b>bold</b></td><td> 113\n 元 </td><td>one<br>two</td></tr>
-<tr><td>A2</td><td colspan="x"><table><tr><td>inner</td></tr></table></td><td><!-- no -->&nbsp;</td></tr></table>
-<table></table><table><tr><td>second</td></tr></table></body></html>"""
-
-
-@pytest.mark.parametrize(
-    ("meta", "encoding"),
-    [
-        ("", "utf-8"),
-        ("", "gb18030"),
-        ('<meta http-equiv="Content-Type" content="text/html; charset=gb2312">', "gb18030"),
-        ('<meta charset="utf-8">', "utf-8"),
-        ("", "utf-16"),
-    ],
-)
-def test_the_tables_of_a_web_page(write: Callable[..., Path], meta: str, encoding: str) -> None:
-    path = write(PAGE.replace("{meta}", meta).encode(encoding), "x.xls")
-    assert [(sheet.name, sheet.rows, sheet.columns) for sheet in read_sheets(path)] == [
-        ("Table 1", 4, 3),
-        ("Table 2", 1, 1),
-        ("Table 3", 1, 1),
-    ]
-    assert rows(path, 0) == [
-        ["订单号", "金额", None],
-        [None, "含税", "不含税"],
-        ["A&1 bold", "113 元", "one\ntwo"],
-        ["A2", "inner", "\xa0"],
-    ]
-    assert rows(path, "Table 3") == [["second"]]
-
-
-def test_a_page_as_a_dataset(write: Callable[..., Path], dataset: Callable[..., Any], parsed: Any) -> None:
-    spec = dataset(
-        {"name": "no", "type": "string", "header": ["订单号"]},
-        {"name": "gross", "type": "integer", "header": ["金额 / 含税"]},
-        header={"rows": 2},
-    )
-    text = "<table><tr><td rowspan=2>订单号<td colspan=2>金额<tr><td>含税<td>不含税<tr><td>A1<td>113<td>100</table>"
-    outcome = parsed(write(text, "x.xls"), spec)
-    assert outcome.accepted == {3: ["A1", "113"]}
-    assert outcome.faults == [(None, "file.format_mismatch")]
-
-
-@pytest.mark.parametrize(
-    ("cell", "text"),
-    [
-        ("=&quot;00123&quot;", "00123"),
-        ('="00123"', "00123"),
-        (' =<b>"a ""b"" c"</b> ', 'a "b" c'),
-        ('="1"+"2"', '="1"+"2"'),
-        ("=1+1", "=1+1"),
-        ('x="1"', 'x="1"'),
-    ],
-)
-def test_a_formula_that_is_a_text_is_that_text_as_excel_shows_it(
-    write: Callable[..., Path], cell: str, text: str
-) -> None:
-    page = f"<table><tr><td>no<td>qty</tr><tr><td>{cell}</td><td>1</td></tr></table>"
-    assert rows(write(page, "x.xls")) == [["no", "qty"], [text, "1"]]
-
-
-@pytest.mark.parametrize("end", ["", "</table>", "<tr>", "<tr></table>", "<tr><td>A2</table>", "</tbody></table>"])
-def test_who_leaves_tags_out_has_sent_a_whole_page(write: Callable[..., Path], end: str) -> None:
-    page = f"<html><table><tr><td>no</td></tr><tr><td>A1</td></tr>{end}"
-    assert rows(write(page, "x.xls"))[:2] == [["no"], ["A1"]]
-
-
-def test_a_page_is_read_to_its_end_however_deep_and_long(write: Callable[..., Path]) -> None:
-    long = "x" * 11_000_000
-    page = f"<table><tr><td>no<td>note<tr><td>A1<td>{long}<tr><td>A2<td>b</table>"
-    assert rows(write("<div>" * 400 + page, "x.xls")) == [["no", "note"], ["A1", long], ["A2", "b"]]
-    assert code(write("<div>" * 5000 + page, "x.xls")) == "file.corrupt_xml", "and what is not read is no success"
-
-
 # -- the XML of Excel 2003 -------------------------------------------------------------------------------
 
 XML = """<?xml version="1.0" encoding="{encoding}"?><?mso-application progid="Excel.Sheet"?>
@@ -330,25 +230,6 @@ def test_a_title_that_begins_like_sylk(write: Callable[..., Path]) -> None:
     assert rows(write("ID;Price\nA1;2\n")) == [["ID", "Price"], ["A1", "2"]]
 
 
-@pytest.mark.parametrize(
-    ("declared", "encoding", "text"),
-    [
-        ("iso-8859-1", "cp1252", "10 € – größer"),
-        ("shift_jis", "cp932", "①注文"),
-        ("gb2312", "gb18030", "订单㐀"),
-        ("unicode", "utf-8", "größer"),
-        ("ks_c_5601-1987", "cp949", "주문"),
-    ],
-)
-def test_pages_declare_their_encodings_loosely(
-    write: Callable[..., Path], declared: str, encoding: str, text: str
-) -> None:
-    page = (
-        f'<html><meta http-equiv="Content-Type" content="text/html; charset={declared}"><table><tr><td>{text}</table>'
-    )
-    assert rows(write(page.encode(encoding), "x.xls")) == [[text]]
-
-
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("quote", [False, True])
 def test_records_of_one_length_are_those_of_any_length(write: Callable[..., Path], end: str, quote: bool) -> None:  # noqa: FBT001
@@ -357,42 +238,6 @@ def test_records_of_one_length_are_those_of_any_length(write: Callable[..., Path
     expected = [[text or None for text in record] for record in texts]
     assert rows(write(end.join(lines) + end)) == expected
     assert rows(write(end.join([*lines, "ragged"]) + end)) == [*expected, ["ragged", None, None]]
-
-
-ARCHIVE = """MIME-Version: 1.0
-X-Document-Type: Workbook
-Content-Type: multipart/related; boundary="next"
-
---next
-Content-Location: file:///C:/book.htm
-Content-Transfer-Encoding: quoted-printable
-Content-Type: text/html; charset="us-ascii"
-
-<html><frameset><frame src=3D"book/tabstrip.htm"></frameset></html>
-
---next
-Content-Location: file:///C:/book/tabstrip.htm
-Content-Type: text/html; charset="us-ascii"
-
-<html><table><tr><td>Sheet1</td></tr></table></html>
-
---next
-Content-Location: file:///C:/book/sheet001.htm
-Content-Transfer-Encoding: quoted-printable
-Content-Type: text/html; charset="utf-8"
-
-<html><meta charset=3D"utf-8"><table><tr><td>no</td><td>=E8=AE=A2=E5=
-=8D=95</td></tr><tr><td>A1</td><td>2</td></tr></table></html>
-
---next--
-"""
-
-
-@pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_the_pages_of_an_archive(write: Callable[..., Path], mark: str) -> None:
-    path = write(mark + ARCHIVE.replace("\n", "\r\n"), "x.xls")
-    assert [(sheet.name, sheet.rows, sheet.columns) for sheet in read_sheets(path)] == [("Table 1", 2, 2)]
-    assert rows(path) == [["no", "订单"], ["A1", "2"]]
 
 
 @pytest.mark.parametrize(

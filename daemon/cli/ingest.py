@@ -109,11 +109,12 @@ def _show_ingested(job: dict[str, Any], dataset: str, url: str) -> None:
         what = say(
             "rows with mistakes: {file}; nothing is loaded: correct the whole file, and load it anew", file=written
         )
-        click.echo(f"  {told(what)}")
     elif written:
         words = ["headgate", "ingest", str(written), "--fixes", str(number), "--dataset", dataset, "--database", url]
         what = say("rejected rows: {file}; correct them, then: {command}", file=written, command=shlex.join(words))
-        click.echo(f"  {told(what)}")
     elif job["rows"]["rejected"] and number:
         words = ["headgate", "rejects", str(number), "-o", "back.xlsx", "--dataset", dataset, "--database", url]
-        click.echo(f"  {told(say('rejected rows: {command}', command=shlex.join(words)))}")
+        what = say("rejected rows: {command}", command=shlex.join(words))
+    else:
+        return
+    click.echo(f"  {told(what)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Final
 
@@ -23,12 +24,30 @@ _LABELS: Final = {
     "unicode-1-1-utf-8": "utf-8",
 }
 """What Python does not know, or knows less of (WHATWG Encoding Standard, "Names and labels")."""
+_WIDER: Final = {
+    **dict.fromkeys(("gb2312", "gbk"), "gb18030"),
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "iso8859-1": "cp1252",
+}
+"""What programs mean that name the first: they write the letters which came later, too (WHATWG Encoding Standard)."""
 _APART: Final = re.compile(r"[\s_-]+")
 
 
 def python_encoding(name: str) -> str:
     """Return the name by which Python knows an encoding; the same one if it is no other label."""
     return _LABELS.get(_APART.sub("-", name.strip().lower()), name)
+
+
+def meant_encoding(name: str) -> str:
+    """Return what web pages and mails mean by the name of an encoding, as Python calls it.
+
+    Raises:
+        LookupError: no encoding has this name.
+
+    """
+    known = codecs.lookup(python_encoding(name)).name
+    return _WIDER.get(known, known)
 
 
 def is_text_encoding(name: str) -> bool:

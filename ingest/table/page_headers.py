@@ -48,7 +48,9 @@ def repeated_headers(columns: Mapping[int, Column], header: FoundHeader, titles:
 
 
 def _comparable(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    return without_needless_spaces(without_case(pc.utf8_trim_whitespace(texts)))
+    # To bring all of a column into NFKC would take longer than all else that is done here.
+    plain = pc.replace_substring(pc.utf8_trim_whitespace(texts), "\u3000", " ")
+    return without_needless_spaces(without_case(plain))
 
 
 def _repeats(columns: Mapping[int, Column], row: int, labels: Labels, places: Sequence[int]) -> bool:

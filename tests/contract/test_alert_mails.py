@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from html import unescape
 from pathlib import Path
 from urllib.parse import unquote
@@ -12,6 +11,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 from alert_mails import ALERTS, FACTS, SAID, made
+from alert_rules import said_by
 
 REPLACEMENT = re.compile(r'^  \| reReplaceAll ("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*")$', re.MULTILINE)
 MADE = made()
@@ -50,18 +50,12 @@ def test_the_link_to_a_silence_names_a_folder_as_it_is_called(path: Path, amtool
     alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": "2026-01-31T08:00:00Z"}
     data = {"receiver": "ingest", "status": "firing", "externalURL": "http://127.0.0.1:9093", "alerts": [alert]}
     (tmp_path / "data.json").write_text(json.dumps(data), encoding="utf-8")
-    done = subprocess.run(
-        [
-            *(amtool, "template", "render", f"--template.glob={ALERTS / 'templates' / '*.tmpl'}"),
-            *("--template.type=html", f"--template.data={tmp_path / 'data.json'}"),
-            f'--template.text={{{{ template "{path.stem}.html" . }}}}',
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    page = said_by(
+        amtool,
+        *("template", "render", f"--template.glob={ALERTS / 'templates' / '*.tmpl'}", "--template.type=html"),
+        f"--template.data={tmp_path / 'data.json'}",
+        f'--template.text={{{{ template "{path.stem}.html" . }}}}',
     )
-    assert done.returncode == 0, done.stderr
-    (link,) = re.findall(r'href="([^"]*/#/silences/new[^"]*)"', done.stdout)
+    (link,) = re.findall(r'href="([^"]*/#/silences/new[^"]*)"', page)
     matchers = ", ".join(f'{name}="{value}"' for name, value in labels.items())
     assert unquote(unescape(link).partition("?filter=")[2]) == f"{{{matchers}, }}"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from alert_rules import ALERTING, ALERTS, NAMES, identity
+from alert_rules import ALERTING, ALERTS, NAMES, identity, said_by
 
 ROUTING = yaml.safe_load((ALERTS / "alertmanager.yml").read_text(encoding="utf-8"))
 
@@ -29,18 +28,12 @@ def receiver_of(rule: dict[str, Any]) -> str:
 @pytest.mark.parametrize("rule", ALERTING, ids=identity)
 def test_an_alert_reaches_its_receiver(rule: dict[str, Any], amtool: Path) -> None:
     labels = {"alertname": rule["alert"], "job": "headgate", "instance": "a:9847", **rule["labels"]}
-    done = subprocess.run(
-        [
-            *(amtool, "config", "routes", "test", f"--config.file={ALERTS / 'alertmanager.yml'}"),
-            f"--verify.receivers={receiver_of(rule)}",
-            *(f"{name}={value}" for name, value in labels.items()),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    said_by(
+        amtool,
+        *("config", "routes", "test", f"--config.file={ALERTS / 'alertmanager.yml'}"),
+        f"--verify.receivers={receiver_of(rule)}",
+        *(f"{name}={value}" for name, value in labels.items()),
     )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def routes(route: dict[str, Any], above: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], dict[str, Any]]]:

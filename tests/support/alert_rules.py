@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,3 +21,10 @@ NAMES: Final = sorted({rule["alert"] for rule in ALERTING})
 
 def identity(rule: dict[str, Any]) -> str:
     return f"{rule['alert']}-{rule['labels']['severity']}"
+
+
+def said_by(amtool: Path, *words: str) -> str:
+    """Return what amtool prints; it must end well."""
+    done = subprocess.run([amtool, *words], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

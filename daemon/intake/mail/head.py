@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from email.policy import default
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from ingest.spec.encoding_name import python_encoding
+from ingest.spec.encoding_name import meant_encoding
 
 from ...errors import HeadgateError
 
@@ -31,14 +30,6 @@ _LABEL: Final = re.compile(
     rb"(=\?|\*=[ \t]*\"?)([\w.:-]{1,40})(?=(?:\*[\w-]{0,40})?\?[bq]\?|'[\w-]{0,40}')", re.IGNORECASE
 )
 """The encoding that an encoded word names (RFC 2047), or a name of a file (RFC 2231)."""
-_WIDER: Final = {
-    **dict.fromkeys(("gb2312", "gbk"), "gb18030"),
-    "shift_jis": "cp932",
-    "euc_kr": "cp949",
-    "big5": "big5hkscs",
-    "iso8859-1": "cp1252",
-}
-"""What programs mean that name the first: they write the letters which came later, too (WHATWG Encoding Standard)."""
 _ANSWERED: Final = 100
 """So many messages, the newest of those that are named, can be what it answers."""
 _VERDICTS: Final = 20
@@ -89,10 +80,10 @@ def parse_header(raw: bytes) -> EmailMessage:
 def _wider(label: bytes) -> bytes:
     """Return the name of an encoding that has all letters of the one that is named; itself if it is not known."""
     try:
-        name = python_encoding(label.decode("ascii"))
-        return _WIDER.get(codecs.lookup(name).name, name).encode()
+        name = meant_encoding(label.decode("ascii"))
     except (LookupError, ValueError):
         return label
+    return b"big5hkscs" if name == "big5" else name.encode()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ...errors import rejected
 from ...messages import say
-from ...spec.encoding_name import python_encoding
+from ...spec.encoding_name import meant_encoding, python_encoding
 from .escapes import escaped_encoding
 from .leftovers import without_leftovers
 from .legacy import CHINESE, decoded_chinese, likely_encoding
@@ -36,16 +36,16 @@ _DECLARED: Final = re.compile(
     rb"""<\?xml[^>]*?\sencoding\s*=\s*["']\s*([\w.:-]+)|<meta\s[^>]*?charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE
 )
 _WEB: Final = {
-    **dict.fromkeys(("gb2312", "gbk", "gb_2312-80", "x-gbk", "csgb2312", "cp936", "ms936", "936"), CHINESE),
-    **dict.fromkeys(("iso-8859-1", "iso8859-1", "latin1", "us-ascii", "ascii", "x-ansi"), "cp1252"),
-    **dict.fromkeys(("shift_jis", "shift-jis", "x-sjis", "windows-31j"), "cp932"),
-    **dict.fromkeys(("euc-kr", "ks_c_5601-1987", "korean"), "cp949"),
+    **dict.fromkeys(("us-ascii", "ascii", "x-ansi"), "cp1252"),
     **dict.fromkeys(("utf-16", "utf-16le", "utf-16be", "unicode", "unicodefeff"), "utf-8"),
     "iso-8859-9": "cp1254",
     "big5": "cp950",
     "tis-620": "cp874",
 }
-"""What a declared name stands for (WHATWG Encoding Standard); a page in UTF-16 is one by its bytes, not by its word."""
+"""What a declared name stands for on pages alone (WHATWG Encoding Standard).
+
+A page in UTF-16 is one by its bytes, not by its word.
+"""
 _SEVERAL_BYTES: Final = ("gb18030", "cp932", "cp949", "cp950", "euc_jp", "big5hkscs")
 _NO_TEXT: Final = re.compile(rb"[\x01-\x06\x0e-\x19\x1c-\x1f]")
 """Control characters that no program writes into a text; the others are errors of their cells."""
@@ -106,7 +106,7 @@ def _declared(content: bytes) -> str | None:
         return None
     name = (found[1] or found[2]).decode("ascii", "replace").lower()
     try:
-        return codecs.lookup(_WEB.get(name, name)).name
+        return _WEB.get(name) or meant_encoding(name)
     except LookupError:
         return None
 
@@ -157,7 +157,7 @@ def _text(content: bytes, encoding: str) -> bytes:
     plain = content.removeprefix(codecs.BOM_UTF8) if name == _MARKED else content
     if name in ("utf-8", _MARKED) and _is_utf8(plain):
         return plain
-    text = decoded_chinese(content) if _WEB.get(name, name) == CHINESE else content.decode(name)
+    text = decoded_chinese(content) if meant_encoding(name) == CHINESE else content.decode(name)
     # Some codecs, which nobody means, make halves of characters.
     return text.encode(errors="replace")
 

@@ -66,6 +66,7 @@ async def test_a_body_takes_no_more_memory_in_small_pieces(executors: Executors,
         tracemalloc.stop()
         sending.cancel()
     assert spool.source(kept.key).read_bytes() == CONTENT
+    spool.close()
     assert most < (BLOCKS_HELD + 1) * BLOCK_BYTES
 
 

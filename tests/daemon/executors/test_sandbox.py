@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from descriptors import open_descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,10 +140,11 @@ async def test_closing_leaves_no_process_descriptor_or_thread(
             await asyncio.gather(*(executors.run_io(tasks.add, n) for n in range(20)))
 
     await use()
-    before = (psutil.Process().num_fds(), threading.active_count())
+    descriptors, threads = open_descriptors(), set(threading.enumerate())
     for _ in range(3):
         await use()
-    assert (psutil.Process().num_fds(), threading.active_count()) == before
+    assert open_descriptors() - descriptors == set()
+    assert set(threading.enumerate()) - threads == set()
     assert psutil.Process().children(recursive=True) == []
 
 

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections import Counter
+from contextlib import closing
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from daemon.pipeline.heartbeat import Heartbeat
 from daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from daemon.executors.executors import Executors
@@ -48,10 +49,9 @@ class HangingSpool(Spool):
 
 
 @pytest.fixture
-def spool(tmp_path: Path, ledger: Ledger) -> HangingSpool:
-    made = HangingSpool(tmp_path / "spool", ledger.daemon_id)
-    made.open()
-    return made
+def spool(tmp_path: Path, ledger: Ledger) -> Iterator[HangingSpool]:
+    with closing(HangingSpool(tmp_path / "spool", ledger.daemon_id).open()) as made:
+        yield made
 
 
 def heart(ledger: Ledger, spool: Spool, executors: Executors) -> Heartbeat:
@@ -148,3 +148,4 @@ async def test_a_lock_that_somebody_holds_lets_a_daemon_start(
         await eventually(lambda: made.trouble is None)
         await UntilClosed.__aexit__(made)
         await running
+        spool.close()

@@ -57,3 +57,4 @@ async def test_each_block_of_a_file_tells_that_the_source_goes_on(tmp_path: Path
     with pytest.raises(StorageChangedError):
         await take(file)
     assert len(told) == 1, "a step that fails is none"
+    spool.close()

@@ -41,6 +41,7 @@ from .output.report import ERRORS_REPORTED, ParsedRows, Report, SheetPart, accep
 from .parallel import each
 from .table.drift import find_drift
 from .table.table import Table, find_table
+from .table.torn import refuse_cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -65,6 +66,7 @@ class _Sorted:
     columns: Sequence[pa.LargeStringArray]
     accepted: Mask
     duplicate: Mask
+    superseded: Mask
     rejected: Mask
     records: tuple[ErrorRecord, ...]
 
@@ -130,7 +132,7 @@ class _Run:
             if refusal is not None:
                 raise refusal
             notes = (
-                *row_notes(table, self._dataset, outcome.duplicate),
+                *row_notes(table, self._dataset, outcome.duplicate, outcome.superseded),
                 *cell_notes(table, self._dataset, checked.columns),
             )
             self._codes.update(note.code for note in notes)
@@ -190,8 +192,9 @@ class _Run:
         # What was found may be a whole text, which is kept no longer than its reader needs it.
         opened = open_book(self._path, self._sniffed(), self._dataset.limits)
         with self._timed("read"), opened as book:
-            self._table = settled(find_table(book, self._dataset, self._source), self._dataset)
-        return self._table
+            self._table = table = settled(find_table(book, self._dataset, self._source), self._dataset)
+            refuse_cut(table.torn, table.data, table.sheet)
+        return table
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -313,7 +316,7 @@ def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
     strange = table.data & table.undeclared & (dataset.contract.columns == "discard_row")
     torn = table.torn_data
     candidates = table.data & ~checked.rejected & ~strange & ~torn
-    duplicate, conflicting = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
+    duplicate, superseded, conflicting = (np.zeros(table.rows, np.bool_) for _ in range(3))
     keys = None
     if dataset.primary_key:
         keys = copy_lines([columns[name] for name in dataset.primary_key])
@@ -326,11 +329,13 @@ def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
 
         last_wins = dataset.duplicates.in_file == "last_wins"
         repeats = find_repeats(candidate_keys, lines, last_wins=last_wins)
-        duplicate[place], conflicting[place] = repeats.duplicate, repeats.conflicting
+        duplicate[place], superseded[place] = repeats.duplicate, repeats.superseded
+        conflicting[place] = repeats.conflicting
     return _Sorted(
         columns=[columns[field.name] for field in dataset.fields],
         accepted=candidates & ~duplicate & ~conflicting,
         duplicate=duplicate,
+        superseded=superseded,
         rejected=checked.rejected | table.beyond | strange | torn | conflicting,
         records=(
             *_extra_records(

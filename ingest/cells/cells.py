@@ -106,11 +106,13 @@ class Merge:
 class Records:
     """What rows were before they were rows, if they were records of a text: by 0-based row, down to the last one.
 
-    `fields` is how many each had, empty ones too; `suspects` are those that can be read in several ways, and why.
+    `fields` is how many each had, empty ones too; `suspects` are those that can be read in several ways, and why;
+    `ended` says whether a line end stands behind the last one.
     """
 
     fields: NDArray[np.int32]
     suspects: Mapping[int, str] = field(default_factory=dict)
+    ended: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeats:
-    """Of each row: whether it only repeats another one that stays, or contradicts the others of its key."""
+    """Of each row: whether another one of its key stays in its place, or all of its key contradict each other.
+
+    `superseded` are the `duplicate` rows that have another content than the one that stays.
+    """
 
     duplicate: Mask
+    superseded: Mask
     conflicting: Mask
 
 
@@ -32,7 +36,8 @@ def find_repeats(keys: pa.LargeStringArray, lines: Lines, *, last_wins: bool) ->
     With `last_wins` the last row of a key stays and the ones before it count as duplicates of it; without, rows
     of one key with different content all contradict each other.
     """
-    duplicate, conflicting = np.zeros(len(keys), np.bool_), np.zeros(len(keys), np.bool_)
+    none = np.zeros(len(keys), np.bool_)
+    repeats = Repeats(duplicate=none, superseded=none.copy(), conflicting=none.copy())
     if len(pc.unique(keys)) < len(keys):
         codes = keys.dictionary_encode().indices.to_numpy()
         repeated = np.flatnonzero(np.bincount(codes)[codes] > 1)
@@ -41,17 +46,18 @@ def find_repeats(keys: pa.LargeStringArray, lines: Lines, *, last_wins: bool) ->
         for row in repeated.tolist():
             groups.setdefault(int(codes[row]), []).append(row)
         for rows in groups.values():
-            _judge(rows, [texts[row] for row in rows], duplicate, conflicting, last_wins=last_wins)
-    return Repeats(duplicate=duplicate, conflicting=conflicting)
+            _judge(rows, [texts[row] for row in rows], repeats, last_wins=last_wins)
+    return repeats
 
 
-def _judge(rows: Sequence[int], texts: Sequence[str], duplicate: Mask, conflicting: Mask, *, last_wins: bool) -> None:
+def _judge(rows: Sequence[int], texts: Sequence[str], repeats: Repeats, *, last_wins: bool) -> None:
     if len(set(texts)) == 1:
-        duplicate[list(rows[1:])] = True
+        repeats.duplicate[list(rows[1:])] = True
     elif last_wins:
-        duplicate[list(rows[:-1])] = True
+        repeats.duplicate[list(rows[:-1])] = True
+        repeats.superseded[[row for row, text in zip(rows, texts, strict=True) if text != texts[-1]]] = True
     else:
-        conflicting[list(rows)] = True
+        repeats.conflicting[list(rows)] = True
 
 
 def key_range(keys: pa.LargeStringArray, kind: str) -> tuple[str, str] | None:

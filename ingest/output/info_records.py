@@ -24,14 +24,20 @@ if TYPE_CHECKING:
 _NUMERIC = ("integer", "number", "decimal")
 
 
-def row_notes(table: Table, dataset: Dataset, duplicate: NDArray[np.bool_]) -> Iterator[ErrorRecord]:
-    """Tell of rows that are empty, that are no data, that only look so, or that repeat an earlier one."""
+def row_notes(
+    table: Table, dataset: Dataset, duplicate: NDArray[np.bool_], superseded: NDArray[np.bool_]
+) -> Iterator[ErrorRecord]:
+    """Tell of rows that are empty, that are no data or only look so, or for which another of their key stays.
+
+    `superseded` are those of the `duplicate` rows that are not even like it.
+    """
     for code, rows, what in (
         ("row.blank", table.blank, say("empty")),
         ("row.footer", table.footer, say("no data: totals, page footers, or below the end of the table")),
         ("row.footer_doubtful", table.doubtful, say("taken for data: it begins as a footer does, but is none")),
         ("row.header", table.repeated, say("the header again")),
-        ("row.duplicate_exact", duplicate, say("the same as an earlier one")),
+        ("row.duplicate_exact", duplicate & ~superseded, say("the same as another one")),
+        ("row.key_superseded", superseded, say("left out: a later row of the file has the same key")),
     ):
         if rows.any():
             count = int(rows.sum())

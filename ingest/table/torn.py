@@ -1,8 +1,9 @@
-"""Rows whose cells may not be where they belong: more than there are titles, or of records that read several ways."""
+"""Rows whose cells may not be where they belong: more than titles, of records that read several ways or are cut off."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from .header import FoundHeader
 
     Mask = NDArray[np.bool_]
+
+_CUT: Final = "file.truncated"
+_WHOLE_RECORDS: Final = 2
+"""So many records before the last one have to be of one length, so that a shorter one is none of its own."""
+_CODE: Final = re.compile(r"(?=.*\d)\S+")
+"""The beginning of a number or an id, and of no line that stands below a table."""
 
 
 def torn_rows(
@@ -41,7 +48,21 @@ def torn_rows(
         found[row] = "row.extra_cells", message
     if cells.records is not None:
         found |= _of_records(cells.records, header, filled, data, titled)
+        found |= _cut(cells, cells.records, header, data)
     return found
+
+
+def refuse_cut(torn: Mapping[int, tuple[str, str]], data: Mask, sheet: str | None) -> None:
+    """Refuse a table on a sheet whose file ends within a torn row of data: how many more there were, nobody knows.
+
+    Raises:
+        FileRejectedError: `file.truncated`.
+
+    """
+    for row, (code, message) in torn.items():
+        if code == _CUT and data[row]:
+            hint = say("send the file again: its end is missing; if the last record is whole, end it with a line break")
+            raise rejected(code, message, hint=hint, sheet=sheet)
 
 
 def _surplus(filled: Mapping[int, Mask], titled: list[int], data: Mask, dataset: Dataset) -> Mask:
@@ -86,6 +107,34 @@ def _of_records(
         if row >= header.end and data[row - header.end]:
             found[row - header.end] = "row.open_quote", reason
     return found
+
+
+def _cut(cells: SheetCells, records: Records, header: FoundHeader, data: Mask) -> dict[int, tuple[str, str]]:
+    """Return the last row if the file ends within its record: without a line end, and shorter than all the others.
+
+    Or it ends within quotes: a single field is rather in quotes as a whole.
+    """
+    rows = np.flatnonzero(data)
+    if records.ended or len(rows) <= _WHOLE_RECORDS or header.end + int(rows[-1]) + 1 < len(records.fields):
+        return {}
+    last, fields = int(rows[-1]), records.fields[header.end + rows]
+    usual, found = int(fields[0]), int(fields[-1])
+    of_header = records.fields[header.end - 1] if header.row >= 0 else usual
+    place = header.end + last
+    quoted = place in records.suspects
+    if (fields[:-1] != usual).any() or of_header != usual or (found >= usual and not quoted):
+        return {}
+    if found == 1 and (quoted or not _CODE.fullmatch(cells.columns[0].texts[place].as_py() or "")):
+        return {}
+    if quoted:
+        return {last: (_CUT, say("the file ends within row {row}, in quotes that never close", row=place + 1))}
+    message = say(
+        "the file ends within row {row}: its record has {fields} of the {usual} fields of all others, and no line end",
+        row=place + 1,
+        fields=found,
+        usual=usual,
+    )
+    return {last: (_CUT, message)}
 
 
 def _check_header(records: Records, header: FoundHeader, titled: list[int], usual: int) -> None:

@@ -129,7 +129,11 @@ def test_of_rows_with_one_key_equal_ones_collapse_and_others_contradict(
     assert outcome.faults == [("row 3", "row.key_duplicate"), ("row 4", "row.key_duplicate")]
     assert outcome.report.rows.duplicate == 1
     last = dataset(NUMBER, COUNT, primaryKey=["no"], duplicates={"in_file": "last_wins"})
-    assert parsed(workbook(rows), last).accepted == {2: ["A1", "1"], 4: ["A2", "2"], 6: ["A3", "3"]}
+    outcome = parsed(workbook(rows), last)
+    assert outcome.accepted == {2: ["A1", "1"], 4: ["A2", "2"], 6: ["A3", "3"]}
+    assert outcome.report.rows.duplicate == 2
+    told = {note.code: note.row for note in outcome.notes if note.code.startswith(("row.duplicate", "row.key"))}
+    assert told == {"row.duplicate_exact": 5, "row.key_superseded": 3}
 
 
 def test_a_key_without_a_value_is_a_fault_of_its_own(dataset: Make, workbook: Write, parsed: Parse) -> None:

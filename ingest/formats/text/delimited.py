@@ -154,7 +154,8 @@ class DelimitedBook:
         self._check_size(len(found.records), max(widths, default=0))
         columns = [pa.array(values, pa.large_string()) for values in zip_longest(*found.records, fillvalue="")]
         suspects = {self._above + row: message for row, message in found.suspects.items()}
-        return columns, Records(fields=np.array(widths, np.int32), suspects=suspects)
+        ended = self._content.endswith((b"\n", b"\r"))
+        return columns, Records(fields=np.array(widths, np.int32), suspects=suspects, ended=ended)
 
     def _check_size(self, records: int, width: int) -> None:
         if records * width > self._limits.cells:

@@ -40,6 +40,21 @@ def test_records_with_fewer_fields_or_all_with_an_empty_one_more(text: Callable[
     assert text("sku,size,qty,,\nA1,large,5,,\nA2,small,7\nA3,flat,9\n").faults == []
 
 
+@pytest.mark.parametrize("end", ["A3,fl", "A3,", "A3", '"A3",f', 'A3,"flat', 'A3,flat,"7 in'])
+def test_a_file_that_ends_within_its_last_record(text: Callable[..., Any], end: str) -> None:
+    lenient = {"quarantine": {"max_percent": 100}}
+    outcome = text(f"{GOOD}{end}", **lenient)
+    assert (outcome.refusal, outcome.accepted) == ("file.truncated", {})
+    assert text(f"{GOOD}{end}\n", **lenient).refusal is None, "a line end says that it is whole"
+    assert text(f"{GOOD}A0,flat\n{end}", **lenient).refusal is None, "others are short as well"
+    assert text(f"sku,size,qty\nA1,large,5\n{end}", **lenient).refusal is None, "one other record says little"
+
+
+@pytest.mark.parametrize("end", ["A3,flat,1", "A3,flat,", "End of report", "Total", "printed by hand", '"A3,flat,5"'])
+def test_a_last_record_without_a_line_end_is_whole_otherwise(text: Callable[..., Any], end: str) -> None:
+    assert text(f"{GOOD}{end}", quarantine={"max_percent": 100}).refusal is None
+
+
 def test_more_fields_than_titles_in_every_record(text: Callable[..., Any]) -> None:
     outcome = text("sku,size,qty\n1,A1,large,5\n2,A2,small,7\n")
     assert outcome.faults[1:] == [("row 2", "row.extra_cells"), ("row 3", "row.extra_cells")]

@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..errors import rejected
 from ..messages import say
@@ -26,7 +28,7 @@ _CUT: Final = "file.truncated"
 _WHOLE_RECORDS: Final = 2
 """So many records before the last one have to be of one length, so that a shorter one is none of its own."""
 _CODE: Final = re.compile(r"(?=.*\d)\S+")
-"""The beginning of a number or an id, and of no line that stands below a table."""
+"""The beginning of a number or an id."""
 
 
 def torn_rows(
@@ -110,31 +112,48 @@ def _of_records(
 
 
 def _cut(cells: SheetCells, records: Records, header: FoundHeader, data: Mask) -> dict[int, tuple[str, str]]:
-    """Return the last row if the file ends within its record: without a line end, and shorter than all the others.
+    """Return the row within which the file ends: the last one has no line end, and is shorter than all the others.
 
-    Or it ends within quotes: a single field is rather in quotes as a whole.
+    Or it ends within quotes, which may have begun some lines before. A single field is rather in quotes as a whole.
     """
-    rows = np.flatnonzero(data)
-    if records.ended or len(rows) <= _WHOLE_RECORDS or header.end + int(rows[-1]) + 1 < len(records.fields):
+    rows = header.end + np.flatnonzero(data)
+    if records.ended or len(rows) <= _WHOLE_RECORDS or int(rows[-1]) + 1 < len(records.fields):
         return {}
-    last, fields = int(rows[-1]), records.fields[header.end + rows]
-    usual, found = int(fields[0]), int(fields[-1])
-    of_header = records.fields[header.end - 1] if header.row >= 0 else usual
-    place = header.end + last
-    quoted = place in records.suspects
-    if (fields[:-1] != usual).any() or of_header != usual or (found >= usual and not quoted):
+    fields, usual = records.fields[rows], int(records.fields[rows[0]])
+    quoted = _open_to_the_end(records, rows, fields < usual)
+    place = len(rows) - 1 if quoted is None else quoted
+    found, row = int(fields[place]), int(rows[place])
+    others = [*fields[:place].tolist(), *([int(records.fields[header.end - 1])] if header.row >= 0 else [])]
+    if place < _WHOLE_RECORDS or any(other != usual for other in others):
         return {}
-    if found == 1 and (quoted or not _CODE.fullmatch(cells.columns[0].texts[place].as_py() or "")):
+    if quoted is not None:
+        message = say("the file ends within row {row}, in quotes that never close", row=row + 1)
+    elif found < usual and row not in records.suspects and (found > 1 or _begins_like(cells.columns[0].texts, rows)):
+        message = say(
+            "the file ends within row {row}: its record has {fields} of the {usual} fields of all others, "
+            "and no line end",
+            row=row + 1,
+            fields=found,
+            usual=usual,
+        )
+    else:
         return {}
-    if quoted:
-        return {last: (_CUT, say("the file ends within row {row}, in quotes that never close", row=place + 1))}
-    message = say(
-        "the file ends within row {row}: its record has {fields} of the {usual} fields of all others, and no line end",
-        row=place + 1,
-        fields=found,
-        usual=usual,
-    )
-    return {last: (_CUT, message)}
+    return {row - header.end: (_CUT, message)}
+
+
+def _open_to_the_end(records: Records, rows: NDArray[np.int64], short: Mask) -> int | None:
+    """Return which of the rows opens a quote behind which nothing but parts of records stands; None if none does."""
+    suspect = [place for place, row in enumerate(rows.tolist()) if row in records.suspects]
+    if not suspect or records.fields[rows[suspect[-1]]] == 1 or not short[suspect[-1] + 1 :].all():
+        return None
+    return suspect[-1]
+
+
+def _begins_like(texts: pa.LargeStringArray, rows: NDArray[np.int64]) -> bool:
+    """Say whether the text of the last of the rows is rather the beginning of an id than a line below the table."""
+    last = texts[int(rows[-1])].as_py()
+    alike = pc.starts_with(texts.take(pa.array(rows[:-1])), last)
+    return bool(_CODE.fullmatch(last)) or bool(pc.any(alike).as_py())
 
 
 def _check_header(records: Records, header: FoundHeader, titled: list[int], usual: int) -> None:

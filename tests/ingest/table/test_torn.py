@@ -40,7 +40,7 @@ def test_records_with_fewer_fields_or_all_with_an_empty_one_more(text: Callable[
     assert text("sku,size,qty,,\nA1,large,5,,\nA2,small,7\nA3,flat,9\n").faults == []
 
 
-@pytest.mark.parametrize("end", ["A3,fl", "A3,", "A3", '"A3",f', 'A3,"flat', 'A3,flat,"7 in'])
+@pytest.mark.parametrize("end", ["A3,fl", "A3,", "A3", "A", '"A3",f', 'A3,"flat', 'A3,flat,"7 in', 'A3,flat,"7\nin a'])
 def test_a_file_that_ends_within_its_last_record(text: Callable[..., Any], end: str) -> None:
     lenient = {"quarantine": {"max_percent": 100}}
     outcome = text(f"{GOOD}{end}", **lenient)

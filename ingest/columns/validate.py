@@ -122,12 +122,19 @@ def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, 
         return ()
     uncached = data & (column.kinds == Kind.UNCACHED)
     malformed = data & (column.kinds == Kind.MALFORMED)
+    narrow = malformed & truth(pc.match_substring_regex(column.texts, r"^\s*###+\s*$"))
     faults = (
         *fault("cell.formula_no_cache", uncached, say("the formula has no stored result"), say("a value")),
         *fault(
             "cell.type",
-            malformed,
+            malformed & ~narrow,
             say("the file calls it a number, a boolean or a date, but it is none"),
+            say("a value"),
+        ),
+        *fault(
+            "cell.type",
+            narrow,
+            say("a spreadsheet wrote # for a value too wide for its column: widen the column, and save the file again"),
             say("a value"),
         ),
     )

@@ -28,6 +28,8 @@ from .records import split_text, swallowed
 from .scan import Scanner, lines_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ...cells.cells import Visibility
     from ...spec.dataset import FileLimits
     from .file import TextFile
@@ -36,6 +38,8 @@ SHEET: Final = "Sheet1"
 _TOO_WIDE: Final = say("delete the delimiters that nothing stands between, or save it with another delimiter")
 _ERRORS: Final = pa.array(sorted(ERROR_TEXTS), pa.large_string())
 """What a spreadsheet shows where a formula has no value; it writes into a CSV what it shows."""
+_NARROWEST: Final = 3
+"""Fewer signs than this stand for something else."""
 
 
 class DelimitedBook:
@@ -168,6 +172,16 @@ class DelimitedBook:
             raise rejected("file.cell_limit", message)
 
 
+def _too_narrow(shown: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Say which cells show a spreadsheet's sign for a number or a date that its column was too narrow for.
+
+    It fills the width of the column with signs, and so does its CSV: there are as many in each such cell.
+    """
+    signs = truth(pc.match_substring_regex(shown, "^#+$"))
+    widths = pc.unique(pc.binary_length(shown.filter(pa.array(signs)))).to_pylist()
+    return signs if len(widths) == 1 and widths[0] >= _NARROWEST else np.zeros(len(shown), np.bool_)
+
+
 def _check_width(width: int) -> None:
     if width > MAX_COLUMNS:
         message = say(
@@ -181,5 +195,7 @@ def _column(texts: pa.LargeStringArray, *, dressed: bool) -> Column:
     empty = np.diff(offsets_of(texts)) == 0
     kinds = np.where(empty, np.uint8(Kind.EMPTY), np.uint8(Kind.TEXT))
     if has_byte(texts, b"#"):
-        kinds[truth(pc.is_in(pc.utf8_trim_whitespace(texts), value_set=_ERRORS))] = Kind.ERROR
+        shown = pc.utf8_trim_whitespace(texts)
+        kinds[truth(pc.is_in(shown, value_set=_ERRORS))] = Kind.ERROR
+        kinds[_too_narrow(shown)] = Kind.MALFORMED
     return Column(kinds=kinds, texts=with_nulls(texts, empty))

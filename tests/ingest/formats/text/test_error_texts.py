@@ -49,3 +49,17 @@ def test_or_nothing_where_it_names_their_text(outcome: Callable[..., Parsed]) ->
     found = outcome("sku,qty\n#N/A,1\nA2, #N/A\nA3,#REF!\n", missingValues=["", "#N/A"])
     assert found.accepted == {2: [None, "1"], 3: ["A2", None]}
     assert found.faults == [("B4", "cell.excel_error")]
+
+
+@pytest.mark.parametrize("sign", ["########", "###", " ##### "])
+def test_values_that_a_column_was_too_narrow_for_are_lost(outcome: Callable[..., Parsed], sign: str) -> None:
+    found = outcome(f"sku,qty\n{sign},1\nA2,{sign}\nA3,3\n{sign},4\n", errorCells="null")
+    assert found.faults == [(cell, "cell.type") for cell in ("A2", "B3", "A5")]
+    assert all("wrote # for a value too wide" in record.message for record in found.records)
+    assert found.accepted == {4: ["A3", "3"]}
+
+
+def test_signs_of_different_widths_are_a_text(outcome: Callable[..., Parsed]) -> None:
+    rated = outcome("sku,qty\n###,1\n#####,2\n#,3\n")
+    assert rated.accepted == {2: ["###", "1"], 3: ["#####", "2"], 4: ["#", "3"]}
+    assert outcome("sku,qty\n##,1\n##,2\n").faults == []

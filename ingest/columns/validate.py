@@ -117,12 +117,18 @@ def check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, d
     return Converted(values=values, faults=faults)
 
 
+def too_narrow(column: Column) -> Mask:
+    """Say which cells that are broken show only the signs for a value that did not fit into its column."""
+    signs: Mask = (column.kinds == Kind.MALFORMED) & truth(pc.match_substring_regex(column.texts, r"^\s*###+\s*$"))
+    return signs
+
+
 def _broken_cells(column: Column, data: Mask, dataset: Dataset) -> tuple[Fault, ...]:
     if not column.has(*BROKEN).any():
         return ()
     uncached = data & (column.kinds == Kind.UNCACHED)
     malformed = data & (column.kinds == Kind.MALFORMED)
-    narrow = malformed & truth(pc.match_substring_regex(column.texts, r"^\s*###+\s*$"))
+    narrow = data & too_narrow(column)
     faults = (
         *fault("cell.formula_no_cache", uncached, say("the formula has no stored result"), say("a value")),
         *fault(

@@ -16,7 +16,7 @@ from ..cells.cells import Column, Kind
 from ..cells.display import displayed
 from ..cells.number_text import exact_texts
 from ..cells.styles import without_zeros
-from ..columns.validate import BROKEN, convert
+from ..columns.validate import BROKEN, convert, too_narrow
 from ..spec.field import Field
 from ..spec.titles import normal
 from ..spec.yaml_text import quoted
@@ -86,8 +86,10 @@ class ColumnDrafter:
         head = {"name": name, **({"header": [label]} if label is not None else {})}
         live = self._data & filled_cells(column)
         broken = live & column.has(*BROKEN)
-        valueless = broken & (column.kinds != Kind.ERROR)
-        errors = bool((broken & ~valueless).any())
+        wrong = broken & (column.kinds == Kind.ERROR)
+        # Where there was a value, null is none for it: such rows are left to be mended.
+        valueless = broken & ~wrong & ~too_narrow(column)
+        errors = bool(wrong.any())
         plain = without_zeros(column)
         for form, missing in self._forms(column, live & ~broken, label):
             field = Field.model_validate({**head, **form.settings})

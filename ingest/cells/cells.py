@@ -103,6 +103,15 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TotalsRow:
+    """A row that the file itself calls the totals of a table in columns from `left` to `right`, 0-based."""
+
+    row: int
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
     """What rows were before they were rows, if they were records of a text: by 0-based row, down to the last one.
 
@@ -123,6 +132,7 @@ class SheetCells:
     columns: Mapping[int, Column]
     date1904: bool = False
     merges: tuple[Merge, ...] = ()
+    totals: tuple[TotalsRow, ...] = ()
     records: Records | None = None
 
     @property

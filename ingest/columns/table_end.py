@@ -40,15 +40,16 @@ def settled(table: Table, dataset: Dataset) -> Table:
     """Return the table with its footers: the last proven row of totals ends it, those above it are left out.
 
     A row that begins as a footer does is one where it leaves the required fields and the key empty, or where its
-    numbers are the sums of their columns and it is not as full of other things as data is. Rows below the end that look
-    like data are told apart from footers, so that none is lost. A subtotal, called so, never ends a table.
+    numbers are the sums of their columns and it is not as full of other things as data is; what the file itself calls
+    totals needs no proof. Rows below the end that look like data are told apart from footers, so that none is lost. A
+    subtotal, called so, never ends a table.
     """
     footer, beyond = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
     filled = ~(table.blank | table.repeated)
     for part in table.parts:
         here = np.zeros(table.rows, np.bool_)
         here[part.start : part.start + part.rows] = True
-        totals = _Totals(table, dataset, part).proven()
+        totals = _Totals(table, dataset, part).proven() | (table.marks.totals & here)
         end = _end(totals & ~table.marks.subtotals, table.blank, part, dataset)
         after = here & (np.arange(table.rows) >= end)
         strange = after & ~totals & ~table.marks.skipped & filled & table.marks.likely
@@ -89,7 +90,7 @@ class _Totals:
         self._table, self._dataset, self._part = table, dataset, part
         here = slice(part.start, part.start + part.rows)
         marks = table.marks
-        nothing = table.blank | table.repeated | marks.skipped
+        nothing = table.blank | table.repeated | marks.skipped | marks.totals
         self._rows = np.flatnonzero((marks.footers & ~nothing)[here]) + part.start
         self._data = ~(nothing | marks.footers)
         self._needed = frozenset(field.name for field in dataset.cell_fields if dataset.is_needed(field))

@@ -16,6 +16,7 @@ from ..cells.display import displayed
 from ..spec.titles import in_one_line, normal
 from ..table.header import FoundHeader
 from ..table.page_headers import repeated_headers
+from ..table.table import declared_totals
 from ..table.totals_words import GROUP_ENDS, SUBTOTALS, TOTALS
 from .words import PAGE_FOOTERS
 
@@ -58,7 +59,9 @@ class Sample:
             place: column.part(slice(start, None)) for place, column in cells.columns.items() if self.height
         }
         visible = [filled_cells(column) for column in self._columns.values()]
-        self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible]) & ~self._repeated()
+        self._totals = declared_totals(cells, cells.columns, start)
+        none = self._repeated() | self._totals
+        self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible]) & ~none
 
     def _repeated(self) -> Mask:
         """Say which rows have the header again."""
@@ -121,7 +124,7 @@ class Sample:
         totals: dict[int, str] = {}
         pages: set[int] = set()
         globs: dict[str, None] = {}
-        stop = None
+        stop = max(np.flatnonzero(self._totals).tolist(), default=None)
         for row, label in self._words():
             plain = normal(label)
             page = next((form for form in PAGE_FOOTERS if form[0].fullmatch(plain)), None)
@@ -130,7 +133,7 @@ class Sample:
                 globs |= dict.fromkeys(glob for glob in page[1:] if glob)
             elif row not in no_totals and (footer := _total_glob(label)):
                 totals[row] = footer
-                stop = stop if any(word in plain for word in SUBTOTALS) else row
+                stop = stop if any(word in plain for word in SUBTOTALS) else max(row, stop or 0)
         return Ends(
             totals=frozenset(totals),
             pages=frozenset(pages),

@@ -38,7 +38,8 @@ class RowMarks:
     `first` is the 0-based sheet column of that cell, -1 in a blank row. `footers` begin as one of the dataset's footer
     globs has it, `exact` as one without a wildcard; `subtotals` have a word for a sum of some rows; `skipped` begin as
     one of `skip_rows` has it, `kept` too, but those hold data. `likely` rows fill what every data row must, the
-    required fields and the key, and more than one column; where nothing is required, half of the columns.
+    required fields and the key, and more than one column; where nothing is required, half of the columns. `totals` are
+    those that the file itself calls so.
     """
 
     first: NDArray[np.int64]
@@ -49,6 +50,7 @@ class RowMarks:
     skipped: Mask
     kept: Mask
     likely: Mask
+    totals: Mask
 
 
 def mark_rows(
@@ -58,6 +60,7 @@ def mark_rows(
     height: int,
     dataset: Dataset,
     *,
+    totals: Mask,
     date1904: bool,
 ) -> RowMarks:
     """Return the marks of the rows below a header; `below` and `filled` are by 0-based sheet column."""
@@ -68,7 +71,7 @@ def mark_rows(
     likely = _looks_like_data(filled, count, header, dataset)
     if not globs and not skips:
         nothing = dict.fromkeys(("footers", "exact", "bare", "subtotals", "skipped", "kept"), none)
-        return RowMarks(first=first, likely=likely, **nothing)
+        return RowMarks(first=first, likely=likely, totals=totals, **nothing)
     labels = _first_texts(below, first, date1904=date1904)
     words = list(filter(None, (glob.rstrip("* ") for glob in globs)))
     matching = partial(_matching, labels, without_needless_spaces(labels))
@@ -82,6 +85,7 @@ def mark_rows(
         skipped=passed & ~data,
         kept=passed & data,
         likely=likely,
+        totals=totals,
     )
 
 

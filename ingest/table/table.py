@@ -29,7 +29,7 @@ from .sheets import candidate_sheets, choose_matches
 from .torn import torn_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -221,8 +221,31 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         torn=torn_rows(cells, header, filled, ~(blank | repeated), dataset),
         filled=filled_in,
         date1904=cells.date1904,
-        marks=mark_rows(below, filled, header, height, dataset, date1904=cells.date1904),
+        marks=mark_rows(
+            below,
+            filled,
+            header,
+            height,
+            dataset,
+            totals=declared_totals(cells, header.columns.values(), start),
+            date1904=cells.date1904,
+        ),
     )
+
+
+def declared_totals(cells: SheetCells, columns: Collection[int], start: int) -> Mask:
+    """Say which rows from the 0-based `start` on the file itself calls totals of a table in any of the columns.
+
+    Below them nothing stands: a program that fills in a template writes more rows, and leaves the table as it was.
+    """
+    found = np.zeros(cells.rows - start, np.bool_)
+    for totals in cells.totals:
+        within = [place for place in cells.columns if totals.left <= place <= totals.right]
+        below = slice(totals.row + 1, totals.row + 2)
+        ends = all((cells.columns[place].kinds[below] == Kind.EMPTY).all() for place in within)
+        if start <= totals.row < cells.rows and ends and not set(columns).isdisjoint(within):
+            found[totals.row - start] = True
+    return found
 
 
 def put_otherwise(column: Column, words: Mapping[str, str], *, date1904: bool) -> Column:

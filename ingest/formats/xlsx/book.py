@@ -18,6 +18,7 @@ from ...parallel import beside
 from ..zip.opc import OpcBook, SheetPart, main_part, part_of, relations, visibility_of, worksheets
 from ..zip.xml_text import local_name, parse_xml, utf8_pieces
 from .cell_values import SheetContext
+from .listed_tables import totals_rows
 from .shared_strings import shared_strings
 from .sheet import SheetXml
 
@@ -80,7 +81,7 @@ class XlsxBook(OpcBook):
                 # What is wrong with them is told before anything of the sheet.
                 self._strings = strings()
         # They stand behind the rows.
-        return replace(cells, merges=tuple(xml.merges()))
+        return replace(cells, merges=tuple(xml.merges()), totals=totals_rows(self._container, sheet.part))
 
     def _find_sheets(self) -> tuple[SheetPart, ...]:
         listed = [

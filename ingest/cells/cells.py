@@ -116,7 +116,7 @@ class Records:
     """What rows were before they were rows, if they were records of a text: by 0-based row, down to the last one.
 
     `fields` is how many each had, empty ones too; `suspects` are those that can be read in several ways, and why;
-    `ended` says whether a line end stands behind the last one.
+    `ended` is false if the text may end within the last one: no line end stands behind it.
     """
 
     fields: NDArray[np.int32]

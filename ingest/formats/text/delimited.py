@@ -28,6 +28,8 @@ from .records import split_text, swallowed
 from .scan import Scanner, lines_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ...cells.cells import Visibility
@@ -158,8 +160,12 @@ class DelimitedBook:
         self._check_size(len(found.records), max(widths, default=0))
         columns = [pa.array(values, pa.large_string()) for values in zip_longest(*found.records, fillvalue="")]
         suspects = {self._above + row: message for row, message in found.suspects.items()}
-        ended = self._content.endswith((b"\n", b"\r"))
+        ended = self._content.endswith((b"\n", b"\r")) or self._may_be_trimmed(found.records)
         return columns, Records(fields=np.array(widths, np.int32), suspects=suspects, ended=ended)
+
+    def _may_be_trimmed(self, records: Sequence[Sequence[str]]) -> bool:
+        """Say whether a program may have taken white space off the end, and delimiters with it, as empty fields are."""
+        return self._dialect.delimiter.isspace() and any(not record[-1] for record in records[:-1])
 
     def _check_size(self, records: int, width: int) -> None:
         if records * width > self._limits.cells:

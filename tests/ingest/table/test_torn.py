@@ -55,6 +55,12 @@ def test_a_last_record_without_a_line_end_is_whole_otherwise(text: Callable[...,
     assert text(f"{GOOD}{end}", quarantine={"max_percent": 100}).refusal is None
 
 
+def test_a_text_whose_end_a_program_has_trimmed(text: Callable[..., Any]) -> None:
+    tabs = "sku,size,qty\nA1,large,\nA2,small,7\nA3,flat,".replace(",", "\t")
+    assert text(tabs.strip()).accepted[4] == ["A3", "flat", None]
+    assert text(tabs.replace("large\t", "large\t5").strip()).refusal == "file.truncated"
+
+
 def test_more_fields_than_titles_in_every_record(text: Callable[..., Any]) -> None:
     outcome = text("sku,size,qty\n1,A1,large,5\n2,A2,small,7\n")
     assert outcome.faults[1:] == [("row 2", "row.extra_cells"), ("row 3", "row.extra_cells")]

@@ -74,14 +74,29 @@ class XlsxBook(OpcBook):
                     date1904=self.date1904,
                     max_cells=self._limits.cells,
                 )
-                pieces = utf8_pieces(self._container.stream(sheet.part, ratio=True))
-                xml = SheetXml(pieces, self._container.size(sheet.part), context)
-                cells = assemble(xml.blocks(), date1904=self.date1904)
+                cells = self._read(sheet, context)
+                if self._asks_for_results() and context.results.zeros and not context.results.others:
+                    cells = self._read(sheet, replace(context, uncalculated=True))
             finally:
                 # What is wrong with them is told before anything of the sheet.
                 self._strings = strings()
+        return replace(cells, totals=totals_rows(self._container, sheet.part))
+
+    def _read(self, sheet: SheetPart, context: SheetContext) -> SheetCells:
+        pieces = utf8_pieces(self._container.stream(sheet.part, ratio=True))
+        xml = SheetXml(pieces, self._container.size(sheet.part), context)
+        cells = assemble(xml.blocks(), date1904=self.date1904)
         # They stand behind the rows.
-        return replace(cells, merges=tuple(xml.merges()), totals=totals_rows(self._container, sheet.part))
+        return replace(cells, merges=tuple(xml.merges()))
+
+    def _asks_for_results(self) -> bool:
+        """Say whether whoever opens the workbook has to calculate it: what wrote it did not.
+
+        Libraries that write formulas put zeros there as their results (ECMA-376-1, 18.2.2, fullCalcOnLoad).
+        """
+        return any(
+            local_name(item.tag) == "calcPr" and item.get("fullCalcOnLoad", "0").lower() in _TRUE for item in self._root
+        )
 
     def _find_sheets(self) -> tuple[SheetPart, ...]:
         listed = [

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...cells.arrow_masks import spread
+from ...cells.arrow_masks import spread, truth
 from ...cells.cells import MAX_COLUMNS, MAX_ROWS, Kind, distinct
 from ...cells.date_serials import iso_cells
 from ...errors import FileRejectedError, rejected
@@ -36,11 +36,20 @@ It counts before `<v>` in a cell of this type, and makes a cell of another type 
 """
 
 
+@dataclass(slots=True)
+class Results:
+    """What stands as the results of the formulas of a sheet: zeros, anything else."""
+
+    zeros: bool = False
+    others: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetContext:
     """What the cells of a sheet refer to: shared strings, the number format of each style, the limit.
 
-    The strings may still be read beside the sheet: whoever asks for them waits.
+    The strings may still be read beside the sheet: whoever asks for them waits. `results` are told of what is found;
+    where `uncalculated`, a zero is none of a formula.
     """
 
     name: str
@@ -48,6 +57,8 @@ class SheetContext:
     styles: CellStyles
     date1904: bool
     max_cells: int
+    results: Results = field(default_factory=Results)
+    uncalculated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +110,12 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
     filled |= (kinds == Kind.TEXT) & formulas
     kinds[~filled] = Kind.EMPTY
     kinds[formulas & ~filled] = Kind.UNCACHED
+    if formulas.any():
+        zeros = formulas & truth(pc.equal(cells.values, "0"))
+        context.results.zeros |= bool(zeros.any())
+        context.results.others |= bool((formulas & filled & ~zeros).any())
+        if context.uncalculated:
+            kinds[zeros] = Kind.UNCACHED
     return kinds, values
 
 

@@ -1,0 +1,58 @@
+"""Libraries write zeros as the results of formulas that nobody has calculated: no amount of a row is that."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import xlsxwriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+FIELDS = ({"name": "sku", "type": "string"}, {"name": "amount", "type": "integer"})
+
+
+@pytest.fixture
+def outcome(tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any]) -> Callable[..., Any]:
+    def run(results: Sequence[Any], *, asks: bool = True) -> Any:
+        path = tmp_path / "x.xlsx"
+        with xlsxwriter.Workbook(path) as book:
+            sheet = book.add_worksheet()
+            sheet.write_row(0, 0, ["sku", "amount", "quantity"])
+            for row, result in enumerate(results, 1):
+                sheet.write(row, 0, f"A{row}")
+                sheet.write_formula(row, 1, f"=C{row + 1}*2", None, *([] if result is None else [result]))
+                sheet.write(row, 2, row)
+        if not asks:
+            with zipfile.ZipFile(path) as whole:
+                parts = {name: whole.read(name) for name in whole.namelist()}
+            assert b' fullCalcOnLoad="1"' in parts["xl/workbook.xml"]
+            parts["xl/workbook.xml"] = parts["xl/workbook.xml"].replace(b' fullCalcOnLoad="1"', b"")
+            with zipfile.ZipFile(path, "w") as again:
+                for name, content in parts.items():
+                    again.writestr(name, content)
+        return parsed(path, dataset(*FIELDS))
+
+    return run
+
+
+@pytest.mark.parametrize("rows", [1, 3, 400])
+def test_zeros_of_formulas_that_are_to_be_calculated_are_no_results(outcome: Callable[..., Any], rows: int) -> None:
+    found = outcome([None] * rows)
+    assert found.refusal == "table.too_many_bad_rows"
+    assert found.faults[1:] == [(f"B{row}", "cell.formula_no_cache") for row in range(2, rows + 2)]
+    assert found.accepted == {}
+
+
+@pytest.mark.parametrize("result", [4, "none", True, "#DIV/0!"])
+def test_they_are_where_another_formula_has_a_result(outcome: Callable[..., Any], result: Any) -> None:
+    found = outcome([0, result, 0])
+    assert found.accepted[2] == ["A1", "0"]
+    assert found.accepted[4] == ["A3", "0"]
+
+
+def test_they_are_in_a_workbook_that_was_calculated(outcome: Callable[..., Any]) -> None:
+    assert outcome([None, None], asks=False).accepted == {2: ["A1", "0"], 3: ["A2", "0"]}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
 from ...errors import FileRejectedError, rejected
 from ...messages import say
+from ..foreign import refuse_foreign
 from ..hint import Hint
 from ..text.encoding import read_text
 from ..text.file import TextFile
@@ -71,6 +72,7 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
         return Sniffed(format=_sniff_ole(path, limits))
     if start.startswith(_BIFF):
         return Sniffed(format="xls")
+    refuse_foreign(start)
     known = Hint(name=path.name) if hint is None else hint
     text = TextFile(path=path, content=unwrapped(read_text(path, known), known.titles), hint=known)
     found = text_format(text)

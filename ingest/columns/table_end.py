@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ..cells.cells import Kind
 from ..cells.styles import without_zeros
 from ..spec.field import FieldType
 from .validate import absent, convert
@@ -39,10 +40,10 @@ _STARTS: Final = 20
 def settled(table: Table, dataset: Dataset) -> Table:
     """Return the table with its footers: the last proven row of totals ends it, those above it are left out.
 
-    A row that begins as a footer does is one where it leaves the required fields and the key empty, or where its
-    numbers are the sums of their columns and it is not as full of other things as data is; what the file itself calls
-    totals needs no proof. Rows below the end that look like data are told apart from footers, so that none is lost. A
-    subtotal, called so, never ends a table.
+    A row that begins as a footer does is one where it leaves the required fields and the key empty, or holds nothing but
+    formulas that nobody has calculated, of which data has none, or where its numbers are the sums of their columns and
+    it is not as full of other things as data is. What the file itself calls totals needs no proof. Rows below the end
+    that look like data are told apart from footers, so that none is lost. A subtotal, called so, never ends a table.
     """
     footer, beyond = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
     filled = ~(table.blank | table.repeated)
@@ -131,6 +132,8 @@ class _Totals:
             return True
         if not others:
             return bool(self._table.marks.exact[row]) or titled not in self._needed
+        if all(self._is_only_there_uncalculated(name, row) for name in others):
+            return True
         if row == self._rows[-1] and others & self._dataset.expect.reconcile.keys():
             # The file is held to this total: where it is wrong, that is told, and nothing is loaded.
             return True
@@ -142,6 +145,11 @@ class _Totals:
         return any(
             _same(own, above[:, places]) or self._stands_for(row, filled, own, above[:, places]) for above in added
         )
+
+    def _is_only_there_uncalculated(self, name: str, row: int) -> bool:
+        """Say whether a field has a formula without a result in this row, and in no row of data."""
+        uncached = self._table.columns[name].kinds == Kind.UNCACHED
+        return bool(uncached[row]) and not (uncached & self._data).any()
 
     def _stands_for(self, row: int, filled: set[str], own: NDArray[np.float64], above: NDArray[np.float64]) -> bool:
         """Say whether a row is a total of which nobody can say whether it is right: bad cells above are in it, too.

@@ -5,8 +5,12 @@ from __future__ import annotations
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+import openpyxl
 import pytest
 import xlsxwriter
+
+from ingest.infer import draft_sample
+from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -56,3 +60,39 @@ def test_they_are_where_another_formula_has_a_result(outcome: Callable[..., Any]
 
 def test_they_are_in_a_workbook_that_was_calculated(outcome: Callable[..., Any]) -> None:
     assert outcome([None, None], asks=False).accepted == {2: ["A1", "0"], 3: ["A2", "0"]}
+
+
+@pytest.mark.parametrize("writer", ["openpyxl", "xlsxwriter"])
+def test_a_row_of_totals_with_nothing_but_such_formulas_is_one(
+    tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any], writer: str
+) -> None:
+    path, rows = tmp_path / "x.xlsx", [["sku", "amount"], ["A1", 5], ["A2", 7], ["Total", "=SUM(B2:B3)"]]
+    if writer == "openpyxl":
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.worksheets[0].append(row)
+        book.save(path)
+    else:
+        with xlsxwriter.Workbook(path) as made:
+            sheet = made.add_worksheet()
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+    found = parsed(path, dataset(*FIELDS, table_end={"footers": ["Total"]}))
+    assert (found.accepted, found.report.rows.footer) == ({2: ["A1", "5"], 3: ["A2", "7"]}, 1)
+    draft = draft_sample(path).text
+    assert "footers: [Total]" in draft
+    assert "onError" not in draft
+    assert parsed(path, parse_dataset(draft, "draft.yml")).accepted == found.accepted
+
+
+def test_a_row_of_data_that_begins_like_totals_is_none(
+    tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any]
+) -> None:
+    book, path = openpyxl.Workbook(), tmp_path / "x.xlsx"
+    for row in [["sku", "amount"], ["A1", 5], ["A2", "=B2+1"], ["Total Wine", "=B2+2"]]:
+        book.worksheets[0].append(row)
+    book.save(path)
+    tolerant = {"quarantine": {"max_percent": 100}, "table_end": {"footers": ["Total*"]}}
+    found = parsed(path, dataset(*FIELDS, **tolerant))
+    assert found.faults[:2] == [("B3", "cell.formula_no_cache"), ("B4", "cell.formula_no_cache")]
+    assert found.report.rows.footer == 0

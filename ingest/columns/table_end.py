@@ -40,7 +40,7 @@ _STARTS: Final = 20
 def settled(table: Table, dataset: Dataset) -> Table:
     """Return the table with its footers: the last proven row of totals ends it, those above it are left out.
 
-    A row that begins as a footer does is one where it leaves the required fields and the key empty, or holds nothing but
+    A row that begins as a footer does is one where it leaves the required fields and the key empty, or has nothing but
     formulas that nobody has calculated, of which data has none, or where its numbers are the sums of their columns and
     it is not as full of other things as data is. What the file itself calls totals needs no proof. Rows below the end
     that look like data are told apart from footers, so that none is lost. A subtotal, called so, never ends a table.

@@ -104,11 +104,17 @@ class Merge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TotalsRow:
-    """A row that the file itself calls the totals of a table in columns from `left` to `right`, 0-based."""
+    """The last row of a table that the file itself calls its totals; all places are 0-based.
 
+    `top` is the first row of the table, that of its titles; it stands in the columns from `left` to `right`. `labels`
+    are the texts that the row has there by the file's own account, null where a function stands; nothing is elsewhere.
+    """
+
+    top: int
     row: int
     left: int
     right: int
+    labels: Mapping[int, str | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

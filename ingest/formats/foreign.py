@@ -21,7 +21,7 @@ _OTHERS: Final = {
     "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
     "JPEG": re.compile(rb"\xff\xd8\xff"),
     "GIF": re.compile(rb"GIF8[79]a"),
-    "Parquet": re.compile(rb"PAR1(?=[^\x20-\x7e\r\n])"),
+    "Parquet": re.compile(rb"PAR1\x15"),
     "SQLite": re.compile(rb"SQLite format 3\0"),
 }
 

@@ -59,8 +59,10 @@ class Sample:
             place: column.part(slice(start, None)) for place, column in cells.columns.items() if self.height
         }
         visible = [filled_cells(column) for column in self._columns.values()]
-        self._totals = declared_totals(cells, cells.columns, start)
-        none = self._repeated() | self._totals
+        repeated = self._repeated()
+        tops = [max(self.header_row, 0), *(start + np.flatnonzero(repeated)).tolist()]
+        self._totals = declared_totals(cells, cells.columns, tops, start)
+        none = repeated | self._totals
         self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible]) & ~none
 
     def _repeated(self) -> Mask:

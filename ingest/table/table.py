@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..cells.cells import TotalsRow
     from ..formats.readers import Book
     from ..spec.dataset import Dataset
 
@@ -208,8 +209,18 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     for constant, rule in dataset.constants.items():
         columns[constant] = text_column(constant_text(constant, rule, source, name), height)
     repeated = repeated_headers(below, header, _titles(cells, header), height) & ~blank
+    tops = [max(start - 1, 0), *(start + np.flatnonzero(repeated)).tolist()]
     none = np.zeros(height, np.bool_)
     extra = [filled[place] for place in header.extra if place in filled]
+    marks = mark_rows(
+        below,
+        filled,
+        header,
+        height,
+        dataset,
+        totals=declared_totals(cells, header.columns.values(), tops, start),
+        date1904=cells.date1904,
+    )
     return Table(
         parts=(Part(sheet=name, header=header, start=0, first_row=start + 1, rows=height),),
         columns=columns,
@@ -218,34 +229,42 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         beyond=none,
         repeated=repeated,
         undeclared=np.logical_or.reduce([none, *extra]),
-        torn=torn_rows(cells, header, filled, ~(blank | repeated), dataset),
+        torn=torn_rows(cells, header, filled, ~(blank | repeated), marks.footers | marks.kept, dataset),
         filled=filled_in,
         date1904=cells.date1904,
-        marks=mark_rows(
-            below,
-            filled,
-            header,
-            height,
-            dataset,
-            totals=declared_totals(cells, header.columns.values(), start),
-            date1904=cells.date1904,
-        ),
+        marks=marks,
     )
 
 
-def declared_totals(cells: SheetCells, columns: Collection[int], start: int) -> Mask:
-    """Say which rows from the 0-based `start` on the file itself calls totals of a table in any of the columns.
+def declared_totals(cells: SheetCells, columns: Collection[int], tops: Collection[int], start: int) -> Mask:
+    """Say which rows from the 0-based `start` on are totals of a table by the file's own account.
 
-    Below them nothing stands: a program that fills in a template writes more rows, and leaves the table as it was.
+    The table has its titles in one of the rows `tops`, and none of the other `columns` has anything in its row of
+    totals. A program that fills in a template may leave the table as it was: then data stands in that row, or below.
     """
     found = np.zeros(cells.rows - start, np.bool_)
     for totals in cells.totals:
-        within = [place for place in cells.columns if totals.left <= place <= totals.right]
-        below = slice(totals.row + 1, totals.row + 2)
-        ends = all((cells.columns[place].kinds[below] == Kind.EMPTY).all() for place in within)
-        if start <= totals.row < cells.rows and ends and not set(columns).isdisjoint(within):
+        if totals.top in tops and start <= totals.row < cells.rows and _holds(cells, totals, columns):
             found[totals.row - start] = True
     return found
+
+
+def _holds(cells: SheetCells, totals: TotalsRow, columns: Collection[int]) -> bool:
+    """Say whether a row has just what the file says of it as one of totals, and nothing stands below it."""
+    for place, column in cells.columns.items():
+        if totals.left <= place <= totals.right:
+            label = totals.labels.get(place)
+            here = column.part(slice(totals.row, totals.row + 1))
+            filled = bool((here.kinds != Kind.EMPTY).any())
+            if place not in totals.labels and filled:
+                return False
+            if label is not None and displayed(here, date1904=cells.date1904).to_pylist() != [label]:
+                return False
+            if (column.kinds[totals.row + 1 : totals.row + 2] != Kind.EMPTY).any():
+                return False
+        elif place in columns and (column.kinds[totals.row : totals.row + 1] != Kind.EMPTY).any():
+            return False
+    return True
 
 
 def put_otherwise(column: Column, words: Mapping[str, str], *, date1904: bool) -> Column:

@@ -32,11 +32,11 @@ _CODE: Final = re.compile(r"(?=.*\d)\S+")
 
 
 def torn_rows(
-    cells: SheetCells, header: FoundHeader, filled: Mapping[int, Mask], data: Mask, dataset: Dataset
+    cells: SheetCells, header: FoundHeader, filled: Mapping[int, Mask], data: Mask, ends: Mask, dataset: Dataset
 ) -> dict[int, tuple[str, str]]:
     """Return the rows (0-based, below the header) that hold data and are torn, with a code and what is wrong.
 
-    `filled` says of each column which of its cells below the header hold anything.
+    `filled` says of each column which of its cells below the header hold anything, `ends` which rows begin as footers.
 
     Raises:
         FileRejectedError: `header.ambiguous`: the header is torn.
@@ -50,7 +50,7 @@ def torn_rows(
         found[row] = "row.extra_cells", message
     if cells.records is not None:
         found |= _of_records(cells.records, header, filled, data, titled)
-        found |= _cut(cells, cells.records, header, data)
+        found |= _cut(cells, cells.records, header, data, ends)
     return found
 
 
@@ -111,10 +111,13 @@ def _of_records(
     return found
 
 
-def _cut(cells: SheetCells, records: Records, header: FoundHeader, data: Mask) -> dict[int, tuple[str, str]]:
+def _cut(
+    cells: SheetCells, records: Records, header: FoundHeader, data: Mask, ends: Mask
+) -> dict[int, tuple[str, str]]:
     """Return the row within which the file ends: the last one has no line end, and is shorter than all the others.
 
-    Or it ends within quotes, which may have begun some lines before. A single field is rather in quotes as a whole.
+    Or it ends within quotes, which may have begun some lines before. A single field is rather in quotes as a whole, and
+    what begins as a footer, or stands below a blank line, is rather a line below the table.
     """
     rows = header.end + np.flatnonzero(data)
     if records.ended or len(rows) <= _WHOLE_RECORDS or int(rows[-1]) + 1 < len(records.fields):
@@ -123,8 +126,9 @@ def _cut(cells: SheetCells, records: Records, header: FoundHeader, data: Mask) -
     quoted = _open_to_the_end(records, rows, fields < usual)
     place = len(rows) - 1 if quoted is None else quoted
     found, row = int(fields[place]), int(rows[place])
+    below = place and int(rows[place - 1]) + 1 < row
     others = [*fields[:place].tolist(), *([int(records.fields[header.end - 1])] if header.row >= 0 else [])]
-    if place < _WHOLE_RECORDS or any(other != usual for other in others):
+    if place < _WHOLE_RECORDS or any(other != usual for other in others) or below or ends[row - header.end]:
         return {}
     if quoted is not None:
         message = say("the file ends within row {row}, in quotes that never close", row=row + 1)

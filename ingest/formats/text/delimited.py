@@ -40,8 +40,9 @@ SHEET: Final = "Sheet1"
 _TOO_WIDE: Final = say("delete the delimiters that nothing stands between, or save it with another delimiter")
 _ERRORS: Final = pa.array(sorted(ERROR_TEXTS), pa.large_string())
 """What a spreadsheet shows where a formula has no value; it writes into a CSV what it shows."""
-_NARROWEST: Final = 3
-"""Fewer signs than this stand for something else."""
+_NUMERIC: Final = r"^[^\pL]*[0-9][^\pL]*$"
+_NO_VALUES: Final = 2
+"""Cells of a column that are no values: its title, a line below the table."""
 
 
 class DelimitedBook:
@@ -181,11 +182,14 @@ class DelimitedBook:
 def _too_narrow(shown: pa.LargeStringArray) -> NDArray[np.bool_]:
     """Say which cells show a spreadsheet's sign for a number or a date that its column was too narrow for.
 
-    It fills the width of the column with signs, and so does its CSV: there are as many in each such cell.
+    It fills the width of the column with signs, and so does its CSV: there are as many in each such cell, and what did
+    fit is numbers and dates, but for the title and a line below the table.
     """
-    signs = truth(pc.match_substring_regex(shown, "^#+$"))
-    widths = pc.unique(pc.binary_length(shown.filter(pa.array(signs)))).to_pylist()
-    return signs if len(widths) == 1 and widths[0] >= _NARROWEST else np.zeros(len(shown), np.bool_)
+    signs = truth(pc.match_substring_regex(shown, "^###+$"))
+    widths = pc.unique(pc.binary_length(shown.filter(pa.array(signs))))
+    numbers = np.count_nonzero(truth(pc.match_substring_regex(shown, _NUMERIC)))
+    words = np.count_nonzero(truth(pc.not_equal(shown, ""))) - np.count_nonzero(signs) - numbers
+    return signs if len(widths) == 1 and words <= numbers + _NO_VALUES else np.zeros(len(shown), np.bool_)
 
 
 def _check_width(width: int) -> None:

@@ -43,6 +43,13 @@ class Results:
     zeros: bool = False
     others: bool = False
 
+    def note(self, *, zeros: bool, others: bool) -> None:
+        """Add what some cells have. Several threads do: nothing that one has added is taken back by another."""
+        if zeros:
+            self.zeros = True
+        if others:
+            self.others = True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SheetContext:
@@ -111,9 +118,9 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
     kinds[~filled] = Kind.EMPTY
     kinds[formulas & ~filled] = Kind.UNCACHED
     if formulas.any():
-        zeros = formulas & truth(pc.equal(cells.values, "0"))
-        context.results.zeros |= bool(zeros.any())
-        context.results.others |= bool((formulas & filled & ~zeros).any())
+        numbers = np.isin(cells.codes, [code for code, name in enumerate(cells.names) if name in ("", "n")])
+        zeros = formulas & numbers & truth(pc.equal(cells.values, "0"))
+        context.results.note(zeros=bool(zeros.any()), others=bool((formulas & filled & ~zeros).any()))
         if context.uncalculated:
             kinds[zeros] = Kind.UNCACHED
     return kinds, values

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ..zip.container import Container
 
-_RANGE: Final = re.compile(r"\$?([A-Z]{1,3})\$?[0-9]{1,7}:\$?([A-Z]{1,3})\$?([0-9]{1,7})")
+_RANGE: Final = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7}):\$?([A-Z]{1,3})\$?([0-9]{1,7})")
 
 
 def totals_rows(container: Container, sheet: str) -> tuple[TotalsRow, ...]:
@@ -35,7 +35,23 @@ def totals_rows(container: Container, sheet: str) -> tuple[TotalsRow, ...]:
 
 
 def _totals(table: Element) -> Iterator[TotalsRow]:
-    """Yield the last rows of the range, as many as are totals (ECMA-376-1, 18.5.1.2, totalsRowCount)."""
+    """Yield the last row of the range if it is one of totals (ECMA-376-1, 18.5.1.2, totalsRowCount)."""
     where, count = _RANGE.fullmatch(table.get("ref", "")), table.get("totalsRowCount", "0")
     if local_name(table.tag) == "table" and where is not None and count == "1":
-        yield TotalsRow(row=int(where[3]) - 1, left=column_index(where[1]), right=column_index(where[2]))
+        left = column_index(where[1])
+        yield TotalsRow(
+            top=int(where[2]) - 1,
+            row=int(where[4]) - 1,
+            left=left,
+            right=column_index(where[3]),
+            labels=dict(_labels(table, left)),
+        )
+
+
+def _labels(table: Element, left: int) -> Iterator[tuple[int, str | None]]:
+    """Yield the columns of which the row of totals has anything, with its text; None for a function's result."""
+    columns = [list(child) for child in table if local_name(child.tag) == "tableColumns"]
+    for place, column in enumerate(columns[0] if columns else (), left):
+        label, function = column.get("totalsRowLabel"), column.get("totalsRowFunction", "none")
+        if label is not None or function != "none":
+            yield place, label

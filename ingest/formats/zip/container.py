@@ -105,6 +105,7 @@ class Container:
     def __init__(self, path: Path, limits: FileLimits) -> None:
         self._limits = limits
         self._inflated = 0
+        self._counted: set[str] = set()
         self._file = path.open("rb")
         try:
             self._zip = open_zip(self._file)
@@ -188,11 +189,13 @@ class Container:
         entry = self._entries.get(name.lower())
         if entry is None:
             raise rejected("file.corrupt_container", say("the workbook has no part {name}", name=name))
-        size = 0
+        size, again = 0, entry.filename in self._counted
+        self._counted.add(entry.filename)
         try:
             for piece in inflated(self._file, self._zip, entry):
                 size += len(piece)
-                self._count(name, size, len(piece), entry.compress_size if ratio else None)
+                # A part that is read a second time is no more than it was.
+                self._count(name, size, 0 if again else len(piece), entry.compress_size if ratio else None)
                 yield piece
         except INFLATE_ERRORS as error:
             raise rejected(

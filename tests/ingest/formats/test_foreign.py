@@ -41,6 +41,7 @@ def refusal(tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., A
         (b"7z\xbc\xaf\x27\x1c\0\4" + TEXT, "7z"),
         (b"Rar!\x1a\x07\1\0" + TEXT, "RAR"),
     ],
+    ids=["gzip", "bzip2", "xz", "zstd", "7z", "rar"],
 )
 def test_archives_are_to_be_unpacked(refusal: Callable[..., Any], content: bytes, kind: str, name: str) -> None:
     found = refusal(content, name)
@@ -65,4 +66,7 @@ def test_other_files_are_called_what_they_are(refusal: Callable[..., Any], tmp_p
 
 @pytest.mark.parametrize("title", ["PAR1", "BZh9", "GIF", "Rar!", "7z", "%PDF", "SQLite"])
 def test_titles_that_begin_alike_are_none(refusal: Callable[..., Any], title: str) -> None:
-    assert refusal(f"{title},sku,qty\n1,A1,5\n2,A2,7\n".encode()) is None
+    text = f"{title},sku,qty\n1,A1,5\n2,A2,7\n"
+    assert refusal(text.encode()) is None
+    assert refusal(text.replace(",", "\t").encode()) is None
+    assert refusal(text.replace(title, f"{title}é").encode()) is None

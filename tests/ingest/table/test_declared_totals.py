@@ -96,6 +96,39 @@ def test_a_table_that_is_damaged_says_nothing(
     assert parsed(path, dataset(*FIELDS)).accepted == {**GOOD, 5: [None, "22", "3"]}
 
 
+def test_a_row_of_totals_that_was_written_over_is_data(
+    book: Callable[..., Path], dataset: Callable[..., Any], parsed: Callable[..., Any]
+) -> None:
+    path = book("Total", "sum", 22)
+    template = openpyxl.load_workbook(path)
+    for column, value in enumerate(["A4", 1, "u"], 1):
+        template.worksheets[0].cell(5, column, value)
+    template.save(path)
+    assert parsed(path, dataset(*FIELDS)).accepted == {**GOOD, 5: ["A4", "1", "u"]}
+
+
+def test_totals_of_another_table_end_nothing(
+    tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any]
+) -> None:
+    path = tmp_path / "x.xlsx"
+    other = [
+        {"header": "region", "total_string": "Zusammen"},
+        {"header": "pcs", "total_function": "sum", "total_value": 3},
+    ]
+    with xlsxwriter.Workbook(path) as made:
+        sheet = made.add_worksheet()
+        sheet.write_row(0, 0, [field["name"] for field in FIELDS])
+        for number, row in enumerate(ROWS, 1):
+            sheet.write_row(number, 0, row)
+        sheet.write_row(4, 0, ["Total", 22])
+        sheet.add_table(6, 0, 9, 1, {"data": [["N", 1], ["S", 2]], "total_row": True, "columns": other})
+        sheet.add_table(0, 4, 2, 5, {"data": [["N", 3]], "total_row": True, "columns": other})
+    outcome = parsed(path, dataset(*FIELDS, table_end={"footers": ["Total"]}))
+    assert outcome.accepted == GOOD
+    beside = [*FIELDS, {"name": "region", "type": "string"}, {"name": "pcs", "type": "integer"}]
+    assert list(parsed(path, dataset(*beside, table_end={"footers": ["Total"]})).accepted) == [2, 3, 4]
+
+
 def test_tables_without_totals_and_tables_elsewhere_end_nothing(
     tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any]
 ) -> None:

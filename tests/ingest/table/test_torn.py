@@ -50,9 +50,16 @@ def test_a_file_that_ends_within_its_last_record(text: Callable[..., Any], end: 
     assert text(f"sku,size,qty\nA1,large,5\n{end}", **lenient).refusal is None, "one other record says little"
 
 
-@pytest.mark.parametrize("end", ["A3,flat,1", "A3,flat,", "End of report", "Total", "printed by hand", '"A3,flat,5"'])
+@pytest.mark.parametrize(
+    "end", ["A3,flat,1", "A3,flat,", "End of report", "Total", "printed by hand", '"A3,flat,5"', "\n2026-05-01"]
+)
 def test_a_last_record_without_a_line_end_is_whole_otherwise(text: Callable[..., Any], end: str) -> None:
     assert text(f"{GOOD}{end}", quarantine={"max_percent": 100}).refusal is None
+
+
+def test_a_short_last_record_that_begins_as_a_footer_is_none_that_is_cut(text: Callable[..., Any]) -> None:
+    outcome = text(f"{GOOD}Total Wine,red", table_end={"footers": ["Total*"]})
+    assert outcome.accepted[4] == ["Total Wine", "red", None]
 
 
 def test_a_text_whose_end_a_program_has_trimmed(text: Callable[..., Any]) -> None:

@@ -21,10 +21,10 @@ FIELDS: tuple[dict[str, Any], ...] = ({"name": "sku", "type": "string", "id": Tr
 def outcome(
     dataset: Callable[..., Dataset], parsed: Callable[[Path, Dataset], Parsed], tmp_path: Path
 ) -> Callable[..., Parsed]:
-    def outcome(text: str, **keys: Any) -> Parsed:
+    def outcome(text: str, fields: tuple[dict[str, Any], ...] = FIELDS, **keys: Any) -> Parsed:
         path = tmp_path / "f.csv"
         path.write_text(text)
-        return parsed(path, dataset(*FIELDS, **keys))
+        return parsed(path, dataset(*fields, **keys))
 
     return outcome
 
@@ -53,13 +53,23 @@ def test_or_nothing_where_it_names_their_text(outcome: Callable[..., Parsed]) ->
 
 @pytest.mark.parametrize("sign", ["########", "###", " ##### "])
 def test_values_that_a_column_was_too_narrow_for_are_lost(outcome: Callable[..., Parsed], sign: str) -> None:
-    found = outcome(f"sku,qty\n{sign},1\nA2,{sign}\nA3,3\n{sign},4\n", errorCells="null")
+    found = outcome(f"sku,qty\n{sign},1\n102,{sign}\n103,3\n{sign},4\n", errorCells="null")
     assert found.faults == [(cell, "cell.type") for cell in ("A2", "B3", "A5")]
     assert all("wrote # for a value too wide" in record.message for record in found.records)
-    assert found.accepted == {4: ["A3", "3"]}
+    assert found.accepted == {4: ["103", "3"]}
 
 
 def test_signs_of_different_widths_are_a_text(outcome: Callable[..., Parsed]) -> None:
     rated = outcome("sku,qty\n###,1\n#####,2\n#,3\n")
     assert rated.accepted == {2: ["###", "1"], 3: ["#####", "2"], 4: ["#", "3"]}
     assert outcome("sku,qty\n##,1\n##,2\n").faults == []
+
+
+def test_signs_among_words_are_a_text(outcome: Callable[..., Parsed]) -> None:
+    found = outcome("sku,qty\nmask,1\n####,2\nplain,3\nred,4\n")
+    assert found.accepted[3] == ["####", "2"]
+
+
+def test_a_title_of_one_sign_is_no_value(outcome: Callable[..., Parsed]) -> None:
+    fields = ({"name": "sku", "type": "string", "header": ["#"]}, {"name": "qty", "type": "integer"})
+    assert outcome("#,qty\n1001,1\n########,2\n", fields=fields).faults == [("A3", "cell.type")]

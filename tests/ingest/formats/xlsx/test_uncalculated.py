@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,44 @@ def test_they_are_where_another_formula_has_a_result(outcome: Callable[..., Any]
 
 def test_they_are_in_a_workbook_that_was_calculated(outcome: Callable[..., Any]) -> None:
     assert outcome([None, None], asks=False).accepted == {2: ["A1", "0"], 3: ["A2", "0"]}
+
+
+@pytest.mark.parametrize("cell", ['t="b"><f>C2&gt;9</f><v>0', 't="s"><f>A1</f><v>0', 't="str"><f>A1</f><v>0'])
+def test_a_zero_of_another_type_is_a_result(
+    tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any], cell: str
+) -> None:
+    path = tmp_path / "x.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["sku", "amount"])
+        sheet.write(1, 0, "A1")
+        sheet.write_formula(1, 1, "=C2")
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    name = "xl/worksheets/sheet1.xml"
+    assert b"><f>C2</f><v>0" in parts[name]
+    parts[name] = parts[name].replace(b"><f>C2</f><v>0", f" {cell}".encode())
+    with zipfile.ZipFile(path, "w") as again:
+        for part, content in parts.items():
+            again.writestr(part, content)
+    found = parsed(path, dataset({"name": "sku", "type": "string"}, {"name": "amount", "type": "string"}))
+    assert found.faults == []
+
+
+def test_a_sheet_that_is_read_again_counts_once(
+    tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any]
+) -> None:
+    path = tmp_path / "x.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ["sku", "amount", "check"])
+        sheet.write_formula(1, 2, "=0")
+        for row in range(1, 30_000):
+            sheet.write_row(row, 0, [f"A{row}", row])
+    with zipfile.ZipFile(path) as whole:
+        megabytes = sum(part.file_size for part in whole.infolist()) / (1 << 20)
+    found = parsed(path, dataset(*FIELDS, limits={"total_mb": math.ceil(megabytes)}))
+    assert len(found.accepted) == 29_999
 
 
 @pytest.mark.parametrize("writer", ["openpyxl", "xlsxwriter"])

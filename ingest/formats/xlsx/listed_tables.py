@@ -27,7 +27,7 @@ def totals_rows(container: Container, sheet: str) -> tuple[TotalsRow, ...]:
     """
     found: list[TotalsRow] = []
     with suppress(FileRejectedError):
-        for kind, part in relations(container, sheet).values():
+        for kind, part in set(relations(container, sheet).values()):
             if kind == "table" and part in container:
                 with suppress(FileRejectedError):
                     found += _totals(parse_xml(container.read(part), part))

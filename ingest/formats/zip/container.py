@@ -105,7 +105,7 @@ class Container:
     def __init__(self, path: Path, limits: FileLimits) -> None:
         self._limits = limits
         self._inflated = 0
-        self._counted: set[str] = set()
+        self._counted: dict[str, int] = {}
         self._file = path.open("rb")
         try:
             self._zip = open_zip(self._file)
@@ -189,13 +189,11 @@ class Container:
         entry = self._entries.get(name.lower())
         if entry is None:
             raise rejected("file.corrupt_container", say("the workbook has no part {name}", name=name))
-        size, again = 0, entry.filename in self._counted
-        self._counted.add(entry.filename)
+        size = 0
         try:
             for piece in inflated(self._file, self._zip, entry):
                 size += len(piece)
-                # A part that is read a second time is no more than it was.
-                self._count(name, size, 0 if again else len(piece), entry.compress_size if ratio else None)
+                self._count(entry, size, ratio=ratio)
                 yield piece
         except INFLATE_ERRORS as error:
             raise rejected(
@@ -206,16 +204,17 @@ class Container:
                 "file.encrypted", say("the part {name} cannot be read: {error}", name=name, error=error)
             ) from error
 
-    def _count(self, name: str, size: int, piece: int, compressed: int | None) -> None:
-        self._inflated += piece
-        limits = self._limits
+    def _count(self, entry: zipfile.ZipInfo, size: int, *, ratio: bool) -> None:
+        """Hold a part, of which so many bytes have come out, to the limits; what is read again counts once."""
+        limits, name = self._limits, entry.filename
+        before = self._counted.get(name, 0)
+        self._inflated += max(0, size - before)
+        self._counted[name] = max(size, before)
         if size > limits.expanded_mb * MEGABYTE:
             raise _bomb(say("the part {name} expands to so many MB", name=name), "expanded_mb", limits.expanded_mb)
         if self._inflated > limits.total_mb * MEGABYTE:
             raise _bomb(say("the parts expand to so many MB"), "total_mb", limits.total_mb)
-        if compressed is None or size <= limits.ratio_from_mb * MEGABYTE:
-            return
-        if size > limits.ratio * compressed:
+        if ratio and size > max(limits.ratio_from_mb * MEGABYTE, limits.ratio * entry.compress_size):
             raise _bomb(say("the part {name} expands by so much", name=name), "ratio", limits.ratio)
 
 

@@ -17,6 +17,8 @@ _TEXTS: Final = {
 """[MS-XLS] 2.5.10 (BErr)."""
 
 ERROR_TEXTS: Final = frozenset(_TEXTS.values())
+TOO_NARROW: Final = r"^\s*###+\s*$"
+"""What a spreadsheet shows of a number or a date that its column is too narrow for: signs, as many as fit."""
 
 
 def error_text(code: int) -> str:

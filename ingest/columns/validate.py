@@ -13,6 +13,7 @@ from ..cells.arrow_masks import may_begin_with, truth
 from ..cells.batches import alike
 from ..cells.cells import Column, Kind, concat_columns
 from ..cells.display import displayed
+from ..cells.error_values import TOO_NARROW
 from ..cells.styles import without_zeros
 from ..messages import say
 from ..parallel import each
@@ -119,7 +120,7 @@ def check_field(column: Column, data: Mask, field: Field, dataset: Dataset, *, d
 
 def too_narrow(column: Column) -> Mask:
     """Say which cells that are broken show only the signs for a value that did not fit into its column."""
-    signs: Mask = (column.kinds == Kind.MALFORMED) & truth(pc.match_substring_regex(column.texts, r"^\s*###+\s*$"))
+    signs: Mask = (column.kinds == Kind.MALFORMED) & truth(pc.match_substring_regex(column.texts, TOO_NARROW))
     return signs
 
 

@@ -60,8 +60,7 @@ class Sample:
         }
         visible = [filled_cells(column) for column in self._columns.values()]
         repeated = self._repeated()
-        tops = [max(self.header_row, 0), *(start + np.flatnonzero(repeated)).tolist()]
-        self._totals = declared_totals(cells, cells.columns, tops, start)
+        self._totals = declared_totals(cells, cells.columns, repeated)
         none = repeated | self._totals
         self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible]) & ~none
 

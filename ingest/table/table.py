@@ -209,7 +209,6 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     for constant, rule in dataset.constants.items():
         columns[constant] = text_column(constant_text(constant, rule, source, name), height)
     repeated = repeated_headers(below, header, _titles(cells, header), height) & ~blank
-    tops = [max(start - 1, 0), *(start + np.flatnonzero(repeated)).tolist()]
     none = np.zeros(height, np.bool_)
     extra = [filled[place] for place in header.extra if place in filled]
     marks = mark_rows(
@@ -218,7 +217,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         header,
         height,
         dataset,
-        totals=declared_totals(cells, header.columns.values(), tops, start),
+        totals=declared_totals(cells, header.columns.values(), repeated),
         date1904=cells.date1904,
     )
     return Table(
@@ -236,13 +235,16 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     )
 
 
-def declared_totals(cells: SheetCells, columns: Collection[int], tops: Collection[int], start: int) -> Mask:
-    """Say which rows from the 0-based `start` on are totals of a table by the file's own account.
+def declared_totals(cells: SheetCells, columns: Collection[int], repeated: Mask) -> Mask:
+    """Say which rows below the header are totals of a table by the file's own account.
 
-    The table has its titles in one of the rows `tops`, and none of the other `columns` has anything in its row of
-    totals. A program that fills in a template may leave the table as it was: then data stands in that row, or below.
+    The table has its titles in the header, or where that is `repeated`, and none of the other `columns` has anything in
+    its row of totals. A program that fills in a template may leave the table as it was: then data stands in that row
+    or below.
     """
-    found = np.zeros(cells.rows - start, np.bool_)
+    found = np.zeros_like(repeated)
+    start = cells.rows - len(repeated)
+    tops = {max(start - 1, 0), *(start + np.flatnonzero(repeated)).tolist()} if cells.totals else set[int]()
     for totals in cells.totals:
         if totals.top in tops and start <= totals.row < cells.rows and _holds(cells, totals, columns):
             found[totals.row - start] = True

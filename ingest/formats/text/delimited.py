@@ -14,7 +14,7 @@ from pyarrow import csv as pa_csv
 
 from ...cells.arrow_masks import has_byte, offsets_of, truth, with_nulls
 from ...cells.cells import MAX_COLUMNS, Column, Kind, Records, SheetCells, concat_columns, empty_column
-from ...cells.error_values import ERROR_TEXTS
+from ...cells.error_values import ERROR_TEXTS, TOO_NARROW
 from ...errors import rejected
 from ...messages import say
 from ...parallel import each, is_shared
@@ -185,7 +185,7 @@ def _too_narrow(shown: pa.LargeStringArray) -> NDArray[np.bool_]:
     It fills the width of the column with signs, and so does its CSV: there are as many in each such cell, and what did
     fit is numbers and dates, but for the title and a line below the table.
     """
-    signs = truth(pc.match_substring_regex(shown, "^###+$"))
+    signs = truth(pc.match_substring_regex(shown, TOO_NARROW))
     widths = pc.unique(pc.binary_length(shown.filter(pa.array(signs))))
     numbers = np.count_nonzero(truth(pc.match_substring_regex(shown, _NUMERIC)))
     words = np.count_nonzero(truth(pc.not_equal(shown, ""))) - np.count_nonzero(signs) - numbers

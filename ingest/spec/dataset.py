@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
@@ -15,7 +14,7 @@ from pydantic_core import PydanticCustomError, PydanticKnownError
 
 from ..languages import find_language, languages
 from .encoding_name import is_text_encoding
-from .field import NUMERIC, Constraints, Field, FieldType, Kind, Negatives, Texts
+from .field import NUMERIC, Constraints, Field, FieldType, Kind, Negatives, Regex, Texts
 from .load import Load
 from .mapping import ColumnMapping
 from .model import Model
@@ -168,17 +167,8 @@ class Constant(Model):
     """
 
     from_: Literal["path", "sheet"] | None = Key(default=None, alias="from")
-    regex: str | None = None
+    regex: Regex | None = None
     value: str | None = None
-
-    @field_validator("regex")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise PydanticCustomError("pattern", "not a regular expression: {error}", {"error": str(error)}) from error
-        return value
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -9,7 +9,7 @@ from decimal import MAX_PREC, Context, Decimal, InvalidOperation
 from typing import Annotated, Final, Literal, Self, get_args
 from zoneinfo import available_timezones
 
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, field_validator, model_validator
 from pydantic import Field as Key
 from pydantic_core import PydanticCustomError
 
@@ -49,6 +49,14 @@ def _bound(value: object) -> object:
     return None if value is None else str(value)
 
 
+def _compiling(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise PydanticCustomError("pattern", "not a regular expression: {error}", {"error": str(error)}) from error
+    return value
+
+
 Negative = Literal["minus", "trailing", "parentheses"]
 """How a text says that a number is below zero: `-5`, `5-`, `(5)`."""
 
@@ -57,6 +65,9 @@ Negatives = Annotated[tuple[Negative, ...], BeforeValidator(_listed), Key(min_le
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 """One string, or a list of them."""
+
+Regex = Annotated[str, AfterValidator(_compiling)]
+"""A regular expression of Python's `re`."""
 
 
 class FieldType(Model):
@@ -141,17 +152,8 @@ class Constraints(Model):
     maximum: Annotated[str | None, BeforeValidator(_bound)] = None
     min_length: int | None = Key(default=None, ge=0, alias="minLength")
     max_length: int | None = Key(default=None, ge=0, alias="maxLength")
-    pattern: str | None = None
+    pattern: Regex | None = None
     enum: Annotated[tuple[str, ...], BeforeValidator(_as_texts)] | None = None
-
-    @field_validator("pattern")
-    @classmethod
-    def _compiles(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise PydanticCustomError("pattern", "not a regular expression: {error}", {"error": str(error)}) from error
-        return value
 
 
 class Field(Model):

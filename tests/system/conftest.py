@@ -5,6 +5,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -45,6 +46,16 @@ load: {table: orders, mode: upsert}
 quarantine: {max_rows: 10, max_percent: 50}
 """
 
+
+_BLOCKABLE = """
+import signal, sys, time
+
+signal.signal(signal.SIGUSR1, lambda *_: time.sleep({seconds}))  # runs in the main thread, as a callback that hangs
+
+from daemon.cli.main import main
+
+sys.exit(main())
+"""
 
 NO_OVERRIDE = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", "--"]
 """Takes from root what lets it read and write whatever the rights say."""
@@ -110,11 +121,11 @@ class Headgate:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("HEADGATE_")}
         return {**clean, "XDG_STATE_HOME": str(self.folder / "xdg"), **self.more_environ}
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, *program: object) -> subprocess.Popen[bytes]:
         """Start a daemon in a session of its own, so that what it leaves behind can be found."""
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [*self.prefix, self.binary, "run", "-c", self.config],
+                [*self.prefix, *(program or [self.binary]), "run", "-c", self.config],
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -123,10 +134,16 @@ class Headgate:
         self.processes.append(process)
         return process
 
-    def start_ready(self) -> subprocess.Popen[bytes]:
-        process = self.start()
+    def start_ready(self, *program: object) -> subprocess.Popen[bytes]:
+        process = self.start(*program)
         self.until(self.ready, "the daemon is ready", process=process)
         return process
+
+    def start_blockable(self, *, seconds: float) -> subprocess.Popen[bytes]:
+        """Start a daemon whose main loop stands still for so long after a SIGUSR1."""
+        program = self.folder / "blockable.py"
+        program.write_text(_BLOCKABLE.format(seconds=seconds))
+        return self.start_ready(sys.executable, program)
 
     def command(
         self, *arguments: object, timeout: float = 120, as_prefixed: bool = False

@@ -35,15 +35,6 @@ pytestmark = [
 
 BROKEN_RULES = "import os\n\n\ndef tidy(*_):\n    os.abort()\n"
 BLOCKED_SECONDS = 25
-BLOCKABLE = f"""
-import signal, sys, time
-
-signal.signal(signal.SIGUSR1, lambda *_: time.sleep({BLOCKED_SECONDS}))
-
-from daemon.cli.main import main
-
-sys.exit(main())
-"""
 
 
 class Alarm:
@@ -310,18 +301,7 @@ def test_the_loop_is_blocked(sqlite_headgate: Headgate, watched: Callable[[Headg
     headgate = sqlite_headgate
     headgate.settings["exporter"]["stall_seconds"] = 2
     headgate.write_config()
-    program = headgate.folder / "blockable.py"
-    program.write_text(BLOCKABLE)
-    with headgate.log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, program, "run", "-c", headgate.config],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=headgate.environ(),
-        )
-    headgate.processes.append(process)
-    headgate.until(headgate.ready, "the daemon is ready", process=process)
+    process = headgate.start_blockable(seconds=BLOCKED_SECONDS)
     alarm = watched(headgate)
     process.send_signal(signal.SIGUSR1)
     name, words = "HeadgateLoopWedged", ("main loop hangs", "had not moved for")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -14,18 +12,6 @@ if TYPE_CHECKING:
 
 BLOCKED_SECONDS = 10
 STALL_SECONDS = 4
-PROGRAM = f"""
-import signal, sys, time
-
-def block(*_):
-    time.sleep({BLOCKED_SECONDS})
-
-signal.signal(signal.SIGUSR1, block)  # runs in the main thread, as a callback that does not come back
-
-from daemon.cli.main import main
-
-sys.exit(main())
-"""
 
 
 def number(page: str, series: str) -> float:
@@ -38,18 +24,7 @@ def test_the_exporter_answers_while_the_main_loop_does_not(sqlite_headgate: Head
     headgate = sqlite_headgate
     headgate.settings["exporter"]["stall_seconds"] = STALL_SECONDS
     headgate.write_config()
-    program = headgate.folder / "blocking.py"
-    program.write_text(PROGRAM)
-    with headgate.log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, program, "run", "-c", headgate.config],
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            env=headgate.environ(),
-        )
-    headgate.processes.append(process)
-    headgate.until(headgate.ready, "the daemon is ready", process=process)
+    process = headgate.start_blockable(seconds=BLOCKED_SECONDS)
     before = headgate.get(f"{headgate.exporter_url}/metrics")[1]
     process.send_signal(signal.SIGUSR1)
     started = time.monotonic()
@@ -77,6 +52,6 @@ def test_the_exporter_answers_while_the_main_loop_does_not(sqlite_headgate: Head
     assert number(after, slow) > number(before, slow)
     told = headgate.log.read_text()
     assert "main loop held up" in told
-    assert "blocking.py:5" in told
+    assert "blockable.py:4" in told
     assert f"time.sleep({BLOCKED_SECONDS})" in told
     assert headgate.stop(process) == 0

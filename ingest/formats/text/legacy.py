@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...spec.titles import normal
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 CHINESE: Final = "gb18030"
 _SAMPLE_BYTES: Final = 1 << 12
 _BEYOND: Final = re.compile(rb"[\x80-\xff]")
+_RUN: Final = re.compile(rb"[\x00-\x7f]?[\x80-\xff]+[\x00-\x7f]?")
+"""Bytes beyond ASCII, and what they stand between."""
+_TIMES: Final = 6
+"""How often such a run counts: the same letter in the same place (`straße`) makes none of its readings likelier."""
+_MOST_FIELDS: Final = 200_000
+"""So many fields beyond ASCII are looked at, where most of them say no more."""
 _BOUNDS: Final = (b"\r", b"\n", b"\t", b",", b";")
 """Line ends and delimiters that are no part of a character in any encoding."""
 _BOUND: Final = re.compile(b"[" + b"".join(_BOUNDS) + b"]")
@@ -147,12 +155,17 @@ def _margin(best: _Reading, other: _Reading) -> float:
 
 
 def _sample(content: bytes) -> bytes:
-    """Return different fields that are not all ASCII, up to a size: a word that is there twice says no more."""
+    """Return different fields that are not all ASCII, up to a size: what is there again and again says no more."""
     fields: dict[bytes, None] = {}
+    seen: Counter[bytes] = Counter()
     size = 0
-    for whole in _fields_beyond(content):
+    for whole in islice(_fields_beyond(content), _MOST_FIELDS):
         field = whole[:_SAMPLE_BYTES]
-        size += len(field) if field not in fields else 0
+        runs = () if field in fields else _RUN.findall(field)
+        if all(seen[run] >= _TIMES for run in runs):
+            continue
+        seen.update(runs)
+        size += len(field)
         fields[field] = None
         if size >= _SAMPLE_BYTES:
             break

@@ -113,6 +113,13 @@ def test_many_words_are_read(language: str, encoding: str) -> None:
     assert text_of(table(words * 3).encode(encoding), NO_HINT) == table(words * 3)
 
 
+@pytest.mark.parametrize(("encoding", "known"), [("cp850", False), ("mac_roman", False), ("cp1252", True)])
+def test_the_same_letter_in_the_same_place_is_no_new_evidence(encoding: str, known: bool) -> None:  # noqa: FBT001
+    streets = [f"{name}straße {number}" for number, name in enumerate(("Haupt", "Bahnhof", "Garten", "Schul") * 8)]
+    text = table(streets)
+    assert found(text.encode(encoding)) == (text if known else "file.encoding_ambiguous")
+
+
 @pytest.mark.parametrize(
     ("titles", "encoding"),
     [

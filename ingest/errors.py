@@ -91,7 +91,7 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "row.footer_doubtful": _warning(
             "check the row; if it is no data, correct its sums, or take it out of the sheet"
         ),
-        "row.header": _info("nothing to do: the row repeats the header"),
+        "row.header": _info("nothing to do: the row repeats the header, or is a line below titles or above totals"),
         "row.extra_cells": _error("move the cells into a declared column, or put the field with a delimiter in quotes"),
         "row.open_quote": _error("close the quote behind the field, or double it if it is a part of the text"),
         "row.duplicate_exact": _info("nothing to do: the same row is loaded once"),

@@ -17,6 +17,12 @@ _OTHER_DIGITS: Final = r"[\p{No}\p{Nl}]|[^\P{Nd}0-9０-９]"
 """Digits that are none here: Arabic, Devanagari and all other scripts, raised and circled ones, fractions."""
 _WESTERN: Final = re.compile("[0-9０-９]")
 _INVISIBLE: Final = re.compile(f"[{INVISIBLE}]")
+_DRAWN: Final = "=_─━═-"
+DRAWN_SIGNS: Final = "+|:┼╪╋│" + _DRAWN
+"""What lines are drawn with in texts, and stands where they cross or says, in Markdown, how a column is aligned."""
+DRAWN_PIECE: Final = rf"^[\s{DRAWN_SIGNS}]*[{_DRAWN}][\s{DRAWN_SIGNS}]*$"
+DRAWN_LINE: Final = "|".join(f"{sign}{{3}}" for sign in _DRAWN)
+"""A line is of three signs at least: fewer stand for a value that is not there."""
 _NO_VALUE: Final = "?"
 """Stands where such a digit was: no number, date or time has it."""
 _SAME: Final = (("ß", "ss"), ("ς", "σ"), ("ı", "i"), ("i\u0307", "i"))

@@ -14,6 +14,7 @@ from ..cells.cells import Column, Kind, SheetCells, empty_column
 from ..cells.characters import without_needless_spaces
 from ..cells.display import displayed
 from ..spec.titles import in_one_line, normal
+from ..table.drawn_lines import drawn_lines
 from ..table.header import FoundHeader
 from ..table.page_headers import repeated_headers
 from ..table.table import declared_totals
@@ -65,12 +66,14 @@ class Sample:
         self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible]) & ~none
 
     def _repeated(self) -> Mask:
-        """Say which rows have the header again."""
+        """Say which rows have the header again, or are drawn lines."""
         labels = tuple(self.labels(self.header_row))
         places = {str(place): place for place, label in enumerate(labels) if label}
         header = FoundHeader(row=self.header_row, columns=places, labels=labels)
         titles = [labels] if self.header_row >= 0 else []
-        return repeated_headers(self._columns, header, titles, self.height)
+        filled = {place: filled_cells(column) for place, column in self._columns.items()}
+        repeated = repeated_headers(self._columns, header, titles, self.height)
+        return repeated | drawn_lines(self._columns, filled, self.height)
 
     def _headers(self) -> Iterator[int]:
         """Yield the rows whose cells are different texts, about as many as any row has."""
@@ -214,5 +217,5 @@ def _may_be_words(column: Column) -> Mask:
     """Say which texts may begin as totals or page footers do: a look at all of them, before one at each."""
     words = "|".join(sorted({word[:2] for word in (*TOTALS, "page", "seite", "pagina", "página", "第")}))
     plain = pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts, form="NFKC")))
-    begin = truth(pc.match_substring_regex(without_needless_spaces(plain), rf"^(?:{words})"))
+    begin = truth(pc.match_substring_regex(without_needless_spaces(plain), rf"^(?:{words}|\(?[0-9]+ (?:row|zeile))"))
     return begin | truth(pc.match_substring_regex(plain, rf"(?:{'|'.join(GROUP_ENDS)})$"))

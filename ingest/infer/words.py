@@ -35,8 +35,11 @@ PAGE_FOOTERS: Final = (
     (re.compile(r"page\s*\d+\s*sur\s*\d++.*"), "Page * sur *", None),
     (re.compile(r"p[áa]gina\s*\d+\s*de\s*\d++.*"), "P?gina * de *", None),
     (re.compile(r"第\s*\d+\s*[页頁].*"), "第*页*", "第*頁*"),
+    (re.compile(r"\(\d+ rows?(?: affected)?\)"), "(* row*)", None),
+    (re.compile(r"\d+ rows? (?:selected\.?|in set.*+)"), "* row* selected*", "* row* in set*"),
+    (re.compile(r"\(\d+ zeilen?\)"), "(* Zeile*)", None),
 )
-"""Forms of page footers, in lower case, and the globs of `skip_rows` for them."""
+"""Forms of page footers and of what databases write below results, in lower case, and globs of `skip_rows` for them."""
 
 _NUMBERED: Final = re.compile(
     r"(?:^|[^a-z])(?:id|no|nr|num|number|nummer|numero|número|numéro|n°|#|key|uuid|guid|ref|reference|referenz)$"

@@ -35,7 +35,7 @@ def row_notes(
         ("row.blank", table.blank, say("empty")),
         ("row.footer", table.footer, say("no data: totals, page footers, or below the end of the table")),
         ("row.footer_doubtful", table.doubtful, say("taken for data: it begins as a footer does, but is none")),
-        ("row.header", table.repeated, say("the header again")),
+        ("row.header", table.repeated, say("the header again, or a drawn line")),
         ("row.duplicate_exact", duplicate & ~superseded, say("the same as another one")),
         ("row.key_superseded", superseded, say("left out: a later row of the file has the same key")),
     ):

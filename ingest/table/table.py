@@ -20,6 +20,7 @@ from ..errors import FileRejectedError, rejected
 from ..messages import say
 from ..parallel import each
 from .constants import constant_text
+from .drawn_lines import drawn_lines
 from .guards import unguarded, unguarded_labels
 from .header import FoundHeader, Labels, find_header, is_own_title, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
@@ -59,11 +60,11 @@ class Part:
 class Table:
     """The cells below the headers, and what each row is: exactly one of data, blank, footer, `beyond` or `repeated`.
 
-    `columns` has a column for every field. `repeated` are rows that have the header's titles again, `beyond` rows
-    below the end of the table that look like data, `undeclared` those that fill a column which nobody declared,
-    `filled` which cells of a field took their value from a merged range. Until values have been looked at, there
-    are no footers: `marks` says which rows may be some. `torn` are rows whose cells may not be where they belong, with
-    the code and what is so.
+    `columns` has a column for every field. `repeated` are rows that have the header's titles again, or are drawn lines,
+    `beyond` rows below the end of the table that look like data, `undeclared` those that fill a column which nobody
+    declared, `filled` which cells of a field took their value from a merged range. Until values have been looked at,
+    there are no footers: `marks` says which rows may be some. `torn` are rows whose cells may not be where they belong,
+    with the code and what is so.
     """
 
     parts: tuple[Part, ...]
@@ -208,7 +209,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         columns[field] = put_otherwise(columns[field], words, date1904=cells.date1904)
     for constant, rule in dataset.constants.items():
         columns[constant] = text_column(constant_text(constant, rule, source, name), height)
-    repeated = repeated_headers(below, header, _titles(cells, header), height) & ~blank
+    repeated = repeated_headers(below, header, _titles(cells, header), height) | drawn_lines(below, filled, height)
     none = np.zeros(height, np.bool_)
     extra = [filled[place] for place in header.extra if place in filled]
     marks = mark_rows(
@@ -226,7 +227,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         blank=blank,
         footer=none,
         beyond=none,
-        repeated=repeated,
+        repeated=repeated & ~blank,
         undeclared=np.logical_or.reduce([none, *extra]),
         torn=torn_rows(cells, header, filled, ~(blank | repeated), marks.footers | marks.kept, dataset),
         filled=filled_in,

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from ...cells.characters import DRAWN_PIECE
 from ...spec.titles import normal
 from .dialect import Dialect
 from .evidence import NUMBER
@@ -26,6 +27,7 @@ _LEAST_CONSISTENT: Final = 0.7
 """Share of the records below the header that must have equally many fields."""
 _LEAST_QUOTED: Final = 3
 _LEAST_SPACED: Final = 3
+_DRAWN: Final = re.compile(DRAWN_PIECE)
 _WIDTHS: Final = 3
 _PLAIN_RECORDS: Final = 50
 _TEXT: Final = 0.9
@@ -94,7 +96,7 @@ def _is_of_amounts(sample: str) -> bool:
 
 
 def _records(sample: str, dialect: Dialect) -> list[list[str]]:
-    """Return the first records of a text that have any text in them."""
+    """Return the first records of a text that have any text in them, and are not only lines drawn between others."""
     records: list[list[str]] = []
     scanner, place = Scanner(sample, dialect), 0
     while place < len(sample) and len(records) < SAMPLE_RECORDS:
@@ -104,7 +106,7 @@ def _records(sample: str, dialect: Dialect) -> list[list[str]]:
         if scan.broken is not None:
             end = line_end(sample, place)
             fields = sample[place:end].split(dialect.delimiter)
-        if any(field.strip() for field in fields):
+        if any(field.strip() and not _DRAWN.match(field) for field in fields):
             records.append(fields)
         place = end + (2 if sample.startswith("\r\n", end) else 1)
     return records

@@ -1,8 +1,18 @@
-"""Excel's error values: their texts, by the codes that binary workbooks have for them; knows no cells."""
+"""Error values: their texts, by the codes that binary workbooks have for them, and in all languages; knows no cells."""
 
 from __future__ import annotations
 
-from typing import Final
+import re
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .arrow_masks import has_byte, truth
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _TEXTS: Final = {
     0x00: "#NULL!",
@@ -16,11 +26,51 @@ _TEXTS: Final = {
 }
 """[MS-XLS] 2.5.10 (BErr)."""
 
-ERROR_TEXTS: Final = frozenset(_TEXTS.values())
+OTHER_ERROR: Final = "#VALUE!"
+"""What stands for an error that Excel does not have."""
+EXCEL_ERRORS: Final = frozenset(_TEXTS.values())
+"""What an error cell of a workbook holds, in any language."""
+_OTHERS: Final = """
+    #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! #BUSY! #UNKNOWN! #EXTERNAL! #PYTHON! #TIMEOUT! #ERROR!
+    #WERT! #BEZUG! #ZAHL! #NV #ÜBERLAUF!
+    #NUL! #VALEUR! #NOM? #NOMBRE! #PROPAGATION!
+    #¡NULO! #¡DIV/0! #¡VALOR! #¡REF! #¿NOMBRE? #¡NUM! #N/D #¡DESBORDAMIENTO!
+    #NULLO! #VALORE! #RIF! #NOME? #NULO! #VALOR! #NÚM! #DESPEJAR!
+    #LEEG! #DEEL/0! #WAARDE! #VERW! #NAAM? #GETAL! #N/B
+    #SKÄRNING! #DIVISION/0! #VÄRDEFEL! #REFERENS! #NAMN? #OGILTIGT! #SAKNAS!
+    #VÆRDI! #REFERENCE! #NAVN? #I/T #VERDI! #TYHJÄ! #JAKO/0! #ARVO! #VIITTAUS! #NIMI? #LUKU! #PUUTTUU!
+    #ZERO! #DZIEL/0! #ARG! #ADR! #NAZWA? #LICZBA! #N/D!
+    #DĚLENÍ_NULOU! #HODNOTA! #ODKAZ! #NÁZEV? #ČÍSLO! #NENÍ_K_DISPOZICI
+    #NULLA! #ZÉRÓOSZTÓ! #ÉRTÉK! #HIV! #NÉV? #SZÁM! #HIÁNYZIK
+    #BOŞ! #SAYI/0! #DEĞER! #BAŞV! #AD? #SAYI! #YOK
+    #ПУСТО! #ДЕЛ/0! #ЗНАЧ! #ССЫЛКА! #ИМЯ? #ЧИСЛО! #Н/Д
+"""
+"""What is shown instead in other languages, and for errors newer than the codes: it stands in texts alone."""
+_NUMBERED_START: Final = "Err:"
+_NUMBERED: Final = rf"^{_NUMBERED_START}5[0-9]{{2}}$"
+"""As LibreOffice and OpenOffice show errors that have no word."""
+_ALL: Final = EXCEL_ERRORS.union(_OTHERS.split())
+_WORDS: Final = pa.array(sorted(_ALL), pa.large_string())
 TOO_NARROW: Final = r"^\s*###+\s*$"
 """What a spreadsheet shows of a number or a date that its column is too narrow for: signs, as many as fit."""
 
 
+def is_error(text: str) -> bool:
+    """Say whether that is shown for an error and nothing else."""
+    return text in _ALL or re.search(_NUMBERED, text) is not None
+
+
+def error_texts(texts: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Say which texts, whatever white space is around them, are shown for errors and nothing else."""
+    if not has_byte(texts, b"#:"):
+        return np.zeros(len(texts), np.bool_)
+    shown = pc.utf8_trim_whitespace(texts)
+    found, numbered = pc.is_in(shown, value_set=_WORDS), pc.starts_with(shown, _NUMBERED_START)
+    if pc.any(numbered).as_py():
+        found = pc.or_(found, pc.match_substring_regex(shown, _NUMBERED))
+    return truth(found)
+
+
 def error_text(code: int) -> str:
     """Return what Excel shows for an error code; `#VALUE!` for one that it does not have."""
-    return _TEXTS.get(code, "#VALUE!")
+    return _TEXTS.get(code, OTHER_ERROR)

@@ -18,6 +18,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.writer.excel import ExcelWriter
 
 from ..cells.cells import Kind, column_letters, empty_column
+from ..cells.error_values import EXCEL_ERRORS, OTHER_ERROR
 from ..cells.number_text import doubles, lost_digits
 from ..cells.styles import without_zeros
 from ..errors import UnknownPlaceError, rejected
@@ -349,7 +350,9 @@ def _put(
     elif kind == Kind.BOOLEAN:
         cell.value = text != "0"
     elif kind == Kind.ERROR:
-        cell.value, cell.data_type = text.strip(), "e"
+        # Excel repairs a workbook that has other words in an error cell.
+        known = text.strip() if text.strip() in EXCEL_ERRORS else OTHER_ERROR
+        cell.value, cell.data_type = known, "e"
     else:
         cell.value = _digits(float(doubles(one.texts)[0]))
         cell.data_type = "n"

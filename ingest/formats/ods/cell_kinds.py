@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from ...cells.arrow_masks import truth
 from ...cells.cells import Kind, distinct
 from ...cells.date_serials import iso_cells
+from ...cells.error_values import error_texts
 from ...cells.styles import CellStyles
 from .cell_attributes import TYPES
-from .parsed_cell import ERROR_BEGINNINGS, NO_DAY, is_error, time_cell
+from .parsed_cell import NO_DAY, time_cell
 from .text import paragraph_texts
 
 if TYPE_CHECKING:
@@ -95,10 +96,9 @@ def _errors(cells: FoundCells, kinds: NDArray[np.uint8], texts: pa.LargeStringAr
         return kinds, texts
     pieces = cells.xml.pieces(held.starts[places], held.ends[places])
     shown = _texts(pieces, held.at(places), np.ones(len(places), np.bool_))
-    likely = pc.or_(*(pc.starts_with(shown, beginning) for beginning in ERROR_BEGINNINGS))
-    candidates = np.flatnonzero(truth(likely))
-    told = [is_error(text) for text in shown.take(pa.array(candidates)).to_pylist()]
-    failed = candidates[np.array(told, np.bool_)]
+    # One that the file itself calls an error is one, whatever words the writer's language has for it.
+    called = said.calc_errors[places] & truth(pc.not_equal(shown, ""))
+    failed = np.flatnonzero(called | error_texts(shown))
     if not len(failed):
         return kinds, texts
     where = np.zeros(len(kinds), np.bool_)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...cells.cells import Kind
 from ...cells.date_serials import iso_cell
-from ...cells.error_values import ERROR_TEXTS
+from ...cells.error_values import is_error
 from .names import QUALIFIED, Attribute
 from .text import cell_text
 
@@ -26,8 +26,6 @@ _VALUES: Final = {
 _DURATION: Final = re.compile(r"(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:[.,]\d+)?)S)?)?")
 NO_DAY: Final = "1899-12-30T"
 """Day 0: what is shown as a date has only a time of day."""
-ERROR_BEGINNINGS: Final = ("#", "Err:")
-_ERROR_NUMBER: Final = re.compile(r"Err:\d{3}")
 
 
 def read_cell(cell: Any, attributes: Mapping[str, str], style: str, styles: OdsStyles) -> tuple[Kind, str] | None:
@@ -36,9 +34,10 @@ def read_cell(cell: Any, attributes: Mapping[str, str], style: str, styles: OdsS
     formula = QUALIFIED[Attribute.FORMULA] in attributes
     if kind is None and not len(cell):
         return (Kind.UNCACHED, "") if formula else None
-    if formula or attributes.get(QUALIFIED[Attribute.CALC_TYPE]) == "error":
+    failed = attributes.get(QUALIFIED[Attribute.CALC_TYPE]) == "error"
+    if failed or formula:
         text = cell_text(cell)
-        if is_error(text):
+        if (failed and text) or is_error(text.strip()):
             return Kind.ERROR, text
     if kind not in _VALUES:
         text = attributes.get(QUALIFIED[Attribute.STRING]) or cell_text(cell)
@@ -47,11 +46,6 @@ def read_cell(cell: Any, attributes: Mapping[str, str], style: str, styles: OdsS
     if not value:
         return (Kind.UNCACHED, "") if formula else None
     return _value(kind, value, style, styles)
-
-
-def is_error(text: str) -> bool:
-    """Say whether a formula that is shown like this has failed."""
-    return text in ERROR_TEXTS or _ERROR_NUMBER.fullmatch(text) is not None
 
 
 def _value(kind: str, value: str, style: str, styles: OdsStyles) -> tuple[Kind, str]:

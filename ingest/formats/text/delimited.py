@@ -14,7 +14,7 @@ from pyarrow import csv as pa_csv
 
 from ...cells.arrow_masks import has_byte, offsets_of, truth, with_nulls
 from ...cells.cells import MAX_COLUMNS, Column, Kind, Records, SheetCells, concat_columns, empty_column
-from ...cells.error_values import ERROR_TEXTS, TOO_NARROW
+from ...cells.error_values import TOO_NARROW, error_texts
 from ...errors import rejected
 from ...messages import say
 from ...parallel import each, is_shared
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 SHEET: Final = "Sheet1"
 _TOO_WIDE: Final = say("delete the delimiters that nothing stands between, or save it with another delimiter")
-_ERRORS: Final = pa.array(sorted(ERROR_TEXTS), pa.large_string())
-"""What a spreadsheet shows where a formula has no value; it writes into a CSV what it shows."""
 _NUMERIC: Final = r"^[^\pL]*[0-9][^\pL]*$"
 _NO_VALUES: Final = 2
 """Cells of a column that are no values: its title, a line below the table."""
@@ -204,8 +202,8 @@ def _column(texts: pa.LargeStringArray, *, dressed: bool) -> Column:
     texts = without_tabs(without_formulas(texts)) if dressed else texts
     empty = np.diff(offsets_of(texts)) == 0
     kinds = np.where(empty, np.uint8(Kind.EMPTY), np.uint8(Kind.TEXT))
+    # A spreadsheet writes into a CSV what it shows.
+    kinds[error_texts(texts)] = Kind.ERROR
     if has_byte(texts, b"#"):
-        shown = pc.utf8_trim_whitespace(texts)
-        kinds[truth(pc.is_in(shown, value_set=_ERRORS))] = Kind.ERROR
-        kinds[_too_narrow(shown)] = Kind.MALFORMED
+        kinds[_too_narrow(pc.utf8_trim_whitespace(texts))] = Kind.MALFORMED
     return Column(kinds=kinds, texts=with_nulls(texts, empty))

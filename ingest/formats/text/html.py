@@ -11,6 +11,7 @@ from lxml import etree
 
 from ...cells.assembly import assemble
 from ...cells.cells import MAX_COLUMNS, CellBlock, Kind, Merge, SheetCells
+from ...cells.error_values import error_texts
 from ...errors import rejected
 from ...messages import say
 from .dressed import without_formulas
@@ -88,11 +89,12 @@ class HtmlBook:
                 if down > 1 or (across > 1 and taken):
                     taken.update(dict.fromkeys(range(column, column + across), row + down))
                 column += across
+        shown = without_formulas(pa.array(texts, pa.large_string()))
         block = CellBlock(
             rows=np.array(rows, np.int32),
             columns=np.array(columns, np.int32),
-            kinds=np.full(len(texts), Kind.TEXT, np.uint8),
-            texts=without_formulas(pa.array(texts, pa.large_string())),
+            kinds=np.where(error_texts(shown), np.uint8(Kind.ERROR), np.uint8(Kind.TEXT)),
+            texts=shown,
         )
         return assemble([block], date1904=False, merges=merges)
 

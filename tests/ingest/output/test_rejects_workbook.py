@@ -131,6 +131,24 @@ def test_the_workbook_has_the_head_and_the_rejected_rows_as_they_were(made: Call
     assert all(row[7] for row in found)
 
 
+@pytest.mark.parametrize(("word", "standing"), [("#N/A", "#N/A"), ("#WERT!", "#VALUE!"), ("Err:502", "#VALUE!")])
+def test_an_error_cell_holds_an_error_that_excel_has(
+    word: str,
+    standing: str,
+    dataset: Callable[..., Dataset],
+    parsed: Callable[..., Any],
+    kept: Callable[..., KeptFile],
+    tmp_path: Path,
+) -> None:
+    spec, path, out = dataset(NO, COUNT), tmp_path / "f.csv", tmp_path / "rejects.xlsx"
+    path.write_text(f"订单号,数量\nA1,{word}\n", encoding="utf-8")
+    parsed(path, spec)
+    (tmp_path / "out" / REJECTED_FILE).touch()
+    write_rejects(kept(path, spec), out, "xlsx")
+    cell = openpyxl.load_workbook(out).active["B2"]
+    assert (cell.value, cell.data_type) == (standing, "e")
+
+
 def test_bad_cells_are_marked_and_the_others_are_not(made: Callable[..., Path]) -> None:
     sheet = openpyxl.load_workbook(made("xlsx"))["五月"]
     assert sheet["B4"].fill.fgColor.rgb == "FFF4B6B6"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from shown import grid
 
+from ingest.cells.cells import Kind
 from ingest.errors import FileRejectedError
 from ingest.formats.ods.reader import OdsReader
 from ingest.formats.open import open_book
@@ -116,6 +117,7 @@ VALUES = [
     (cell('table:formula="of:=X" office:value-type="string" calcext:value-type="error"', "<text:p>Err:502</text:p>"),
      "Err:502"),
     (cell('office:value-type="string"', "<text:p>#N/A</text:p>"), "#N/A"),
+    (cell('table:formula="of:=X" office:value-type="float" office:value="0"', "<text:p>#WERT!</text:p>"), "#WERT!"),
     (cell("", "<text:p>untyped</text:p>"), "untyped"),
 ]  # fmt: skip
 
@@ -123,6 +125,32 @@ VALUES = [
 @pytest.mark.parametrize(("content", "shown"), VALUES)
 def test_every_type_of_value(ods: Ods, content: str, shown: str) -> None:
     assert grid(ods(sheet(row("\n" + content + "\n" + typed("float", "1"))))) == [[shown, "1"]]
+
+
+FAILED = [
+    'table:formula="of:=1/0" office:value-type="string" office:string-value="" calcext:value-type="error"',
+    'office:value-type="float" office:value="0" calcext:value-type="error"',
+    'table:formula="of:=1/0" office:value-type="float" office:value="0"',
+]
+
+
+@pytest.mark.parametrize("attributes", FAILED)
+@pytest.mark.parametrize(
+    "content", ["<text:p>#WERT!</text:p>", "<text:p>Err:502</text:p>", "<!-- --><text:p>#NV</text:p>"]
+)
+def test_errors_of_formulas_in_every_language(ods: Ods, attributes: str, content: str) -> None:
+    assert kind_of(ods(sheet(row(cell(attributes, content))))) == Kind.ERROR
+
+
+def test_what_the_file_calls_an_error_is_one_whatever_it_says(ods: Ods) -> None:
+    path = ods(sheet(row(cell('office:value-type="string" calcext:value-type="error"', "<text:p>#错误!</text:p>"))))
+    assert kind_of(path) == Kind.ERROR
+
+
+def kind_of(path: Path) -> int:
+    """Return what the only cell of a sheet is."""
+    with open_book(path, sniff(path, FileLimits()), FileLimits()) as book:
+        return int(book.read(0).columns[0].kinds[0])
 
 
 def test_a_text_of_many_megabytes(ods: Ods) -> None:

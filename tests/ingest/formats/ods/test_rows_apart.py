@@ -86,7 +86,7 @@ CONTENTS: Final = [
     "<text:p> a  b \n c </text:p>", "<text:p>&lt;b&gt; &amp;amp; &quot;</text:p>", "<text:p>&#20013;</text:p>",
     '<text:p>say "hi" > 1</text:p>', "<text:p>a</text:p><text:p>b</text:p>", "<text:p>a<text:s/>b<text:tab/></text:p>",
     '<text:p text:style-name="P1">styled</text:p>', "<text:h>head</text:h>", "<text:p>#N/A</text:p>",
-    "<text:p>Err:502</text:p>", "<text:p>#DIV/0!</text:p>", "<text:p><text:span>rich</text:span>er</text:p>",
+    "<text:p>Err:502</text:p>", "<text:p> #WERT!</text:p>", "<text:p><text:span>rich</text:span>er</text:p>",
     "<office:annotation><text:p>note</text:p></office:annotation><text:p>text</text:p>", "\n <text:p>a</text:p>\n ",
     "junk<text:p>a</text:p>", "<text:p>a</text:p>junk", "<text:p>a\r\nb\rc</text:p>", "<text:p>  </text:p>",
     "<text:p>a<!-- c -->b</text:p>", "<text:p><![CDATA[<table:table-row>]]></text:p>", "<text:p>a<?pi?>b</text:p>",

@@ -38,6 +38,32 @@ def test_they_are_errors_of_their_cells(outcome: Callable[..., Parsed]) -> None:
     assert found.faults == [(cell, "cell.excel_error") for cell in ("A2", "B3", "A4")]
 
 
+OTHERS = ("#NV", "#WERT!", "#VALEUR!", "#¡REF!", "#N/D", "#VERW!", "#Н/Д", "#SPILL!", "Err:502")
+
+
+@pytest.mark.parametrize("word", OTHERS)
+def test_they_are_so_in_every_language(outcome: Callable[..., Parsed], word: str) -> None:
+    found = outcome(f"sku,qty\n {word},1\nA2,{word}\na {word},3\n{word}?,4\n{word.lower()},5\n")
+    assert found.faults == [("A2", "cell.excel_error"), ("B3", "cell.excel_error")]
+    assert [row[0] for row in found.accepted.values()] == [f"a {word}", f"{word}?", word.lower()]
+
+
+@pytest.mark.parametrize("text", ["Err:404", "Err:5021", "#1", "#SALE!", "#nv", "NV", "12:30"])
+def test_other_texts_are_texts(outcome: Callable[..., Parsed], text: str) -> None:
+    assert outcome(f"sku,qty\n{text},1\n").accepted == {2: [text, "1"]}
+
+
+def test_they_are_so_in_web_pages(
+    dataset: Callable[..., Dataset], parsed: Callable[[Path, Dataset], Parsed], tmp_path: Path
+) -> None:
+    rows = ("sku", "qty"), ("#N/A", "1"), ("A2", "#WERT!"), ("A3", "3")
+    cells = "".join("<tr>" + "".join(f"<td> {cell}</td>" for cell in row) + "</tr>" for row in rows)
+    (tmp_path / "f.html").write_text(f"<html><body><table>{cells}</table></body></html>")
+    found = parsed(tmp_path / "f.html", dataset(*FIELDS))
+    assert found.faults == [("A2", "cell.excel_error"), ("B3", "cell.excel_error")]
+    assert found.accepted == {4: ["A3", "3"]}
+
+
 def test_or_nothing_where_the_dataset_says_so(outcome: Callable[..., Parsed]) -> None:
     found = outcome(TEXT, errorCells="null")
     assert found.faults == []

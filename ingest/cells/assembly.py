@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ..errors import rejected
+from ..messages import say
 from ..parallel import each
-from .cells import CellBlock, Column, RowBlock, SheetCells, concat_columns, empty_column
+from .arrow_masks import truth
+from .cells import CellBlock, Column, RowBlock, SheetCells, column_letters, concat_columns, empty_column
 from .raw_values import settled
 
 if TYPE_CHECKING:
@@ -20,11 +24,17 @@ if TYPE_CHECKING:
     from .cells import Block, Merge
 
 
-def assemble(blocks: Iterable[Block], *, date1904: bool, merges: Sequence[Merge] = ()) -> SheetCells:
-    """Put cells into dense columns; of two cells at one place the later one counts.
+def assemble(
+    blocks: Iterable[Block], *, date1904: bool, merges: Sequence[Merge] = (), once: bool = False
+) -> SheetCells:
+    """Put cells into dense columns; of two cells at one place the later one counts, unless each may be there `once`.
 
     What a format's reader calls numbers and booleans is held to the one rule for them here, whatever the format.
     Nobody else should hold the blocks: each column's are let go when it is whole, so that a sheet is never there twice.
+
+    Raises:
+        FileRejectedError: a cell is there more than once, with different contents.
+
     """
     filled = [block for block in blocks if not block.empty]
     if any(upper.last >= lower.first for upper, lower in pairwise(filled)):
@@ -32,7 +42,7 @@ def assemble(blocks: Iterable[Block], *, date1904: bool, merges: Sequence[Merge]
     pieces: list[_Piece] = []
     while filled:
         block = filled.pop(0)
-        rows = block if isinstance(block, RowBlock) else _dense(block)
+        rows = block if isinstance(block, RowBlock) else _dense(block, once=once)
         pieces.append(_Piece(rows.first, rows.last + 1, dict(rows.columns)))
     height = pieces[-1].end if pieces else 0
     places = sorted({place for piece in pieces for place in piece.columns})
@@ -99,7 +109,7 @@ def _sparse(block: RowBlock) -> CellBlock:
     )
 
 
-def _dense(cells: CellBlock) -> RowBlock:
+def _dense(cells: CellBlock, *, once: bool) -> RowBlock:
     first, last = cells.first, cells.last
     every = np.arange(first, last + 1)
     columns: dict[int, Column] = {}
@@ -108,9 +118,20 @@ def _dense(cells: CellBlock) -> RowBlock:
         if not np.array_equal(rows, every):
             index = np.full(len(every), -1, np.int64)
             index[rows - first] = np.arange(len(rows))
-            column = column.at_or_empty(index)
+            whole = column.at_or_empty(index)
+            if once and np.count_nonzero(index >= 0) < len(rows):
+                _refuse_others(column, whole.at_or_empty(rows - first), rows, place)
+            column = whole
         columns[place] = column
     return RowBlock(first=first, rows=len(every), columns=columns)
+
+
+def _refuse_others(given: Column, kept: Column, rows: NDArray[Any], place: int) -> None:
+    """Refuse a column in which a cell that is given is not the one that was kept at its place."""
+    same = (given.kinds == kept.kinds) & truth(pc.equal(given.texts, kept.texts))
+    if not same.all():
+        cell = f"{column_letters(place)}{int(rows[np.argmin(same)]) + 1}"
+        raise rejected("file.corrupt_xml", say("cell {cell} is there twice, with different values", cell=cell))
 
 
 def _by_column(cells: CellBlock) -> dict[int, tuple[NDArray[Any], NDArray[np.uint8], pa.LargeStringArray]]:

@@ -85,7 +85,8 @@ class XlsxBook(OpcBook):
     def _read(self, sheet: SheetPart, context: SheetContext) -> SheetCells:
         pieces = utf8_pieces(self._container.stream(sheet.part, ratio=True))
         xml = SheetXml(pieces, self._container.size(sheet.part), context)
-        cells = assemble(xml.blocks(), date1904=self.date1904)
+        # A program that sees two rows of one number shows one of them.
+        cells = assemble(xml.blocks(), date1904=self.date1904, once=True)
         # They stand behind the rows.
         return replace(cells, merges=tuple(xml.merges()))
 

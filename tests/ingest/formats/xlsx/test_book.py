@@ -12,7 +12,7 @@ import xlsxwriter
 from shown import code, grid
 
 from ingest.errors import FileRejectedError
-from ingest.formats.xlsx import book
+from ingest.formats.xlsx import book, sheet
 from ingest.output.grid import read_sheets
 from ingest.spec.dataset import FileLimits
 
@@ -88,6 +88,43 @@ def test_rows_and_cells_without_numbers_follow_each_other(package: Package) -> N
         '<row><c><v>1</v></c><c><v>2</v></c></row><row r="4"><c r="C4"><v>3</v></c><c><v>4</v></c></row><row><c/></row>'
     )
     assert grid(package(rows)) == [["1", "2", "", ""], *[["", "", "", ""]] * 2, ["", "", "3", "4"]]
+
+
+def numbered(row: int, *values: str, at: int | None = None) -> str:
+    cells = "".join(f'<c r="{letter}{at or row}">{value}</c>' for letter, value in zip("ABC", values, strict=False))
+    return f'<row r="{row}">{cells}</row>'
+
+
+ONE, TWO, NONE = "<v>1</v>", "<v>2</v>", ""
+TWICE = [
+    (numbered(1, ONE) + numbered(1, TWO), "A1"),
+    (numbered(1, ONE) + numbered(2, ONE, TWO) + numbered(3, ONE) + numbered(2, ONE, ONE), "B2"),
+    (numbered(1, ONE) + numbered(2, TWO, at=1), "A1"),
+    (numbered(1, ONE) + '<row r="2"><c r="A2"><v>1</v></c><c r="A2" t="str"><v>1</v></c></row>', "A2"),
+    ("".join(numbered(row, ONE, TWO) for row in range(1, 900)) + numbered(7, TWO, TWO), "A7"),
+]
+
+
+@pytest.mark.parametrize(("rows", "cell"), TWICE)
+def test_a_cell_that_is_there_twice_is_refused(
+    package: Package, monkeypatch: pytest.MonkeyPatch, rows: str, cell: str
+) -> None:
+    for size in (sheet.CHUNK_BYTES, 200):
+        monkeypatch.setattr(sheet, "CHUNK_BYTES", size)
+        with pytest.raises(FileRejectedError, match=f"cell {cell} is there twice"):
+            grid(package(rows))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        numbered(2, TWO) + numbered(1, ONE),
+        numbered(1, ONE) + numbered(2, TWO) + numbered(1, ONE),
+        numbered(1, ONE) + numbered(1, NONE) + numbered(2, NONE) + numbered(2, TWO),
+    ],
+)
+def test_rows_in_any_order_and_cells_that_are_the_same_are_read(package: Package, rows: str) -> None:
+    assert grid(package(rows)) == [["1"], ["2"]]
 
 
 def test_prefixed_and_utf16_parts(package: Package) -> None:

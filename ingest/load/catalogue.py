@@ -64,7 +64,10 @@ FROM ({_PLACE}) place JOIN pg_class c ON c.oid = place.oid
 """
 """By names, too, where a load's statements have them: what they are of may be renamed and stay what it is."""
 
-_COLUMNS: Final = """
+COUNTS: Final = "^[(]?nextval[(]''([^'']|'''')+''::regclass[)][)]?(::[a-z ]+)?$"
+"""A default that is the next value of a sequence and nothing else: a regular expression within a literal of SQL."""
+
+_COLUMNS: Final = f"""
 WITH RECURSIVE behind(domain, oid, modifier) AS (
     SELECT t.oid, t.typbasetype, t.typtypmod FROM pg_type t
     WHERE t.typtype = 'd' AND t.oid IN (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = :oid)
@@ -86,9 +89,11 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.ty
     CASE WHEN NOT l.collisdeterministic THEN l.collnamespace::regnamespace || '.' || quote_ident(l.collname) END
         AS collation,
     t.typnamespace = 'pg_catalog'::regnamespace AS builtin,
-    pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) AS sequence
+    pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) IS NOT NULL
+        OR coalesce(pg_get_expr(f.adbin, f.adrelid) ~ '{COUNTS}', false) AS has_sequence
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
 LEFT JOIN (
     SELECT behind.* FROM behind JOIN pg_type p ON p.oid = behind.oid WHERE p.typtype <> 'd'
 ) base ON base.domain = t.oid

@@ -31,7 +31,7 @@ class ColumnFacts:
     PostgreSQL's category of types, SQLite's affinity. `has_equality` says whether two values can be compared, `loose`
     that texts which differ may be equal as values of the type, `builtin` that the type is the database's own.
     `collation` is the one of PostgreSQL by which they may. `never_written` names why no value may be given:
-    `GENERATED ALWAYS` of both kinds.
+    `GENERATED ALWAYS` of both kinds. `has_sequence` says that it owns one, or counts by one.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ColumnFacts:
     collation: str | None = None
     builtin: bool = True
     never_written: str | None = None
-    sequence: str | None = None
+    has_sequence: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

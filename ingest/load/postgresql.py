@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..spec.field import bound_value
+from .catalogue import COUNTS
 from .facts import quoted
 from .foreign_keys import missing_references
 from .given import make_functions
@@ -21,6 +22,7 @@ from .staging import copy, stage, stage_kept_keys
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from sqlalchemy import Row
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
@@ -43,15 +45,25 @@ _ORDERED_ALIKE: Final = {
 _NUMBERS: Final = frozenset({"int2", "int4", "int8", "numeric"})
 """Columns whose values are those of their sequence; a default may make a text of one as well."""
 
-_SEQUENCE: Final = """
+_SEQUENCES: Final = f"""
 SELECT s.seqrelid::int8 AS oid, s.seqincrement > 0 AS rises, s.seqmin AS lowest, s.seqmax AS highest,
-    has_sequence_privilege(s.seqrelid, 'SELECT') AS readable, name
-FROM pg_get_serial_sequence($1, $2) AS name JOIN pg_sequence s ON s.seqrelid = to_regclass(name)
-WHERE has_sequence_privilege(s.seqrelid, 'UPDATE')
+    has_sequence_privilege(s.seqrelid, 'SELECT') AS readable, s.seqrelid::regclass::text AS name
+FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
+WHERE s.seqrelid IN (
+        SELECT d.objid FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+        WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+            AND a.attrelid = to_regclass($1) AND a.attname = $2
+        UNION ALL
+        SELECT d.refobjid FROM pg_attrdef f JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
+        JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+        WHERE d.refclassid = 'pg_class'::regclass AND f.adrelid = to_regclass($1) AND a.attname = $2
+            AND pg_get_expr(f.adbin, f.adrelid) ~ '{COUNTS}')
+    AND has_sequence_privilege(s.seqrelid, 'UPDATE')
     AND has_sequence_privilege(s.seqrelid, 'SELECT, USAGE')
+    AND has_schema_privilege(c.relnamespace, 'USAGE')
 """
-"""A sequence that the role may move (UPDATE), and of which it is told by SELECT or by USAGE where it is now
-(https://www.postgresql.org/docs/current/functions-sequence.html).
+"""The sequences that a column owns, or that its default counts by, which the role may move (UPDATE), and of which it is
+told by SELECT or by USAGE where they are now (https://www.postgresql.org/docs/current/functions-sequence.html).
 """
 
 
@@ -268,15 +280,17 @@ async def move_sequences(connection: AsyncConnection, spooled: Spooled, target: 
     """Move the sequences of filled columns behind what the table has, so that the application's next rows are free."""
     for name in spooled.fields:
         column = target.facts.columns[name]
-        if column.sequence is not None and column.base in _NUMBERS:
+        if column.has_sequence and column.base in _NUMBERS:
             await _move(connection, target, name)
 
 
 async def _move(connection: AsyncConnection, target: Target, name: str) -> None:
-    # By the name that it has now: it may have another than when the table was verified.
-    found = (await connection.exec_driver_sql(_SEQUENCE, (target.quoted, name))).one_or_none()
-    if found is None:
-        return
+    # By the names that they have now: they may have others than when the table was verified.
+    for found in (await connection.exec_driver_sql(_SEQUENCES, (target.quoted, name))).all():
+        await _move_one(connection, target, name, found)
+
+
+async def _move_one(connection: AsyncConnection, target: Target, name: str, found: Row[Any]) -> None:
     column = quoted(name)
     last, after = ("max", ">") if found.rises else ("min", "<")
     if found.readable:

@@ -60,6 +60,49 @@ async def test_the_applications_next_row_is_free(
         assert await next_id(database) == following
 
 
+@pytest.mark.parametrize("default", ["nextval('ids')", "nextval('ids')::int", "nextval('\"it''s\".ids')"])
+async def test_the_sequence_of_a_default_need_not_be_the_columns_own(
+    postgres_database: str, tmp_path: Path, default: str
+) -> None:
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            'CREATE SCHEMA "it\'s"',
+            'CREATE SEQUENCE "it\'s".ids',
+            "CREATE SEQUENCE ids",
+            f"CREATE TABLE t (id int PRIMARY KEY DEFAULT {default}, v text)",
+        )
+        spec = spec_of()
+        await load_spooled(database, spec, spooled(tmp_path, spec, [[1, "x"], [7, "y"]]))
+        assert await next_id(database) == 8
+
+
+async def test_a_partition_counts_by_the_sequence_of_its_table(postgres_database: str, tmp_path: Path) -> None:
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE TABLE years (id serial PRIMARY KEY, v text) PARTITION BY RANGE (id)",
+            "CREATE TABLE t PARTITION OF years FOR VALUES FROM (1) TO (1000)",
+        )
+        spec = spec_of()
+        await load_spooled(database, spec, spooled(tmp_path, spec, [[7, "y"]]))
+        assert await next_id(database) == 8
+
+
+async def test_a_default_that_makes_another_number_of_a_sequence_leaves_it(
+    postgres_database: str, tmp_path: Path
+) -> None:
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE SEQUENCE ids",
+            "CREATE TABLE t (id int PRIMARY KEY DEFAULT 1000 + nextval('ids'), v text)",
+        )
+        spec = spec_of()
+        await load_spooled(database, spec, spooled(tmp_path, spec, [[7, "y"]]))
+        assert await next_id(database) == 1001
+
+
 async def test_a_sequence_that_is_ahead_stays_there(postgres_database: str, tmp_path: Path) -> None:
     async with opened(postgres_database) as database:
         await run(database, "CREATE TABLE t (id serial PRIMARY KEY, v text)", "SELECT setval('t_id_seq', 500, false)")

@@ -129,10 +129,27 @@ ORDER BY k.conname
 """
 
 _CONSTRAINTS: Final = """
-SELECT k.conname AS name, k.contype = 'c' AS checks, pg_get_constraintdef(k.oid) AS definition,
+WITH this AS (SELECT CAST(:oid AS oid) AS oid),
+tables AS (SELECT oid FROM this UNION SELECT part.relid FROM this, pg_partition_tree(this.oid) part)
+SELECT k.conname AS name, k.contype = 'c' AND k.conrelid = this.oid AS checks,
+    pg_get_constraintdef(k.oid) AS definition,
     ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
-        ORDER BY array_position(k.conkey, a.attnum)) AS columns
-FROM pg_constraint k WHERE k.conrelid = :oid
+        ORDER BY array_position(k.conkey, a.attnum)) AS columns, k.conrelid = this.oid AS own
+FROM this, pg_constraint k WHERE k.conrelid IN (SELECT oid FROM tables)
+UNION ALL
+SELECT c.relname, false, '',
+    ARRAY(SELECT a.attname::text FROM pg_attribute a JOIN pg_depend d ON d.refobjid = a.attrelid
+        WHERE a.attrelid = i.indrelid AND a.attnum = d.refobjsubid
+            AND d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid AND d.refclassid = 'pg_class'::regclass
+        ORDER BY array_position(i.indkey::int2[], a.attnum),
+            strpos(pg_get_expr(i.indexprs, i.indrelid), quote_ident(a.attname)) = 0, a.attnum), i.indrelid = this.oid
+FROM this, pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE i.indisunique AND i.indrelid IN (SELECT oid FROM tables)
+    AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.conrelid = i.indrelid)
+ORDER BY own
+"""
+"""Those of its partitions, too, whose names are in errors; a unique index is one by its name, with the columns of its
+expressions before those of its condition. Of two of the same name the table's own comes last.
 """
 
 _TABLE: Final = f"""

@@ -86,9 +86,9 @@ class ForeignKey:
 class TableFacts:
     """A table as its database knows it.
 
-    `constraints` has the columns of each, `checks` those of CHECK and their text; `triggers` are those that may change
-    or skip rows. `missing_rights` are of SELECT, INSERT, UPDATE, DELETE, TEMPORARY (for the database) and USAGE (for
-    the schema).
+    `constraints` has the columns of each, unique indexes and those of partitions among them; `checks` those of CHECK
+    and their text; `triggers` are those that may change or skip rows. `missing_rights` are of SELECT, INSERT, UPDATE,
+    DELETE, TEMPORARY (for the database) and USAGE (for the schema).
     """
 
     schema: str | None

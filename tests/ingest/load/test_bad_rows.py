@@ -102,6 +102,29 @@ CASES = {
         ["x", 99],
         None,
     ),
+    "unique index": (
+        ["CREATE TABLE t (k text PRIMARY KEY, v int)", "CREATE UNIQUE INDEX ON t (v)"],
+        "row.db_unique",
+        ["x", 2],
+        "v",
+    ),
+    "unique index on an expression": (
+        ["CREATE TABLE t (k text PRIMARY KEY, v int)", "CREATE UNIQUE INDEX ON t (abs(v)) WHERE k <> ''"],
+        "row.db_unique",
+        ["x", -2],
+        "v",
+    ),
+    "unique constraint of a partition": (
+        [
+            "CREATE TABLE t (k text, v int) PARTITION BY RANGE (k)",
+            "CREATE UNIQUE INDEX ON t (k)",
+            "CREATE TABLE p (k text, v int CONSTRAINT one UNIQUE)",
+            "ALTER TABLE t ATTACH PARTITION p DEFAULT",
+        ],
+        "row.db_unique",
+        ["x", 2],
+        "v",
+    ),
     "trigger": (["CREATE TABLE t (k text PRIMARY KEY, v int)", RAISES, TRIGGER], "row.db_raised", ["x", 13], None),
     "precision": (["CREATE TABLE t (k text PRIMARY KEY, v real)"], "row.db_precision", ["x", 16777217], "v"),
 }

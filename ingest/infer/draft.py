@@ -28,6 +28,7 @@ from ..table.table import find_table
 from .column import ColumnDrafter, Draft
 from .existing import into_table
 from .names import dataset_name, file_glob, identifier, unique_name
+from .other_sheets import other_heads
 from .page import Page, draft_text
 from .sample import SEARCH_ROWS, Ends, Sample
 from .words import numbers_for_itself, numbers_lines, numbers_rows
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from ..spec.dataset import FileLimits
     from ..spec.outline import TableOutline
     from ..table.table import Table
+    from .other_sheets import SheetHead
 
     Mask = NDArray[np.bool_]
 
@@ -74,9 +76,10 @@ def draft_sample(
         if not cells.rows:
             raise rejected("table.no_rows", say("sheet {title} is empty", title=repr(title)), sheet=title)
         where = _Place(sheets=book.sheets, index=index, cells=cells, stem=named.stem, encoding=encoding)
+        others = other_heads(book, index, SEARCH_ROWS)
     sample, page = _placed(where, outline)
     return Drafted(
-        text=draft_text(page),
+        text=draft_text(_by_titles(page, others)),
         sheets=tuple(name for name, _ in where.sheets),
         sheet=title,
         rows=tuple(shown_rows(cells, slice(0, min(SEEN_ROWS, cells.rows)), SEEN_COLUMNS)),
@@ -114,6 +117,18 @@ class _Place:
             **({"sheets": {"index": self.index}} if len(self.sheets) > 1 else {}),
             **({"hidden_sheets": "include"} if visibility != "visible" else {}),
         }
+
+
+def _by_titles(page: Page, others: tuple[SheetHead, ...]) -> Page:
+    """Return the page without the place of the sheet, if titles alone lead there: the next file may have a cover."""
+    if "sheets" not in page.content.get("workbook", {}):
+        return page
+    dataset = page.dataset()
+    if dataset.header.mode != "detect" or dataset.workbook.hidden_sheets == "include":
+        return page
+    if any(other.has_table(dataset) for other in others):
+        return replace(page, alike=tuple(other.name for other in others if other.cells and other.has_table(dataset)))
+    return replace(page, content={name: value for name, value in page.content.items() if name != "workbook"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..spec.dataset import Dataset
-from ..spec.yaml_text import inline
+from ..spec.yaml_text import inline, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +20,8 @@ _WRITTEN = (
     *("true_values", "false_values", "timezone"),
 )
 """Settings of a field that are written where they are not the default."""
+_NAMED = 5
+"""So many other sheets are named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,8 @@ class Page:
 
     `outline` is the table that is there, if the draft is for one, `beside` what it and the sample do not share.
     `complaint` says why the sample does not load by the draft, `torn` which of its rows load by none. `passed` is a
-    row, counted from 1, that looks like a header and is taken for a line above the table.
+    row, counted from 1, that looks like a header and is taken for a line above the table. `alike` are other sheets that
+    have the titles, too.
     """
 
     content: Mapping[str, Any]
@@ -43,6 +46,7 @@ class Page:
     complaint: str | None = None
     torn: str | None = None
     passed: int | None = None
+    alike: tuple[str, ...] = ()
 
     def dataset(self) -> Dataset:
         """Return the dataset that the page describes."""
@@ -71,13 +75,7 @@ def draft_text(page: Page) -> str:
 
 def _lines(page: Page) -> Iterator[str]:
     yield f"# Drafted from a sample of {page.rows} rows. Read it: it knows what the sample holds, not what you mean."
-    if page.complaint:
-        yield f"# Mend this first: {' '.join(page.complaint.split())}"
-    if page.torn:
-        yield f"# Mend the file first: {' '.join(page.torn.split())}"
-    if page.passed:
-        yield f"# Row {page.passed} is passed over: most rows have more cells than it has titles. If it is the header:"
-        yield f"#   header: {{mode: row, row: {page.passed}}}"
+    yield from _said_first(page)
     for name, value in page.content.items():
         yield f"{name}: {inline(value)}{_CONTENT_REMARKS.get(name, '')}"
     yield "fields:"
@@ -94,6 +92,22 @@ def _lines(page: Page) -> Iterator[str]:
         elif name == "load" and not page.key:
             yield from _without_key(page)
         yield f"{name}: {inline(value)}{_BEHIND_REMARKS.get(name, '')}"
+
+
+def _said_first(page: Page) -> Iterator[str]:
+    """Yield what is to be known of the sample before the keys are read."""
+    if page.complaint:
+        yield f"# Mend this first: {' '.join(page.complaint.split())}"
+    if page.torn:
+        yield f"# Mend the file first: {' '.join(page.torn.split())}"
+    if page.passed:
+        yield f"# Row {page.passed} is passed over: most rows have more cells than it has titles. If it is the header:"
+        yield f"#   header: {{mode: row, row: {page.passed}}}"
+    if page.alike:
+        names = ", ".join(quoted(name) for name in page.alike[:_NAMED])
+        more = f" and {len(page.alike) - _NAMED} more" if len(page.alike) > _NAMED else ""
+        yield f"# The sheet is read by its place. Titles like these are in {names}{more}, too. To read all:"
+        yield "#   workbook: {sheets: {index: all}}"
 
 
 _CONTENT_REMARKS = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..machine.file_identity import spelt, unspelt
+from ..machine.file_identity import readings, spelt
 
 if TYPE_CHECKING:
     import asyncio
@@ -125,7 +125,10 @@ class KnownFolder:
         folder = f"{spelt(str(self.folder.path))}/"
         if not origin.startswith(folder):  # SQLite gives those of folders, too, whose names differ in case only
             return None
-        name = unspelt(origin.removeprefix(folder))
-        if self.origin(name) == origin:
-            return name
-        return next((known for known in self.files if self.origin(known) == origin), name)
+        text = origin.removeprefix(folder)
+        names = readings(text)
+        if names == (text,):
+            return text
+        # Two names may be spelt alike; in a folder there is hardly more than one of them.
+        found = (name for name in (*names, *self.files) if name in self.files and self.origin(name) == origin)
+        return next(found, names[0])

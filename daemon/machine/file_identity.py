@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 _SPELT_BYTE: Final = re.compile(r"\\udc([89a-f][0-9a-f])")
+_SPELT_LETTER: Final = re.compile(
+    r"\\(?:[nrt]|x(?!00)[0-9a-f]{2}|u(?!d[89a-f])[0-9a-f]{4}|U00(?:0[0-9a-f]|10)[0-9a-f]{4})"
+)
 
 
 class Stamp(NamedTuple):
@@ -41,14 +44,23 @@ def spelt(path: str) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)
 
 
-def unspelt(text: str) -> str:
-    """Return the path that was spelt out, but for what cannot be printed in it."""
-    return _SPELT_BYTE.sub(lambda found: os.fsdecode(bytes([int(found[1], 16)])), text)
+def readings(text: str) -> tuple[str, ...]:
+    """Return the paths that may have been spelt out so: a backslash may be one of the name, or begin what was spelt."""
+    name = _SPELT_BYTE.sub(lambda found: os.fsdecode(bytes([int(found[1], 16)])), text)
+    letters = _SPELT_LETTER.sub(lambda found: _letter_of(found[0]), name)
+    return (name,) if letters == name else (name, letters)
+
+
+def _letter_of(escape: str) -> str:
+    letter = escape.encode().decode("unicode_escape")
+    return escape if letter.isprintable() else letter
 
 
 def is_changed(path: str, stamp: str) -> bool:
     """Say whether the file of a path that was spelt out is there in another state by now. Blocking."""
-    try:
-        return str(stamp_of(Path(unspelt(path)).lstat())) != stamp
-    except OSError:
-        return False
+    for reading in readings(path):
+        try:
+            return str(stamp_of(Path(reading).lstat())) != stamp
+        except OSError:
+            continue
+    return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ from ingest.messages import said_by, say
 
 from ..errors import FileTooLargeError, SpoolFullError
 from .expectation import let_body_come
+from .form_names import BYTES, file_name, text_of
 from .parameter_problems import refuse_unknown
 from .problems import ProblemError
 from .routes import FORM
@@ -38,8 +39,6 @@ FIELD_BYTES: Final = 1024
 PARTS_MAX: Final = 16
 FRAMING_BYTES: Final = 64 << 10
 """What a multipart body may have beyond its file."""
-ENCODINGS: Final = ("utf-8", "gb18030")
-"""Of the texts in a form, tried in this order."""
 _PLAIN: Final = frozenset({"identity", "chunked"})
 """Codings of a request that leave its bytes as they are."""
 _ENCODES: Final = frozenset({"content-encoding", "content-transfer-encoding"})
@@ -50,8 +49,6 @@ _PACKED: Final = frozenset(
 """Such forms; what else programs write there (`8bit;`, `UTF-8`) changes nothing."""
 _RANGE: Final = re.compile(r"bytes 0-(\d{1,15})/(\d{1,15})")
 """Of a file of which all comes in one request, as where its sender has no more than one piece of it."""
-_BYTES: Final = "latin-1"
-"""As which the heads of parts are taken for the time being: it keeps every byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,9 +213,10 @@ class _Form:
     def __init__(self, boundary: str, max_file_bytes: int, known: Collection[str], field_bytes: int) -> None:
         self._known, self._field_bytes = known, field_bytes
         self._parser = PushMultipartParser(
-            boundary, max_segment_size=max_file_bytes, max_segment_count=PARTS_MAX, header_charset=_BYTES, strict=False
+            boundary, max_segment_size=max_file_bytes, max_segment_count=PARTS_MAX, header_charset=BYTES, strict=False
         )
         self._part: MultipartSegment | None = None
+        self._of_file = False
         self._text = bytearray()
         self._files = 0
         self.name: str | None = None
@@ -232,7 +230,7 @@ class _Form:
                 self._begin(found)
             elif found is None:
                 self._finish()
-            elif self._part is not None and self._part.filename is not None:
+            elif self._of_file:
                 content += found
             else:
                 self._text += found
@@ -247,22 +245,23 @@ class _Form:
             raise ProblemError(400, say("the form has no file; send the workbook as a part with a filename"))
 
     def _begin(self, part: MultipartSegment) -> None:
-        self._part = part
+        name = file_name(part)
+        self._part, self._of_file = part, name is not None
         self._text.clear()
-        if part.filename is not None:
+        if self._of_file:
             for header, value in part.headerlist:
                 if header.lower() in _ENCODES and _codings([value]) & _PACKED:
                     raise _encoded(header)
             self._files += 1
-            self.name = _words(part.filename.encode(_BYTES))
+            self.name = name
             if self._files > 1:
                 raise ProblemError(400, say("the form has several files; send one workbook a request"))
         else:
             refuse_unknown((*self.fields, part.name), self._known, place="form")
 
     def _finish(self) -> None:
-        if self._part is not None and self._part.filename is None and self._part.name:
-            self.fields[self._part.name] = _words(self._text)
+        if self._part is not None and not self._of_file and self._part.name:
+            self.fields[self._part.name] = text_of(self._text)
 
 
 def _codings(values: Iterable[str]) -> set[str]:
@@ -280,11 +279,3 @@ def _is_whole(content_range: str | None) -> bool:
         return True
     found = _RANGE.fullmatch(content_range.strip().lower())
     return found is not None and int(found[1]) + 1 == int(found[2])
-
-
-def _words(text: bytes | bytearray) -> str:
-    """Read a name or a short text; nobody says in which encoding a form is, and old programs send their system's."""
-    for encoding in ENCODINGS:
-        with suppress(UnicodeDecodeError):
-            return text.decode(encoding)
-    return text.decode("utf-8", "replace")

@@ -101,18 +101,22 @@ def test_a_body_that_is_taken_is_asked_for_once(gate: Headgate, content: bytes) 
     line.connection.close()
 
 
+DOTNET = b"filename=\"=?utf-8?B?6K6i5Y2VLnhsc3g=?=\"; filename*=utf-8''%E8%AE%A2%E5%8D%95.xlsx"
+
+
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        ("订单.xlsx".encode(), "订单.xlsx"),
-        ("订单.xlsx".encode("gbk"), "订单.xlsx"),
-        ("𠮷.xlsx".encode("gb18030"), "𠮷.xlsx"),
-        (b"a\xff\xff.xlsx", "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}.xlsx"),
+        (b'filename="' + "订单.xlsx".encode() + b'"', "订单.xlsx"),
+        (b'filename="' + "订单.xlsx".encode("gbk") + b'"', "订单.xlsx"),
+        (b'filename="' + "𠮷.xlsx".encode("gb18030") + b'"', "𠮷.xlsx"),
+        (b'filename="a\xff\xff.xlsx"', "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}.xlsx"),
+        (DOTNET, "订单.xlsx"),
     ],
 )
-def test_the_name_of_a_form_s_file_is_read_in_an_old_encoding(gate: Headgate, name: bytes, shown: str) -> None:
+def test_the_name_of_a_form_s_file_is_read_as_its_client_writes_it(gate: Headgate, name: bytes, shown: str) -> None:
     part = b'--b\r\nContent-Disposition: form-data; name="%b"%b\r\n\r\n%b\r\n'
-    body = part % (b"dataset", b"", b"orders") + part % (b"file", b'; filename="' + name + b'"', b"x") + b"--b--\r\n"
+    body = part % (b"dataset", b"", b"orders") + part % (b"file", b"; " + name, b"x") + b"--b--\r\n"
     line = Line(gate)
     line.send(
         "POST",

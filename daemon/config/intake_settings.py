@@ -25,8 +25,11 @@ IGNORED: Final = (
     *(".*", "~$*", "*~", "#*#", "Thumbs.db", "desktop.ini"),
     *("*.part", "*.partial", "*.filepart", "*.tmp", "*.temp", "*.upload", "*.uploading", "*.incomplete"),
     *("*.crdownload", "*.download", "*.opdownload", "*.aria2", "*.swp", "*.swo", "*.swx", "*.lock", "*.lck"),
+    *("$RECYCLE.BIN", "#recycle", "@Recycle", "@eaDir", "System Volume Information", "lost+found"),
 )
-"""Names that browsers, transfer programs, editors and desktops give to what is unfinished or nobody's data."""
+"""Names that browsers, transfer programs, editors and desktops give to what is unfinished or nobody's data, and systems
+and file servers to folders of their own: in some lies what was deleted.
+"""
 
 
 class WatchedFolder(Section):

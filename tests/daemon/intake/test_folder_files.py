@@ -95,6 +95,15 @@ def test_unfinished_and_foreign_names_are_left_alone_in_any_case(inbox: Path, na
     assert seen(inbox) == ["partial.tmp.xlsx"]
 
 
+@pytest.mark.parametrize("name", ["$RECYCLE.BIN", "#recycle", "@Recycle", "@eaDir", "lost+found", ".Trash-1000"])
+def test_what_was_deleted_comes_in_no_more(inbox: Path, name: str) -> None:
+    for folder in (inbox / name, inbox / "2026" / name.lower()):
+        folder.mkdir(parents=True)
+        (folder / "a.xlsx").write_bytes(b"x")
+    (inbox / "recycle.xlsx").write_bytes(b"x")
+    assert seen(inbox) == ["recycle.xlsx"]
+
+
 def test_the_list_of_ignored_names_can_be_another(inbox: Path) -> None:
     for name in ("a.NEW", "b.tmp", "new"):
         (inbox / name).write_bytes(b"x")

@@ -26,6 +26,10 @@ _CODES: Final = {
     "22001": "row.db_length",
     "22003": "row.db_range",
     "22008": "row.db_range",
+    # Of what is computed from values: of a division by zero, a logarithm and a power no single cell is of a wrong type.
+    "22012": "row.db_refused",
+    "2201E": "row.db_refused",
+    "2201F": "row.db_refused",
     "22015": "row.db_range",
     "22023": "row.db_type",
     "23502": "row.db_not_null",

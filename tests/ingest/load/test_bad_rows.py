@@ -70,6 +70,12 @@ CASES = {
         ["x", 1],
         "k",
     ),
+    "computed from a value": (
+        ["CREATE TABLE t (k text PRIMARY KEY, v int, half int GENERATED ALWAYS AS (100 / v) STORED)"],
+        "row.db_refused",
+        ["x", 0],
+        None,
+    ),
     "foreign key": (
         [SHOPS, "INSERT INTO shop VALUES (1), (2), (3)", "CREATE TABLE t (k text PRIMARY KEY, v int REFERENCES shop)"],
         "row.db_foreign_key",

@@ -53,7 +53,12 @@ class Ignored:
 
 
 def list_files(folder: Path, *, recursive: bool, ignored: Ignored, skip: Collection[str] = ()) -> Listing:
-    """Return what a folder holds but for ignored names and the folders at its top named in `skip`."""
+    """Return what a folder holds but for ignored names and the folders at its top named in `skip`.
+
+    Raises:
+        OSError: it cannot be read, or is no folder any more.
+
+    """
     files: dict[str, Stamp] = {}
     folders: dict[Path, FolderIdentity] = {}
     unread: dict[str, str] = {}
@@ -78,6 +83,10 @@ def list_files(folder: Path, *, recursive: bool, ignored: Ignored, skip: Collect
                 continue
             if stat.S_ISREG(facts.st_mode):
                 files[str(below / name)], changed_ns[str(below / name)] = stamp_of(facts), facts.st_ctime_ns
+    if folder not in folders:  # what is no folder, or a link by now, is passed over without a word
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, "It is a link by now: restart Headgate to follow it", str(folder))
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     # The errors name a folder without its path: which one it was is told by those that were not come to.
     if (reason := next((reason_of(error) for error in refused if error.errno != errno.ENOENT), None)) is not None:
         missed = (path for path in named if path not in folders and not path.is_symlink())

@@ -136,6 +136,28 @@ def test_a_folder_that_is_gone_comes_back(sqlite_headgate: Headgate, orders: Cal
     assert headgate.stop(process) == 0
 
 
+def test_a_folder_that_becomes_a_link_or_a_file_is_told_of(
+    sqlite_headgate: Headgate, orders: Callable[..., Path]
+) -> None:
+    """The daemon ended; a folder that moves to a larger disk leaves a link in its place."""
+    headgate = watched(sqlite_headgate)
+    process = headgate.start_ready()
+    looked_at(headgate, process)
+    headgate.inbox.rename(headgate.folder / "larger")
+    headgate.inbox.symlink_to(headgate.folder / "larger")
+    headgate.until(lambda: measured(headgate)["readable"] == 0, "it is missed", process=process)
+    headgate.until(lambda: bool(told(headgate, "folder not read")), "it is said", process=process)
+    assert "restart Headgate to follow it" in told(headgate, "folder not read")[-1]
+    headgate.inbox.unlink()
+    headgate.inbox.write_bytes(b"x")
+    headgate.until(lambda: "Not a directory" in told(headgate, "folder not read")[-1], "so is this", process=process)
+    headgate.inbox.unlink()
+    (headgate.folder / "larger").rename(headgate.inbox)
+    orders(headgate.inbox / "orders-1.xlsx", 5)
+    headgate.until(lambda: headgate.all_finished(1), "its files are taken", process=process)
+    assert headgate.stop(process) == 0
+
+
 @AS_ROOT
 def test_a_mount_is_noticed_and_watched(
     sqlite_headgate: Headgate, orders: Callable[..., Path], mount: Callable[[Path], None]

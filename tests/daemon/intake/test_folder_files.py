@@ -111,6 +111,19 @@ def test_the_list_of_ignored_names_can_be_another(inbox: Path) -> None:
     assert len(list_folder(inbox, recursive=True, ignored=Ignored([])).files) == 3
 
 
+def test_a_folder_that_is_one_no_more_cannot_be_read(inbox: Path, outside: Path) -> None:
+    inbox.rmdir()
+    with pytest.raises(FileNotFoundError):
+        seen(inbox)
+    inbox.write_bytes(b"x")
+    with pytest.raises(NotADirectoryError, match="inbox"):
+        seen(inbox)
+    inbox.unlink()
+    inbox.symlink_to(outside)
+    with pytest.raises(OSError, match="a link by now: restart Headgate"):
+        seen(inbox)
+
+
 def test_folders_are_skipped_at_the_top_only(inbox: Path) -> None:
     for folder in ("done", "x/done"):
         (inbox / folder).mkdir(parents=True)

@@ -21,6 +21,7 @@ from .executors.executors import PRELOAD, Executors
 from .intake.submissions import Submissions
 from .ledger.leases import Ledger
 from .ledger.mappings import KeptMappings
+from .ledger.migrations import demand_usable
 from .ledger.pruner import Pruner
 from .ledger.queries import JobQueries
 from .lifecycle.components import Failures, running
@@ -279,9 +280,12 @@ def _database(settings: Settings) -> Database:
 
 
 async def check_tables(settings: Settings, datasets: Sequence[Dataset]) -> tuple[TableFinding, ...]:
-    """See that the database takes writes and compare datasets with their tables; see `compare_tables`."""
+    """See that the database takes writes and a ledger, and compare datasets with their tables; see `compare_tables`."""
     async with _database(settings) as database:
         await database.see_that_it_takes_writes()
+        with _told_in_words(database):
+            async with database.read() as connection:
+                await connection.run_sync(demand_usable)
         return await compare_tables(database, datasets)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ingest.load.inspection import Inspection, inspect
 
 from ..errors import HeadgateError
-from ..ledger.migrations import demand_rights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,12 +39,9 @@ async def compare_tables(database: Database, datasets: Iterable[Dataset]) -> tup
     """Return what keeps the datasets' rows from their tables, and what the tables will refuse.
 
     Raises:
-        StartupError: this role may not keep the ledger.
         DatabaseUnavailableError: the database cannot be reached.
 
     """
-    async with database.read() as connection:
-        await connection.run_sync(demand_rights)
     return tuple([await compare_table(database, dataset) for dataset in datasets])
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.schema import CreateSchema
 from ingest.preload import unavailable
 
 from ...errors import StartupError
+from ...version import VERSION
 from ..tables import SCHEMA, build_tables
 
 if TYPE_CHECKING:
@@ -36,12 +37,17 @@ def upgrade(connection: Connection) -> None:
     """Bring the ledger's tables to the newest version inside the connection's transaction.
 
     On PostgreSQL several daemons may start at once: the others wait here and then find nothing to do.
+
+    Raises:
+        StartupError: they are a newer Headgate's, or this role may not make them.
+
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
     found = revision(connection)
     if found == newest():
         return
+    _refuse_later(found)
     demand_rights(connection)
     if found is None:
         _make(connection)
@@ -74,6 +80,27 @@ def _make(connection: Connection) -> None:
     connection.execute(_version_table(connection).insert().values(version_num=newest()))
     ledger = build_tables(connection.dialect.name).ledger
     connection.execute(ledger.insert().values(id=uuid4().hex))
+
+
+def demand_usable(connection: Connection) -> None:
+    """Say what keeps this daemon from the ledger, or from making one; nothing is changed.
+
+    Raises:
+        StartupError: a newer Headgate has upgraded it, or this role may not make its tables.
+
+    """
+    demand_rights(connection)
+    _refuse_later(revision(connection))
+
+
+def _refuse_later(found: str | None) -> None:
+    # Revisions are numbers of one width; what a later one means is known to nobody here.
+    if found is not None and found > newest():
+        raise StartupError(
+            f"the ledger in this database is at revision {found}, and Headgate {VERSION} knows revisions up to "
+            f"{newest()}: a newer Headgate has upgraded it; start that one again, or restore the database as it was "
+            "before"
+        )
 
 
 _RIGHTS: Final = """

@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from ledger_schema import migrate_empty, schema_of
 from submissions import submission
 
+from daemon.errors import StartupError
 from daemon.ledger.jobs import Outcome, RowCounts
 from daemon.ledger.leases import Ledger
-from daemon.ledger.migrations import VERSIONS, migrate, newest, revision
+from daemon.ledger.migrations import VERSIONS, demand_usable, migrate, newest, revision
 from daemon.ledger.tables import build_tables
+from daemon.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -57,6 +60,22 @@ async def test_a_ledger_of_the_first_version_is_brought_to_the_newest(
     assert await schema_of(database_url) == await schema_of(migrated_url)
     async with database.read() as connection:
         assert await connection.run_sync(revision) == newest()
+
+
+async def test_a_ledger_that_a_newer_headgate_has_upgraded_is_refused_in_words(database: Database) -> None:
+    """And stays as it is: by a start, and by a check, which opens nothing."""
+    await Ledger(database, lease_seconds=30).open()
+    version = "headgate.alembic_version" if database.dialect == "postgresql" else "headgate_alembic_version"
+    async with database.write() as connection:
+        await connection.execute(sa.text(f"UPDATE {version} SET version_num = '9999'"))
+    told = f"at revision 9999, and Headgate {VERSION} knows revisions up to {newest()}: a newer Headgate"
+    with pytest.raises(StartupError, match=told):
+        await Ledger(database, lease_seconds=30).open()
+    async with database.read() as connection:
+        with pytest.raises(StartupError, match=told):
+            await connection.run_sync(demand_usable)
+    async with database.read() as connection:
+        assert await connection.run_sync(revision) == "9999"
 
 
 async def test_the_last_load_of_a_ledger_of_old_is_known_by_its_time(database: Database) -> None:

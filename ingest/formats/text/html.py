@@ -30,13 +30,17 @@ _BREAK: Final = "\ue000"
 _SPAN_MAX: Final = 65_534
 """Rows that a cell may span (HTML standard, 4.9.11)."""
 _CELL: Final = re.compile(r"<t[dh]\b")
+_CLOSED: Final = ("</head", "</thead", "</table")
+"""What a program closes that closes more than rows."""
+_CLOSED_LAST: Final = ("</body", "</html")
+"""What stands at the end of a page that is whole, though a table in it may have been left open."""
 
 
 class HtmlBook:
     """An open page, or an archive of pages; its tables are numbered in the order in which they begin.
 
     Raises:
-        FileRejectedError: `file.corrupt_xml`, or `file.truncated` for one that ends within a row.
+        FileRejectedError: `file.corrupt_xml`, or `file.truncated` for one that ends within a table.
 
     """
 
@@ -120,12 +124,22 @@ def _tables(text: str) -> list[Any]:
 
 
 def _refuse_torn(text: str) -> None:
-    """Refuse a page that ends within a row: who closes all other rows, and the tables, would have closed it too."""
+    """Refuse a page that ends within a row, or below one: who closes other rows and tables would have closed it too.
+
+    There are programs that close rows and leave it at that, but what they close of the rest they close to the end.
+    """
     page = text.lower()
     number, end = page.count("<table"), page.rfind("</tr")
-    last = -1 if end < 0 else page.find("<tr", end)
-    if last >= 0 and number > page.count("</table") and _CELL.search(page, last):
-        raise rejected("file.truncated", say("{part} ends in the middle of its rows", part=f"Table {number}"))
+    if end < 0 or number <= page.count("</table"):
+        return
+    last = page.find("<tr", end)
+    within = last >= 0 and _CELL.search(page, last)
+    careful = any(tag in page for tag in _CLOSED) and not any(tag in page for tag in _CLOSED_LAST)
+    if within or (careful and "</table" not in page[end:]):
+        hint = say("send the file again: its end is missing; if the page is whole, close its table (</table>)")
+        raise rejected(
+            "file.truncated", say("{part} ends in the middle of its rows", part=f"Table {number}"), hint=hint
+        )
 
 
 def _without_declaration(text: str) -> str:

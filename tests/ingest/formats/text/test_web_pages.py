@@ -82,6 +82,39 @@ def test_who_leaves_tags_out_has_sent_a_whole_page(write: Callable[..., Path], e
     assert rows(write(page, "x.xls"))[:2] == [["no"], ["A1"]]
 
 
+WHOLE = (
+    "<html><head><title>Orders</title></head><body><table><thead><tr><th>no</th></tr></thead>"
+    "<tbody><tr><td>A1</td></tr>\n<tr><td>A2</td></tr>\n<tr><td>A3</td></tr>\n</tbody></table></body></html>"
+)
+
+
+@pytest.mark.parametrize("row", ["A1", "A2"])
+@pytest.mark.parametrize("behind", ["", "\n", "\n<", "\n<tr", "\n<tr>", "\n<br /><b>Fatal error</b>: Out of memory"])
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "<html><head></head><body><table><tr><td>no</td></tr>",
+        "<table><thead><tr><td>no</td></tr></thead><tbody>",
+        "<table><tr><td>Orders</td></tr></table><table><tr><td>no</td></tr>",
+    ],
+)
+def test_a_page_that_ends_between_rows_is_not_whole(
+    write: Callable[..., Path], begin: str, behind: str, row: str
+) -> None:
+    page = f"{begin}<tr><td>A1</td></tr>\n<tr><td>A2</td></tr>\n"
+    end = page.index(row) + len("A1</td></tr>")
+    assert code(write(page[:end] + behind, "x.xls")) == "file.truncated"
+
+
+@pytest.mark.parametrize(
+    "left_out", ["</body>", "</html>", "</body></html>", "</table>", "</tbody></table>", "</tbody>"]
+)
+def test_a_page_that_lacks_some_tags_at_its_end_is_whole(write: Callable[..., Path], left_out: str) -> None:
+    page = WHOLE.replace(left_out, "")
+    assert rows(write(page, "x.xls")) == [["no"], ["A1"], ["A2"], ["A3"]]
+    assert rows(write("<!-- <table> -->" + page.replace("<html>", ""), "x.xls")) == [["no"], ["A1"], ["A2"], ["A3"]]
+
+
 def test_a_page_is_read_to_its_end_however_deep_and_long(write: Callable[..., Path]) -> None:
     long = "x" * 11_000_000
     page = f"<table><tr><td>no<td>note<tr><td>A1<td>{long}<tr><td>A2<td>b</table>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,9 @@ _ROUNDING: Final = 1e-9
 """What a sum may be off, as a share of what was added up: a spreadsheet adds doubles."""
 _MEASURES: Final = 4
 """What is known of the rows above: see `_Sums`."""
+_LEAST_ADDED: Final = 2
+_LEAST_BESIDE_ONE: Final = 3
+"""So many values a sum is of that is no chance: of fewer, where another column has a sum as well."""
 _STARTS: Final = 20
 """So many of the totals above may be where the rows of a further one begin, besides the first row."""
 
@@ -75,13 +78,29 @@ class _Sums:
     """What the fields hold in some rows, NaN for no number, and what the data rows above each of them come to.
 
     `own` is by field and row, so is `bad`, 1 for a cell that is filled with no number; `above` has the sum of the
-    values, the sum of their sizes, their count and that of bad cells, likewise.
+    values, the sum of their sizes, their count and that of bad cells, likewise. `low` and `high` are the least and the
+    greatest value above, `rough` what the sum of values may be off that a text shows rounded.
     """
 
     names: Sequence[str]
     own: NDArray[np.float64]
     bad: NDArray[np.float64]
     above: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    rough: NDArray[np.float64]
+
+    def rest(self, places: Sequence[int], number: int) -> _Beside:
+        """Return what is known of some fields beside their sums at one of the rows."""
+        return _Beside(self.low[places, number], self.high[places, number], self.rough[places, number])
+
+
+class _Beside(NamedTuple):
+    """Of each field the least and the greatest value above a row, and what a sum may be off."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    rough: NDArray[np.float64]
 
 
 class _Totals:
@@ -141,10 +160,19 @@ class _Totals:
         words = others - set(sums.names)
         if not places or words & self._needed or (words and len(filled) == len(self._dataset.cell_fields)):
             return False
-        own = sums.own[places, number]
+        own, beside = sums.own[places, number], sums.rest(places, number)
+        named = self._is_below_data(row) and (bool(self._table.marks.bare[row]) or self._lacks(filled))
         return any(
-            _same(own, above[:, places]) or self._stands_for(row, filled, own, above[:, places]) for above in added
+            _same(own, above[:, places])
+            or self._stands_for(row, filled, own, above[:, places])
+            or (named and _has_averages(own, above[:, places], beside))
+            for above in added
         )
+
+    def _is_below_data(self, row: int) -> bool:
+        """Say whether no row below looks like data."""
+        behind = slice(row + 1, self._part.start + self._part.rows)
+        return not (self._data & self._table.marks.likely)[behind].any()
 
     def _is_only_there_uncalculated(self, name: str, row: int) -> bool:
         """Say whether a field has a formula without a result in this row, and in no row of data."""
@@ -177,7 +205,7 @@ class _Totals:
         )
 
     def _sums(self) -> _Sums:
-        names, own, bad, above = [], [], [], []
+        names, own, bad, above, beside = [], [], [], [], []
         here = slice(self._part.start, self._part.start + self._part.rows)
         rows = self._rows - self._part.start
         for field in self._dataset.cell_fields:
@@ -190,13 +218,27 @@ class _Totals:
                 bad.append(wrong[rows])
                 parts = (numbers, np.abs(numbers), summed, self._data[here] & wrong)
                 above.append([np.cumsum(part)[rows] for part in parts])
+                least = np.minimum.accumulate(np.where(summed, values, np.inf))
+                most = np.maximum.accumulate(np.where(summed, values, -np.inf))
+                rough = self._rounding(field, here) * (np.cumsum(summed) + 1)
+                beside.append([one[rows] for one in (least, most, rough)])
         shape = (len(names), _MEASURES, len(rows))
+        spread = (len(names), len(_Beside._fields), len(rows))
+        low, high, rough = np.array(beside, np.float64).reshape(spread).swapaxes(0, 1)
         return _Sums(
             names=names,
             own=np.array(own).reshape(len(names), len(rows)),
             bad=np.array(bad, np.float64).reshape(len(names), len(rows)),
             above=np.array(above, np.float64).reshape(shape).swapaxes(0, 1),
+            low=low,
+            high=high,
+            rough=rough,
         )
+
+    def _rounding(self, field: Field, here: slice) -> float:
+        """Return what a value of a field may be off: texts of decimals show what a program may have rounded."""
+        texts = not self._table.columns[field.name].part(here).has(Kind.NUMBER).any()
+        return 0.5 * 10.0**-field.type.scale if texts and field.type.scale else 0.0
 
     def _values(self, field: Field, here: slice) -> tuple[NDArray[np.float64], Mask]:
         """Return the values of a field in the part as doubles, NaN for none, and which cells are filled but have none.
@@ -211,6 +253,23 @@ class _Totals:
         numbers = values.cast(pa.int64()).cast(pa.float64()) if spans else values
         doubles: NDArray[np.float64] = pc.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False)
         return doubles, live & np.isnan(doubles)
+
+
+def _has_averages(own: NDArray[np.float64], above: NDArray[np.float64], beside: _Beside) -> bool:
+    """Say whether half of the numbers at least are sums, perhaps of rounded ones, and the others averages or rates.
+
+    An average is within what it is one of, and a sum of two values or more is not: by chance both are hardly.
+    """
+    sums, sizes, counts, _ = above
+    added = (np.abs(own - sums) <= np.maximum(sizes * _ROUNDING, beside.rough)) & ~_within(sums, beside)
+    others = _within(own, beside) & ~added
+    proven = np.count_nonzero(added)
+    enough = proven * 2 >= len(own) and (counts >= (_LEAST_ADDED if proven > 1 else _LEAST_BESIDE_ONE)).all()
+    return bool(enough and (added | others).all())
+
+
+def _within(numbers: NDArray[np.float64], beside: _Beside) -> Mask:
+    return (beside.low <= numbers) & (numbers <= beside.high)
 
 
 def _same(own: NDArray[np.float64], above: NDArray[np.float64]) -> bool:

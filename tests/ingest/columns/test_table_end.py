@@ -160,6 +160,56 @@ def test_page_footers_are_left_out_wherever_they_stand(
     assert outcome.report.codes == {"row.footer": 1, "row.footer_doubtful": 1}
 
 
+CAMPAIGNS = "name,state,clicks,rate,cost\nBrand,on,1234,2.70%,100.00\nShop,on,56,0.71%,20.50\nPins,off,12,1.33%,10.00\n"
+CAMPAIGN = [
+    {"name": "name", "type": "string"},
+    {"name": "state", "type": "string"},
+    {"name": "clicks", "type": "integer"},
+    {"name": "rate", "type": "decimal(9,4)", "percent": "fraction"},
+    {"name": "cost", "type": "decimal(9,2)"},
+]
+
+
+@pytest.mark.parametrize(
+    ("last", "footers"),
+    [
+        ("Total,,1302,2.39%,130.50", 1),
+        ("Total,on,1302,2.39%,130.50", 0),  # words in all fields: rather a row
+        ("Total: 3 campaigns,,1302,2.39%,130.50", 1),  # leaves a field empty that all data fills
+        ("Total,,1302,2.39%,130.51", 1),  # amounts are shown rounded
+        ("Total,,1302,4.74%,130.50", 1),
+        ("Total,,1302,3.10%,130.50", 0),  # neither a sum nor within what the column has
+        ("Total,,1303,2.39%,130.50", 0),
+        ("Total,,1302,2.39%,130.60", 0),
+        ("Total,,434,1.58%,43.50", 0),  # averages alone
+        ("Totalis Ltd,on,1302,2.39%,130.50", 0),
+        ("Total,,1302,2.39%,130.50\nMugs,on,3,1.00%,1.00", 0),  # data stands below
+    ],
+)
+def test_averages_beside_sums_are_of_a_row_of_totals(
+    dataset: Make, tmp_path: Path, parsed: Parse, last: str, footers: int
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"{CAMPAIGNS}{last}\n")
+    outcome = parsed(path, dataset(*CAMPAIGN, table_end=FOOTERS))
+    assert outcome.report.rows.footer == footers
+    assert [record.code for record in outcome.records] == ["row.footer_doubtful"] * (1 - footers)
+
+
+def test_a_table_without_numbers_has_totals_without_them(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    spec = dataset(CUSTOMER, {"name": "note", "type": "string"}, table_end=FOOTERS)
+    outcome = parsed(workbook([["customer", "note"], ["Acme", "a"], ["Total", None]]), spec)
+    assert customers(outcome) == ["Acme"]
+
+
+@pytest.mark.parametrize(("row", "footers"), [(["Total", 2, 5.5], 0), (["Total", 2, 11], 1), (["Total", 2, 11.01], 0)])
+def test_a_single_sum_of_two_rows_may_be_chance(
+    dataset: Make, workbook: Write, parsed: Parse, row: list[Any], footers: int
+) -> None:
+    path = workbook([TITLES, ["Acme", 1, 5], ["Bolt", 1, 6], row])
+    assert parsed(path, dataset(CUSTOMER, COUNT, AMOUNT, table_end=FOOTERS)).report.rows.footer == footers
+
+
 SKU = [{"name": "sku", "type": "string"}, {"name": "size", "type": "string"}, {"name": "qty", "type": "integer"}]
 
 

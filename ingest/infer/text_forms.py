@@ -27,9 +27,17 @@ _CLOCKS: Final = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f", "%I:%M:%S %p", "%I:%M %p",
 _DAY_AND_CLOCK: Final = re.compile(r"(.*?\S)(T| |, )(\d{1,2}[:时].*)")
 _DATE_LIKE: Final = re.compile(r"(?=.*\d).*(?:[-/.年월 ]|^\d{8}$)")
 _COMPACT: Final = re.compile(r"\d{8}")
+_FULL_YEAR: Final = re.compile(r"(?<!\d)\d{4}")
+_NEVER: Final = "9999"
+_FIRST_YEAR: Final = 1500
+_FAR_YEARS: Final = 100
+"""Dates of tables are hardly all before that year, or all so many years to come."""
 
 _STYLES: Final = ((".", None), (",", None), *product(".", ", '’"), *product(",", ". '’"))
-_NEGATIVE: Final = {"trailing": re.compile(r".*\d.*[-−]"), "parentheses": re.compile(r"\(.*\d.*\)")}
+_NEGATIVE: Final = {
+    "trailing": re.compile(r".*\d[^\d]*[-−][^\d]*"),
+    "parentheses": re.compile(r"[^\d(]*\(.*\d.*\)[^\d]*"),
+}
 _DIGIT: Final = re.compile(r"\d")
 _LEADING_ZERO: Final = re.compile(r"[+-]?0\d")
 _FEW_YEARS: Final = 3
@@ -68,7 +76,7 @@ def dates(texts: Sequence[str], fits: Fits) -> Form | None:
     """
     for kind in ("date", "datetime", "time"):
         if fits({"type": kind}):
-            return Form(settings={"type": kind}, why="in ISO form")
+            return _of_other_years([{"type": kind}], texts) or Form(settings={"type": kind}, why="in ISO form")
     if all(":" in text or "P" in text for text in texts):
         found = _only([{"type": "time", "format": form} for form in _CLOCKS], fits)
         if found:
@@ -78,7 +86,20 @@ def dates(texts: Sequence[str], fits: Fits) -> Form | None:
     if not all(_DATE_LIKE.match(text) for text in texts):
         return None
     found = _only(list(_day_forms(texts)), fits)
-    return _dated(found, _likely(found, texts), texts) if found else None
+    return _of_other_years(found, texts) or _dated(found, _likely(found, texts), texts) if found else None
+
+
+def _of_other_years(found: list[dict[str, Any]], texts: Sequence[str]) -> Form | None:
+    """Return the form of dates whose years are all as in another calendar: the Buddhist, the Islamic, the Persian."""
+    matches = list(map(_FULL_YEAR.search, texts))
+    years = [int(year[0]) for year in matches if year and year[0] != _NEVER]
+    if not all(matches) or not years or not (max(years) < _FIRST_YEAR or min(years) > _this_year() + _FAR_YEARS):
+        return None
+    return Form(
+        settings={"type": "string"},
+        why=f"dates, but {years[0]} is rather a year of another calendar: say if it is meant as it stands",
+        others=tuple(found),
+    )
 
 
 def _day_forms(texts: Sequence[str]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-MISSING: Final = ("-", "--", "N/A", "n/a", "NA", "NULL", "null", "无", "?")
+MISSING: Final = (
+    *("-", "--", "–", "—", ".", "?", "N/A", "n/a", "NA", "n.a.", "k.A.", "无"),
+    *("NULL", "null", "(null)", "<NULL>", r"\N", "NaN", "nan", "NaT", "<NA>"),
+)
 """Texts that mean nothing where a column's other cells are of another type."""
 
 YES_NO: Final = (

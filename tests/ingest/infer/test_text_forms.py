@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+MONEY = {"type": "decimal(18,2)", "currency": "strip"}
+
+
 def drafted(folder: Path, title: str, texts: list[str]) -> tuple[dict[str, Any], str]:
     """Return the field that a column of a semicolon-separated file is drafted as, and the whole draft."""
     path = folder / "x.csv"
@@ -77,6 +80,13 @@ def drafted(folder: Path, title: str, texts: list[str]) -> tuple[dict[str, Any],
         (["19,5%", "7%"], {"type": "decimal(18,3)", "decimalChar": ",", "percent": "fraction"}),
         (["12,5", "-", "7,0"], {"type": "decimal(18,2)", "decimalChar": ","}),
         (["007", "123"], {"type": "string", "id": True}),
+        (["$(1,234.50)", "$ 2.00"], {**MONEY, "groupChar": ",", "negative": ["minus", "parentheses"]}),
+        (["1.234,50- €", "2,00 €"], {**MONEY, "decimalChar": ",", "groupChar": ".", "negative": ["minus", "trailing"]}),
+        (["5 (2)", "7"], {"type": "string"}),
+        (["1618-05-23", "9999-12-31"], {"type": "date"}),
+        (["9999-12-31", "9999-12-31"], {"type": "date"}),
+        (["1.50", "\\N"], {"type": "decimal(18,2)"}),
+        (["2026-05-01", "(null)"], {"type": "date"}),
         (["+49170123", "+49171123"], {"type": "string"}),
         (["€ 5", "$ 5"], {"type": "string"}),
         (["5 %", "5"], {"type": "string"}),
@@ -121,6 +131,9 @@ def test_yes_and_no_in_many_languages(tmp_path: Path, yes: str, no: str) -> None
         (["26.05.01 10:15"], ["type: datetime, format: '%d.%m.%y %H:%M'", "type: datetime, format: '%y.%m.%d %H:%M'"]),
         (["1,234", "2,345"], ["type: 'decimal(18,3)', decimalChar: ','", "type: integer, groupChar: ','"]),
         (["1.234"], ["type: 'decimal(18,3)'", "type: integer, decimalChar: ',', groupChar: ."]),
+        (["01/05/2569", "13/05/2569", "31/12/9999"], ["type: date, format: '%d/%m/%Y'"]),
+        (["2569-05-01 10:15"], ["type: datetime"]),
+        (["14050211", "14050223"], ["type: date, format: '%Y%m%d'"]),
     ],
 )
 def test_what_the_column_does_not_decide_is_asked(tmp_path: Path, texts: list[str], others: list[str]) -> None:

@@ -19,6 +19,7 @@ from ..table.header import FoundHeader
 from ..table.page_headers import repeated_headers
 from ..table.table import declared_totals
 from ..table.totals_words import GROUP_ENDS, SUBTOTALS, TOTALS
+from .period_titles import are_periods
 from .words import PAGE_FOOTERS
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Sample:
         return repeated | drawn_lines(self._columns, filled, self.height)
 
     def _headers(self) -> Iterator[int]:
-        """Yield the rows whose cells are different texts, about as many as any row has."""
+        """Yield the rows whose cells are different titles, texts or periods beside some, nearly as many as any has."""
         stop = min(self.cells.rows, SEARCH_ROWS)
         filled = np.zeros((stop, self.cells.width), np.bool_)
         texts = np.zeros((stop, self.cells.width), np.bool_)
@@ -84,7 +85,10 @@ class Sample:
             filled[:, place] = column.kinds[:stop] != Kind.EMPTY
             texts[:, place] = column.kinds[:stop] == Kind.TEXT
         widths = filled.sum(axis=1)
-        for row in np.flatnonzero((widths * 2 > widths.max()) & (texts.sum(axis=1) == widths)).tolist():
+        for row in np.flatnonzero((widths * 2 > widths.max()) & texts.any(axis=1)).tolist():
+            others = [self.cells.columns[place] for place in np.flatnonzero(filled[row] & ~texts[row]).tolist()]
+            if others and not are_periods(others, row):
+                continue
             labels = [normal(label) for label in self.labels(row) if label]
             if len(set(labels)) * 2 > len(labels) and row + 1 < self.cells.rows:
                 yield int(row)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,3 +82,51 @@ def test_the_same_in_a_workbook(workbook: Write, tmp_path: Path) -> None:
     draft = draft_sample(path)
     assert draft.header_row == 3
     assert parse(path, parse_dataset(draft.text, "draft.yml"), tmp_path).rows.accepted == 2
+
+
+def day(month: int) -> Callable[..., None]:
+    def write(book: Any, sheet: Any, row: int, column: int) -> None:
+        moment = dt.datetime(2026, month, 1)  # noqa: DTZ001
+        sheet.write_datetime(row, column, moment, book.add_format({"num_format": "mmm yyyy"}))
+
+    return write
+
+
+SUMS = [["a", 1, 2.5], ["b", None, 4], ["c", 5, None]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "header"),
+    [
+        ([["Item", 2024, 2025], *SUMS], ["2024", "2025"]),
+        ([["Sales"], [], ["Item", 2025, 2024], *SUMS], ["2025", "2024"]),
+        ([["Item", day(1), day(2)], *SUMS], ["2026-01-01", "2026-02-01"]),
+        ([["Item", "By", 2024, 2025], ["a", "x", 1, 2], ["b", "y", None, None], ["c", "z", 1, 2]], ["2024", "2025"]),
+    ],
+)
+def test_years_and_dates_are_titles_beside_texts(
+    workbook: Callable[..., Path], tmp_path: Path, rows: list[list[Any]], header: list[str]
+) -> None:
+    path = workbook(rows)
+    dataset = parse_dataset(draft_sample(path).text, "draft.yml")
+    assert [title for field in dataset.fields for title in field.header][-2:] == header
+    assert parse(path, dataset, tmp_path).rows.accepted == len(SUMS)
+
+
+@pytest.mark.parametrize(
+    ("rows", "header"),
+    [
+        ([["Anna", 2024, 2025], ["Bob", 2025, 2026]], None),
+        ([["Anna", 2024, 1.5], ["Bob", 5, 2.5]], None),
+        ([["Anna", 2024, 2026], ["Bob", 5, 2]], None),
+        ([["Anna", 2024], ["Bob", 5]], None),
+        ([["Anna", day(1), day(2)], ["Bob", day(3), day(4)]], None),
+        ([["Years", 2024, 2025], ["Item", "Qty", "Sum"], *SUMS], 2),
+        ([["Period", day(1), day(2)], [], ["Item", "Qty", "Sum"], *SUMS], 3),
+        ([["Item", "Qty", "Sum"], ["a", 2024, 2025], ["b", 1, 2]], 1),
+    ],
+)
+def test_years_and_dates_in_data_or_above_a_table_are_no_titles(
+    workbook: Callable[..., Path], rows: list[list[Any]], header: int | None
+) -> None:
+    assert draft_sample(workbook(rows)).header_row == header

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..cells.cells import Visibility
+    from ..errors import FileRejectedError
     from ..spec.dataset import Dataset
 
 
@@ -23,28 +24,43 @@ def candidate_sheets(sheets: Sequence[tuple[str, Visibility]], dataset: Dataset)
         FileRejectedError: `sheet.missing`, or `sheet.hidden_only`.
 
     """
-    wanted = dataset.workbook.sheets
-    names = [name for name, _ in sheets]
-    if isinstance(wanted.index, int):
-        chosen = [wanted.index] if wanted.index < len(names) else []
-    elif wanted.name:
-        globs = [in_one_line(glob) for glob in wanted.name]
-        chosen = [place for place, name in enumerate(names) if any(fnmatchcase(in_one_line(name), g) for g in globs)]
-    else:
-        chosen = list(range(len(names)))
+    chosen = _named(sheets, dataset)
     if not chosen:
+        wanted = dataset.workbook.sheets
         asked = (
             say("index {index}", index=wanted.index)
             if isinstance(wanted.index, int)
             else ", ".join(wanted.name) or say("any sheet")
         )
-        there = ", ".join(repr(name) for name in names) or say("none")
+        there = ", ".join(repr(name) for name, _ in sheets) or say("none")
         raise rejected("sheet.missing", say("looked for {asked}; the workbook has {there}", asked=asked, there=there))
-    shown = [place for place in chosen if sheets[place][1] == "visible"]
-    if dataset.workbook.hidden_sheets == "skip" and not shown:
-        hidden = ", ".join(repr(names[place]) for place in chosen)
-        raise rejected("sheet.hidden_only", say("only hidden sheets would do: {names}", names=hidden))
-    return shown if dataset.workbook.hidden_sheets == "skip" else chosen
+    skipped = skipped_sheets(sheets, dataset)
+    if len(skipped) == len(chosen):
+        raise hidden_only([sheets[place][0] for place in chosen])
+    return [place for place in chosen if place not in skipped]
+
+
+def skipped_sheets(sheets: Sequence[tuple[str, Visibility]], dataset: Dataset) -> list[int]:
+    """Return the places of the sheets in which the dataset would say to look, were they not hidden."""
+    if dataset.workbook.hidden_sheets != "skip":
+        return []
+    return [place for place in _named(sheets, dataset) if sheets[place][1] != "visible"]
+
+
+def hidden_only(names: Sequence[str]) -> FileRejectedError:
+    """Return the refusal of a workbook of which only hidden sheets may have the table."""
+    return rejected("sheet.hidden_only", say("only hidden sheets would do: {names}", names=", ".join(map(repr, names))))
+
+
+def _named(sheets: Sequence[tuple[str, Visibility]], dataset: Dataset) -> list[int]:
+    """Return the places of the sheets that the dataset names, hidden or not."""
+    wanted = dataset.workbook.sheets
+    if isinstance(wanted.index, int):
+        return [wanted.index] if wanted.index < len(sheets) else []
+    if not wanted.name:
+        return list(range(len(sheets)))
+    globs = [in_one_line(glob) for glob in wanted.name]
+    return [place for place, (name, _) in enumerate(sheets) if any(fnmatchcase(in_one_line(name), g) for g in globs)]
 
 
 def choose_matches(found: Sequence[tuple[str, int]], dataset: Dataset) -> list[int]:

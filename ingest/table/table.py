@@ -26,7 +26,7 @@ from .header import FoundHeader, Labels, find_header, is_own_title, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
 from .page_headers import repeated_headers
-from .sheets import candidate_sheets, choose_matches
+from .sheets import candidate_sheets, choose_matches, hidden_only, skipped_sheets
 from .torn import torn_rows
 
 if TYPE_CHECKING:
@@ -138,10 +138,25 @@ def find_table(book: Book, dataset: Dataset, source: str) -> Table:
         except FileRejectedError as error:
             refusals.append(error)
     if not found:
-        raise _most_telling(refusals)
+        # Where a visible sheet has anything, its titles may be what somebody has to map.
+        hidden = [] if refusals else _hidden_tables(book, dataset)
+        raise hidden_only(hidden) if hidden else _most_telling(refusals)
     heights = [(name, cells.rows - header.end) for name, cells, header in found]
     cuts = [_cut(*found[place], dataset, source) for place in choose_matches(heights, dataset)]
     return _stacked(cuts)
+
+
+def _hidden_tables(book: Book, dataset: Dataset) -> list[str]:
+    """Return the names of the sheets that have the header, and are passed over because they are hidden."""
+    names: list[str] = []
+    for index in skipped_sheets(book.sheets, dataset):
+        name = book.sheets[index][0]
+        # What else is wrong with a sheet that is not to be read is nobody's concern.
+        with suppress(FileRejectedError):
+            cells = book.read(index)
+            if cells.rows and header_of(cells, dataset, name):
+                names.append(name)
+    return names
 
 
 def _most_telling(refusals: list[FileRejectedError]) -> FileRejectedError:

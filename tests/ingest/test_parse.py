@@ -216,6 +216,29 @@ def test_the_sheet_is_the_visible_one_with_the_header(dataset: Make, tmp_path: P
     assert "'Data'" in absent.report.rejection.message
 
 
+def test_where_the_shown_sheets_are_empty_the_hidden_one_with_the_table_is_named(
+    dataset: Make, tmp_path: Path, parsed: Parse
+) -> None:
+    import xlsxwriter  # noqa: PLC0415
+
+    def refusal(titles: list[str], shown: str | None = None, **keys: Any) -> str:
+        path = tmp_path / "hidden.xlsx"
+        with xlsxwriter.Workbook(path) as book:
+            book.add_worksheet("Shown").write(0, 0, shown)
+            sheet = book.add_worksheet("Data")
+            sheet.write_row(0, 0, titles)
+            sheet.write_row(1, 0, ["A1", 1])
+            sheet.very_hidden()
+        rejection = parsed(path, dataset(NUMBER, COUNT, **keys)).report.rejection
+        assert rejection is not None
+        return f"{rejection.code}: {rejection.message}"
+
+    assert refusal(["订单号", "数量"]) == "sheet.hidden_only: only hidden sheets would do: 'Data'"
+    assert refusal(["other", "titles"]) == "table.no_rows: the sheets are empty"
+    assert refusal(["订单号", "数量"], workbook={"sheets": {"name": "Shown"}}) == "table.no_rows: the sheets are empty"
+    assert refusal(["订单号", "数量"], "Auftrag").startswith("header.not_found")
+
+
 def test_a_wrong_extension_is_told_of_and_harmless(dataset: Make, workbook: Write, parsed: Parse) -> None:
     outcome = parsed(workbook([["订单号", "数量"], ["A1", 1]], name="w.xls"), dataset(NUMBER, COUNT))
     assert outcome.accepted == {2: ["A1", "1"]}

@@ -30,6 +30,7 @@ ERROR_CLASSES: Final = (
 
 
 SQLSTATE_LENGTH: Final = 5
+NO_TABLE: Final = "42P01"
 _ROUTINE: Final = "server_source_function"
 SQLITE: Final = {
     # Words of sqlite3_errstr, https://sqlite.org/rescode.html
@@ -47,10 +48,8 @@ def meaning(error: BaseException, *, sqlite: bool) -> Meaning:
     chain = causes(error)
     if any(isinstance(cause, DatabaseSilentError) for cause in chain):
         return Meaning(classification="transient", counted_as="silent")
-    for cause in chain:
-        state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-        if isinstance(state, str) and len(state) == SQLSTATE_LENGTH:
-            return meaning_of(state, severity=_told(chain, "severity_en"), routine=_told(chain, _ROUTINE))
+    if (state := _sqlstate(chain)) is not None:
+        return meaning_of(state, severity=_told(chain, "severity_en"), routine=_told(chain, _ROUTINE))
     for cause in chain:
         if isinstance(cause, PoolTimeoutError):
             return Meaning(classification="transient", counted_as="pool_timeout", waits=True)
@@ -65,6 +64,19 @@ def meaning(error: BaseException, *, sqlite: bool) -> Meaning:
     # What we say ourselves of an error that we pass on comes last: the error says more.
     retryable = any(isinstance(cause, RetryableError) for cause in chain)
     return Meaning(classification="transient" if retryable else "other", counted_as="other")
+
+
+def is_of_no_table(error: BaseException) -> bool:
+    """Say whether PostgreSQL knows no table of a name that a statement has."""
+    return _sqlstate(causes(error)) == NO_TABLE
+
+
+def _sqlstate(chain: Iterable[BaseException]) -> str | None:
+    for cause in chain:
+        state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+        if isinstance(state, str) and len(state) == SQLSTATE_LENGTH:
+            return state
+    return None
 
 
 def _told(chain: Iterable[BaseException], name: str) -> str | None:

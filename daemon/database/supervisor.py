@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from .errors import is_of_database, reason_of
+from .errors import is_of_database, is_of_no_table, reason_of
 
 if TYPE_CHECKING:
     from .sqlstates import Meaning
@@ -23,6 +23,9 @@ WORDS: Final = {
     "pool_timeout": "no database connection came free",
     "locked": "the ledger is locked",
 }
+NO_LEDGER: Final = "the ledger is gone; restore the database, or restart to have a new ledger in one that was made anew"
+"""What it is if a table of the ledger's schema is missing."""
+_LEDGERS: Final = "headgate."
 
 
 class Supervisor:
@@ -59,8 +62,10 @@ class Supervisor:
         """Return what a person reads of an error."""
         if not is_of_database(error):
             return reason_of(error)
-        words = WORDS.get(self._meaning(error).counted_as, "the database refuses")
-        return f"{words}: {reason_of(error)}"
+        words, said = WORDS.get(self._meaning(error).counted_as, "the database refuses"), reason_of(error)
+        if is_of_no_table(error) and _LEDGERS in said:
+            words = NO_LEDGER
+        return f"{words}: {said}"
 
     def trouble(self, work: str) -> str | None:
         """Return why a piece of work waits now, None if it does not; safe to call from any thread."""

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -253,7 +254,20 @@ def own_standby(own_postgres: Postgres) -> Iterator[Postgres]:
 @pytest.fixture
 def postgres_database(postgres: Postgres) -> Iterator[str]:
     """The URL of a fresh database."""
+    with _fresh_database(postgres) as url:
+        yield url
+
+
+@pytest.fixture
+def latin_database(postgres: Postgres) -> Iterator[str]:
+    """The URL of a fresh database whose encoding lacks most letters."""
+    with _fresh_database(postgres, "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0") as url:
+        yield url
+
+
+@contextmanager
+def _fresh_database(postgres: Postgres, options: str = "") -> Iterator[str]:
     name = f"test_{uuid4().hex[:12]}"
-    postgres.execute(f"CREATE DATABASE {name}")
+    postgres.execute(f"CREATE DATABASE {name} {options}")
     yield postgres.url(name)
     postgres.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")

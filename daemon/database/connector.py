@@ -14,6 +14,7 @@ from sqlalchemy.util import await_only
 
 from ..errors import NotConnectedError, StartupError
 from .deadlines import Patience, tcp_socket
+from .encodings import keep_any_letter
 
 if TYPE_CHECKING:
     import asyncpg
@@ -100,6 +101,8 @@ class Connector:
                 limit = round(self._access.patience.lock_of("write") * 1000)
                 async with self._in_time():
                     await driver.execute(f"SET lock_timeout = {limit}; {_SERVERS_KEEPALIVE}")
+            async with self._in_time():
+                await keep_any_letter(driver)
         except BaseException:
             driver.terminate()
             raise

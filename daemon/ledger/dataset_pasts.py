@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import array
 
 from .jobs import STATES, State
 from .tables import in_state
@@ -63,9 +64,9 @@ def past_of(rows: Iterable[Any]) -> DatasetPast:
     )
 
 
-def asked(dataset: str, dialect: str, now: float) -> dict[str, Any]:
+def asked(dataset: str, now: float) -> dict[str, Any]:
     """Return the parameters of the statement; `now` is what the ledger's clock says."""
-    return {_ITS: [dataset] if dialect == "postgresql" else dataset, _NOW: now}
+    return {_ITS: dataset, _NOW: now}
 
 
 def past_statement(job: sa.Table, dialect: str) -> sa.CompoundSelect[Any]:
@@ -75,9 +76,10 @@ def past_statement(job: sa.Table, dialect: str) -> sa.CompoundSelect[Any]:
     its column out of the order, and for a dataset that it takes for frequent in a state walks another index that is in
     order by `id`: the whole table, or all of a state, for one that is rare. Hence the array of one, and the two bounds.
     """
-    this: sa.ColumnElement[bool] = job.c.dataset == sa.bindparam(_ITS, type_=sa.Text)
+    its_name: sa.ColumnElement[Any] = sa.bindparam(_ITS, type_=sa.Text)
+    this: sa.ColumnElement[bool] = job.c.dataset == its_name
     if dialect == "postgresql":
-        this = job.c.dataset == sa.any_(sa.bindparam(_ITS, type_=sa.ARRAY(sa.Text)))
+        this = job.c.dataset == sa.any_(array([its_name]))
     its = sa.select(*(job.c[name] for name in _COLUMNS)).where(this).limit(SEEN_OF_A_STATE)
     oldest = its.order_by(job.c.dataset, job.c.id).cte("oldest")
     parts = [sa.select(_in_order(its, job, state).subquery()) for state in STATES if state != "checked"]

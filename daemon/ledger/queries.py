@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -307,9 +308,7 @@ class JobQueries:
         """Return when each of the datasets was first handed in, last begun and last in error, by whichever daemon."""
         async with self._database.read() as connection:
             return {
-                dataset: past_of(
-                    await connection.execute(self._past, asked(dataset, self._database.dialect, self._now))
-                )
+                dataset: past_of(await connection.execute(self._past, asked(dataset, self._now)))
                 for dataset in datasets
             }
 
@@ -323,11 +322,10 @@ class JobQueries:
         if not failure.recorded:
             return dict(DAEMONS_LOST)
         reject = self.tables.reject
-        code = reject.c.record["code"].as_string().label("code")
-        statement = sa.select(code, sa.func.count().label("times")).where(reject.c.job_id == failure.job_id)
+        # A database whose encoding lacks letters of a record keeps it, but cannot look into it.
+        statement = sa.select(reject.c.record).where(reject.c.job_id == failure.job_id)
         async with self._database.read() as connection:
-            rows = await connection.execute(statement.group_by(sa.text("code")))
-            return {row.code: row.times for row in rows}
+            return Counter(record["code"] for record in (await connection.execute(statement)).scalars())
 
     async def spool_keys(self, spool_id: str) -> set[str]:
         """Return the keys of a spool's folders that are still needed.

@@ -24,8 +24,9 @@ from .refusals import (
 )
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
 from .sample import sampled
-from .staging import CHECKED, TEXTS, stage_kept_keys, stage_texts, typed_columns
+from .staging import CHECKED, TEXTS, make_texts, stage_kept_keys, typed_columns
 from .suspects import Suspects
+from .texts import Texts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -73,6 +74,7 @@ class _RowByRow:
         self._refusals = Refusals(dataset, spooled)
         self._merge = Merge.of(dataset, spooled, target, CHECKED, "postgresql")
         self._suspects = Suspects(connection, self._merge, dataset)
+        self._unstaged: dict[int, tuple[Refusal, Mapping[str, str]]] = {}
         self._sample: Sample | None = None
 
     async def load(self) -> Loaded:
@@ -82,8 +84,9 @@ class _RowByRow:
         if self._dataset.load.mode == "replace":
             await prepare_replace(self._connection, self._dataset, self._spooled, self._target)
         await self._run("SET CONSTRAINTS ALL IMMEDIATE")
-        await stage_texts(self._connection, self._spooled, self._target)
+        await make_texts(self._connection, self._spooled, self._target)
         try:
+            await self._copy_texts()
             await self._convert()
             await self._refuse_known()
             if self._dataset.load.mode != "replace":
@@ -96,6 +99,18 @@ class _RowByRow:
         self._refusals.add_conflicts(merged.conflicts)
         self._refusals.add_barred(merged.barred)
         return replace(self._refusals.loaded(merged), held_back=held_back, sample=self._sample)
+
+    # -- what the encoding does not have --------------------------------------------------------------------
+
+    async def _copy_texts(self) -> None:
+        """Stage the rows, but for those with letters that the database's encoding lacks."""
+        texts = Texts(self._connection, self._spooled, self._target)
+
+        async def refuse(line: int, _: BaseException) -> None:
+            self._unstaged[line] = await texts.lacking(line, self._at_fault)
+            self._refuse_with(line, *self._unstaged[line])
+
+        await self._parts(texts.copy, refuse, self._at_fault)
 
     # -- what the columns do not take --------------------------------------------------------------------
 
@@ -285,6 +300,8 @@ class _RowByRow:
                 raise incomplete(self._dataset, self._spooled.report.rows.rejected + len(self._refusals))
             await savepoint.rollback()
         self._refusals = Refusals(self._dataset, self._spooled)
+        for line, why in self._unstaged.items():
+            self._refusals.refuse(line, *why)
         await self._run(f"TRUNCATE {CHECKED}")
         await self._convert()
         await self._refuse_known()
@@ -317,7 +334,10 @@ class _RowByRow:
         return self._at_fault(error) or (own and may_be_of_a_text(error))
 
     async def _refuse(self, line: int, refusal: Refusal) -> None:
-        self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))
+        self._refuse_with(line, refusal, await self._values(line, refusal.fields))
+
+    def _refuse_with(self, line: int, refusal: Refusal, values: Mapping[str, str | None]) -> None:
+        self._refusals.refuse(line, refusal, values)
         if len(self._refusals) > self._spooled.tolerance:
             raise TooManyError
 

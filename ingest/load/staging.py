@@ -145,8 +145,8 @@ async def _lasting_stage(connection: AsyncConnection, columns: dict[str, str]) -
     return name
 
 
-async def stage_texts(connection: AsyncConnection, spooled: Spooled, target: Target) -> tuple[str, str]:
-    """Copy the rows as texts, which nothing refuses, beside an empty table of the target's types; return both names."""
+async def make_texts(connection: AsyncConnection, spooled: Spooled, target: Target) -> None:
+    """Make the table of the rows as texts, and beside it an empty one of the target's types."""
     columns = typed_columns(spooled, target)
     texts = _body(dict.fromkeys(columns, "text"))
     number = f"{LINE} bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
@@ -155,8 +155,6 @@ async def stage_texts(connection: AsyncConnection, spooled: Spooled, target: Tar
         f"CREATE TEMPORARY TABLE {CHECKED} ({LINE} bigint PRIMARY KEY, "
         f"{_body(columns | found_columns(spooled, target))}) ON COMMIT DROP"
     )
-    await copy(connection, spooled.accepted, TEXTS, tuple(columns))
-    return TEXTS, CHECKED
 
 
 async def stage_kept_keys(

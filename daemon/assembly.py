@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -75,8 +75,10 @@ class Core:
     rejects: Rejects
     tables: TableWatch
 
-    async def finished(self, job_id: int) -> Job:
+    async def finished(self, job_id: int, seen: Callable[[Job], None] | None = None) -> Job:
         """Return a job when it has ended, with its first error records; another process may be the one that ends it.
+
+        `seen` is called with what it is until then, at each look.
 
         Raises:
             HeadgateError: there is no such job.
@@ -89,6 +91,8 @@ class Core:
                     raise HeadgateError(f"job {job_id} has vanished from the ledger")
                 if job.finished:
                     return job
+                if seen is not None:
+                    seen(job)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(told.wait(), LOOK_AGAIN_SECONDS)
 

@@ -19,7 +19,7 @@ from .errors import DatabaseUnavailableError, FileTooLargeError, HeadgateError
 from .executors.executors import PRELOAD_FOR_FEW_FILES
 from .intake.folder_archive import REJECTS_SUFFIXES
 from .ledger.jobs import Job, RowCounts
-from .ledger.reasons import reason_of, told_job
+from .ledger.reasons import reason_of, told_job, told_reason
 from .lifecycle.components import Failures
 from .lifecycle.signals import StopRequest, captured_signals
 
@@ -60,8 +60,11 @@ async def ingest_files(
     *,
     environ: Mapping[str, str],
     done: Callable[[dict[str, Any]], None],
+    waits: Callable[[str, str], None] | None = None,
 ) -> None:
     """Take each file to its terminal state and hand its JSON form to `done`, in the order given.
+
+    `waits` is told, once, of each reason for which a file waits meanwhile.
 
     Raises:
         StartupError, DatabaseUnavailableError: a part cannot start, or the database went away.
@@ -72,7 +75,7 @@ async def ingest_files(
     mine: set[int] = set()
 
     async def ingest_all(core: Core) -> None:
-        await _ingest_all(core, settings, request, mine=mine, done=done)
+        await _ingest_all(core, settings, request, mine=mine, done=done, waits=waits)
 
     await run_in_core(settings, request.dataset, ingest_all, environ=environ, only=mine, preload=PRELOAD_FOR_FEW_FILES)
 
@@ -163,6 +166,7 @@ async def _ingest_all(
     *,
     mine: set[int],
     done: Callable[[dict[str, Any]], None],
+    waits: Callable[[str, str], None] | None,
 ) -> None:
     limit = settings.intake.max_file_mb << 20
     fixes = None if request.fixes is None else await _fixed_job(core, request.fixes, request.dataset)
@@ -179,7 +183,7 @@ async def _ingest_all(
         if isinstance(entered, ErrorRecord):
             done(refused(str(path), request.dataset, entered.in_language(request.language)))
             continue
-        job = await core.finished(entered.id)
+        job = await core.finished(entered.id, None if waits is None else _tell_once(str(path), request.language, waits))
         back = None if request.rejects is None else await _hand_back(core, job, request.rejects / path.stem)
         preview = await core.parts.queries.preview(job.id)
         done(
@@ -189,6 +193,18 @@ async def _ingest_all(
                 **({"rejects": str(back)} if back else {}),
             }
         )
+
+
+def _tell_once(file: str, language: str, waits: Callable[[str, str], None]) -> Callable[[Job], None]:
+    known: set[str] = set()
+
+    def seen(job: Job) -> None:
+        reason = told_reason(job.reason, language)
+        if reason is not None and reason not in known:
+            known.add(reason)
+            waits(file, reason)
+
+    return seen
 
 
 async def _fixed_job(core: Core, job_id: int, dataset: Dataset) -> Job:

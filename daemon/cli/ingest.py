@@ -70,6 +70,9 @@ def ingest(
         else:
             _show_ingested(job, dataset, url)
 
+    def waits(file: str, reason: str) -> None:
+        click.echo(f"headgate: {file}: {reason}", err=True)
+
     request = Request(
         dataset=chosen,
         files=files,
@@ -79,7 +82,7 @@ def ingest(
         rejects=rejects,
         language=reader_language(),
     )
-    run(ingest_files(settings, request, environ=os.environ, done=done))
+    run(ingest_files(settings, request, environ=os.environ, done=done, waits=waits))
     sys.exit(exit_code(states))
 
 

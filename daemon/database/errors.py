@@ -8,7 +8,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from ..errors import DatabaseSilentError, DatabaseUnavailableError, NotConnectedError, RetryableError
-from .sqlstates import NO_ACCESS, NO_ROOM, NOT_CONNECTED, READ_ONLY, Meaning, meaning_of
+from .sqlstates import ERROR, NO_ACCESS, NO_ROOM, NOT_CONNECTED, READ_ONLY, Meaning, meaning_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +31,7 @@ ERROR_CLASSES: Final = (
 
 SQLSTATE_LENGTH: Final = 5
 NO_TABLE: Final = "42P01"
+NO_CONNECTION: Final = "08001"
 _ROUTINE: Final = "server_source_function"
 SQLITE: Final = {
     # Words of sqlite3_errstr, https://sqlite.org/rescode.html
@@ -69,6 +70,12 @@ def meaning(error: BaseException, *, sqlite: bool) -> Meaning:
 def is_of_no_table(error: BaseException) -> bool:
     """Say whether PostgreSQL knows no table of a name that a statement has."""
     return _sqlstate(causes(error)) == NO_TABLE
+
+
+def is_of_another_server(error: BaseException) -> bool:
+    """Say whether the database is there, and one that it asks itself is not, as behind a foreign table."""
+    chain = causes(error)
+    return _sqlstate(chain) == NO_CONNECTION and _told(chain, "severity_en") == ERROR
 
 
 def _sqlstate(chain: Iterable[BaseException]) -> str | None:

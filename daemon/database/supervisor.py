@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from .errors import is_of_database, is_of_no_table, reason_of
+from .errors import is_of_another_server, is_of_database, is_of_no_table, reason_of
 
 if TYPE_CHECKING:
     from .sqlstates import Meaning
@@ -26,6 +26,7 @@ WORDS: Final = {
 NO_LEDGER: Final = "the ledger is gone; restore the database, or restart to have a new ledger in one that was made anew"
 """What it is if a table of the ledger's schema is missing."""
 _LEDGERS: Final = "headgate."
+ANOTHER_SERVER: Final = "a server that the database asks for a foreign table cannot be reached"
 
 
 class Supervisor:
@@ -65,6 +66,8 @@ class Supervisor:
         words, said = WORDS.get(self._meaning(error).counted_as, "the database refuses"), reason_of(error)
         if is_of_no_table(error) and _LEDGERS in said:
             words = NO_LEDGER
+        elif is_of_another_server(error):
+            words = ANOTHER_SERVER
         return f"{words}: {said}"
 
     def trouble(self, work: str) -> str | None:

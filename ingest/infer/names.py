@@ -21,19 +21,24 @@ _MONTH: Final = (
     "|janvier|février|fevrier|mars|avril|juin|juillet|août|aout|septembre|octobre|novembre|décembre|decembre"
     "|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
     "|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro"
-    "|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre)"
+    "|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre"
+    "|januari|februari|maart|mei|augustus|ocak|şubat|nisan|mayıs|haziran|temmuz|ağustos|eylül|ekim|kasım|aralık"
+    "|styczeń|luty|marzec|kwiecień|maj|czerwiec|lipiec|sierpień|wrzesień|październik|listopad|grudzień"
+    "|(?:январ|феврал|апрел|ию[нл]|сентябр|октябр|ноябр|декабр)[ья]|марта?|ма[йя]|августа?)"
 )
 _BEHIND: Final = re.compile(
-    rf"(?:[\s_.()\d-]|(?<=\d)[年月日号년월일]|(?<=月)份|[一二三四五六七八九十]+月|(?<![^\W\d_]){_MONTH}(?![^\W\d_]))*+$",
+    rf"(?:[\s_.()\d-]|(?<=\d)[年月日号년월일]|(?<=月)[份分度]|(?<=월)분|[一二三四五六七八九十]+月|(?<![^\W\d_]){_MONTH}(?![^\W\d_]))*+$",
     re.IGNORECASE,
 )
 """A date, a month or a number at the end of a file's name."""
 _COUNTED: Final = re.compile(r"[^\W_]")
 _DATED: Final = re.compile(
-    r"(?<!\d)20\d\d(?:年\d{1,2}月(?:\d{1,2}日)?|[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?[0-3]\d)?)(?!\d)"
+    r"(?<!\d)(?:20\d\d(?:年\d{1,2}月(?:\d{1,2}日)?|년 ?\d{1,2}월(?: ?\d{1,2}일)?"
+    r"|[-_. ]?(?:0[1-9]|1[0-2])(?:[-_. ]?[0-3]\d)?)"
+    r"|(?:[0-3]\d[-_. ])?(?:0[1-9]|1[0-2])[-_. ]20\d\d|\d{1,2}[月월](?:\d{1,2}[日일])?)(?!\d)"
 )
-"""A date that begins with the year."""
-_ONE_OR_TWO: Final = re.compile(r"\d{1,2}(?=[月日])")
+"""A date that begins with the year, or ends with it, or a month by its number."""
+_ONE_OR_TWO: Final = re.compile(r"\d{1,2}(?=[月日월일])")
 _SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "rowid"})
 """Names that every table of PostgreSQL or SQLite has for itself."""
 

@@ -106,6 +106,9 @@ _NUMBER_WORDS: Final = re.compile(
 )
 """What is left of a title without these is what it numbers; nothing is left where that is the row itself."""
 
+_REFERENCE: Final = re.compile(r"(?:your |my |our )?ref(?:erence|erenz)?(?: (?:no|nr|num|number))?")
+"""What a payment says it is for: standing orders say the same each month."""
+
 _DOCUMENTS: Final = {
     kind: re.compile(f"(?<![a-z])(?:{begin})|{anywhere}")
     for kind, begin, anywhere in (
@@ -168,9 +171,20 @@ _ISSUERS: Final = tuple(
             "company code|buchungskreis|mandant|fiscal year|geschäftsjahr|公司代码|会[计計]年度|财年|회계연도",
             frozenset({"", *_DOCUMENTS}),
         ),
+        (
+            (
+                r"^(?:(?:pay |billing )?(?:month|period)|(?:abrechnungs|lohn)?(?:monat|zeitraum)|période|mois|mes|mês"
+                r"|mese|período|periodo|period[ae]|месяц|период|ay|dönem|年月|[^\W\d_]*(?:月份|期间)|[^\W\d_]*対象月|월|년월|기간)$"
+                "|reading|messwert|ablesung|zählerstand|relevé|lectura|lettura|leitura|показани|抄表|[读讀]数|検針|검침"
+            ),
+            frozenset({""}),
+        ),
     )
 )
-"""Titles of those who number documents for themselves, and of which: two suppliers may have invoices of one number."""
+"""Titles of those who number documents for themselves, and of which: two suppliers may have invoices of one number.
+
+What is measured, or paid for a month, has the numbers of people and things again in the next one.
+"""
 
 _AGAIN: Final = re.compile(
     "(?<![a-z])(?:log|hours|histor|stock|balance)|reading|measure|messwert|ablesung|stunden|bestand|saldo"
@@ -210,6 +224,8 @@ def numbers_rows(title: str, about: str) -> bool:
     """
     plain = title.rstrip(" .:")
     if not _NUMBERED.search(plain) or any(word in title and word not in about for word in _OTHERS):
+        return False
+    if _REFERENCE.fullmatch(plain):
         return False
     noun = _NUMBER_WORDS.sub("", plain)
     named = {kind for kind, words in _DOCUMENTS.items() if words.search(about)}

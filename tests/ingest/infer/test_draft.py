@@ -175,6 +175,12 @@ KEYED = [[f"INV-{n}", f"C{n}", n % 3, f"S{n}"] for n in range(1000, 1006)]
         (["凭证号", "会计年度", "Amount", "SKU"], KEYED, "w.xlsx", ()),
         (["PO Number", "Supplier", "Amount", "SKU"], KEYED, "w.xlsx", ("po_number",)),
         (["Order No", "店铺", "Amount", "SKU"], KEYED, "w.xlsx", ("order_no",)),
+        # What is measured or paid each month has the same numbers again, and so have standing orders.
+        (["Meter No", "Reading", "Amount", "SKU"], KEYED, "meters.xlsx", ()),
+        (["Employee ID", "Month", "Amount", "SKU"], KEYED, "employees.xlsx", ()),
+        (["Invoice No", "Month", "Amount", "SKU"], KEYED, "w.xlsx", ("invoice_no",)),
+        (["Reference", "Place", "Amount", "SKU"], KEYED, "w.xlsx", ()),
+        (["Booking Reference", "Place", "Amount", "SKU"], KEYED, "w.xlsx", ("booking_reference",)),
         # A number that only counts the rows is another row's in the next file.
         (["No", "Place", "Amount", "SKU"], [[n, *row[1:]] for n, row in enumerate(KEYED, 1)], "w.xlsx", ()),
         (["序号", "Place", "Amount", "SKU"], [[f"A{n:03}", *row[1:]] for n, row in enumerate(KEYED)], "w.xlsx", ()),

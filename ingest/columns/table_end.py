@@ -59,7 +59,26 @@ def settled(table: Table, dataset: Dataset) -> Table:
         strange = after & ~totals & ~table.marks.skipped & filled & table.marks.likely
         footer |= here & (totals | table.marks.skipped | after) & filled & ~strange
         beyond |= strange
-    return replace(table, footer=footer, beyond=beyond)
+    nothing = _empty_but_for_others(table, dataset, filled & ~(footer | beyond))
+    return replace(table, footer=footer, beyond=beyond, blank=table.blank | nothing)
+
+
+def _empty_but_for_others(table: Table, dataset: Dataset, rows: Mask) -> Mask:
+    """Say which of the rows have nothing in any field, but something beside: a number in front, a note behind.
+
+    Where a field is required, or the key, such a row lacks it, and that is told.
+    """
+    found = np.zeros(table.rows, np.bool_)
+    if any(map(dataset.is_needed, dataset.cell_fields)):
+        return found
+    left = np.flatnonzero(rows)
+    for field in dataset.cell_fields:
+        column = table.columns[field.name]
+        few = len(left) * 2 < table.rows
+        left = left[absent(column.at(left), dataset) if few else absent(column, dataset)[left]]
+    found[left] = True
+    strict = dataset.contract.columns in ("freeze", "discard_row")
+    return found & ~table.torn_data & ~(table.undeclared & strict)
 
 
 def _end(totals: Mask, blank: Mask, part: Part, dataset: Dataset) -> int:

@@ -286,3 +286,39 @@ def test_the_word_of_the_footer_itself_is_enough_beside_bad_cells(
     outcome = parsed(workbook([TITLES, *rows]), dataset(NEEDED, COUNT, AMOUNT, table_end=FOOTERS))
     assert customers(outcome) == ["Bolt"]
     assert outcome.report.rows.footer == 1
+
+
+NUMBERED = [
+    ["no", "sku", "size", "qty", "note"],
+    [1, "A1", "x", 5, None],
+    [2, None, None, None, "later"],
+    [3, " ", "-"],
+]
+
+
+def test_rows_that_fill_no_field_are_empty(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    rows = [*NUMBERED, *[[number] for number in range(4, 200)], [200, "A2"]]
+    outcome = parsed(workbook(rows), dataset(*SKU, missingValues=["", "-"]))
+    assert list(outcome.accepted) == [2, 201], "they end no table either"
+    assert outcome.report.rows.blank == 198
+    assert not outcome.records
+
+
+@pytest.mark.parametrize(
+    ("keys", "code"),
+    [
+        ({"primaryKey": ["sku"]}, "row.key_null"),
+        ({"contract": {"columns": "discard_row"}}, "row.extra_cells"),
+    ],
+)
+def test_such_a_row_is_told_of_where_it_lacks_something_or_has_too_much(
+    dataset: Make, workbook: Write, parsed: Parse, keys: dict[str, Any], code: str
+) -> None:
+    outcome = parsed(workbook([*NUMBERED[:3], [None, "A2"]]), dataset(*SKU, **keys))
+    assert (3, code) in {(record.row, record.code) for record in outcome.records}
+
+
+def test_a_file_of_such_rows_alone_has_none(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    outcome = parsed(workbook([NUMBERED[0], *NUMBERED[2:3]]), dataset(*SKU))
+    assert outcome.report.rejection is not None
+    assert outcome.report.rejection.code == "table.no_rows"

@@ -174,17 +174,27 @@ def _later(sample: Sample, place: _Place, outline: TableOutline | None) -> tuple
 
 def _loading(sample: Sample, place: _Place, outline: TableOutline | None) -> tuple[Page, _Trial]:
     """Return the draft by which the whole sample loads: what begins as a total may prove to be none."""
-    no_totals: frozenset[int] = frozenset()
-    while True:
+
+    def tried(no_totals: frozenset[int]) -> tuple[Page, _Trial, Ends]:
         ends = sample.ends(no_totals)
         page = _page(sample, place, ends)
         if outline is not None:
             page = into_table(page, outline)
         trial = _tried(page, place)
-        unproven = ends.totals if trial.complaint else ends.totals - trial.totals
-        if not unproven:
-            return replace(page, complaint=trial.complaint, torn=trial.torn), trial
+        return replace(page, complaint=trial.complaint, torn=trial.torn), trial, ends
+
+    no_totals: frozenset[int] = frozenset()
+    page, trial, ends = tried(no_totals)
+    while unproven := ends.totals - trial.totals:
         no_totals |= unproven
+        page, trial, ends = tried(no_totals)
+    if trial.complaint and ends.totals:
+        # Rows that do not load may be for a person to mend, and the totals right: only where all load without any were
+        # these none.
+        without, other, _ = tried(no_totals | ends.totals)
+        if not other.complaint:
+            return without, other
+    return page, trial
 
 
 def _tried(page: Page, place: _Place) -> _Trial:
@@ -194,13 +204,13 @@ def _tried(page: Page, place: _Place) -> _Trial:
     except FileRejectedError as error:
         return _Trial(complaint=str(error), most=True)
     torn, most = _torn(table), int(table.torn_data.sum()) * 2 > int(table.data.sum())
+    totals = frozenset(np.flatnonzero(table.footer & table.marks.footers).tolist())
     bad = check_columns(table, dataset).rejected & table.data | table.beyond
+    complaint = None
     if bad.any():
         rows = table.sheet_rows(np.flatnonzero(bad))
         complaint = f"{len(rows)} rows of the sample do not load by this draft, first row {rows[0]}"
-        return _Trial(complaint=complaint, torn=torn, most=most)
-    totals = frozenset(np.flatnonzero(table.footer & table.marks.footers).tolist())
-    return _Trial(totals=totals, torn=torn, most=most)
+    return _Trial(totals=totals, complaint=complaint, torn=torn, most=most)
 
 
 def _torn(table: Table) -> str | None:

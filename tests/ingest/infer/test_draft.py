@@ -294,3 +294,12 @@ def test_values_that_a_column_was_too_narrow_for_are_left_to_be_mended(tmp_path:
     assert "# Mend this first: 1 rows of the sample do not load by this draft, first row 3" in text
     assert types(draft(path)) == {"sku": "string", "qty": "integer"}
     assert "null" not in text
+
+
+@pytest.mark.parametrize("bad", ["b,########,2", "b,2026-05-02,########"])
+def test_totals_are_none_of_the_rows_that_are_left_to_be_mended(tmp_path: Path, bad: str) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(f"item,day,qty\na,2026-05-01,1\n{bad}\nc,2026-05-03,3\nTotal,,6\n", encoding="utf-8")
+    text = draft_sample(path).text
+    assert "1 rows of the sample do not load by this draft, first row 3" in text
+    assert "footers: [Total]" in text

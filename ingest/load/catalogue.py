@@ -170,6 +170,14 @@ WHERE c.relkind IN ('r', 'p', 'v', 'f') AND NOT c.relispartition AND n.nspname <
     AND CASE WHEN :schema = '' THEN n.nspname = ANY (current_schemas(false)) ELSE n.nspname = :schema END
 """
 
+_ELSEWHERE: Final = """
+SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = :name AND c.relkind IN ('r', 'p', 'v', 'f') AND NOT n.nspname = ANY (current_schemas(true))
+    AND n.nspname NOT IN (:ledger, 'information_schema') AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!'
+    AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'INSERT')
+ORDER BY 1
+"""
+
 
 def _place(schema: str | None, name: str) -> dict[str, Any]:
     return {"schema": schema or "", "name": name, "ledger": LEDGER_SCHEMA}
@@ -194,6 +202,12 @@ def table_names(connection: Connection, schema: str | None) -> list[str]:
     """Return the tables that a dataset could mean."""
     asked = {"schema": schema or "", "ledger": LEDGER_SCHEMA}
     return [str(row.relname) for row in connection.execute(sa.text(_NAMES), asked)]
+
+
+def places_elsewhere(connection: Connection, name: str) -> list[str]:
+    """Return the tables of a name, with their schemas, that this role may load, and sees with the schema only."""
+    asked = {"name": name, "ledger": LEDGER_SCHEMA}
+    return [str(place) for place in connection.execute(sa.text(_ELSEWHERE), asked).scalars()]
 
 
 def read_facts(connection: Connection, schema: str | None, name: str) -> TableFacts | None:

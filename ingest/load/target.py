@@ -222,13 +222,16 @@ def find_facts(connection: Connection, table: str) -> TableFacts:
 
 
 def _similar(connection: Connection, schema: str | None, name: str) -> tuple[list[str], list[str]]:
-    """Return the names of all tables that could be meant, and the nearest, the most similar first."""
-    names = (
-        sqlite_catalogue.table_names(connection)
-        if connection.dialect.name == "sqlite"
-        else catalogue.table_names(connection, schema)
-    )
-    return names, get_close_matches(name, names, cutoff=SIMILAR)
+    """Return the names of all tables that could be meant, and the nearest, the most similar first.
+
+    Nearer than all is one of the very name in a schema that is not in the search path, as after a migration.
+    """
+    if connection.dialect.name == "sqlite":
+        names, elsewhere = sqlite_catalogue.table_names(connection), []
+    else:
+        names = catalogue.table_names(connection, schema)
+        elsewhere = catalogue.places_elsewhere(connection, name) if schema is None else []
+    return names, elsewhere + get_close_matches(name, names, cutoff=SIMILAR)
 
 
 def _without_numbers(name: str) -> str:

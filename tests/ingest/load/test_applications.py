@@ -294,6 +294,34 @@ async def test_a_typo_names_the_nearest_table(url: str, tmp_path: Path) -> None:
         assert (await load_spooled(database, made, spooled(tmp_path, made, FIRST))).inserted == 2
 
 
+@pytest.mark.parametrize("create", [None, False, True])
+async def test_a_table_that_was_moved_to_another_schema_is_not_made_anew(
+    postgres_database: str, tmp_path: Path, *, create: bool | None
+) -> None:
+    spec = spec_of(create=create)
+    async with opened(postgres_database) as database:
+        await run(database, "CREATE SCHEMA app", "CREATE TABLE app.products (sku text PRIMARY KEY)")
+        if create:
+            assert (await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))).inserted == 2
+            return
+        with pytest.raises(Exception, match=r"did you mean app\.products\?"):
+            await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))
+        assert await rows_of(database, "SELECT count(*) FROM pg_tables WHERE tablename = 'products'") == [(1,)]
+
+
+async def test_a_table_of_the_name_that_is_not_for_this_role_is_another(postgres_database: str, tmp_path: Path) -> None:
+    spec = spec_of()
+    async with opened(postgres_database) as database:
+        await run(database, "CREATE SCHEMA app", "CREATE TABLE app.products (sku text PRIMARY KEY)")
+        await run(database, "CREATE ROLE guest_of_apps LOGIN", "GRANT ALL ON SCHEMA public TO guest_of_apps")
+        await run(database, "CREATE SCHEMA guest_of_apps AUTHORIZATION guest_of_apps")
+        try:
+            async with opened(postgres_database.replace("://headgate@", "://guest_of_apps@")) as theirs:
+                assert (await load_spooled(theirs, spec, spooled(tmp_path, spec, FIRST))).inserted == 2
+        finally:
+            await run(database, "DROP OWNED BY guest_of_apps", "DROP ROLE guest_of_apps")
+
+
 async def test_names_with_other_numbers_are_no_typos_of_each_other(url: str, tmp_path: Path) -> None:
     async with opened(url) as database:
         for table in ("sales_2025", "sales_2026", "2026_sales"):

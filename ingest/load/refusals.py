@@ -166,6 +166,7 @@ class Refusals:
             message=say(
                 "the key ({key}) is in table {table} already, with other values", key=", ".join(key), table=table
             ),
+            fields=key,
             hint=say("correct the key, or use load mode upsert if the newer row is to win"),
         )
         self._add(lines, refusal)

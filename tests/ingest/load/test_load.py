@@ -96,9 +96,9 @@ async def test_insert_names_the_rows_whose_key_is_taken(database: Database, tmp_
     result = await loaded(database, spec, tmp_path, rows)
     assert (result.inserted, result.updated, result.unchanged) == (1, 0, 1)
     assert result.refused == {"row.key_conflict": 2}
-    assert [(record.code, record.row) for record in result.records] == [
-        ("row.key_conflict", 3),
-        ("row.key_conflict", 5),
+    assert [(record.code, record.cell, record.field) for record in result.records] == [
+        ("row.key_conflict", "A3", "sku"),
+        ("row.key_conflict", "A5", "sku"),
     ]
     assert [row[0] for row in await table(database, "note, sku, size")] == ["plain"] * 4
 

@@ -59,6 +59,7 @@ class Page:
         return {
             **({"missingValues": ["", *self.missing]} if self.missing else {}),
             **({"errorCells": "null"} if any(draft.errors for draft in self.drafts) else {}),
+            **({"contract": {"columns": "discard_value"}} if self.outline is None else {}),
             **({"primaryKey": [draft.field.name for draft in self.key]} if self.key else {}),
             "load": self.load("upsert" if self.key else "insert"),
         }
@@ -118,6 +119,7 @@ _CONTENT_REMARKS = {
 _BEHIND_REMARKS = {
     "missingValues": "  # these mean nothing, in every column",
     "errorCells": "  # the sample has cells with errors: they become null",
+    "contract": "  # a new column is not loaded, and told of",
 }
 
 

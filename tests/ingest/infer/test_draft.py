@@ -196,6 +196,15 @@ def test_a_key_is_drafted_only_where_it_is_certain(
     assert dataset.load.mode == ("upsert" if key else "insert")
 
 
+def test_a_column_that_the_next_file_adds_is_told_of(workbook: Write, tmp_path: Path) -> None:
+    may: list[list[Any]] = [["Account", "Jan"], ["4000", 1.5], ["4100", 2.5]]
+    dataset = draft(workbook(may))
+    assert not parse(workbook(may), dataset, tmp_path).codes
+    june = workbook([[*row, more] for row, more in zip(may, ["Feb", 3, 4], strict=True)], name="june.xlsx")
+    report = parse(june, dataset, tmp_path)
+    assert (report.rows.accepted, report.codes) == (2, {"header.extra_column": 1})
+
+
 def test_what_might_be_a_key_is_told(workbook: Write) -> None:
     text = draft_sample(workbook([["Name", "Customer", "Amount"], *[row[:3] for row in KEYED[:3]]])).text
     assert "#   primaryKey: [name]" in text

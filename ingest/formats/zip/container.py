@@ -32,6 +32,7 @@ MEGABYTE: Final = 1 << 20
 _LOOKED_AT: Final = 64
 ZIP: Final = b"PK\x03\x04"
 _ZIP_EMPTY: Final = b"PK\x05\x06"
+_OF_TABLES: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt")
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _LARGEST_SHIFT: Final = 16
 _BIFF: Final = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08")
@@ -152,6 +153,15 @@ class Container:
             return "xlsb"
         if "[content_types].xml" in names or any(name.endswith("workbook.xml") for name in names):
             return "xlsx"
+        if any(name.endswith(_OF_TABLES) for name in names):
+            raise rejected(
+                "file.format_unknown",
+                say("the file is a zip archive of other files, and no workbook itself"),
+                hint=say(
+                    "unpack the archive and send its files one by one; watched folders and headgate backfill open it "
+                    "themselves"
+                ),
+            )
         raise rejected("file.format_unknown", say("the file is a zip archive without a workbook in it"))
 
     def _open_document(self) -> Format:

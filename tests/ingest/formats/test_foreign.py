@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import sqlite3
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -47,6 +49,25 @@ def test_archives_are_to_be_unpacked(refusal: Callable[..., Any], content: bytes
     found = refusal(content, name)
     assert (found.code, found.message) == ("file.format_unknown", f"the file is an archive of the kind {kind}")
     assert found.hint == "unpack it, and send the workbook that is in it"
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        (["May/orders.xlsx", "notes.pdf"], "of other files"),
+        (["ORDERS.CSV"], "of other files"),
+        (["photo.jpg", "Index/Tables.iwa"], "without a workbook in it"),
+        (["xl/worksheets/sheet1.xml"], "without a workbook in it"),
+    ],
+)
+def test_a_zip_of_workbooks_is_not_said_to_have_none(refusal: Callable[..., Any], inside: list[str], said: str) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in inside:
+            archive.writestr(name, TEXT)
+    found = refusal(content.getvalue(), "orders.zip")
+    assert (found.code, found.message.partition(" zip archive ")[2].startswith(said)) == ("file.format_unknown", True)
+    assert ("unpack the archive" in found.hint) == (said == "of other files")
 
 
 def test_other_files_are_called_what_they_are(refusal: Callable[..., Any], tmp_path: Path) -> None:

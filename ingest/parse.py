@@ -239,7 +239,8 @@ class _Run:
                 rows=data,
                 least=self._dataset.expect.min_rows,
             )
-            return rejected("table.no_rows", message, sheet=table.sheet)
+            whole = say("send a workbook that has all of its rows, or lower expect.min_rows of the dataset")
+            return rejected("table.no_rows", message, hint=whole, sheet=table.sheet)
         if rows.accepted and not self._dataset.quarantine.exceeded(rows.rejected, data):
             return None
         why, hint = _too_many(self._dataset.quarantine, rows.rejected, data)

@@ -144,6 +144,8 @@ async def fetch_rejects(
         job = await core.parts.queries.job(job_id)
         if job is None:
             raise HeadgateError(f"there is no job {job_id} in this database; `headgate ingest` names it")
+        if job.dataset != dataset.dataset:
+            raise HeadgateError(f"job {job_id} is of dataset {job.dataset}; name that one with --dataset")
         return await core.rejects.rejects(job, form), job
 
 

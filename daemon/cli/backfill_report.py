@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 from ingest.messages import say, say_n
 
 from ..backfill.tally import KINDS
-from .console import FATES, STYLES, complain, told
+from .console import STYLES, complain, counted, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,8 +109,7 @@ def print_report(tally: Tally) -> None:
     for kind in KINDS:
         if tally.files[kind]:
             print(f"  {told(_counted(tally.files[kind], KIND_WORDS[kind]))}")
-    counts = [_counted(count, FATES[name]) for name, count in tally.rows.items() if count]
-    if counts:
+    if counts := counted(tally.rows):
         print(told(say("rows: {counts}", counts=", ".join(map(told, counts)))))
     for code, found in tally.by_code():
         _print_code(code, found)

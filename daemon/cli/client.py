@@ -84,7 +84,7 @@ class Client:
                     "{file}: {error}; start the daemon with this configuration first "
                     "(headgate run makes the token file), or name its configuration with -c",
                     file=file,
-                    error=error.strerror,
+                    error=say("it is not there") if isinstance(error, FileNotFoundError) else error.strerror,
                 )
             ) from error
         if token is None:

@@ -29,8 +29,7 @@ STYLES: Final = {
     "running": "blue",
     "checked": "magenta",
 }
-FATES: Final[Mapping[str, str]] = {
-    "read": say("read"),
+_FATES: Final[Mapping[str, str]] = {
     "inserted": say("inserted"),
     "updated": say("updated"),
     "unchanged": say("unchanged"),
@@ -174,10 +173,19 @@ def _print_text(text: str, indent: str = "") -> None:
     print(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=f"{indent}  "))
 
 
+def counted(rows: Mapping[str, int]) -> list[str]:
+    """Return what became of rows, by the names of a job's counts, each with its number; those of none are left out."""
+    return [
+        # Not a fate like the others: in some languages the word is another one where it stands alone.
+        say("{count} read", count=count) if name == "read" else say("{count} {fate}", count=count, fate=_FATES[name])
+        for name, count in rows.items()
+        if count
+    ]
+
+
 def print_ingested(job: Mapping[str, Any]) -> None:
     """Print one line for a file that `headgate ingest` has taken to its end."""
     rows = job["rows"]
-    counted = [say("{count} {fate}", count=count, fate=FATES[name]) for name, count in rows.items() if count]
     state: str = STATE_WORDS.get(job["state"], job["state"])
     if job["would_be"]:
         state = say("{state}, would be {would_be}", state=state, would_be=STATE_WORDS[job["would_be"]])
@@ -185,7 +193,7 @@ def print_ingested(job: Mapping[str, Any]) -> None:
         state = say("{state} of job {job}", state=state, job=job["first_job"])
     if job["job"]:
         state = say("{state} (job {job})", state=state, job=job["job"])
-    counts = ", ".join(map(told, counted)) or say("no rows")
+    counts = ", ".join(map(told, counted(rows))) or say("no rows")
     print(told(say("{file}: {state}: {counts}", file=job["file"], state=state, counts=counts)))
 
 

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from ingest.messages import say
 
-from .invocation import dataset_of, end_of, exit_code, reader_language, run, settings_of, show_json, shown_url
+from .invocation import (
+    dataset_of,
+    end_of,
+    exit_code,
+    reader_language,
+    run,
+    settings_of,
+    show_json,
+    shown_database,
+    shown_url,
+    typed,
+)
 from .options import again_option, check_option, config_option, files_argument, fixes_option, json_option
+
+if TYPE_CHECKING:
+    from ..config.settings import Settings
 
 
 @click.command()
@@ -43,8 +56,8 @@ def ingest(
 ) -> None:
     """Load FILES at once, without a daemon.
 
-    What could not be loaded is told with its cells, and `headgate rejects ID --database URL` gives those rows back.
-    The pipeline and the ledger are the daemon's: what is interrupted is taken up by the next run,
+    What could not be loaded is told with its cells, and `headgate rejects ID --dataset DATASET` gives those rows
+    back. The pipeline and the ledger are the daemon's: what is interrupted is taken up by the next run,
     and nothing is loaded twice. With --check all of it is done and undone: the table stays as it is.
     """
     from ..executors.memory_release import uncollected
@@ -62,13 +75,14 @@ def ingest(
 
         click.echo(f"headgate: {told(say('loading into {url}; --database names another', url=url))}", err=True)
     states: list[str] = []
+    options = {"--dataset": dataset, "--database": shown_database(settings, database), "-c": config}
 
     def done(job: dict[str, Any]) -> None:
         states.append(end_of(job))
         if as_json:
             show_json(job)
         else:
-            _show_ingested(job, dataset, url)
+            _show_ingested(job, options)
 
     def waits(file: str, reason: str) -> None:
         click.echo(f"headgate: {file}: {reason}", err=True)
@@ -87,20 +101,19 @@ def ingest(
 
 
 async def rejects_of(
-    job_id: int, dataset: str, database: str, config: Path | None, form: Literal["xlsx", "csv"]
-) -> tuple[bytes, bool]:
-    """Return the rejected rows of a job of this command, and whether nothing of its file is loaded.
+    settings: Settings, job_id: int, dataset: str, form: Literal["xlsx", "csv"]
+) -> tuple[bytes, dict[str, Any]]:
+    """Return the rejected rows of a job of this command, and what of the job decides about the next step.
 
     Raises what `fetch_rejects` raises.
     """
     from ..oneshot import fetch_rejects
 
-    settings = settings_of(config, database=database, one_shot=True)
     content, job = await fetch_rejects(settings, dataset_of(settings, dataset), job_id, form, environ=os.environ)
-    return content, job.state == "rejected"
+    return content, {"state": job.state, "would_be": job.would_be, "file": job.file}
 
 
-def _show_ingested(job: dict[str, Any], dataset: str, url: str) -> None:
+def _show_ingested(job: dict[str, Any], options: dict[str, Any]) -> None:
     """Print what became of a file, and how its rejected rows are had or handed in again."""
     from .console import print_errors, print_ingested, print_preview, told
 
@@ -108,16 +121,23 @@ def _show_ingested(job: dict[str, Any], dataset: str, url: str) -> None:
     print_preview(job["preview"])
     print_errors(job)
     number, written = job["job"], job.get("rejects")
-    if written and job["state"] == "rejected":
+    if written and end_of(job) == "rejected":
         what = say(
             "rows with mistakes: {file}; nothing is loaded: correct the whole file, and load it anew", file=written
         )
     elif written:
-        words = ["headgate", "ingest", str(written), "--fixes", str(number), "--dataset", dataset, "--database", url]
-        what = say("rejected rows: {file}; correct them, then: {command}", file=written, command=shlex.join(words))
+        command = typed("ingest", written, "--fixes", number, given=options)
+        what = say("rejected rows: {file}; correct them, then: {command}", file=written, command=command)
+        if job["would_be"]:
+            what = say(
+                "rejected rows: {file}; a check loads nothing: {first} loads the good rows; correct these, "
+                "then: {command}",
+                file=written,
+                first=typed("ingest", job["file"], given=options),
+                command=command,
+            )
     elif job["rows"]["rejected"] and number:
-        words = ["headgate", "rejects", str(number), "-o", "back.xlsx", "--dataset", dataset, "--database", url]
-        what = say("rejected rows: {command}", command=shlex.join(words))
+        what = say("rejected rows: {command}", command=typed("rejects", number, "-o", "back.xlsx", given=options))
     else:
         return
     click.echo(f"  {told(what)}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 from collections.abc import Coroutine, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,6 +15,7 @@ import click
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
+    from ingest.spec.yaml_document import Problem
 
     from ..config.settings import Settings
     from .client import Client
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 FINE, REJECTED, USAGE, FAILED = 0, 1, 2, 3
 DEFAULT_CONFIG: Final = Path("headgate.yml")
+DATABASE_VARIABLE: Final = "HEADGATE_DATABASE__URL"
 BAD_STATES: Final = {"partial", "rejected", "cancelled", "superseded", "dismissed"}
 
 
@@ -36,17 +40,30 @@ def settings_of(config: Path | None, *, database: str | None = None, one_shot: b
         DocumentError: the configuration is wrong.
 
     """
+    from ingest.spec.yaml_document import DocumentError
+
     from ..config.load import load_settings
 
     environ = dict(os.environ)
     path = config_path(config)
     if database:
-        environ["HEADGATE_DATABASE__URL"] = database
+        environ[DATABASE_VARIABLE] = database
     if one_shot and path is None:
         # Without a configuration there is no folder of ours yet; what a killed run leaves must be found again.
         base = environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
         environ.setdefault("HEADGATE_STATE_DIR", str(Path(base) / "headgate"))
-    return load_settings(path, environ)
+    try:
+        return load_settings(path, environ)
+    except DocumentError as error:
+        if not database:
+            raise
+        raise DocumentError(_of_the_option(problem) for problem in error.problems) from error
+
+
+def _of_the_option(problem: Problem) -> Problem:
+    """Return a problem of the database's URL as one of the option that has it."""
+    of_url = problem.file == "environment" and problem.key == DATABASE_VARIABLE
+    return replace(problem, file="command line", key="--database") if of_url else problem
 
 
 def dataset_of(settings: Settings, name: str) -> Dataset:
@@ -77,6 +94,18 @@ def shown_url(url: str) -> str:
     from sqlalchemy.engine import make_url
 
     return make_url(url).render_as_string(hide_password=True)
+
+
+def shown_database(settings: Settings, given: str | None) -> str | None:
+    """Return the database as a command for people names it: not at all, if that would take a password from them."""
+    shown = shown_url(settings.database.url)
+    return shown if given is not None or shown == settings.database.url else None
+
+
+def typed(*words: object, given: Mapping[str, object]) -> str:
+    """Return a command for people to run next; `given` has the options of the one that they ran, None where unset."""
+    options = [part for name, value in given.items() if value is not None for part in (name, value)]
+    return shlex.join(["headgate", *map(str, (*words, *options))])
 
 
 def client_of(config: Path | None) -> Client:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from ingest.messages import say
 
 from ..ledger.jobs import STATES
 from .ingest import rejects_of
-from .invocation import client_of, run, show_json, shown_url, write_new
+from .invocation import client_of, end_of, run, settings_of, show_json, shown_database, typed, write_new
 from .options import config_option, dataset_names, job_argument, json_option
 
 
@@ -82,8 +81,12 @@ def job(job_id: int, config: Path | None, as_json: bool) -> None:
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="FILE.xlsx or .csv"
 )
-@click.option("--database", help="Database URL of a job of `headgate ingest`: no daemon is asked.")
-@click.option("--dataset", help="With --database: the dataset file, or the name of a dataset of the configuration.")
+@click.option("--database", help="With --dataset: database URL; without it the configuration's.")
+@click.option(
+    "--dataset",
+    help="Of a job of `headgate ingest`, no daemon is asked: the dataset file, or the name of a dataset of the "
+    "configuration.",
+)
 @config_option
 @json_option
 def rejects(
@@ -98,34 +101,43 @@ def rejects(
     form = output.suffix.lower().lstrip(".")
     if form not in ("xlsx", "csv"):
         raise click.UsageError(f"{output}: name a file that ends in .xlsx or .csv")
+    if database is not None and dataset is None:
+        raise click.UsageError("--database is of a job of `headgate ingest`; name its --dataset, too")
+    settings = settings_of(config, database=database, one_shot=dataset is not None)
 
-    if (database is None) != (dataset is None):
-        raise click.UsageError("--database and --dataset go together: without them the daemon is asked")
-
-    async def fetched() -> tuple[bytes, bool]:
-        if database is not None and dataset is not None:
-            return await rejects_of(job_id, dataset, database, config, "csv" if form == "csv" else "xlsx")
+    async def fetched() -> tuple[bytes, dict[str, Any]]:
+        if dataset is not None:
+            return await rejects_of(settings, job_id, dataset, "csv" if form == "csv" else "xlsx")
         async with client_of(config) as client:
-            content = await client.rejects(job_id, form)
-            return content, (await client.job(job_id))["state"] == "rejected"
+            return await client.rejects(job_id, form), await client.job(job_id)
 
-    content, nothing_loaded = run(fetched())
+    content, found = run(fetched())
     write_new(output, content)
     if as_json:
         show_json({"job": job_id, "file": str(output), "format": form, "bytes": len(content)})
     from .console import told
 
-    if nothing_loaded:
-        what = say(
+    given = {"--dataset": dataset, "--database": dataset and shown_database(settings, database), "-c": config}
+    command = typed("submit" if dataset is None else "ingest", output, "--fixes", job_id, given=given)
+    first = typed(*(("load", job_id) if dataset is None else ("ingest", found["file"])), given=given)
+    click.echo(told(_what_next(output, found, command, first)), err=True)
+
+
+def _what_next(output: Path, job: Mapping[str, Any], command: str, first: str) -> str:
+    """Say how corrected rows are handed in by `command`, and that `first` loads the others after a check."""
+    if end_of(job) == "rejected":
+        return say(
             "wrote {file}, the rows with mistakes alone; nothing is loaded: correct the whole file, and hand that in",
             file=output,
         )
-    else:
-        words = ["headgate", "submit" if database is None else "ingest", str(output), "--fixes", str(job_id)]
-        if database is not None and dataset is not None:
-            words += ["--dataset", dataset, "--database", shown_url(database)]
-        what = say("wrote {file}; correct it, then: {command}", file=output, command=shlex.join(words))
-    click.echo(told(what), err=True)
+    if job["would_be"]:
+        return say(
+            "wrote {file}; a check loads nothing: {first} loads the good rows; correct these, then: {command}",
+            file=output,
+            first=first,
+            command=command,
+        )
+    return say("wrote {file}; correct it, then: {command}", file=output, command=command)
 
 
 def show_jobs(found: Iterable[dict[str, Any]], *, as_json: bool) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from .invocation import run, settings_of, show_json, write_new
+from ingest.messages import say
+
+from .invocation import run, settings_of, show_json, shown_url, typed, write_new
 from .options import encoding_option, file_argument, json_option, limit_option, sheet_option
 
 if TYPE_CHECKING:
@@ -88,7 +90,11 @@ def infer(
     if output is None:
         return
     write_new(output, text.encode())
-    click.echo(f"drafted {output}; read it, then: headgate ingest {file.name} --dataset {output}", err=True)
+    from .console import told
+
+    shown = None if database is None else shown_url(settings_of(None, database=database, one_shot=True).database.url)
+    command = typed("ingest", file, given={"--dataset": output, "--database": shown})
+    click.echo(told(say("drafted {file}; read it, then: {command}", file=output, command=command)), err=True)
 
 
 def _outline(table: str, database: str | None) -> TableOutline:

@@ -28,9 +28,10 @@ Made by `python -m daemon.config.page` from the settings themselves; do not edit
 
 Headgate reads one YAML file, `headgate.yml` in the working folder or the one that `-c` names. Every key may be left
 out. `headgate check` reads the configuration and the datasets, says everything that is wrong with file, line, key,
-reason and remedy, and prints the resolved sizes with where each comes from. It connects to nothing and exits with 2
-when something is wrong; `headgate run` makes the same check before it starts. Beyond that `check` imports each
-registered task in a process of its own, and says which file was read, or that none is there.
+reason and remedy, and prints the resolved sizes with where each comes from. What rests on several values, on
+folders and on datasets is looked at when each value is right by itself: check again after a correction. It connects to
+nothing and exits with 2 when something is wrong; `headgate run` makes the same check before it starts. Beyond that
+`check` imports each registered task in a process of its own, and says which file was read, or that none is there.
 
 ```yaml
 environment: production
@@ -55,6 +56,8 @@ intake:
   (`{"report": "shop.reports:monthly"}`). A variable that is set to nothing counts as unset. A variable of
   this form that names no setting is an error.
 - A `HEADGATE_` variable wins over an old name, that over the file, that over the default.
+- Commands that need no daemon (`ingest`, `backfill`, `rejects --dataset`) have their `state_dir` in
+  `~/.local/state/headgate` (`XDG_STATE_HOME`) where there is no file and no variable that names another.
 - A size of 0 is automatic. The cores are those that the control group's quota and the affinity mask leave.
 - Secrets stand in files of their own that only their user can read (`chmod 600`): `database.url_file`,
   `api.token_file`, the `password_file` of a mailbox. A password in the file's `database.url` is refused. No secret is

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HELD_MS: Final = 300
 """Whoever holds a job's row for longer loads it; to put it back takes a few round trips."""
-_RETRIED: Final = f"{', '.join(GIVEN_UP[:-1])} and {GIVEN_UP[-1]}"
+_RETRIED: Final = ", ".join(GIVEN_UP)
 
 
 class NotPossibleError(HeadgateError):

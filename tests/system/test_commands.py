@@ -208,7 +208,7 @@ def test_cancel_and_retry(gate: Headgate, orders: Callable[..., Path]) -> None:
     gate.until(lambda: gate.jobs()[0]["state"] == "loaded", "it is loaded")
     again = gate.command("retry", number)
     assert (again.returncode, again.stdout) == (3, "")
-    assert "is loaded; only dead, cancelled and dismissed jobs are retried" in again.stderr
+    assert "is loaded; only dead, cancelled, dismissed jobs are retried" in again.stderr
 
 
 def test_rejects_for_machines(gate: Headgate, orders: Callable[..., Path]) -> None:

@@ -185,6 +185,7 @@ def test_a_drafted_dataset_loads_its_sample(bare: Headgate, orders: Callable[...
     spec = bare.folder / "draft.yml"
     done = bare.command("infer", book, "-o", spec)
     assert (done.returncode, done.stdout) == (0, "")
+    assert f"headgate ingest {book} --dataset {spec}" in done.stderr
     code, (job,) = ingested(bare, book, spec=spec)
     assert (code, job["state"], job["rows"]["inserted"]) == (0, "loaded", 300)
     assert bare.command("infer", book).stdout == spec.read_text(encoding="utf-8")

@@ -108,7 +108,41 @@ def test_rejects_of_a_one_shot_run_are_fetched_afterwards(
     absent = gate.command("rejects", 9, "-o", gate.folder / "x.csv", *common)
     assert (absent.returncode, "there is no job 9" in absent.stderr) == (3, True)
     half = gate.command("rejects", 1, "-o", gate.folder / "x.csv", *common[2:])
-    assert (half.returncode, "go together" in half.stderr) == (2, True)
+    assert (half.returncode, "name its --dataset" in half.stderr) == (2, True)
+    configured = gate.command("rejects", 1, "-o", gate.folder / "x.csv", *common[:2], "-c", gate.config)
+    assert (configured.returncode, f"-c {gate.config}" in configured.stderr) == (0, True), configured.stderr
+    wrong = gate.command("rejects", 1, "-o", gate.folder / "y.csv", *common[:2], "--database", "jdbc:nothing")
+    assert (wrong.returncode, "--database: not a database URL" in wrong.stderr) == (2, True)
+    other = gate.folder / "other.yml"
+    other.write_text(spec.read_text(encoding="utf-8").replace("dataset: orders", "dataset: other"), encoding="utf-8")
+    strange = gate.command("rejects", 1, "-o", gate.folder / "y.csv", "--dataset", other, *common[2:])
+    assert (strange.returncode, "job 1 is of dataset orders" in strange.stderr) == (3, True)
+
+
+def test_after_a_check_the_good_rows_are_loaded_first(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    """A check loads nothing: who only hands the corrected rows in has the others nowhere."""
+    gate = sqlite_headgate
+    spec = gate.folder / "datasets" / "orders.yml"
+    common = ("--dataset", spec, "--database", gate.database_url)
+    book, many = (
+        orders(gate.folder / "the orders.xlsx", 40, bad=(3,)),
+        orders(gate.folder / "bad.xlsx", 20, bad=range(15)),
+    )
+    checked = gate.command("ingest", book, "--check", *common, "--rejects", gate.folder / "back")
+    first = f"a check loads nothing: headgate ingest '{book}' --dataset {spec}"
+    assert first in checked.stdout
+    done = gate.command("rejects", 1, "-o", gate.folder / "a.xlsx", *common)
+    assert first in done.stderr
+    gate.command("ingest", many, "--check", *common)
+    done = gate.command("rejects", 2, "-o", gate.folder / "b.xlsx", *common)
+    assert "nothing is loaded: correct the whole file" in done.stderr
+
+    process = gate.start_ready()
+    gate.command("submit", book, "--check", "--wait", "--dataset", "orders", "-c", gate.config)
+    done = gate.command("rejects", 3, "-o", gate.folder / "c.xlsx", "-c", gate.config)
+    assert f"headgate load 3 -c {gate.config} loads the good rows" in done.stderr
+    assert f"headgate submit {gate.folder / 'c.xlsx'} --fixes 3 -c {gate.config}" in done.stderr
+    assert gate.stop(process) == 0
 
 
 def test_of_a_rejected_file_the_whole_is_wanted(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:

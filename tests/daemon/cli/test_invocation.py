@@ -1,10 +1,12 @@
-"""Where a command finds its daemon."""
+"""Where a command finds its daemon, and the commands that people are told to run next."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from daemon.cli.invocation import reached_at
+from daemon.cli.invocation import reached_at, settings_of, shown_database, typed
 
 
 @pytest.mark.parametrize(
@@ -20,3 +22,27 @@ from daemon.cli.invocation import reached_at
 )
 def test_a_daemon_on_all_addresses_is_reached_on_the_loopback(listens_on: str, reached: str) -> None:
     assert reached_at(listens_on) == reached
+
+
+def test_a_command_to_run_next_can_be_pasted_and_has_what_was_given() -> None:
+    given = {"--dataset": "the orders.yml", "--database": None, "-c": Path("shop.yml")}
+    assert typed("rejects", 7, given=given) == "headgate rejects 7 --dataset 'the orders.yml' -c shop.yml"
+
+
+@pytest.mark.parametrize(
+    ("url", "of_the_configuration", "named"),
+    [
+        ("postgresql://u@h/d", "postgresql+asyncpg://u@h/d", "postgresql+asyncpg://u@h/d"),
+        ("postgresql://u:secret@h/d", None, "postgresql+asyncpg://u:***@h/d"),
+    ],
+)
+def test_a_command_to_run_next_is_without_a_database_whose_password_cannot_be_shown(
+    tmp_path: Path, url: str, of_the_configuration: str | None, named: str
+) -> None:
+    secret = tmp_path / "database.url"
+    secret.write_text(url, encoding="utf-8")
+    secret.chmod(0o600)
+    config = tmp_path / "headgate.yml"
+    config.write_text("database: {url_file: database.url}", encoding="utf-8")
+    assert shown_database(settings_of(config), None) == of_the_configuration
+    assert shown_database(settings_of(None, database=url), url) == named

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..errors import ErrorRecord, FileRejectedError
 from ..messages import say
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from .dataset import Dataset
 
+NO_DATASETS: Final = say("no dataset is configured: name their files in the setting datasets")
+
 
 def choose_dataset(datasets: Mapping[str, Dataset], name: str | None, *paths: str) -> Dataset:
     """Return the dataset of that name, or without a name the one whose `match` takes one of the paths.
@@ -22,20 +24,19 @@ def choose_dataset(datasets: Mapping[str, Dataset], name: str | None, *paths: st
         FileRejectedError: `file.no_spec` (unknown name, no match) or `file.spec_ambiguous`.
 
     """
-    known = ", ".join(sorted(datasets)) or say("none")
+    known = ", ".join(sorted(datasets))
     if name is not None:
         if name in datasets:
             return datasets[name]
-        raise _no_spec(
-            say("there is no dataset {name}", name=repr(name)), say("the datasets are: {known}", known=known)
-        )
+        message = say("there is no dataset {name}", name=repr(name))
+        raise _no_spec(message, say("the datasets are: {known}", known=known) if known else NO_DATASETS)
     found = [dataset for dataset in datasets.values() if _takes(dataset, paths)]
     if len(found) == 1:
         return found[0]
     if not found:
         raise _no_spec(
             say("no dataset's match takes {path}", path=repr(paths[0])),
-            say("name the dataset (one of: {known}) or widen a match", known=known),
+            say("name the dataset (one of: {known}) or widen a match", known=known) if known else NO_DATASETS,
         )
     raise FileRejectedError(
         ErrorRecord(

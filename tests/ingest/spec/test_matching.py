@@ -72,3 +72,11 @@ def test_two_patterns_that_fit_are_ambiguous() -> None:
         chosen(("orders.xlsx",), dataset("one", "**"), dataset("two", "orders*"))
     assert caught.value.record.code == "file.spec_ambiguous"
     assert "one, two" in caught.value.record.message
+
+
+@pytest.mark.parametrize("name", [None, "orders"])
+def test_where_no_dataset_is_configured_that_is_said(name: str | None) -> None:
+    with pytest.raises(FileRejectedError) as caught:
+        chosen(("orders.xlsx",), name=name)
+    assert caught.value.record.code == "file.no_spec"
+    assert caught.value.record.hint.startswith("no dataset is configured")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
@@ -35,6 +36,10 @@ _LEAST_TITLES: Final = 2
 """A row of fewer texts is no header, where something else may be one."""
 _VALUE: Final = re.compile(r"[\W\d_]*\d[\W\d_]*")
 """A number, a date or a time: no title, where something else may be one."""
+_DIGITS: Final = re.compile(r"[0-9]+")
+_DAY: Final = re.compile(r"0([-./] ?)0\1 ?0[.]?(?:[ T,]+0:0.*)?")
+"""A day, perhaps with a time of day, its digits being one zero for each number."""
+_LOOKED_AT: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +59,7 @@ class Sample:
 
     def __init__(self, cells: SheetCells, header_row: int | None = None) -> None:
         self.cells = cells
-        self.header_row = next(self._headers(), -1) if header_row is None else header_row
+        self.header_row = self._first_header() if header_row is None else header_row
         start = self.header_row + 1
         self.height = cells.rows - start
         self._columns = {
@@ -65,6 +70,20 @@ class Sample:
         self._totals = declared_totals(cells, cells.columns, repeated)
         none = repeated | self._totals
         self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible]) & ~none
+
+    def _first_header(self) -> int:
+        """Return the first row that looks like a header; -1 if that is the very first one, and of data as those below.
+
+        It has a day where most of them have one, written alike: no column of days is called after one of them.
+        """
+        found = next(self._headers(), -1)
+        for column in self.cells.columns.values() if found == 0 else ():
+            texts = pc.utf8_trim_whitespace(column.texts.filter(pa.array(column.kinds == Kind.TEXT)))
+            title, *below = [_DIGITS.sub("0", text) for text in texts[:_LOOKED_AT].to_pylist()] or [""]
+            alike = below[:1] == [title] and len(below) <= 2 * below.count(title)
+            if column.kinds[0] == Kind.TEXT and alike and _DAY.fullmatch(title):
+                return -1
+        return found
 
     def _repeated(self) -> Mask:
         """Say which rows have the header again, or are drawn lines."""

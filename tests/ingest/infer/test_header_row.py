@@ -38,6 +38,7 @@ def text(tmp_path: Path) -> Callable[..., Path]:
         ["Statement", "Account,42"],
         ["Account,42"],
         ["Account,Main", "Owner,Acme", "", ""],
+        ["2026-06-01,Report"],
     ],
 )
 def test_a_line_above_the_table_is_no_header(text: Callable[..., Path], tmp_path: Path, above: list[str]) -> None:
@@ -130,3 +131,35 @@ def test_years_and_dates_in_data_or_above_a_table_are_no_titles(
     workbook: Callable[..., Path], rows: list[list[Any]], header: int | None
 ) -> None:
     assert draft_sample(workbook(rows)).header_row == header
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["29/05/2026,STORE,-80.00", '13/05/2026,PAY,"2,345.67"', "04/05/2026,X,-12.34"],
+        ["29.05.2026;A;1,00", "13.05.2026;B;2,00"],
+        ["A1,2026-05-01 10:15:00", "A2,2026-05-02 10:15:00", "A3,2026-05-03 10:15:00"],
+        ["2026-05-01,A,1", ",B,2", "2026-05-03,C,3", "Total,,6"],
+        ["2026. 5. 1.,A", "2026. 5. 13.,B"],
+    ],
+)
+def test_a_first_row_with_a_day_above_days_is_data(text: Callable[..., Path], tmp_path: Path, rows: list[str]) -> None:
+    path = text(*rows)
+    draft = draft_sample(path)
+    report = parse(path, parse_dataset(draft.text, "draft.yml"), tmp_path)
+    assert draft.header_row is None
+    assert report.rows.accepted + report.rows.footer == len(rows)
+    assert report.rows.footer == (rows[-1] == "Total,,6")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ["Product,2026-05-01,2026-05-02", "A,1,2", "B,3,4"],
+        ["Product,2024,2025", "A,1,2", "B,3,4"],
+        ["2026-05-01,x", "n/a,y", "open,z"],
+        ["2026-05-01,2026-05-02", "1,2026-05-03", "2,z", "3,z"],
+    ],
+)
+def test_days_above_something_else_are_titles(text: Callable[..., Path], rows: list[str]) -> None:
+    assert draft_sample(text(*rows)).header_row == 1

@@ -181,7 +181,8 @@ def _loading(sample: Sample, place: _Place, outline: TableOutline | None) -> tup
         if outline is not None:
             page = into_table(page, outline)
         trial = _tried(page, place)
-        return replace(page, complaint=trial.complaint, torn=trial.torn), trial, ends
+        no_total = sample.header_row + 2 + min(no_totals) if no_totals else None
+        return replace(page, complaint=trial.complaint, torn=trial.torn, no_total=no_total), trial, ends
 
     no_totals: frozenset[int] = frozenset()
     page, trial, ends = tried(no_totals)

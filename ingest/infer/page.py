@@ -30,8 +30,8 @@ class Page:
 
     `outline` is the table that is there, if the draft is for one, `beside` what it and the sample do not share.
     `complaint` says why the sample does not load by the draft, `torn` which of its rows load by none. `passed` is a
-    row, counted from 1, that looks like a header and is taken for a line above the table. `alike` are other sheets that
-    have the titles, too.
+    row, counted from 1, that looks like a header and is taken for a line above the table, `no_total` the first one
+    that begins as totals do and is data. `alike` are other sheets that have the titles, too.
     """
 
     content: Mapping[str, Any]
@@ -46,6 +46,7 @@ class Page:
     complaint: str | None = None
     torn: str | None = None
     passed: int | None = None
+    no_total: int | None = None
     alike: tuple[str, ...] = ()
 
     def dataset(self) -> Dataset:
@@ -104,6 +105,8 @@ def _said_first(page: Page) -> Iterator[str]:
     if page.passed:
         yield f"# Row {page.passed} is passed over: most rows have more cells than it has titles. If it is the header:"
         yield f"#   header: {{mode: row, row: {page.passed}}}"
+    if page.no_total:
+        yield f"# Row {page.no_total} begins as totals do, but its numbers are not the sums of columns: it is data."
     if page.alike:
         names = ", ".join(quoted(name) for name in page.alike[:_NAMED])
         more = f" and {len(page.alike) - _NAMED} more" if len(page.alike) > _NAMED else ""

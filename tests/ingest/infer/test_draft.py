@@ -255,7 +255,8 @@ def test_totals_of_groups_are_no_data(workbook: Write, tmp_path: Path) -> None:
 
 
 def test_an_order_of_total_is_an_order(workbook: Write, tmp_path: Path) -> None:
-    path = workbook([["Customer", "Count"], ["Acme", 1], ["Bolt", 2], ["Total", 7]])
+    path = workbook([["Stock of May"], ["Customer", "Count"], ["Acme", 1], ["Bolt", 2], ["Total", 7]])
+    assert "# Row 5 begins as totals do, but its numbers are not the sums" in draft_sample(path).text
     drafted = draft(path)
     assert drafted.table_end.footers == ()
     assert parse(path, drafted, tmp_path).rows.accepted == 3

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind
 from ..cells.display import displayed
-from ..cells.number_text import exact_texts
+from ..cells.number_text import EXCEL_DIGITS, exact_texts, lost_digits
 from ..cells.styles import without_zeros
 from ..columns.validate import BROKEN, convert, too_narrow
 from ..spec.field import Field
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ID_DIGITS: Final = 12
 """A whole number of so many digits is an order or tracking number, hardly a quantity."""
+_LONGEST_ID: Final = 20
+"""More digits have identifiers only below a title that says so."""
 MAX_SCALE: Final = 12
 PROBE: Final = 200
 """So many different texts are tried before all of them are."""
@@ -111,8 +113,10 @@ class ColumnDrafter:
                 others=tuple({**head, **other} for other in form.others),
                 errors=errors,
             )
-        field = Field.model_validate({**head, "type": "string", "onError": "null_value"})
-        return Draft(field=field, remark="some values cannot be loaded: they become null", errors=errors)
+        cut = bool(lost_digits(column.texts.filter(pa.array(live & (column.kinds == Kind.NUMBER)))).any())
+        settings = {"type": "string", **({"id": True} if cut else {}), "onError": "null_value"}
+        why = "numbers of 16 digits or more have lost some" if cut else "some values cannot be loaded"
+        return Draft(field=Field.model_validate({**head, **settings}), remark=f"{why}: they become null", errors=errors)
 
     def _is_unique(self, values: pa.Array, there: Mask, field: Field) -> bool:
         complete = bool(self._data.any()) and bool(there[self._data].all())
@@ -148,19 +152,7 @@ class ColumnDrafter:
         elif kinds and kinds <= {Kind.DATE, Kind.DATETIME, Kind.TIME}:
             names = ("date", "datetime")
         elif kinds == {Kind.NUMBER}:
-            texts = exact_texts(column.texts.filter(pa.array(live)))
-            whole, scale = _digits(texts, ".")
-            if pc.all(pc.ascii_is_decimal(texts)).as_py() and is_code(normal(label or ""), whole):
-                # Zeros in front are lost in numbers, but not in the next file, if it has texts.
-                yield Form(settings={"type": "string", "id": True}, why="its title says that it is no quantity")
-            elif not scale and whole >= ID_DIGITS:
-                # An identifier that somebody typed as a number is still one: nobody adds up order numbers.
-                yield Form(settings={"type": "string", "id": True}, why="so many digits number something")
-            elif not scale:
-                names = ("integer",)
-            elif scale <= MAX_SCALE:
-                yield Form(settings={"type": _decimal(whole, scale)})
-            names = (*names, "number")
+            yield from _numeric_forms(exact_texts(column.texts.filter(pa.array(live))), normal(label or ""))
         yield from (Form(settings={"type": name}) for name in names)
 
     def _text_forms(self, column: Column, live: Mask, words: Mask, kinds: set[int]) -> Iterator[tuple[Form, Mask]]:
@@ -192,6 +184,35 @@ class ColumnDrafter:
         if form.settings == {"type": "string"} and (few := _few(values)):
             said.append(f"perhaps constraints: {{enum: [{', '.join(few)}]}}")
         return "; ".join(said)
+
+
+def _numeric_forms(texts: pa.LargeStringArray, title: str) -> Iterator[Form]:
+    """Yield the forms of a column of numbers, by their decimal texts."""
+    whole, scale = _digits(texts, ".")
+    if pc.all(pc.ascii_is_decimal(texts)).as_py() and is_code(title, whole):
+        # Zeros in front are lost in numbers, but not in the next file, if it has texts.
+        yield Form(settings={"type": "string", "id": True}, why="its title says that it is no quantity")
+    elif not scale and whole >= ID_DIGITS:
+        # An identifier that somebody typed as a number is still one: nobody adds up order numbers.
+        yield Form(settings={"type": "string", "id": True}, why="so many digits number something")
+    elif not scale:
+        yield Form(settings={"type": "integer"})
+    elif scale <= MAX_SCALE:
+        yield Form(settings={"type": _decimal(whole, scale)})
+    if scale or whole <= EXCEL_DIGITS or not (is_identifier(title) or _are_cut(texts)):
+        yield Form(settings={"type": "number"})
+
+
+def _are_cut(texts: pa.LargeStringArray) -> bool:
+    """Say whether whole numbers are rather identifiers whose last digits are lost than measures of many digits.
+
+    They are of one length, and not many of their digits are zeros at the end.
+    """
+    if not pc.all(pc.ascii_is_decimal(texts)).as_py():
+        return False
+    lengths = pc.min_max(pc.utf8_length(texts)).as_py()
+    counted = pc.max(pc.utf8_length(pc.utf8_rtrim(texts, "0"))).as_py()
+    return bool(lengths["min"] == lengths["max"] <= _LONGEST_ID and counted >= ID_DIGITS)
 
 
 def _number_forms(column: Column, live: Mask, words: Mask, form: Form) -> Iterator[tuple[Form, Mask]]:

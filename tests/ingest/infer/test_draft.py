@@ -313,3 +313,33 @@ def test_totals_are_none_of_the_rows_that_are_left_to_be_mended(tmp_path: Path, 
     text = draft_sample(path).text
     assert "1 rows of the sample do not load by this draft, first row 3" in text
     assert "footers: [Total]" in text
+
+
+@pytest.mark.parametrize(
+    ("title", "values"),
+    [
+        ("订单号", [6920612345678901234, 6920612345678905678]),
+        ("Order No", [6920612345678901234, 123]),
+        ("Order No", [6920612345678901234, "6920612345678905678"]),
+        ("Card", [6222021234567890123, 6222021234567890199]),
+        ("Order No", [2.0260501220014123e27]),
+    ],
+)
+def test_identifiers_that_lost_digits_are_no_numbers(workbook: Write, title: str, values: list[Any]) -> None:
+    [field] = draft(workbook([[title], *([value] for value in values)])).fields
+    assert (str(field.type), field.id, field.on_error) == ("string", True, "null_value")
+
+
+@pytest.mark.parametrize(
+    ("title", "values"),
+    [
+        ("Amount", [1e15, 2.5e16]),
+        ("Mass", [6.02214076e23, 1.98847e30]),
+        ("Value", [1.23456789012345e22, 3.3e15]),
+        ("Value", [-1.23456789012345e17, -1.23456789012346e17]),
+        ("Order No", [1.5, 1e16]),
+    ],
+)
+def test_amounts_and_measures_of_many_digits_are_numbers(workbook: Write, title: str, values: list[Any]) -> None:
+    [field] = draft(workbook([[title], *([value] for value in values)])).fields
+    assert str(field.type) == "number"

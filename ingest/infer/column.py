@@ -53,7 +53,8 @@ class Draft:
 
     `unique` says that every row has a value, and each another one; `running` that those only count the rows. `words`
     are the words for nothing that the column has as texts: where another column takes them for nothing, so does it;
-    `missing` are those that it takes for nothing itself. `others` are fields that it might be as well.
+    `missing` are those that it takes for nothing itself. `others` are fields that it might be as well. `merged` says
+    that some values stand in merged cells of several rows.
     """
 
     field: Field
@@ -64,6 +65,7 @@ class Draft:
     missing: frozenset[str] = frozenset()
     others: tuple[dict[str, Any], ...] = ()
     errors: bool = False
+    merged: bool = False
 
     @property
     def counts(self) -> bool:

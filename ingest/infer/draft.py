@@ -266,7 +266,7 @@ def _drafts(sample: Sample, data: Mask) -> Iterator[Draft]:
         label = labels[place]
         name = unique_name(identifier(label or "") or f"column_{column_letters(place).lower()}", names)
         names.add(name)
-        yield drafter.draft(name, label, sample.column(place))
+        yield replace(drafter.draft(name, label, sample.column(place)), merged=sample.is_merged(place))
 
 
 def _told_apart(labels: list[str | None]) -> list[int]:

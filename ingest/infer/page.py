@@ -84,8 +84,7 @@ def _lines(page: Page) -> Iterator[str]:
     for draft in page.drafts:
         yield f"  - {inline(entry(draft.field, required=draft in page.key))}  # {draft.remark}"
         yield from (f"  # or: {inline(other)}" for other in draft.others)
-    yield from (f"# left out, {reason}" for reason in page.left_out)
-    yield from (f"# {text}" for text in page.beside)
+    yield from _below_fields(page)
     for name, value in page.behind.items():
         if name == "primaryKey" and page.outline is not None:
             yield f"# The key of table {page.table}."
@@ -112,6 +111,14 @@ def _said_first(page: Page) -> Iterator[str]:
         more = f" and {len(page.alike) - _NAMED} more" if len(page.alike) > _NAMED else ""
         yield f"# The sheet is read by its place. Titles like these are in {names}{more}, too. To read all:"
         yield "#   workbook: {sheets: {index: all}}"
+
+
+def _below_fields(page: Page) -> Iterator[str]:
+    yield from (f"# left out, {reason}" for reason in page.left_out)
+    if merged := [draft.field.name for draft in page.drafts if draft.merged]:
+        yield f"# Written once in merged cells of several rows: {', '.join(merged)}. Where each row has that value:"
+        yield f"#   merged: {inline({'fill': merged})}"
+    yield from (f"# {text}" for text in page.beside)
 
 
 _CONTENT_REMARKS = {

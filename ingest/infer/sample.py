@@ -65,6 +65,7 @@ class Sample:
         self._columns = {
             place: column.part(slice(start, None)) for place, column in cells.columns.items() if self.height
         }
+        self._merged = {merge.left for merge in cells.merges if self.header_row < merge.top < merge.bottom < cells.rows}
         visible = [filled_cells(column) for column in self._columns.values()]
         repeated = self._repeated()
         self._totals = declared_totals(cells, cells.columns, repeated)
@@ -145,6 +146,10 @@ class Sample:
     def column(self, place: int) -> Column:
         """Return the cells below the header in a 0-based sheet column."""
         return self._columns.get(place, empty_column(self.height))
+
+    def is_merged(self, place: int) -> bool:
+        """Say whether a sheet column has merged cells of several rows below the header."""
+        return place in self._merged
 
     def ends(self, no_totals: Collection[int] = ()) -> Ends:
         """Return the rows that are called as totals and page footers are, but for those that have proved to be none."""

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import xlsxwriter
 
 from ingest.errors import FileRejectedError
 from ingest.infer import draft_sample
+from ingest.output.report import ACCEPTED_FILE
 from ingest.parse import parse
 from ingest.spec.dataset_file import parse_dataset
 
@@ -343,3 +345,22 @@ def test_identifiers_that_lost_digits_are_no_numbers(workbook: Write, title: str
 def test_amounts_and_measures_of_many_digits_are_numbers(workbook: Write, title: str, values: list[Any]) -> None:
     [field] = draft(workbook([[title], *([value] for value in values)])).fields
     assert str(field.type) == "number"
+
+
+def test_values_in_merged_cells_of_several_rows_are_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "x.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet()
+        sheet.merge_range("A1:C1", "Report")
+        sheet.write_row("A3", ["Order No", "Item", "Total"])
+        sheet.merge_range("A4:A5", "N1")
+        sheet.merge_range("C4:C5", 7)
+        sheet.write_column("B4", ["a", "b", "c"])
+        sheet.write("A6", "N2")
+    text = draft_sample(path).text
+    assert "# Written once in merged cells of several rows: order_no, total. Where each row has that value:" in text
+    given = next(line for line in text.splitlines() if "merged: {" in line)
+    assert given == "#   merged: {fill: [order_no, total]}"
+    filled = parse_dataset(text.replace(given, given.removeprefix("#").strip()), "x.yml")
+    parse(path, filled, tmp_path)
+    assert (tmp_path / ACCEPTED_FILE).read_text("utf-8").count("N1") == 2

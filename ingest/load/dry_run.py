@@ -14,6 +14,7 @@ from .lookups import translation
 from .merge import Merge
 from .refusals import INSUFFICIENT_PRIVILEGE, driver_error
 from .staging import make_stage
+from .table_faults import lacks_a_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,7 @@ async def try_merge(connection: AsyncConnection, dataset: Dataset, spooled: Spoo
                 await connection.exec_driver_sql(f"EXPLAIN {statement}")
     except DBAPIError as error:
         found = driver_error(error)
-        if not str(getattr(found, "sqlstate", None) or "").startswith(NOT_PLANNED):
+        if lacks_a_setting(error) or not str(getattr(found, "sqlstate", None) or "").startswith(NOT_PLANNED):
             raise
         raise TargetMismatchError(_refusal(dataset, found)) from error
 

@@ -12,7 +12,7 @@ from .fit import text_length
 from .loaded import Spooled, TargetMismatchError
 from .references import problems as reference_problems
 from .sqlite_dry_run import try_writes
-from .table_faults import may_be_defined
+from .table_faults import may_be_defined, may_lack_a_setting
 from .target import ledger_is_meant, mismatches, place_of, read_facts, read_parents, refuse_unless_meant, verified
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ async def _of_the_merge(
     try:
         target = verified(dataset, facts, parents, connection.dialect.name)
         if connection.dialect.name == "postgresql" and needs_a_try(dataset, facts):
-            with may_be_defined():
+            with may_be_defined(), may_lack_a_setting(dataset):
                 await try_merge(connection, dataset, Spooled.of(dataset, report, folder), target)
         elif connection.dialect.name == "sqlite":
             await try_writes(connection, dataset, target, [field.name for field in dataset.fields])

@@ -9,7 +9,7 @@ from .dry_run import needs_a_try, try_merge
 from .loaded import OtherWayError, Way
 from .refusals import is_outdated, is_policy, may_be_of_a_text
 from .sqlite_dry_run import try_writes
-from .table_faults import may_be_defined, may_be_undone
+from .table_faults import lacks_a_setting, may_be_defined, may_be_undone, may_lack_a_setting
 from .target import Targets
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ async def load(
         sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: the database refused or failed.
 
     """
-    with may_be_defined():
+    with may_be_defined(), may_lack_a_setting(dataset):
         return await _load(connection, dataset, spooled, targets or Targets(), way, at_fault)
 
 
@@ -73,6 +73,8 @@ async def _load(
     try:
         return await postgresql.load_rows(connection, dataset, spooled, target, way)
     except Exception as error:  # raised again unless it may go row by row; of COPY it is the driver's own
-        if not (is_policy(error, target.facts) or is_outdated(error) or may_be_of_a_text(error)):
+        if lacks_a_setting(error) or not (
+            is_policy(error, target.facts) or is_outdated(error) or may_be_of_a_text(error)
+        ):
             raise
         raise OtherWayError(Way.ROW_BY_ROW) from error

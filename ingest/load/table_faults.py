@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DEFINING: Final = frozenset({"CREATE", "ALTER", "DROP"})
 """First words of the statements that event triggers of PostgreSQL fire at."""
+_SETTINGS: Final = frozenset({"find_option", "GetConfigOptionByName"})
+"""Routines of the server that know no setting of a name: which one says so depends on its version."""
 _SAVEPOINT_GONE: Final = "no such savepoint"
 """What SQLite says of a savepoint whose transaction has been undone (savepoint.c)."""
 
@@ -41,6 +43,35 @@ def may_be_defined() -> Iterator[None]:
                 "an event trigger of the database refuses {command}, which a load needs: {error}; let this role "
                 "pass it",
                 command=words[0],
+                error=getattr(driver_error(error), "message", None) or error,
+            )
+        ) from error
+
+
+def lacks_a_setting(error: BaseException) -> bool:
+    """Say whether something of the table asks the session for a setting that nobody has made, as applications do."""
+    return getattr(driver_error(error), "server_source_function", None) in _SETTINGS
+
+
+@contextlib.contextmanager
+def may_lack_a_setting(dataset: Dataset) -> Iterator[None]:
+    """Have it be the database's fault, and no row's, if a setting is lacking that triggers or row security ask for.
+
+    Raises:
+        TargetMismatchError: it is; says how to make it.
+
+    """
+    try:
+        yield
+    except Exception as error:  # raised again unless it is that; of COPY it is the driver's own
+        if not lacks_a_setting(error):
+            raise
+        raise TargetMismatchError(
+            say(
+                "a trigger, a default or the row security of table {table} asks the session for a setting, as its "
+                "application makes it: {error}; write ALTER ROLE the_role SET name = 'value', or give it in the "
+                "database's URL (?options=-c%20name%3Dvalue)",
+                table=dataset.load.table,
                 error=getattr(driver_error(error), "message", None) or error,
             )
         ) from error

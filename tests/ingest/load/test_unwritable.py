@@ -279,3 +279,43 @@ async def test_a_right_that_a_column_lacks_is_asked_for(postgres_database: str, 
     finally:
         async with opened(postgres_database) as database:
             await run(database, "DROP OWNED BY half_a_clerk", "DROP ROLE half_a_clerk")
+
+
+ASKS = "CREATE TRIGGER g BEFORE INSERT OR UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f()"
+SECURED = (
+    "CREATE ROLE tenant_of_settings LOGIN",
+    "GRANT ALL ON t TO tenant_of_settings",
+    "ALTER TABLE t ENABLE ROW LEVEL SECURITY",
+    "CREATE POLICY p ON t USING (current_setting('app.tenant') = 'x')",
+)
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
+async def test_a_setting_that_a_trigger_asks_for_is_told_with_how_to_make_it(
+    postgres_database: str, tmp_path: Path, *, filled: bool
+) -> None:
+    spec = spec_of()
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            *([TABLE, "INSERT INTO t VALUES ('a', 0)"] if filled else [TABLE]),
+            function("PERFORM current_setting('app.tenant'); RETURN NEW;"),
+            ASKS,
+        )
+        with pytest.raises(TargetMismatchError, match=r'"app\.tenant"; write ALTER ROLE'):
+            await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1], ["b", 2]]))
+    async with opened(f"{postgres_database}?options=-c%20app.tenant%3Dx") as database:
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1], ["b", 2]]))
+        assert loaded.inserted + loaded.updated == 2
+
+
+async def test_a_setting_that_row_security_asks_for_is_told_so_too(postgres_database: str, tmp_path: Path) -> None:
+    spec = spec_of()
+    async with opened(postgres_database) as owner:
+        await run(owner, TABLE, *SECURED)
+        try:
+            async with opened(postgres_database.replace("://headgate@", "://tenant_of_settings@")) as database:
+                with pytest.raises(TargetMismatchError, match=r'"app\.tenant"; write ALTER ROLE'):
+                    await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1]]))
+        finally:
+            await run(owner, "DROP OWNED BY tenant_of_settings", "DROP ROLE tenant_of_settings")

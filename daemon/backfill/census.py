@@ -8,7 +8,7 @@ from ingest.errors import FileRejectedError
 
 from ..pipeline.outcomes import parsed_only, refused_file
 from ..pipeline.reading import folder_for, patiently, read_in_worker
-from ..pipeline.worker_tasks import parse_workbook
+from ..pipeline.worker_tasks import HandedIn, parse_workbook
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
@@ -26,7 +26,7 @@ async def read_only(core: Core, dataset: Dataset, file: str, key: str) -> Outcom
         try:
             report = await patiently(
                 lambda: read_in_worker(
-                    *(parts.executors, parse_workbook, source, mapped, folder, (file, None), 0, 1),
+                    *(parts.executors, parse_workbook, source, mapped, folder, HandedIn(file), 0, 1),
                     file=file,
                     limits=dataset.limits,
                     own=own,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..cluster.call import MadeFolder, SharedFile
 from ..machine.cores import available_cores
 from .source_file import source_of
-from .worker_tasks import parse_workbook
+from .worker_tasks import HandedIn, parse_workbook
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
@@ -62,7 +62,7 @@ class LocalParser:
             await source_of(self._executors, self._spool, job, key),
             dataset,
             self._spool.work_folder(key, token),
-            named(job),
+            handed_in(job),
             job.id,
             # A parse takes a second core only while no other needs it.
             int(self._cores) // (self._executors.busy_workers + 1),
@@ -97,7 +97,7 @@ class ClusterParser:
             SharedFile(key=key, sha256=job.sha256, size_bytes=job.size_bytes),
             dataset,
             MadeFolder(key=key),
-            named(job),
+            handed_in(job),
             job.id,
             1,
             timeout=bounds.seconds,
@@ -111,9 +111,9 @@ class ClusterParser:
         return done.result
 
 
-def named(job: Job) -> tuple[str, str | None]:
+def handed_in(job: Job) -> HandedIn:
     """Return what a parse calls the file: what fixes another job was handed in as that, and has no name of its own."""
-    return job.file, None if job.fixes_job is None else ""
+    return HandedIn(job.file, None if job.fixes_job is None else "", job.size_bytes)
 
 
 def lane_of(job: Job) -> str:

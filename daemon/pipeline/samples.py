@@ -10,7 +10,7 @@ from ingest.spec.dataset import FileLimits
 from .reading import folder_for, read_in_worker
 from .table_check import compare_table
 from .table_outline import read_outline
-from .worker_tasks import draft_from_sample, parse_workbook
+from .worker_tasks import HandedIn, draft_from_sample, parse_workbook
 
 if TYPE_CHECKING:
     from ingest.output.drafted import Drafted
@@ -78,7 +78,7 @@ class Samples:
             report: Report = await read_in_worker(
                 self._parts.executors,
                 parse_workbook,
-                *(source, dataset, folder, (file, None), 0, 1),
+                *(source, dataset, folder, HandedIn(file), 0, 1),
                 file=file,
                 limits=dataset.limits,
                 own=dataset.transform is None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,20 +18,30 @@ if TYPE_CHECKING:
     from ingest.spec.outline import TableOutline
 
 
-def parse_workbook(
-    path: Path, dataset: Dataset, out_dir: Path, named: tuple[str, str | None], job: int, threads: int
-) -> Report:
+class HandedIn(NamedTuple):
+    """A file as it was handed in: its path there, its own name if that is another, its size if that is known."""
+
+    path: str
+    name: str | None = None
+    size_bytes: int | None = None
+
+
+def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, handed_in: HandedIn, job: int, threads: int) -> Report:
     """Make the folder and run `ingest.parse.parse`; the import happens in the worker, where it was preloaded.
 
-    `named` is the path under which the file was handed in, and its own name if that is another.
+    Raises:
+        OSError: the file is of another size: what damage to a disk has left may read as a whole one of fewer rows.
+
     """
+    expected = handed_in.size_bytes
+    if expected is not None and (found := path.stat().st_size) != expected:
+        raise OSError(f"the spool has {found} of the {expected} bytes that were received: {path}")
     from ingest.parallel import allow_threads
     from ingest.parse import parse
 
     allow_threads(threads)
     out_dir.mkdir(mode=0o700, exist_ok=True)
-    source, name = named
-    return parse(path, dataset, out_dir, source, job, name)
+    return parse(path, dataset, out_dir, handed_in.path, job, handed_in.name)
 
 
 def list_sheets(path: Path, encoding: str | None, limits: FileLimits) -> tuple[SheetInfo, ...]:

@@ -141,6 +141,10 @@ class FileTooLargeError(HeadgateError):
     """The file is larger than is taken in."""
 
 
+class FileLostError(HeadgateError):
+    """The file of a job is not in the spool any more."""
+
+
 class FileNotReadError(RetryableError):
     """The file cannot be read now; the message is the system's."""
 

@@ -215,6 +215,10 @@ class Attempts:
                 raise
             self._stalled.discard(job.id)
             raise FileRejectedError(replace(refusal(error, bounds), spec_version=dataset.version)) from error
+        except FileNotFoundError:
+            # Or a dataset's own transform lacks a file.
+            await self._parts.executors.run_io(self._parts.spool.see_that_it_has, key)
+            raise
         self._stalled.discard(job.id)
         return result
 

@@ -111,7 +111,7 @@ class SharedSpool:
 
         """
         with self._operation("put") as storage:
-            _write(storage, source, f"{JOBS}/{key}/{name}", sha256)
+            _write(storage, source, _path_of(key, name), sha256)
 
     def get(self, key: str, name: str, out: Path, sha256: str | None) -> bool:
         """Read a file of a job into one that does not exist yet, and return whether there is one.
@@ -122,17 +122,27 @@ class SharedSpool:
 
         """
         with self._operation("get") as storage, out.open("xb") as file:
-            found = _read(storage, f"{JOBS}/{key}/{name}", file)
+            found = _read(storage, _path_of(key, name), file)
         if found is not None and sha256 is not None and found != sha256:
             raise StorageError(say("the shared spool has other bytes under {key} than were put there", key=key))
         return found is not None
+
+    def has(self, key: str, name: str) -> bool:
+        """Say whether a file of a job is there.
+
+        Raises:
+            SpoolAwayError: the storage does not say.
+
+        """
+        with self._operation("look") as storage:
+            return storage.exists(_path_of(key, name))
 
     def remove(self, key: str, *names: str) -> None:
         """Remove files of a job; what cannot be removed now is left to `sweep`."""
         try:
             with self._operation("remove") as storage:
                 for name in names:
-                    storage.delete(f"{JOBS}/{key}/{name}")
+                    storage.delete(_path_of(key, name))
         except SpoolAwayError as error:
             logger.warning("shared spool keeps a file for now", extra={"key": key, "error": str(error)})
 
@@ -218,6 +228,10 @@ def _read(storage: Storage, path: str, out: BinaryIO) -> str | None:
     """Write what lies under a path into an open file and return its hash; None if nothing lies there."""
     found = storage.stat(path)
     return None if found is None else storage.read_into(found, out).sha256
+
+
+def _path_of(key: str, name: str) -> str:
+    return f"{JOBS}/{key}/{name}"
 
 
 def _key_of(path: str) -> str | None:

@@ -17,7 +17,7 @@ from uuid import uuid4
 from ingest.messages import say
 from ingest.output.report import REJECTED_FILE
 
-from ..errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError, StorageError
+from ..errors import FileLostError, FileTooLargeError, FileUnstableError, SpoolFullError, StartupError, StorageError
 from .shared import digest_of
 from .upload import SOURCE, Received, Upload, disk_errors
 
@@ -227,6 +227,19 @@ class Spool:
     def source(self, key: str) -> Path:
         """Return where the bytes of a submission lie that this daemon has received."""
         return self._jobs / key / SOURCE
+
+    def see_that_it_has(self, key: str) -> None:
+        """See that the bytes of a submission are there: a spool may have been emptied, or an older ledger restored.
+
+        Raises:
+            FileLostError: they are not.
+            SpoolAwayError: the shared spool does not say now.
+
+        """
+        there = self.source(key).exists() if self.shared is None else self.shared.has(key, SOURCE)
+        if not there:
+            place = self.root if self.shared is None else self.shared.url
+            raise FileLostError(say("the file of this job is not in the spool {place} any more", place=place))
 
     def work_folder(self, key: str, token: str) -> Path:
         """Return the folder of one attempt, which its worker makes: one of an earlier may still write into its own."""

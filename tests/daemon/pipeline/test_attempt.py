@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from ingest.spec.dataset_file import parse_dataset
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from daemon.ledger.claims import Claim
     from daemon.ledger.jobs import Job, Outcome, State
 
 DATASET = """
@@ -127,6 +129,30 @@ async def test_a_job_whose_superseding_got_no_reply_is_told_once(
     assert asked == [1, 1]
     assert [one["state"] for one in told] == ["superseded"]
     assert not list((tmp_path / "state").glob("spool/*/jobs/*"))
+
+
+@pytest.mark.slow
+async def test_a_job_whose_file_is_lost_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody has emptied the spool, or restored a ledger of before the file was let go."""
+    claim = Ledger.claim
+
+    async def after_the_loss(ledger: Ledger, **how: Any) -> list[Claim]:
+        claims = await claim(ledger, **how)
+        for folder in (tmp_path / "state").glob("spool/*/jobs/*"):
+            shutil.rmtree(folder)
+        return claims
+
+    monkeypatch.setattr(Ledger, "claim", after_the_loss)
+    book = tmp_path / "goods.csv"
+    book.write_text("sku,qty\na,1\n", encoding="utf-8")
+    environ = {**os.environ, "HEADGATE_STATE_DIR": str(tmp_path / "state"), "HEADGATE_LEDGER_MAX_ATTEMPTS": "1"}
+    request = Request(dataset=parse_dataset(DATASET.replace("MOST", "0"), "goods.yml"), files=[book])
+    told: list[dict[str, Any]] = []
+    await ingest_files(load_settings(None, environ), request, environ=environ, done=told.append)
+    assert [one["state"] for one in told] == ["dead"]
+    (spool,) = (tmp_path / "state").glob("spool/*")
+    lost = f"load.retry_exhausted: the file of this job is not in the spool {spool} any more"
+    assert told[0]["reason"].startswith(lost)
 
 
 @pytest.mark.slow

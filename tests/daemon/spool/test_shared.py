@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 from storage_servers import Place, s3_place
 
 from daemon.config.settings import SpoolSettings
-from daemon.errors import SpoolAwayError, StartupError, StorageError
+from daemon.errors import FileLostError, SpoolAwayError, StartupError, StorageError
 from daemon.spool import shared
 from daemon.spool.shared import SharedSpool
 from daemon.spool.spool import Spool
@@ -59,10 +60,13 @@ def test_what_one_has_shared_another_brings(spool_of: Callable[[str], Spool], pl
     one.share(received)
     assert bring(other, received).read_bytes() == content
     assert bring(one, received) == one.source(received.key)
+    one.see_that_it_has(received.key)
     other.remove(received.key)
     assert place.names() == {"ledger/id"}
     with pytest.raises(FileNotFoundError):
         bring(other, received).open()
+    with pytest.raises(FileLostError, match=re.escape(f"not in the spool {place.url}/ledger any more")):
+        one.see_that_it_has(received.key)  # a copy is left here; what counts is what every daemon reaches
 
 
 def test_error_records_of_one_are_handed_back_by_the_other(spool_of: Callable[[str], Spool]) -> None:

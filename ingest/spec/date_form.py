@@ -20,6 +20,8 @@ def form_problem(form: str, kind: str) -> LiteralString | None:
     the morning for an hour of twelve), and a time of day would drop a date, which no cell of a date does.
     """
     parts = frozenset(_PART.findall(form))
+    if not parts:
+        return "{form} has none of the signs of strptime; write a form as %d.%m.%Y or %H:%M"
     if kind == "time" and parts & _DATES:
         return "{form} has a date, and a time of day has none"
     if kind != "time" and not parts & _YEARS:

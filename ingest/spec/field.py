@@ -84,6 +84,11 @@ class FieldType(Model):
             return value
         if match := _DECIMAL.fullmatch(value.strip()):
             return {"kind": "decimal", "precision": int(match[1]), "scale": int(match[2])}
+        if value.startswith("decimal(") and ")" not in value:
+            # YAML within braces takes the comma for the end of the value.
+            raise PydanticCustomError(
+                "field_type", "{value} is cut at its comma; put the type in quotes", {"value": repr(value)}
+            )
         if value == "decimal" or value not in get_args(Kind):
             raise PydanticCustomError(
                 "field_type",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, get_args
+from types import MappingProxyType, UnionType
+from typing import TYPE_CHECKING, Any, Final, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -83,12 +83,28 @@ def reason_and_remedy(detail: ErrorDetails) -> tuple[str, str]:
 
 def keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> tuple[str, ...]:
     """Return the keys that the model knows at a location, as they are written; none when it has no place for keys."""
+    known = _model_at(model, location)
+    return tuple(_written(known)) if known else ()
+
+
+def sections_with(model: type[BaseModel], location: tuple[str | int, ...], key: str) -> dict[str, tuple[str, ...]]:
+    """Return the keys at a location below which this one is known, and what else each must have there."""
+    known = _model_at(model, location)
+    within = {} if known is None else {name: _section_in(field.annotation) for name, field in _written(known).items()}
+    return {
+        name: tuple(needed for needed, field in _written(section).items() if field.is_required())
+        for name, section in within.items()
+        if section is not None and key in _written(section)
+    }
+
+
+def _model_at(model: type[BaseModel], location: tuple[str | int, ...]) -> type[BaseModel] | None:
     known: type[BaseModel] | None = model
     for part in location:
         if isinstance(part, str) and known is not None:
             annotations = {name: field.annotation for name, field in _written(known).items()}
             known = _model_in(annotations.get(part))
-    return tuple(_written(known)) if known else ()
+    return known
 
 
 def _written(model: type[BaseModel]) -> dict[str, Any]:
@@ -100,6 +116,15 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """Find the model in `Model` or `Model | None`, and in no list of models."""
+    if isinstance(annotation, type):
+        return annotation if issubclass(annotation, BaseModel) else None
+    if get_origin(annotation) not in (Union, UnionType):
+        return None
+    return next((found for part in get_args(annotation) if (found := _section_in(part))), None)
 
 
 def _plain(value: object) -> object:

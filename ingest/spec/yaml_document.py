@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import yaml
 
-from .wording import keys_at, reason_and_remedy
+from .wording import keys_at, reason_and_remedy, sections_with
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
@@ -170,14 +170,26 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 def _problem_of(detail: ErrorDetails, document: Document, model: type[BaseModel] | None) -> Problem:
     location: Location = tuple(detail["loc"])
     if detail["type"] == "extra_forbidden":
-        known = keys_at(model, location[:-1]) if model else ()
-        return document.problem(location, "unknown key", suggestion(str(location[-1]), known))
+        return document.problem(location, "unknown key", _where_meant(location, document, model))
     if detail["type"] != "missing":
         # Pydantic appends names of its own, such as the branch of a union, that nobody wrote.
         while location and not document.covers(location):
             location = location[:-1]
     reason, remedy = reason_and_remedy(detail)
     return document.problem(location, reason, remedy)
+
+
+def _where_meant(location: Location, document: Document, model: type[BaseModel] | None) -> str:
+    """Return the remedy for an unknown key: the section that has it, else the key that it resembles."""
+    if model is None:
+        return suggestion(str(location[-1]), ())
+    around, key = location[:-1], str(location[-1])
+    sections = [
+        section
+        for section, needed in sections_with(model, around, key).items()
+        if all(document.covers((*around, section, name)) for name in needed)
+    ]
+    return f"write it below {' or '.join(sections)}" if sections else suggestion(key, keys_at(model, around))
 
 
 def _problem(source: str, line: int | None, reason: str, remedy: str) -> Problem:

@@ -24,3 +24,38 @@ def test_a_form_of_dates_that_nothing_can_have_is_refused(form: str, reason: str
     with pytest.raises(DocumentError) as refused:
         parse_dataset(text, "d.yml")
     assert reason in str(refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("required: true", "fields[0].required: unknown key; write it below constraints"),
+        ("minimum: 3", "fields[0].minimum: unknown key; write it below constraints"),
+        ("tpye: integer", "fields[0].tpye: unknown key; did you mean type?"),
+        # It is no key of its own: it stands in the type's own text.
+        ("precision: 3", "fields[0].precision: unknown key; remove it"),
+        ("type: decimal(12,2)", "fields[0].type: 'decimal(12' is cut at its comma; put the type in quotes"),
+        ("type: date, format: DD.MM.YYYY", "DD.MM.YYYY has none of the signs of strptime; write a form as %d.%m.%Y"),
+    ],
+)
+def test_a_slip_in_a_field_is_told_with_what_was_meant(wrong: str, told: str) -> None:
+    kind = "" if "type: " in wrong else "type: integer, "
+    with pytest.raises(DocumentError) as refused:
+        parse_dataset(f"dataset: d\nfields:\n  - {{name: no, {kind}{wrong}}}\nload: {{table: t}}\n", "d.yml")
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "below"),
+    [
+        ("glob: x", "match"),
+        ("min_rows: 3", "expect"),
+        ("max_rows: 3", "quarantine"),
+        ("mode: upsert", "header or load"),
+        ("table: x", "load"),
+    ],
+)
+def test_a_key_in_the_wrong_section_is_told_with_the_right_one(wrong: str, below: str) -> None:
+    with pytest.raises(DocumentError) as refused:
+        parse_dataset(f"{PLAIN}{wrong}\n", "d.yml")
+    assert str(refused.value).endswith(f"unknown key; write it below {below}")

@@ -15,7 +15,7 @@ from .options import json_option
 @click.option("--force", is_flag=True, help="Replace files that were edited, too.")
 @json_option
 def assets(folder: Path, force: bool, as_json: bool) -> None:
-    """Write prometheus.yml, rules, alertmanager.yml, dashboards, a systemd unit and manifests into DIR.
+    """Write prometheus.yml, rules, alertmanager.yml, dashboards, systemd units, manifests and documents into DIR.
 
     Again after an upgrade: files that nobody edited are replaced, edited ones are kept, and the difference is shown.
 

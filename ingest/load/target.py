@@ -166,6 +166,7 @@ def ledger_is_meant(dialect: str, schema: str | None, name: str) -> str | None:
 def refuse_unless_meant(connection: Connection, dataset: Dataset) -> None:
     """Refuse to make a missing table that has no place, or unless the dataset says so, or no name is similar.
 
+    One that is made has the columns of fields alone: `load.insert_only` and `load.set` need one that is there.
     Names that differ in their numbers only (`sales_2025`, `sales_2026`) are meant to be two.
     One of the very name has been made by another load since it was missed.
 
@@ -182,13 +183,17 @@ def refuse_unless_meant(connection: Connection, dataset: Dataset) -> None:
                 table=dataset.load.table,
             )
         )
-    if dataset.load.create:
-        return
+    table, load = dataset.load.table, dataset.load
     names, near = _similar(connection, schema, name)
     near = [one for one in near if _without_numbers(one) != _without_numbers(name)]
-    if name in names or (dataset.load.create is None and not near):
+    meant = load.create or (load.create is None and not near)
+    if name in names or (meant and not load.given):
         return
-    table = dataset.load.table
+    if meant:
+        needed = ", ".join(load.given)
+        raise TargetMismatchError(
+            say("there is no table {table}; make it, with {names}, which no field fills", table=table, names=needed)
+        )
     raise TargetMismatchError(
         say(
             "there is no table {table}; did you mean {near}? correct load.table, or write load.create: true to have "

@@ -322,6 +322,19 @@ async def test_a_table_of_the_name_that_is_not_for_this_role_is_another(postgres
             await run(database, "DROP OWNED BY guest_of_apps", "DROP ROLE guest_of_apps")
 
 
+@pytest.mark.parametrize("create", [None, True])
+async def test_a_missing_table_is_not_made_without_the_columns_that_no_field_fills(
+    url: str, tmp_path: Path, *, create: bool | None
+) -> None:
+    spec = spec_of(create=create, **STAMPS)
+    async with opened(url) as database:
+        with pytest.raises(Exception, match="there is no table products; make it, with created_at, updated_at"):
+            await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))
+        columns = "sku text PRIMARY KEY, name text, price numeric(10, 2), sold_at timestamp"
+        await run(database, f"CREATE TABLE products ({columns}, created_at timestamp, updated_at timestamp)")
+        assert (await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))).inserted == 2
+
+
 async def test_names_with_other_numbers_are_no_typos_of_each_other(url: str, tmp_path: Path) -> None:
     async with opened(url) as database:
         for table in ("sales_2025", "sales_2026", "2026_sales"):

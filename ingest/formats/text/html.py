@@ -148,10 +148,12 @@ def _without_declaration(text: str) -> str:
 
 
 def _rows(table: Any) -> Iterator[Any]:
-    """Yield the rows of a table, not those of tables within its cells."""
-    for row in table.iter("tr"):
-        if next(row.iterancestors("table")) is table:
-            yield row
+    """Yield the rows of a table, not those of tables within its cells; its feet are shown last, wherever they stand."""
+    rows = (row for row in table.iter("tr") if next(row.iterancestors("table")) is table)
+    if table.find("tfoot") is None:
+        yield from rows
+    else:
+        yield from sorted(rows, key=lambda row: row.getparent().tag == "tfoot")
 
 
 def _span(cell: Any, name: str, most: int) -> int:

@@ -82,6 +82,16 @@ def test_who_leaves_tags_out_has_sent_a_whole_page(write: Callable[..., Path], e
     assert rows(write(page, "x.xls"))[:2] == [["no"], ["A1"]]
 
 
+def test_the_foot_of_a_table_is_its_end_wherever_it_stands(write: Callable[..., Path]) -> None:
+    inner = "<table><tfoot><tr><td>in</td></tr></tfoot><tr><td>a</td></tr></table>"
+    page = (
+        "<table><thead><tr><td>no</td><td>qty</td></tr></thead><tfoot><tr><td>Total</td><td>8</td></tr></tfoot>"
+        f"<tbody><tr><td>A1</td><td rowspan=2>8</td></tr><tr><td>{inner}</td></tr></tbody></table>"
+    )
+    assert rows(write(page, "x.xls"))[::3] == [["no", "qty"], ["Total", "8"]]
+    assert rows(write(page, "x.xls"))[1] == ["A1", "8"]
+
+
 WHOLE = (
     "<html><head><title>Orders</title></head><body><table><thead><tr><th>no</th></tr></thead>"
     "<tbody><tr><td>A1</td></tr>\n<tr><td>A2</td></tr>\n<tr><td>A3</td></tr>\n</tbody></table></body></html>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 import uuid
@@ -52,6 +53,8 @@ _NOW_POSTGRESQL: Final = {
     "text": "to_char(timezone('UTC', now()), 'YYYY-MM-DD HH24:MI:SS.US')",
     "varchar": "to_char(timezone('UTC', now()), 'YYYY-MM-DD HH24:MI:SS.US')",
 }
+_UUIDS: Final = frozenset({"uuid", "uuid7"})
+_OF_32_SIGNS: Final = re.compile(r"\(\s*32\s*\)")
 _NOW_SQLITE: Final = "strftime('%Y-%m-%d %H:%M:%f', 'now')"
 
 
@@ -79,9 +82,15 @@ def expression(name: str, value: Given, column: ColumnFacts, dialect: str) -> st
             )
         return _NOW_POSTGRESQL[column.base]
     if dialect == "sqlite":
-        return f"{_sqlite_name(value)}()"
+        return _as_kept(f"{_sqlite_name(value)}()", value, column)
     made = f"pg_temp.headgate_{value}()" if value in FUNCTIONS else "gen_random_uuid()"
-    return made if column.base == "uuid" else f"{made}::text"
+    return made if column.base == "uuid" else _as_kept(f"{made}::text", value, column)
+
+
+def _as_kept(made: str, value: str, column: ColumnFacts) -> str:
+    """Return the id as a column of texts keeps it: in one of 32 signs, as Django makes them, a UUID has no dashes."""
+    digits_alone = value in _UUIDS and _OF_32_SIGNS.search(column.declared)
+    return f"replace({made}, '-', '')" if digits_alone else made
 
 
 def literal(value: object, dialect: str) -> str:

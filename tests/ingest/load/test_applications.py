@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -207,6 +208,21 @@ async def test_unchanged_rows_are_not_touched(postgres_database: str, tmp_path: 
         )
         assert rows == [("A1", True, False), ("A2", True, True), ("A3", False, False)]
         assert await rows_of(database, "SELECT last_value FROM products_id_seq") == [(3,)]
+
+
+@pytest.mark.parametrize("word", ["uuid", "uuid7"])
+@pytest.mark.parametrize(("kind", "length"), [("char(32)", 32), ("varchar( 32 )", 32), ("varchar(36)", 36)])
+async def test_a_column_of_32_signs_gets_a_uuid_without_dashes(
+    url: str, tmp_path: Path, word: str, kind: str, length: int
+) -> None:
+    columns = "sku varchar(20) UNIQUE, name text, price numeric(10, 2), sold_at timestamp"
+    async with opened(url) as database:
+        await run(database, f"CREATE TABLE products (id {kind} PRIMARY KEY, {columns})")
+        spec = spec_of(insert_only={"id": word})
+        assert (await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))).inserted == 2
+        ids = [row[0] for row in await rows_of(database, "SELECT id FROM products")]
+        assert {len(one) for one in ids} == {length}
+        assert len({UUID(one) for one in ids}) == 2
 
 
 async def test_ids_of_the_file_move_the_sequence_on(postgres_database: str, tmp_path: Path) -> None:

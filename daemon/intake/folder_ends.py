@@ -43,6 +43,10 @@ class FolderEnds:
             FolderHangsError: the folder does not answer.
 
         """
+        await self._tell_of_a_part(watched)
+        watched.owing.left = await self._queries.owes(spelt(str(watched.folder.path)))
+
+    async def _tell_of_a_part(self, watched: KnownFolder) -> None:
         owing, left, until = watched.owing, 0, time.monotonic() + TELLING_SECONDS
         try:
             while not self._closing.is_set():

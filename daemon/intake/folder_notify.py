@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_WAKING: Final = (
-    inotify.CREATE | inotify.MOVED_TO | inotify.MOVED_FROM | inotify.CLOSE_WRITE | inotify.DELETE | inotify.IS_FOLDER
-)
-"""What is worth a look. A write is not: a file that somebody writes to is looked at again anyway."""
+_WAKING: Final = inotify.CREATE | inotify.MOVED_TO | inotify.MOVED_FROM | inotify.CLOSE_WRITE | inotify.DELETE
+"""What is worth a look. A write is not: a file that somebody writes to is looked at again anyway.
+
+Nor is that a folder is opened: every look does that, and would bring about the next one.
+"""
 
 
 class Seen(enum.Enum):

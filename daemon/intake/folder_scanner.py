@@ -26,6 +26,7 @@ from ..errors import (
 from ..executors.folder_calls import FolderCalls
 from ..machine.file_identity import Stamp, spelt
 from ..machine.mounts import FileSystem, file_system_of
+from ..machine.writers import is_shared
 from .done_markers import DoneMarkers
 from .file_taker import FileTaker
 from .folder_archive import PLACES
@@ -86,7 +87,7 @@ class FolderScanner:
         self._executors, self._database, self._metrics = parts.executors, parts.database, parts.metrics.folders
         self._closing = asyncio.Event()
         self._ends = FolderEnds(parts, filing, closing=self._closing)
-        self._full = False
+        self._full = self._was_full = False
 
     async def __aenter__(self) -> Self:
         """Check the folders; one that hangs is told as one that cannot be read, and checked later.
@@ -141,10 +142,12 @@ class FolderScanner:
         try:
             while not self._closing.is_set():
                 self._watch.changed.clear()
-                self._full = False
+                self._was_full, self._full = self._full, False
                 for watched in self._watched:
                     await self._look(watched)
                 self._notify()
+                if self._was_full and not self._full:
+                    logger.info("intake goes on")
                 await self._pause()
             for watched in self._watched:
                 if watched.look is not None:
@@ -170,7 +173,7 @@ class FolderScanner:
         soon = any(watched.unsettled for watched in self._watched) and not self._full
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._closing.wait(), self._settings.scan_seconds)
-        if not soon and self._watch.works:
+        if not soon and self._watch.works and not any(watched.shared for watched in self._watched):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._watch.changed.wait(), self._settings.rescan_seconds)
 
@@ -193,9 +196,9 @@ class FolderScanner:
 
     def _stop(self, reason: str) -> None:
         """Take nothing until the next look."""
-        if not self._full:
-            self._full = True
+        if not self._full and not self._was_full:
             logger.warning("intake stopped", extra={"reason": reason})
+        self._full = True
 
     def _will_pass(self, error: Exception) -> bool:
         return isinstance(error, (OSError, TaskTimeoutError)) or self._database.will_pass(error)
@@ -215,6 +218,7 @@ class FolderScanner:
             return False
         watched.state.read(listing.folders[folder.path], file_system)
         watched.folders, watched.unread = listing.folders, listing.unread
+        watched.shared = is_shared(file_system.kind)
         before, watched.files = watched.files, {}
         taken = {name: file.stamp for name, file in before.items() if file.job_id is not None or file.over}
         for name in watched.markers.marked(listing, taken):

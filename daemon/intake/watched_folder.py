@@ -68,6 +68,8 @@ class Owing:
     told: list[int] = field(default_factory=list)
     unmoved: dict[str, str] = field(default_factory=dict)
     """Files that this round could not put away, and why."""
+    left: bool = False
+    """Something is still to be told: now, or when its job has ended."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +87,8 @@ class KnownFolder:
     markers: DoneMarkers
     checked: bool = False
     """It was there, and where it is behind links is known: `folder` says so."""
+    shared: bool = False
+    """Others may write there without that anybody here is told of it."""
     look: asyncio.Task[None] | None = None
     """A look at it that goes on while others are looked at."""
 
@@ -94,7 +98,7 @@ class KnownFolder:
         return (
             not self.state.readable
             or self.look is not None
-            or self.owing.after > 0
+            or self.owing.left
             or any(not file.over for file in self.files.values())
         )
 

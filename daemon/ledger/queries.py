@@ -192,6 +192,13 @@ class JobQueries:
         async with self._database.read() as connection:
             return [job_from_row(row) for row in (await connection.execute(statement)).mappings()]
 
+    async def owes(self, folder: str) -> bool:
+        """Say whether the end of any job is to be told in a folder, also of one that has not ended."""
+        table = self.tables.job
+        told_there = sa.exists().where(table.c.owed, table.c.origin.startswith(f"{folder}/", autoescape=True))
+        async with self._database.read() as connection:
+            return bool(await connection.scalar(sa.select(told_there)))
+
     async def records(self, job_id: int, *, limit: int, after: int = 0) -> list[tuple[int, dict[str, Any]]]:
         """Return up to `limit` error records of a job with their numbers, those above the number `after` only."""
         reject = self.tables.reject

@@ -19,11 +19,16 @@ def blind_spot(folder: Path) -> str | None:
     if not sys.platform.startswith("linux"):
         return "the system tells of no writers"
     kind = file_system_of(folder.stat().st_dev).kind
-    if kind in _SHARED or kind.startswith("fuse"):
+    if is_shared(kind):
         return f"it is a file system of type {kind}, which others may write to"
     if not _may_lease():
         return "files of other users that were open before the start; with the capability CAP_LEASE they could be"
     return None
+
+
+def is_shared(kind: str) -> bool:
+    """Say whether other machines may write to a file system of that type, of which the kernel here is told nothing."""
+    return kind in _SHARED or kind.startswith("fuse")
 
 
 def _may_lease() -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.intake.folder_files import Ignored, list_files
 from daemon.intake.folder_notify import FolderNotify, Seen
 from daemon.machine.mounts import FolderIdentity, identity_of
 
@@ -73,9 +74,12 @@ async def test_a_change_wakes_and_reading_does_not(watch: FolderNotify, tmp_path
     await asyncio.wait_for(watch.changed.wait(), 5)
     watch.changed.clear()
     (tmp_path / "a.csv").read_bytes()
+    list_files(tmp_path, recursive=True, ignored=Ignored(()))
     await asyncio.sleep(0.05)
     watch.seen(tmp_path, "a.csv")
     assert not watch.changed.is_set()
+    (tmp_path / "inner").mkdir()
+    await asyncio.wait_for(watch.changed.wait(), 5)
 
 
 async def test_folders_come_and_go(watch: FolderNotify, tmp_path: Path) -> None:

@@ -78,6 +78,36 @@ async def test_any_number_that_cannot_be_put_away_holds_nobody_up(
         assert await intake.owed() == []
 
 
+async def test_a_full_spool_is_told_of_once(
+    intake: Intake, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There was a line a second, on the disk that was full, too."""
+    caplog.set_level("INFO")
+    (intake.inbox / "a.csv").write_text("sku\na\n")
+    free, asked = 0, 0
+
+    def free_bytes() -> int:
+        nonlocal asked
+        asked += 1
+        return free
+
+    monkeypatch.setattr(intake.parts.spool, "free_bytes", free_bytes)
+    monkeypatch.setattr(intake.parts.spool, "_min_free_bytes", 1)
+
+    def said() -> list[str]:
+        return [record.message for record in caplog.records if record.message.startswith("intake ")]
+
+    async def asked_again() -> bool:
+        return asked > 2
+
+    async with running(intake.scanner()):
+        await until(asked_again)
+        assert said() == ["intake stopped"]
+        free = 1 << 30
+        await until(jobs_are(intake, 1))
+    assert said() in (["intake stopped"], ["intake stopped", "intake goes on"])
+
+
 def _counts(intake: Intake, files: int) -> Callable[[], Awaitable[bool]]:
     async def counted() -> bool:
         return intake.measured("unreadable_files") == files

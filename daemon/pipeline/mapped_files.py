@@ -8,7 +8,7 @@ from ingest.messages import say
 
 from ..errors import HeadgateError
 from .reading import folder_for, read_in_worker
-from .source_file import source_of
+from .source_file import source_of, where_else
 from .worker_tasks import look_at_file, try_mapped
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ class MappedFiles:
         return self._parts.datasets[job.dataset]
 
     def _key(self, job: Job) -> str:
-        if job.spool_key is None or job.spool_id != self._parts.spool.id:
+        if (elsewhere := where_else(self._parts.spool, job)) is not None:
+            raise NoFileError(elsewhere)
+        if job.spool_key is None:
             raise _gone(job)
         return job.spool_key
 

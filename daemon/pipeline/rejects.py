@@ -15,7 +15,7 @@ from ingest.messages import say
 from ingest.output.kept import KeptFile
 
 from ..errors import HeadgateError, RetryableError, WorkerCrashedError, first_line
-from .source_file import source_of
+from .source_file import source_of, where_else
 from .worker_failures import FILE_ERRORS, POOL_ERRORS
 from .worker_tasks import check_cell_texts, rejected_rows_page, write_corrected_rows, write_rejected_rows
 
@@ -167,7 +167,9 @@ class Rejects:
             raise NoRejectsError(say("job {job} is {state}; wait until it has ended", job=job.id, state=job.state))
         if not job.rows.rejected or job.state not in ("partial", "rejected", "checked"):
             raise NoRejectsError(say("job {job} is {state} and has no rejected rows", job=job.id, state=job.state))
-        key = job.spool_key if job.spool_id == self._spool.id else None
+        if (elsewhere := where_else(self._spool, job)) is not None:
+            raise NoRejectsError(elsewhere)
+        key = job.spool_key
         records = None if key is None else await self._executors.run_io(self._spool.rejects, key)
         if key is None or records is None:
             raise NoRejectsError(say("the file of job {job} is not kept here any more; submit it again", job=job.id))

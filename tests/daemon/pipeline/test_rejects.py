@@ -84,6 +84,16 @@ async def test_a_workbook_whose_workers_are_killed_is_written_by_another(
     assert await rejects.rejects(job, "xlsx") == b"written"
 
 
+async def test_a_file_that_another_daemon_has_is_not_said_to_be_gone(rejects: Rejects, spool: Spool, job: Job) -> None:
+    with pytest.raises(NoRejectsError, match="job 1 lies in another daemon's spool"):
+        await rejects.rejects(job.evolve(spool_id="another"), "xlsx")
+    with pytest.raises(NoRejectsError, match="job 1 is not kept here any more"):
+        await rejects.rejects(job.evolve(spool_key=None, spool_id="another"), "xlsx")
+    spool.remove(job.spool_key or "")
+    with pytest.raises(NoRejectsError, match="job 1 is not kept here any more"):
+        await rejects.rejects(job, "xlsx")
+
+
 async def test_a_workbook_that_kills_every_worker_is_given_up(rejects: Rejects, spool: Spool, job: Job) -> None:
     deaths(spool, job, WRITES)
     with pytest.raises(NoRejectsError, match="ask for its error records"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ingest.load.loaded import TargetMismatchError
+from ingest.load.named_table import find_facts
 from ingest.load.outline import outline
-from ingest.load.target import find_facts
 from ingest.messages import said_by
 
 from ..errors import HeadgateError

@@ -10,10 +10,11 @@ from ..output.report import ParsedRows, Report
 from .dry_run import needs_a_try, try_merge
 from .fit import text_length
 from .loaded import Spooled, TargetMismatchError
+from .named_table import ledger_is_meant, place_of, read_facts, refuse_unless_meant
 from .references import problems as reference_problems
 from .sqlite_dry_run import try_writes
 from .table_faults import may_be_defined, may_lack_a_setting
-from .target import ledger_is_meant, mismatches, place_of, read_facts, read_parents, refuse_unless_meant, verified
+from .target import mismatches, read_parents, verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

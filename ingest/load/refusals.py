@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import CATALOGUE, ErrorRecord
 from ..messages import say, within
 from ..output.report import ROWS_FILE
+from .bisection import TooManyError
 from .loaded import Loaded
 from .merge import CONFLICTS_NAMED
 
@@ -152,6 +153,20 @@ class Refusals:
     def refuse(self, line: int, refusal: Refusal, values: Mapping[str, str | None] | None = None) -> None:
         """Refuse a row; `values` are those of its fields as they were to be loaded."""
         self._found[line] = (refusal, values or {})
+
+    def refuse_within_tolerance(
+        self, line: int, refusal: Refusal, values: Mapping[str, str | None], *, alike: int = 0
+    ) -> None:
+        """Refuse a row; `alike` more have the same reason, and are only counted if this is one too many.
+
+        Raises:
+            TooManyError: more are refused than the dataset tolerates.
+
+        """
+        self.refuse(line, refusal, values)
+        if len(self) > self._spooled.tolerance:
+            self.add_uncounted(refusal, alike)
+            raise TooManyError
 
     def forgive(self, line: int) -> None:
         """Take a refusal back: the row could be written after all."""

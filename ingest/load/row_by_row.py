@@ -108,7 +108,7 @@ class _RowByRow:
 
         async def refuse(line: int, _: BaseException) -> None:
             self._unstaged[line] = await texts.lacking(line, self._at_fault)
-            self._refuse_with(line, *self._unstaged[line])
+            self._refusals.refuse_within_tolerance(line, *self._unstaged[line])
 
         await self._parts(texts.copy, refuse, self._at_fault)
 
@@ -217,10 +217,8 @@ class _RowByRow:
 
     async def _refuse_lines(self, lines: list[int], refusal: Refusal) -> None:
         for number, line in enumerate(lines, 1):
-            self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))
-            if len(self._refusals) > self._spooled.tolerance:
-                self._refusals.add_uncounted(refusal, len(lines) - number)
-                raise TooManyError
+            values = await self._values(line, refusal.fields)
+            self._refusals.refuse_within_tolerance(line, refusal, values, alike=len(lines) - number)
         if lines:
             await self._connection.exec_driver_sql(f"DELETE FROM {CHECKED} WHERE {LINE} = ANY ($1)", (lines,))
 
@@ -334,12 +332,7 @@ class _RowByRow:
         return self._at_fault(error) or (own and may_be_of_a_text(error))
 
     async def _refuse(self, line: int, refusal: Refusal) -> None:
-        self._refuse_with(line, refusal, await self._values(line, refusal.fields))
-
-    def _refuse_with(self, line: int, refusal: Refusal, values: Mapping[str, str | None]) -> None:
-        self._refusals.refuse(line, refusal, values)
-        if len(self._refusals) > self._spooled.tolerance:
-            raise TooManyError
+        self._refusals.refuse_within_tolerance(line, refusal, await self._values(line, refusal.fields))
 
     async def _values(self, line: int, fields: tuple[str, ...]) -> dict[str, str | None]:
         names = [name for name in fields if name in self._merge.staged]

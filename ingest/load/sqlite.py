@@ -223,10 +223,8 @@ class _Load:
 
     async def _refuse_all(self, lines: list[int], refusal: Refusal) -> None:
         for number, line in enumerate(lines, 1):
-            self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))
-            if len(self._refusals) > self._spooled.tolerance:
-                self._refusals.add_uncounted(refusal, len(lines) - number)
-                raise TooManyError
+            values = await self._values(line, refusal.fields)
+            self._refusals.refuse_within_tolerance(line, refusal, values, alike=len(lines) - number)
         for line in lines:
             await self._run(f"DELETE FROM {self._merge.stage} WHERE {LINE} = {line}")
 
@@ -338,9 +336,7 @@ class _Load:
         await self._refuse(line, orphans.refusal if left else refusal)
 
     async def _refuse(self, line: int, refusal: Refusal) -> None:
-        self._refusals.refuse(line, refusal, await self._values(line, refusal.fields))
-        if len(self._refusals) > self._spooled.tolerance:
-            raise TooManyError
+        self._refusals.refuse_within_tolerance(line, refusal, await self._values(line, refusal.fields))
 
     async def _values(self, line: int, fields: tuple[str, ...]) -> dict[str, str | None]:
         names = [name for name in fields if name in self._merge.staged]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -11,7 +12,8 @@ from ...cells.characters import DRAWN_PIECE
 from ...spec.titles import normal
 from .dialect import Dialect
 from .evidence import NUMBER
-from .scan import Scanner, line_end
+from .open_quotes import OpenQuotes
+from .scan import Scanner, line_end, lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,13 +101,13 @@ def _records(sample: str, dialect: Dialect) -> list[list[str]]:
     """Return the first records of a text that have any text in them, and are not only lines drawn between others."""
     records: list[list[str]] = []
     scanner, place = Scanner(sample, dialect), 0
+    lines = OpenQuotes(lines_of(sample), dialect)
     while place < len(sample) and len(records) < SAMPLE_RECORDS:
-        scan = scanner.record(place)
-        end = scan.end
-        fields = scan.fields
-        if scan.broken is not None:
+        if lines.ending(bisect_left(lines.starts, place)) is None:
             end = line_end(sample, place)
             fields = sample[place:end].split(dialect.delimiter)
+        else:
+            fields, end, _ = scanner.record(place)
         if any(field.strip() and not _DRAWN.match(field) for field in fields):
             records.append(fields)
         place = end + (2 if sample.startswith("\r\n", end) else 1)

@@ -8,12 +8,12 @@ new record: no line is lost. A quoted field that is a whole record by itself mak
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from ...errors import FileRejectedError, rejected
 from ...messages import say
 from .evidence import MOST_LINES, SAMPLE_LINES, Evidence
+from .open_quotes import OpenQuotes
 from .scan import Scanner, lines_of
 
 if TYPE_CHECKING:
@@ -59,9 +59,12 @@ class _Splitter:
     def __init__(self, text: str, dialect: Dialect, above: int) -> None:
         self._text, self._dialect, self._above = text, dialect, above
         self._lines = lines_of(text)
-        self._starts = [0, *accumulate(map(len, self._lines))]
         self._scanner = Scanner(text, dialect)
         self._evidence = Evidence(self._lines, dialect)
+        self._open_quotes = OpenQuotes(self._lines, dialect)
+        self._starts = self._open_quotes.starts
+        self._refused: set[int] = set()
+        """Where records end that hold lines which are records as well."""
 
     def split(self) -> SplitText:
         dialect, number = self._dialect, 0
@@ -116,8 +119,11 @@ class _Splitter:
 
         """
         start, width = self._starts[number], self._evidence.width
-        strict = self._scanner.record(start)
-        if strict.broken is None:
+        ending = self._open_quotes.ending(number)
+        if ending is not None:
+            if ending.end in self._refused and ending.fields != width:
+                return None
+            strict = self._scanner.record(start)
             record, height = self._text[start : strict.end], self._height(number, strict.end)
             # The line in which quotes close is no record by itself, or they close nothing there.
             ends_alone = self._evidence.is_record(self._lines[number + height - 1])
@@ -125,10 +131,11 @@ class _Splitter:
                 return strict.fields, height
             if len(strict.fields) == width:
                 raise swallowed(record, self._dialect, self._above + number + 1)
+            self._refused.add(strict.end)
             return None
         near = Scanner("".join(self._lines[number : number + MOST_LINES]), self._dialect)
         for reading in _OVER_LINES:
-            scan = near.record(0, reading)
+            scan = near.record(0, reading, most=width)
             if scan.broken is None and len(scan.fields) == width:
                 height = self._height(number, start + scan.end)
                 inner = self._lines[number + 1 : number + height]

@@ -66,8 +66,17 @@ class Scanner:
             "behind": self._behind,
         }
 
-    def record(self, start: int = 0, reading: Reading = "strict", literal: frozenset[int] = frozenset()) -> Scan:
-        """Return the record that begins there; quotes at the offsets `literal` open no field."""
+    def record(
+        self,
+        start: int = 0,
+        reading: Reading = "strict",
+        literal: frozenset[int] = frozenset(),
+        most: int | None = None,
+    ) -> Scan:
+        """Return the record that begins there; quotes at the offsets `literal` open no field.
+
+        One of more fields than `most` is as broken as one whose quote does not close.
+        """
         end = line_end(self._text, start)
         if not self._spaced and self._text.find(self._quote, start, end) < 0:
             return Scan(self._text[start:end].split(self._delimiter), end)
@@ -86,7 +95,13 @@ class Scanner:
             fields.append(field)
             if not self._text.startswith(self._delimiter, place):
                 return Scan(fields, place)
+            if len(fields) == most:
+                return Scan(fields, place, place)
             place += 1
+
+    def closes(self, opening: int) -> bool:
+        """Say whether a quote behind one that opens a field is not one of two, wherever it stands."""
+        return self._closing(opening + 1) >= 0
 
     def literally(self) -> tuple[list[str], int]:
         """Return the fields of a text that is one line, and the offset of the first quote that opens and never closes.

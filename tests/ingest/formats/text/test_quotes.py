@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from ingest.errors import FileRejectedError
 from ingest.formats.text.dialect import Dialect
+from ingest.formats.text.find_dialect import find_dialect
 from ingest.formats.text.orderly import Quotes
 from ingest.formats.text.records import SplitText, split_text
+from ingest.formats.text.scan import Scan, Scanner
 from ingest.output.grid import read_grid
 
 if TYPE_CHECKING:
@@ -297,3 +299,30 @@ def test_ids_as_excel_is_told_to_keep_them(tmp_path: Path) -> None:
         "00126",
         "=SUM(A1)",
     ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['A1","bolt","5\n', 'a","b\n', 'b","x\n' + "1,2,3\n" * 5],
+    ids=["quotes-cut-off-each-line", "quotes-across-lines", "records-within-quotes"],
+)
+def test_what_is_read_of_quotes_that_stay_open_grows_with_the_text(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line was read to the end of the text once more."""
+    read, record = 0, Scanner.record
+
+    def counted(self: Scanner, start: int = 0, *arguments: Any, **named: Any) -> Scan:
+        nonlocal read
+        scan = record(self, start, *arguments, **named)
+        read += (scan.end if scan.broken is None else scan.broken) - start
+        return scan
+
+    monkeypatch.setattr(Scanner, "record", counted)
+
+    def read_of(size: int) -> int:
+        nonlocal read
+        read, text = 0, TITLES + GOOD + line * (size // len(line)) + "B001,end,9\n"
+        find_dialect(text)
+        split_or_code(text)
+        return read
+
+    assert read_of(24_000) < 3 * read_of(12_000)

@@ -113,7 +113,7 @@ def is_utf8(start: bytes) -> bool:
 def _decoder(start: bytes) -> codecs.IncrementalDecoder | None:
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return codecs.getincrementaldecoder("utf-16")()
-    if start.startswith((b"<\0?\0", b"\0<\0?")):
+    if b"\0" in start[:2]:  # by which the parsers tell it, too: they must not see what nobody has looked at
         return codecs.getincrementaldecoder("utf-16-le" if start[1] == 0 else "utf-16-be")()
     declared = _DECLARED.match(start)
     if declared is None or declared[1].lower() in (b"utf-8", b"utf8", b"us-ascii", b"ascii"):

@@ -182,6 +182,18 @@ def test_a_document_type_is_refused_wherever_it_stands(package: Package) -> None
         assert code(package(PLAIN, parts={name: bomb + contents[name]})) == "file.bomb"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("before", ["", "\n", " "])
+def test_a_document_type_is_refused_in_an_encoding_that_nothing_declares(
+    package: Package, encoding: str, before: str
+) -> None:
+    path = package(PLAIN)
+    with zipfile.ZipFile(path) as archive:
+        content = archive.read("xl/workbook.xml").decode().partition("?>")[2]
+    part = f'{before}<!DOCTYPE s [<!ENTITY a "aaaa">]>{content}'.encode(encoding)
+    assert code(package(PLAIN, parts={"xl/workbook.xml": part})) == "file.bomb"
+
+
 def test_what_expands_beyond_the_ratio_is_refused(package: Package) -> None:
     rows = '<row r="1"><c r="A1" t="str"><v>' + " " * (64 << 20) + "</v></c></row>"
     path = package(rows)

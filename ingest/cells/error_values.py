@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .arrow_masks import has_byte, truth
+from .arrow_masks import bytes_of, has_byte, truth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,9 +46,9 @@ _OTHERS: Final = """
     #ПУСТО! #ДЕЛ/0! #ЗНАЧ! #ССЫЛКА! #ИМЯ? #ЧИСЛО! #Н/Д
 """
 """What is shown instead in other languages, and for errors newer than the codes: it stands in texts alone."""
-_NUMBERED_START: Final = "Err:"
-_NUMBERED: Final = rf"^{_NUMBERED_START}5[0-9]{{2}}$"
+_NUMBERED: Final = r"^Err:5[0-9]{2}$"
 """As LibreOffice and OpenOffice show errors that have no word."""
+_SOMEWHERE: Final = re.compile(rb"Err:5")
 _ALL: Final = EXCEL_ERRORS.union(_OTHERS.split())
 _WORDS: Final = pa.array(sorted(_ALL), pa.large_string())
 TOO_NARROW: Final = r"^\s*###+\s*$"
@@ -62,13 +62,13 @@ def is_error(text: str) -> bool:
 
 def error_texts(texts: pa.LargeStringArray) -> NDArray[np.bool_]:
     """Say which texts, whatever white space is around them, are shown for errors and nothing else."""
-    if not has_byte(texts, b"#:"):
+    # A time of day has a colon as well.
+    numbered = has_byte(texts, b":") and _SOMEWHERE.search(bytes_of(texts).data) is not None
+    if not (numbered or has_byte(texts, b"#")):
         return np.zeros(len(texts), np.bool_)
     shown = pc.utf8_trim_whitespace(texts)
-    found, numbered = pc.is_in(shown, value_set=_WORDS), pc.starts_with(shown, _NUMBERED_START)
-    if pc.any(numbered).as_py():
-        found = pc.or_(found, pc.match_substring_regex(shown, _NUMBERED))
-    return truth(found)
+    found = pc.is_in(shown, value_set=_WORDS)
+    return truth(pc.or_(found, pc.match_substring_regex(shown, _NUMBERED)) if numbered else found)
 
 
 def error_text(code: int) -> str:

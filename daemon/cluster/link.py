@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = 10.0
 """How long the scheduler may take for one answer; then the connection counts as lost."""
+_CUT: Final = say("the connection was cut")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +97,13 @@ class SchedulerLink(UntilClosed):
             await self.pause(LOOK_SECONDS)
 
     async def _look_until_lost(self, client: Client) -> None:
-        """Look at the workers until closed; raises what says that the scheduler is lost."""
+        """Look at the workers until closed; raises what says that the scheduler is lost, or was for a moment."""
+        connection = client.scheduler_comm
         while not self._closing.is_set():
             view = await _asked(client)
+            if client.scheduler_comm is not connection:
+                # The library connects anew by itself, but a scheduler that was begun anew knows of no subscription.
+                raise ConnectionError(_CUT)
             self._client = client
             self._seen(view)
             await self.pause(LOOK_SECONDS)
@@ -158,7 +163,7 @@ def _client(address: str, security: Security) -> Client:
 async def _asked(client: Client) -> ClusterView:
     scheduler = client.scheduler
     if scheduler is None or client.status != "running":
-        raise ConnectionError(say("the connection was cut"))
+        raise ConnectionError(_CUT)
     information = await asyncio.wait_for(scheduler.identity(n_workers=-1), ANSWER_SECONDS)
     return view_of(information["workers"])
 

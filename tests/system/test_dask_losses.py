@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,24 @@ def test_workers_and_the_scheduler_are_lost_at_random_moments(
     loaded_once(headgate, FILES * 2)
     assert {job["attempt"] for job in headgate.jobs()} == {1}, "no loss is an attempt"
     assert headgate.metric("headgate_cluster_connections_lost_total") > 0
+    assert headgate.stop(process) == 0
+
+
+def has_lost(headgate: Headgate, connections: int) -> bool:
+    return headgate.metric("headgate_cluster_connections_lost_total") == connections
+
+
+def test_a_scheduler_that_is_back_at_once_is_asked_anew(parsing_there: Headgate, cluster: DaskCluster) -> None:
+    """Between two looks the library had connected by itself: nothing that workers tell was heard from then on."""
+    headgate = parsing_there
+    process = started(headgate)
+    for lost in range(1, 4):
+        assert cluster.scheduler is not None
+        cluster.scheduler.kill()
+        cluster.scheduler.wait(10)
+        cluster.start_scheduler()
+        headgate.until(partial(has_lost, headgate, lost), "it is noticed", process=process)
+        headgate.until(lambda: connected(headgate, 2), "both workers are back", process=process)
     assert headgate.stop(process) == 0
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import array
 
 from .jobs import STATES, State
 from .tables import in_state
@@ -79,6 +78,8 @@ def past_statement(job: sa.Table, dialect: str) -> sa.CompoundSelect[Any]:
     its_name: sa.ColumnElement[Any] = sa.bindparam(_ITS, type_=sa.Text)
     this: sa.ColumnElement[bool] = job.c.dataset == its_name
     if dialect == "postgresql":
+        from sqlalchemy.dialects.postgresql import array  # noqa: PLC0415  # nobody who has SQLite pays for it
+
         this = job.c.dataset == sa.any_(array([its_name]))
     its = sa.select(*(job.c[name] for name in _COLUMNS)).where(this).limit(SEEN_OF_A_STATE)
     oldest = its.order_by(job.c.dataset, job.c.id).cte("oldest")

@@ -165,17 +165,22 @@ def running_postgres(
 
 @contextmanager
 def locked_table(url: str, table: str) -> Iterator[None]:
-    """Hold a table as a migration by hand would, until left."""
-    psql = subprocess.Popen(
-        [psql_program(), url.replace("+asyncpg", ""), "-XqAt"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert psql.stdin is not None
-    assert psql.stdout is not None
-    try:
-        psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n")
-        psql.stdin.flush()
-        assert psql.stdout.readline() == "locked\n"
-        yield
-    finally:
-        psql.stdin.close()
-        psql.wait(30)
+    """Hold a table as a migration by hand would, until left; who meets a deadlock on several tables tries again."""
+    while True:
+        psql = subprocess.Popen(
+            [psql_program(), url.replace("+asyncpg", ""), "-XqAt", "-v", "ON_ERROR_STOP=1"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert psql.stdin is not None
+        assert psql.stdout is not None
+        try:
+            psql.stdin.write(f"BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT 'locked';\n")
+            psql.stdin.flush()
+            if psql.stdout.readline() == "locked\n":
+                yield
+                return
+        finally:
+            psql.stdin.close()
+            psql.wait(30)

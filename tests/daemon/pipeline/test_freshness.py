@@ -148,4 +148,4 @@ async def test_the_records_of_a_job_are_read_once(ledger: Ledger) -> None:
     statements = asked(ledger.context.database)
     for _ in range(3):
         await daemon.looks()
-    assert len([one for one in statements if "GROUP BY code" in one.text]) == 1
+    assert len([one for one in statements if "reject.record" in one.text]) == 1

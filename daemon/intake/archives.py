@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from ingest.errors import FileRejectedError, rejected
 from ingest.messages import say
-from ingest.spec.archive import ArchiveLimits
+from ingest.spec.archive import WORKBOOKS, ArchiveLimits
 from ingest.spec.dataset import FileLimits
 
 from ..errors import FileTooLargeError, KeyUsedError
@@ -42,7 +42,6 @@ _FIRST_OF_A_WORKBOOK: Final = (
     *(b"META-INF/", b"content.xml", b"styles.xml", b"meta.xml", b"settings.xml", b"Configurations2/", b"Thumbnails/"),
 )
 """What workbooks begin with: nobody has to look further into one."""
-WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 UNPACKED: Final = ".files"
 """What follows the name of an archive in the place where its files are said to come from: no file's own name."""
 LIMITS: Final = FileLimits()

@@ -97,25 +97,18 @@ class _Sums:
     """What the fields hold in some rows, NaN for no number, and what the data rows above each of them come to.
 
     `own` is by field and row, so is `bad`, 1 for a cell that is filled with no number; `above` has the sum of the
-    values, the sum of their sizes, their count and that of bad cells, likewise. `low` and `high` are the least and the
-    greatest value above, `rough` what the sum of values may be off that a text shows rounded.
+    values, the sum of their sizes, their count and that of bad cells, likewise, and `beside` the measures of `_Beside`.
     """
 
     names: Sequence[str]
     own: NDArray[np.float64]
     bad: NDArray[np.float64]
     above: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    rough: NDArray[np.float64]
-
-    def rest(self, places: Sequence[int], number: int) -> _Beside:
-        """Return what is known of some fields beside their sums at one of the rows."""
-        return _Beside(self.low[places, number], self.high[places, number], self.rough[places, number])
+    beside: NDArray[np.float64]
 
 
 class _Beside(NamedTuple):
-    """Of each field the least and the greatest value above a row, and what a sum may be off."""
+    """Of each field the least and the greatest value above a row, and what a sum of rounded values may be off."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -179,8 +172,8 @@ class _Totals:
         words = others - set(sums.names)
         if not places or words & self._needed or (words and len(filled) == len(self._dataset.cell_fields)):
             return False
-        own, beside = sums.own[places, number], sums.rest(places, number)
-        named = self._is_below_data(row) and (bool(self._table.marks.bare[row]) or self._lacks(filled))
+        own, beside = sums.own[places, number], _Beside(*sums.beside[:, places, number])
+        named = row > self._last_data and (bool(self._table.marks.bare[row]) or self._lacks(filled))
         return any(
             _same(own, above[:, places])
             or self._stands_for(row, filled, own, above[:, places])
@@ -188,15 +181,17 @@ class _Totals:
             for above in added
         )
 
-    def _is_below_data(self, row: int) -> bool:
-        """Say whether no row below looks like data."""
-        behind = slice(row + 1, self._part.start + self._part.rows)
-        return not (self._data & self._table.marks.likely)[behind].any()
+    @cached_property
+    def _last_data(self) -> int:
+        """The last row of the part that looks like data; -1 if none does."""
+        here = slice(self._part.start, self._part.start + self._part.rows)
+        found = np.flatnonzero((self._data & self._table.marks.likely)[here])
+        return self._part.start + int(found[-1]) if len(found) else -1
 
     def _is_only_there_uncalculated(self, name: str, row: int) -> bool:
         """Say whether a field has a formula without a result in this row, and in no row of data."""
-        uncached = self._table.columns[name].kinds == Kind.UNCACHED
-        return bool(uncached[row]) and not (uncached & self._data).any()
+        kinds = self._table.columns[name].kinds
+        return bool(kinds[row] == Kind.UNCACHED) and not ((kinds == Kind.UNCACHED) & self._data).any()
 
     def _stands_for(self, row: int, filled: set[str], own: NDArray[np.float64], above: NDArray[np.float64]) -> bool:
         """Say whether a row is a total of which nobody can say whether it is right: bad cells above are in it, too.
@@ -243,15 +238,12 @@ class _Totals:
                 beside.append([one[rows] for one in (least, most, rough)])
         shape = (len(names), _MEASURES, len(rows))
         spread = (len(names), len(_Beside._fields), len(rows))
-        low, high, rough = np.array(beside, np.float64).reshape(spread).swapaxes(0, 1)
         return _Sums(
             names=names,
             own=np.array(own).reshape(len(names), len(rows)),
             bad=np.array(bad, np.float64).reshape(len(names), len(rows)),
             above=np.array(above, np.float64).reshape(shape).swapaxes(0, 1),
-            low=low,
-            high=high,
-            rough=rough,
+            beside=np.array(beside, np.float64).reshape(spread).swapaxes(0, 1),
         )
 
     def _rounding(self, field: Field, here: slice) -> float:

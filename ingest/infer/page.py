@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..spec.dataset import Dataset
 from ..spec.yaml_text import inline, quoted
@@ -20,7 +20,7 @@ _WRITTEN = (
     *("true_values", "false_values", "timezone"),
 )
 """Settings of a field that are written where they are not the default."""
-_NAMED = 5
+_NAMED: Final = 5
 """So many other sheets are named."""
 
 

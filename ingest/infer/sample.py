@@ -24,7 +24,7 @@ from .period_titles import are_periods
 from .words import PAGE_FOOTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -66,11 +66,11 @@ class Sample:
             place: column.part(slice(start, None)) for place, column in cells.columns.items() if self.height
         }
         self._merged = {merge.left for merge in cells.merges if self.header_row < merge.top < merge.bottom < cells.rows}
-        visible = [filled_cells(column) for column in self._columns.values()]
-        repeated = self._repeated()
+        visible = {place: filled_cells(column) for place, column in self._columns.items()}
+        repeated = self._repeated(visible)
         self._totals = declared_totals(cells, cells.columns, repeated)
         none = repeated | self._totals
-        self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible]) & ~none
+        self.filled: Mask = np.logical_or.reduce([np.zeros(self.height, np.bool_), *visible.values()]) & ~none
 
     def _first_header(self) -> int:
         """Return the first row that looks like a header; -1 if that is the very first one, and of data as those below.
@@ -79,20 +79,19 @@ class Sample:
         """
         found = next(self._headers(), -1)
         for column in self.cells.columns.values() if found == 0 else ():
-            texts = pc.utf8_trim_whitespace(column.texts.filter(pa.array(column.kinds == Kind.TEXT)))
-            title, *below = [_DIGITS.sub("0", text) for text in texts[:_LOOKED_AT].to_pylist()] or [""]
+            texts = column.texts.filter(pa.array(column.kinds == Kind.TEXT))[:_LOOKED_AT]
+            title, *below = [_DIGITS.sub("0", text.strip()) for text in texts.to_pylist()] or [""]
             alike = below[:1] == [title] and len(below) <= 2 * below.count(title)
             if column.kinds[0] == Kind.TEXT and alike and _DAY.fullmatch(title):
                 return -1
         return found
 
-    def _repeated(self) -> Mask:
+    def _repeated(self, filled: Mapping[int, Mask]) -> Mask:
         """Say which rows have the header again, or are drawn lines."""
         labels = tuple(self.labels(self.header_row))
         places = {str(place): place for place, label in enumerate(labels) if label}
         header = FoundHeader(row=self.header_row, columns=places, labels=labels)
         titles = [labels] if self.header_row >= 0 else []
-        filled = {place: filled_cells(column) for place, column in self._columns.items()}
         repeated = repeated_headers(self._columns, header, titles, self.height)
         return repeated | drawn_lines(self._columns, filled, self.height)
 

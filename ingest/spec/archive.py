@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
+
+WORKBOOKS: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+"""How names of workbooks end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

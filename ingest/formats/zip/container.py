@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, Literal, Self
 
 from ...errors import FileRejectedError, rejected
 from ...messages import say
+from ...spec.archive import WORKBOOKS
 from ..foreign import refuse_foreign
 from ..hint import Hint
 from ..text.encoding import read_text
@@ -32,7 +33,7 @@ MEGABYTE: Final = 1 << 20
 _LOOKED_AT: Final = 64
 ZIP: Final = b"PK\x03\x04"
 _ZIP_EMPTY: Final = b"PK\x05\x06"
-_OF_TABLES: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".csv", ".tsv", ".txt")
+_OF_TABLES: Final = (*WORKBOOKS, ".csv", ".tsv", ".txt")
 _OLE: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _LARGEST_SHIFT: Final = 16
 _BIFF: Final = (b"\x09\x00\x04\x00", b"\x09\x02\x06\x00", b"\x09\x04\x06\x00", b"\x09\x08")

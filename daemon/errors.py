@@ -82,6 +82,10 @@ class RowsUnaccountedError(HeadgateError):
     """Some rows of the workbook are neither loaded nor rejected: a defect of Headgate, so nothing was committed."""
 
 
+class RowsLoadedError(RetryableError):
+    """Some of the corrected rows of a job were loaded by another one meanwhile: it has to be read anew without them."""
+
+
 class DatabaseUnavailableError(RetryableError):
     """The database cannot be reached or had to give up; it may work later."""
 

@@ -95,6 +95,7 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "row.extra_cells": _error("move the cells into a declared column, or put the field with a delimiter in quotes"),
         "row.open_quote": _error("close the quote behind the field, or double it if it is a part of the text"),
         "row.duplicate_exact": _info("nothing to do: the same row is loaded once"),
+        "row.loaded_before": _info("nothing to do; to load rows a second time, hand the file in with --again"),
         "row.key_superseded": _info("nothing to do, if the last row of a key is the one that counts"),
         "row.key_null": _error("fill in the key"),
         "row.key_duplicate": _error("keep one row of the key, or set duplicates.in_file: last_wins"),

@@ -30,6 +30,7 @@ from .output.copy_file import (
     copy_lines,
     lineage_columns,
     write_accepted,
+    write_originals,
     write_rejected,
     write_rejected_keys,
     write_rows,
@@ -44,7 +45,7 @@ from .table.table import Table, find_table
 from .table.torn import refuse_cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -72,17 +73,26 @@ class _Sorted:
 
 
 def parse(
-    path: Path, dataset: Dataset, out_dir: Path, source: str | None = None, job: int = 0, name: str | None = None
+    path: Path,
+    dataset: Dataset,
+    out_dir: Path,
+    source: str | None = None,
+    job: int = 0,
+    name: str | None = None,
+    *,
+    loaded: Collection[str] | None = None,
 ) -> Report:
     """Parse a workbook by a dataset and leave `ACCEPTED_FILE` in `out_dir`, and `REJECTED_FILE` if it finds faults.
 
     `source` is the path under which the file was handed in, for constants that are cut out of it; `name` is the file's
-    own, if that is another one (empty: none); `job` is what rows with lineage are marked with. Whatever is wrong with
-    the file is in the report's `rejection`; nothing may be loaded then.
+    own, if that is another one (empty: none); `job` is what rows with lineage are marked with. `loaded` are the rows of
+    the original that need not be loaded any more, of a file with corrected ones that is to leave `ORIGINALS_FILE`, too.
+    Whatever is wrong with the file is in the report's `rejection`; nothing may be loaded then.
     """
     keep_freed_memory()
     source = source or path.name
-    run = _Run(path, dataset, out_dir, source, job, Hint.of(dataset, source if name is None else name))
+    hint = Hint.of(dataset, source if name is None else name)
+    run = _Run(path, dataset, out_dir, source, job, hint, loaded=loaded)
     try:
         return run.report()
     except FileRejectedError as error:
@@ -92,8 +102,18 @@ def parse(
 class _Run:
     """One parse: what is known so far, so that a refusal at any stage can tell it."""
 
-    def __init__(self, path: Path, dataset: Dataset, out_dir: Path, source: str, job: int, hint: Hint) -> None:
-        self._hint = hint
+    def __init__(
+        self,
+        path: Path,
+        dataset: Dataset,
+        out_dir: Path,
+        source: str,
+        job: int,
+        hint: Hint,
+        *,
+        loaded: Collection[str] | None,
+    ) -> None:
+        self._hint, self._loaded = hint, loaded
         self._path, self._dataset, self._out_dir, self._source, self._job = path, dataset, out_dir, source, job
         self._seconds = dict.fromkeys(("sniff", "read", "validate", "spool"), 0.0)
         self._format: str | None = None
@@ -157,6 +177,8 @@ class _Run:
         ]
         write_accepted(self._out_dir, [*lineage, *present])
         write_rows(self._out_dir, rows)
+        if self._loaded is not None:
+            write_originals(self._out_dir, table.originals, keep)
         self._parts = tuple(_sheet_parts(table, keep))
         if dataset.load.mode == "replace" and dataset.primary_key:
             self._write_rejected_keys(outcome)
@@ -192,7 +214,8 @@ class _Run:
         # What was found may be a whole text, which is kept no longer than its reader needs it.
         opened = open_book(self._path, self._sniffed(), self._dataset.limits)
         with self._timed("read"), opened as book:
-            self._table = table = settled(find_table(book, self._dataset, self._source), self._dataset)
+            table = settled(find_table(book, self._dataset, self._source), self._dataset)
+            self._table = table = table.without(self._loaded or ())
             refuse_cut(table.torn, table.data, table.sheet)
         return table
 
@@ -213,7 +236,7 @@ class _Run:
         self._rows = ParsedRows(
             read=table.rows,
             accepted=int(outcome.accepted.sum()),
-            duplicate=int(outcome.duplicate.sum()),
+            duplicate=int((outcome.duplicate | table.loaded).sum()),
             rejected=int(outcome.rejected.sum()),
             blank=int(table.blank.sum()),
             footer=int((table.footer | table.repeated).sum()),
@@ -230,6 +253,8 @@ class _Run:
         """Return why nothing of the table may be loaded, if so."""
         rows = self._rows
         data = rows.read - rows.blank - rows.footer
+        if data and data == table.loaded.sum():
+            return None
         if not data:
             message = say("none of the {rows} rows below the header holds data", rows=rows.read)
             return rejected("table.no_rows", message, sheet=table.sheet)
@@ -280,6 +305,8 @@ class _Run:
             absent=self._absent,
             partly=self._partly,
             rejected_keys=self._rejected_keys,
+            loaded_before=0 if table is None else int(table.loaded.sum()),
+            handed_back=table is not None and any(part.header.handed_back for part in table.parts),
         )
 
 

@@ -195,6 +195,8 @@ def print_ingested(job: Mapping[str, Any]) -> None:
         state = say("{state} (job {job})", state=state, job=job["job"])
     counts = ", ".join(map(told, counted(rows))) or say("no rows")
     print(told(say("{file}: {state}: {counts}", file=job["file"], state=state, counts=counts)))
+    if (job["would_be"] or job["state"]) == "loaded" and job["reason"]:
+        _print_text(told(job["reason"]), "  ")
 
 
 def print_preview(preview: Mapping[str, Any] | None) -> None:

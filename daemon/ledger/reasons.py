@@ -33,6 +33,8 @@ SUPERSEDED: Final = say("the file was changed while the job ran: nothing was loa
 MACHINE_LACKS: Final = say("waits: the machine lacks what it takes: {reason}")
 ROWS_REJECTED: Final = say("{rows} rows rejected")
 ROWS_SKIPPED: Final = say("{rows} rows left out or put elsewhere by a trigger, a rule or a view of table {table}")
+ROWS_LOADED_BEFORE: Final = say("{rows} corrected rows left out: they had come back, and were loaded, before")
+OF_A_REFUSED_FILE: Final = say("job {job} was refused as a whole: rows that were good there are not among these")
 ROWS_KEPT: Final = say("rows that the file does not have were kept: not every rejected row is known by its key")
 STATE_WORDS: Final[Mapping[str, str]] = {
     "queued": say("queued"),
@@ -51,7 +53,7 @@ STATE_WORDS: Final[Mapping[str, str]] = {
 _WAITS: Final = say("waits: {reason}")
 _WHOLE: Final = (SAME_CONTENT_CHECKED, SAME_CONTENT, COMES_AFTER, LOAD_REQUESTED, RESOLVED, DISMISSED, CANCELLED, BY)
 _WAITING: Final = (MACHINE_LACKS, _WAITS)
-_PARTS: Final = (DAEMONS_DIED, ROWS_REJECTED, ROWS_SKIPPED)
+_PARTS: Final = (DAEMONS_DIED, ROWS_REJECTED, ROWS_SKIPPED, ROWS_LOADED_BEFORE, OF_A_REFUSED_FILE)
 
 
 def reason_of(record: ErrorRecord) -> str:

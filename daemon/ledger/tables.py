@@ -23,7 +23,7 @@ Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tables:
-    """The twelve tables of the ledger for one dialect."""
+    """The thirteen tables of the ledger for one dialect."""
 
     ledger: sa.Table
     daemon: sa.Table
@@ -33,6 +33,7 @@ class Tables:
     preview: sa.Table
     loaded_content: sa.Table
     taken_file: sa.Table
+    corrected_row: sa.Table
     mapping: sa.Table
     source: sa.Table
     mail: sa.Table
@@ -79,6 +80,7 @@ def build_tables(dialect: str) -> Tables:
             sa.Column("sha256", sa.Text, nullable=False),
             sa.Column("job_id", sa.BigInteger, nullable=False),
         ),
+        corrected_row=_corrected_row(prefix, metadata),
         mapping=_mapping(prefix, metadata),
         source=sa.Table(
             f"{prefix}source",
@@ -123,6 +125,16 @@ def _event(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.Column("attempt", sa.Integer, nullable=False),
         sa.Column("daemon", sa.Text),
         sa.Column("detail", sa.Text),
+    )
+
+
+def _corrected_row(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        f"{prefix}corrected_row",
+        metadata,
+        sa.Column("job_id", Key, primary_key=True, autoincrement=False),
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("loaded_by", sa.BigInteger, nullable=False),
     )
 
 

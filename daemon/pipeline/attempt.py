@@ -16,10 +16,18 @@ from ingest.load.target import Targets
 from ingest.messages import say
 from ingest.spec.corrections import for_corrections
 
-from ..errors import DatabaseUnavailableError, LeaseLostError, TaskStalledError, TaskTimeoutError, first_line
+from ..errors import (
+    DatabaseUnavailableError,
+    LeaseLostError,
+    RowsLoadedError,
+    TaskStalledError,
+    TaskTimeoutError,
+    first_line,
+)
 from ..ledger.reasons import SAME_CONTENT_CHECKED
 from ..ledger.superseding import is_wanted, supersede
 from .changed_files import ChangedFiles
+from .corrections import Corrections, rows_to_leave_out, tells_rows_apart
 from .outcomes import (
     SUPERSEDED,
     checked,
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 
     from ..database.sqlstates import Classification
     from ..executors.serialization import TaskResult
+    from ..ledger.corrected_rows import Correction
     from ..ledger.jobs import Job, Outcome
     from ..ledger.leases import Ledger
     from .outcomes import Records
@@ -124,6 +133,7 @@ class _Parsed:
     result: TaskResult
     records: Records
     folder: Path
+    correction: Correction | None
 
     @property
     def report(self) -> Report:
@@ -139,10 +149,11 @@ class Attempts:
         self._stalled: set[int] = set()
         self._targets = Targets()
         self._changed_files = ChangedFiles(parts.executors)
+        self._corrections = Corrections(parts)
 
     async def make(self, attempt: Attempt) -> Outcome:
         """Parse and load; anything raised is a failed attempt."""
-        outcome = await self._made(attempt)
+        outcome = await self._made_at_last(attempt)
         if attempt.committed:
             # What is told of it now keeps no other job waiting.
             self._turns.over(attempt.job)
@@ -172,6 +183,16 @@ class Attempts:
         )
         return attempt.committed
 
+    async def _made_at_last(self, attempt: Attempt) -> Outcome:
+        """Parse and load, and again where another job has loaded some of the rows meanwhile: without those then."""
+        job = attempt.job
+        while True:
+            try:
+                return await self._made(attempt)
+            except RowsLoadedError:
+                if job.spool_key and job.lease_token:
+                    self._parts.spool.remove_work(job.spool_key, job.lease_token)
+
     async def _made(self, attempt: Attempt) -> Outcome:
         job, spool = attempt.job, self._parts.spool
         dataset = self._parts.datasets[job.dataset]
@@ -182,19 +203,23 @@ class Attempts:
         assert job.spool_key is not None  # noqa: S101  # only jobs with a file are claimed
         assert job.lease_token is not None  # noqa: S101  # a claim sets it
         folder = spool.work_folder(job.spool_key, job.lease_token)
+        correction = await self._corrections.of(job)
+        loaded = rows_to_leave_out(job, dataset, correction)
         try:
-            result = await self._parse(job, job.spool_key, job.lease_token, dataset)
+            result = await self._parse(job, job.spool_key, job.lease_token, dataset, loaded)
         except FileRejectedError as error:
             return refused_file(error.record)
         # A clean file has no records: no thread needs to look for them.
         records = await self._parts.executors.run_io(read_records, folder) if result.value.errors_total else ()
         if result.value.rejection is not None:
             return refused_parse(result, result.value.rejection, records)
-        parsed = _Parsed(dataset=dataset, result=result, records=records, folder=folder)
+        parsed = _Parsed(dataset=dataset, result=result, records=records, folder=folder, correction=correction)
         await self._turns.come(job)
         return await self._load(attempt, parsed)
 
-    async def _parse(self, job: Job, key: str, token: str, dataset: Dataset) -> TaskResult:
+    async def _parse(
+        self, job: Job, key: str, token: str, dataset: Dataset, loaded: frozenset[str] | None
+    ) -> TaskResult:
         parser = self._parts.parser
         bounds = ReadingBounds.within(
             dataset.limits,
@@ -208,7 +233,7 @@ class Attempts:
             ),
         )
         try:
-            result = await parser.parse(job, key, token, dataset, bounds)
+            result = await parser.parse(job, key, token, dataset, bounds, loaded=loaded)
         except (TaskTimeoutError, MemoryError) as error:
             if isinstance(error, TaskStalledError) and job.id not in self._stalled:
                 self._stalled.add(job.id)
@@ -287,13 +312,22 @@ class Attempts:
                 at_fault=self._is_of_the_rows,
             )
             loaded_at = time.perf_counter()
-            outcome = loaded_rows(parsed.dataset, parsed.result, parsed.records, loaded, loaded_at - started)
+            outcome = loaded_rows(
+                parsed.dataset,
+                parsed.result,
+                parsed.records,
+                loaded,
+                loaded_at - started,
+                correction=parsed.correction,
+            )
             if attempt.job.check_only:
                 outcome = await self._seen(connection, attempt.job, outcome)
             if outcome.state == "rejected" or attempt.job.check_only:
                 raise _RolledBackError(outcome)
             if await self._is_changed(attempt.job) and not await is_wanted(self._parts.ledger, connection, attempt.job):
                 raise _FileChangedError
+            if parsed.correction is not None and tells_rows_apart(parsed.dataset):
+                await self._corrections.keep(connection, attempt.job, parsed.correction, folder, loaded)
             attempt.outcome = outcome
             await self._keep_rejects(attempt.job, outcome)
             await self._parts.ledger.finish(connection, attempt.job, outcome)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
 
     from ..executors.serialization import TaskResult
+    from ..ledger.corrected_rows import Correction
     from ..ledger.jobs import State
 
 Records = tuple[dict[str, Any], ...]
@@ -85,9 +86,18 @@ def checked(outcome: Outcome) -> Outcome:
     return replace(outcome, state="checked", would_be=outcome.state)
 
 
-def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: Loaded, load_seconds: float) -> Outcome:
+def loaded_rows(
+    dataset: Dataset,
+    result: TaskResult,
+    records: Records,
+    loaded: Loaded,
+    load_seconds: float,
+    *,
+    correction: Correction | None = None,
+) -> Outcome:
     """Return the outcome of a load: `loaded`, `partial`, or `rejected` if its refused rows pass the tolerance.
 
+    `correction` is what the job corrects, if it does.
     A rejected outcome means that the transaction must be rolled back.
 
     Raises:
@@ -123,7 +133,7 @@ def loaded_rows(dataset: Dataset, result: TaskResult, records: Records, loaded: 
         state="partial" if rejected else "loaded",
         spec_version=dataset.version,
         rows=rows,
-        reason="; ".join(_remarks(dataset, loaded, rejected)) or None,
+        reason="; ".join(_remarks(dataset, report, loaded, correction, rejected)) or None,
         records=merged,
         errors_total=total,
         codes=codes,
@@ -154,12 +164,18 @@ def parsed_only(report: Report) -> Outcome:
     )
 
 
-def _remarks(dataset: Dataset, loaded: Loaded, rejected: int) -> Iterator[str]:
+def _remarks(
+    dataset: Dataset, report: Report, loaded: Loaded, correction: Correction | None, rejected: int
+) -> Iterator[str]:
     """Yield what people should know of a load that went through."""
     if rejected:
         yield reasons.ROWS_REJECTED.format(rows=rejected)
     if loaded.skipped:
         yield reasons.ROWS_SKIPPED.format(rows=loaded.skipped, table=dataset.load.table)
+    if report.loaded_before:
+        yield reasons.ROWS_LOADED_BEFORE.format(rows=report.loaded_before)
+    if correction is not None and correction.of_refused and report.handed_back:
+        yield reasons.OF_A_REFUSED_FILE.format(job=correction.of_job)
     if loaded.held_back:
         yield reasons.ROWS_KEPT
 

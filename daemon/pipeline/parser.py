@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ..spool.spool import Spool
     from .worker_failures import ReadingBounds
 
+Loaded = frozenset[str] | None
+"""The rows of the original that need not be loaded any more, None where nobody asks; see `corrections`."""
+
 
 class Parser(Protocol):
     """Takes the file of a claimed job to a report, and accepted rows to a folder of the spool."""
@@ -31,8 +34,12 @@ class Parser(Protocol):
     def limits(self) -> ExecutorLimits:
         """What a parse is held to."""
 
-    async def parse(self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds) -> TaskResult:
+    async def parse(
+        self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds, *, loaded: Loaded = None
+    ) -> TaskResult:
         """Return the report with its cost; the rows lie in `Spool.work_folder(key, token)`.
+
+        `loaded` are the rows of the original that need not be loaded any more, of a file with corrected ones.
 
         Raises what `Executors.submit_cpu` raises, and SpoolAwayError or SpoolFullError for the file.
         """
@@ -55,14 +62,16 @@ class LocalParser:
         """The workers' limits."""
         return self._executors.limits
 
-    async def parse(self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds) -> TaskResult:
+    async def parse(
+        self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds, *, loaded: Loaded = None
+    ) -> TaskResult:
         """Parse; see `Parser`."""
         return await self._executors.submit_cpu(
             parse_workbook,
             await source_of(self._executors, self._spool, job, key),
             dataset,
             self._spool.work_folder(key, token),
-            handed_in(job),
+            handed_in(job, loaded),
             job.id,
             # A parse takes a second core only while no other needs it.
             int(self._cores) // (self._executors.busy_workers + 1),
@@ -90,14 +99,16 @@ class ClusterParser:
         """The limits of the cluster's workers."""
         return self._cluster.limits
 
-    async def parse(self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds) -> TaskResult:
+    async def parse(
+        self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds, *, loaded: Loaded = None
+    ) -> TaskResult:
         """Parse; see `Parser`, and `Cluster.submit_cpu` for what is raised beyond that."""
         done = await self._cluster.submit(
             parse_workbook,
             SharedFile(key=key, sha256=job.sha256, size_bytes=job.size_bytes),
             dataset,
             MadeFolder(key=key),
-            handed_in(job),
+            handed_in(job, loaded),
             job.id,
             1,
             timeout=bounds.seconds,
@@ -111,9 +122,9 @@ class ClusterParser:
         return done.result
 
 
-def handed_in(job: Job) -> HandedIn:
+def handed_in(job: Job, loaded: Loaded = None) -> HandedIn:
     """Return what a parse calls the file: what fixes another job was handed in as that, and has no name of its own."""
-    return HandedIn(job.file, None if job.fixes_job is None else "", job.size_bytes)
+    return HandedIn(job.file, None if job.fixes_job is None else "", job.size_bytes, loaded)
 
 
 def lane_of(job: Job) -> str:

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 
 class HandedIn(NamedTuple):
-    """A file as it was handed in: its path there, its own name if that is another, its size if that is known."""
+    """A file as it was handed in: its path there, its own name if that is another, its size if that is known.
+
+    Of one with corrected rows `loaded` are those of the original that need not be loaded any more, if that matters.
+    """
 
     path: str
     name: str | None = None
     size_bytes: int | None = None
+    loaded: frozenset[str] | None = None
 
 
 def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, handed_in: HandedIn, job: int, threads: int) -> Report:
@@ -41,7 +45,7 @@ def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, handed_in: Hande
 
     allow_threads(threads)
     out_dir.mkdir(mode=0o700, exist_ok=True)
-    return parse(path, dataset, out_dir, handed_in.path, job, handed_in.name)
+    return parse(path, dataset, out_dir, handed_in.path, job, handed_in.name, loaded=handed_in.loaded)
 
 
 def list_sheets(path: Path, encoding: str | None, limits: FileLimits) -> tuple[SheetInfo, ...]:

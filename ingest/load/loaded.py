@@ -110,7 +110,8 @@ class Loaded:
     """What became of the accepted rows, by what the statements did.
 
     `skipped` are rows that a trigger, a rule or a view of the database left out or put elsewhere, `refused` those that
-    were refused, by code, with the first records. `too_many` says that the search was ended because more are refused
+    were refused, by code, with the first records, and `refused_lines` their lines in the accepted file (from 1 on), but
+    for those that only their key has refused. `too_many` says that the search was ended because more are refused
     than the file may have; `held_back` that the rows which the file lacks were left where they are, in mode `replace`.
     `sample` has the first rows as they stand in the table, if they were asked for.
     """
@@ -121,6 +122,7 @@ class Loaded:
     skipped: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
     records: tuple[ErrorRecord, ...] = ()
+    refused_lines: tuple[int, ...] = ()
     too_many: bool = False
     held_back: bool = False
     sample: Sample | None = None

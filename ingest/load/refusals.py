@@ -223,6 +223,7 @@ class Refusals:
             skipped=merged.skipped,
             refused=dict(counts),
             records=tuple(self._records()),
+            refused_lines=tuple(self.lines),
             too_many=too_many,
         )
 

@@ -15,7 +15,7 @@ from ..cells.batches import alike
 from ..parallel import ahead, each
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
 from .copy_text import ESCAPES, NULL, unescaped
-from .report import ACCEPTED_FILE, REJECTED_FILE, REJECTED_KEYS_FILE, ROWS_FILE
+from .report import ACCEPTED_FILE, ORIGINALS_FILE, REJECTED_FILE, REJECTED_KEYS_FILE, ROWS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -81,6 +81,20 @@ def write_accepted(folder: Path, columns: Sequence[pa.LargeStringArray]) -> None
 def write_rows(folder: Path, rows: NDArray[np.int64]) -> None:
     """Write the sheet rows of the accepted rows, in their order."""
     rows.astype(np.int64).tofile(folder / ROWS_FILE)
+
+
+def write_originals(folder: Path, originals: pa.LargeStringArray | None, rows: NDArray[np.int64]) -> None:
+    """Write what each of some rows is called in the original, one a line; nothing of those that do not say it.
+
+    A name that is no single line stands nowhere either: it is none that a row was handed back with.
+    """
+    names = pa.nulls(len(rows), pa.large_string()) if originals is None else originals.take(pa.array(rows))
+    with (folder / ORIGINALS_FILE).open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{_of_one_line(name)}\n" for name in names.to_pylist())
+
+
+def _of_one_line(name: str | None) -> str:
+    return "" if name is None or not name.isprintable() else name
 
 
 def write_rejected_keys(folder: Path, keys: pa.LargeStringArray) -> None:

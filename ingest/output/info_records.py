@@ -37,6 +37,7 @@ def row_notes(
         ("row.footer_doubtful", table.doubtful, say("taken for data: it begins as a footer does, but is none")),
         ("row.header", table.repeated, say("the header again, or a drawn line")),
         ("row.duplicate_exact", duplicate & ~superseded, say("the same as another one")),
+        ("row.loaded_before", table.loaded, say("left out: corrected rows of these numbers were loaded before")),
         ("row.key_superseded", superseded, say("left out: a later row of the file has the same key")),
     ):
         if rows.any():

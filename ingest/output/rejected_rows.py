@@ -16,15 +16,17 @@ from ..messages import say
 from ..table.guards import unguarded
 from ..table.header import is_own_title
 from ..table.merged import fill_merged
+from ..table.originals import names_column, names_of, original_name
 from ..table.table import find_table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from ..cells.cells import Merge, SheetCells
     from ..spec.dataset import Dataset
     from ..spec.field import Field
+    from ..table.header import Labels
     from ..table.table import Part
     from .kept import KeptFile
 
@@ -34,7 +36,8 @@ class RejectedSheet:
     """What is handed back of one sheet: the rows above the 0-based row `end`, and the rejected rows (1-based).
 
     `head` is the 0-based first row of the header, `fields` are the fields by their 0-based columns, `keys` the columns
-    of the key, `labels` the titles from column A on.
+    of the key, `labels` the titles from column A on. `names` says what each of the rows is called: by its number in the
+    original, of what had been handed back before as in the first original.
     """
 
     name: str
@@ -45,6 +48,7 @@ class RejectedSheet:
     fields: Mapping[int, Field]
     keys: frozenset[int]
     labels: Sequence[str | None]
+    names: Mapping[int, str | int]
 
     @property
     def titled(self) -> bool:
@@ -91,7 +95,7 @@ def read_rejected(kept: KeptFile, language: str) -> list[RejectedSheet]:
         parts = find_table(book, kept.dataset, kept.source).parts
         names = [name for name, _ in book.sheets]
         found = [
-            _sheet(part, book.read(names.index(part.sheet)), bad[part.sheet], kept.dataset)
+            _sheet(part, book.read(names.index(part.sheet)), bad[part.sheet], kept.dataset, alone=len(bad) == 1)
             for part in parts
             if part.sheet in bad
         ]
@@ -122,8 +126,15 @@ def told(errors: Sequence[ErrorRecord]) -> tuple[str, str, str]:
     )
 
 
-def _sheet(part: Part, cells: SheetCells, rows: Mapping[int, Sequence[ErrorRecord]], dataset: Dataset) -> RejectedSheet:
-    columns = part.header.columns
+def _sheet(
+    part: Part, cells: SheetCells, rows: Mapping[int, Sequence[ErrorRecord]], dataset: Dataset, *, alone: bool
+) -> RejectedSheet:
+    columns, labels = part.header.columns, part.header.labels
+    names: dict[int, str | int]
+    if names_column(labels) is None:
+        names = {row: original_name(part.sheet, row, alone=alone) for row in rows}
+    else:
+        names = _first_names(cells, labels, rows)
     return RejectedSheet(
         name=part.sheet,
         cells=_without_own(part, _filled(part, cells, dataset)),
@@ -132,8 +143,17 @@ def _sheet(part: Part, cells: SheetCells, rows: Mapping[int, Sequence[ErrorRecor
         rows=rows,
         fields={columns[field.name]: field for field in dataset.fields if field.name in columns},
         keys=frozenset(columns[name] for name in dataset.primary_key if name in columns),
-        labels=part.header.labels,
+        labels=labels,
+        names=names,
     )
+
+
+def _first_names(cells: SheetCells, labels: Labels, rows: Collection[int]) -> dict[int, str | int]:
+    """Return what rows say that they are in the original; a row that somebody has added has no name there."""
+    columns = {place: unguarded(column) for place, column in cells.columns.items() if is_own_title(labels[place])}
+    said = names_of(columns, labels, date1904=cells.date1904)
+    names = {row: (None if said is None or row > len(said) else said[row - 1].as_py()) or "" for row in rows}
+    return {row: int(name) if name.isdecimal() else name for row, name in names.items()}
 
 
 def _without_own(part: Part, cells: SheetCells) -> SheetCells:

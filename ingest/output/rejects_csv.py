@@ -36,7 +36,7 @@ def write_csv(sheets: Sequence[RejectedSheet], reject_titles: Sequence[str], out
                 titles = reject_titles if sheet.titled and row == sheet.end - 1 else ()
                 writer.writerow([*map(guarded, _above(sheet, row)), *titles])
             for row, errors in sheet.rows.items():
-                writer.writerow(map(guarded, [*_values(sheet, row - 1), str(row), *told(errors)]))
+                writer.writerow(map(guarded, [*_values(sheet, row - 1), str(sheet.names[row]), *told(errors)]))
 
 
 def _above(sheet: RejectedSheet, row: int) -> list[str]:

@@ -206,13 +206,27 @@ def _save(book: Any, out: Path) -> None:
 
 
 def _fill_corrected(page: Any, sheet: RejectedSheet, rows: Mapping[int, Mapping[int, str]]) -> None:
+    if sheet.titled:
+        page.cell(sheet.end, sheet.width + 1, REJECT_TITLES[0]).font = _ADDED
     for number, (row, texts) in enumerate(sorted(rows.items()), start=sheet.end + 1):
         for place in range(sheet.width):
             if place + 1 in texts:
                 if text := texts[place + 1]:
-                    _write_text(page.cell(number, place + 1), text)
+                    _write_text(page.cell(number, place + 1), guarded_again(text) if sheet.titled else text)
             elif place in sheet.cells.columns:
-                _put(page, number, place, sheet.cells.columns[place], row - 1, sheet.fields.get(place))
+                field, column = sheet.fields.get(place), sheet.cells.columns[place]
+                _put(page, number, place, column, row - 1, field, again=sheet.titled)
+        if sheet.titled:
+            _name(page.cell(number, sheet.width + 1), sheet.names[row])
+
+
+def _name(cell: Any, name: str | int) -> None:
+    """Write what a row is called in the original; nothing for one that has no name there."""
+    if isinstance(name, int):
+        cell.value = name
+    elif name:
+        _write_text(cell, name)
+    cell.font = _ADDED
 
 
 def _fill(page: Any, sheet: RejectedSheet, titles: Sequence[str], lists: _Lists) -> None:
@@ -222,7 +236,7 @@ def _fill(page: Any, sheet: RejectedSheet, titles: Sequence[str], lists: _Lists)
     for number, (row, errors) in enumerate(sheet.rows.items(), start=sheet.end + 1):
         for place, column in sheet.cells.columns.items():
             _put(page, number, place, column, row - 1, sheet.fields.get(place), again=sheet.titled)
-        page.cell(number, width + 1, row).font = _ADDED
+        _name(page.cell(number, width + 1), sheet.names[row])
         for offset, text in enumerate(told(errors), start=2):
             cell = page.cell(number, width + offset)
             _write_text(cell, text if len(text) < _REASONS_CHARACTERS else f"{text[:_REASONS_CHARACTERS]}…")

@@ -18,6 +18,9 @@ ACCEPTED_FILE = "accepted.copy"
 ROWS_FILE = "accepted.rows"
 """The sheet row of each accepted row, as 64-bit integers of this machine."""
 
+ORIGINALS_FILE = "accepted.originals"
+"""What each accepted row is called in the file whose rejected rows it corrects, one a line, UTF-8."""
+
 REJECTED_FILE = "rejected.jsonl"
 """One `ErrorRecord` per line, JSON, errors first, then warnings and notes, each by sheet row and column; missing where
 there is none."""
@@ -74,7 +77,9 @@ class Report:
     `seconds` has the stages sniff, read, validate and spool. `key_range` holds the smallest and the largest key of the
     accepted rows as COPY texts, where the key is one field whose order is the same in every database. `parts` are the
     sheets that the rows came from, `absent` the fields of which no part has a column, `partly` those that some lack.
-    `rejected_keys` says whether `REJECTED_KEYS_FILE` has the key of every rejected row.
+    `rejected_keys` says whether `REJECTED_KEYS_FILE` has the key of every rejected row; `loaded_before` how many of the
+    duplicate rows are corrected ones that had come back, and were loaded, before; `handed_back` whether the file is one
+    of rejected rows.
     """
 
     rows: ParsedRows
@@ -91,3 +96,5 @@ class Report:
     absent: tuple[str, ...] = ()
     partly: tuple[str, ...] = ()
     rejected_keys: bool = False
+    loaded_before: int = 0
+    handed_back: bool = False

@@ -60,6 +60,11 @@ class FoundHeader:
         return self.row + self.height
 
     @property
+    def handed_back(self) -> bool:
+        """Whether the titles are those of rejected rows."""
+        return any(map(is_own_title, self.labels))
+
+    @property
     def extra(self) -> tuple[int, ...]:
         """The columns that have a title but belong to no field, and of which nobody has said that they are left out."""
         known = set(self.columns.values())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +25,7 @@ from .guards import unguarded, unguarded_labels
 from .header import FoundHeader, Labels, find_header, is_own_title, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
+from .originals import names_of, rows_of
 from .page_headers import repeated_headers
 from .sheets import candidate_sheets, choose_matches, hidden_only, skipped_sheets
 from .torn import torn_rows
@@ -58,13 +59,14 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """The cells below the headers, and what each row is: exactly one of data, blank, footer, `beyond` or `repeated`.
+    """The cells below the headers, and what each row is: one of data, blank, footer, `beyond`, `repeated` or `loaded`.
 
     `columns` has a column for every field. `repeated` are rows that have the header's titles again, or are drawn lines,
     `beyond` rows below the end of the table that look like data, `undeclared` those that fill a column which nobody
     declared, `filled` which cells of a field took their value from a merged range. Until values have been looked at,
     there are no footers: `marks` says which rows may be some. `torn` are rows whose cells may not be where they belong,
-    with the code and what is so.
+    with the code and what is so. `originals` has, of rejected rows that come back, what each says that it was, and
+    `loaded` those of them that are in the target table by now, which are no data either.
     """
 
     parts: tuple[Part, ...]
@@ -78,6 +80,8 @@ class Table:
     filled: Mapping[str, Mask]
     date1904: bool
     marks: RowMarks
+    loaded: Mask
+    originals: pa.LargeStringArray | None
 
     @property
     def rows(self) -> int:
@@ -87,7 +91,7 @@ class Table:
     @property
     def data(self) -> Mask:
         """Which rows hold data."""
-        return ~(self.blank | self.footer | self.beyond | self.repeated)
+        return ~(self.blank | self.footer | self.beyond | self.repeated | self.loaded)
 
     @property
     def doubtful(self) -> Mask:
@@ -107,6 +111,11 @@ class Table:
     def sheet(self) -> str | None:
         """The sheet that has the table; None if it lies on more than one."""
         return self.parts[0].sheet if len(self.parts) == 1 else None
+
+    def without(self, loaded: Collection[str]) -> Self:
+        """Return the table in which rows are no data whose `originals` were loaded before."""
+        known = rows_of(self.originals, loaded)
+        return self if known is None else replace(self, loaded=known & self.data)
 
     def part_of(self, row: int) -> Part:
         """Return the part that a 0-based row of the table lies in."""
@@ -211,7 +220,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     if height <= 0:
         raise rejected("table.no_rows", say("nothing stands below the header in row {start}", start=start), sheet=name)
     below = {place: column.part(slice(start, None)) for place, column in cells.columns.items()}
-    if any(map(is_own_title, header.labels)):
+    if header.handed_back:
         below = {place: unguarded(column) for place, column in below.items()}
     merged = {header.columns[field]: field for field in dataset.merged.fill if field in header.columns}
     filled_in = fill_merged(below, cells.merges, start, height, merged)
@@ -248,6 +257,8 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         filled=filled_in,
         date1904=cells.date1904,
         marks=marks,
+        loaded=none,
+        originals=names_of(below, header.labels, date1904=cells.date1904),
     )
 
 
@@ -335,7 +346,18 @@ def _stacked(tables: list[Table]) -> Table:
         },
         date1904=tables[0].date1904,
         marks=stacked_marks([table.marks for table in tables]),
+        loaded=np.concatenate([table.loaded for table in tables]),
+        originals=_stacked_names(tables),
     )
+
+
+def _stacked_names(tables: Sequence[Table]) -> pa.LargeStringArray | None:
+    """Return what the rows of all tables are called in the original; nothing in those that do not say it."""
+    found = [table.originals for table in tables]
+    if all(names is None for names in found):
+        return None
+    parts = zip(found, tables, strict=True)
+    return pa.concat_arrays([pa.nulls(table.rows, pa.large_string()) if it is None else it for it, table in parts])
 
 
 def _filled_cells(columns: Sequence[Column], height: int) -> Iterator[Mask]:

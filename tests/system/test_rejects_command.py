@@ -162,8 +162,18 @@ def test_of_a_rejected_file_the_whole_is_wanted(sqlite_headgate: Headgate, order
 
     process = gate.start_ready()
     gate.command("submit", book, "--wait", "-c", gate.config)
-    done = gate.command("rejects", 2, "-o", gate.folder / "again.xlsx", "-c", gate.config)
+    again = gate.folder / "again.xlsx"
+    done = gate.command("rejects", 2, "-o", again, "-c", gate.config)
     assert "nothing is loaded: correct the whole file" in done.stderr
+    bad = openpyxl.load_workbook(again)
+    sheet = bad.active
+    assert sheet is not None
+    column = next(cell.column for row in sheet.iter_rows() for cell in row if cell.value == "many")
+    for number in (sheet.max_row - 1, sheet.max_row):
+        sheet.cell(number, column).value = 7
+    bad.save(again)
+    done = gate.command("submit", again, "--fixes", 2, "--wait", "-c", gate.config)
+    assert "job 2 was refused as a whole: rows that were good there are not among these" in done.stdout, done
     assert gate.stop(process) == 0
 
 
@@ -203,6 +213,48 @@ def test_corrected_rows_that_are_only_added_are_added_once(sqlite_headgate: Head
         done = gate.command("ingest", book, *common, "--fixes", 1)
         assert done.returncode == 0, done.stderr
     assert gate.rows("SELECT sku FROM stock ORDER BY sku") == [("a",), ("b",), ("c",)]
+
+
+def test_a_row_that_comes_back_again_is_loaded_once(sqlite_headgate: Headgate) -> None:
+    """In parts, with what was loaded before, as a workbook or as CSV, of two sheets with the same rows."""
+    gate = sqlite_headgate
+    spec, book, back = gate.folder / "stock.yml", gate.folder / "stock.xlsx", gate.folder / "back"
+    spec.write_text(
+        "dataset: stock\nfields: [{name: sku, type: string}, {name: qty, type: integer}]\n"
+        "load: {table: stock}\nworkbook: {sheets: {index: all}}\nquarantine: {max_percent: 90}\n"
+    )
+    common = ("--dataset", spec, "--database", gate.database_url)
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for name in ("May", "June"):
+        sheet = made.create_sheet(name)
+        for row in (("sku", "qty"), (f"{name} 1", "x"), (f"{name} 2", "x"), (f"{name} 3", 3)):
+            sheet.append(row)
+    made.save(book)
+    assert gate.command("ingest", book, *common, "--rejects", back).returncode == 1
+
+    parts = openpyxl.load_workbook(back / "stock.rejects.xlsx")
+    for name, place in (("May", 2), ("June", 2), ("June", 3)):
+        parts[name][f"B{place}"] = place
+        parts.save(gate.folder / "part.xlsx")
+        gate.command("ingest", gate.folder / "part.xlsx", *common, "--fixes", 1)
+    done = gate.command("rejects", 4, "-o", gate.folder / "rest.csv", *common)
+    assert done.returncode == 0, done.stderr
+    rest = (gate.folder / "rest.csv").read_text(encoding="utf-8-sig")
+    assert "May 2,x,May!3," in rest
+    (gate.folder / "rest.csv").write_text(rest.replace("2,x,", "2,20,"))
+    assert gate.command("ingest", gate.folder / "rest.csv", *common, "--fixes", 4).returncode == 0
+    parts["May"]["B3"] = 30
+    parts.save(gate.folder / "all.xlsx")
+    done = gate.command("ingest", gate.folder / "all.xlsx", *common, "--fixes", 1)
+    assert done.returncode == 0, done.stderr
+    assert "4 corrected rows left out: they had come back, and were loaded, before" in done.stdout
+    assert gate.rows("SELECT sku, qty FROM stock ORDER BY sku") == [
+        *(("June 1", 2), ("June 2", 3), ("June 3", 3)),
+        *(("May 1", 2), ("May 2", 20), ("May 3", 3)),
+    ]
+    assert gate.command("ingest", gate.folder / "all.xlsx", *common, "--fixes", 1, "--again").returncode == 0
+    assert gate.rows("SELECT count(*) FROM stock") == [(10,)]
 
 
 def test_names_of_sheets_that_no_workbook_has_end_no_daemon(sqlite_headgate: Headgate) -> None:

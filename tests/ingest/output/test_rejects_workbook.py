@@ -344,9 +344,9 @@ def test_corrected_rows_are_the_original_with_new_texts(
     sheet = openpyxl.load_workbook(out)["五月"]
     assert sheet["A1"].value == "报表"
     assert [[cell.value for cell in row] for row in sheet.iter_rows(min_row=3)] == [
-        ["订单号", "数量", "日期", "备注"],
-        ["012345678901234567", "2", dt.datetime(2024, 2, 29), "=HYPERLINK(1)"],  # noqa: DTZ001
-        ["0009", 2, "2024-05-02", None],
+        ["订单号", "数量", "日期", "备注", "Headgate row"],
+        ["012345678901234567", "2", dt.datetime(2024, 2, 29), "=HYPERLINK(1)", 5],  # noqa: DTZ001
+        ["0009", 2, "2024-05-02", None, 9],
     ]
     outcome = parsed(out, dataset(NO, COUNT, ON, primaryKey=["no"]))
     assert outcome.faults == []

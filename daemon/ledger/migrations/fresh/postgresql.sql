@@ -1,6 +1,11 @@
 CREATE TABLE headgate.alembic_version (
     version_num character varying(32) NOT NULL
 );
+CREATE TABLE headgate.corrected_row (
+    job_id bigint NOT NULL,
+    name text NOT NULL,
+    loaded_by bigint NOT NULL
+);
 CREATE TABLE headgate.daemon (
     id text NOT NULL,
     host text NOT NULL,
@@ -168,6 +173,8 @@ ALTER TABLE ONLY headgate.mail ALTER COLUMN id SET DEFAULT nextval('headgate.mai
 ALTER TABLE ONLY headgate.mapping ALTER COLUMN id SET DEFAULT nextval('headgate.mapping_id_seq'::regclass);
 ALTER TABLE ONLY headgate.alembic_version
     ADD CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num);
+ALTER TABLE ONLY headgate.corrected_row
+    ADD CONSTRAINT corrected_row_pkey PRIMARY KEY (job_id, name);
 ALTER TABLE ONLY headgate.daemon
     ADD CONSTRAINT daemon_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY headgate.event
@@ -222,6 +229,8 @@ CREATE INDEX loaded_content_last ON headgate.loaded_content USING btree (dataset
 CREATE INDEX mail_job_job ON headgate.mail_job USING btree (job_id);
 CREATE INDEX mail_message ON headgate.mail USING btree (account, message_id);
 CREATE INDEX mail_owed ON headgate.mail USING btree (spool_id, reply_at) WHERE (state = 'owed'::text);
+ALTER TABLE ONLY headgate.corrected_row
+    ADD CONSTRAINT corrected_row_job_id_fkey FOREIGN KEY (job_id) REFERENCES headgate.job(id) ON DELETE CASCADE;
 ALTER TABLE ONLY headgate.event
     ADD CONSTRAINT event_job_id_fkey FOREIGN KEY (job_id) REFERENCES headgate.job(id) ON DELETE CASCADE;
 ALTER TABLE ONLY headgate.mail_job

@@ -159,3 +159,10 @@ CREATE INDEX headgate_job_unfinished_since ON headgate_job (created_at) WHERE st
 CREATE INDEX headgate_job_unwanted ON headgate_job (id) WHERE state IN ('queued','running') AND cancelled_by IS NOT NULL;
 CREATE INDEX headgate_job_success ON headgate_job (dataset, finish_order, id) WHERE state IN ('loaded','partial');
 CREATE INDEX headgate_loaded_content_last ON headgate_loaded_content (dataset, finish_order, job_id);
+CREATE TABLE headgate_corrected_row (
+	job_id INTEGER NOT NULL,
+	name TEXT NOT NULL,
+	loaded_by BIGINT NOT NULL,
+	PRIMARY KEY (job_id, name),
+	FOREIGN KEY(job_id) REFERENCES headgate_job (id) ON DELETE CASCADE
+);

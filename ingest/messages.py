@@ -41,6 +41,7 @@ class Message(str):
         return type(self), (str(self), *self.said)
 
 
+_NUMBER: Final = "[0-9]+"
 _KEPT: Final = frozenset((str, int, float, Message))
 """Types of values that are kept as they are; others are kept as the text that they are shown as."""
 
@@ -80,23 +81,36 @@ def in_a_row(texts: Iterable[str]) -> str:
     return reduce(lambda one, other: say("{one}; {other}", one=one, other=other), texts)
 
 
-def recognised(text: str, templates: Iterable[str], nested: Callable[[str], str] = str) -> str:
+def recognised(text: str, templates: Iterable[Message], nested: Callable[[str], str] = str) -> str:
     """Return the message that a text was, if it was made by one of these templates; else the text itself.
 
-    The first one that fits is taken. A value called `reason` is a message of its own, which `nested` makes of it.
+    The first one that fits is taken. Templates are messages that were made by `say` without values, or by `say_n` with
+    any. A value called `reason` is a message of its own, which `nested` makes of it.
     """
     for template in templates:
-        if (match := _form(template).fullmatch(text)) is not None:
-            values = {name: nested(value) if name == "reason" else value for name, value in match.groupdict().items()}
-            return say(template, **values)
+        singular, _, plural = template.said
+        for form in (singular,) if plural is None else (singular, plural):
+            if (match := _form(form).fullmatch(text)) is not None:
+                values: dict[str, Any] = {
+                    name: nested(value) if name == "reason" else value for name, value in match.groupdict().items()
+                }
+                return say(singular, **values) if plural is None else _recognised_n(singular, plural, values)
     return text
+
+
+def _recognised_n(singular: str, plural: str, values: dict[str, Any]) -> str:
+    number = values.pop("n")
+    return say_n(singular, plural, int(number), **values)
 
 
 @cache
 def _form(template: str) -> re.Pattern[str]:
     """Return what fits the texts of a template."""
     parts = re.split(r"\{(\w+)\}", template)
-    named = [re.escape(part) if place % 2 == 0 else f"(?P<{part}>.+)" for place, part in enumerate(parts)]
+    named = [
+        re.escape(part) if place % 2 == 0 else rf"(?P<{part}>{_NUMBER if part == 'n' else '.+'})"
+        for place, part in enumerate(parts)
+    ]
     return re.compile("".join(named), re.DOTALL)
 
 

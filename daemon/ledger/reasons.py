@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ingest.errors import ErrorRecord, told_record
 from ingest.languages import ENGLISH, in_language
-from ingest.messages import in_a_row, recognised, say
+from ingest.messages import Message, in_a_row, recognised, say, say_n
 
 from .jobs import WAITS
 
@@ -31,9 +31,6 @@ DISMISSED: Final = say("dismissed by {name}; it had ended with: {reason}")
 DAEMONS_DIED: Final = say("load.retry_exhausted: {daemons} daemons died while they held this job")
 SUPERSEDED: Final = say("the file was changed while the job ran: nothing was loaded, it is taken anew")
 MACHINE_LACKS: Final = say("waits: the machine lacks what it takes: {reason}")
-ROWS_REJECTED: Final = say("{rows} rows rejected")
-ROWS_SKIPPED: Final = say("{rows} rows left out or put elsewhere by a trigger, a rule or a view of table {table}")
-ROWS_LOADED_BEFORE: Final = say("{rows} corrected rows left out: they had come back, and were loaded, before")
 OF_A_REFUSED_FILE: Final = say("job {job} was refused as a whole: rows that were good there are not among these")
 ROWS_KEPT: Final = say("rows that the file does not have were kept: not every rejected row is known by its key")
 STATE_WORDS: Final[Mapping[str, str]] = {
@@ -53,7 +50,33 @@ STATE_WORDS: Final[Mapping[str, str]] = {
 _WAITS: Final = say("waits: {reason}")
 _WHOLE: Final = (SAME_CONTENT_CHECKED, SAME_CONTENT, COMES_AFTER, LOAD_REQUESTED, RESOLVED, DISMISSED, CANCELLED, BY)
 _WAITING: Final = (MACHINE_LACKS, _WAITS)
-_PARTS: Final = (DAEMONS_DIED, ROWS_REJECTED, ROWS_SKIPPED, ROWS_LOADED_BEFORE, OF_A_REFUSED_FILE)
+
+
+def rows_rejected(rows: int) -> Message:
+    """Return that so many rows of a file are rejected."""
+    return say_n("{n} row rejected", "{n} rows rejected", rows)
+
+
+def rows_skipped(rows: int, table: str) -> Message:
+    """Return that the database has so many rows nowhere, or elsewhere."""
+    return say_n(
+        "{n} row left out or put elsewhere by a trigger, a rule or a view of table {table}",
+        "{n} rows left out or put elsewhere by a trigger, a rule or a view of table {table}",
+        rows,
+        table=table,
+    )
+
+
+def rows_loaded_before(rows: int) -> Message:
+    """Return that so many corrected rows need not be loaded any more."""
+    return say_n(
+        "{n} corrected row left out: it had come back, and was loaded, before",
+        "{n} corrected rows left out: they had come back, and were loaded, before",
+        rows,
+    )
+
+
+_PARTS: Final = (DAEMONS_DIED, rows_rejected(1), rows_skipped(1, ""), rows_loaded_before(1), OF_A_REFUSED_FILE)
 
 
 def reason_of(record: ErrorRecord) -> str:

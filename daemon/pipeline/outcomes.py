@@ -146,17 +146,18 @@ def loaded_rows(
 
 def parsed_only(report: Report) -> Outcome:
     """Return what a file would come to if the table took every row; those count as inserted."""
-    parsed, rejection = report.rows, report.rejection
+    parsed, rejection, reason = report.rows, report.rejection, ""
     if rejection is None:
         state: State = "partial" if parsed.rejected else "loaded"
         rows = replace(_nothing_loaded(parsed), inserted=parsed.accepted, rejected=parsed.rejected)
-        reason = reasons.ROWS_REJECTED.format(rows=parsed.rejected) if parsed.rejected else None
+        if parsed.rejected:
+            reason = reasons.rows_rejected(parsed.rejected)
     else:
         state, rows, reason = "rejected", _nothing_loaded(parsed), reasons.reason_of(rejection)
     return Outcome(
         state=state,
         rows=rows,
-        reason=reason,
+        reason=reason or None,
         records=tuple(record.as_dict() for record in report.errors),
         errors_total=report.errors_total,
         codes=report.codes,
@@ -169,11 +170,11 @@ def _remarks(
 ) -> Iterator[str]:
     """Yield what people should know of a load that went through."""
     if rejected:
-        yield reasons.ROWS_REJECTED.format(rows=rejected)
+        yield reasons.rows_rejected(rejected)
     if loaded.skipped:
-        yield reasons.ROWS_SKIPPED.format(rows=loaded.skipped, table=dataset.load.table)
+        yield reasons.rows_skipped(loaded.skipped, dataset.load.table)
     if report.loaded_before:
-        yield reasons.ROWS_LOADED_BEFORE.format(rows=report.loaded_before)
+        yield reasons.rows_loaded_before(report.loaded_before)
     if correction is not None and correction.of_refused and report.handed_back:
         yield reasons.OF_A_REFUSED_FILE.format(job=correction.of_job)
     if loaded.held_back:

@@ -78,10 +78,18 @@ def test_texts_are_put_together() -> None:
 
 
 def test_a_text_is_known_again_by_its_template() -> None:
-    templates = ("job {job} is {state}", "job {job}: {reason}")
+    templates = (
+        say("job {job} is {state}"),
+        say("job {job}: {reason}"),
+        say_n("{n} row is out", "{n} rows are out", 1),
+    )
     assert recognised("job 7 is dead", templates).said[1] == {"job": "7", "state": "dead"}  # type: ignore[attr-defined]
     assert recognised("job 7: x\ny", templates, str.upper) == "job 7: X\nY"
     assert recognised("another text", templates) == "another text"
+    # As it would be written today.
+    for text, now in (("1 row is out", "1 row is out"), ("1 rows are out", "1 row is out"), ("12 rows are out",) * 2):
+        assert recognised(text, templates) == now
+    assert recognised("no rows are out", templates) == "no rows are out"
 
 
 @pytest.mark.parametrize("language", languages())

@@ -37,9 +37,9 @@ def test_answers_are_in_the_language_that_is_asked_for(
     job = api.submit(book).json["id"]
     assert api.wait(job)["errors"][0]["message"] == ENGLISH
     for wanted, language, message, reason in (
-        ("fr", "en", ENGLISH, "1 rows rejected"),
+        ("fr", "en", ENGLISH, "1 row rejected"),
         ("en;q=0.5, zh-Hans;q=0.9", "zh-CN", CHINESE, "1 行被退回"),
-        ("de-AT, zh;q=0.9", "de", GERMAN, "1 Zeilen abgelehnt"),
+        ("de-AT, zh;q=0.9", "de", GERMAN, "1 Zeile abgelehnt"),
     ):
         answer = asked(api, f"/jobs/{job}", wanted)
         assert (answer.headers["Content-Language"], answer.headers["Vary"]) == (language, "Accept-Language")
@@ -96,7 +96,7 @@ def test_commands_follow_the_locale(api: Api, headgate: Headgate, tmp_path: Path
     assert missing.stderr == "headgate: 没有编号为 999 的任务\n"
     assert "Show one job" in headgate.command("job", "--help").stdout
     headgate.more_environ["LC_ALL"] = "C"
-    assert "1 rows rejected" in headgate.command("jobs", "-c", headgate.config).stdout
+    assert "1 row rejected" in headgate.command("jobs", "-c", headgate.config).stdout
 
 
 def test_a_file_that_is_loaded_at_once_is_told_of_in_the_locale(

@@ -29,6 +29,7 @@ _TRAILING: Final = r"^([^-+()\x{2212}]*[^-+()\s.,\x{2212}])\s*-$"
 """Behind a decimal mark it is a dash for no cents: `5,-` is five."""
 _PARENTHESES: Final = r"^\(\s*([^-+()\x{2212}]*[^-+()\s\x{2212}])\s*\)$"
 _PERCENT: Final = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\s*%$"
+_LAKHS: Final = "[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}"
 _NO_NUMBER: Final = "?"
 _APOSTROPHE: Final = "\u2019"
 
@@ -84,11 +85,15 @@ def _without_currency(texts: pa.LargeStringArray) -> pa.LargeStringArray:
 def _without_groups(texts: pa.LargeStringArray, group: str, point: str) -> pa.LargeStringArray:
     """Take out group characters, but only where every group has three digits and the first begins with none in front.
 
-    No program writes a first group of zeros: `0,123` is rather a fraction, and 123 a thousand times as much.
+    No program writes a first group of zeros: `0,123` is rather a fraction, and 123 a thousand times as much. Commas
+    also group lakhs and crores, as India writes them (CLDR, `#,##,##0.###`): two digits each above the thousands.
     """
     if group == "'":
         texts = pc.replace_substring(texts, _APOSTROPHE, group)
-    form = rf"^[+-]?[1-9][0-9]{{0,2}}(?:{re.escape(group)}[0-9]{{3}})+(?:{re.escape(point)}[0-9]*)?\s*%?$"
+    whole = rf"[1-9][0-9]{{0,2}}(?:{re.escape(group)}[0-9]{{3}})+"
+    if group == ",":
+        whole = rf"(?:{whole}|{_LAKHS})"
+    form = rf"^[+-]?{whole}(?:{re.escape(point)}[0-9]*)?\s*%?$"
     grouped = pc.match_substring_regex(texts, form)
     return pc.if_else(grouped, pc.replace_substring(texts, group, ""), texts)
 

@@ -22,7 +22,9 @@ SAMPLE_RECORDS: Final = 200
 DELIMITERS: Final = ",;\t|"
 _SEPARATOR: Final = re.compile(r'"?sep=(?P<delimiter>[^\r\n])"?(?:\r\n|\r|\n)', re.IGNORECASE)
 """A first line that tells Excel the delimiter."""
-_AMOUNT: Final = re.compile(r"\d+,\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+")
+_AMOUNT: Final = re.compile(
+    r"\d+,\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"
+)
 """A number with a decimal comma, or with groups of digits, without what stands around it."""
 _AROUND: Final = re.compile(r"[^\d.,]")
 _LEAST_CONSISTENT: Final = 0.7

@@ -166,6 +166,12 @@ def test_digits_without_end_are_a_fault_of_the_cell(dataset: Make, workbook: Wri
         ({"groupChar": ".", "decimalChar": ","}, "0,12", "0.12"),
         ({"groupChar": ","}, "0.12", "0.12"),
         ({"groupChar": ","}, "-1,000", "-1000.00"),
+        ({"groupChar": ","}, "1,23,456", "123456.00"),
+        ({"groupChar": ",", "currency": "strip"}, "-₹ 1,00,00,000.50", "-10000000.50"),
+        ({"groupChar": ","}, "1,23,45", None),
+        ({"groupChar": ","}, "123,45,678", None),
+        ({"groupChar": ","}, "0,12,345", None),
+        ({"groupChar": ".", "decimalChar": ","}, "1.23.456", None),
         ({"groupChar": ",", "negative": ["parentheses"]}, "(100,000.5)", "-100000.50"),
     ],
 )

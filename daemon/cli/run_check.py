@@ -66,13 +66,13 @@ def run(config: Path | None) -> None:
 def check(config: Path | None, as_json: bool, connect: bool) -> None:
     """Check configuration and datasets.
 
-    Every error is shown with its file and line; the exit code is then 2. Registered tasks are imported, each in a
-    process of its own; one that cannot be is an error here, but keeps no daemon from starting. With --connect also what
-    keeps a dataset's rows from its table, what the table will refuse, whether each source and the shared spool can be
-    listed, and which workers the cluster has; nothing is changed there.
+    Every error is shown with its file and line; the exit code is then 2. Registered tasks and transforms are imported,
+    each in a process of its own; one that cannot be is an error here, but keeps no daemon from starting. With --connect
+    also what keeps a dataset's rows from its table, what the table will refuse, whether each source and the shared
+    spool can be listed, and which workers the cluster has; nothing is changed there.
     """
     from ..config.check import check as check_configuration
-    from .task_imports import task_problems
+    from .task_imports import task_problems, transform_problems
 
     path = config_path(config)
     result = check_configuration(path)
@@ -80,6 +80,7 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
         result = replace(result, problems=tuple(task_problems(result.sources, result.settings)))
     lines = (_configuration(path), *result.lines)
     settings = None if result.problems else result.settings
+    transforms = [] if settings is None else list(transform_problems(settings, result.datasets))
     tables = _compared(settings, result.datasets) if connect and settings is not None else ()
     probes = _probed(settings) if connect and settings is not None else ()
     datasets = [
@@ -88,6 +89,7 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
     ]
     if as_json:
         problems = [str(problem) for problem in result.problems]
+        problems += [f"dataset {name}: {problem}" for name, problem in transforms]
         problems += [f"dataset {found.dataset}: {problem}" for found in tables for problem in found.problems]
         problems += [f"{probe.place}: {probe.problem}" for probe in probes if probe.problem]
         advice = [f"dataset {found.dataset}: {text}" for found in tables for text in found.advice]
@@ -100,7 +102,7 @@ def check(config: Path | None, as_json: bool, connect: bool) -> None:
         click.echo("dataset {dataset}: version {version}, table {table}".format(**dataset))
     if result.problems:
         raise DocumentError(result.problems)
-    _tell(tables, probes)
+    _tell(transforms, tables, probes)
     click.echo("configuration and datasets are fine")
 
 
@@ -111,8 +113,10 @@ def _configuration(path: Path | None) -> str:
     return f"configuration: there is no {DEFAULT_CONFIG.absolute()}; the defaults are used, -c FILE names another file"
 
 
-def _tell(tables: tuple[TableFinding, ...], probes: tuple[Probe, ...]) -> None:
+def _tell(transforms: list[tuple[str, str]], tables: tuple[TableFinding, ...], probes: tuple[Probe, ...]) -> None:
     """Tell what was found out there, and end with it if that is a problem."""
+    for name, problem in transforms:
+        click.echo(f"Error: dataset {name}: {problem}", err=True)
     for found in tables:
         for text in found.advice:
             click.echo(f"dataset {found.dataset}: {text}")
@@ -123,7 +127,7 @@ def _tell(tables: tuple[TableFinding, ...], probes: tuple[Probe, ...]) -> None:
             click.echo(f"Error: {probe.place}: {probe.problem}", err=True)
         else:
             click.echo(f"{probe.place}: {probe.found}")
-    if any(found.problems for found in tables) or any(probe.problem for probe in probes):
+    if transforms or any(found.problems for found in tables) or any(probe.problem for probe in probes):
         sys.exit(USAGE)
 
 

@@ -1,4 +1,4 @@
-"""Whether the registered tasks can be called: each is imported in a process of its own, as a worker would do it."""
+"""Whether registered tasks and transforms can be called: each is imported in a process of its own, as by a worker."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from ..api.task_call import missing
 from ..executors.forkserver_client import search_path
 
 if TYPE_CHECKING:
+    from ingest.spec.dataset import Dataset
     from ingest.spec.yaml_document import Problem
 
     from ..config.load import Sources
@@ -46,6 +47,13 @@ def task_problems(sources: Sources, settings: Settings) -> Iterator[Problem]:
         if (reason := _problem(task.call)) is not None:
             place = sources.first([("tasks", name, "call"), ("tasks", name)])
             yield sources.problem(place, f"{task.call} cannot be imported: {reason}", _REMEDY)
+
+
+def transform_problems(settings: Settings, datasets: Iterable[Dataset]) -> Iterator[tuple[str, str]]:
+    """Yield each dataset whose transform cannot be imported here, and why. Blocking; refuses no start either."""
+    for dataset in datasets if settings.executors.engine != "dask" else ():
+        if dataset.transform is not None and (reason := _problem(dataset.transform)) is not None:
+            yield dataset.dataset, f"transform {dataset.transform} cannot be imported: {reason}; {_REMEDY}"
 
 
 def _problem(target: str) -> str | None:

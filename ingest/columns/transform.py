@@ -39,6 +39,9 @@ def transformed(table: Table, checked: Checked, dataset: Dataset, name: str) -> 
     """
     call = _Call(dataset, name, table.sheet)
     fine = np.flatnonzero(table.data & ~checked.rejected)
+    if not len(fine):
+        # A function that looks at its rows fails of none, and would be blamed for what is wrong with all of them.
+        return checked
     types = {field: values.type for field, values in checked.columns.items()}
     arrow = pa.table({field: values.take(pa.array(fine)) for field, values in checked.columns.items()})
     frame = arrow.to_pandas(types_mapper=pd.ArrowDtype)

@@ -27,6 +27,9 @@ def report(): ...
 }
 
 
+REMEDY = "correct module:function; the module is found on PYTHONPATH or among the installed packages"
+
+
 def checked(folder: Path) -> tuple[int, dict[str, Any]]:
     done = subprocess.run(
         [sys.executable, "-m", "daemon", "check", "--json"],
@@ -75,7 +78,23 @@ def test_tasks_that_cannot_be_imported(tmp_path: Path) -> None:
         "gone:x cannot be imported: its module ends the process (exit code 3)",
         "there.is.none:x cannot be imported: ModuleNotFoundError: No module named 'there'",
     )
-    remedy = "correct module:function; the module is found on PYTHONPATH or among the installed packages"
     assert told["problems"] == [
-        f"headgate.yml:{line}: tasks.task{line - 2}: {reason}; {remedy}" for line, reason in enumerate(reasons, start=3)
+        f"headgate.yml:{line}: tasks.task{line - 2}: {reason}; {REMEDY}" for line, reason in enumerate(reasons, start=3)
     ]
+
+
+def test_transforms_that_cannot_be_imported(tmp_path: Path) -> None:
+    for name, text in APPLICATION.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "headgate.yml").write_text("datasets: [datasets/*.yml]\n", encoding="utf-8")
+    (tmp_path / "datasets").mkdir()
+    for name, transform in (("fine", "good:report"), ("bad", "there.is.none:x")):
+        fields = "fields: [{name: sku, type: string}]"
+        text = f"dataset: {name}\n{fields}\nload: {{table: {name}}}\ntransform: {transform}\n"
+        (tmp_path / "datasets" / f"{name}.yml").write_text(text, encoding="utf-8")
+    status, told = checked(tmp_path)
+    reason = "ModuleNotFoundError: No module named 'there'"
+    assert (status, told["problems"]) == (
+        2,
+        [f"dataset bad: transform there.is.none:x cannot be imported: {reason}; {REMEDY}"],
+    )

@@ -268,6 +268,14 @@ def test_a_transform_that_fails_is_named_with_its_row(
     assert all(word in rejection.message for word in [*words, name, "dataset d"]), rejection.message
 
 
+@pytest.mark.usefixtures("transforms")
+def test_a_transform_is_not_asked_where_no_row_is_fine(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    outcome = parsed(
+        workbook([["no", "count"], ["A", "bad"]]), dataset(NUMBER, COUNT, transform="my_transforms:no_frame")
+    )
+    assert outcome.refusal == "table.too_many_bad_rows"
+
+
 @pytest.mark.parametrize(
     ("word", "cells"),
     [

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from panels import Query
+
+GAP: Final = "1h"
+"""For how long a daemon may not have been scraped, and its counters still be compared with what they were before."""
 
 
 def quantile(share: float, histogram: str, *, by: str = "", where: str = "") -> str:
@@ -35,11 +38,12 @@ def per_second(counter: str, *, by: str, where: str = "") -> Query:
 def grown(counter: str, over: str, *, by: str = "", where: str = "") -> str:
     """Return by how much a counter grew over a time, as a whole number; one that began anew counts from 0.
 
-    increase() would stretch what it sees over the whole time: fractions, and nothing at all between two scrapes.
+    increase() would stretch what it sees over the whole time: fractions, and nothing at all between two scrapes. Where
+    a scrape failed when the time began, the one before counts: all of the counter would seem to have come since.
     """
     one = f"{counter}{{$sel{where}}}"
     labels = f" by ({by})" if by else ""
-    return f"sum{labels} (({one} - {one} offset {over} >= 0) or {one})"
+    return f"sum{labels} (({one} - last_over_time({one}[{GAP}] offset {over}) >= 0) or {one})"
 
 
 def share_grown(counter: str, over: str, part: str, *, by: str, where: str = "") -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import promql_parser
 import pytest
+import yaml
 from dashboards import FILES, ROOT, Target, filled, load, panels, rules, selections, targets
 from grafana_foundation_sdk.models import units
 
@@ -166,6 +167,30 @@ def test_legends_have_room(path: Path) -> None:
         wide = panel["gridPos"]["w"] >= 12
         assert (legend["placement"], legend["displayMode"]) == (("right", "table") if wide else ("bottom", "list"))
         assert panel["gridPos"]["h"] >= 6, panel["title"]
+
+
+def test_a_scrape_that_failed_makes_no_column_of_all_that_was_ever_counted(promtool: Path, tmp_path: Path) -> None:
+    overview = load(ROOT / "grafana" / "dashboards" / "headgate-overview.json")
+    (target,) = next(panel["targets"] for panel in panels(overview) if panel["title"] == "Files, by outcome")
+    series = 'headgate_ingest_jobs_total{job="headgate", instance="%s", dataset="orders", outcome="loaded"}'
+    values = {"missed": "5000x8 stale 5003x20", "away": "7000x5 stale _x8 7002x20", "began anew": "90x8 stale _x3 4x20"}
+    grown = {"3m": 3, "3m15s": 3 + 4, "3m30s": 4, "4m": 2 + 4, "4m30s": 2, "5m": 0}
+    test = {
+        "interval": "15s",
+        "input_series": [{"series": series % name, "values": steps} for name, steps in values.items()],
+        "promql_expr_test": [
+            {
+                "expr": filled(target["expr"]),
+                "eval_time": at,
+                "exp_samples": [{"labels": '{outcome="loaded"}', "value": number}],
+            }
+            for at, number in grown.items()
+        ],
+    }
+    path = tmp_path / "grown.yml"
+    path.write_text(yaml.safe_dump({"evaluation_interval": "15s", "tests": [test]}), encoding="utf-8")
+    done = subprocess.run([promtool, "test", "rules", path], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @per_file

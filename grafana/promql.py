@@ -75,6 +75,17 @@ def age(timestamp: str, *, by: str = "", where: str = "", which: Literal["min", 
     return f"{which}{labels} (headgate_clock_timestamp_seconds{{$sel}} -{each} ({timestamp}{{$sel{where}}} > 0))"
 
 
+def age_of_limit(timestamp: str, limit: str, *, by: str, where: str = "") -> str:
+    """Return the age of a moment as a share of what it may be, the largest by a label; none where either is 0.
+
+    Each daemon is held to its own limit, as alerts do: two with ledgers of their own may have datasets of one name.
+    """
+    since = (
+        f"headgate_clock_timestamp_seconds{{$sel}} - ignoring ({by}) group_right () ({timestamp}{{$sel{where}}} > 0)"
+    )
+    return f"max by ({by}) (({since}) / ({limit}{{$sel{where}}} > 0))"
+
+
 def or_zero(expr: str) -> str:
     """Return an expression that is 0 where it finds nothing, and nothing where no instance is scraped."""
     return f"{expr} or 0 * count(up{{$sel}})"

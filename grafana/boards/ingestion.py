@@ -5,14 +5,14 @@ from typing import Final
 from colours import ORANGE, RED
 from panels import ROWS as ROWS_PER_SECOND
 from panels import SECONDS, SHARE, Query, Row, columns, lines, shares, stack
-from promql import age, by_label, happened, per_second, share_grown, slowest
+from promql import age, age_of_limit, by_label, happened, per_second, share_grown, slowest
 from shell import Board
 
 HERE: Final = ', dataset=~"$dataset"'
 LAST: Final = "headgate_dataset_last_success_timestamp_seconds"
-TARGET: Final = f"max by (dataset) (headgate_dataset_freshness_target_seconds{{$sel{HERE}}} > 0)"
+TARGET: Final = "headgate_dataset_freshness_target_seconds"
 JOBS: Final = "headgate_ingest_jobs_total"
-AGE: Final = age(LAST, by="dataset", where=HERE, which="min")
+AGE: Final = age(LAST, by="dataset", where=HERE)
 
 FRESH: Final = Row(
     title="Is the data fresh?",
@@ -20,7 +20,7 @@ FRESH: Final = Row(
         lines(
             "Age in shares of the freshness target",
             "100 % is the promise of the dataset's specification. Above it: ask the sender, look at refusals.",
-            Query(expr=f"{AGE} / {TARGET}", legend="{{dataset}}"),
+            Query(expr=age_of_limit(LAST, TARGET, by="dataset", where=HERE), legend="{{dataset}}"),
             unit=SHARE,
             soft_top=1,
             decimals=1,
@@ -39,7 +39,7 @@ FRESH: Final = Row(
             "Age of the last attempt",
             "Young here and old beside it: files come and are refused. Old in both: no file comes.",
             Query(
-                expr=age("headgate_dataset_last_attempt_timestamp_seconds", by="dataset", where=HERE, which="min"),
+                expr=age("headgate_dataset_last_attempt_timestamp_seconds", by="dataset", where=HERE),
                 legend="{{dataset}}",
             ),
             unit=SECONDS,

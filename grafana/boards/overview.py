@@ -5,14 +5,14 @@ from typing import Final
 from colours import GREEN, ORANGE, RED
 from looks import KEPT
 from panels import SECONDS, SHARE, Column, Kind, Panel, Query, Row, columns, lines, shares, stat, table
-from promql import age, grown, happened, or_zero, quantile, share_grown
+from promql import age, age_of_limit, grown, happened, or_zero, quantile, share_grown
 from shell import Board
 
 LAST: Final = "headgate_dataset_last_success_timestamp_seconds"
 TARGET: Final = "headgate_dataset_freshness_target_seconds"
 REAL: Final = ', dataset!~"_unmatched|_other"'
 JOBS: Final = "headgate_ingest_jobs_total"
-USED: Final = f"{age(LAST, by='dataset', where=REAL, which='min')} / max by (dataset) ({TARGET}{{$sel{REAL}}} > 0)"
+USED: Final = age_of_limit(LAST, TARGET, by="dataset", where=REAL)
 ALERTS: Final = 'ALERTS{$sel, alertstate="firing", alertname=~"Headgate.+", alertname!="HeadgateWatchdog"}'
 UNACCOUNTED: Final = (
     'abs(sum by (instance, dataset) (headgate_ingest_rows_total{$sel, result="read"}) '
@@ -97,7 +97,7 @@ DATASETS: Final = table(
     "One row each, also those that were never loaded. A bar that is full is past its target: no recent error means "
     "that no file comes, so ask the sender; an error leads to its remedy.",
     {
-        "last": f"1000 * max by (dataset) ({LAST}{{$sel{REAL}}} > 0)",
+        "last": f"1000 * min by (dataset) ({LAST}{{$sel{REAL}}} > 0)",
         "target": f"max by (dataset) ({TARGET}{{$sel{REAL}}})",
         "used": USED,
         "files": grown(JOBS, "$__range", by="dataset", where=REAL),

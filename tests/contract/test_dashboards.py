@@ -169,28 +169,52 @@ def test_legends_have_room(path: Path) -> None:
         assert panel["gridPos"]["h"] >= 6, panel["title"]
 
 
-def test_a_scrape_that_failed_makes_no_column_of_all_that_was_ever_counted(promtool: Path, tmp_path: Path) -> None:
-    overview = load(ROOT / "grafana" / "dashboards" / "headgate-overview.json")
-    (target,) = next(panel["targets"] for panel in panels(overview) if panel["title"] == "Files, by outcome")
-    series = 'headgate_ingest_jobs_total{job="headgate", instance="%s", dataset="orders", outcome="loaded"}'
-    values = {"missed": "5000x8 stale 5003x20", "away": "7000x5 stale _x8 7002x20", "began anew": "90x8 stale _x3 4x20"}
-    grown = {"3m": 3, "3m15s": 3 + 4, "3m30s": 4, "4m": 2 + 4, "4m30s": 2, "5m": 0}
+def overview(title: str) -> str:
+    """The only question of a panel of the overview."""
+    board = load(ROOT / "grafana" / "dashboards" / "headgate-overview.json")
+    (target,) = next(panel["targets"] for panel in panels(board) if panel["title"] == title)
+    return filled(target["expr"])
+
+
+def hold(promtool: Path, folder: Path, series: dict[str, str], asked: list[tuple[str, str, str, float]]) -> None:
+    """See that Prometheus answers with one number each; `asked` are expression, time, labels and number."""
     test = {
         "interval": "15s",
-        "input_series": [{"series": series % name, "values": steps} for name, steps in values.items()],
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "promql_expr_test": [
-            {
-                "expr": filled(target["expr"]),
-                "eval_time": at,
-                "exp_samples": [{"labels": '{outcome="loaded"}', "value": number}],
-            }
-            for at, number in grown.items()
+            {"expr": expr, "eval_time": at, "exp_samples": [{"labels": labels, "value": number}]}
+            for expr, at, labels, number in asked
         ],
     }
-    path = tmp_path / "grown.yml"
+    path = folder / "asked.yml"
     path.write_text(yaml.safe_dump({"evaluation_interval": "15s", "tests": [test]}), encoding="utf-8")
     done = subprocess.run([promtool, "test", "rules", path], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_scrape_that_failed_makes_no_column_of_all_that_was_ever_counted(promtool: Path, tmp_path: Path) -> None:
+    name = 'headgate_ingest_jobs_total{job="headgate", instance="%s", dataset="orders", outcome="loaded"}'
+    values = {"missed": "5000x8 stale 5003x20", "away": "7000x5 stale _x8 7002x20", "began anew": "90x8 stale _x3 4x20"}
+    grown = {"3m": 3, "3m15s": 3 + 4, "3m30s": 4, "4m": 2 + 4, "4m30s": 2, "5m": 0}
+    expr = overview("Files, by outcome")
+    asked: list[tuple[str, str, str, float]] = [
+        (expr, at, '{outcome="loaded"}', number) for at, number in grown.items()
+    ]
+    hold(promtool, tmp_path, {name % instance: steps for instance, steps in values.items()}, asked)
+
+
+def test_a_stale_dataset_is_not_hidden_by_another_ledgers_fresh_one_of_its_name(promtool: Path, tmp_path: Path) -> None:
+    labels = 'job="headgate", instance="%s"'
+    series: dict[str, str] = {}
+    for instance, loaded_at, target in (("fresh", 9000, 3600), ("stale", 1000, 3600), ("slow", 1000, 86_400)):
+        one = labels % instance
+        series |= {
+            f"up{{{one}}}": "1x4",
+            f"headgate_clock_timestamp_seconds{{{one}}}": "10000x4",
+            f'headgate_dataset_last_success_timestamp_seconds{{{one}, dataset="orders"}}': f"{loaded_at}x4",
+            f'headgate_dataset_freshness_target_seconds{{{one}, dataset="orders"}}': f"{target}x4",
+        }
+    hold(promtool, tmp_path, series, [(overview("Stale datasets"), "1m", "{}", 1)])
 
 
 @per_file

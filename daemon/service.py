@@ -91,7 +91,7 @@ class Readiness:
             self._core.heartbeat.database_trouble,
             clock_ahead_seconds=self._core.heartbeat.clock_ahead_seconds,
             dropped_lines=dropped_lines(),
-            certificates_end_at={name: one.ends_at for name, one in self.certificates.items()},
+            certificates={name: one.validity for name, one in self.certificates.items()},
         )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from ..errors import StartupError
-from ..lifecycle.certificates import LOOK_SECONDS, ends_at, stamps_of
+from ..lifecycle.certificates import LOOK_SECONDS, Validity, stamps_of, validity_of
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class FollowedTls:
         self._certificate, self._key, self._client_ca = certificate, key, client_ca
         self._files = (certificate, key, *(() if client_ca is None else (client_ca,)))
         self._stamps = stamps_of(self._files)
-        self.context, self.ends_at = self._made()
+        self.context, self.validity = self._made()
 
     async def follow(self, renewed: Callable[[ssl.SSLContext], Awaitable[None]]) -> None:
         """Look at the files for ever, and hand each new context over."""
@@ -37,16 +37,16 @@ class FollowedTls:
                 continue
             self._stamps = stamps
             try:
-                self.context, self.ends_at = await asyncio.to_thread(self._made)
+                self.context, self.validity = await asyncio.to_thread(self._made)
                 await renewed(self.context)
             except (StartupError, OSError) as error:
                 logger.warning("api certificates not taken", extra={"error": str(error)})
             else:
                 logger.info("api certificates taken", extra={"file": str(self._certificate)})
 
-    def _made(self) -> tuple[ssl.SSLContext, float]:
+    def _made(self) -> tuple[ssl.SSLContext, Validity]:
         context = server_context(self._certificate, self._key, self._client_ca)
-        return context, ends_at(self._certificate.read_text(encoding="ascii", errors="replace"))
+        return context, validity_of(self._certificate.read_text(encoding="ascii", errors="replace"))
 
 
 def server_context(certificate: Path, key: Path, client_ca: Path | None) -> ssl.SSLContext:

@@ -20,7 +20,7 @@ from aiohttp import web
 from ingest.spec.yaml_document import DocumentError
 
 from ..config.web_yml import apply_tls, certificate_text, load_web_config
-from ..lifecycle.certificates import LOOK_SECONDS, ends_at, stamps_of
+from ..lifecycle.certificates import LOOK_SECONDS, Validity, stamps_of, validity_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,9 +62,9 @@ class WebGuard:
         self.tls: ssl.SSLContext | None = None
         self._renewed: Renewed | None = None
         self._taking = asyncio.Lock()
-        self.ends_at: float | None = None
+        self.validity: Validity | None = None
         if config.tls_server_config is not None:
-            self.tls, self.ends_at = _tls_of(config)
+            self.tls, self.validity = _tls_of(config)
 
     @web.middleware
     async def guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -102,7 +102,7 @@ class WebGuard:
                 return
             if self.tls is not None:
                 # A context of its own each time: authorities can be added to one that is used, not taken away.
-                tls, self.ends_at = await asyncio.to_thread(_tls_of, config)
+                tls, self.validity = await asyncio.to_thread(_tls_of, config)
                 self.tls = tls
                 if self._renewed is not None:
                     await self._renewed(tls)
@@ -169,8 +169,8 @@ def _credentials(header: str) -> tuple[str, bytes] | None:
         return None
 
 
-def _tls_of(config: WebConfig) -> tuple[ssl.SSLContext, float]:
-    """Return a new context, and when its certificate ends. Blocking."""
+def _tls_of(config: WebConfig) -> tuple[ssl.SSLContext, Validity]:
+    """Return a new context, and how long its certificate holds. Blocking."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     apply_tls(config, context)
-    return context, ends_at(certificate_text(config))
+    return context, validity_of(certificate_text(config))

@@ -1,4 +1,4 @@
-"""Certificate files as they change: owns when they are looked at and when the one in use ends; knows no server."""
+"""Certificate files as they change: owns when they are looked at and how long the one in use holds; knows no server."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import ssl
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 Stamps = tuple[tuple[int, int] | None, ...]
 
 LOOK_SECONDS: Final = 1.0
 """How often files are looked at."""
 _VERSION, _UTC_TIME = 0xA0, 0x17
+
+
+class Validity(NamedTuple):
+    """From when until when a certificate holds, as seconds since 1970."""
+
+    begins_at: float
+    ends_at: float
 
 
 def stamps_of(files: Iterable[Path]) -> Stamps:
@@ -28,8 +35,8 @@ def stamps_of(files: Iterable[Path]) -> Stamps:
     return tuple(found)
 
 
-def ends_at(pem: str) -> float:
-    """Return when the first certificate of a PEM text ends, as seconds since 1970.
+def validity_of(pem: str) -> Validity:
+    """Return how long the first certificate of a PEM text holds.
 
     Raises:
         ValueError: there is no certificate in it.
@@ -39,16 +46,19 @@ def ends_at(pem: str) -> float:
     if begin not in pem:
         raise ValueError("there is no certificate in it")
     first = begin + pem.partition(begin)[2].partition(end)[0] + end
-    return _not_after(ssl.PEM_cert_to_DER_cert(first))
+    return _validity(ssl.PEM_cert_to_DER_cert(first))
 
 
-def _not_after(certificate: bytes) -> float:
+def _validity(certificate: bytes) -> Validity:
     """Walk to the validity of an X.509 certificate in DER, RFC 5280 section 4.1."""
     [(_, signed)] = _children(certificate)
     tbs = _children(_children(signed)[0][1])
     after_version = tbs[1:] if tbs[0][0] == _VERSION else tbs
-    validity = after_version[3][1]  # after serial number, algorithm and issuer
-    kind, written = _children(validity)[1]
+    begin, end = _children(after_version[3][1])  # after serial number, algorithm and issuer
+    return Validity(_moment(*begin), _moment(*end))
+
+
+def _moment(kind: int, written: bytes) -> float:
     text = written.decode("ascii")
     # Years of two digits, RFC 5280 section 4.1.2.5.1: from 50 on they are of the last century.
     if kind == _UTC_TIME:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .definitions import Definitions, Measured, counter, define, gauge
+
+if TYPE_CHECKING:
+    from ..lifecycle.certificates import Validity
 
 SERVERS: Final = ("api", "exporter")
 STOPPING: Final = "stopping"
@@ -21,6 +24,11 @@ DEFINITIONS: Final[Definitions] = define(
     ),
     counter("log_lines_dropped_total", "Log lines that nobody took in time."),
     gauge(
+        "certificate_not_before_timestamp_seconds",
+        "When the certificate that a server shows began to hold; none of a server without TLS.",
+        server=SERVERS,
+    ),
+    gauge(
         "certificate_not_after_timestamp_seconds",
         "When the certificate that a server shows ends; none of a server without TLS.",
         server=SERVERS,
@@ -34,16 +42,16 @@ def health_metrics(
     *,
     clock_ahead_seconds: float,
     dropped_lines: int,
-    certificates_end_at: Mapping[str, float | None],
+    certificates: Mapping[str, Validity | None],
 ) -> Measured:
     """Return the health from the reasons against it."""
+    shown = {server: one for server, one in certificates.items() if one is not None}
     return {
         "ready": {(): not_ready is None},
         "stopping": {(): not_ready == STOPPING},
         "db_up": {(): database_trouble is None},
         "clock_ahead_seconds": {(): clock_ahead_seconds},
         "log_lines_dropped_total": {(): dropped_lines},
-        "certificate_not_after_timestamp_seconds": {
-            (server,): ends_at for server, ends_at in certificates_end_at.items() if ends_at is not None
-        },
+        "certificate_not_before_timestamp_seconds": {(server,): one.begins_at for server, one in shown.items()},
+        "certificate_not_after_timestamp_seconds": {(server,): one.ends_at for server, one in shown.items()},
     }

@@ -19,6 +19,7 @@ from daemon.config.settings import ExecutorSettings, Settings, SpoolSettings
 from daemon.database.database import Database
 from daemon.executors.executors import Executors
 from daemon.ledger.queries import JobQueries
+from daemon.lifecycle.certificates import Validity
 from daemon.lifecycle.loop_watch import LoopWatch
 from daemon.metrics import health_metrics
 from daemon.metrics.catalogue import CATALOGUE, add_collectors
@@ -60,6 +61,9 @@ ANY_VALUE = {
     ),
 }
 """What labels whose values the configuration decides have here."""
+
+
+HELD = Validity(begins_at=0.0, ends_at=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +117,11 @@ async def _exported(folder: Path, url: str) -> str:
             "health",
             health_metrics.DEFINITIONS,
             lambda: health_metrics.health_metrics(
-                None, None, clock_ahead_seconds=0.0, dropped_lines=0, certificates_end_at={"api": 0.0, "exporter": 0.0}
+                None,
+                None,
+                clock_ahead_seconds=0.0,
+                dropped_lines=0,
+                certificates=dict.fromkeys(("api", "exporter"), HELD),
             ),
         )
         add_collectors(

@@ -5,7 +5,25 @@ from __future__ import annotations
 import shutil
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
+
+SIGNING: Final = """
+[ca]
+default_ca = authority
+[authority]
+database = {folder}/index.txt
+new_certs_dir = {folder}
+certificate = {authority.certificate}
+private_key = {authority.key}
+default_md = sha256
+rand_serial = yes
+policy = names
+[names]
+commonName = supplied
+"""
+"""What `openssl ca` asks for, the one of its commands that takes a moment to begin at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +70,22 @@ class Authority:
         for arguments in (
             ("req", "-new", "-key", str(pair.key), "-subj", f"/CN={name}", "-out", str(request)),
             ("x509", "-req", "-in", str(request), *signing, "-out", str(pair.certificate)),
+        ):
+            subprocess.run([str(openssl()), *arguments], check=True, capture_output=True, timeout=60)
+        return pair
+
+    def issue_begun(self, name: str, *, days_ago: int, days: int) -> Pair:
+        """Sign a certificate that began to hold some days ago, and ends in some days."""
+        pair = self.issue(name)
+        request, settings = (self._folder / f"{name}{ending}" for ending in (".csr", ".cnf"))
+        settings.write_text(SIGNING.format(folder=self._folder, authority=self.own), encoding="ascii")
+        (self._folder / "index.txt").touch()
+        now = datetime.now(UTC)
+        begin, end = (f"{now + timedelta(days=away):%Y%m%d%H%M%SZ}" for away in (-days_ago, days))
+        signing = ("-batch", "-notext", "-startdate", begin, "-enddate", end)
+        for arguments in (
+            ("req", "-new", "-key", str(pair.key), "-subj", f"/CN={name}", "-out", str(request)),
+            ("ca", "-config", str(settings), *signing, "-in", str(request), "-out", str(pair.certificate)),
         ):
             subprocess.run([str(openssl()), *arguments], check=True, capture_output=True, timeout=60)
         return pair

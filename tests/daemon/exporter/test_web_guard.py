@@ -25,7 +25,7 @@ from daemon.exporter import web_guard
 from daemon.exporter.server import Exporter
 from daemon.exporter.web_guard import WebGuard
 from daemon.lifecycle import listener
-from daemon.lifecycle.certificates import ends_at
+from daemon.lifecycle.certificates import validity_of
 
 Serve = Callable[[str], AbstractAsyncContextManager["Client"]]
 
@@ -260,16 +260,17 @@ async def test_a_certificate_that_has_ended_is_refused(serve: Serve, authority: 
         assert await client.get(pair=authority.issue("valid", "DNS:prometheus")) == 200
 
 
-def test_the_end_of_a_certificate_is_read_from_it(authority: Authority) -> None:
+def test_how_long_a_certificate_holds_is_read_from_it(authority: Authority) -> None:
     for days in (1, 30, 365 * 40):
         pair = authority.issue("some", "DNS:some", days=days)
         told = subprocess.run(
-            ["openssl", "x509", "-in", str(pair.certificate), "-noout", "-enddate"],
+            ["openssl", "x509", "-in", str(pair.certificate), "-noout", "-dates"],
             capture_output=True,
             text=True,
             check=True,
-        ).stdout.partition("=")[2]
-        assert ends_at(pair.certificate.read_text()) == ssl.cert_time_to_seconds(told.strip())
+        ).stdout.splitlines()
+        begins_at, ends_at = (ssl.cert_time_to_seconds(line.partition("=")[2]) for line in told)
+        assert validity_of(pair.certificate.read_text()) == (begins_at, ends_at)
 
 
 def _connected(client: Client, pair: Pair) -> http.client.HTTPSConnection:

@@ -106,7 +106,7 @@ def test_a_certificate_that_ends_soon(called: Called, sqlite_headgate: Headgate)
     gate = sqlite_headgate
     (gate.folder / "authority").mkdir()
     authority = Authority(gate.folder / "authority")
-    shown = authority.issue("shown", "IP:127.0.0.1", days=3)
+    shown = authority.issue_begun("shown", days_ago=27, days=3)
     gate.settings["api"] |= {"tls_certificate_file": str(shown.certificate), "tls_key_file": str(shown.key)}
     gate.write_config()
     with called("HeadgateCertificateEnds") as operator:

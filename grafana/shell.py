@@ -12,6 +12,8 @@ from panels import MATCHERS, Row
 
 TAG: Final = "headgate"
 ALL: Final = model.VariableOption(selected=True, text="All", value="$__all")
+CHOICES: Final = "headgate_dataset_last_success_timestamp_seconds"
+"""It has every dataset that any metric has: all with a freshness target, beyond those whose files are counted apart."""
 PAGE, DOCS = "http://127.0.0.1:8847", "http://127.0.0.1:9847/"
 """Where a daemon on this machine has its page, and the documents that came with it."""
 
@@ -25,7 +27,7 @@ class Board:
     description: str
     rows: tuple[Row, ...]
     variables: tuple[str, ...] = ()
-    """Labels of headgate_ingest_rows_total to choose from, besides job and instance."""
+    """Labels of `CHOICES` to choose from, besides job and instance."""
 
     @property
     def uid(self) -> str:
@@ -98,7 +100,7 @@ def built(board: Board, others: tuple[Board, ...]) -> model.Dashboard:
     builder.with_variable(_variable("job", "headgate_build_info"))
     builder.with_variable(_variable("instance", 'up{job=~"$job"}'))
     for label in board.variables:
-        builder.with_variable(_variable(label, f"headgate_ingest_rows_total{{{MATCHERS}}}"))
+        builder.with_variable(_variable(label, f"{CHOICES}{{{MATCHERS}}}"))
     builder.with_variable(dashboard.TextBoxVariable("page").label("Page").default_value(PAGE))
     builder.with_variable(dashboard.TextBoxVariable("docs").label("Documents").default_value(DOCS))
     for mark in MARKS:

@@ -18,6 +18,8 @@ import yaml
 from dashboards import FILES, ROOT, Target, filled, load, panels, rules, selections, targets
 from grafana_foundation_sdk.models import units
 
+from daemon.metrics.job_metrics import Metrics
+
 TARGETS = list(targets())
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 UNITS = {value for name, value in vars(units).items() if not name.startswith("_") and isinstance(value, str)}
@@ -283,6 +285,21 @@ def test_template_label_promql_and_on_time_change_reload_rule(path: Path) -> Non
             assert label == variable["name"]
             promql_parser.parse(filled(inner))
             assert variable["refresh"] == 2, variable["name"]
+
+
+def test_every_dataset_that_has_a_series_can_be_chosen() -> None:
+    """`All` stands for those that can be: a dataset beyond the limit goes stale as well."""
+    metrics = Metrics()
+    metrics.set_datasets({f"daily{number}": 86_400.0 for number in range(4)}, most=2)
+    names: dict[str, set[str]] = {}
+    for sample in (sample for family in metrics.registry.collect() for sample in family.samples):
+        if "dataset" in sample.labels:
+            names.setdefault(sample.name, set()).add(sample.labels["dataset"])
+    for path in FILES:
+        if (variable := variables(path).get("dataset")) is not None:
+            question = variable["query"]["query"].removeprefix("label_values(").removesuffix(", dataset)")
+            (asked,) = selections(filled(question))
+            assert names[asked.name] == set().union(*names.values())
 
 
 @per_file

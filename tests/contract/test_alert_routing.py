@@ -118,6 +118,7 @@ def held_back(cause: dict[str, str], other: dict[str, str]) -> bool:
         ),
         (alert("DatabaseDown", "critical"), "DbPoolTimeouts DatabaseNotWritable JobsWaiting BacklogOld MailboxUnread"),
         (alert("DatabaseNotWritable", "critical"), "JobsWaiting BacklogOld MailboxUnread"),
+        (alert("NotReady", "critical"), "JobsWaiting BacklogOld"),
         (alert("DiskSpoolLow", "critical"), "MailboxUnread"),
         (alert("ClusterAway", "critical"), "JobsWaiting BacklogOld"),
         (alert("ClusterWithoutWorkers", "critical"), "JobsWaiting BacklogOld"),

@@ -6,6 +6,7 @@ import json
 import re
 from html import unescape
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -22,6 +23,9 @@ RENDERED = [
     for check in test.get("alert_rule_test", ())
     for alert in check["exp_alerts"]
 ]
+
+
+per_template = pytest.mark.parametrize("path", sorted((ALERTS / "templates").iterdir()), ids=lambda path: path.stem)
 
 
 @pytest.mark.parametrize("path", MADE, ids=lambda path: path.stem)
@@ -43,19 +47,41 @@ def test_whatever_a_rule_says_is_known(path: Path) -> None:
                 assert any(re.search(pattern, rendered) for pattern in patterns), rendered
 
 
-@pytest.mark.parametrize("path", sorted((ALERTS / "templates").iterdir()), ids=lambda path: path.stem)
+def written(amtool: Path, folder: Path, template: str, alert: dict[str, Any]) -> str:
+    """What a template makes of a message with one alert."""
+    data = {"receiver": "ingest", "status": alert["status"], "externalURL": "http://127.0.0.1:9093", "alerts": [alert]}
+    (folder / "data.json").write_text(json.dumps(data), encoding="utf-8")
+    return said_by(
+        amtool,
+        *("template", "render", f"--template.glob={ALERTS / 'templates' / '*.tmpl'}"),
+        f"--template.type={template.rpartition('.')[2]}",
+        f"--template.data={folder / 'data.json'}",
+        f'--template.text={{{{ template "{template}" . }}}}',
+    )
+
+
+@per_template
 def test_the_link_to_a_silence_names_a_folder_as_it_is_called(path: Path, amtool: Path, tmp_path: Path) -> None:
     """Alertmanager's page takes a `+` in a link for itself: nothing matched such a silence."""
     labels = {"alertname": "HeadgateFolderGone", "folder": "/in/Eingang Köln & <neu> +1", "instance": "a:9847"}
     alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": "2026-01-31T08:00:00Z"}
-    data = {"receiver": "ingest", "status": "firing", "externalURL": "http://127.0.0.1:9093", "alerts": [alert]}
-    (tmp_path / "data.json").write_text(json.dumps(data), encoding="utf-8")
-    page = said_by(
-        amtool,
-        *("template", "render", f"--template.glob={ALERTS / 'templates' / '*.tmpl'}", "--template.type=html"),
-        f"--template.data={tmp_path / 'data.json'}",
-        f'--template.text={{{{ template "{path.stem}.html" . }}}}',
-    )
+    page = written(amtool, tmp_path, f"{path.stem}.html", alert)
     (link,) = re.findall(r'href="([^"]*/#/silences/new[^"]*)"', page)
     matchers = ", ".join(f'{name}="{value}"' for name, value in labels.items())
     assert unquote(unescape(link).partition("?filter=")[2]) == f"{{{matchers}, }}"
+
+
+@per_template
+@pytest.mark.parametrize("status", ["firing", "resolved"])
+def test_what_an_alert_does_not_tell_has_no_line(path: Path, status: str, amtool: Path, tmp_path: Path) -> None:
+    """One of the operator's own, such as the first test of a new Alertmanager, has a summary and no more."""
+    moments = {"startsAt": "2026-01-31T08:00:00Z", "endsAt": "2026-01-31T09:00:00Z"}
+    labels = {"alertname": "HeadgateTest", "instance": "test"}
+    alert = {"status": status, "labels": labels, "annotations": {"summary": "A test"}, **moments}
+    text = written(amtool, tmp_path, f"{path.stem}.text", alert)
+    assert not [line for line in text.splitlines() if re.search(r"[:：]$|\(\)", line.strip())], text
+    assert "from=" not in text
+    page = written(amtool, tmp_path, f"{path.stem}.html", alert)
+    assert "from=" not in page
+    assert "()" not in page
+    assert "<dd></dd>" not in page

@@ -72,6 +72,20 @@ def test_attachments_become_jobs_and_messages_go_where_they_belong(
     assert made.stop(daemon) == 0
 
 
+def test_a_sender_in_letters_of_the_world_is_one_like_any_other(
+    sqlite_headgate: Headgate, dovecot: Dovecot, orders: Callable[..., Path], tmp_path: Path
+) -> None:
+    """As programs with SMTPUTF8 write it, and those that know no better. It ended the daemon, at each start anew."""
+    made = sqlite_headgate
+    configure(made, dovecot)
+    raw = mail(orders(tmp_path / "orders.xlsx", 20)).as_bytes()
+    dovecot.deliver(raw.replace(b"From: Ming <ming@", "From: 李明 <李明@".encode()))
+    daemon = made.start_ready()
+    made.until(lambda: made.all_loaded(1), "it is loaded", process=daemon)
+    assert [job["submitter"] for job in made.jobs()] == ["loads/李明@example.com"]
+    assert made.stop(daemon) == 0
+
+
 def test_tls_with_an_authority_of_ones_own_and_only_authentic_senders(
     sqlite_headgate: Headgate, dovecot: Dovecot, orders: Callable[..., Path], tmp_path: Path
 ) -> None:

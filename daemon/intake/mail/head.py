@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.message import EmailMessage
-from email.parser import BytesParser
+from email.parser import Parser
 from email.policy import default
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -19,7 +19,11 @@ from ...errors import HeadgateError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_MESSAGE_ID: Final = re.compile(r"<[^<>\s]{1,900}>")
+_POLICY: Final = default.clone(utf8=True)
+_MESSAGE_ID: Final = re.compile(r"<[^<>\s\x00-\x1f\x7f-\x9f]{1,900}>")
+_ASIDE: Final = re.compile(r'"(?:\\.|[^"\\])*"|\([^()]*\)')
+"""What is quoted and what is a comment: signs in there separate nothing."""
+_IN_ANGLES: Final = re.compile(r"([^<>]*)(<[^<>\s@\"]+@[^<>\s@\"]+>)\s*")
 _MACHINES: Final = frozenset({"bulk", "list", "junk"})
 _NO_REPLIES: Final = frozenset({"all", "autoreply"})
 _STRUCTURED: Final = re.compile(
@@ -73,8 +77,8 @@ def parse_header(raw: bytes) -> EmailMessage:
     lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if any(len(value) > _LONGEST for value in _STRUCTURED.findall(lines)):
         raise UnreadableHeaderError
-    named = _LABEL.sub(lambda found: found[1] + _wider(found[2]), raw)
-    return BytesParser(_class=EmailMessage, policy=default.clone(utf8=True)).parsebytes(named, headersonly=True)
+    named = _LABEL.sub(lambda found: found[1] + _wider(found[2]), raw).decode("utf-8")
+    return Parser(_class=EmailMessage, policy=_POLICY).parsestr(named, headersonly=True)
 
 
 def _wider(label: bytes) -> bytes:
@@ -107,7 +111,7 @@ def read_head(raw: bytes) -> Head:
         own = _ids(message, "Message-ID")
         return Head(
             sender=_sender(message),
-            subject=" ".join(str(message.get("Subject", "")).split()),
+            subject=" ".join(_printable(str(message.get("Subject", ""))).split()),
             message_id=own[0] if own else None,
             references=tuple(dict.fromkeys((*_ids(message, "References"), *_ids(message, "In-Reply-To"))))[-_ANSWERED:],
             automatic=_is_automatic(message),
@@ -117,11 +121,35 @@ def read_head(raw: bytes) -> Head:
 
 def _sender(message: EmailMessage) -> str:
     """Return the one address of the one From field: with several nobody can say which of them a check was about."""
-    fields: list[Any] = message.get_all("From", [])
-    addresses = [address for one in fields for address in one.addresses]
-    if len(fields) != 1 or len(addresses) != 1 or not addresses[0].username or not addresses[0].domain:
+    raw = [value for name, value in message.raw_items() if name.casefold() == "from"]
+    if len(raw) != 1:
         return ""
-    return f"{addresses[0].username}@{addresses[0].domain}".casefold()
+    field: Any = _POLICY.header_factory("From", _without_name(str(raw[0])))
+    addresses = field.addresses
+    if len(addresses) != 1 or not addresses[0].username or not addresses[0].domain:
+        return ""
+    sender = f"{addresses[0].username}@{addresses[0].domain}".casefold()
+    return sender if sender.isprintable() else ""
+
+
+def _without_name(value: str) -> str:
+    """Return the address of `Name <address>` alone, nothing if there are several, else the field as it is.
+
+    Programs leave names unquoted that have commas, brackets or an address in them, which the library takes for parts
+    of addresses.
+    """
+    whole = " ".join(value.split())
+    bare = _ASIDE.sub("", whole)
+    found = _IN_ANGLES.fullmatch(bare)
+    if found is None:
+        return "" if bare.count("<") > 1 else whole
+    several = "@" in found[1] and not {",", ";"}.isdisjoint(found[1])
+    return "" if several else found[2]
+
+
+def _printable(text: str) -> str:
+    """Return a text without what no database keeps, and no mail program shows."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _ids(message: EmailMessage, name: str) -> list[str]:

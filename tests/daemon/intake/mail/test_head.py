@@ -32,10 +32,50 @@ def test_a_person_writes() -> None:
         "From: undisclosed:;",
         "Sender: a@example.com",
         "From: =?utf-8?q?a=40example=2Ecom?=",
+        "From: <a@example.com> <b@example.com>",
+        "From: a@example.com, B <b@example.com>",
+        "From: a@example.com; B <b@example.com>",
+        "From: A <a@example.com>, b@example.com",
+        "From: group: a@example.com, B <b@example.com>;",
+        'From: "a\0b"@example.com',
     ],
 )
 def test_without_exactly_one_address_there_is_no_sender(field: str) -> None:
     assert read_head(f"{field}\r\n\r\n".encode()).sender == ""
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Ming@Example.com",
+        "<ming@example.com>",
+        '"Li, Ming" <ming@example.com>',
+        "=?utf-8?q?Li=2C_Ming?= <ming@example.com>",
+        "=?utf-8?q?eve=40evil=2Eexample=3E?= <ming@example.com>",
+        "Ming (of eve@evil.example) <ming@example.com>",
+        "Li, Ming <ming@example.com>",
+        "Ming [Sales] <ming@example.com>",
+        "Ming @ Sales <ming@example.com>",
+        "Sales: Ming\r\n <ming@example.com>",
+        "'ming@example.com' <ming@example.com>",
+        "eve@evil.example <ming@example.com>",
+        '"eve@evil.example" <ming@example.com>',
+        "ming@example.com (Ming)",
+    ],
+)
+def test_the_sender_is_the_address_however_the_name_is_written(written: str) -> None:
+    assert read_head(f"From: {written}\r\n\r\n".encode()).sender == "ming@example.com"
+
+
+def test_addresses_in_letters_of_the_world_are_read_as_such() -> None:
+    """A sender that cannot be stored ended the daemon."""
+    assert read_head("From: 李 <李明@例子.example>\r\n\r\n".encode()).sender == "李明@例子.example"
+    assert read_head("From: 李明@例子.example\r\n\r\n".encode()).sender == "李明@例子.example"
+
+
+def test_what_no_database_keeps_is_not_in_a_subject_or_an_id() -> None:
+    head = read_head(b"From: a@b.example\r\nSubject: =?utf-8?q?a=00b?= \x00c\r\nMessage-ID: <a\x00@b>\r\n\r\n")
+    assert (head.subject, head.message_id) == ("a b c", None)
 
 
 @pytest.mark.parametrize(

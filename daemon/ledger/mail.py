@@ -142,13 +142,17 @@ class MailLedger:
                 await connection.execute(enter, links)
 
     async def answered_jobs(self, reply_ids: Sequence[str], *, account: str) -> list[Job]:
-        """Return the jobs with rejected rows that replies of ours told of, to somebody who answers these."""
+        """Return the jobs with rejected rows that replies of ours told of, to somebody who answers these.
+
+        Those whose content had come before are among them: they tell of the rows of their first job.
+        """
         mail, link, job = self._mail.c, self._mail_job.c, self._job
         asked = (
             sa.select(job)
             .join(self._mail_job, link.job_id == job.c.id)
             .join(self._mail, link.mail_id == mail.id)
-            .where(mail.reply_id.in_(reply_ids), mail.account == account, job.c.state.in_(("partial", "rejected")))
+            .where(mail.reply_id.in_(reply_ids), mail.account == account)
+            .where(job.c.state.in_(("partial", "rejected", "duplicate")))
             .order_by(job.c.id.desc())
         )
         async with self._database.read() as connection:

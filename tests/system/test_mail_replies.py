@@ -122,6 +122,60 @@ def test_the_whole_loop(
     assert made.stop(daemon) == 0
 
 
+def answering(reply: EmailMessage, *attached: tuple[str, bytes], number: int) -> EmailMessage:
+    answer = mail(*attached, subject=str(reply["Subject"]), number=number)
+    answer["In-Reply-To"] = reply["Message-ID"]
+    answer["References"] = f"{reply['References']} {reply['Message-ID']}"
+    return answer
+
+
+def test_corrections_are_of_the_file_whose_rows_they_are(
+    made: Headgate, dovecot: Dovecot, sink: SmtpSink, orders: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Whatever is alike in the names of a message's files; what came before has the rows of the first file."""
+    spec = made.folder / "datasets" / "orders.yml"
+    spec.write_text(spec.read_text(encoding="utf-8").replace("mode: upsert", "mode: insert"), encoding="utf-8")
+    (tmp_path / "again").mkdir()
+    names = ("orders (1).xlsx", "orders (2).xlsx", "again/orders (2).xlsx")
+    books = [orders(tmp_path / name, 10, start=10 * at, bad=(3,)) for at, name in enumerate(names)]
+    daemon = made.start_ready()
+    dovecot.deliver(mail(*books))
+    made.until(partial(has_mails, sink, 1), "the reply is there", process=daemon)
+    back = [(name, corrected(content)) for name, content in workbooks(sink.messages[0]).items()]
+    assert [name for name, _ in back] == [f"orders ({n}.rejects.xlsx" for n in ("1)", "2)-2", "2)-3")]
+    dovecot.deliver(mail(("other.xlsx", books[0].read_bytes()), subject="again", number=2))
+    made.until(partial(has_mails, sink, 2), "the second reply is there", process=daemon)
+    assert "came before as job 1" in text_of(sink.messages[1])
+    [(name, _)] = workbooks(sink.messages[1]).items()
+    dovecot.deliver(answering(sink.messages[1], (name, back[0][1]), number=3))
+    dovecot.deliver(answering(sink.messages[0], back[2], back[1], number=4))
+    made.until(partial(has_mails, sink, 4), "the corrections are answered", process=daemon)
+    assert {job["id"]: job["fixes_job"] for job in made.jobs()} == {
+        1: None,
+        2: None,
+        3: None,
+        4: None,
+        5: 1,
+        6: 3,
+        7: 2,
+    }
+    assert made.scalar("SELECT count(*) FROM orders") == "30"
+    assert made.stop(daemon) == 0
+
+
+def test_a_new_file_in_an_answer_is_no_correction_of_one_with_a_like_name(
+    made: Headgate, dovecot: Dovecot, sink: SmtpSink, orders: Callable[..., Path], tmp_path: Path
+) -> None:
+    daemon = made.start_ready()
+    dovecot.deliver(mail(orders(tmp_path / "orders (May).xlsx", 10, bad=(3,))))
+    made.until(partial(has_mails, sink, 1), "the reply is there", process=daemon)
+    june = orders(tmp_path / "orders (June).xlsx", 20, start=10)
+    dovecot.deliver(answering(sink.messages[0], (june.name, june.read_bytes()), number=2))
+    made.until(partial(has_mails, sink, 2), "the second reply is there", process=daemon)
+    assert {job["file"]: job["fixes_job"] for job in made.jobs()} == dict.fromkeys(("orders (May).xlsx", june.name))
+    assert made.stop(daemon) == 0
+
+
 def test_of_a_rejected_file_the_whole_is_wanted(
     made: Headgate, dovecot: Dovecot, sink: SmtpSink, orders: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -242,7 +296,7 @@ def test_a_workbook_that_is_too_large_for_a_mail_is_named(
     daemon = made.start_ready()
     made.until(partial(has_mails, sink, 2), "both are answered", process=daemon)
     messages = {str(message["Subject"]): message for message in sink.messages}
-    assert list(workbooks(messages["Re: small"])) == ["orders.rejects.xlsx", "orders-2.rejects.xlsx"]
+    assert list(workbooks(messages["Re: small"])) == [f"orders-{job}.rejects.xlsx" for job in (1, 2)]
     assert workbooks(messages["Re: large"]) == {}
     assert "too large for a mail" in text_of(messages["Re: large"])
     assert "more errors" in text_of(messages["Re: large"])

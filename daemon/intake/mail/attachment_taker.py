@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePath
@@ -36,6 +38,7 @@ SOURCE: Final = "mail"
 LANE: Final = "mail"
 BLOCK_BYTES: Final = 1 << 18
 """So much of an attachment is in memory at once."""
+_COPIES: Final = re.compile(r"( ?(\(\d{1,3}\)|\[\d{1,3}\]))+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +140,15 @@ class AttachmentTaker:
         """Return the jobs whose rejected rows a person may send back with this message, by their files' stems."""
         ids = [reference.strip("<>").partition("@")[0] for reference in incoming.head.references]
         jobs = await self._mails.answered_jobs(ids, account=incoming.key.account) if ids else []
-        return {_stem(rejects_name(job)): job for job in reversed(jobs)}
+        found: dict[str, Job] = {}
+        for job in reversed(jobs):
+            first = job.first_job if job.state == "duplicate" else None
+            decisive = job if first is None else await self._queries.job(first)
+            if decisive is not None and decisive.state in {"partial", "rejected"}:
+                found |= dict.fromkeys(
+                    (_stem(rejects_name(job)), _stem(rejects_name(job, unlike_others=True))), decisive
+                )
+        return found
 
     async def _take(
         self, session: ImapSession, incoming: Incoming, attachment: Attachment, fixes: Job | None
@@ -257,14 +268,21 @@ def _write(upload: Upload, decoder: TransferDecoder, block: bytes, *, last: bool
         upload.write(decoder.finish())
 
 
-def rejects_name(job: Job) -> str:
+def rejects_names(jobs: Sequence[Job]) -> dict[int, str]:
+    """Return what the workbooks with the rejected rows of one message's jobs are called, by the jobs' numbers."""
+    plain = Counter(_stem(rejects_name(job)) for job in jobs)
+    return {job.id: rejects_name(job, unlike_others=plain[_stem(rejects_name(job))] > 1) for job in jobs}
+
+
+def rejects_name(job: Job, *, unlike_others: bool = False) -> str:
     """Return what the workbook with a job's rejected rows is called as an attachment."""
-    return f"{PurePath(job.file).stem or 'file'}.rejects.xlsx"
+    number = f"-{job.id}" if unlike_others else ""
+    return f"{PurePath(job.file).stem or 'file'}{number}.rejects.xlsx"
 
 
 def _stem(file: str) -> str:
-    """Return what a person's program leaves of a file's name: not `.xlsx`, nor the ` (1)` of a second copy."""
-    return PurePath(file).stem.partition(" (")[0].casefold()
+    """Return what a person's program leaves of a file's name: not `.xlsx`, nor ` (1)` or `[1]` of a copy."""
+    return _COPIES.sub("", PurePath(file).stem).casefold()
 
 
 _ARCHIVE: Final = ErrorRecord(

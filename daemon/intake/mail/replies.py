@@ -17,12 +17,12 @@ from ...errors import ExecutorError, SpoolAwayError
 from ...lifecycle.components import UntilClosed
 from ...lifecycle.seldom import Seldom
 from ...pipeline.rejects import NoRejectsError, RejectsLaterError
-from .attachment_taker import LANE, rejects_name
+from .attachment_taker import LANE, rejects_names
 from .reply_text import RECORDS_TOLD, ToldJob, reply_text
 from .smtp_session import ReplyLaterError, ReplyRefusedError, send
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from ...config.mail_settings import MailboxSettings, ReplySettings
@@ -128,7 +128,7 @@ class Replies(UntilClosed):
         message = _envelope(reply, settings)
         told: list[ToldJob] = []
         room = settings.attach_mb << 20
-        names: set[str] = set()
+        names = rejects_names(reply.jobs)
         workbooks: list[tuple[str, bytes]] = []
         for job in reply.jobs:
             one = await self._told(job)
@@ -137,8 +137,7 @@ class Replies(UntilClosed):
             if workbook:
                 attached = "yes"
                 room -= len(workbook)
-                workbooks.append((_unlike(names, rejects_name(job)), workbook))
-                names.add(workbooks[-1][0])
+                workbooks.append((names[job.id], workbook))
             told.append(replace(one, attached=attached))
         message.set_content(reply_text(reply.letter, tuple(told)))
         for name, content in workbooks:
@@ -184,10 +183,3 @@ def _envelope(reply: OwedReply, settings: ReplySettings) -> EmailMessage:
     message["Auto-Submitted"] = "auto-replied"
     message["X-Auto-Response-Suppress"] = "All"
     return message
-
-
-def _unlike(others: Collection[str], name: str) -> str:
-    """Return a name that no other attachment has."""
-    stem, dot, suffix = name.partition(".rejects")
-    names = (name, *(f"{stem}-{number}{dot}{suffix}" for number in range(2, len(others) + 3)))
-    return next(one for one in names if one not in others)

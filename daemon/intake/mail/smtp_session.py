@@ -62,6 +62,10 @@ def _connected(settings: ReplySettings, timeout_seconds: float) -> smtplib.SMTP:
             server.starttls(context=context)
         if settings.user is not None and settings.password_file is not None:
             server.login(settings.user, read_secret(settings.password_file))
+    except (smtplib.SMTPNotSupportedError, UnicodeError) as error:
+        # It offers no login now, as while what it asks is away, or takes none with such letters: not for good, either.
+        server.close()
+        raise ReplyLaterError(f"the login or its TLS is not possible: {error}") from error
     except BaseException:
         server.close()
         raise

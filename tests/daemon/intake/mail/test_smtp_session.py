@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -9,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from certificates import Authority
 from mails import reply_by
+from ports import free_port
 from smtp_sink import SmtpSink, smtp_sink
 
 from daemon.config.mail_settings import ReplySettings
@@ -67,3 +71,26 @@ def test_refusals_are_for_good_or_for_now(tmp_path: Path) -> None:
             hand_over(sink, tmp_path)
     with pytest.raises(ReplyLaterError, match="Connection refused"):
         hand_over(sink, tmp_path, user=None, password_file=None)
+
+
+def test_a_server_that_offers_no_login_is_waited_for(tmp_path: Path) -> None:
+    """The operator's affair, as a wrong password is: no reply is thrown away for it."""
+    with smtp_sink() as sink:
+        with pytest.raises(ReplyLaterError, match="STARTTLS"):
+            hand_over(sink, tmp_path, tls="starttls")
+        (tmp_path / "smtp.password").write_text("geheim für alle")
+        with pytest.raises(ReplyLaterError, match="ascii"):
+            hand_over(sink, tmp_path)
+    with silent_about_login() as port, pytest.raises(ReplyLaterError, match="AUTH"):
+        hand_over(SmtpSink(port=port), tmp_path)
+
+
+@contextmanager
+def silent_about_login() -> Iterator[int]:
+    port = free_port()
+    controller = Controller(object(), hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield port
+    finally:
+        controller.stop()

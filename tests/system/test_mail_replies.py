@@ -216,6 +216,34 @@ def test_who_is_answered_and_who_is_not(
     assert made.stop(daemon) == 0
 
 
+def test_what_nobody_can_open_is_told_with_how_to_send_it(
+    made: Headgate, dovecot: Dovecot, sink: SmtpSink, orders: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Beside it tables without a name, names in the encoding of their sender's system, and more parts than are read."""
+    book = orders(tmp_path / "orders.xlsx", 5).read_bytes()
+    dovecot.deliver(mail(("winmail.dat", b"\x78\x9f\x3e\x22"), subject="packed"))
+    wrapped = mail(subject="wrapped", number=2)
+    wrapped.set_content(b"0\x82", maintype="application", subtype="pkcs7-mime", filename="smime.p7m")
+    dovecot.deliver(wrapped)
+    nameless = mail(subject="nameless", number=3)
+    nameless.add_attachment(book, maintype="application", subtype="vnd.ms-excel", disposition="inline")
+    dovecot.deliver(nameless)
+    named = mail(("X.xlsx", orders(tmp_path / "more.xlsx", 6, start=5).read_bytes()), subject="named", number=4)
+    dovecot.deliver(named.as_bytes().replace(b"X.xlsx", "五月订单.xlsx".encode("gbk")))
+    many = mail(*((f"{number}.7z", b"7z") for number in range(101)), subject="many", number=5)
+    dovecot.deliver(many)
+    daemon = made.start_ready()
+    made.until(partial(has_mails, sink, 5), "all are answered", process=daemon)
+    texts = {str(message["Subject"]).removeprefix("Re: "): text_of(message) for message in sink.messages}
+    assert "as HTML or plain text instead of rich text" in texts["packed"].replace("\r\n", " ")
+    assert "encrypted, or wrapped into its signature" in texts["wrapped"].replace("\r\n", " ")
+    assert "attachment: 5 rows are loaded" in texts["nameless"]
+    assert "五月订单.xlsx: 6 rows are loaded" in texts["named"]
+    assert "more than 100 parts" in texts["many"]
+    assert "99.7z" not in texts["many"]
+    assert made.stop(daemon) == 0
+
+
 def test_a_server_that_asks_to_come_again_and_one_that_refuses_for_good(
     made: Headgate, dovecot: Dovecot, sink: SmtpSink, orders: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -14,7 +14,15 @@ from ingest.messages import say
 
 from ...errors import FileTooLargeError, KeyUsedError
 from ..archives import Archives, Within
-from .attachments import DamagedAttachmentError, OddStructureError, TransferDecoder, attachment_of, leaves
+from .attachments import (
+    PARTS_MAX,
+    DamagedAttachmentError,
+    OddStructureError,
+    TransferDecoder,
+    attachment_of,
+    is_sealed,
+    leaves,
+)
 from .imap_session import MailboxError
 
 if TYPE_CHECKING:
@@ -94,8 +102,7 @@ class AttachmentTaker:
 
         """
         jobs: list[Job] = []
-        refusals: list[Refusal] = []
-        attachments = await self._attachments(session, incoming)
+        attachments, refusals = await self._attachments(session, incoming)
         corrected = await self._corrected(incoming) if attachments else {}
         for attachment in attachments:
             job = await self._queries.by_key(incoming.submitter, incoming.idempotency_key(attachment.leaf))
@@ -106,8 +113,6 @@ class AttachmentTaker:
                 jobs += await self._take(session, incoming, attachment, corrected.get(_stem(attachment.file)))
             except FileRejectedError as error:
                 refusals.append(Refusal(file=attachment.file, record=error.record))
-        if not attachments:
-            refusals.append(Refusal(file="", record=_NOTHING_ATTACHED))
         return jobs, refusals
 
     def dataset_name(self, incoming: Incoming) -> str | None:
@@ -119,22 +124,28 @@ class AttachmentTaker:
                 return rule.dataset
         return self._settings.dataset
 
-    async def _attachments(self, session: ImapSession, incoming: Incoming) -> Sequence[Attachment]:
+    async def _attachments(
+        self, session: ImapSession, incoming: Incoming
+    ) -> tuple[Sequence[Attachment], list[Refusal]]:
+        """Return the attachments of a message, and what is to be told of those that nobody looks at."""
         uid, run_io = incoming.key.uid, self._executors.run_io
         structure = await run_io(session.structure, uid, lane=LANE)
         found = []
         try:
-            parts = leaves(structure)
+            parts, sealed = leaves(structure), is_sealed(structure)
         except OddStructureError as error:
             raise MailboxError(str(error)) from error
-        for leaf in parts:
+        for leaf in parts[:PARTS_MAX]:
             header = incoming.raw_head
             if structure.is_multipart:
                 header = await run_io(session.part_header, uid, leaf.number, lane=LANE)
             attachment = await run_io(attachment_of, leaf, header, lane=LANE)
             if attachment is not None:
                 found.append(attachment)
-        return found
+        records = [_TOO_MANY] if len(parts) > PARTS_MAX else []
+        if not found:
+            records.append(_SEALED if sealed else _NOTHING_ATTACHED)
+        return found, [Refusal(file="", record=record) for record in records]
 
     async def _corrected(self, incoming: Incoming) -> Mapping[str, Job]:
         """Return the jobs whose rejected rows a person may send back with this message, by their files' stems."""
@@ -156,6 +167,8 @@ class AttachmentTaker:
         """Enter one attachment, or each file of one that is a zip of workbooks."""
         if attachment.is_archive:
             raise FileRejectedError(_ARCHIVE)
+        if attachment.is_packed_message:
+            raise FileRejectedError(_PACKED)
         if attachment.leaf.least_bytes > self._max_bytes:
             raise FileRejectedError(self._too_large())
         try:
@@ -245,7 +258,7 @@ class AttachmentTaker:
                     session.block, incoming.key.uid, leaf.number, offset, BLOCK_BYTES, lane=LANE
                 )
                 offset += len(block)
-                last = len(block) < BLOCK_BYTES
+                last = leaf.ends_at(offset, got=len(block), asked=BLOCK_BYTES)
                 await run_io(_write, upload, decoder, block, last=last, lane=LANE)
                 if last:
                     received: Received = await run_io(upload.keep, lane=LANE)
@@ -289,6 +302,21 @@ _ARCHIVE: Final = ErrorRecord(
     code="file.format_unknown",
     message=say("the attachment is an archive of a kind that is not opened"),
     hint=say("attach the workbook itself, or a zip of workbooks"),
+)
+_PACKED: Final = ErrorRecord(
+    code="file.format_unknown",
+    message=say("the attachment is a message that Outlook has packed with its files, which only Outlook opens"),
+    hint=say("send the message as HTML or plain text instead of rich text (RTF)"),
+)
+_SEALED: Final = ErrorRecord(
+    code="file.encrypted",
+    message=say("your message is encrypted, or wrapped into its signature: what is attached cannot be read"),
+    hint=say("send it without encryption, and signed in clear text or not at all"),
+)
+_TOO_MANY: Final = ErrorRecord(
+    code="file.too_large",
+    message=say("your message has more than {limit} parts: those after them are not taken", limit=PARTS_MAX),
+    hint=say("send the files that are not named here in further messages"),
 )
 _DAMAGED: Final = ErrorRecord(
     code="file.unreadable",

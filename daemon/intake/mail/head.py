@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.message import EmailMessage
@@ -24,6 +24,8 @@ _MESSAGE_ID: Final = re.compile(r"<[^<>\s\x00-\x1f\x7f-\x9f]{1,900}>")
 _ASIDE: Final = re.compile(r'"(?:\\.|[^"\\])*"|\([^()]*\)')
 """What is quoted and what is a comment: signs in there separate nothing."""
 _IN_ANGLES: Final = re.compile(r"([^<>]*)(<[^<>\s@\"]+@[^<>\s@\"]+>)\s*")
+_NOT_ASCII: Final = re.compile(rb"[\x80-\xff]+")
+_TWO_LETTERS: Final = 4
 _MACHINES: Final = frozenset({"bulk", "list", "junk"})
 _NO_REPLIES: Final = frozenset({"all", "autoreply"})
 _STRUCTURED: Final = re.compile(
@@ -64,21 +66,31 @@ class Head:
 
 
 def parse_header(raw: bytes) -> EmailMessage:
-    """Return the fields of a header; bytes that are not ASCII are read as UTF-8, which is what they mostly are.
+    """Return the fields of a header; bytes that are not ASCII are read as what they mostly are.
 
     Raises:
         UnreadableHeaderError: a structured field is far too long.
 
     """
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raw = raw.decode("latin-1").encode("utf-8")
+    raw = raw.decode(_encoding_of(raw)).encode("utf-8")
     lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     if any(len(value) > _LONGEST for value in _STRUCTURED.findall(lines)):
         raise UnreadableHeaderError
     named = _LABEL.sub(lambda found: found[1] + _wider(found[2]), raw).decode("utf-8")
     return Parser(_class=EmailMessage, policy=_POLICY).parsestr(named, headersonly=True)
+
+
+def _encoding_of(raw: bytes) -> str:
+    """Return UTF-8, or GB 18030 where letters come in pairs and a word has two of them, else Latin-1."""
+    found = ["utf-8"]
+    runs = [len(run) for run in _NOT_ASCII.findall(raw)]
+    if max(runs, default=0) >= _TWO_LETTERS and not any(length % 2 for length in runs):
+        found.append("gb18030")
+    for encoding in found:
+        with suppress(UnicodeDecodeError):
+            raw.decode(encoding)
+            return encoding
+    return "latin-1"
 
 
 def _wider(label: bytes) -> bytes:

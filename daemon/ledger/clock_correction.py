@@ -33,9 +33,11 @@ class ClockCorrection:
 
         Nothing that has happened lies in the future, and nothing is put off for longer than the longest delay. Where
         something does, all that is to come is of the same clock: what waits is due, if it was put off for a moment,
-        too, and a daemon that has died can be seen to be silent.
+        too, replies are, and a daemon that has died can be seen to be silent, and has no source any more.
         """
-        job, daemon = self._context.tables.job, self._context.tables.daemon
+        tables = self._context.tables
+        job, daemon, mail, source = tables.job, tables.daemon, tables.mail, tables.source
+        is_owed = mail.c.state == sa.literal_column("'owed'")
         waits_or_runs = unfinished(job)
         latest = (
             sa.select(sa.func.max(job.c.created_at)).where(waits_or_runs),
@@ -44,6 +46,7 @@ class ClockCorrection:
             sa.select(sa.func.max(job.c.run_at) - DELAY_MAX_SECONDS).where(
                 in_state(job, "queued"), job.c.spool_id == self._context.spool_id
             ),
+            sa.select(sa.func.max(mail.c.reply_at) - DELAY_MAX_SECONDS).where(is_owed),
             sa.select(sa.func.max(daemon.c.beat_at)),
         )
         async with self._database.read("beat") as connection:
@@ -57,6 +60,11 @@ class ClockCorrection:
         async with self._database.write("beat") as connection:
             await connection.execute(job.update().where(waits_or_runs).values(past))
             await connection.execute(daemon.update().where(daemon.c.beat_at > now).values(beat_at=now))
+            owed = {name: _at_most(mail.c[name], now) for name in ("first_try_at", "reply_at")}
+            await connection.execute(mail.update().where(is_owed).values(owed))
+            # Of whoever holds it still, it is renewed: of a daemon that has died it would be for all of that time.
+            held_until = {"held_until": source.c.held_until - ahead}
+            await connection.execute(source.update().where(source.c.held_until > now).values(held_until))
         return ahead
 
 

@@ -15,7 +15,9 @@ from submissions import next_job, submission
 
 from daemon.ledger.clock_correction import FirstSeen, ahead_of_this_machine
 from daemon.ledger.jobs import DELAY_MAX_SECONDS, Outcome, RowCounts
+from daemon.ledger.mail import Letter, MailKey, MailLedger
 from daemon.ledger.pruner import Pruner
+from daemon.ledger.source_leases import SourceLeases
 
 if TYPE_CHECKING:
     from daemon.database.database import Database
@@ -138,3 +140,43 @@ async def test_a_daemon_that_has_died_is_seen_to_be_silent(ledger: Ledger, datab
     async with database.read() as connection:
         silent = (await connection.execute(sa.select(ledger.now - daemon.c.beat_at))).scalar_one()
     assert 0 <= silent < 30
+
+
+async def test_replies_are_due_and_what_a_dead_daemon_held_is_free(ledger: Ledger, database: Database) -> None:
+    """Both waited for as long as the clock had been ahead."""
+    mails, sources = MailLedger(ledger.context), SourceLeases(ledger.context)
+    key = MailKey("loads@mail", "INBOX", 7, 1)
+    await mails.claim(key, mailbox="loads", message_id=None)
+    await mails.taken(key, Letter(sender="a@b", subject="orders", language="en"), jobs=[], answer=True)
+    [mail_id] = await mails.due(limit=10)
+    await mails.begin_reply(mail_id)
+    await mails.put_off_reply(mail_id, delay_seconds=1)
+    assert await sources.hold("s3://shop", 60)
+    tables = ledger.tables
+    async with database.write() as connection:
+        for table, names in (
+            (tables.mail, ("first_try_at", "reply_at")),
+            (tables.source, ("held_until",)),
+            (tables.daemon, ("beat_at",)),
+        ):
+            await connection.execute(table.update().values({name: table.c[name] + DAY_SECONDS for name in names}))
+    assert await mails.due(limit=10) == []
+    assert await ledger.correct_clock() == pytest.approx(DAY_SECONDS, abs=30)
+    assert await mails.due(limit=10) == [mail_id]
+    reply = await mails.begin_reply(mail_id)
+    assert reply is not None
+    assert 0 <= reply.waiting_seconds < 30
+    async with database.read() as connection:
+        held = (await connection.execute(sa.select(tables.source.c.held_until - ledger.now))).scalar_one()
+    assert 0 < held < 120
+
+
+async def test_a_reply_that_is_put_off_for_long_stays_so(ledger: Ledger) -> None:
+    mails, key = MailLedger(ledger.context), MailKey("loads@mail", "INBOX", 7, 1)
+    await mails.claim(key, mailbox="loads", message_id=None)
+    await mails.taken(key, Letter(sender="a@b", subject="orders", language="en"), jobs=[], answer=True)
+    [mail_id] = await mails.due(limit=10)
+    await mails.begin_reply(mail_id)
+    await mails.put_off_reply(mail_id, delay_seconds=DELAY_MAX_SECONDS)
+    assert await ledger.correct_clock() == 0.0
+    assert await mails.due(limit=10) == []

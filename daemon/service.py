@@ -54,6 +54,8 @@ from .reload import Reloader
 from .version import VERSION
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ingest.spec.dataset import Dataset
 
     from .api.routes import Routes
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from .intake.sources.settings import Source
     from .lifecycle.signals import EarlyHangup
     from .metrics.definitions import Measured
+    from .pipeline.parts import PipelineParts
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +149,7 @@ async def serve(
             await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
         if settings.intake.mailboxes:
             await _enter_mailboxes(stack, settings, core, failures)
+        await _tell_of_lost_ledgers(core.parts)
         memory_release.settle()
         readiness.started = True
         logger.info("headgate ready", extra=_told_at_start(settings, core))
@@ -155,6 +159,18 @@ async def serve(
         logger.info("headgate stopping", extra={"reason": str(failures.first or "signal")})
     if failures.first is not None:
         raise failures.first
+
+
+async def _tell_of_lost_ledgers(parts: PipelineParts) -> None:
+    """Say once where files lie that a ledger had acknowledged which is not this one: perhaps it went by mistake."""
+    if not parts.spool.is_new:
+        return
+    left: dict[Path, int] = await parts.executors.run_io(parts.spool.left_by_other_ledgers)
+    for folder, files in left.items():
+        advice = "if that ledger is lost, see docs/reliability.md#a-lost-ledger; if it is over, remove the folder"
+        logger.warning(
+            "files of another ledger are kept", extra={"folder": str(folder), "files": files, "advice": advice}
+        )
 
 
 def _told_at_start(settings: Settings, core: Core) -> dict[str, object]:

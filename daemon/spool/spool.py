@@ -44,6 +44,8 @@ class Spool:
         self._daemon_id = daemon_id
         self._lock: int | None = None
         self.id = ""
+        self.is_new = False
+        """Whether its folder was made by `open`: no daemon of this ledger was here before."""
 
     def open(self) -> Self:
         """Make the folders (mode 0700) and hold this daemon's lock, by which others see that it lives.
@@ -53,6 +55,7 @@ class Spool:
 
         """
         try:
+            self.is_new = not self.root.exists()
             for folder in (self.root, self._jobs, self._daemons):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = os.open(self._lock_path(self._daemon_id), os.O_CREAT | os.O_RDWR, 0o600)
@@ -310,18 +313,19 @@ class Spool:
         shutil.rmtree(self._jobs / key / token, ignore_errors=True)
 
     def dead_daemons(self) -> tuple[str, ...]:
-        """Return the daemons of this spool that no longer hold their lock: the kernel drops it with the process."""
-        dead = []
-        for path in self._daemons.glob("*.lock"):
-            if path.stem == self._daemon_id:
-                continue
-            with contextlib.suppress(FileNotFoundError), path.open("rb") as lock:
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                dead.append(path.stem)
-        return tuple(dead)
+        """Return the daemons of this spool that no longer hold their lock."""
+        others = (path for path in self._daemons.glob("*.lock") if path.stem != self._daemon_id)
+        return tuple(path.stem for path in others if _is_let_go(path))
+
+    def left_by_other_ledgers(self) -> dict[Path, int]:
+        """Return the spools beside this one that have files and no daemon that lives, and how many files each has."""
+        found = {}
+        for jobs in self.root.parent.glob("*/jobs"):
+            other = jobs.parent
+            files = 0 if other == self.root else len(list(jobs.glob(f"*/{SOURCE}")))
+            if files and all(_is_let_go(lock) for lock in (other / "daemons").glob("*.lock")):
+                found[other] = files
+        return found
 
     def ownerless(self, dead: Iterable[str]) -> tuple[Path, ...]:
         """Return the folders of submissions whose daemon has ended.
@@ -367,3 +371,14 @@ class Spool:
                     shutil.rmtree(folder, ignore_errors=True)
                     removed += 1
         return removed + self.shared.sweep(needed)
+
+
+def _is_let_go(lock: Path) -> bool:
+    """Say whether a lock is there that nobody holds: the kernel drops it with the process."""
+    with contextlib.suppress(FileNotFoundError), lock.open("rb") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+    return False

@@ -187,3 +187,20 @@ def test_workers_carry_no_credentials(headgate: Headgate, orders: Callable[..., 
     finally:
         del os.environ["HEADGATE_TEST_SECRET"]
     assert headgate.stop(process) == 0
+
+
+def test_files_of_a_lost_ledger_are_told_of_once(sqlite_headgate: Headgate, orders: Callable[..., Path]) -> None:
+    made, told = sqlite_headgate, "files of another ledger are kept"
+    process = made.start_ready()
+    orders(made.inbox / "orders.xlsx", 20, bad=(3,))
+    made.until(lambda: made.all_finished(1), "the file is loaded in part", process=process)
+    made.kill(process)
+    assert told not in made.log.read_text()
+    for file in Path(made.database_url.partition("///")[2]).parent.glob("*.db*"):
+        file.unlink()
+    for _ in range(2):
+        process = made.start_ready()
+        assert made.stop(process) == 0
+    [line] = [line for line in made.log.read_text().splitlines() if told in line]
+    assert "files=1" in line
+    assert "reliability.md#a-lost-ledger" in line

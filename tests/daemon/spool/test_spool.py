@@ -142,3 +142,19 @@ def test_what_a_daemon_enters_before_it_ends_is_not_swept_by_one_that_starts(spo
     other.close()
     assert spool.sweep(ownerless, needed, ()) == 0
     assert entered.key in folders(spool)
+
+
+def test_files_of_other_ledgers_are_counted_where_no_daemon_of_theirs_lives(tmp_path: Path) -> None:
+    """A database that was made anew has another ledger, which knows nothing of what the lost one had acknowledged."""
+    theirs = Spool(tmp_path / "lost", "one").open()
+    assert theirs.is_new
+    theirs.receive([b"bytes"], LIMIT)
+    theirs.upload(LIMIT)
+    Spool(tmp_path / "empty", "two").open().close()
+    mine = Spool(tmp_path / "mine", "three").open()
+    mine.receive([b"bytes"], LIMIT)
+    assert mine.left_by_other_ledgers() == {}, "a daemon of the other ledger lives"
+    theirs.close()
+    assert mine.left_by_other_ledgers() == {tmp_path / "lost": 1}
+    mine.close()
+    assert not Spool(tmp_path / "mine", "four").open().is_new

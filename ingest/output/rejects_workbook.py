@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import openpyxl
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
@@ -71,6 +70,10 @@ _ABOVE_HEADER: Final = 5
 """So many rows above the header stay in view with it."""
 _ESCAPED: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 """What begins an escaped character in a workbook (ECMA-376, ST_Xstring), and is itself escaped where it is meant so."""
+_NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""What XML has no place for (XML 1.0, Char)."""
+_NONCHARACTERS: Final = {code: f"_x{code:04X}_" for code in (0xFFFE, 0xFFFF)}
+"""Such as a text may have all the same, and how a workbook says it; control characters are errors of their cell."""
 _EXACT_BELOW: Final = 1e15
 _NO_TIME: Final = datetime(2000, 1, 1)  # noqa: DTZ001  # the times of a workbook's properties have no zone
 
@@ -321,7 +324,7 @@ def _mark(page: Any, number: int, errors: Sequence[ErrorRecord], keys: frozenset
             cell = page.cell(number, column)
             cell.fill = _BAD
             comment = "\n".join(f"{error.code}: {error.message}\n{error.hint}" for error in found)
-            cell.comment = Comment(comment, "Headgate", _COMMENT_HEIGHT, _COMMENT_WIDTH)
+            cell.comment = Comment(_in_xml(comment), "Headgate", _COMMENT_HEIGHT, _COMMENT_WIDTH)
 
 
 def _select_first(page: Any, sheet: RejectedSheet) -> None:
@@ -398,7 +401,12 @@ def _write_text(cell: Any, text: str) -> None:
             most=_CELL_CHARACTERS,
         )
         raise rejected("cell.length", message, hint=say("ask for the rejected rows as CSV"))
-    whole = _ESCAPED.sub("_x005F_", text).replace("\r", "_x000D_")
-    cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", whole)
+    whole = _ESCAPED.sub("_x005F_", text).replace("\r", "_x000D_").translate(_NONCHARACTERS)
+    cell.value = _in_xml(whole)
     cell.data_type = "s"
     cell.quotePrefix = text.startswith(FORMULA_STARTS)
+
+
+def _in_xml(text: str) -> str:
+    """Return a text without what XML has no place for, such as a control character that a bad cell quotes."""
+    return _NO_XML.sub("\ufffd", text)

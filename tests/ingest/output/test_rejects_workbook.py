@@ -195,6 +195,18 @@ def test_texts_stay_texts(made: Callable[..., Path]) -> None:
     assert not [cell for row in sheet.iter_rows() for cell in row if cell.data_type == "f"]
 
 
+@pytest.mark.parametrize("sign", ["\x00", "\x01", "\x07", "\x0b", "\x1b", "\ufffe", "\uffff"])
+def test_a_sign_that_xml_has_no_place_for_keeps_no_row_from_being_handed_back(
+    handed_back: Callable[..., Path], sign: str
+) -> None:
+    note = {"name": "note", "type": "string", "header": ["备注"]}
+    written = f"_x{ord(sign):04X}_"
+    path = handed_back([["数量", "备注"], [f"1{written}2", f"a{written}b"], ["many", "fine"]], COUNT, note)
+    sheet = openpyxl.load_workbook(path).active
+    assert [sheet["C2"].value, sheet["C3"].value] == [2, 3]
+    assert "is no whole number" in sheet["A2"].comment.text
+
+
 def test_the_csv_form_is_harmless_and_complete(made: Callable[..., Path]) -> None:
     with made("csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.reader(file))
@@ -353,7 +365,9 @@ def test_corrected_rows_are_the_original_with_new_texts(
     assert outcome.accepted == {4: ["012345678901234567", "2", "2024-02-29"], 5: ["0009", "2", "2024-05-02"]}
 
 
-@pytest.mark.parametrize("text", ["_x0041_", "a\nb", "a\r\nb", "=1+1", "_x005F_x0041_", "007", "'007", "ä\u3000"])
+@pytest.mark.parametrize(
+    "text", ["_x0041_", "a\nb", "a\r\nb", "=1+1", "_x005F_x0041_", "007", "'007", "ä\u3000", "a\ufffeb\uffff"]
+)
 def test_a_text_is_read_back_as_it_was_typed(
     text: str, bad: KeptFile, dataset: Callable[..., Dataset], parsed: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -219,6 +219,8 @@ class RejectRoutes:
         with _told():
             async with written as path:
                 await response.prepare(request)
+                if request.method == "HEAD":
+                    return response  # what is written behind its head would be taken for the next answer
                 async for chunk in self._rejects.chunks(path):
                     await response.write(chunk)
         return response

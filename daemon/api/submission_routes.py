@@ -287,9 +287,12 @@ def _refuse_another(job: Job, asked: _Asked, uploaded: Uploaded) -> None:
 
 
 def _idempotency_key(request: web.Request) -> str | None:
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
+    keys = request.headers.getall("Idempotency-Key", ())
+    if not keys:
         return None
+    if len(keys) > 1:  # a client's own and a proxy's: by which of them it comes again nobody knows
+        raise ProblemError(400, say("{name} is given twice", name="Idempotency-Key"), hint=say("give it once"))
+    key = keys[0]
     if not 0 < len(key) <= KEY_LENGTH or not all("!" <= character <= "~" for character in key):
         raise ProblemError(400, say("an Idempotency-Key has 1 to {limit} visible ASCII characters", limit=KEY_LENGTH))
     return key

@@ -130,6 +130,29 @@ def test_the_name_of_a_form_s_file_is_read_as_its_client_writes_it(gate: Headgat
     line.connection.close()
 
 
+def test_a_repeated_key_is_refused(gate: Headgate, content: bytes) -> None:
+    line = Line(gate)
+    size = f"Content-Length: {len(content)}"
+    line.send("POST", OF_DATASET, size, "Idempotency-Key: ours", "Idempotency-Key: the-proxys", body=content)
+    status, _, told = line.answer()
+    assert (status, json.loads(told)["detail"]) == (400, "Idempotency-Key is given twice")
+    line.connection.close()
+
+
+def test_the_head_of_a_file_is_all_that_head_sends(gate: Headgate) -> None:
+    line = Line(gate)
+    bad = "订单号,买家,数量,单价\n100000000000000001,a,many,9.99\n100000000000000002,b,1,9.99\n".encode()
+    line.send("POST", OF_DATASET, f"Content-Length: {len(bad)}", body=bad)
+    job = json.loads(line.answer()[2])["id"]
+    gate.until(lambda: gate.all_finished(1), "the job has ended")
+    for form in ("xlsx", "csv", "json"):
+        line.send("HEAD", f"/api/v1/jobs/{job}/rejects?format={form}")
+        assert line.head().startswith(b"HTTP/1.1 200 "), form
+        line.send("GET", "/api/v1/tasks")
+        assert line.answer()[0] == 200, "no body of the answer before is in the way"
+    line.connection.close()
+
+
 def test_head_is_answered_as_get_is(gate: Headgate) -> None:
     for path in ("/api/v1/jobs", "/api/v1/datasets", "/api/v1/tasks", "/api/v1/openapi.json", "/login"):
         line = Line(gate)

@@ -23,7 +23,7 @@ from .dataset_text import SOURCE, TEXT_BYTES, dataset_of
 from .json_body import Sent
 from .languages import answer_in, language_of
 from .problems import ProblemError, later, of_rejection
-from .request_parameters import file_name
+from .request_parameters import TEXT_LENGTH, file_name, text_of
 from .routes import FORM, Answer, Parameter, Route, form_fields
 from .schemas import BINARY, DRAFT, TRIAL
 
@@ -48,7 +48,7 @@ DRAFT_PARAMETERS: Final = (
     Parameter(
         name="table",
         description="A table that is there: types, lengths and key are its own.",
-        schema={"type": "string"},
+        schema={"type": "string", "maxLength": TEXT_LENGTH},
     ),
 )
 TRIAL_BODY: Final[dict[str, dict[str, Any]]] = {
@@ -121,9 +121,9 @@ class DraftRoutes:
         )
 
     async def _draft(self, request: web.Request) -> web.Response:
+        sheet, table = request.query.get("sheet") or None, text_of(request, "table")
         async with self._sample(request, frozenset()) as uploaded:
             name = file_name(request.query.get("name") or uploaded.name)
-            sheet, table = request.query.get("sheet") or None, request.query.get("table") or None
             try:
                 drafted = await self._samples.draft(uploaded.received.key, name, sheet=sheet, table=table)
             except DatabaseUnavailableError:

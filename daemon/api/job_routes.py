@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ingest.languages import ENGLISH
-from ingest.messages import said_by, say
+from ingest.messages import said_by
 
 from ..ledger.jobs import STATES
 from ..ledger.queries import JobFilter
@@ -13,9 +13,9 @@ from ..ledger.reasons import told_job, told_reason
 from ..ledger.retry_cancel import NotPossibleError
 from .auth import PRINCIPAL
 from .languages import answer_in, language_of
-from .parameter_problems import one_of, wrong_parameter
+from .parameter_problems import one_of
 from .problems import ProblemError
-from .request_parameters import CURSOR, ID, LIMIT, find_job, limit_of, number_of
+from .request_parameters import CURSOR, ID, LIMIT, TEXT_LENGTH, find_job, limit_of, number_of, text_of
 from .routes import Answer, Parameter, Route
 from .schemas import JOB, JOB_DETAIL, JOB_PAGE
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ..ledger.queries import JobQueries
     from ..ledger.retry_cancel import RetryCancel
 
-TEXT_LENGTH: Final = 200
 STATE: Final = Parameter(
     name="state", description="Only jobs in this state.", schema={"type": "string", "enum": list(STATES)}
 )
@@ -122,8 +121,8 @@ class JobRoutes:
             raise one_of("state", STATES)
         where = JobFilter(
             state=state,
-            dataset=_text(request, "dataset"),
-            text=_text(request, "text"),
+            dataset=text_of(request, "dataset"),
+            text=text_of(request, "text"),
             submitter=principal.owner,
         )
         page = await self._queries.page(where, limit=limit_of(request), before=number_of(request, "cursor"))
@@ -174,12 +173,3 @@ class JobRoutes:
 def _told(request: web.Request, job: Job, *, status: int = 200) -> web.Response:
     language = language_of(request)
     return answer_in(language, told_job(job, language), status=status)
-
-
-def _text(request: web.Request, key: str) -> str | None:
-    text = request.query.get(key)
-    if text is not None and (len(text) > TEXT_LENGTH or "\0" in text):
-        raise wrong_parameter(
-            key, say("{name} has at most {limit} characters, none of them NUL", name=key, limit=TEXT_LENGTH)
-        )
-    return text or None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 JSON: Final = "application/json"
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+"""What may be half of a character: it is whole where its other half stands beside it (RFC 8259, 7)."""
 
 
 class Sent(BaseModel):
@@ -52,22 +55,32 @@ async def read_body(request: web.Request, bytes_max: int, what: str, *, seconds:
 def read_json(request: web.Request, body: bytes) -> Any:
     """Return what a body holds; ProblemError 415 if it is said to be something else, 400 if it is no JSON.
 
-    400 also where an object has a key twice, of which only one could count.
+    400 also where an object has a key twice, of which only one could count, or a text half of a character, which no
+    answer, table or file could hold.
     """
     if request.content_type != JSON:
         raise ProblemError(415, say("send the body as {type}", type=JSON))
+    twice: list[str] = []
+
+    def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice.extend(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        return found
+
     try:
-        return json.loads(body, object_pairs_hook=_object)
+        text = body.decode(json.detect_encoding(body))
+        sent = json.loads(text, object_pairs_hook=object_of)
+        if _HALF.search(text):
+            json.dumps([sent, twice], ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        hint = say("write the whole character, or remove it")
+        raise ProblemError(400, say("the body has half of a character"), hint=hint) from None
     except (ValueError, RecursionError):
         raise ProblemError(400, say("the body is not JSON")) from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
-        raise ProblemError(400, say("{name} is given twice", name=twice), hint=say("give it once"))
-    return found
+    if twice:
+        raise ProblemError(400, say("{name} is given twice", name=twice[0]), hint=say("give it once"))
+    return sent
 
 
 async def read_sent(request: web.Request, body: type[Body], bytes_max: int, what: str) -> Body:

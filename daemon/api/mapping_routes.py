@@ -25,7 +25,7 @@ from .auth import PRINCIPAL
 from .json_body import JSON, Sent, other_form, read_sent
 from .languages import answer_in, language_of
 from .problems import ProblemError, later, of_rejection
-from .request_parameters import ID, WHOLE, find_job, id_of, number_of
+from .request_parameters import ID, TEXT_LENGTH, WHOLE, find_job, id_of, number_of, text_of
 from .routes import Answer, Parameter, Route
 from .schemas import CELL_TEXT_LENGTH, KEPT_MAPPING, MAPPED, MAPPING, MAPPINGS, SEEN_SHEET, SHEET_COLUMNS, TRIED_MAPPING
 
@@ -60,7 +60,7 @@ MAPPING_ID: Final = Parameter(
     schema=WHOLE,
 )
 DATASET: Final = Parameter(
-    name="dataset", description="Only mappings of this dataset.", schema={"type": "string", "maxLength": 100}
+    name="dataset", description="Only mappings of this dataset.", schema={"type": "string", "maxLength": TEXT_LENGTH}
 )
 
 _Text = Annotated[str, Field(max_length=CELL_TEXT_LENGTH)]
@@ -173,7 +173,7 @@ class MappingRoutes:
         return _answered(request, {"mapping": shown, "job": told}, status=201)
 
     async def _list(self, request: web.Request) -> web.Response:
-        kept = await self._kept.all(request.query.get("dataset"))
+        kept = await self._kept.all(text_of(request, "dataset"))
         # Not on the loop: as YAML a sheet's worth of titles takes a second.
         return web.json_response({"mappings": await self._run_io(lambda: [_shown(one) for one in kept])})
 

@@ -22,6 +22,8 @@ PAGE_MAX: Final = 500
 PAGE: Final = 50
 ID_DIGITS: Final = 18
 """What fits a 64-bit key."""
+TEXT_LENGTH: Final = 200
+"""Of a text that is looked for in the database."""
 
 WHOLE: Final = {"type": "integer", "minimum": 1, "maximum": 10**ID_DIGITS - 1}
 ID: Final = Parameter(name="id", place="path", required=True, description="The job's number.", schema=WHOLE)
@@ -66,6 +68,16 @@ def number_of(request: web.Request, key: str) -> int | None:
     if not _is_id(text) or int(text) < 1:
         raise wrong_parameter(key, say("{name} is a whole number from 1", name=key))
     return int(text)
+
+
+def text_of(request: web.Request, key: str) -> str | None:
+    """Return a text of the query, None if it is not given or empty; ProblemError 400 if it is none to look for."""
+    text = request.query.get(key)
+    if text is not None and (len(text) > TEXT_LENGTH or "\0" in text):
+        raise wrong_parameter(
+            key, say("{name} has at most {limit} characters, none of them NUL", name=key, limit=TEXT_LENGTH)
+        )
+    return text or None
 
 
 def file_name(name: str | None) -> str:

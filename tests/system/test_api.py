@@ -171,6 +171,9 @@ def test_parameters_that_are_unknown_or_contradict_each_other_are_refused(
     ):
         answer = boss(path, method=method)
         assert (answer.status, answer.json.get("code"), answer.json.get("hint")) == (400, f"parameter.{code}", hint)
+    for method, path in (("GET", "/jobs?text=%00"), ("GET", "/mappings?dataset=a%00"), ("POST", "/drafts?table=%00")):
+        answer = boss(path, method=method, body=None if method == "GET" else book)
+        assert (answer.status, answer.json.get("code")) == (400, "parameter.value"), path
     job = boss.submit(book).json["id"]
     assert boss.wait(job)["state"] == "partial"
     refused = boss.submit(book, f"fixes={job}&dataset=other&name=a.xlsx")

@@ -108,6 +108,33 @@ def test_values_that_are_not_allowed_are_mapped_and_the_rejected_rows_come_in(
     assert gate.rows("SELECT status, count(*) FROM orders GROUP BY 1 ORDER BY 1") == [("done", 4), ("pending", 2)]
 
 
+def test_titles_and_values_may_be_called_as_what_every_object_of_a_script_has(
+    page: PageDriver, gate: Headgate, tmp_path: Path
+) -> None:
+    spec = gate.folder / "datasets" / "orders.yml"
+    status = "  - {name: status, type: string, header: [constructor], constraints: {enum: [pending, done]}}\n"
+    spec.write_text(spec.read_text("utf-8").replace("primaryKey", f"{status}primaryKey"), encoding="utf-8")
+    assert Api(gate.api_url.removesuffix("/api/v1"), ROOT)("/-/reload", method="POST").status == 200
+    lines = [f"{10**17 + n},1,1.50,{'toString' if n < 2 else 'done'},b" for n in range(6)]
+    path = tmp_path / "orders.csv"
+    path.write_text("\n".join(["toString,数量,单价,constructor,__proto__", *lines]), encoding="utf-8")
+    page.sign_in(SHOP)
+    page.hand_in(path)
+    page.upload("orders.csv", "rejected").find_element("css selector", "a[data-route]").click()
+    assert Select(page.one("#map-column-3")).first_selected_option.text.startswith("status")
+    choose(page, 0, "order_no")
+    choose(page, 4, "buyer")
+    page.says("4 of 6 rows can be loaded", "#map-verdict")
+    Select(page.one("#map-value-0")).select_by_visible_text("pending")
+    page.says("All 6 rows can be loaded", "#map-verdict")
+    page.click("Keep this and load the file", "#job")
+    gate.until(lambda: gate.loaded_jobs() == 1, "the file is loaded")
+    assert gate.rows("SELECT status, count(*) FROM orders WHERE buyer = 'b' GROUP BY 1 ORDER BY 1") == [
+        ("done", 4),
+        ("pending", 2),
+    ]
+
+
 def test_who_may_only_read_sees_the_file_and_maps_nothing(page: PageDriver, tmp_path: Path) -> None:
     page.sign_in(SHOP)
     page.hand_in(export(tmp_path / "orders-1.csv"))

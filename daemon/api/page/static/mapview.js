@@ -30,9 +30,13 @@ export function map(job, place, maySubmit) {
   else panel.draw();
 }
 
+// Titles and texts of files are its keys, and one of them may be `constructor`: it has none but those that it was given.
+const record = (...parts) => Object.assign(Object.create(null), ...parts);
+const records = (parts) => record(...Object.entries(parts).map(([key, part]) => ({ [key]: record(part) })));
+
 class Panel {
-  columns = {};
-  values = {};
+  columns = record();
+  values = record();
   row = null;
 
   // Reads a sheet; what was chosen for another header means nothing in this one.
@@ -41,7 +45,7 @@ class Panel {
     await this.ahead(t("The file is being read."), async () => {
       const seen = await seenTable(this.job.id, { sheet, row });
       const { columns, values } = seen.mapping ?? { columns: {}, values: {} };
-      Object.assign(this, { columns: { ...columns }, values: { ...values }, suggested: suggestedOf(seen) });
+      Object.assign(this, { columns: record(columns), values: records(values), suggested: suggestedOf(seen) });
       return { seen, tried: null, before: JSON.stringify([columns, values]) };
     });
     if (this.maySubmit && Object.keys(this.suggested ?? {}).length) await this.attempt();
@@ -50,7 +54,7 @@ class Panel {
   get mapping() {
     return {
       titles: this.seen.columns.map(({ title }) => title),
-      columns: { ...this.suggested, ...this.columns },
+      columns: record(this.suggested, this.columns),
       values: this.values,
     };
   }
@@ -68,9 +72,9 @@ class Panel {
   }
 
   mean(field, text, value) {
-    const words = { ...this.values[field], [text]: value };
+    const words = record(this.values[field], { [text]: value });
     if (!value) delete words[text];
-    this.values = { ...this.values, [field]: words };
+    this.values = record(this.values, { [field]: words });
     if (!Object.keys(words).length) delete this.values[field];
     this.attempt();
   }
@@ -167,7 +171,7 @@ const fieldOf = ({ title, field }, chosen) => (title in chosen ? chosen[title] :
 // The likeliest field of each column that has none; a field is suggested once.
 function suggestedOf({ columns }) {
   const taken = new Set(columns.map(({ field }) => field));
-  const found = {};
+  const found = record();
   for (const { title, suggestions } of columns) {
     const first = suggestions.find(({ field }) => !taken.has(field));
     if (!first) continue;

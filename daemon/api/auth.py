@@ -93,13 +93,11 @@ class Authenticator:
 
     def still_lets_in(self, request: web.Request) -> bool:
         """Say whether a request that was let in would be now: by its token, a session by the one it began with."""
-        principal, header = request[PRINCIPAL], request.headers.get("Authorization")
-        if header is None:
-            return self.knows(principal)
-        return self._holder(header.partition(" ")[2].strip()) == principal
+        principal, given = request[PRINCIPAL], _bearer(request)
+        return self.knows(principal) if given is None else self._holder(given) == principal
 
     def add_session(self, session: Session) -> None:
-        """Ask this too for requests without an Authorization header."""
+        """Ask this too for requests without a bearer token."""
         self._sessions.append(session)
 
     def principal(self, request: web.Request) -> Principal:
@@ -109,17 +107,14 @@ class Authenticator:
             ProblemError: 401 without a known token or session, 429 after too many wrong ones from this address.
 
         """
-        header = request.headers.get("Authorization")
-        if header is None:
+        given = _bearer(request)
+        if given is None:
             found = next(filter(None, (session(request) for session in self._sessions)), None)
-            if found is None:
-                raise _unauthorized()
-            return found
-        scheme, _, given = header.partition(" ")
-        known = self.token_principal(given.strip(), request.remote or "") if scheme.lower() == "bearer" else None
-        if known is None:
+        else:
+            found = self.token_principal(given, request.remote or "")
+        if found is None:
             raise _unauthorized()
-        return known
+        return found
 
     def token_principal(self, given: str, address: str) -> Principal | None:
         """Return whom a token belongs to, None for an unknown one; takes as long for either.
@@ -156,6 +151,15 @@ class Authenticator:
         self._failures[address] = [*times, now]
         if len(self._failures) > ADDRESSES_MAX:
             self._failures.popitem(last=False)
+
+
+def _bearer(request: web.Request) -> str | None:
+    """Return the token that a request presents; None if it presents none.
+
+    Another scheme is somebody else's: where a proxy asks for a password, the browser sends it with every request.
+    """
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else None
 
 
 def _unauthorized() -> ProblemError:

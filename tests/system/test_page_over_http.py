@@ -171,6 +171,26 @@ def test_signing_out(visitor: Visitor) -> None:
     assert visitor.send("GET", "/page/session").status == 401, "the session is over, not only forgotten"
 
 
+def test_nobody_is_signed_out_from_elsewhere(visitor: Visitor) -> None:
+    visitor.sign_in("r" * 32)
+    cookie, visitor.cookie = visitor.cookie, None  # it is `SameSite=Strict`: another site's form comes without it
+    out = visitor.send("POST", "/logout", urlencode({"csrf": "x"}), **FORM, Sec_Fetch_Site="cross-site")
+    assert (out.status, out.headers.get("Set-Cookie")) == (303, None)
+    visitor.cookie = cookie
+    assert visitor.session()["name"] == "root"
+
+
+def test_the_password_of_a_proxy_is_no_token(visitor: Visitor) -> None:
+    """A browser sends it with everything that it asks for behind such a proxy."""
+    password = {"Authorization": "Basic b2ZmaWNlOnNlY3JldA=="}
+    assert visitor.send("GET", "/page/session", **password).status == 401
+    visitor.sign_in("r" * 32, **password)
+    assert visitor.send("GET", "/page/session", **password).status == 200
+    assert visitor.send("POST", "/-/reload", "", **password).status == 403, "the session's CSRF token is asked for"
+    wrong = {"Authorization": f"Bearer {'x' * 32}"}
+    assert visitor.send("GET", "/page/session", **wrong).status == 401, "a token counts more than the cookie"
+
+
 def test_a_restart_of_the_daemon_ends_sessions(visitor: Visitor, gate: Headgate) -> None:
     visitor.sign_in("r" * 32)
     assert gate.stop(gate.processes[-1]) == 0

@@ -149,10 +149,12 @@ class PageRoutes:
     async def _logout(self, request: web.Request) -> web.Response:
         session: Session | None = self._sessions.find(request)
         form = await _fields(request)
-        if session is not None and not matches(session, form.get("csrf", "")):
+        response = _led_to(request, "/login")
+        if session is None:
+            return response  # another site's form comes without the cookie, and would take it away from its owner
+        if not matches(session, form.get("csrf", "")):
             raise ProblemError(403, say("sign out by the button of the page"))
         self._sessions.close(request)
-        response = _led_to(request, "/login")
         response.del_cookie(
             self._sessions.cookie,
             path=self._cookie_path,

@@ -194,7 +194,7 @@ class Uploads:
         if not options.get("boundary"):
             raise ProblemError(400, say("the multipart body names no boundary"))
         async with self._upload(request) as upload:
-            form = _Form(options["boundary"], self._max_file_bytes, fields, field_bytes)
+            form = _Form(options["boundary"], fields, field_bytes)
             total = 0
             async for block in self._blocks(request):
                 total += len(block)
@@ -210,11 +210,9 @@ class Uploads:
 class _Form:
     """Splits a multipart body, block by block, into the bytes of its one file and short fields."""
 
-    def __init__(self, boundary: str, max_file_bytes: int, known: Collection[str], field_bytes: int) -> None:
+    def __init__(self, boundary: str, known: Collection[str], field_bytes: int) -> None:
         self._known, self._field_bytes = known, field_bytes
-        self._parser = PushMultipartParser(
-            boundary, max_segment_size=max_file_bytes, max_segment_count=PARTS_MAX, header_charset=BYTES, strict=False
-        )
+        self._parser = PushMultipartParser(boundary, max_segment_count=PARTS_MAX, header_charset=BYTES, strict=False)
         self._part: MultipartSegment | None = None
         self._of_file = False
         self._text = bytearray()

@@ -74,7 +74,7 @@ async def refusal(executors: Executors, tmp_path: Path, headers: dict[str, str],
     """Return the status that refuses a body; None if it lies in the spool."""
     spool = Spool(tmp_path / "spool", "daemon").open()
     uploads = Uploads(spool=spool, executors=executors, max_file_bytes=1 << 20, max_uploads=1, idle_seconds=60)
-    payload = StreamReader(BaseProtocol(asyncio.get_running_loop()), 1 << 16, loop=asyncio.get_running_loop())
+    payload = StreamReader(BaseProtocol(asyncio.get_running_loop()), len(body), loop=asyncio.get_running_loop())
     payload.feed_data(body)
     payload.feed_eof()
     try:
@@ -127,4 +127,13 @@ async def test_a_part_of_a_form_is_the_file_as_it_is(
 ) -> None:
     head = f'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n{header}\r\n\r\n'
     body = head.encode() + b"a,b\r\n1,=3D\r\n--x--\r\n"
+    assert await refusal(executors, tmp_path, {"Content-Type": "multipart/form-data; boundary=x"}, body) == status
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, None), (1, 413), (100, 413), (1 << 20, 413)])
+async def test_a_file_in_a_form_is_as_large_as_a_body_may_be(
+    executors: Executors, tmp_path: Path, more: int, status: int | None
+) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    body = head + bytes((1 << 20) + more) + b"\r\n--x--\r\n"
     assert await refusal(executors, tmp_path, {"Content-Type": "multipart/form-data; boundary=x"}, body) == status

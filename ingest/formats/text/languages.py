@@ -124,7 +124,7 @@ _HANGUL: Final = "".join(map(chr, range(0xAC00, 0xD7A4)))
 _HIRAGANA: Final = "".join(map(chr, range(0x3041, 0x3094)))
 _KATAKANA: Final = "".join(map(chr, range(0x30A1, 0x30FD)))
 _HALF_WIDTH: Final = "".join(map(chr, range(0xFF61, 0xFFA0)))
-_SIGNS: Final = ("€£°“”‘’„–—…«»®©²³µ§×·½\xa0", 0.04)
+_SIGNS: Final = ("€£°“”‘’´„–—…«»®©¹²³µ§×·¼½¾\xa0", 0.04)
 
 LANGUAGES: Final = {
     "simplified": Language(
@@ -229,7 +229,11 @@ LANGUAGES: Final = {
     "hebrew": Language(classes=(("יוהלאמרתבש", 0.65), ("נםעדחקפכטגסןצזץףך", 0.3), _SIGNS)),
     "arabic": Language(classes=(("اليمنروتبةعدسفهك", 0.8), ("قحجشصطضخذثزغظأإآؤئىء،؟", 0.15), _SIGNS)),
     "thai": Language(classes=(("".join(map(chr, [*range(0x0E01, 0x0E3B), *range(0x0E3F, 0x0E5C)])), 0.95), _SIGNS)),
-    "german": Language(classes=(("äöü", 0.75), ("ßé", 0.2), _SIGNS), alphabet=True, latin=True),
+    "german": Language(
+        classes=(("äöü", 0.7), ("ßé", 0.18), ("èàâçêëîïôûñåøæœáíóúãõ", 0.05), ("čćęłńśźżąěřšťůžőű", 0.017), _SIGNS),
+        alphabet=True,
+        latin=True,
+    ),
     "french": Language(classes=(("é", 0.5), ("èàê", 0.3), ("çôîâûùïëœæ", 0.15), _SIGNS), alphabet=True, latin=True),
     "spanish": Language(classes=(("óíáéñú", 0.9), ("ü¿¡ªº", 0.03), _SIGNS), alphabet=True, latin=True),
     "portuguese": Language(classes=(("ãçáéí", 0.65), ("óêõâúôàªº", 0.3), _SIGNS), alphabet=True, latin=True),

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CHINESE: Final = "gb18030"
+_START_BYTES: Final = 1 << 20
 _SAMPLE_BYTES: Final = 1 << 12
+_NEAR: Final = 1 << 7
+"""So many bytes on either side of one are near it."""
 _BEYOND: Final = re.compile(rb"[\x80-\xff]")
 _RUN: Final = re.compile(rb"[\x00-\x7f]?[\x80-\xff]+[\x00-\x7f]?")
 """Bytes beyond ASCII, and what they stand between."""
@@ -54,6 +57,7 @@ _LANGUAGES: Final = {
     "cp720": ("arabic",),
     "cp874": ("thai",),
     "cp1252": _WESTERN,
+    "iso8859_15": _WESTERN,
     "cp850": _WESTERN,
     "mac_roman": _WESTERN,
     "cp1250": _CENTRAL,
@@ -72,6 +76,10 @@ _BROKEN: Final = re.compile(
     "|ς(?=[α-ωά-ώ])"
     # The vowels of Thai that are behind or above a consonant.
     "|(?<![\u0e01-\u0e5b])[\u0e30-\u0e3a\u0e45\u0e47-\u0e4e]"
+    # Signs and fractions, where other encodings of Latin letters have some more of these.
+    "|(?<=[A-Za-zÀ-ÖØ-öø-ž])[£¥¦¬±¹²³¼½¾](?=[A-Za-zÀ-ÖØ-öø-ž])"
+    # Letters and digits by turns, twice: GB 18030 has letters of four bytes, two of which are digits.
+    "|(?:[^\\W\\da-zA-Z_][0-9]){2}"
 )
 """What is in no word of any language, but where a blank is missing or one too many."""
 _NO_SIGN: Final = re.compile("[Ѐ-ӿ]€|€[Ѐ-ӿ]|[®©™»”’…÷≈∆√¬](?=[а-яё])")
@@ -80,7 +88,9 @@ _BREAK: Final = math.log(0.001)
 """How much rarer a text is for each of those: a wrong reading has many, a right one a slip here and there."""
 _NOISE: Final = math.log(1 / 128)
 """How likely a byte beyond ASCII is if it means nothing."""
-_SELDOM: Final = frozenset({"koi8_u", "mac_cyrillic", "mac_greek", "cp737", "cp1125", "koi8_t", "cp862", "cp720"})
+_SELDOM: Final = frozenset(
+    {"iso8859_15", "koi8_u", "mac_cyrillic", "mac_greek", "cp737", "cp1125", "koi8_t", "cp862", "cp720"}
+)
 _SELDOM_SHARE: Final = math.log(0.02)
 """How much rarer files in these encodings are than in the others."""
 _MARGIN: Final = 7.0
@@ -104,6 +114,14 @@ class _Reading(NamedTuple):
     text: str
 
 
+class _Judged(NamedTuple):
+    """The encoding of a sample, None if it cannot be known; which ones it may be; by which ones it is the same text."""
+
+    encoding: str | None
+    names: tuple[str, ...]
+    alike: tuple[str, ...] = ()
+
+
 def decoded_chinese(content: bytes) -> str:
     """Return the text of bytes in GB 18030, or in Windows' code page 936, where 0x80 is the euro sign.
 
@@ -124,24 +142,46 @@ def likely_encoding(content: bytes, titles: frozenset[str]) -> tuple[str | None,
 
     `titles` are those that the text may have, in the form of `normal`: a reading in which more of them stand wins.
     """
-    return _likely(_sample(content), frozenset(title for title in titles if not title.isascii()))
+    told = frozenset(title for title in titles if not title.isascii())
+    sample = _joined(_fields_beyond(content[:_START_BYTES]))
+    judged = _likely(sample, told)
+    looked: tuple[str, ...] = ()
+    # Where encodings have the same text for the sample, the first bytes that they read differently may stand anywhere.
+    while judged.encoding and judged.alike != looked:
+        looked = judged.alike
+        sample = b"\n".join((sample, _joined(_fields_with(content, _read_apart(looked)))))
+        judged = _likely(sample, told)
+    return judged.encoding, judged.names
 
 
-@lru_cache(maxsize=4)  # a file is looked at twice: to know what it is, and to read it
-def _likely(sample: bytes, titles: frozenset[str]) -> tuple[str | None, tuple[str, ...]]:
+@lru_cache(maxsize=8)  # a file is looked at twice: to know what it is, and to read it
+def _likely(sample: bytes, titles: frozenset[str]) -> _Judged:
     readings = sorted(_readings(sample, titles), reverse=True)
     if not readings:
-        return None, ()
+        return _Judged(None, ())
     best = readings[0]
     others = [reading for reading in readings if reading.text != best.text]
     beyond = [character for character in best.text if not character.isascii()]
     near = [reading for reading in others if best.likelihood - reading.likelihood < _margin(best, reading)]
     names = tuple(dict.fromkeys(reading.encoding for reading in (best, *near)))
-    if best.titles and all(reading.titles < best.titles for reading in others):
-        return best.encoding, names
     noise = (len(sample) - len(best.text) + len(beyond)) * _NOISE
-    known = not near and best.likelihood - noise >= _MARGIN
-    return best.encoding if known else None, names
+    told = best.titles and all(reading.titles < best.titles for reading in others)
+    if not told and (near or best.likelihood - noise < _MARGIN):
+        return _Judged(None, names)
+    return _Judged(best.encoding, names, tuple(one.encoding for one in readings if one.text == best.text))
+
+
+def _read_apart(encodings: tuple[str, ...]) -> bytes:
+    """Return the bytes that not all of some encodings take for the same character."""
+    return bytes(byte for byte in range(0x80, 0x100) if len({_alone(byte, one) for one in encodings}) > 1)
+
+
+def _alone(byte: int, encoding: str) -> str:
+    """Return the character that a byte is by itself; the name of the encoding if it is none, as a part of one is."""
+    try:
+        return _decoded(bytes([byte]), encoding)
+    except UnicodeDecodeError:
+        return encoding
 
 
 def _margin(best: _Reading, other: _Reading) -> float:
@@ -154,12 +194,12 @@ def _margin(best: _Reading, other: _Reading) -> float:
     return max(least, _MARGIN_PER_CHARACTER * differ)
 
 
-def _sample(content: bytes) -> bytes:
-    """Return different fields that are not all ASCII, up to a size: what is there again and again says no more."""
+def _joined(found: Iterator[bytes]) -> bytes:
+    """Return different fields, up to a size: what is there again and again says no more."""
     fields: dict[bytes, None] = {}
     seen: Counter[bytes] = Counter()
     size = 0
-    for whole in islice(_fields_beyond(content), _MOST_FIELDS):
+    for whole in islice(found, _MOST_FIELDS):
         field = whole[:_SAMPLE_BYTES]
         runs = () if field in fields else _RUN.findall(field)
         if all(seen[run] >= _TIMES for run in runs):
@@ -176,17 +216,34 @@ def _fields_beyond(content: bytes) -> Iterator[bytes]:
     """Yield what stands between bounds and is not all ASCII; no byte is looked at more than a few times."""
     end = 0
     while beyond := _BEYOND.search(content, end):
-        place = beyond.start()
-        start = max(end, *(content.rfind(before, end, place) + 1 for before in _BOUNDS))
-        bound = _BOUND.search(content, place)
-        end = bound.start() if bound else len(content)
+        start, end = _field(content, beyond.start(), end)
         yield content[start:end]
+
+
+def _fields_with(content: bytes, signs: bytes) -> Iterator[bytes]:
+    """Yield the first fields that each of some bytes stands in, or what is near it where they are long."""
+    others = bytes(set(range(0x100)) - set(signs))
+    for sign in sorted(set(content.translate(None, others))):
+        end = 0
+        for _ in range(_TIMES):
+            if (place := content.find(sign, end)) < 0:
+                break
+            start, end = _field(content, place, max(end, place - _NEAR), place + _NEAR)
+            yield content[start:end]
+
+
+def _field(content: bytes, place: int, first: int, last: int | None = None) -> tuple[int, int]:
+    """Return where the field of a byte begins and ends, both within a first and a last place."""
+    last = len(content) if last is None else min(last, len(content))
+    bound = _BOUND.search(content, place, last)
+    start = max(first, *(content.rfind(before, first, place) + 1 for before in _BOUNDS))
+    return start, bound.start() if bound else last
 
 
 def _readings(sample: bytes, titles: frozenset[str]) -> Iterator[_Reading]:
     for encoding, languages in _LANGUAGES.items():
         try:
-            text = decoded_chinese(sample) if encoding == CHINESE else sample.decode(encoding)
+            text = _decoded(sample, encoding)
         except UnicodeDecodeError:
             continue
         plain = normal(text) if titles else ""
@@ -194,6 +251,10 @@ def _readings(sample: bytes, titles: frozenset[str]) -> Iterator[_Reading]:
         likelihood = max(LANGUAGES[language].likelihood(text) for language in languages)
         likelihood += _SELDOM_SHARE if encoding in _SELDOM else 0.0
         yield _Reading(found, likelihood + _breaks(text, encoding) * _BREAK, encoding, text)
+
+
+def _decoded(content: bytes, encoding: str) -> str:
+    return decoded_chinese(content) if encoding == CHINESE else content.decode(encoding)
 
 
 def _breaks(text: str, encoding: str) -> int:

@@ -121,6 +121,36 @@ def test_the_same_letter_in_the_same_place_is_no_new_evidence(encoding: str, kno
 
 
 @pytest.mark.parametrize(
+    ("encoding", "late", "known"),
+    [
+        ("cp1252", "19 €,„neu“ – gut\n", True),
+        ("cp1252", "à la carte,Gårdsjø\n", True),
+        ("cp1252", "Señor,Crème à la carte\n", True),
+        ("cp1252", "1½ Zoll,¼ l\n", True),
+        ("iso8859_15", "19 €,20 €\n", True),
+        ("cp850", "à la carte,Gårdsjø\n", True),
+        ("cp1250", "Łódź,Dvořák\n", False),
+    ],
+)
+def test_a_letter_far_down_tells_apart_what_reads_all_above_alike(encoding: str, late: str, known: bool) -> None:  # noqa: FBT001
+    draw = random.Random(2)
+    names = ["".join(draw.choice("abdefghiklmnoprstuwäöüß") for _ in range(9)) for _ in range(1200)]
+    text = table(names) + late
+    assert found(text.encode(encoding)) == (text if known else "file.encoding_ambiguous")
+
+
+@pytest.mark.parametrize("word", ["fenêtre cœur sœur doré garçon", "prix 5 € à 7 € réduit"])
+def test_the_eight_signs_of_latin_9_are_read_as_such(word: str) -> None:
+    text = table(["étagère", "doré", "français", "hôtel", "naïve", "Noël", *word.split(" ", 1), *word.split(" ", 1)])
+    assert text_of(text.encode("iso8859_15"), NO_HINT) == text
+
+
+@pytest.mark.parametrize("words", ["의자 검정 책상 하양", "estação pão maçã limão avô três"])
+def test_letters_of_four_bytes_in_gb_18030_are_read(words: str) -> None:
+    assert text_of(table(words.split()).encode("gb18030"), NO_HINT) == table(words.split())
+
+
+@pytest.mark.parametrize(
     ("titles", "encoding"),
     [
         (["품명", "색"], "cp949"),

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _SPACE: Final = re.compile(r"[ \t\r\n\f]+")
 _BREAK: Final = "\ue000"
 """Stands for a line break while white space is collapsed; a private character that no page means."""
+_NUL: Final = "\ue001"
+"""Likewise for a NUL, which the parser would take for a letter that cannot be read."""
+_UNDISPLAYED: Final = re.compile(r"(?:^|;)\s*display\s*:\s*none\b", re.IGNORECASE)
 _SPAN_MAX: Final = 65_534
 """Rows that a cell may span (HTML standard, 4.9.11)."""
 _CELL: Final = re.compile(r"<t[dh]\b")
@@ -109,7 +112,8 @@ def _tables(text: str) -> list[Any]:
     # Elements of lxml.html are of classes of their own, which takes a call for each.
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, huge_tree=True)
     try:
-        page = etree.fromstring(_without_declaration(text).encode("utf-8", "replace"), parser)
+        plain = _without_declaration(text).replace("\0", _NUL)
+        page = etree.fromstring(plain.encode("utf-8", "replace"), parser)
     except (etree.LxmlError, ValueError) as error:
         raise rejected("file.corrupt_xml", say("the page cannot be read: {error}", error=error)) from error
     # The parser forgives everything: where it gives up, it leaves out the rest, and only its log says so.
@@ -166,20 +170,30 @@ def _span(cell: Any, name: str, most: int) -> int:
 def _text(cell: Any) -> str:
     """Return the text of a cell as it is shown: white space collapsed, `<br>` and blocks on lines of their own."""
     shown = "".join(_pieces(cell)) if len(cell) else cell.text or ""
-    lines = _SPACE.sub(" ", shown).split(_BREAK)
+    lines = _SPACE.sub(" ", shown.replace(_NUL, "\0")).split(_BREAK)
     return "\n".join(line.strip(" ") for line in lines).strip("\n")
+
+
+def _is_unseen(element: Any) -> bool:
+    """Say whether a page does not show an element: a key to sort by, a script."""
+    return element.tag in ("script", "style", "template") or (
+        "hidden" in element.attrib or _UNDISPLAYED.search(element.get("style", "")) is not None
+    )
 
 
 def _pieces(cell: Any) -> list[str]:
     """Return the texts of a cell and of the elements in it, line breaks marked."""
     pieces: list[str] = []
-    for event, element in etree.iterwalk(cell, events=("start", "end")):
-        if element.tag in ("script", "style"):
-            continue
-        if event == "start":
+    walk = etree.iterwalk(cell, events=("start", "end"))
+    for event, element in walk:
+        unseen = element is not cell and _is_unseen(element)
+        if event == "start" and unseen:
+            walk.skip_subtree()
+        elif event == "start":
             pieces += [_BREAK] if element.tag == "br" else []
             pieces += [element.text or ""]
         elif element is not cell:
-            pieces += [_BREAK] if element.tag in ("p", "div", "li") and element.getnext() is not None else []
+            parted = element.tag in ("p", "div", "li") and element.getnext() is not None and not unseen
+            pieces += [_BREAK] if parted else []
             pieces += [element.tail or ""]
     return pieces

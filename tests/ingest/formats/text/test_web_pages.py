@@ -76,6 +76,22 @@ def test_a_formula_that_is_a_text_is_that_text_as_excel_shows_it(
     assert rows(write(page, "x.xls")) == [["no", "qty"], [text, "1"]]
 
 
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        ("<span style='display:none'>20260501</span>01.05.2026", "01.05.2026"),
+        ("a<span hidden>1</span> b<i style='color:red; DISPLAY : none;'>2</i>c<p style='display:none'>3</p>", "a bc"),
+        ("<div style='display:none'>1</div><div>a</div><div>b</div>", "a\nb"),
+        ("a<script>1</script>b<style>i {}</style>c", "abc"),
+        ("<span style='display:inline'>1</span>a", "1a"),
+        ("a\0b", "a\0b"),
+    ],
+)
+def test_a_cell_has_what_the_page_shows(write: Callable[..., Path], cell: str, text: str) -> None:
+    page = f"<table><tr><td>no<td>qty</tr><tr><td>{cell}</td><td>1</td></tr></table>"
+    assert rows(write(page, "x.xls")) == [["no", "qty"], [text, "1"]]
+
+
 @pytest.mark.parametrize("end", ["", "</table>", "<tr>", "<tr></table>", "<tr><td>A2</table>", "</tbody></table>"])
 def test_who_leaves_tags_out_has_sent_a_whole_page(write: Callable[..., Path], end: str) -> None:
     page = f"<html><table><tr><td>no</td></tr><tr><td>A1</td></tr>{end}"

@@ -15,7 +15,7 @@ from ..cells.display import displayed
 from ..cells.number_text import lost_digits
 from ..invisible import INVISIBLE
 from ..messages import either, say
-from .converted import Converted, fault
+from .converted import Converted, Fault, fault
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +59,7 @@ def convert_string(column: Column, live: NDArray[np.bool_], field: Field, *, dat
             say("digits of the identifier are lost in this notation"),
             say("all digits"),
         ),
-        *fault("cell.nul_char", nul, say("the text has a NUL character"), "string"),
+        *nul_fault(nul, "string"),
         *fault("cell.control_char", control, say("the text has a control character"), "string"),
     )
     wrong = lost | nul | control | scientific
@@ -82,8 +82,18 @@ def _unprintable(texts: pa.LargeStringArray) -> tuple[NDArray[np.bool_], NDArray
     if not has_byte(texts, _CONTROL_BYTES):
         none = np.zeros(len(texts), np.bool_)
         return none, none
-    nul = truth(pc.match_substring(texts, "\0"))
+    nul = with_nul(texts)
     return nul, truth(pc.match_substring_regex(texts, _CONTROL)) & ~nul
+
+
+def with_nul(texts: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Say which texts have a NUL character."""
+    return truth(pc.match_substring(texts, "\0")) if has_byte(texts, b"\0") else np.zeros(len(texts), np.bool_)
+
+
+def nul_fault(where: NDArray[np.bool_], expected: str) -> tuple[Fault, ...]:
+    """Return the fault of the cells whose text has a NUL character."""
+    return fault("cell.nul_char", where, say("the text has a NUL character"), expected)
 
 
 def _lost(column: Column, live: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -21,7 +21,7 @@ from .constraints import check_constraints
 from .converted import Converted, Fault, fault, faulty
 from .numeric import convert_decimal, convert_integer, convert_number
 from .temporal import convert_date, convert_datetime, convert_duration, convert_time
-from .textual import convert_boolean, convert_string
+from .textual import convert_boolean, convert_string, nul_fault, with_nul
 from .unbatch import taken_apart
 from .unforeseen import Place, failing_row, values_refused
 
@@ -169,6 +169,15 @@ def absent(column: Column, dataset: Dataset) -> Mask:
 
 def convert(column: Column, live: Mask, field: Field, *, date1904: bool) -> Converted:
     """Convert the cells at `live` to the field's type, without looking at its constraints."""
+    nul = live & with_nul(column.texts) if field.type.kind != "string" else np.zeros(len(live), np.bool_)
+    if not nul.any():
+        return _converted(column, live, field, date1904=date1904)
+    # Nobody sees what else would be wrong with a number or a date that has one.
+    found = _converted(column, live & ~nul, field, date1904=date1904)
+    return Converted(values=found.values, faults=(*found.faults, *nul_fault(nul, str(field.type))))
+
+
+def _converted(column: Column, live: Mask, field: Field, *, date1904: bool) -> Converted:
     match field.type.kind:
         case "string":
             return convert_string(column, live, field, date1904=date1904)

@@ -10,6 +10,8 @@ from ..invisible import INVISIBLE
 from ..unspaced import UNSPACED
 
 _INVISIBLE: Final = re.compile(f"[\u00ad{INVISIBLE}]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+"""In a value each is an error; a title with one is the same title, or its column would be missing."""
 _NEEDLESS: Final = re.compile(f"(?<=[{UNSPACED}]) | (?=[{UNSPACED}])")
 
 
@@ -41,5 +43,5 @@ def normal(label: str) -> str:
 
 def compact(plain: str) -> str:
     """Return a text that is folded already with the white space that counts in titles, and no other."""
-    text = " ".join(plain.split())
+    text = " ".join((plain if plain.isprintable() else _CONTROL.sub("", plain)).split())
     return text if text.isascii() else _NEEDLESS.sub("", text)

@@ -89,6 +89,8 @@ PADDED: Final = b"".join(b"A%d,x%b,%d\r\n" % (row, bytes(8), row) for row in ran
         (b"sku,size,qty\r\nA9,x,9\r\n" + PADDED, ["B3", "B4", "B5", "B6", "B7"]),
         (b"sku,size,qty\r\nA1,x,1\r\nA2,y,2\r\n" + bytes(512), ["A4"]),
         ("sku,size,qty\r\nA1,größe,1\r\n".encode() + bytes(512), ["A3"]),
+        (b"sku,size,qty\r\nA1,x,1\0\r\nA2,y,\0\r\nA3,z,3\r\n", ["C2", "C3"]),
+        (b"\0sku,si\0ze\x7f,qty\x07\r\nA1,x\0,1\r\nA2,y,2\r\n", ["B2"]),
     ],
 )
 def test_zeros_that_fill_up_are_errors_of_their_cells(load: Load, content: bytes, cells: list[str]) -> None:

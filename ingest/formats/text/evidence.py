@@ -21,9 +21,9 @@ MOST_LINES: Final = 50
 """How many lines a record may go on while its quotes are in doubt."""
 _LEAST_ENCLOSED: Final = 3
 """So many fields a record must have to be told from a text with a delimiter in it."""
-_BLANK: Final = " \xa0\u2000-\u200a\u202f\u3000"
+BLANK: Final = " \xa0\u2000-\u200a\u202f\u3000"
 NUMBER: Final = re.compile(
-    rf"[\s$€£¥]*+(?:[-+(][{_BLANK}$€£¥]*+)?\.?\d[\d.,:/{_BLANK}%)-]*+(?:[eE][-+]?\d++)?[{_BLANK}$€£¥%]*+"
+    rf"[\s$€£¥]*+(?:[-+(][{BLANK}$€£¥]*+)?\.?\d[\d.,:/{BLANK}%)-]*+(?:[eE][-+]?\d++)?[{BLANK}$€£¥%]*+"
 )
 """A number, a date or a time, however it is written; nothing is tried twice, for a field may be long.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ...cells.characters import DRAWN_PIECE
 from ...spec.titles import normal
 from .dialect import Dialect
-from .evidence import NUMBER
+from .evidence import BLANK, NUMBER
 from .open_quotes import OpenQuotes
 from .scan import Scanner, line_end, lines_of
 
@@ -26,6 +26,10 @@ _AMOUNT: Final = re.compile(
     r"\d+,\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"
 )
 """A number with a decimal comma, or with groups of digits, without what stands around it."""
+_MEASURE: Final = re.compile(
+    rf"(?:[^\d\s,;|]{{1,5}}[{BLANK}])?[-+\u2212]?\d[\d.'\u2019{BLANK}]*+,\d++(?:[{BLANK}]?[^\d\s,;|]{{1,6}})?"
+)
+"""A number with a comma and its unit or currency: `1,5 m`, `EUR 1.234,50`, `< 0,5`."""
 _AROUND: Final = re.compile(r"[^\d.,]")
 _LEAST_CONSISTENT: Final = 0.7
 """Share of the records below the header that must have equally many fields."""
@@ -149,6 +153,8 @@ def _plainness(field: str, delimiter: str) -> float:
         return _EMPTY
     if NUMBER.fullmatch(field):
         return 1.0
+    if delimiter != "," and _MEASURE.fullmatch(field):
+        return _TEXT
     return _SEVERAL if any(other in field for other in DELIMITERS if other != delimiter) else _TEXT
 
 

@@ -98,3 +98,26 @@ def test_a_number_before_a_tab_tells_records_apart() -> None:
     evidence = Evidence(["no\t,note\t\n", *(f"{row}\t,a\t\n" for row in range(40))], dialect)
     assert evidence.is_record("7\t,b\t\n")
     assert not evidence.is_record("x\t,b\t\n")
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        ["1,5 m", "2,5 kg"],
+        ["EUR 1.234,50", "CHF 2,50"],
+        ["1'234,50 Fr.", "rot"],
+        ["< 0,5", "1,5"],
+        ["ca. 1,5", "21,5 °C"],
+        ["N 52,5200", "E 13,4050"],
+    ],
+)
+@pytest.mark.parametrize("titles", [[], ["Länge", "Gewicht"]])
+def test_a_decimal_comma_beside_a_unit_is_no_delimiter(delimiter: str, row: list[str], titles: list[str]) -> None:
+    sample = "".join(delimiter.join(line) + "\n" for line in (titles, row, row, row) if line)
+    assert find_dialect(sample).dialect.delimiter == delimiter
+
+
+@pytest.mark.parametrize("text", ["A1,5;6,7\nA2,6;7,8\n", "id,tags,n\nA,x 1;y 2,5\nB,x 3;y 4,6\n"])
+def test_a_semicolon_in_a_field_beside_a_number_is_no_delimiter(text: str) -> None:
+    assert find_dialect(text).dialect.delimiter == ","

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ...cells.characters import DRAWN_PIECE
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 SAMPLE_RECORDS: Final = 200
 DELIMITERS: Final = ",;\t|"
-_SEPARATOR: Final = re.compile(r'"?sep=(?P<delimiter>[^\r\n])"?(?:\r\n|\r|\n)', re.IGNORECASE)
-"""A first line that tells Excel the delimiter."""
+_SEPARATOR: Final = re.compile(
+    r'[\r\n]*"?sep=(?P<delimiter>[^\r\n])"?(?P<behind>[,;\t| ]*)(?:\r\n|\r|\n)', re.IGNORECASE
+)
+"""A first line that tells Excel the delimiter; behind it stands what a program filled the row up with."""
 _AMOUNT: Final = re.compile(
     r"\d+,\d+|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?"
 )
@@ -34,7 +36,9 @@ _AROUND: Final = re.compile(r"[^\d.,]")
 _LEAST_CONSISTENT: Final = 0.7
 """Share of the records below the header that must have equally many fields."""
 _LEAST_QUOTED: Final = 3
-_LEAST_SPACED: Final = 3
+_LEAST_SPACED: Final = 2
+_LEAST_TITLES: Final = 2
+"""A single title may be any word of a text."""
 _DRAWN: Final = re.compile(DRAWN_PIECE)
 _WIDTHS: Final = 3
 _PLAIN_RECORDS: Final = 50
@@ -64,8 +68,13 @@ class _Rating(NamedTuple):
 def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDialect:
     """Return the dialect of a text that begins with these lines; `titles`, as `normal` has them, may be its header."""
     if declared := _SEPARATOR.match(sample):
-        dialect = Dialect(delimiter=declared["delimiter"])
-        return FoundDialect(dialect=dialect, start=declared.end())
+        dialect, rest = Dialect(delimiter=declared["delimiter"]), sample[declared.end() :]
+        # Whoever filled the row up with another one has written the rows with that, too.
+        meant = not declared["behind"].strip(f"{dialect.delimiter} \t")
+        if meant and (_titles(_records(rest, dialect), titles) or most_titles(rest, titles) < _LEAST_TITLES):
+            return FoundDialect(dialect=dialect, start=declared.end())
+        found = find_dialect(rest, titles)
+        return replace(found, start=declared.end() + found.start)
     # By all that do not stand in the text it has the same records.
     absent = [delimiter for delimiter in DELIMITERS if delimiter not in sample]
     asked = [delimiter for delimiter in DELIMITERS if delimiter not in absent[1:]]
@@ -87,8 +96,14 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
 
 def most_titles(sample: str, titles: frozenset[str]) -> int:
     """Return how many of the titles, as `normal` has them, a record has by whichever delimiter."""
-    read = (fields for delimiter in DELIMITERS for fields in _records(sample, Dialect(delimiter=delimiter)))
-    return max((len(titles.intersection(map(normal, fields))) for fields in read), default=0)
+    return max(_titles(_records(sample, Dialect(delimiter=delimiter)), titles) for delimiter in DELIMITERS)
+
+
+def _titles(records: Sequence[Sequence[str]], titles: frozenset[str]) -> int:
+    """Return how many of the titles a record has."""
+    if not titles:
+        return 0
+    return max((len(titles.intersection(map(normal, fields))) for fields in records), default=0)
 
 
 def _is_of_amounts(sample: str) -> bool:
@@ -122,7 +137,7 @@ def _records(sample: str, dialect: Dialect) -> list[list[str]]:
 
 def _rated(records: Sequence[Sequence[str]], delimiter: str, titles: frozenset[str]) -> _Rating:
     """Rate a delimiter by the records from the first one of a usual width on: those above may be a preamble."""
-    named = max((len(titles.intersection(map(normal, fields))) for fields in records), default=0) if titles else 0
+    named = _titles(records, titles)
     widths = Counter(len(fields) for fields in records if len(fields) > 1)
     best = _Rating(0, 0.0, 0.0)
     for width, _ in widths.most_common(_WIDTHS):

@@ -121,3 +121,27 @@ def test_a_decimal_comma_beside_a_unit_is_no_delimiter(delimiter: str, row: list
 @pytest.mark.parametrize("text", ["A1,5;6,7\nA2,6;7,8\n", "id,tags,n\nA,x 1;y 2,5\nB,x 3;y 4,6\n"])
 def test_a_semicolon_in_a_field_beside_a_number_is_no_delimiter(text: str) -> None:
     assert find_dialect(text).dialect.delimiter == ","
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("sep=;;;\nA1;x;5\n", ";"),
+        ("sep=;,,\nA1,x,5\n", ","),
+        ("sep=; \t\nA1;x;5\n", ";"),
+        ("\r\nsep=~\r\nA1~x,y~5\r\n", "~"),
+        ("sep=,\nsku;size;qty\nA1;x,y;5\n", ";"),
+        ("sep=;\nsku,note;size,qty\nA1,x;y,5\n", ","),
+        ("sep=~\nsku~size~qty\nA1~x,y;z~5\n", "~"),
+        ("sep=;\nsku\nA,1\n", ";"),
+    ],
+)
+def test_a_line_that_declares_the_delimiter_is_none_of_the_table(text: str, delimiter: str) -> None:
+    found = find_dialect(text, frozenset({"sku", "size", "qty"}))
+    assert found.dialect.delimiter == delimiter
+    assert text[: found.start].strip().startswith("sep=")
+    assert "sep=" not in text[found.start :]
+
+
+def test_two_delimiters_with_a_space_behind_them_have_it() -> None:
+    assert find_dialect("sku, note\nA1, red\n").dialect == Dialect(delimiter=",", spaced=True)

@@ -145,12 +145,10 @@ class ColumnDrafter:
         names: tuple[str, ...] = ()
         if kinds == {Kind.BOOLEAN}:
             names = ("boolean",)
-        elif kinds == {Kind.TIME}:
+        elif kinds and kinds <= {Kind.TIME, Kind.DURATION}:
             serials = pc.cast(column.texts.filter(pa.array(live)), pa.float64())
             moments = pc.min(serials).as_py() >= CALENDAR_SERIAL
-            names = ("time", "datetime" if moments else "duration")
-        elif kinds and kinds <= {Kind.TIME, Kind.DURATION}:
-            names = ("duration",)
+            names = (*(("time",) if kinds == {Kind.TIME} else ()), "datetime" if moments else "duration")
         elif kinds and kinds <= {Kind.DATE, Kind.DATETIME, Kind.TIME}:
             names = ("date", "datetime")
         elif kinds == {Kind.NUMBER}:

@@ -51,10 +51,10 @@ def typed(cells: FoundCells, styles: OdsStyles) -> Typed:
         elif TYPES[code] == "date":
             texts = _replaced(kinds, texts, here, _dates(texts.filter(pa.array(here))))
         elif TYPES[code] == "time":
-            elapsed = np.array([styles.format_of(name).kind == Kind.DURATION for name in said.style_names])
-            for some in (here & elapsed[said.styles], here & ~elapsed[said.styles]):
-                found = _times(texts.filter(pa.array(some)), elapsed=bool(elapsed[said.styles][some].any()))
-                texts = _replaced(kinds, texts, some, found)
+            forms = [styles.format_of(name).kind for name in said.style_names]
+            for form in set(forms):
+                some = here & np.array([other == form for other in forms])[said.styles]
+                texts = _replaced(kinds, texts, some, _times(texts.filter(pa.array(some)), form))
     kinds[~filled & ~said.formulas] = Kind.EMPTY
     return _errors(cells, kinds, texts)
 
@@ -81,9 +81,9 @@ def _dates(texts: pa.LargeStringArray) -> Typed:
     return iso_cells(texts, date1904=False)
 
 
-def _times(texts: pa.LargeStringArray, *, elapsed: bool) -> Typed:
+def _times(texts: pa.LargeStringArray, shown: Kind | None) -> Typed:
     different = texts.dictionary_encode()
-    read = [time_cell(text, elapsed=elapsed) for text in different.dictionary.to_pylist()]
+    read = [time_cell(text, shown) for text in different.dictionary.to_pylist()]
     kinds = np.array([kind for kind, _ in read], np.uint8)[different.indices.to_numpy()]
     return kinds, pa.array([text for _, text in read], pa.large_string()).take(different.indices)
 

@@ -24,6 +24,8 @@ _VALUES: Final = {
 }
 """The attribute that has the value of each type but text."""
 _DURATION: Final = re.compile(r"(-?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:[.,]\d+)?)S)?)?")
+_CLOCKS: Final = (Kind.DATE, Kind.DATETIME, Kind.TIME)
+"""What formats show that do not count hours beyond a day."""
 NO_DAY: Final = "1899-12-30T"
 """Day 0: what is shown as a date has only a time of day."""
 
@@ -55,17 +57,21 @@ def _value(kind: str, value: str, style: str, styles: OdsStyles) -> tuple[Kind, 
     if kind == "date":
         return iso_cell(value.removeprefix(NO_DAY), date1904=False)
     if kind == "time":
-        return time_cell(value, elapsed=styles.format_of(style).kind == Kind.DURATION)
+        return time_cell(value, styles.format_of(style).kind)
     return styles.format_of(style).cell(value) if kind == "float" else (Kind.NUMBER, value)
 
 
-def time_cell(text: str, *, elapsed: bool) -> tuple[Kind, str]:
-    """Return the kind and the serial number of a duration as XML has it, which stands for a time of day, too."""
+def time_cell(text: str, shown: Kind | None) -> tuple[Kind, str]:
+    """Return the kind and the serial number of a duration as XML has it, by what its format shows it as.
+
+    It stands for a time of day, too, and where only the clock of a whole date is shown, it has the hours since day 0.
+    """
     match = _DURATION.fullmatch(text)
     if match is None or not any(match.groups()[1:]):
         return Kind.MALFORMED, text
     sign, *parts = match.groups()
     days, hours, minutes, seconds = (float((part or "0").replace(",", ".")) for part in parts)
     serial = days + (hours * 3600 + minutes * 60 + seconds) / 86_400
-    kind = Kind.DURATION if elapsed or sign or serial >= 1 else Kind.TIME
+    clock = shown in _CLOCKS or (serial < 1 and shown != Kind.DURATION)
+    kind = Kind.TIME if clock and not sign else Kind.DURATION
     return kind, repr(-serial if sign else serial)

@@ -45,10 +45,20 @@ def test_numbers_below_titles_of_codes_are_texts_so_that_zeros_of_the_next_file_
 
 
 @pytest.mark.parametrize(
-    ("days", "kind"), [([46144.0625, 46145.5], "datetime"), ([0.25, 0.75], "time"), ([0.25, 1.5], "duration")]
+    ("days", "form", "kind"),
+    [
+        ([46144.0625, 46145.5], "h:mm", "datetime"),
+        ([46144.0625, 46145.5], "[h]:mm", "datetime"),
+        ([0.25, 0.75], "h:mm", "time"),
+        ([0.25, 0.75], "[h]:mm", "duration"),
+        ([0.25, 1.5], "h:mm", "duration"),
+        ([0.25, 46145.5], "[h]:mm", "duration"),
+    ],
 )
-def test_what_is_shown_as_times_may_be_moments_or_spans(workbook: Write, days: list[float], kind: str) -> None:
-    rows = [["Id", "At"], *([f"r{number}", styled(day, "h:mm")] for number, day in enumerate(days))]
+def test_what_is_shown_as_times_may_be_moments_or_spans(
+    workbook: Write, days: list[float], form: str, kind: str
+) -> None:
+    rows = [["Id", "At"], *([f"r{number}", styled(day, form)] for number, day in enumerate(days))]
     assert types(draft(workbook(rows)))["at"] == kind
 
 

@@ -41,6 +41,7 @@ from .output.info_records import cell_notes, fill_notes, row_notes
 from .output.report import ERRORS_REPORTED, ParsedRows, Report, SheetPart, accepted_columns
 from .parallel import each
 from .table.drift import find_drift
+from .table.page_headers import refuse_moved
 from .table.table import Table, find_table
 from .table.torn import refuse_cut
 
@@ -217,6 +218,7 @@ class _Run:
             table = settled(find_table(book, self._dataset, self._source), self._dataset)
             self._table = table = table.without(self._loaded or ())
             refuse_cut(table.torn, table.data, table.sheet)
+            refuse_moved(table)
         return table
 
     @contextmanager

@@ -24,6 +24,7 @@ from ..spec.dataset import Dataset
 from ..spec.titles import in_one_line, normal, trimmed
 from ..spec.yaml_text import quoted
 from ..table.header import find_header
+from ..table.page_headers import refuse_moved
 from ..table.table import find_table
 from .column import ColumnDrafter, Draft
 from .existing import into_table
@@ -202,6 +203,7 @@ def _tried(page: Page, place: _Place) -> _Trial:
     dataset = page.dataset()
     try:
         table = settled(find_table(place, dataset, place.stem), dataset)
+        refuse_moved(table)
     except FileRejectedError as error:
         return _Trial(complaint=str(error), most=True)
     torn, most = _torn(table), int(table.torn_data.sum()) * 2 > int(table.data.sum())

@@ -1,4 +1,4 @@
-"""Rows that repeat the header, as reports do on each page: found anywhere below it; knows no values' types."""
+"""Rows that have the header's titles again: as reports do on each page, or in another order; knows no values' types."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..cells.arrow_masks import truth
-from ..cells.cells import Kind
+from ..cells.arrow_masks import bytes_of, offsets_of, truth
+from ..cells.byte_set import ByteSet
+from ..cells.cells import Kind, empty_column
 from ..cells.characters import without_case, without_needless_spaces
+from ..errors import rejected
+from ..messages import say
 from ..spec.titles import normal
-from .header import LEAST_TITLES
+from .header import LEAST_TITLES, NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..cells.cells import Column
+    from ..spec.dataset import Dataset
     from .header import FoundHeader, Labels
+    from .table import Table
 
     Mask = NDArray[np.bool_]
 
@@ -45,6 +50,82 @@ def repeated_headers(columns: Mapping[int, Column], header: FoundHeader, titles:
         ):
             repeated[row : row + len(titles)] = True
     return repeated
+
+
+def moved_headers(columns: Mapping[int, Column], header: FoundHeader, dataset: Dataset, rows: int) -> Mask:
+    """Say which rows below the header have a title of each of its fields, but not all in the header's columns.
+
+    Tables of other files were put below the first one: what stands there would be loaded into the wrong fields. Titles
+    of several rows are not looked for, nor those without a letter, which may be values; and who has said which row the
+    header is wants no other one.
+    """
+    moved = np.zeros(rows, np.bool_)
+    titles = _titles_of_fields(header, dataset)
+    if len(titles) < LEAST_TITLES or header.height > 1 or dataset.header.row is not None:
+        return moved
+    if not all(any(map(str.isalpha, title)) for one in titles.values() for title in one):
+        return moved
+    longest = max(titles.values(), key=lambda one: min(map(len, one)))
+    found = np.zeros(rows, np.bool_)
+    for column in columns.values():
+        alike = np.flatnonzero(_may_be_among(column.texts, longest) & (column.kinds == Kind.TEXT))
+        found[alike[_are_among(column.texts.take(pa.array(alike)), longest)]] = True
+    places = np.flatnonzero(found)
+    for one in titles.values():
+        here = [_are_among(column.texts.take(pa.array(places)), one) for column in columns.values()]
+        places = places[np.logical_or.reduce(here)]
+    there = {place: columns.get(place, empty_column(rows)) for place in titles}
+    own = [_are_among(there[place].texts.take(pa.array(places)), one) for place, one in titles.items()]
+    moved[places] = ~np.logical_and.reduce(own)
+    return moved
+
+
+def refuse_moved(table: Table) -> None:
+    """Refuse a table in which a row of data has the titles again in other columns.
+
+    Raises:
+        FileRejectedError: `header.ambiguous`.
+
+    """
+    found = np.flatnonzero(table.moved & table.data)
+    if len(found):
+        part = table.part_of(int(found[0]))
+        rows = [part.header.row + 1, *(part.sheet_row(row) for row in found.tolist() if table.part_of(row) == part)]
+        message = say("rows {rows} look equally like the header", rows=", ".join(map(str, rows[:NAMED])))
+        hint = say(
+            "put what stands below the second one into the columns of the first, or send it as a file of its own; "
+            "if it is a row of data, set header.mode: row in the dataset"
+        )
+        raise rejected("header.ambiguous", message, hint=hint, sheet=part.sheet)
+
+
+def _titles_of_fields(header: FoundHeader, dataset: Dataset) -> dict[int, set[str]]:
+    """Return the titles of the field of each column, as they are written, its own one among them."""
+    fields = {field.name: field for field in dataset.cell_fields}
+    mapping = header.mapping
+    titles = {
+        place: {*(mapping.labels(fields[name]) if mapping else fields[name].labels), header.labels[place] or ""}
+        for name, place in header.columns.items()
+        if place < len(header.labels)
+    }
+    return {place: {title.strip() for title in one if title.strip()} for place, one in titles.items()}
+
+
+def _may_be_among(texts: pa.LargeStringArray, titles: set[str]) -> Mask:
+    """Say which texts are as long as one of the titles, and begin and end as one: few others have to be looked at."""
+    forms = [form.encode() for title in titles for form in (title, title.lower(), title.upper())]
+    offsets, content = offsets_of(texts), bytes_of(texts)
+    lengths = np.diff(offsets)
+    found: Mask = np.logical_or.reduce([lengths == length for length in {len(form) for form in forms}])
+    for place, beside in ((0, offsets[:-1]), (-1, offsets[1:] - 1)):
+        here = np.flatnonzero(found)
+        found[here] = ByteSet(form[place] for form in forms).has(content[beside[here] - offsets[0]])
+    return found
+
+
+def _are_among(texts: pa.LargeStringArray, titles: set[str]) -> Mask:
+    wanted = _comparable(pa.array(sorted(titles), pa.large_string()))
+    return truth(pc.is_in(_comparable(texts), value_set=wanted))
 
 
 def _comparable(texts: pa.LargeStringArray) -> pa.LargeStringArray:

@@ -26,7 +26,7 @@ from .header import FoundHeader, Labels, find_header, is_own_title, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
 from .originals import names_of, rows_of
-from .page_headers import repeated_headers
+from .page_headers import moved_headers, repeated_headers
 from .sheets import candidate_sheets, choose_matches, hidden_only, skipped_sheets
 from .torn import torn_rows
 
@@ -62,11 +62,12 @@ class Table:
     """The cells below the headers, and what each row is: one of data, blank, footer, `beyond`, `repeated` or `loaded`.
 
     `columns` has a column for every field. `repeated` are rows that have the header's titles again, or are drawn lines,
-    `beyond` rows below the end of the table that look like data, `undeclared` those that fill a column which nobody
-    declared, `filled` which cells of a field took their value from a merged range. Until values have been looked at,
-    there are no footers: `marks` says which rows may be some. `torn` are rows whose cells may not be where they belong,
-    with the code and what is so. `originals` has, of rejected rows that come back, what each says that it was, and
-    `loaded` those of them that are in the target table by now, which are no data either.
+    `moved` those that have them in other columns, `beyond` rows below the end of the table that look like data,
+    `undeclared` those that fill a column which nobody declared, `filled` which cells of a field took their value from a
+    merged range. Until values have been looked at, there are no footers: `marks` says which rows may be some. `torn`
+    are rows whose cells may not be where they belong, with the code and what is so. `originals` has, of rejected rows
+    that come back, what each says that it was, and `loaded` those of them that are in the target table by now, which
+    are no data either.
     """
 
     parts: tuple[Part, ...]
@@ -75,6 +76,7 @@ class Table:
     footer: Mask
     beyond: Mask
     repeated: Mask
+    moved: Mask
     undeclared: Mask
     torn: Mapping[int, tuple[str, str]]
     filled: Mapping[str, Mask]
@@ -252,6 +254,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         footer=none,
         beyond=none,
         repeated=repeated & ~blank,
+        moved=moved_headers(below, header, dataset, height),
         undeclared=np.logical_or.reduce([none, *extra]),
         torn=torn_rows(cells, header, filled, ~(blank | repeated), marks.footers | marks.kept, dataset),
         filled=filled_in,
@@ -334,6 +337,7 @@ def _stacked(tables: list[Table]) -> Table:
         footer=np.concatenate([table.footer for table in tables]),
         beyond=np.concatenate([table.beyond for table in tables]),
         repeated=np.concatenate([table.repeated for table in tables]),
+        moved=np.concatenate([table.moved for table in tables]),
         undeclared=np.concatenate([table.undeclared for table in tables]),
         torn={
             start + row: found

@@ -48,9 +48,52 @@ def test_a_column_that_nobody_declared_may_have_its_title_again_or_nothing(
 
 
 def test_a_row_that_only_has_some_of_the_titles_is_a_row(dataset: Make, workbook: Write, parsed: Parse) -> None:
-    some = [["sku", "size", "1"], ["size", "sku", "qty"], ["sku", "", "qty"], [" SKU ", "Size", "ｑｔｙ"]]
+    some = [["sku", "size", "1"], ["size", "sku", "1"], ["sku", "", "qty"], [" SKU ", "Size", "ｑｔｙ"]]
     outcome = parsed(workbook([TITLES, *[["A1", "s", "1"]] * 60, *some]), dataset(*FIELDS))
     assert list(outcome.accepted)[60:] == [62, 63, 64]
+
+
+MANY = [["A1", "s", "1"]] * 60
+MOVED = [
+    (TITLES, ["size", "sku", "qty"]),
+    (TITLES, ["SKU", "Qty", "Size"]),
+    (TITLES, ["", "sku", "size", "qty"]),
+    ([*TITLES, "note"], ["note", "sku", "size", "qty"]),
+    (["Artikel", "size", "qty"], ["sku", "qty", "size"]),
+]
+
+
+@pytest.mark.parametrize(("head", "again"), MOVED)
+def test_titles_that_stand_again_in_other_columns_refuse_the_file(
+    dataset: Make, workbook: Write, parsed: Parse, head: list[str], again: list[str]
+) -> None:
+    fields = [{**FIELDS[0], "header": ["sku", "Artikel"]}, *FIELDS[1:]]
+    outcome = parsed(workbook([head, *MANY, again, ["5", "A2", "s"]]), dataset(*fields))
+    assert outcome.report.rejection is not None
+    assert outcome.report.rejection.code == "header.ambiguous"
+    assert "rows 1, 62 " in outcome.report.rejection.message
+
+
+def test_titles_in_other_columns_below_the_end_of_the_table_are_not_of_it(
+    dataset: Make, workbook: Write, parsed: Parse
+) -> None:
+    rows = [["sku", "qty"], *[["A1", 1]] * 60, ["Total", 60], [], ["qty", "sku"], [5, "A2"]]
+    declared = dataset(FIELDS[0], {"name": "qty", "type": "integer"}, table_end={"footers": ["Total"]})
+    outcome = parsed(workbook(rows), declared)
+    assert outcome.report.rejection is None
+    assert outcome.report.rows.accepted + outcome.report.rows.duplicate == 60
+
+
+def test_who_says_which_row_the_header_is_has_no_other_one(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    rows = [TITLES, *MANY, ["size", "sku", "qty"]]
+    outcome = parsed(workbook(rows), dataset(*FIELDS, header={"mode": "row", "row": 1}))
+    assert list(outcome.accepted)[60:] == [62]
+
+
+def test_titles_without_letters_may_be_values(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    fields = [{"name": f"place_{number}", "type": "string", "header": [str(number)]} for number in (1, 2, 3)]
+    rows = [["1", "2", "3"], *[["a", "b", "c"]] * 60, ["3", "1", "2"]]
+    assert list(parsed(workbook(rows), dataset(*fields)).accepted)[60:] == [62]
 
 
 @pytest.mark.parametrize(("title", "again"), [("İsim", "İsim"), ("İSİM", "İsim"), ("ΕΊΔΟΣ", "Είδος"), ("Maß", "MASS")])

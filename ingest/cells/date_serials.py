@@ -64,7 +64,9 @@ def iso_cell(text: str, *, date1904: bool) -> tuple[Kind, str]:
         if match := _ISO_TIME.fullmatch(plain):
             clock = time.fromisoformat(plain.removeprefix("T"))
             return (Kind.MOMENT, plain) if match["offset"] else (Kind.TIME, repr(_day_fraction(clock)))
-        moment = datetime.fromisoformat(plain)
+        # Python takes any character for the one between day and clock: `2024-02-29+08:00` is no time of day.
+        clocked = not {"T", "t", " "}.isdisjoint(plain)
+        moment = datetime.fromisoformat(plain) if clocked else datetime.combine(date.fromisoformat(plain), time())
     except ValueError:
         return Kind.MALFORMED, text
     if moment.tzinfo is not None:
@@ -75,7 +77,7 @@ def iso_cell(text: str, *, date1904: bool) -> tuple[Kind, str]:
     if days < (0 if date1904 else 1):
         return Kind.TEXT, plain
     fraction = _day_fraction(moment.time())
-    return (Kind.DATETIME if "T" in plain or " " in plain else Kind.DATE), repr(days + fraction).removesuffix(".0")
+    return (Kind.DATETIME if clocked else Kind.DATE), repr(days + fraction).removesuffix(".0")
 
 
 def iso_cells(texts: pa.LargeStringArray, *, date1904: bool) -> tuple[NDArray[np.uint8], pa.LargeStringArray]:

@@ -13,6 +13,7 @@ from ingest.cells.date_serials import iso_cell, iso_cells
 ODD = [
     "2023-02-29", "2024-13-01", "0000-01-01", "1900-02-28", "1900-03-01", "2024-05-01T24:00:00", "2024-05-01T10:00:60",
     "2024-05-01T10:00", "2024-05-01T10:00:00Z", " 2024-05-01 ", "2024-05-01\n", "20240501", "", "x",
+    "2024-05-01+08:00", "2024-05-01-05:00",
 ]  # fmt: skip
 TEXTS = st.one_of(
     st.dates().map(str),
@@ -37,3 +38,15 @@ def test_a_column_of_dates_is_what_each_of_them_is(*, texts: list[str], date1904
 def test_serials_are_as_short_as_in_other_formats(text: str, serial: str) -> None:
     kind = Kind.DATETIME if "T" in text else Kind.DATE
     assert iso_cell(text, date1904=False) == (kind, serial)
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-02-29+08:00", "2024-02-29-05:00", "2024-02-29Z", "2024-02-29_10:00", "20240229+08"]
+)
+def test_a_day_with_an_offset_from_utc_has_no_clock(text: str) -> None:
+    assert iso_cell(text, date1904=False) == (Kind.MALFORMED, text)
+
+
+def test_a_clock_stands_behind_a_letter_or_a_space() -> None:
+    texts = ["2024-02-29T12:00", "2024-02-29t12:00", "2024-02-29 12:00"]
+    assert [iso_cell(text, date1904=False) for text in texts] == [(Kind.DATETIME, "45351.5")] * 3

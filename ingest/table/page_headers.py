@@ -53,10 +53,10 @@ def repeated_headers(columns: Mapping[int, Column], header: FoundHeader, titles:
 
 
 def moved_headers(columns: Mapping[int, Column], header: FoundHeader, dataset: Dataset, rows: int) -> Mask:
-    """Say which rows below the header have a title of each of its fields, but not all in the header's columns.
+    """Say which rows below the header have a title of each of its fields, but not the header's own in its columns.
 
-    Tables of other files were put below the first one: what stands there would be loaded into the wrong fields. Titles
-    of several rows are not looked for, nor those without a letter, which may be values; and who has said which row the
+    Tables of other files were put below the first one: what stands there may belong into other fields. Titles of
+    several rows are not looked for, nor those without a letter, which may be values; and who has said which row the
     header is wants no other one.
     """
     moved = np.zeros(rows, np.bool_)
@@ -74,14 +74,14 @@ def moved_headers(columns: Mapping[int, Column], header: FoundHeader, dataset: D
     for one in titles.values():
         here = [_are_among(column.texts.take(pa.array(places)), one) for column in columns.values()]
         places = places[np.logical_or.reduce(here)]
-    there = {place: columns.get(place, empty_column(rows)) for place in titles}
-    own = [_are_among(there[place].texts.take(pa.array(places)), one) for place, one in titles.items()]
-    moved[places] = ~np.logical_and.reduce(own)
+    for place in titles:
+        column = columns.get(place, empty_column(rows)).texts.take(pa.array(places))
+        moved[places] |= ~_are_among(column, {header.labels[place] or ""})
     return moved
 
 
 def refuse_moved(table: Table) -> None:
-    """Refuse a table in which a row of data has the titles again in other columns.
+    """Refuse a table in which a row of data looks as much like the header as the header itself.
 
     Raises:
         FileRejectedError: `header.ambiguous`.
@@ -93,8 +93,8 @@ def refuse_moved(table: Table) -> None:
         rows = [part.header.row + 1, *(part.sheet_row(row) for row in found.tolist() if table.part_of(row) == part)]
         message = say("rows {rows} look equally like the header", rows=", ".join(map(str, rows[:NAMED])))
         hint = say(
-            "put what stands below the second one into the columns of the first, or send it as a file of its own; "
-            "if it is a row of data, set header.mode: row in the dataset"
+            "put what stands below the second one into the columns of the first, without its titles, or send it as a "
+            "file of its own; if it is a row of data, set header.mode: row in the dataset"
         )
         raise rejected("header.ambiguous", message, hint=hint, sheet=part.sheet)
 

@@ -62,12 +62,12 @@ class Table:
     """The cells below the headers, and what each row is: one of data, blank, footer, `beyond`, `repeated` or `loaded`.
 
     `columns` has a column for every field. `repeated` are rows that have the header's titles again, or are drawn lines,
-    `moved` those that have them in other columns, `beyond` rows below the end of the table that look like data,
-    `undeclared` those that fill a column which nobody declared, `filled` which cells of a field took their value from a
-    merged range. Until values have been looked at, there are no footers: `marks` says which rows may be some. `torn`
-    are rows whose cells may not be where they belong, with the code and what is so. `originals` has, of rejected rows
-    that come back, what each says that it was, and `loaded` those of them that are in the target table by now, which
-    are no data either.
+    `moved` those that have titles of all fields otherwise, `beyond` rows below the end of the table that look like
+    data, `undeclared` those that fill a column which nobody declared, `filled` which cells of a field took their value
+    from a merged range. Until values have been looked at, there are no footers: `marks` says which rows may be some.
+    `torn` are rows whose cells may not be where they belong, with the code and what is so. `originals` has, of rejected
+    rows that come back, what each says that it was, and `loaded` those of them that are in the target table by now,
+    which are no data either.
     """
 
     parts: tuple[Part, ...]

@@ -60,11 +60,12 @@ MOVED = [
     (TITLES, ["", "sku", "size", "qty"]),
     ([*TITLES, "note"], ["note", "sku", "size", "qty"]),
     (["Artikel", "size", "qty"], ["sku", "qty", "size"]),
+    (["Artikel", "size", "qty"], ["sku", "size", "qty"]),
 ]
 
 
 @pytest.mark.parametrize(("head", "again"), MOVED)
-def test_titles_that_stand_again_in_other_columns_refuse_the_file(
+def test_titles_of_all_fields_that_are_not_the_headers_own_refuse_the_file(
     dataset: Make, workbook: Write, parsed: Parse, head: list[str], again: list[str]
 ) -> None:
     fields = [{**FIELDS[0], "header": ["sku", "Artikel"]}, *FIELDS[1:]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections import Counter
 from dataclasses import dataclass
@@ -12,15 +13,17 @@ from ..errors import CATALOGUE, ErrorRecord
 from ..messages import say, within
 from ..output.report import ROWS_FILE
 from .bisection import TooManyError
-from .loaded import Loaded
+from .loaded import Loaded, Merged
 from .merge import CONFLICTS_NAMED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
     from .facts import TableFacts
-    from .loaded import Merged, Spooled
+    from .loaded import Spooled
 
 _CODES: Final = {
     # https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -63,7 +66,18 @@ foreign table has the same code for its checks, and names no constraint either.
 """
 RAISE: Final = "exec_stmt_raise"
 """The routine of the server that carries out RAISE of PL/pgSQL: the words and the code are a trigger's own."""
+_SAID: Final = (
+    # Words of sqlite3_errmsg, https://sqlite.org/rescode.html
+    (re.compile(r"NOT NULL constraint failed: (?P<columns>.+)"), "row.db_not_null"),
+    (re.compile(r"UNIQUE constraint failed: (?P<columns>.+)"), "row.db_unique"),
+    (re.compile(r"CHECK constraint failed"), "row.db_check"),
+    (re.compile(r"FOREIGN KEY constraint failed"), "row.db_foreign_key"),
+    (re.compile(r"datatype mismatch|cannot store .+ in .+ column (?P<columns>.+)"), "row.db_type"),
+    (re.compile(r"too big"), "row.db_length"),
+)
 _SHOWN_MAX: Final = 200
+TRIES: Final = 3
+"""How often a refused row is tried again: what it waits for may stand further down in the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +145,17 @@ def of_postgresql(error: BaseException, facts: TableFacts) -> Refusal:
     if detail and not detail.startswith("Failing row contains"):
         said = f"{said} ({detail.strip().rstrip('.')})"
     return Refusal(code=code, message=said, fields=tuple(columns))
+
+
+def of_sqlite(error: BaseException) -> Refusal:
+    """Return what an error of SQLite says of the one row that was written."""
+    said = str(getattr(error, "orig", None) or error)
+    for pattern, code in _SAID:
+        if found := pattern.search(said):
+            columns = found.groupdict().get("columns") or ""
+            fields = tuple(part.strip().rpartition(".")[2] for part in columns.split(",") if part)
+            return Refusal(code=code, message=said, fields=fields)
+    return Refusal(code="row.db_raised", message=said)
 
 
 class Refusals:
@@ -256,3 +281,30 @@ class Refusals:
             raw=raw,
             spec_version=self._dataset.version,
         )
+
+
+async def written_later(
+    connection: AsyncConnection,
+    refusals: Refusals,
+    write: Callable[[int], Awaitable[Merged]],
+    *,
+    at_fault: Callable[[BaseException], bool],
+) -> list[Merged]:
+    """Write the refused rows that can be written by now, and take their refusals back; return what that did."""
+    done: list[Merged] = []
+    for _ in range(TRIES):
+        before = len(done)
+        for line in refusals.lines:
+            try:
+                async with connection.begin_nested():
+                    merged = await write(line)
+            except Exception as error:  # raised again unless the row is to blame
+                if not at_fault(error):
+                    raise
+                continue
+            if merged != Merged():
+                refusals.forgive(line)
+                done.append(merged)
+        if len(done) == before:
+            break
+    return done

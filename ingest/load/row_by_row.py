@@ -21,6 +21,7 @@ from .refusals import (
     is_policy,
     may_be_of_a_text,
     of_postgresql,
+    written_later,
 )
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
 from .sample import sampled
@@ -44,9 +45,6 @@ T = TypeVar("T")
 
 NOT_LOOKED_AT: Final = frozenset({INSUFFICIENT_PRIVILEGE, "42883"})
 """SQLSTATEs by which parents cannot be looked for: no right to read them, no operator that this role can name."""
-
-TRIES: Final = 3
-"""How often a refused row is tried again: what it waits for may stand further down in the file."""
 
 
 async def load_rows(
@@ -241,15 +239,14 @@ class _RowByRow:
             done += await each_suspect(
                 self._connection, suspects, self._merge_suspects, at_fault=self._at_fault, refuse=self._refuse_suspect
             )
-        for _ in range(TRIES):
-            written = await self._try_again()
-            done += written
-            if not written:
-                break
+        done += await written_later(self._connection, self._refusals, self._merge_line, at_fault=self._at_fault)
         return sum(done, Merged())
 
     async def _merge_lines(self, lines: str) -> Merged:
         return await run_merge(self._connection, self._dataset, self._merge, lines)
+
+    async def _merge_line(self, line: int) -> Merged:
+        return await self._merge_lines(f"s.{LINE} = {line}")
 
     async def _merge_suspects(self, start: int, stop: int) -> Merged:
         return await self._merge_lines(self._suspects.between(start, stop))
@@ -263,22 +260,6 @@ class _RowByRow:
         # A trigger may break a foreign key of another table.
         own = getattr(driver_error(error), "constraint_name", None) == orphans.key.name
         await self._refuse(line, orphans.refusal if own and refusal.code == CODE else refusal)
-
-    async def _try_again(self) -> list[Merged]:
-        """Write the refused rows that can be written by now; return what that did."""
-        written = []
-        for line in self._refusals.lines:
-            try:
-                async with self._connection.begin_nested():
-                    merged = await self._merge_lines(f"s.{LINE} = {line}")
-            except Exception as error:  # raised again unless the row is to blame
-                if not self._at_fault(error):
-                    raise
-                continue
-            if merged != Merged():
-                self._refusals.forgive(line)
-                written.append(merged)
-        return written
 
     async def _replace(self) -> tuple[Merged, bool]:
         """Delete what the file does not have, then write; with refused rows nothing is deleted by key."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..messages import say
 from ..output.copy_text import NULL, unescaped
@@ -14,7 +13,7 @@ from .given import make_functions
 from .loaded import Loaded, Merged
 from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
-from .refusals import Refusal, Refusals
+from .refusals import Refusal, Refusals, of_sqlite, written_later
 from .replacing import delete_others, incomplete, prepare_replace, replaces_all
 from .sample import sampled
 from .sqlite_dangling import DANGLING, Dangling, LeftWithoutParentError
@@ -34,16 +33,6 @@ if TYPE_CHECKING:
     from .target import Target
 
     Fault = Callable[[BaseException], bool]
-
-_SAID: Final = (
-    # Words of sqlite3_errmsg, https://sqlite.org/rescode.html
-    (re.compile(r"NOT NULL constraint failed: (?P<columns>.+)"), "row.db_not_null"),
-    (re.compile(r"UNIQUE constraint failed: (?P<columns>.+)"), "row.db_unique"),
-    (re.compile(r"CHECK constraint failed"), "row.db_check"),
-    (re.compile(r"FOREIGN KEY constraint failed"), "row.db_foreign_key"),
-    (re.compile(r"datatype mismatch|cannot store "), "row.db_type"),
-    (re.compile(r"too big"), "row.db_length"),
-)
 
 
 async def load_rows(
@@ -272,13 +261,24 @@ class _Load:
                 self._connection,
                 suspects,
                 self._merge_suspects,
-                at_fault=lambda error: isinstance(error, LeftWithoutParentError) or self._at_fault(error),
+                at_fault=self._at_fault_of_written,
                 refuse=self._refuse_suspect,
             )
+        done += await written_later(
+            self._connection, self._refusals, self._merge_again, at_fault=self._at_fault_of_written
+        )
         return sum(done, Merged())
 
+    def _at_fault_of_written(self, error: BaseException) -> bool:
+        return isinstance(error, LeftWithoutParentError) or self._at_fault(error)
+
     async def _merge_suspects(self, start: int, stop: int) -> Merged:
-        lines = self._suspects.between(start, stop)
+        return await self._merge_with_parents(self._suspects.between(start, stop))
+
+    async def _merge_again(self, line: int) -> Merged:
+        return await self._merge_with_parents(f"s.{LINE} = {line}")
+
+    async def _merge_with_parents(self, lines: str) -> Merged:
         merged = await self._merge_lines(lines)
         if await self._dangling.first(lines) is not None:
             raise LeftWithoutParentError
@@ -327,11 +327,11 @@ class _Load:
         )
 
     async def _refuse_written(self, line: int, error: BaseException) -> None:
-        await self._refuse(line, _of_sqlite(error))
+        await self._refuse(line, of_sqlite(error))
 
     async def _refuse_suspect(self, place: int, error: BaseException) -> None:
         line, orphans = await self._suspects.at(place)
-        refusal = _of_sqlite(error)
+        refusal = of_sqlite(error)
         left = refusal.code == CODE or isinstance(error, LeftWithoutParentError)
         await self._refuse(line, orphans.refusal if left else refusal)
 
@@ -354,16 +354,6 @@ class _Load:
     async def _run(self, statement: str) -> int:
         """Run a statement and return how many rows it wrote itself; what its triggers wrote is not among them."""
         return (await self._connection.exec_driver_sql(statement)).rowcount
-
-
-def _of_sqlite(error: BaseException) -> Refusal:
-    said = str(getattr(error, "orig", None) or error)
-    for pattern, code in _SAID:
-        if found := pattern.search(said):
-            columns = found.groupdict().get("columns") or ""
-            fields = tuple(part.strip().rpartition(".")[2] for part in columns.split(",") if part)
-            return Refusal(code=code, message=said, fields=fields)
-    return Refusal(code="row.db_raised", message=said)
 
 
 # -- COPY text as SQLite stores it -----------------------------------------------------------------------

@@ -15,6 +15,7 @@ from ingest.spec.dataset_file import parse_dataset
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from daemon.database.database import Database
     from ingest.spec.dataset import Dataset
 
 
@@ -253,6 +254,33 @@ async def test_sqlite_names_the_bad_row_too(tmp_path: Path, name: str) -> None:
         await run(database, *statements)
         loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1], bad, ["b", 3]]))
         assert (loaded.inserted, loaded.refused, [record.row for record in loaded.records]) == (2, {code: 1}, [3])
+
+
+@pytest.mark.parametrize("mode", ["upsert", "replace"])
+async def test_rows_that_take_over_what_others_give_up_are_written_once_those_are(
+    database: Database, tmp_path: Path, mode: str
+) -> None:
+    """Places move by one as a list is edited: each row waits for the next one, the last one for none."""
+    spec = spec_of({"k": "string", "v": "integer"}, mode=mode)
+    await run(
+        database,
+        "CREATE TABLE t (k varchar(9) PRIMARY KEY, v int UNIQUE)",
+        "INSERT INTO t VALUES ('a', 1), ('b', 2), ('c', 3)",
+    )
+    rows = [["a", 2], ["b", 3], ["c", 4], ["new", 1], ["twice", 4]]
+    loaded = await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+    assert (loaded.inserted, loaded.updated, loaded.refused) == (1, 3, {"row.db_unique": 1})
+    kept = [(key, place) for key, place in rows[:4]]
+    assert await rows_of(database, "SELECT k, v FROM t ORDER BY k") == kept
+
+
+async def test_a_strict_table_of_sqlite_names_the_cell(tmp_path: Path) -> None:
+    spec = spec_of({"k": "string", "v": "decimal(6,2)"})
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}") as database:
+        await run(database, "CREATE TABLE t (k TEXT PRIMARY KEY, v INTEGER) STRICT")
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", "1.00"], ["b", "1.50"]]))
+        [record] = loaded.records
+        assert (loaded.inserted, record.code, record.field, record.row) == (1, "row.db_type", "v", 3)
 
 
 async def test_the_search_ends_when_more_rows_are_bad_than_the_file_may_have(

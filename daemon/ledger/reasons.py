@@ -33,6 +33,10 @@ SUPERSEDED: Final = say("the file was changed while the job ran: nothing was loa
 MACHINE_LACKS: Final = say("waits: the machine lacks what it takes: {reason}")
 OF_A_REFUSED_FILE: Final = say("job {job} was refused as a whole: rows that were good there are not among these")
 ROWS_KEPT: Final = say("rows that the file does not have were kept: not every rejected row is known by its key")
+ROWS_STAYED: Final = say(
+    "rows that the file does not have are still in table {table}: row security, a trigger or a rule keeps them from "
+    "being deleted; where they are only marked as deleted, write load.key_where"
+)
 STATE_WORDS: Final[Mapping[str, str]] = {
     "queued": say("queued"),
     "running": say("running"),

@@ -179,6 +179,8 @@ def _remarks(
         yield reasons.OF_A_REFUSED_FILE.format(job=correction.of_job)
     if loaded.held_back:
         yield reasons.ROWS_KEPT
+    if loaded.stayed:
+        yield reasons.ROWS_STAYED.format(table=dataset.load.table)
 
 
 def _too_many(dataset: Dataset, report: Report, loaded: Loaded, rejected: int) -> ErrorRecord:

@@ -160,6 +160,12 @@ SELECT c.relkind::text AS kind, row_security_active(c.oid) AS row_security,
         AND g.tgtype & 1 = 1 AND g.tgtype & 66 > 0 AND g.tgtype & 20 > 0) AS triggers,
     (SELECT array_agg(r.rulename::text ORDER BY r.rulename) FROM pg_rewrite r
      WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '3', '4') AND r.ev_enabled <> 'D') AS rules,
+    row_security_active(c.oid) OR EXISTS (
+        SELECT FROM pg_trigger g WHERE g.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid) UNION SELECT c.oid)
+            AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 1 = 1 AND g.tgtype & 66 > 0
+            AND g.tgtype & 8 > 0)
+        OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '4' AND r.ev_enabled <> 'D')
+        AS may_keep_rows,
     {_RIGHTS} AS rights
 FROM pg_class c WHERE c.oid = :oid
 """
@@ -245,6 +251,7 @@ def read_facts(connection: Connection, schema: str | None, name: str) -> TableFa
         triggers=tuple(table["triggers"] or ()),
         rules=tuple(table["rules"] or ()),
         row_security=table["row_security"],
+        may_keep_rows=table["may_keep_rows"],
         missing_rights=tuple(table["rights"]),
         partitions=table["partitions"],
     )

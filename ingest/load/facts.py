@@ -87,8 +87,9 @@ class TableFacts:
     """A table as its database knows it.
 
     `constraints` has the columns of each, unique indexes and those of partitions among them; `checks` those of CHECK
-    and their text; `triggers` are those that may change or skip rows. `missing_rights` are of SELECT, INSERT, UPDATE,
-    DELETE, TEMPORARY (for the database) and USAGE (for the schema).
+    and their text; `triggers` are those that may change or skip rows. `may_keep_rows` says that a DELETE may leave rows
+    where they are: by a trigger, a rule or row security. `missing_rights` are of SELECT, INSERT, UPDATE, DELETE,
+    TEMPORARY (for the database) and USAGE (for the schema).
     """
 
     schema: str | None
@@ -104,5 +105,6 @@ class TableFacts:
     triggers: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
     row_security: bool = False
+    may_keep_rows: bool = False
     missing_rights: tuple[str, ...] = ()
     partitions: int = 0

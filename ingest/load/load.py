@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import postgresql, row_by_row, sqlite
 from .dry_run import needs_a_try, try_merge
 from .loaded import OtherWayError, Way
 from .refusals import is_outdated, is_policy, may_be_of_a_text
+from .replacing import have_stayed
 from .sqlite_dry_run import try_writes
 from .table_faults import lacks_a_setting, may_be_defined, may_be_undone, may_lack_a_setting
 from .target import Targets
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..spec.dataset import Dataset
     from .loaded import Loaded, Spooled
+    from .target import Target
 
 
 async def load(
@@ -45,19 +48,23 @@ async def load(
         sqlalchemy.exc.DBAPIError, asyncpg.PostgresError: the database refused or failed.
 
     """
+    known = targets or Targets()
     with may_be_defined(), may_lack_a_setting(dataset):
-        return await _load(connection, dataset, spooled, targets or Targets(), way, at_fault)
+        target = await connection.run_sync(known.prepare, dataset)
+        loaded = await _load(connection, dataset, spooled, target, known=known, way=way, at_fault=at_fault)
+        return replace(loaded, stayed=await have_stayed(connection, dataset, spooled, target, loaded))
 
 
 async def _load(
     connection: AsyncConnection,
     dataset: Dataset,
     spooled: Spooled,
+    target: Target,
+    *,
     known: Targets,
     way: Way,
     at_fault: Callable[[BaseException], bool],
 ) -> Loaded:
-    target = await connection.run_sync(known.prepare, dataset)
     tried = known.is_tried(dataset, target, spooled.fields)
     if connection.dialect.name != "postgresql":
         if not tried:

@@ -111,9 +111,10 @@ class Loaded:
 
     `skipped` are rows that a trigger, a rule or a view of the database left out or put elsewhere, `refused` those that
     were refused, by code, with the first records, and `refused_lines` their lines in the accepted file (from 1 on), but
-    for those that only their key has refused. `too_many` says that the search was ended because more are refused
-    than the file may have; `held_back` that the rows which the file lacks were left where they are, in mode `replace`.
-    `sample` has the first rows as they stand in the table, if they were asked for.
+    for those that only their key has refused. `too_many` says that the search was ended because more are refused than
+    the file may have; `held_back` that the rows which the file lacks were left where they are, in mode `replace`;
+    `stayed` that the database has left such rows there though they were to be deleted. `sample` has the first rows as
+    they stand in the table, if they were asked for.
     """
 
     inserted: int = 0
@@ -125,6 +126,7 @@ class Loaded:
     refused_lines: tuple[int, ...] = ()
     too_many: bool = False
     held_back: bool = False
+    stayed: bool = False
     sample: Sample | None = None
 
     @property

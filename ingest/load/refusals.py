@@ -36,6 +36,7 @@ _CODES: Final = {
     "2201F": "row.db_refused",
     "22015": "row.db_range",
     "22023": "row.db_type",
+    "23001": "row.db_foreign_key",
     "23502": "row.db_not_null",
     "23503": "row.db_foreign_key",
     "23505": "row.db_unique",
@@ -55,6 +56,8 @@ _STANDARD: Final = frozenset("0123456789ABCDEFGH")
 _OF_VALUES: Final = ("22", "23")
 """Classes of codes that say of a value what is wrong with it, whoever says so."""
 INSUFFICIENT_PRIVILEGE: Final = "42501"
+_REFERENCES: Final = frozenset({"23503", "23001"})
+"""Of foreign keys; the second is that of ON DELETE RESTRICT from PostgreSQL 18 on."""
 _DATATYPE_MISMATCH: Final = "42804"
 _OF_TEXTS: Final = frozenset({"42601", "42704", "XX000"})
 """Codes of statements that types also have for a text which they cannot read: tsvector, ltree, hstore and cube that of
@@ -125,6 +128,12 @@ def is_outdated(error: BaseException) -> bool:
     return getattr(driver_error(error), "sqlstate", None) == _DATATYPE_MISMATCH
 
 
+def is_reference(error: BaseException) -> bool:
+    """Say whether a foreign key is what an error is about, of whichever table."""
+    state = getattr(driver_error(error), "sqlstate", None)
+    return state in _REFERENCES if state else of_sqlite(error).code == "row.db_foreign_key"
+
+
 def of_postgresql(error: BaseException, facts: TableFacts) -> Refusal:
     """Return what an error of PostgreSQL says of the one row that was written."""
     found = driver_error(error)
@@ -140,11 +149,17 @@ def of_postgresql(error: BaseException, facts: TableFacts) -> Refusal:
     columns = (
         (found.column_name,) if getattr(found, "column_name", None) else facts.constraints.get(str(constraint), ())
     )
-    said = str(getattr(found, "message", None) or found).strip().splitlines()[0]
+    return Refusal(code=code, message=said_in_full(error), fields=tuple(columns))
+
+
+def said_in_full(error: BaseException) -> str:
+    """Return the words of a database's error, with the values that it names, but for whole rows."""
+    found = driver_error(error)
+    said = str(getattr(found, "message", None) or getattr(found, "orig", None) or found).strip().splitlines()[0]
     detail = getattr(found, "detail", None)
     if detail and not detail.startswith("Failing row contains"):
         said = f"{said} ({detail.strip().rstrip('.')})"
-    return Refusal(code=code, message=said, fields=tuple(columns))
+    return said
 
 
 def of_sqlite(error: BaseException) -> Refusal:

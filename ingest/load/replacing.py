@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
 
 from ..errors import CATALOGUE, ErrorRecord
 from ..messages import say
 from .loaded import RefusedLoadError, TargetMismatchError
 from .merge import ALL
+from .refusals import is_reference, said_in_full
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..spec.dataset import Dataset
-    from .loaded import Spooled
+    from .loaded import Loaded, Merged, Spooled
     from .merge import Merge
     from .target import Target
 
@@ -88,6 +94,82 @@ async def delete_others(
     await refuse_cascades(connection, dataset, merge.target, merge.gone(kept))
     await connection.exec_driver_sql(merge.delete_others(kept))
     return True
+
+
+@contextlib.contextmanager
+def may_be_referred_to(dataset: Dataset) -> Iterator[None]:
+    """Have it be told, as what it is, if rows of other tables keep those from being deleted that the file lacks.
+
+    Raises:
+        RefusedLoadError: they do; names the other table as far as the database does.
+
+    """
+    try:
+        yield
+    except DBAPIError as error:
+        if not is_reference(error):
+            raise
+        raise RefusedLoadError(
+            ErrorRecord(
+                code="load.db_rejected",
+                message=say(
+                    "rows of table {table} that the file does not have cannot be deleted, for other rows refer to "
+                    "them: {error}",
+                    table=dataset.load.table,
+                    error=said_in_full(error),
+                ),
+                hint=say(
+                    "add these rows to the file, delete first what refers to them, or use load mode upsert, which "
+                    "leaves them"
+                ),
+                spec_version=dataset.version,
+            )
+        ) from error
+
+
+async def have_stayed(
+    connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target, loaded: Loaded
+) -> bool:
+    """Say whether rows are left, after a replacement, that it was to delete: more are there than the file can have.
+
+    Triggers that mark rows as deleted leave them on purpose; others, rules and row security may leave them unnoticed.
+    """
+    if dataset.load.mode != "replace" or loaded.held_back or loaded.too_many or not target.facts.may_keep_rows:
+        return False
+    # The earlier versions of rows that the parse rejected are to be kept.
+    most = loaded.inserted + loaded.updated + loaded.unchanged + loaded.skipped + spooled.report.rows.rejected
+    statement = f"SELECT count(*) FROM {target.quoted} WHERE {scope(dataset)}"
+    return bool((await connection.exec_driver_sql(statement)).scalar_one() > most)
+
+
+async def replaced(
+    connection: AsyncConnection,
+    dataset: Dataset,
+    spooled: Spooled,
+    merge: Merge,
+    kept: str | None,
+    write: Callable[[], Awaitable[Merged]],
+) -> tuple[Merged, bool]:
+    """Delete the rows that the file does not have and write its own; return what that wrote, and if they are gone.
+
+    Where rows of the table refer to each other it is tried the other way round, too: those of the file may refer, until
+    they are written, to some that go.
+
+    Raises:
+        RefusedLoadError, TargetMismatchError: they must stay.
+
+    """
+    with may_be_referred_to(dataset):
+        try:
+            async with connection.begin_nested():
+                deleted = await delete_others(connection, dataset, spooled, merge, kept)
+        except DBAPIError as error:
+            own = any(key.own for key in merge.target.facts.referrers)
+            if replaces_all(dataset) or not own or not is_reference(error):
+                raise
+            merged = await write()
+            return merged, await delete_others(connection, dataset, spooled, merge, kept)
+    return await write(), deleted
 
 
 async def refuse_cascades(connection: AsyncConnection, dataset: Dataset, target: Target, gone: str) -> None:

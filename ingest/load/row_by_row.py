@@ -23,7 +23,7 @@ from .refusals import (
     of_postgresql,
     written_later,
 )
-from .replacing import delete_others, incomplete, prepare_replace, replaces_all
+from .replacing import incomplete, prepare_replace, replaced, replaces_all
 from .sample import sampled
 from .staging import CHECKED, TEXTS, make_texts, stage_kept_keys, typed_columns
 from .suspects import Suspects
@@ -269,10 +269,11 @@ class _RowByRow:
         known = len(self._refusals)
         async with self._connection.begin_nested() as savepoint:
             if not known or replaces_all(self._dataset):
-                deleted = await delete_others(self._connection, self._dataset, self._spooled, self._merge, kept)
+                merged, deleted = await replaced(
+                    self._connection, self._dataset, self._spooled, self._merge, kept, self._write
+                )
             else:
-                deleted = False
-            merged = await self._write()
+                merged, deleted = await self._write(), False
             if len(self._refusals) == known and not (known and replaces_all(self._dataset)):
                 return merged, not deleted
             if replaces_all(self._dataset):

@@ -14,7 +14,7 @@ from .loaded import Loaded, Merged
 from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
 from .refusals import Refusal, Refusals, of_sqlite, written_later
-from .replacing import delete_others, incomplete, prepare_replace, replaces_all
+from .replacing import incomplete, prepare_replace, replaced, replaces_all
 from .sample import sampled
 from .sqlite_dangling import DANGLING, Dangling, LeftWithoutParentError
 from .sqlite_explain import explain
@@ -293,8 +293,9 @@ class _Load:
         if known:
             return await self._write(), True
         async with self._connection.begin_nested() as savepoint:
-            deleted = await delete_others(self._connection, self._dataset, self._spooled, self._merge, kept)
-            merged = await self._write()
+            merged, deleted = await replaced(
+                self._connection, self._dataset, self._spooled, self._merge, kept, self._write
+            )
             if not len(self._refusals):
                 return merged, not deleted
             if replaces_all(self._dataset):

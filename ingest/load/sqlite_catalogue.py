@@ -73,6 +73,8 @@ def read_facts(connection: Connection, name: str) -> TableFacts | None:
         parts = [part for part in _pragma(connection, "index_xinfo", index["name"]) if part["key"]]
         collations |= {part["name"]: part["coll"] for part in parts if part["name"] is not None}
         unique.append(_index(connection, index, [part["name"] for part in parts]))
+    statement = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE"
+    triggers = tuple(connection.exec_driver_sql(statement, (name,)).scalars())
     return TableFacts(
         schema=None,
         name=name,
@@ -84,11 +86,8 @@ def read_facts(connection: Connection, name: str) -> TableFacts | None:
         unique=tuple(unique),
         foreign_keys=_foreign_keys(connection, name, name, deferred=_DEFERRED.search(found.sql) is not None),
         referrers=_referrers(connection, name),
-        triggers=tuple(
-            connection.exec_driver_sql(
-                "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE", (name,)
-            ).scalars()
-        ),
+        triggers=triggers,
+        may_keep_rows=bool(triggers),
     )
 
 

@@ -95,3 +95,22 @@ async def test_a_row_that_another_transaction_deletes_meanwhile_is_not_kept_by_r
         loaded = await load_waiting
     assert (loaded.inserted, loaded.updated, loaded.refused) == (2, 1, {})
     assert await held(postgres_database) == [("a", 7), ("b", 7), ("c", 7)]
+
+
+@pytest.mark.parametrize("policy", ["v < 5", "true"])
+async def test_rows_that_row_security_keeps_from_being_deleted_are_told(
+    postgres_database: str, tmp_path: Path, policy: str
+) -> None:
+    spec = spec_of("replace")
+    async with tenant(
+        postgres_database,
+        "(k text PRIMARY KEY, v int)",
+        "INSERT INTO t VALUES ('a', 1), ('b', 9)",
+        "CREATE POLICY read ON t FOR SELECT USING (true)",
+        "CREATE POLICY new ON t FOR INSERT WITH CHECK (true)",
+        "CREATE POLICY changed ON t FOR UPDATE USING (true)",
+        f"CREATE POLICY gone ON t FOR DELETE USING ({policy})",
+    ) as database:
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["c", 1]]))
+    assert (loaded.inserted, loaded.stayed) == (1, policy != "true")
+    assert await held(postgres_database) == ([("c", 1)] if policy == "true" else [("b", 9), ("c", 1)])

@@ -14,7 +14,7 @@ from .named_table import ledger_is_meant, place_of, read_facts, refuse_unless_me
 from .references import problems as reference_problems
 from .sqlite_dry_run import try_writes
 from .table_faults import may_be_defined, may_lack_a_setting
-from .target import mismatches, read_parents, verified
+from .target import cut_names, mismatches, read_parents, verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,7 +50,7 @@ async def inspect(connection: AsyncConnection, dataset: Dataset, folder: Path) -
             await connection.run_sync(refuse_unless_meant, dataset)
         except TargetMismatchError as error:
             return Inspection(problems=(said_by(error),))
-        problems = tuple(reference_problems(dataset, parents, dialect))
+        problems = (*cut_names(dataset, dialect), *reference_problems(dataset, parents, dialect))
         made = say("there is no table {table}; the first load makes it", table=dataset.load.table)
         return Inspection(problems=problems, advice=(made,))
     problems = tuple(mismatches(dataset, facts, parents, dialect))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..messages import say
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..spec.load import Given
     from .facts import ColumnFacts, TableFacts
     from .references import Parent
+
+NAME_BYTES: Final = 63
+"""How long a name may be in PostgreSQL (NAMEDATALEN, less one)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,7 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
     facts, parents = read_facts(connection, schema, name), read_parents(connection, dataset)
     made = False
     if facts is None:
+        _refuse_first(cut_names(dataset, connection.dialect.name))
         refuse_unless_meant(connection, dataset)
         _refuse_first(problems(dataset, parents, connection.dialect.name))
         found = found_parents(dataset, parents, connection.dialect.name)
@@ -134,6 +138,18 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
         facts = read_facts(connection, schema, name)
         assert facts is not None  # noqa: S101  # it was made in this transaction, or by another that is committed
     return replace(verified(dataset, facts, parents, connection.dialect.name), made=made)
+
+
+def cut_names(dataset: Dataset, dialect: str) -> Iterator[str]:
+    """Yield what keeps a table from being made with the fields' own names: PostgreSQL cuts what is longer."""
+    for field in dataset.fields:
+        if dialect == "postgresql" and len(field.name.encode()) > NAME_BYTES:
+            yield say(
+                "{name} is longer than the {bytes} bytes that a name has in PostgreSQL; give the field a shorter name, "
+                "and this one as its header",
+                name=field.name,
+                bytes=NAME_BYTES,
+            )
 
 
 def _refuse_first(found: Iterable[str]) -> None:
@@ -179,11 +195,7 @@ def mismatches(
     wanted = [*(field.name for field in dataset.fields), *lineage, *load.given]
     missing = [name for name in wanted if name not in facts.columns]
     if missing:
-        yield say(
-            "table {table} has no column {names}; add it or take it out of the dataset",
-            table=table,
-            names=", ".join(missing),
-        )
+        yield _without_column(dataset, facts, missing)
         return
     find = sqlite_fit if dialect == "sqlite" else fit
     for field in (field for field in dataset.fields if field.lookup is None):
@@ -216,6 +228,25 @@ def mismatches(
     yield from unreferred or unfit_columns(dataset, facts, found_parents(dataset, parents, dialect), dialect)
     yield from _key_problems(dataset, facts)
     yield from _missing_rights(dataset, facts)
+
+
+def _without_column(dataset: Dataset, facts: TableFacts, missing: list[str]) -> str:
+    """Return why the table lacks columns, with those that differ in case and punctuation alone."""
+    table, names = dataset.load.table, ", ".join(missing)
+    known = {_signs(name): name for name in facts.columns}
+    near = ", ".join(known[_signs(name)] for name in missing if _signs(name) in known)
+    if near:
+        return say(
+            "table {table} has no column {names}; did you mean {near}? write the names as the table has them",
+            table=table,
+            names=names,
+            near=near,
+        )
+    return say("table {table} has no column {names}; add it or take it out of the dataset", table=table, names=names)
+
+
+def _signs(name: str) -> str:
+    return "".join(sign for sign in name.casefold() if sign.isalnum())
 
 
 def _key_problems(dataset: Dataset, facts: TableFacts) -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from goods import load_spooled, opened, rows_of, run, spooled
 
-from ingest.load.loaded import Loaded
+from ingest.load.loaded import Loaded, TargetMismatchError
 from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
@@ -393,3 +393,20 @@ async def test_the_ledgers_schema_is_never_a_target(own_role: Callable[[str], st
 def own_role(postgres_database: str) -> Callable[[str], str]:
     """Return the URL for a role of a name; the server's own superuser is called headgate."""
     return lambda name: postgres_database.replace("://headgate@", f"://{name}@")
+
+
+async def test_columns_that_are_written_in_another_way_are_named(url: str, tmp_path: Path) -> None:
+    spec = spec_of()
+    async with opened(url) as database:
+        await run(database, 'CREATE TABLE products ("Sku" varchar(9) PRIMARY KEY, "NAME" text, "soldAt" text)')
+        with pytest.raises(TargetMismatchError, match=r"no column sku, .+; did you mean Sku, NAME, soldAt\?"):
+            await load_spooled(database, spec, spooled(tmp_path, spec, FIRST))
+
+
+async def test_a_name_that_would_be_cut_is_told(postgres_database: str, tmp_path: Path) -> None:
+    """Bytes count: 22 letters of Chinese are 66."""
+    content = {"dataset": "d", "fields": [{"name": "数量" * 11, "type": "string"}], "load": {"table": "t"}}
+    spec = parse_dataset(json.dumps(content), "d.yml")
+    async with opened(postgres_database) as database:
+        with pytest.raises(TargetMismatchError, match="is longer than the 63 bytes"):
+            await load_spooled(database, spec, spooled(tmp_path, spec, [["a"]]))

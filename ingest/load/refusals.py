@@ -173,6 +173,16 @@ def of_sqlite(error: BaseException) -> Refusal:
     return Refusal(code="row.db_raised", message=said)
 
 
+def of_repeated_key(key: tuple[str, ...]) -> Refusal:
+    """Return why rows are refused whose keys differ in the file, and are one for the table's columns."""
+    return Refusal(
+        code="row.key_duplicate",
+        message=say("another row of the file has the same key ({key}) for the database", key=", ".join(key)),
+        fields=key,
+        hint=say("keep one row of the key; duplicates.in_file is of keys that are written alike"),
+    )
+
+
 class Refusals:
     """The refused rows of one load, by the line of the accepted file (1-based) that they stand in."""
 

@@ -21,6 +21,7 @@ from .refusals import (
     is_policy,
     may_be_of_a_text,
     of_postgresql,
+    of_repeated_key,
     written_later,
 )
 from .replacing import incomplete, prepare_replace, replaced, replaces_all
@@ -178,14 +179,7 @@ class _RowByRow:
         for statement, refusal in missing_references(self._merge, self._dataset):
             await self._refuse_all(statement, refusal)
         if any(is_loose(self._dataset, self._merge, name) for name in self._merge.key):
-            refusal = Refusal(
-                code="row.key_duplicate",
-                message=say(
-                    "another row of the file has the same key ({key}) for the database", key=", ".join(self._merge.key)
-                ),
-                fields=self._merge.key,
-            )
-            await self._refuse_all(self._merge.repeated_keys(), refusal)
+            await self._refuse_all(self._merge.repeated_keys(), of_repeated_key(self._merge.key))
         await self._suspects.begin()
         for orphans in self._suspects.orphans:
             await self._refuse_parentless(orphans)

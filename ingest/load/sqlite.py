@@ -13,7 +13,7 @@ from .given import make_functions
 from .loaded import Loaded, Merged
 from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
-from .refusals import Refusal, Refusals, of_sqlite, written_later
+from .refusals import Refusal, Refusals, of_repeated_key, of_sqlite, written_later
 from .replacing import incomplete, prepare_replace, replaced, replaces_all
 from .sample import sampled
 from .sqlite_dangling import DANGLING, Dangling, LeftWithoutParentError
@@ -127,14 +127,7 @@ class _Load:
             await self._refuse_all(await self._lines(statement), refusal)
         loose = any(self._target.facts.columns[name].loose for name in self._merge.key)
         if loose or self._merge.found.keys() & set(self._merge.key):
-            refusal = Refusal(
-                code="row.key_duplicate",
-                message=say(
-                    "another row of the file has the same key ({key}) for the database", key=", ".join(self._merge.key)
-                ),
-                fields=self._merge.key,
-            )
-            await self._refuse_all(await self._repeated_keys(), refusal)
+            await self._refuse_all(await self._repeated_keys(), of_repeated_key(self._merge.key))
         await self._suspects.begin()
         await self._refuse_parentless()
 

@@ -327,6 +327,7 @@ async def test_keys_that_the_database_takes_for_one_are_refused(
         await run(database, *statements)
         loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", 1], ["A", 2], ["b", 3]]))
         assert (loaded.inserted, loaded.refused) == (1, {"row.key_duplicate": 2})
+        assert {"last_wins" in str(record.hint) for record in loaded.records} == {False}
 
 
 async def test_a_skipping_trigger_of_sqlite_is_counted(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from ..table.page_headers import refuse_moved
 from ..table.table import find_table
 from .column import ColumnDrafter, Draft
 from .existing import into_table
-from .names import dataset_name, file_glob, identifier, unique_name
+from .names import dataset_name, file_glob, identifier, undated, unique_name
 from .other_sheets import other_heads
 from .page import Page, draft_text
 from .sample import SEARCH_ROWS, Ends, Sample
@@ -238,7 +238,7 @@ def _page(sample: Sample, place: _Place, ends: Ends) -> Page:
         )
     missing = frozenset().union(*(draft.missing for draft in drafts))
     drafts = [replace(draft, unique=draft.unique and not draft.words & missing) for draft in drafts]
-    about = in_one_line(f"{place.stem} {sheet}")
+    about = "\n".join(in_one_line(undated(name)) for name in (place.stem, sheet))
     content = {
         "dataset": dataset_name(place.stem),
         "version": 1,

@@ -80,14 +80,19 @@ def file_glob(stem: str) -> str:
 
     Of a date that stands elsewhere the form stays: `2026-05 orders` is `[0-9][0-9][0-9][0-9]-[0-9][0-9] orders*`.
     """
-    behind = _BEHIND.search(stem)
-    bare = stem[: behind.start()] if behind and _COUNTED.search(behind[0]) else stem
+    bare = undated(stem)
     dates, parts = _DATED.findall(bare), _DATED.split(bare)
     if not _has_words("".join(parts)):
         dates, parts = [], [stem]
     literal = [re.sub(r"([*?[])", r"[\1]", part) for part in parts]
     dated = [re.sub(r"\d", "[0-9]", _ONE_OR_TWO.sub("*", date)) for date in dates]
     return "".join(chain.from_iterable(zip_longest(literal, dated, fillvalue=""))) + "*"
+
+
+def undated(name: str) -> str:
+    """Return a name without a date, a month or a number at its end."""
+    behind = _BEHIND.search(name)
+    return name[: behind.start()] if behind and _COUNTED.search(behind[0]) else name
 
 
 def _has_words(text: str) -> bool:

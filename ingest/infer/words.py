@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from .again import MEASURED, is_list_of, is_written_again
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -175,7 +177,7 @@ _ISSUERS: Final = tuple(
             (
                 r"^(?:(?:pay |billing )?(?:month|period)|(?:abrechnungs|lohn)?(?:monat|zeitraum)|période|mois|mes|mês"
                 r"|mese|período|periodo|period[ae]|месяц|период|ay|dönem|年月|[^\W\d_]*(?:月份|期间)|[^\W\d_]*対象月|월|년월|기간)$"
-                "|reading|messwert|ablesung|zählerstand|relevé|lectura|lettura|leitura|показани|抄表|[读讀]数|検針|검침"
+                f"|{MEASURED}"
             ),
             frozenset({""}),
         ),
@@ -185,12 +187,6 @@ _ISSUERS: Final = tuple(
 
 What is measured, or paid for a month, has the numbers of people and things again in the next one.
 """
-
-_AGAIN: Final = re.compile(
-    "(?<![a-z])(?:log|hours|histor|stock|balance)|reading|measure|messwert|ablesung|stunden|bestand|saldo"
-    "|抄表|工时|库存|余额|残高|在庫"
-)
-"""A file that is named so writes down the same things again and again."""
 
 _LINES: Final = re.compile(
     r"(?:[^\W_]+[ _-])?(?:(?:line|row)(?:[ _-]?item)?|item|pos|position|posten|zeile|ligne|línea|riga|linha|строка)"
@@ -220,7 +216,7 @@ def numbers_rows(title: str, about: str) -> bool:
     """Say whether a title promises the number of what each row stands for, in a file that is named `about`.
 
     That is a number of documents, of which each is there once; of anything else (`Meter No`, `Project No`) the next
-    file has rows again, unless the file is a list of just these.
+    file has rows again, unless the file is a list of just these. `about` is of a line for each name.
     """
     plain = title.rstrip(" .:")
     if not _NUMBERED.search(plain) or any(word in title and word not in about for word in _OTHERS):
@@ -232,7 +228,7 @@ def numbers_rows(title: str, about: str) -> bool:
     own = _numbered_kinds(plain)
     if own:
         return not named or bool(own & named)
-    return not noun or (noun in about and not named and not _AGAIN.search(about))
+    return not is_written_again(about) and (not noun or (is_list_of(noun, about) and not named))
 
 
 def numbers_for_itself(title: str, others: Iterable[str]) -> bool:

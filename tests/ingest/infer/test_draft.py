@@ -188,6 +188,17 @@ KEYED = [[f"INV-{n}", f"C{n}", n % 3, f"S{n}"] for n in range(1000, 1006)]
         (["PO Number", "Supplier", "Amount", "SKU"], KEYED, "w.xlsx", ("po_number",)),
         (["Order No", "店铺", "Amount", "SKU"], KEYED, "w.xlsx", ("order_no",)),
         # What is measured or paid each month has the same numbers again, and so have standing orders.
+        # So the next file has the same people and things again if it says what they did, have or are paid.
+        (["Zähler-Nr.", "Ort", "Menge", "SKU"], KEYED, "Zählerstände Mai.xlsx", ()),
+        (["Employee ID", "Place", "Amount", "SKU"], KEYED, "employee payroll.xlsx", ()),
+        (["Kundennummer", "Place", "Amount", "SKU"], KEYED, "Kundenumsatz.xlsx", ()),
+        (["Kundennummer", "Place", "Amount", "SKU"], KEYED, "Kundenliste 2026-05.xlsx", ("kundennummer",)),
+        (["社員番号", "Place", "Amount", "SKU"], KEYED, "社員給与5月.xlsx", ()),
+        (["社員番号", "Place", "Amount", "SKU"], KEYED, "社員名簿.xlsx", ("she_yuan_fan_hao",)),
+        (["Employee ID", "Place", "Hours", "SKU"], KEYED, "employees.xlsx", ()),
+        (["No.", "Place", "Marks", "SKU"], KEYED, "May.xlsx", ()),
+        (["No.", "Place", "Amount", "SKU"], KEYED, "payroll.xlsx", ()),
+        (["Invoice No", "Place", "Hours", "SKU"], KEYED, "w.xlsx", ("invoice_no",)),
         (["Meter No", "Reading", "Amount", "SKU"], KEYED, "meters.xlsx", ()),
         (["Employee ID", "Month", "Amount", "SKU"], KEYED, "employees.xlsx", ()),
         (["Invoice No", "Month", "Amount", "SKU"], KEYED, "w.xlsx", ("invoice_no",)),

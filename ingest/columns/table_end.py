@@ -45,7 +45,8 @@ def settled(table: Table, dataset: Dataset) -> Table:
 
     A row that begins as a footer does is one where it leaves the required fields and the key empty, or has nothing but
     formulas that nobody has calculated, of which data has none, or where its numbers are the sums of their columns and
-    it is not as full of other things as data is. What the file itself calls totals needs no proof. Rows below the end
+    it is not as full of other things as data is. A row that begins with a known word for totals which no footer has is
+    one by its numbers alone. What the file itself calls totals needs no proof. Rows below the end
     that look like data are told apart from footers, so that none is lost. A subtotal, called so, never ends a table.
     """
     footer, beyond = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
@@ -123,8 +124,8 @@ class _Totals:
         here = slice(part.start, part.start + part.rows)
         marks = table.marks
         nothing = table.blank | table.repeated | marks.skipped | marks.totals
-        self._rows = np.flatnonzero((marks.footers & ~nothing)[here]) + part.start
-        self._data = ~(nothing | marks.footers)
+        self._rows = np.flatnonzero(((marks.footers | marks.known) & ~nothing)[here]) + part.start
+        self._data = ~(nothing | marks.footers | marks.known)
         self._needed = frozenset(field.name for field in dataset.cell_fields if dataset.is_needed(field))
 
     def proven(self) -> Mask:
@@ -159,6 +160,10 @@ class _Totals:
         place = int(self._table.marks.first[row])
         titled = next((name for name, column in self._part.header.columns.items() if column == place), None)
         others = filled - {titled}
+        if self._is_of_nothing(number, row, others, sums):
+            return True
+        if self._table.marks.known[row]:
+            return row > self._last_data and self._is_known_total(number, filled, others, sums, added)
         if self._needed and not self._needed & filled:
             return True
         if not others:
@@ -168,9 +173,8 @@ class _Totals:
         if row == self._rows[-1] and others & self._dataset.expect.reconcile.keys():
             # The file is held to this total: where it is wrong, that is told, and nothing is loaded.
             return True
-        places = [sums.names.index(name) for name in others if name in sums.names]
-        words = others - set(sums.names)
-        if not places or words & self._needed or (words and len(filled) == len(self._dataset.cell_fields)):
+        places = self._numbers(filled, others, sums)
+        if not places:
             return False
         own, beside = sums.own[places, number], _Beside(*sums.beside[:, places, number])
         named = row > self._last_data and (bool(self._table.marks.bare[row]) or self._lacks(filled))
@@ -178,6 +182,40 @@ class _Totals:
             _same(own, above[:, places])
             or self._stands_for(row, filled, own, above[:, places])
             or (named and _has_averages(own, above[:, places], beside))
+            for above in added
+        )
+
+    def _is_of_nothing(self, number: int, row: int, others: set[str], sums: _Sums) -> bool:
+        """Say whether a row with nothing but the word for a total has zeros alone, and there are no data at all."""
+        here = slice(self._part.start, self._part.start + self._part.rows)
+        if not self._table.marks.bare[row] or not others or not others <= set(sums.names) or self._data[here].any():
+            return False
+        return bool((sums.own[[sums.names.index(name) for name in others], number] == 0).all())
+
+    def _numbers(self, filled: set[str], others: set[str], sums: _Sums) -> list[int]:
+        """Return where a row's numbers are in the sums; none if it is as full of other things as data is."""
+        places = [sums.names.index(name) for name in others if name in sums.names]
+        words = others - set(sums.names)
+        full = words & self._needed or (words and len(filled) == len(self._dataset.cell_fields))
+        return [] if full else places
+
+    def _is_known_total(
+        self, number: int, filled: set[str], others: set[str], sums: _Sums, added: Sequence[NDArray[np.float64]]
+    ) -> bool:
+        """Judge a row that no footer is named after: by sums of several rows each, or of one where data fills more.
+
+        Sums of nothing but zeros prove nothing.
+        """
+        places = self._numbers(filled, others, sums)
+        own = sums.own[places, number]
+        if not own.any():
+            return False
+        fewer = bool(self._always - filled)
+        least = 1 if fewer else _LEAST_ADDED
+        beside = _Beside(*sums.beside[:, places, number])
+        return any(
+            (bool((above[2, places] >= least).all()) and _same(own, above[:, places]))
+            or (fewer and _has_averages(own, above[:, places], beside))
             for above in added
         )
 

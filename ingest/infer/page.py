@@ -123,7 +123,7 @@ def _below_fields(page: Page) -> Iterator[str]:
 
 _CONTENT_REMARKS = {
     "match": "  # which files are taken for this dataset: as the sample, whatever follows",
-    "table_end": "  # a row that begins so is one of totals if its numbers are the sums of their columns",
+    "table_end": "  # a row that begins so, or as totals do, is one if its numbers are the sums of their columns",
     "skip_rows": "  # page footers",
 }
 _BEHIND_REMARKS = {

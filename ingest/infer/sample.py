@@ -196,9 +196,10 @@ class Sample:
         table_end = {
             **({"footers": list(ends.labels)} if ends.labels else {}),
             **({"blank_rows": gap + BLANK_ROWS} if gap > BLANK_ROWS else {}),
+            "known_totals": True,
         }
         return {
-            **({"table_end": table_end} if table_end else {}),
+            "table_end": table_end,
             **({"skip_rows": list(ends.globs)} if ends.globs else {}),
         }
 

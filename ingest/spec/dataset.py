@@ -105,11 +105,13 @@ class TableEnd(Model):
     """What ends the table: this many blank rows on end, or the last row of totals.
 
     A row of totals is one whose first filled cell matches a footer glob, and which leaves the required fields and the
-    key empty or holds the sums of its columns.
+    key empty or holds the sums of its columns. With `known_totals` it is also one below all data that begins with a
+    word for totals in one of many languages, and holds the sums of its columns.
     """
 
     blank_rows: int = Key(default=100, ge=1)
     footers: Texts = ()
+    known_totals: bool = False
 
 
 class Duplicates(Model):

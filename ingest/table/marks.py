@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from ..cells.arrow_masks import truth
 from ..cells.characters import without_case, without_needless_spaces
 from ..cells.display import displayed
-from .totals_words import SUBTOTALS
+from .totals_words import KNOWN_TOTALS, SUBTOTALS, TOTALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,8 @@ class RowMarks:
     """Of each row below the header: what its first filled cell says, and whether it looks like data.
 
     `first` is the 0-based sheet column of that cell, -1 in a blank row. `footers` begin as one of the dataset's footer
-    globs has it, `exact` as one without a wildcard; `subtotals` have a word for a sum of some rows; `skipped` begin as
+    globs has it, `exact` as one without a wildcard, `known` with a word for totals that no glob names, where such are
+    looked for; `bare` have nothing but the word. `subtotals` have a word for a sum of some rows; `skipped` begin as
     one of `skip_rows` has it, `kept` too, but those hold data. `likely` rows fill what every data row must, the
     required fields and the key, and more than one column; where nothing is required, half of the columns. `totals` are
     those that the file itself calls so.
@@ -45,12 +46,19 @@ class RowMarks:
     first: NDArray[np.int64]
     footers: Mask
     exact: Mask
+    known: Mask
     bare: Mask
     subtotals: Mask
     skipped: Mask
     kept: Mask
     likely: Mask
     totals: Mask
+
+    @property
+    def like_footers(self) -> Mask:
+        """Which rows begin as footers, or as `skip_rows` and hold data, or have nothing but a word for totals."""
+        found: Mask = self.footers | self.kept | (self.known & self.bare)
+        return found
 
 
 def mark_rows(
@@ -69,16 +77,22 @@ def mark_rows(
     globs, skips = dataset.table_end.footers, dataset.skip_rows
     count = counted((filled.get(place, none) for place in header.columns.values()), height)
     likely = _looks_like_data(filled, count, header, dataset)
-    if not globs and not skips:
-        nothing = dict.fromkeys(("footers", "exact", "bare", "subtotals", "skipped", "kept"), none)
+    if not (globs or skips or dataset.table_end.known_totals):
+        nothing = dict.fromkeys(("footers", "exact", "known", "bare", "subtotals", "skipped", "kept"), none)
         return RowMarks(first=first, likely=likely, totals=totals, **nothing)
     labels = _first_texts(below, first, date1904=date1904)
-    words = list(filter(None, (glob.rstrip("* ") for glob in globs)))
-    matching = partial(_matching, labels, without_needless_spaces(labels))
+    plain = without_needless_spaces(labels)
+    matching = partial(_matching, labels, plain)
+    footers, known = matching(globs), none
+    words = [word for glob in globs if (word := glob.rstrip("* "))]
+    if dataset.table_end.known_totals:
+        known = truth(pc.match_substring_regex(plain, KNOWN_TOTALS)) & ~footers
+        words += TOTALS
     passed, data = matching(skips), likely & (count > 1)
     return RowMarks(
         first=first,
-        footers=matching(globs),
+        footers=footers,
+        known=known,
         exact=matching(glob for glob in globs if not re.search(r"[*?]", glob)),
         bare=matching(word + colon for word in words for colon in _COLONS),
         subtotals=matching(f"*{word}*" for word in SUBTOTALS),

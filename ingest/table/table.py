@@ -98,7 +98,7 @@ class Table:
     @property
     def doubtful(self) -> Mask:
         """Which rows are data although they begin as footers do."""
-        doubtful: Mask = self.data & (self.marks.footers | self.marks.kept)
+        doubtful: Mask = self.data & self.marks.like_footers
         return doubtful
 
     @property
@@ -256,7 +256,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         repeated=repeated & ~blank,
         moved=moved_headers(below, header, dataset, height),
         undeclared=np.logical_or.reduce([none, *extra]),
-        torn=torn_rows(cells, header, filled, ~(blank | repeated), marks.footers | marks.kept, dataset),
+        torn=torn_rows(cells, header, filled, ~(blank | repeated), marks.like_footers, dataset),
         filled=filled_in,
         date1904=cells.date1904,
         marks=marks,

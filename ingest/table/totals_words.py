@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 SUBTOTALS: Final = (
@@ -16,9 +17,24 @@ TOTALS: Final = (
     *("summe", "gesamt", "gesamtsumme", "endsumme", "insgesamt", "somme", "totale", "totaal", "suma", "razem"),
     *("合计", "合計", "总计", "總計", "总和", "总额", "累计", "共计", "총계", "합계", "итого", "всего", "toplam"),
     *("genel toplam", "summa", "totalt", "celkem", "součet", "gesamtergebnis", "総計", "총합계", "общий итог"),
-    *("eindtotaal", "totalsumma", "végösszeg", "összesen", "yhteensä", "tổng cộng", "汇总"),
+    *(
+        "eindtotaal",
+        "totalsumma",
+        "végösszeg",
+        "összesen",
+        "yhteensä",
+        "tổng cộng",
+        "汇总",
+        "totaux",
+        "totales",
+        "totais",
+    ),
+    *("итог", "المجموع", "الإجمالي", "إجمالي", "اجمالي", "الاجمالي", "σύνολο", "합산", "합 계", "총 계"),
 )
 """Words that a row of totals begins with, in lower case."""
+
+KNOWN_TOTALS: Final = rf"(?s)\A(?:{'|'.join(map(re.escape, TOTALS))})(?:[^\pL\pN].*)?\z"
+"""A pattern of the engine behind Arrow's: a text that begins with one of these words, and not with a longer one."""
 
 GROUP_ENDS: Final = (
     *(" total", " ergebnis", " totaal", " итог", " toplamı", " 汇总", " 集計", " 요약"),

@@ -270,7 +270,8 @@ def _is_id(column: Column, live: Mask, label: str | None) -> bool:
         return False
     if pc.any(pc.match_substring_regex(texts, rf"^(?:0[0-9]+|[0-9]{{{ID_DIGITS},}})$")).as_py():
         return True
-    return is_identifier(normal(label or "")) and bool(pc.all(pc.ascii_is_decimal(texts)).as_py())
+    title, digits = normal(label or ""), pc.max(pc.utf8_length(texts)).as_py()
+    return (is_identifier(title) or is_code(title, digits)) and bool(pc.all(pc.ascii_is_decimal(texts)).as_py())
 
 
 def _is_running(values: pa.Array) -> bool:

@@ -47,8 +47,9 @@ PAGE_FOOTERS: Final = (
 """Forms of page footers and of what databases write below results, in lower case, and globs of `skip_rows` for them."""
 
 _NUMBERED: Final = re.compile(
-    r"(?:^|[^a-z])(?:id|no|nr|num|number|nummer|numero|número|numéro|n°|#|key|uuid|guid|ref|reference|referenz)$"
-    r"|(?:nummer|nr|номер|[^信]号|编号|編號|單號|番号|번호)$|^(?:号|№)$"
+    r"(?:^|[^a-z])(?:id|no|nr|num|number|nummer|numero|número|numéro|n°|#|key|uuid|guid|ref|reference|referenz|référence"
+    r"|referencia|referência)$"
+    r"|(?:nummer|nr|номер|[^信]号|编号|編號|單號|番号|번호|[사학품]번)$|^(?:号|№)$|^(?:ال)?رقم(?: |$)"
 )
 """A title that ends so says that the column's values number something."""
 
@@ -60,15 +61,32 @@ _CODED: Final = re.compile(
     r"|コード|电话号码|코드|전화|휴대폰|연락처|индекс|телефон|артикул|(?<![а-яё])(?:инн|кпп|огрн|бик))$"
     r"|^(?:code (?:article|client|produit|fournisseur|banque|guichet|insee|barres?)|cód(?:igo)?[ .])"
     r"|^(?:cod(?:igo|ice)[ .]|cod\.)"
-    r"|^n°\s*(?:client|compte|commande|facture|contrat|dossier|série|siret|tva|téléphone|tél|fattura|ordine|pedido)$"
+    r"|^(?:n[°o]|núm|n[úu]mero|numéro)[. ]*(?:d[eou] |del |d')?(?:client|compte|commande|facture|contrat|dossier|série"
+    r"|siret|tva|téléphone|tél|portable|carte|sécurité sociale|adhérent|salarié|employé|fattura|ordine|pedido|cliente"
+    r"|factura|empleado|serie|contrato|albarán|tarjeta|afiliación|seguridad social|nf|nota fiscal|cartão|cellulare)$"
+    r"|(?<![a-z])(?:(?:tele)?phone|mobile|cell|fax|contact|account|acct|card|routing|passport|ssn)[ _.-]*"
+    r"(?:number|no|nr|num|#)$"
+    r"|(?<![a-z])(?:cell|acct|ssn|handy|mobil|festnetz|kto|portable|dni|nie|nif|nss|rg|agência)$"
+    r"|(?:telefon|handy|mobil|mobilfunk|(?<![a-z])ruf|(?<![a-z])tel|fax|konto|(?<![a-z])kto|karten|steuer"
+    r"|sozialversicherungs|ausweis)[. -]*(?:nummer|nr)$"
+    r"|(?:(?:номер|^no) (?:сч[её]та|телефона|карты|паспорта)|(?:расч[её]тный|лицевой|банковский) сч[её]т)$"
+    r"|(?<![а-яё])(?:мобильный|моб|паспорт|снилс|код|штрих-?код)$|^код [а-яё]+$"
+    r"|(?:(?:手机|电话|[账帐卡税]|户行|身份证|社保|公积金)号|座机|固话|联系方式|条形码"
+    r"|(?:郵便|電話|携帯|口座|カード|保険者?)番号|^〒|(?:우편|전화|휴대폰|핸드폰|계좌|카드|주민|등록|사업자)번호|핸드폰|휴대전화|계좌)$"
+    r"|^(?:ال)?(?:هاتف|جوال|موبايل|محمول|كود|رمز(?: .*)?)$"
+    r"|رقم (?:الهاتف|الجوال|الحساب|الهوية|البطاقة)$|^الرقم الضريبي$"
 )
 """A title that ends so, or in Romance languages begins so, says that the column's digits are no quantity."""
 
 _PHONES: Final = re.compile(
-    "phone|tel|tél|mobile|móvil|cell|fax|电话|手机|传真|電話|携帯|전화|휴대폰|연락처|телефон",
+    "phone|tel|tél|mobil|móvil|cell|handy|portable|fax|contact|电话|手机|传真|座机|固话|联系|電話|携帯|전화|휴대|핸드폰|연락처"
+    "|телефон|моб|هاتف|جوال|موبايل|محمول",
 )
 _PHONE_DIGITS: Final = 6
 """Numbers of fewer below such a title are calls, costs or visits."""
+_POSTCODES: Final = re.compile(r"c\.?p|cap")
+_POSTCODE_DIGITS: Final = 5
+"""Other numbers below such a title are days of leave, or a limit."""
 _BESIDE: Final = re.compile(r"(?<=\w)\s*\d?[ .:]*$")
 """What stands behind such a title where there are several: `Phone 2`."""
 
@@ -209,6 +227,8 @@ def is_code(title: str, digits: int = _PHONE_DIGITS) -> bool:
     `digits` is how many the longest of them has.
     """
     plain = _BESIDE.sub("", title)
+    if _POSTCODES.fullmatch(plain):
+        return digits == _POSTCODE_DIGITS
     return bool(_CODED.search(plain)) and (digits >= _PHONE_DIGITS or not _PHONES.search(plain))
 
 

@@ -12,6 +12,7 @@ from ingest.spec.dataset_file import parse_dataset
 from ingest.spec.yaml_document import parse_yaml
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -156,6 +157,17 @@ IDENTIFIERS = (
         "品番",
         "发票号码",
     ),
+    *(
+        "CP",
+        "Numéro client",
+        "N° de compte",
+        "Nº factura",
+        "Referencia",
+        "Расчётный счёт",
+        "Код товара",
+        "학번",
+        "رقم الطالب",
+    ),
 )
 
 
@@ -233,3 +245,60 @@ def test_the_century_of_birthdays_is_asked(tmp_path: Path, texts: list[str], for
 @pytest.mark.usefixtures("year_2026")
 def test_years_soon_to_come_are_no_birthdays(tmp_path: Path) -> None:
     assert drafted(tmp_path, "ends", ["31.12.36", "1.7.28"])[0] == {"type": "date", "format": "%d.%m.%y"}
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        *(
+            "Phone number",
+            "Account No.",
+            "Kontonummer",
+            "Kto.-Nr.",
+            "Handy",
+            "N° de téléphone",
+            "Nº de cuenta",
+            "DNI",
+            "Agência",
+        ),
+        *(
+            "Номер счета",
+            "Мобильный",
+            "手机号",
+            "银行账号",
+            "電話番号",
+            "郵便番号",
+            "우편번호",
+            "계좌번호",
+            "الهاتف",
+            "رقم الحساب",
+        ),
+    ],
+)
+def test_numbers_below_a_title_of_phones_accounts_and_postcodes_are_texts(
+    workbook: Callable[..., Path], title: str
+) -> None:
+    """The next file has some with zeros in front, as texts; a whole number would lose them."""
+    dataset = parse_dataset(draft_sample(workbook([["Name", title], ["a", 1234567], ["b", 2345678]])).text, "draft.yml")
+    assert (str(dataset.fields[1].type), dataset.fields[1].id) == ("string", True)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        *(
+            "Mobile",
+            "Card payments",
+            "Account balance",
+            "Number of contacts",
+            "Kontostand",
+            "Cap",
+            "CIF",
+            "Nombre de comptes",
+        ),
+        *("N° de jours", "Número de clientes", "Количество", "数量", "卡数", "수량", "الكمية", "CP"),
+    ],
+)
+def test_quantities_below_titles_like_those_stay_numbers(workbook: Callable[..., Path], title: str) -> None:
+    dataset = parse_dataset(draft_sample(workbook([["Name", title], ["a", 12], ["b", 345]])).text, "draft.yml")
+    assert str(dataset.fields[1].type) == "integer"

@@ -24,10 +24,14 @@ _MONTH: Final = (
     "|gennaio|febbraio|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre"
     "|januari|februari|maart|mei|augustus|ocak|şubat|nisan|mayıs|haziran|temmuz|ağustos|eylül|ekim|kasım|aralık"
     "|styczeń|luty|marzec|kwiecień|maj|czerwiec|lipiec|sierpień|wrzesień|październik|listopad|grudzień"
-    "|(?:январ|феврал|апрел|ию[нл]|сентябр|октябр|ноябр|декабр)[ья]|марта?|ма[йя]|августа?)"
+    "|(?:январ|феврал|апрел|ию[нл]|сентябр|октябр|ноябр|декабр)[ья]|марта?|ма[йя]|августа?"
+    "|يناير|فبراير|مارس|[أإا]بريل|مايو|يوني[وه]|يولي[وه]|[أا]غسطس|سبتمبر|[أا]كتوبر|نوفمبر|ديسمبر"
+    "|شباط|آذار|نيسان|أيار|حزيران|تموز|أيلول|تشرين (?:الأول|الثاني)|كانون (?:الأول|الثاني))"
 )
 _BEHIND: Final = re.compile(
-    rf"(?:[\s_.()\d-]|(?<=\d)[年月日号년월일]|(?<=月)[份分度]|(?<=월)분|[一二三四五六七八九十]+月|(?<![^\W\d_]){_MONTH}(?![^\W\d_]))*+$",
+    rf"(?:[\s_.()\d-]|(?<=\d)[年月日号년월일ºª]|(?<=月)[份分度]|(?<=월)분|[一二三四五六七八九十]+月|第[一二三四\d]季度"
+    rf"|(?<![^\W\d_]){_MONTH}(?![^\W\d_])(?:\sdel?(?=\s\d))?|(?:(?<=\d)|(?<=\d\s))г(?:ода)?(?![^\W\d_])"
+    r"|(?:(?<=\d\s)|(?<=\d[.ºª°]\s))(?:quartal|quarter|halbjahr|kwartaal|kwartał|(?:tri|bi|se)mestre|квартал)(?![^\W\d_]))*+$",
     re.IGNORECASE,
 )
 """A date, a month or a number at the end of a file's name."""

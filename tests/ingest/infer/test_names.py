@@ -77,6 +77,9 @@ def test_a_name_is_given_once() -> None:
             ("Stand 31.05.2026 Lager", f"Stand [0-9][0-9].[0-9][0-9].{YEAR} Lager*"),
             ("Lohn 05.2026 Ulm", f"Lohn [0-9][0-9].{YEAR} Ulm*"),
         ),
+        *(("نتائج مايو 2026", "نتائج*"), ("Nómina mayo de 2026", "Nómina*"), ("Прайс за май 2026 г.", "Прайс за*")),
+        *(("Umsatz 1. Quartal 2026", "Umsatz*"), ("notas 2º bimestre", "notas*"), ("销售第一季度", "销售*")),
+        *(("Bericht Quartal", "Bericht Quartal*"), ("Torg 5 гвоздь", "Torg 5 гвоздь*"), ("ventes de", "ventes de*")),
         *(("a[1]b", "a[[]1]b*"), ("q1", "q1*"), ("2" * 100 + "_final", "2" * 100 + "_final*")),
     ],
 )

@@ -20,6 +20,7 @@ from ..columns.validate import BROKEN, convert, too_narrow
 from ..spec.field import Field
 from ..spec.titles import normal
 from ..spec.yaml_text import quoted
+from .amounts import is_amount
 from .sample import filled_cells
 from .text_forms import Form, dates, numbers, yes_or_no
 from .words import MISSING, is_code, is_identifier
@@ -36,6 +37,8 @@ ID_DIGITS: Final = 12
 _LONGEST_ID: Final = 20
 """More digits have identifiers only below a title that says so."""
 MAX_SCALE: Final = 12
+AMOUNT_DIGITS: Final = EXCEL_DIGITS - 2
+"""So many digits before the point have whole amounts that are drafted with two behind: SQLite has those as numbers."""
 PROBE: Final = 200
 """So many different texts are tried before all of them are."""
 PROBE_ROWS: Final = 20_000
@@ -195,6 +198,9 @@ def _numeric_forms(texts: pa.LargeStringArray, title: str) -> Iterator[Form]:
     elif not scale and whole >= ID_DIGITS:
         # An identifier that somebody typed as a number is still one: nobody adds up order numbers.
         yield Form(settings={"type": "string", "id": True}, why="so many digits number something")
+    elif not scale and whole <= AMOUNT_DIGITS and is_amount(title):
+        why = "whole by chance: its title says that others may have fractions"
+        yield Form(settings={"type": f"decimal({AMOUNT_DIGITS + 2},2)"}, why=why)
     elif not scale:
         yield Form(settings={"type": "integer"})
     elif scale <= MAX_SCALE:

@@ -228,6 +228,32 @@ def test_a_column_that_the_next_file_adds_is_told_of(workbook: Write, tmp_path: 
     assert (report.rows.accepted, report.codes) == (2, {"header.extra_column": 1})
 
 
+@pytest.mark.parametrize(
+    ("title", "kind"),
+    [
+        *(
+            (title, "decimal(15,2)")
+            for title in ("Amount", "Unit price (EUR)", "Hours worked", "Betrag in EUR", "Stand")
+        ),
+        *(
+            (title, "decimal(15,2)")
+            for title in ("Цена, руб.", "金额（元）", "単価", "금액", "السعر", "Montant HT", "Marks")
+        ),
+        *(
+            (title, "integer")
+            for title in ("Qty", "数量", "Year", "Lohnart", "Price group", "Cost centre", "Total", "Bestand")
+        ),
+    ],
+)
+def test_whole_amounts_of_a_workbook_may_have_fractions_in_the_next(
+    workbook: Write, tmp_path: Path, title: str, kind: str
+) -> None:
+    by_draft = draft(workbook([["Name", title], ["a", 12], ["b", 7], ["c", -3]], name="may.xlsx"))
+    assert types(by_draft) == {by_draft.fields[0].name: "string", by_draft.fields[1].name: kind}
+    june = workbook([["Name", title], ["a", 12.25], ["b", 7.5]], name="june.xlsx")
+    assert parse(june, by_draft, tmp_path).rows.rejected == (0 if kind.startswith("decimal") else 2)
+
+
 def test_what_might_be_a_key_is_told(workbook: Write) -> None:
     text = draft_sample(workbook([["Name", "Customer", "Amount"], *[row[:3] for row in KEYED[:3]]])).text
     assert "#   primaryKey: [name]" in text

@@ -289,7 +289,6 @@ def test_numbers_below_a_title_of_phones_accounts_and_postcodes_are_texts(
         *(
             "Mobile",
             "Card payments",
-            "Account balance",
             "Number of contacts",
             "Kontostand",
             "Cap",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from ...cells.cells import Block, Merge, column_index
@@ -73,13 +74,9 @@ class SheetXml:
 
         """
         found: list[Merge] = []
-        for piece in self._pieces:
-            text = self._rest + piece
+        for text in _by_tags(chain([self._rest], self._pieces)):
             found += map(_merge, _MERGE.findall(text))
-            # The last element may be cut by the end of the piece.
-            last = text[text.rfind(b"<") :]
-            self._rest = b"" if b">" in last else last
-        return found + list(map(_merge, _MERGE.findall(self._rest)))
+        return found
 
     def _row_chunks(self) -> Iterator[bytes]:
         """Yield the content of sheetData in chunks of whole rows, the namespace prefix of its elements taken off."""
@@ -169,8 +166,7 @@ class _Box:
 def _to_sheet_data(stream: Iterator[bytes], name: str) -> tuple[bytes | None, bytes]:
     """Read up to the rows: return what follows `<sheetData>` (None if there are none) and the prefix."""
     buffer = b""
-    for piece in stream:
-        buffer = buffer[max(0, buffer.rfind(b"<")) :] + piece  # a tag may have begun in the piece before
+    for buffer in _by_tags(stream):
         found = _SHEET_DATA.search(buffer)
         refuse_doctype(buffer if found is None else buffer[: found.start()], name)
         if found is not None:
@@ -178,3 +174,18 @@ def _to_sheet_data(stream: Iterator[bytes], name: str) -> tuple[bytes | None, by
     if b"</" not in buffer[-200:]:
         raise rejected("file.corrupt_xml", say("{part} has no rows and no end", part=name))
     return None, b""
+
+
+def _by_tags(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the pieces of an XML part, each with the tag that began before it, which is put together once."""
+    held: list[bytes] = []
+    for piece in pieces:
+        held.append(piece)
+        if b">" in piece:
+            text = b"".join(held)
+            yield text
+            begun = text.find(b"<", text.rfind(b">") + 1)
+            held = [] if begun < 0 else [text[begun:]]
+    rest = b"".join(held)
+    if b"<" in rest:
+        yield rest

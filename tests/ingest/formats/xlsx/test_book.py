@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import random
 import struct
+import time
 import zipfile
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 import xlsxwriter
 from shown import code, grid
 
+from ingest.cells.cells import Merge
+from ingest.cells.styles import CellStyles
 from ingest.errors import FileRejectedError
 from ingest.formats.xlsx import book, sheet
+from ingest.formats.xlsx.cell_values import SheetContext
 from ingest.output.grid import read_sheets
 from ingest.spec.dataset import FileLimits
 
@@ -222,6 +227,20 @@ def test_however_much_stands_before_the_rows_they_are_read(package: Package) -> 
     sheet = f"<worksheet><cols>{widths}</cols><sheetData>{PLAIN}</sheetData></worksheet>"
     assert len(sheet) > 16 << 20
     assert grid(package("", parts={"xl/worksheets/sheet1.xml": sheet})) == [["1"]]
+
+
+@pytest.mark.parametrize("long", [b" " * (24 << 20), b'<sheetPr x="' + b"y" * (24 << 20) + b'"/>'])
+def test_what_stands_around_the_rows_is_put_together_once(long: bytes) -> None:
+    merges = b'<mergeCells><mergeCell ref="A1:B2"/></mergeCells>'
+    part = b"<worksheet>" + long + b"<sheetData>" + PLAIN.encode() + b"</sheetData>" + long + merges + b"</worksheet>"
+    context = SheetContext(
+        name="s", strings=lambda: pa.array([], pa.large_string()), styles=CellStyles([]), date1904=False, max_cells=9
+    )
+    began = time.process_time()
+    xml = sheet.SheetXml((part[place : place + 4096] for place in range(0, len(part), 4096)), len(part), context)
+    assert sum(block.last + 1 for block in xml.blocks()) == 1
+    assert xml.merges() == [Merge(top=0, bottom=1, left=0, right=1)]
+    assert time.process_time() - began < 5
 
 
 def test_a_message_names_the_limit(

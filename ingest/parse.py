@@ -41,8 +41,7 @@ from .output.info_records import cell_notes, fill_notes, row_notes
 from .output.report import ERRORS_REPORTED, ParsedRows, Report, SheetPart, accepted_columns
 from .parallel import each
 from .table.drift import find_drift
-from .table.page_headers import refuse_moved
-from .table.table import Table, find_table
+from .table.table import Table, find_table, refuse_moved
 from .table.torn import refuse_cut
 
 if TYPE_CHECKING:

@@ -24,8 +24,7 @@ from ..spec.dataset import Dataset
 from ..spec.titles import in_one_line, normal, trimmed
 from ..spec.yaml_text import quoted
 from ..table.header import find_header
-from ..table.page_headers import refuse_moved
-from ..table.table import find_table
+from ..table.table import find_table, refuse_moved
 from .column import ColumnDrafter, Draft
 from .existing import into_table
 from .names import dataset_name, file_glob, identifier, undated, unique_name

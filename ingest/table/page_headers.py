@@ -12,10 +12,8 @@ from ..cells.arrow_masks import bytes_of, offsets_of, truth
 from ..cells.byte_set import ByteSet
 from ..cells.cells import Kind, empty_column
 from ..cells.characters import without_case, without_needless_spaces
-from ..errors import rejected
-from ..messages import say
 from ..spec.titles import normal
-from .header import LEAST_TITLES, NAMED
+from .header import LEAST_TITLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
     from ..cells.cells import Column
     from ..spec.dataset import Dataset
     from .header import FoundHeader, Labels
-    from .table import Table
 
     Mask = NDArray[np.bool_]
 
@@ -78,25 +75,6 @@ def moved_headers(columns: Mapping[int, Column], header: FoundHeader, dataset: D
         column = columns.get(place, empty_column(rows)).texts.take(pa.array(places))
         moved[places] |= ~_are_among(column, {header.labels[place] or ""})
     return moved
-
-
-def refuse_moved(table: Table) -> None:
-    """Refuse a table in which a row of data looks as much like the header as the header itself.
-
-    Raises:
-        FileRejectedError: `header.ambiguous`.
-
-    """
-    found = np.flatnonzero(table.moved & table.data)
-    if len(found):
-        part = table.part_of(int(found[0]))
-        rows = [part.header.row + 1, *(part.sheet_row(row) for row in found.tolist() if table.part_of(row) == part)]
-        message = say("rows {rows} look equally like the header", rows=", ".join(map(str, rows[:NAMED])))
-        hint = say(
-            "put what stands below the second one into the columns of the first, without its titles, or send it as a "
-            "file of its own; if it is a row of data, set header.mode: row in the dataset"
-        )
-        raise rejected("header.ambiguous", message, hint=hint, sheet=part.sheet)
 
 
 def _titles_of_fields(header: FoundHeader, dataset: Dataset) -> dict[int, set[str]]:

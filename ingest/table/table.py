@@ -22,7 +22,7 @@ from ..parallel import each
 from .constants import constant_text
 from .drawn_lines import drawn_lines
 from .guards import unguarded, unguarded_labels
-from .header import FoundHeader, Labels, find_header, is_own_title, joined_rows
+from .header import NAMED, FoundHeader, Labels, find_header, is_own_title, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
 from .originals import names_of, rows_of
@@ -155,6 +155,25 @@ def find_table(book: Book, dataset: Dataset, source: str) -> Table:
     heights = [(name, cells.rows - header.end) for name, cells, header in found]
     cuts = [_cut(*found[place], dataset, source) for place in choose_matches(heights, dataset)]
     return _stacked(cuts)
+
+
+def refuse_moved(table: Table) -> None:
+    """Refuse a table in which a row of data looks as much like the header as the header itself.
+
+    Raises:
+        FileRejectedError: `header.ambiguous`.
+
+    """
+    found = np.flatnonzero(table.moved & table.data)
+    if len(found):
+        part = table.part_of(int(found[0]))
+        rows = [part.header.row + 1, *(part.sheet_row(row) for row in found.tolist() if table.part_of(row) == part)]
+        message = say("rows {rows} look equally like the header", rows=", ".join(map(str, rows[:NAMED])))
+        hint = say(
+            "put what stands below the second one into the columns of the first, without its titles, or send it as a "
+            "file of its own; if it is a row of data, set header.mode: row in the dataset"
+        )
+        raise rejected("header.ambiguous", message, hint=hint, sheet=part.sheet)
 
 
 def _hidden_tables(book: Book, dataset: Dataset) -> list[str]:

@@ -11,10 +11,14 @@ from ...cells.arrow_masks import has_byte
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FORMULA: Final = r'^="((?:[^"]|"")*)"$'
+_FORMULA: Final = r'^\s*=\s*"((?:[^"]|"")*)"\s*$'
 """A formula that is nothing but a text: writers keep the zeros of an id by it from Excel."""
 _TABBED: Final = r"^\t*([^\s]*[0-9][^\s]*)\t*$"
 """A word with digits between tabs, which keep Excel from taking it for a number."""
+_TAB_AROUND: Final = ("^\t", "\t$")
+_LEAST_TABBED: Final = 2
+_OTHERS: Final = 2
+"""Cells of a column that are no values: its title, a line below the table."""
 
 
 def without_formulas(texts: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -27,5 +31,17 @@ def without_formulas(texts: pa.LargeStringArray) -> pa.LargeStringArray:
 
 
 def without_tabs(texts: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Return texts without tabs around a word with digits."""
-    return pc.replace_substring_regex(texts, _TABBED, r"\1") if has_byte(texts, b"\t") else texts
+    """Return the texts of a column without tabs around a word with digits, or at the same side of all its values."""
+    if not has_byte(texts, b"\t"):
+        return texts
+    plain = pc.replace_substring_regex(texts, _TABBED, r"\1")
+    filled = _count(pc.not_equal(texts, ""))
+    for tab in _TAB_AROUND:
+        tabbed = _count(pc.match_substring_regex(texts, tab))
+        if tabbed >= max(_LEAST_TABBED, filled - _OTHERS):
+            plain = pc.replace_substring_regex(plain, tab, "")
+    return plain
+
+
+def _count(where: pa.BooleanArray) -> int:
+    return pc.sum(where).as_py() or 0

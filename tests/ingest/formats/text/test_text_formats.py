@@ -250,3 +250,24 @@ def test_records_of_one_length_are_those_of_any_length(write: Callable[..., Path
 )
 def test_chinese_text_in_its_national_encoding(write: Callable[..., Path], text: str, first: list[str]) -> None:
     assert rows(write(text.encode("gb18030")))[0] == first
+
+
+@pytest.mark.parametrize("cell", [' ="00123"', '="00123" ', '= "00123"', '="00123"\t', '"=""\t00123"""', '\t="00123"'])
+def test_what_keeps_the_zeros_of_an_id_is_no_part_of_it(write: Callable[..., Path], cell: str) -> None:
+    assert rows(write(f"no,of\n{cell},1\n")) == [["no", "of"], ["00123", "1"]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["no\t", "a b\t", "c\td\t", "5\t"], ["no", "a b", "c\td", "5"]),
+        (["no", "\ta b", "\tc"], ["no", "a b", "c"]),
+        (["no", "a b\t", "", "c\t"], ["no", "a b", None, "c"]),
+        (["no", "a b\t", "c", "d", "e\t", "f"], ["no", "a b\t", "c", "d", "e\t", "f"]),
+        (["no", "a b\t"], ["no", "a b\t"]),
+    ],
+)
+def test_tabs_behind_all_values_of_a_column_are_none_of_them(
+    write: Callable[..., Path], cells: list[str], found: list[str | None]
+) -> None:
+    assert [row[0] for row in rows(write("".join(f"{cell},1\n" for cell in cells)))] == found

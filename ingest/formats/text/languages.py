@@ -144,6 +144,18 @@ LANGUAGES: Final = {
             ("①②③④⑤㈱℃№", 0.005),
         )
     ),
+    # Banks of Japan have sent nothing else for decades; titles are in other letters.
+    "half-width": Language(
+        classes=(
+            ("ﾞ", 0.08),
+            ("ﾝｰｲｽｼﾄﾙｶｸﾀﾗﾘｷｺｳｼｮｭﾃﾅﾏﾐ", 0.48),
+            (_HALF_WIDTH, 0.2),
+            (_KANJI, 0.12),
+            (_HIRAGANA, 0.03),
+            (_KATAKANA, 0.02),
+            _FULL_WIDTH,
+        )
+    ),
     "korean": Language(classes=((_SYLLABLES, 0.82), _FULL_WIDTH, (_HANGUL, 0.1), (_IDEOGRAPHS, 0.003))),
     "russian": Language(
         classes=(

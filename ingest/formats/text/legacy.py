@@ -35,7 +35,7 @@ _CENTRAL: Final = ("polish", "czech", "hungarian", "romanian", "croatian", "germ
 _LANGUAGES: Final = {
     CHINESE: ("simplified", "traditional"),
     "cp950": ("traditional",),
-    "cp932": ("japanese",),
+    "cp932": ("japanese", "half-width"),
     "euc_jp": ("japanese",),
     "cp949": ("korean",),
     "cp1251": ("russian", "ukrainian", "serbian"),
@@ -78,6 +78,8 @@ _BROKEN: Final = re.compile(
     "|(?<![\u0e01-\u0e5b])[\u0e30-\u0e3a\u0e45\u0e47-\u0e4e]"
     # Signs and fractions, where other encodings of Latin letters have some more of these.
     "|(?<=[A-Za-zÀ-ÖØ-öø-ž])[£¥¦¬±¹²³¼½¾](?=[A-Za-zÀ-ÖØ-öø-ž])"
+    # A letter of half a width alone, but for the abbreviations of companies: `ｶ)ﾔﾏﾀﾞ`.
+    "|(?<![ｦ-ﾟ(])[ｦ-ﾟ](?![ｦ-ﾟ)])"
     # Letters and digits by turns, twice: GB 18030 has letters of four bytes, two of which are digits.
     "|(?:[^\\W\\da-zA-Z_][0-9]){2}"
 )

@@ -145,6 +145,13 @@ def test_the_eight_signs_of_latin_9_are_read_as_such(word: str) -> None:
     assert text_of(text.encode("iso8859_15"), NO_HINT) == text
 
 
+@pytest.mark.parametrize("titles", ["日付,摘要,金額", "date,text,amount"])
+def test_what_banks_of_japan_write_in_letters_of_half_a_width_is_read(titles: str) -> None:
+    names = ["ｶ)ﾔﾏﾀﾞｼﾖｳｼﾞ", "ﾐﾂﾋﾞｼ ﾊﾅｺ", "ﾃﾞﾝｷﾀﾞｲ", "ｽｲﾄﾞｳ", "ﾄﾞ)ｽｽﾞｷ", "ｷﾕｳﾖ"]
+    text = "".join(f"{row}\r\n" for row in (titles, *(f"2026-05-01,{name},1000" for name in names)))
+    assert text_of(text.encode("cp932"), NO_HINT) == text
+
+
 @pytest.mark.parametrize("words", ["의자 검정 책상 하양", "estação pão maçã limão avô três"])
 def test_letters_of_four_bytes_in_gb_18030_are_read(words: str) -> None:
     assert text_of(table(words.split()).encode("gb18030"), NO_HINT) == table(words.split())

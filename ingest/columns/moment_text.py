@@ -28,6 +28,8 @@ _ISO: Final = {
     "datetime": re.compile(_ISO_DATE, re.ASCII),
     "time": re.compile(_ISO_TIME, re.ASCII),
 }
+_OFFSET_APART: Final = re.compile(r"(:\d{2}(?:[.,]\d{1,6})?) (?:([+-]\d{2}:?\d{2})|UTC|GMT|Z)\Z", re.ASCII)
+"""An offset as Ruby writes it, and shops and databases that are made with it: `10:00:00 +0800`, `10:00:00 UTC`."""
 _CLOCK: Final = re.compile(r"(-?)(\d{1,7}):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,6}))?)?", re.ASCII)
 _ISO_DURATION: Final = re.compile(
     r"(-?)P(?:(\d{1,6})D)?(?:T(?:(\d{1,7})H)?(?:(\d{1,9})M)?(?:(\d{1,9})(?:\.(\d{1,6}))?S)?)?", re.ASCII
@@ -83,6 +85,7 @@ def read_moment(text: str, field: Field, *, iso: bool = False) -> Moment | objec
 
 def _iso(text: str, field: Field) -> Moment | object | None:
     kind = field.type.kind
+    text = _OFFSET_APART.sub(lambda found: found[1] + (found[2] or "Z"), text)
     if not _ISO[kind].fullmatch(text):
         return None
     try:

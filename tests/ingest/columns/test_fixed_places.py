@@ -116,6 +116,20 @@ def test_dates_in_fixed_places_mean_what_each_means_alone(
             assert read_moment(text, declared, iso=iso) == Moment(micros, absolute), text
 
 
+@pytest.mark.parametrize("apart", [" +0800", " -05:00", " UTC", " GMT", ".5 +0800", " Z"])
+def test_an_offset_may_have_a_blank_before_it(apart: str) -> None:
+    """As Ruby writes it, and the exports of shops."""
+    together = apart.replace(" ", "").replace("UTC", "Z").replace("GMT", "Z")
+    read = read_moment(f"2026-05-01 10:00:00{apart}", field("datetime"))
+    assert isinstance(read, Moment)
+    assert read == read_moment(f"2026-05-01 10:00:00{together}", field("datetime"))
+
+
+@pytest.mark.parametrize("text", ["2026-05-01 10:00:00 CET", "2026-05-01 +0800", "2026-05-01 10:00:00  +0800"])
+def test_what_is_no_offset_is_not_dropped(text: str) -> None:
+    assert read_moment(text, field("datetime")) is None
+
+
 @pytest.mark.parametrize("separator", [" ", "T"])
 @pytest.mark.parametrize("end", ["", ".5", ".123", ".123456", "Z", "+08:00", "-0330", "+05", ".001Z", ".123456+08:00"])
 def test_common_dates_are_read_at_once(separator: str, end: str) -> None:

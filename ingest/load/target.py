@@ -191,6 +191,12 @@ def mismatches(
     if facts.kind == "materialized view":
         yield say("{table} is a materialized view, which takes no rows; load into the table behind it", table=table)
         return
+    if facts.kind == "foreign table" and load.mode == "replace":
+        yield say(
+            "{table} is a foreign table, which cannot be kept from other writers while it is replaced; load into the "
+            "table behind it, or use load mode insert",
+            table=table,
+        )
     lineage = (LINEAGE_JOB, LINEAGE_ROW) if load.lineage else ()
     wanted = [*(field.name for field in dataset.fields), *lineage, *load.given]
     missing = [name for name in wanted if name not in facts.columns]

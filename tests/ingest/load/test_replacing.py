@@ -179,3 +179,20 @@ async def test_rows_of_one_table_may_refer_to_some_that_go_until_they_are_writte
     else:
         assert not (await loaded(database, spec, tmp_path, rows)).rejected
     assert await rows_of(database, "SELECT code, boss FROM t ORDER BY code") == (STAFF if left is None else left)
+
+
+async def test_a_foreign_table_is_not_replaced(postgres_database: str, tmp_path: Path) -> None:
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE FOREIGN DATA WRAPPER none",
+            "CREATE SERVER elsewhere FOREIGN DATA WRAPPER none",
+            "CREATE FOREIGN TABLE t (code int, v int) SERVER elsewhere",
+        )
+        content = {
+            "dataset": "d",
+            "fields": [{"name": "code", "type": "integer"}, {"name": "v", "type": "integer"}],
+            "load": {"table": "t", "mode": "replace"},
+        }
+        with pytest.raises(TargetMismatchError, match="is a foreign table, which cannot be kept from other writers"):
+            await loaded(database, parse_dataset(json.dumps(content), "d.yml"), tmp_path, [[1, 5]])

@@ -39,6 +39,8 @@ _LONGEST_ID: Final = 20
 MAX_SCALE: Final = 12
 AMOUNT_DIGITS: Final = EXCEL_DIGITS - 2
 """So many digits before the point have whole amounts that are drafted with two behind: SQLite has those as numbers."""
+PERCENT_SCALE: Final = 4
+"""Beside 19 % there is 5.5 % and 8.25 % in the next file."""
 PROBE: Final = 200
 """So many different texts are tried before all of them are."""
 PROBE_ROWS: Final = 20_000
@@ -228,7 +230,8 @@ def _number_forms(column: Column, live: Mask, words: Mask, form: Form) -> Iterat
         return
     plain = pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts.filter(pa.array(live)), form="NFKC"))
     whole, scale = _digits(plain, form.settings.get("decimalChar", "."))
-    scale += 2 if "percent" in form.settings else 0
+    if "percent" in form.settings:
+        scale = max(scale + 2, PERCENT_SCALE)
     if not scale and "currency" not in form.settings:
         if whole >= ID_DIGITS:
             return

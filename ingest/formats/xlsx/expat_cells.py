@@ -11,7 +11,7 @@ from ...cells.cells import column_index
 from ...errors import rejected
 from ...messages import say
 from ..failures import refused
-from ..zip.xml_text import excel_text
+from ..zip.xml_text import excel_text, refuse_no_memory
 from .cell_values import INLINE
 
 _ROW_NUMBER: Final = re.compile("[0-9]{1,7}")
@@ -57,6 +57,7 @@ def parse_cells(chunk: bytes, row: int, name: str) -> tuple[list[RawCell], int]:
             parser.Parse(chunk)
             parser.Parse(b"</rows>", True)  # noqa: FBT003  # it takes no keyword
         except (expat.ExpatError, ValueError) as error:
+            refuse_no_memory(error)
             message = say(
                 "{part} is not well-formed XML near row {row}: {error}", part=name, row=reader.place(), error=error
             )

@@ -15,7 +15,7 @@ from ...cells.byte_set import ByteSet
 from ...errors import rejected
 from ...messages import say
 from ..zip.xml_bytes import XmlBytes
-from ..zip.xml_text import plain_texts, refuse_doctype
+from ..zip.xml_text import plain_texts, refuse_doctype, refuse_no_memory
 from .string_list import StringListReader
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ def shared_strings(content: bytes, name: str) -> pa.LargeStringArray:
     except UnicodeDecodeError as error:
         raise rejected("file.corrupt_xml", say("the part {name} is not UTF-8", name=name)) from error
     except expat.ExpatError as error:
+        refuse_no_memory(error)
         raise rejected(
             "file.corrupt_xml", say("the part {name} is not well-formed XML: {error}", name=name, error=error)
         ) from error

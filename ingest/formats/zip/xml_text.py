@@ -6,6 +6,7 @@ import codecs
 import re
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
+from xml.parsers import expat
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ import pyarrow.compute as pc
 from ...cells.arrow_masks import bytes_of, has_byte, offsets_of, with_places
 from ...errors import rejected
 from ...messages import say
+from ...spec.encoding_name import is_text_encoding
 from .references import SURROGATES, resolved
 from .xml_bytes import WHITE
 
@@ -118,7 +120,10 @@ def _decoder(start: bytes) -> codecs.IncrementalDecoder | None:
     declared = _DECLARED.match(start)
     if declared is None or declared[1].lower() in (b"utf-8", b"utf8", b"us-ascii", b"ascii"):
         return None
-    return codecs.getincrementaldecoder(declared[1].decode("ascii"))()
+    name = declared[1].decode("ascii")
+    if not is_text_encoding(name):  # Python calls some compressions so, too
+        raise LookupError(f"unknown encoding: {name}")
+    return codecs.getincrementaldecoder(name)()
 
 
 def parse_xml(content: bytes, name: str) -> ET.Element:
@@ -134,6 +139,7 @@ def parse_xml(content: bytes, name: str) -> ET.Element:
         # Entities can only be declared in a document type, which is refused above: nothing can expand.
         return ET.fromstring(_DECLARATION.sub(b"", content))  # noqa: S314
     except (ET.ParseError, ValueError, LookupError) as error:
+        refuse_no_memory(error)
         raise rejected(
             "file.corrupt_xml", say("the part {name} is not well-formed XML: {error}", name=name, error=error)
         ) from error
@@ -149,6 +155,12 @@ def refuse_doctype(content: bytes, name: str) -> None:
     # Few parts have an exclamation mark, and one byte is looked for much faster than several.
     if b"!" in content and b"<!DOCTYPE" in content:
         raise rejected("file.bomb", say("the part {name} has a document type declaration", name=name))
+
+
+def refuse_no_memory(error: Exception) -> None:
+    """Raise MemoryError where that is what an error of the XML parser says: nothing is wrong with the part then."""
+    if getattr(error, "code", None) == expat.errors.codes[expat.errors.XML_ERROR_NO_MEMORY]:
+        raise MemoryError from error
 
 
 def local_name(tag: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.parsers import expat
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import FileRejectedError
-from ingest.formats.zip.xml_text import parse_xml, plain_texts
+from ingest.formats.zip.xml_text import parse_xml, plain_texts, refuse_no_memory
 
 CASES = {
     "&#24453;&#x53D1;&#36135;": "待发货",
@@ -82,3 +84,13 @@ def test_no_reference_goes_on_in_the_next_text(texts: list[str]) -> None:
 def test_what_is_no_reference_refuses_the_file(reference: str) -> None:
     with pytest.raises(FileRejectedError, match="corrupt_xml"):
         plain(["fine &amp; good", reference])
+
+
+def test_a_parser_without_memory_blames_no_part() -> None:
+    error = expat.ExpatError("out of memory: line 1, column 0")
+    error.code = expat.errors.codes[expat.errors.XML_ERROR_NO_MEMORY]
+    with pytest.raises(MemoryError):
+        refuse_no_memory(error)
+    error.code = expat.errors.codes[expat.errors.XML_ERROR_SYNTAX]
+    refuse_no_memory(error)
+    refuse_no_memory(ValueError("no code"))

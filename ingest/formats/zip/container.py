@@ -118,8 +118,15 @@ class Container:
         if len(entries) > limits.entries:
             self.close()
             raise _bomb(say("the container has {parts} parts", parts=len(entries)), "entries", limits.entries)
-        # Names are compared without case, as Excel does; some writers use backslashes.
-        self._entries = {entry.filename.replace("\\", "/").lstrip("/").lower(): entry for entry in entries}
+        self._entries: dict[str, zipfile.ZipInfo] = {}
+        self._unsure: set[str] = set()
+        for entry in entries:
+            # Names are compared without case, as Excel does; some writers use backslashes.
+            name = entry.filename.replace("\\", "/").lstrip("/").lower()
+            before = self._entries.get(name, entry)
+            if (before.CRC, before.file_size) != (entry.CRC, entry.file_size):
+                self._unsure.add(name)
+            self._entries[name] = entry
 
     def __enter__(self) -> Self:
         return self
@@ -200,6 +207,11 @@ class Container:
         entry = self._entries.get(name.lower())
         if entry is None:
             raise rejected("file.corrupt_container", say("the workbook has no part {name}", name=name))
+        if name.lower() in self._unsure:
+            # Programs differ in which of them they show, and Excel shows none.
+            raise rejected(
+                "file.corrupt_container", say("the part {name} is there twice, with different contents", name=name)
+            )
         size = 0
         try:
             for piece in inflated(self._file, self._zip, entry):

@@ -342,3 +342,25 @@ def test_white_space_may_be_kept_for_all_strings_at_once(package: Package, more:
         parts={"xl/sharedStrings.xml": strings},
     )
     assert grid(path) == [[" a ", " b "]]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("name", ["xl/worksheets/sheet1.xml", "XL/Worksheets/Sheet1.xml", "xl\\worksheets\\sheet1.xml"])
+def test_a_part_that_is_there_twice_is_read_if_nothing_differs(package: Package, name: str) -> None:
+    path = package(PLAIN)
+    with zipfile.ZipFile(path, "a") as archive:
+        content = archive.read("xl/worksheets/sheet1.xml")
+        archive.writestr(name, content)
+        archive.writestr("docProps/app.xml", "<a/>")
+        archive.writestr("docProps/app.xml", "<b/>")
+    assert grid(path) == [["1"]]
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(name, content.replace(b"<v>1</v>", b"<v>2</v>"))
+    assert code(path) == "file.corrupt_container"
+
+
+@pytest.mark.parametrize("encoding", ["zip", "bz2", "hex", "base64", "rot13", "undefined", "no-such"])
+@pytest.mark.parametrize("part", ["xl/workbook.xml", "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"])
+def test_a_part_is_decoded_as_a_text_only(package: Package, encoding: str, part: str) -> None:
+    content = f'<?xml version="1.0" encoding="{encoding}"?><a/>'.encode()
+    assert code(package(PLAIN, parts={part: content})) == "file.corrupt_xml"

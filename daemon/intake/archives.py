@@ -44,6 +44,8 @@ _FIRST_OF_A_WORKBOOK: Final = (
 """What workbooks begin with: nobody has to look further into one."""
 UNPACKED: Final = ".files"
 """What follows the name of an archive in the place where its files are said to come from: no file's own name."""
+NAME_BYTES_MAX: Final = 1_024
+"""Of a file's path in an archive, as it is spelt: PostgreSQL refuses an index entry of more than 2,704 bytes."""
 LIMITS: Final = FileLimits()
 """Time and memory of the worker."""
 
@@ -116,6 +118,17 @@ class Archives:
                 "file.empty",
                 say("the archive has no files in it but those that intake.ignore leaves alone"),
                 hint=say("make the archive anew"),
+            )
+        longest = max(len(spelt(one.name).encode()) for one in kept)
+        if longest > NAME_BYTES_MAX:
+            raise rejected(
+                "file.corrupt_container",
+                say(
+                    "a file in the archive has a name of {size} bytes, more than {limit}",
+                    size=longest,
+                    limit=NAME_BYTES_MAX,
+                ),
+                hint=say("give it a shorter name, and make the archive anew"),
             )
         return kept
 

@@ -95,9 +95,11 @@ class Intake:
     woken: asyncio.Event
     is_there: list[bool] = field(default_factory=lambda: [True])
 
-    async def take(self, origin: Origin | None = FOLDER, *, asks: bool = True, names: str = "*") -> list[Job]:
+    async def take(
+        self, origin: Origin | None = FOLDER, *, asks: bool = True, names: str = "*", content: bytes = ARCHIVE
+    ) -> list[Job]:
         """Open the archive as a watched folder does, or as a mailbox, which does not ask whether it is there."""
-        received = await asyncio.to_thread(self.spool.receive, [ARCHIVE], 1 << 20)
+        received = await asyncio.to_thread(self.spool.receive, [content], 1 << 20)
         members = await self.archives.opened(received, "x.zip")
         assert members is not None
 
@@ -201,6 +203,16 @@ async def test_an_archive_of_what_is_left_alone_is_refused(intake: Intake) -> No
     assert job.reason is not None
     assert job.reason.startswith("file.empty: the archive has no files in it but those")
     assert job.reason.endswith("; make the archive anew")
+
+
+@pytest.mark.parametrize(
+    ("name", "fine"), [("长" * 300, True), ("n" * 1_020, True), ("n" * 1_021, False), ("\x1b" * 400, False)]
+)
+async def test_a_name_that_no_ledger_can_hold_refuses_the_archive(intake: Intake, name: str, *, fine: bool) -> None:
+    content = zipped(**{f"{name}.csv": b"sku\nA\n", "b.csv": b"sku\nB\n"})
+    with contextlib.nullcontext() if fine else pytest.raises(FileRejectedError, match="has a name of"):
+        jobs = await intake.take(content=content)
+        assert [job.state for job in jobs] == ["queued", "queued"]
 
 
 async def test_what_still_runs_when_it_is_put_back_goes_on(intake: Intake) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 import xlsxwriter
+from api_caller import Api
 from daemon_processes import WORKER, frozen, named
 from postgres_server import psql_program
 from selenium.webdriver.common.keys import Keys
@@ -159,6 +160,26 @@ def test_the_list_is_filtered_and_goes_on(page: PageDriver, gate: Headgate, orde
     page.until("the filter is kept", lambda: [row[1] for row in page.cells("#jobs")] == ["orders 04.xlsx"])
     page.one("#filter-state").send_keys("dead")
     page.says("No job passes these filters")
+
+
+def test_more_jobs_than_a_page_has_come_while_nobody_looks(
+    page: PageDriver, gate: Headgate, orders: Callable[..., Path]
+) -> None:
+    boss = Api(gate.api_url, ROOT)
+    book = orders(gate.folder / "orders.xlsx", 2).read_bytes()
+    ids = [boss.submit(book, "name=orders.xlsx").json["id"] for _ in range(3)]
+    page.sign_in(ROOT)
+    page.until("the list", lambda: len(page.all("#jobs tr")) == 3)
+    network = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.emulateNetworkConditions", network)
+    page.script("document.dispatchEvent(new Event('visibilitychange'))")  # the stream of events is begun anew
+    ids += [boss.submit(book, "name=orders.xlsx").json["id"] for _ in range(40)]
+    page.browser.execute_cdp_cmd("Network.emulateNetworkConditions", {**network, "offline": False})
+    page.until("the newest", lambda: [row[0] for row in page.cells("#jobs")][:1] == [str(ids[-1])])
+    page.click("Show older jobs")
+    page.until("all jobs", lambda: [int(row[0]) for row in page.cells("#jobs")] == ids[::-1])
+    page.complaints()  # of what was asked for meanwhile
 
 
 def test_what_happens_elsewhere_appears_by_itself(

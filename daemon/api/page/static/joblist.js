@@ -46,14 +46,16 @@ async function filter() {
     : cursor ? tn("{n} job or more", "{n} jobs or more", shown.length) : tn("{n} job", "{n} jobs", shown.length));
 }
 
-// Looks at the newest page again; what was shown of older pages stays.
+// Looks at the newest page again; what was shown of older pages stays, unless more jobs came meanwhile than a page has:
+// those in between would be left out.
 export async function refresh() {
   const mine = ++asked;
   try {
     const page = await fetchJobs({ ...filters(), limit: PAGE });
     if (mine !== asked) return;
     const last = page.jobs.at(-1)?.id ?? 0;
-    const kept = page.next_cursor === null ? [] : shown.filter(({ id }) => id < last);
+    const joined = page.next_cursor !== null && shown.length > 0 && shown[0].id >= last;
+    const kept = joined ? shown.filter(({ id }) => id < last) : [];
     if (!kept.length) cursor = page.next_cursor;
     shown = [...page.jobs, ...kept];
     show();

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -171,8 +172,26 @@ def _put_away(storage: Storage, file: StoredObject, archive: Storage | None, job
     if archive is None:
         storage.delete(file.path)
         return
-    target = file.path
-    if archive.exists(target):
-        path = PurePosixPath(target)
-        target = str(path.with_name(f"{path.stem} ({job_id}){path.suffix}"))
-    storage.move(file.path, archive, target)
+    for target in _targets(file.path, job_id):
+        there = archive.stat(target)
+        if there is None:
+            storage.move(file.path, archive, target)
+            return
+        if target != file.path and _is_copy(there, now):
+            # Of an earlier look: an object that may not be removed was copied at every look.
+            storage.delete(file.path)
+            return
+
+
+def _targets(path: str, job_id: int) -> Iterator[str]:
+    """Yield the names for a file that is moved: its own, then with its job's number; an earlier ledger had that too."""
+    own = PurePosixPath(path)
+    yield path
+    yield str(own.with_name(f"{own.stem} ({job_id}){own.suffix}"))
+    for number in itertools.count(2):
+        yield str(own.with_name(f"{own.stem} ({job_id}.{number}){own.suffix}"))
+
+
+def _is_copy(there: StoredObject, file: StoredObject) -> bool:
+    """Say whether what lies under the number of a file's job can be that file: as large, and not older."""
+    return there.size_bytes == file.size_bytes and (there.modified_at or 0.0) >= (file.modified_at or 0.0)

@@ -142,13 +142,7 @@ async def serve(
         await stack.enter_async_context(running(reloader, "reloader", failures))
         if settings.api.enabled:
             await _enter_api(stack, settings, core, failures, reloader=reloader, readiness=readiness)
-        sources = Sources(await _sources(settings, core), core.parts, core.submissions)
-        reloader.watch_sources(sources)
-        await stack.enter_async_context(running(sources, "sources", failures))
-        if settings.intake.folders:
-            await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
-        if settings.intake.mailboxes:
-            await _enter_mailboxes(stack, settings, core, failures)
+        await _enter_intake(stack, settings, core, failures, reloader=reloader)
         await _tell_of_lost_ledgers(core.parts)
         memory_release.settle()
         readiness.started = True
@@ -236,6 +230,19 @@ async def _sources(settings: Settings, core: Core) -> tuple[Source, ...]:
     except StorageError as error:
         raise StartupError(str(error)) from error
     return found
+
+
+async def _enter_intake(
+    stack: AsyncExitStack, settings: Settings, core: Core, failures: Failures, *, reloader: Reloader
+) -> None:
+    """Start what looks for files: in sources, watched folders and mailboxes."""
+    sources = Sources(await _sources(settings, core), core.parts, core.submissions)
+    reloader.watch_sources(sources)
+    await stack.enter_async_context(running(sources, "sources", failures))
+    if settings.intake.folders:
+        await stack.enter_async_context(running(_intake(settings, core), "intake", failures))
+    if settings.intake.mailboxes:
+        await _enter_mailboxes(stack, settings, core, failures)
 
 
 async def _enter_mailboxes(stack: AsyncExitStack, settings: Settings, core: Core, failures: Failures) -> None:

@@ -15,10 +15,10 @@ from ..cells.cells import Column, Kind, SheetCells, empty_column
 from ..cells.characters import without_needless_spaces
 from ..cells.display import displayed
 from ..spec.titles import in_one_line, normal
+from ..table.declared_totals import declared_totals
 from ..table.drawn_lines import drawn_lines
 from ..table.header import FoundHeader
 from ..table.page_headers import repeated_headers
-from ..table.table import declared_totals
 from ..table.totals_words import GROUP_ENDS, SUBTOTALS, TOTALS
 from .period_titles import are_periods
 from .words import PAGE_FOOTERS

@@ -20,6 +20,7 @@ from ..errors import FileRejectedError, rejected
 from ..messages import say
 from ..parallel import each
 from .constants import constant_text
+from .declared_totals import declared_totals
 from .drawn_lines import drawn_lines
 from .guards import unguarded, unguarded_labels
 from .header import NAMED, FoundHeader, Labels, find_header, is_own_title, joined_rows
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from ..cells.cells import TotalsRow
     from ..formats.readers import Book
     from ..spec.dataset import Dataset
 
@@ -282,40 +282,6 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         loaded=none,
         originals=names_of(below, header.labels, date1904=cells.date1904),
     )
-
-
-def declared_totals(cells: SheetCells, columns: Collection[int], repeated: Mask) -> Mask:
-    """Say which rows below the header are totals of a table by the file's own account.
-
-    The table has its titles in the header, or where that is `repeated`, and none of the other `columns` has anything in
-    its row of totals. A program that fills in a template may leave the table as it was: then data stands in that row
-    or below.
-    """
-    found = np.zeros_like(repeated)
-    start = cells.rows - len(repeated)
-    tops = {max(start - 1, 0), *(start + np.flatnonzero(repeated)).tolist()} if cells.totals else set[int]()
-    for totals in cells.totals:
-        if totals.top in tops and start <= totals.row < cells.rows and _holds(cells, totals, columns):
-            found[totals.row - start] = True
-    return found
-
-
-def _holds(cells: SheetCells, totals: TotalsRow, columns: Collection[int]) -> bool:
-    """Say whether a row has just what the file says of it as one of totals, and nothing stands below it."""
-    for place, column in cells.columns.items():
-        if totals.left <= place <= totals.right:
-            label = totals.labels.get(place)
-            here = column.part(slice(totals.row, totals.row + 1))
-            filled = bool((here.kinds != Kind.EMPTY).any())
-            if place not in totals.labels and filled:
-                return False
-            if label is not None and displayed(here, date1904=cells.date1904).to_pylist() != [label]:
-                return False
-            if (column.kinds[totals.row + 1 : totals.row + 2] != Kind.EMPTY).any():
-                return False
-        elif place in columns and (column.kinds[totals.row : totals.row + 1] != Kind.EMPTY).any():
-            return False
-    return True
 
 
 def put_otherwise(column: Column, words: Mapping[str, str], *, date1904: bool) -> Column:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ingest.errors import FileRejectedError
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from .submissions import Submissions
     from .watched_folder import KnownFile, KnownFolder
 
+PATH_BYTES_MAX: Final = 2_600
+"""Of a file's path, by which the ledger finds it: PostgreSQL refuses an index entry of more than 2,704 bytes."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -56,6 +59,8 @@ class FileTaker:
             FolderHangsError: its folder does not answer.
 
         """
+        if (size := len(known.origin(name).encode())) > PATH_BYTES_MAX:
+            raise FileNotReadError(f"its path has {size} bytes, more than {PATH_BYTES_MAX}; give it a shorter one")
         seen = self._seen(known.folder.path, name)
         try:
             received = await self._receive(known, name, file, seen)

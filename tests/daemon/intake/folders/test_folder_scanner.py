@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -113,6 +114,17 @@ def _counts(intake: Intake, files: int) -> Callable[[], Awaitable[bool]]:
         return intake.measured("unreadable_files") == files
 
     return counted
+
+
+async def test_a_path_that_no_ledger_can_hold_is_told_and_left(intake: Intake) -> None:
+    deep = intake.inbox.joinpath(*(random.Random(number).randbytes(120).hex() for number in range(11)))
+    deep.mkdir(parents=True)
+    for name in ("a.csv", "b.zip"):
+        (deep / name).write_text("sku\na\n")
+    (intake.inbox / "good.csv").write_text("sku\nb\n")
+    async with running(intake.scanner()):
+        await until(_counts(intake, 2))
+        await until(jobs_are(intake, 1))
 
 
 class Failing(FolderArchive):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 _LENGTH: Final = 60
+_LONGEST: Final = 63
+"""What a database takes as a name, and a dataset with it: a number behind one takes the place of its last letters."""
 _SIGNS: Final = {"#": "no", "%": "percent", "°": "", "º": "", "&": " and ", "@": " at ", "€": " eur ", "$": " usd "}
 _SYLLABLES: Final = re.compile(r"[\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]")
 _MONTH: Final = (
@@ -68,7 +70,8 @@ def unique_name(name: str, taken: Collection[str]) -> str:
     """Return the name, with the first number from 2 on that makes it none of those that are taken."""
     number, unique = 2, name
     while unique in taken:
-        unique, number = f"{name}_{number}", number + 1
+        behind = f"_{number}"
+        unique, number = f"{name[: _LONGEST - len(behind)]}{behind}", number + 1
     return unique
 
 

@@ -36,6 +36,12 @@ def test_names_are_legal(title: str) -> None:
 
 def test_a_name_is_given_once() -> None:
     assert unique_name("a", {"a", "a_2"}) == "a_3"
+    question = identifier("12. How would you rate each of the following aspects of our customer service? [Speed]")
+    names = list[str]()
+    for _ in range(120):
+        names.append(unique_name(question, names))
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) <= 63, "what a field's name may have"
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,12 @@ class Archives:
     def __init__(self, parts: PipelineParts, settings: ArchiveSettings) -> None:
         self._parts, self._settings = parts, settings
 
+    async def may_be_one(self, received: Received, file: str) -> bool:
+        """Say whether a file looks like an archive; what is called a workbook is meant to be one."""
+        source = self._parts.spool.source(received.key)
+        named = file.lower().endswith(WORKBOOKS)
+        return not named and bool(await self._parts.executors.run_io(may_be_archive, source))
+
     async def members(self, received: Received, file: str) -> tuple[ArchiveMember, ...] | None:
         """Return the files in an archive but for those that are ignored; None if a file is none, as workbooks are.
 
@@ -139,8 +145,8 @@ class Archives:
             FileRejectedError: it is damaged, encrypted, empty, holds more than the limits allow, or too large a file.
 
         """
-        # What is called a workbook is meant to be one, and its sender is told what is wrong with it.
-        found = None if file.lower().endswith(WORKBOOKS) else await self.members(received, file)
+        # What is called a workbook is no archive either: its sender is told what is wrong with it.
+        found = await self.members(received, file) if await self.may_be_one(received, file) else None
         if found is None:
             return None
         limit = self._settings.max_file_bytes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +39,14 @@ PATH_BYTES_MAX: Final = 2_600
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerhapsArchive:
+    """A file in the spool that looks like an archive, and where it came from."""
+
+    received: Received
+    origin: Origin
+
+
 class FileTaker:
     """Receives files that are whole and enters them."""
 
@@ -48,10 +57,10 @@ class FileTaker:
         self._spool, self._executors, self._ledger = parts.spool, parts.executors, parts.ledger
         self._archives = Archives(parts, settings.archives)
 
-    async def take(self, known: KnownFolder, name: str, file: KnownFile, before: Taken | None) -> int | None:
+    async def take(self, known: KnownFolder, name: str, file: KnownFile, before: Taken | None) -> int | PerhapsArchive:
         """Enter a file and return the number of its job; one of `before` if only the inode is another than then.
 
-        None if it is an archive: each of its files has become a job.
+        What looks like an archive is only received: it is to be handed to `open`, or to `drop`.
 
         Raises:
             FileUnstableError: it is not whole, or was changed meanwhile.
@@ -73,6 +82,25 @@ class FileTaker:
             await self._submissions.drop(received)
             return before.job_id
         origin = Origin(path=known.origin(name), stamp=str(file.stamp), owed=known.folder.move)
+        if await self._archives.may_be_one(received, file.label):
+            return PerhapsArchive(received=received, origin=origin)
+        return (await self._enter(known, name, file, received, origin)).id
+
+    async def drop(self, archive: PerhapsArchive) -> None:
+        """Let a received file go that is to be taken another time."""
+        await self._submissions.drop(archive.received)
+
+    async def open(self, known: KnownFolder, name: str, file: KnownFile, archive: PerhapsArchive) -> int | None:
+        """Enter each file of an archive and return None; the number of its job if it is refused, or is none after all.
+
+        It takes as long as workers take, of which others are busy.
+
+        Raises:
+            SpoolFullError: there is no room.
+            FolderHangsError: its folder does not answer.
+
+        """
+        received, origin = archive.received, archive.origin
         try:
             members = await self._archives.opened(received, file.label)
         except FileRejectedError as error:

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections import ChainMap
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from ..ledger.queries import Taken
     from ..pipeline.parts import PipelineParts
+    from .file_taker import PerhapsArchive
     from .folder_archive import FolderArchive
     from .folder_start import Begun
     from .settings import IntakeSettings
@@ -54,6 +55,8 @@ START_SECONDS: Final = 10.0
 """So long the start waits for a folder that does not answer; it is looked at later."""
 BATCH: Final = 200
 """Files that the ledger is asked about at a time."""
+OPENED_AT_ONCE: Final = 2
+"""Archives of one folder: each may hold a worker for as long as a worker may be held."""
 ALONE_SECONDS: Final = 5.0
 """So long a look at one folder is waited for: then the others are looked at meanwhile."""
 
@@ -133,7 +136,7 @@ class FolderScanner:
         watched.state.watched(unseen=begun.unseen, rescan_seconds=self._settings.rescan_seconds)
 
     async def __aexit__(self, *_: object) -> None:
-        """Take no more files; a file being taken is finished by `run`."""
+        """Take no more files; a file being taken is finished by `run`, an archive is not."""
         self._closing.set()
         self._watch.changed.set()
 
@@ -153,10 +156,12 @@ class FolderScanner:
                 if watched.look is not None:
                     await watched.look
         finally:
-            looks = [watched.look for watched in self._watched if watched.look is not None]
-            for look in looks:
-                look.cancel()
-            await asyncio.gather(*looks, return_exceptions=True)
+            # An archive that is not opened to its end is begun anew at the next start, and entered once all the same.
+            begun = [opening for watched in self._watched for opening in watched.openings]
+            begun += [watched.look for watched in self._watched if watched.look is not None]
+            for task in begun:
+                task.cancel()
+            await asyncio.gather(*begun, return_exceptions=True)
             self._watch.close()
 
     async def _look(self, watched: KnownFolder) -> None:
@@ -182,6 +187,7 @@ class FolderScanner:
             if not await self._scan(watched):
                 return
             await self._take_all(watched)
+            _raise_of_openings(watched)
             if watched.folder.move:
                 await self._ends.tell(watched)
         except FolderHangsError as error:
@@ -232,7 +238,12 @@ class FolderScanner:
     # -- taking --------------------------------------------------------------------------------------
 
     async def _take_all(self, watched: KnownFolder) -> None:
-        waiting = [(name, file) for name, file in watched.files.items() if file.job_id is None and not file.over]
+        full = len(watched.openings) >= OPENED_AT_ONCE
+        waiting = [
+            (name, file)
+            for name, file in watched.files.items()
+            if file.job_id is None and not (file.over or file.opening or (file.archive and full))
+        ]
         # What could not be read comes last: if it makes the folder hang again, the others have had their turn.
         waiting.sort(key=lambda found: found[1].trouble is not None)
         for start in range(0, len(waiting), BATCH):
@@ -287,12 +298,40 @@ class FolderScanner:
         if file.refused is not None:
             await self._refused(watched, name, file, file.refused)
             return
-        try:
-            job_id = await self._taker.take(watched, name, file, before)
+        await self._tried(watched, name, file, self._received(watched, name, file, before))
+        watched.state.goes_on()
+
+    async def _received(self, watched: KnownFolder, name: str, file: KnownFile, before: Taken | None) -> None:
+        found = await self._taker.take(watched, name, file, before)
+        if isinstance(found, int):
+            self._taken(watched, file, found)
+        elif len(watched.openings) < OPENED_AT_ONCE:
+            file.opening = True
+            watched.openings.add(asyncio.create_task(self._open(watched, name, file, found)))
+        else:
+            file.archive = True
+            await self._taker.drop(found)
+
+    async def _open(self, watched: KnownFolder, name: str, file: KnownFile, archive: PerhapsArchive) -> None:
+        """Open an archive; whatever else comes into its folder is taken, and told of, meanwhile."""
+
+        async def opened() -> None:
+            job_id = await self._taker.open(watched, name, file, archive)
             if job_id is None:
                 await self._opened(watched, name, file)
             else:
                 self._taken(watched, file, job_id)
+
+        try:
+            await self._tried(watched, name, file, opened())
+        finally:
+            file.opening = False
+            self._watch.changed.set()
+
+    async def _tried(self, watched: KnownFolder, name: str, file: KnownFile, step: Awaitable[None]) -> None:
+        """Take a step of a file's way, and note why it is not to be taken, or not now."""
+        try:
+            await step
         except FileUnstableError:
             file.unfinished = True
             if file.nearly_due:
@@ -308,7 +347,6 @@ class FolderScanner:
             await self._refused(watched, name, file, reason)
         except SpoolFullError as error:
             self._stop(str(error))
-        watched.state.goes_on()
 
     async def _opened(self, watched: KnownFolder, name: str, file: KnownFile) -> None:
         """Let an archive be whose files have become jobs; each of these is told of for itself when it is moved."""
@@ -332,6 +370,15 @@ class FolderScanner:
                 file.trouble = f"cannot be moved: {reason_of(error)}"
                 return
         file.over = True
+
+
+def _raise_of_openings(watched: KnownFolder) -> None:
+    """Let those openings go that have ended, and raise what one of them has raised."""
+    ended = {opening for opening in watched.openings if opening.done()}
+    watched.openings -= ended
+    for error in [opening.exception() for opening in ended]:
+        if error is not None:
+            raise error
 
 
 def _look_at(

@@ -46,6 +46,10 @@ class KnownFile:
     job_id: int | None = None
     over: bool = False
     """Nothing is left to do with it."""
+    archive: bool = False
+    """It looked like an archive, and waits for others to be opened."""
+    opening: bool = False
+    """It is an archive that is being opened."""
     opened: bool = False
     """It is an archive whose files have become jobs: only to be moved is left, if that."""
     refused: str | None = None
@@ -91,6 +95,8 @@ class KnownFolder:
     """Others may write there without that anybody here is told of it."""
     look: asyncio.Task[None] | None = None
     """A look at it that goes on while others are looked at."""
+    openings: set[asyncio.Task[None]] = field(default_factory=set)
+    """Archives that are opened while the folder is looked at again."""
 
     @property
     def unsettled(self) -> bool:

@@ -57,14 +57,19 @@ FOLDER = Origin(path="/in/x.zip", stamp="1:2:3", owed=True)
 
 
 class InThreads:
-    """Executors whose workers are threads of the test."""
+    """Executors whose workers are threads of the test, and busy with other things unless they are `free`."""
 
     limits = ExecutorLimits(**SETTINGS)
+
+    def __init__(self) -> None:
+        self.free = asyncio.Event()
+        self.free.set()
 
     async def run_io(self, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
         return await asyncio.to_thread(function, *args, **named)
 
     async def run_cpu(self, function: Callable[..., Any], *args: Any, **_: Any) -> Any:
+        await self.free.wait()
         return await asyncio.to_thread(function, *args)
 
     def expect_cpu(self) -> None:
@@ -306,9 +311,9 @@ def inbox(tmp_path: Path) -> Path:
     return tmp_path / "inbox"
 
 
-def put(inbox: Path) -> None:
-    (inbox.parent / "x.zip").write_bytes(ARCHIVE)
-    (inbox.parent / "x.zip").rename(inbox / "x.zip")
+def put(inbox: Path, name: str = "x.zip", content: bytes = ARCHIVE) -> None:
+    (inbox.parent / name).write_bytes(content)
+    (inbox.parent / name).rename(inbox / name)
 
 
 TOLD = {f"rejected/x.zip.files/{name}.reason.txt" for name in "ab"}
@@ -344,3 +349,38 @@ async def test_an_archive_that_cannot_be_moved_is_moved_when_it_can(
         (inbox / "done").unlink()
         await eventually(lambda: lying(inbox) == {"done/x.zip", *TOLD})
     assert [job.state for job in await intake.jobs()] == ["rejected", "rejected"]
+
+
+async def test_what_comes_meanwhile_waits_for_no_archive(intake: Intake, inbox: Path, eventually: Eventually) -> None:
+    """However many there are, and however long workers take: it is taken, and told of."""
+    executors = cast("InThreads", intake.parts.executors)
+    executors.free.clear()
+    for number in range(5):
+        put(inbox, f"{number}.zip")
+    async with watching(intake, inbox):
+        put(inbox, "early.csv", b"sku\nA\n")
+        await intake.end("loaded")
+        await eventually((inbox / "done" / "early.csv").exists)
+        put(inbox, "late.csv", b"sku\nB\n")
+        await intake.end("loaded")
+        await eventually((inbox / "done" / "late.csv").exists)
+        assert len(await intake.jobs()) == 2
+        executors.free.set()
+        await eventually(lambda: {f"done/{number}.zip" for number in range(5)} <= lying(inbox))
+    jobs = await intake.jobs()
+    assert sorted(job.file for job in jobs[2:]) == [f"{number}.zip/{name}.csv" for number in range(5) for name in "ab"]
+
+
+async def test_a_stop_waits_for_no_archive(intake: Intake, inbox: Path, eventually: Eventually) -> None:
+    executors = cast("InThreads", intake.parts.executors)
+    executors.free.clear()
+    put(inbox)
+    async with watching(intake, inbox):
+        put(inbox, "a.csv", b"sku\nA\n")
+        await intake.end("loaded")
+        await eventually((inbox / "done" / "a.csv").exists)
+    assert lying(inbox) == {"x.zip", "done/a.csv"}
+    executors.free.set()
+    async with watching(intake, inbox):
+        await eventually((inbox / "done" / "x.zip").exists)
+    assert [job.file for job in await intake.jobs()] == ["a.csv", "x.zip/a.csv", "x.zip/b.csv"]

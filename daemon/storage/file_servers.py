@@ -13,7 +13,9 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import uuid4
 
-from ..errors import StorageNotFoundError
+from ingest.messages import say
+
+from ..errors import StorageError, StorageNotFoundError
 from ..machine.renaming import sync_folder
 from .failures import failure_of
 from .store import PAGE, Store, StoredObject, epoch
@@ -206,11 +208,20 @@ class WebdavStore(FileServer):
             yield entry | {"name": f"/{entry['name'].lstrip('/')}"}
 
     def found(self, info: dict[str, Any]) -> StoredObject:
-        """Return a file; servers have an ETag for each, or at least a time."""
+        """Return a file; servers have an ETag for each, or at least a time.
+
+        Raises:
+            StorageError: the server does not tell its size (RFC 4918, 15.4): it is not to be taken for an empty one.
+
+        """
+        if info["size"] is None:
+            raise StorageError(
+                say("the server does not tell the size of {file}: see to it that it does", file=info["name"])
+            )
         modified = epoch(info["modified"])
         return StoredObject(
             path=self.location.below(f"/{info['name'].lstrip('/')}"),
-            size_bytes=info["size"] or 0,
+            size_bytes=info["size"],
             version=f"{info['size']}-{modified}-{info['etag'] or ''}",
             modified_at=modified,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import psutil
@@ -134,6 +135,16 @@ def test_an_unknown_host_key_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("place", ["webdav"], indirect=True)
+def test_a_file_of_unknown_size_is_not_taken_for_an_empty_one(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would be removed, with `after: delete`."""
+    place.put("in/a.csv", b"sku\nA\n")
+    # As if the server did not tell it.
+    monkeypatch.setitem(import_module("webdav4.multistatus").MAPPING_PROPS, "content_length", "no-such-property")
+    with pytest.raises(StorageError, match=r"does not tell the size of .*in/a\.csv"):
+        listed(storage_at(place))
+
+
 @pytest.mark.parametrize("place", ["s3", "sftp", "webdav", "smb"], indirect=True)
 def test_an_outage_passes(place: Place) -> None:
     """The same storage answers again when its server does."""

@@ -40,7 +40,7 @@ class RowMarks:
     looked for; `bare` have nothing but the word. `subtotals` have a word for a sum of some rows; `skipped` begin as
     one of `skip_rows` has it, `kept` too, but those hold data. `likely` rows fill what every data row must, the
     required fields and the key, and more than one column; where nothing is required, half of the columns. `totals` are
-    those that the file itself calls so.
+    those that the file itself calls so, or that count the rows above.
     """
 
     first: NDArray[np.int64]

@@ -28,6 +28,7 @@ from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
 from .originals import names_of, rows_of
 from .page_headers import moved_headers, repeated_headers
+from .row_counts import row_counts
 from .sheets import candidate_sheets, choose_matches, hidden_only, skipped_sheets
 from .torn import torn_rows
 
@@ -263,7 +264,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         header,
         height,
         dataset,
-        totals=declared_totals(cells, header.columns.values(), repeated),
+        totals=declared_totals(cells, header.columns.values(), repeated) | row_counts(below, filled, repeated),
         date1904=cells.date1904,
     )
     return Table(

@@ -220,7 +220,7 @@ class _Places:
 
 def _missing(missing: list[Field], labels: Labels, row: int, sheet: str) -> Exception:
     wanted = in_a_row(
-        say("{name} ({titles})", name=field.name, titles=_titles(field.labels)) for field in missing[:NAMED]
+        say("{name} ({titles})", name=field.name, titles=listed(field.labels)) for field in missing[:NAMED]
     )
     near = _nearest([label for field in missing for label in field.labels], labels)
     message = say("the header in row {row} has no column for {wanted}; {near}", row=row + 1, wanted=wanted, near=near)
@@ -239,15 +239,16 @@ def _not_found(rows: Sequence[Labels], dataset: Dataset, sheet: str, first: int 
         "no header in {where} of sheet {sheet}: looked for {titles}; {near}",
         where=where,
         sheet=repr(sheet),
-        titles=_titles(names),
+        titles=listed(names),
         near=_nearest(names, texts),
     )
     return rejected("header.not_found", message, sheet=sheet)
 
 
-def _titles(names: Sequence[str]) -> str:
-    listed = ", ".join(repr(name) for name in names[:NAMED])
-    return say("{listed} and {more} more", listed=listed, more=len(names) - NAMED) if len(names) > NAMED else listed
+def listed(names: Sequence[str]) -> str:
+    """Return the first names of several for a message, and how many more there are."""
+    first = ", ".join(map(repr, names[:NAMED]))
+    return say("{listed} and {more} more", listed=first, more=len(names) - NAMED) if len(names) > NAMED else first
 
 
 def _nearest(names: Sequence[str], texts: Sequence[str | None]) -> str:
@@ -258,4 +259,4 @@ def _nearest(names: Sequence[str], texts: Sequence[str | None]) -> str:
     near = {by_form[match] for name in names[:NAMED] for match in difflib.get_close_matches(normal(name), by_form, n=1)}
     if not near:
         return say("nothing like them is there")
-    return say("the nearest found: {titles}", titles=_titles(sorted(near)))
+    return say("the nearest found: {titles}", titles=listed(sorted(near)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import rejected
 from ..messages import say
 from ..spec.titles import in_one_line
+from .header import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ def candidate_sheets(sheets: Sequence[tuple[str, Visibility]], dataset: Dataset)
             if isinstance(wanted.index, int)
             else ", ".join(wanted.name) or say("any sheet")
         )
-        there = ", ".join(repr(name) for name, _ in sheets) or say("none")
+        there = listed([name for name, _ in sheets]) or say("none")
         raise rejected("sheet.missing", say("looked for {asked}; the workbook has {there}", asked=asked, there=there))
     skipped = skipped_sheets(sheets, dataset)
     if len(skipped) == len(chosen):
@@ -49,7 +50,7 @@ def skipped_sheets(sheets: Sequence[tuple[str, Visibility]], dataset: Dataset) -
 
 def hidden_only(names: Sequence[str]) -> FileRejectedError:
     """Return the refusal of a workbook of which only hidden sheets may have the table."""
-    return rejected("sheet.hidden_only", say("only hidden sheets would do: {names}", names=", ".join(map(repr, names))))
+    return rejected("sheet.hidden_only", say("only hidden sheets would do: {names}", names=listed(names)))
 
 
 def _named(sheets: Sequence[tuple[str, Visibility]], dataset: Dataset) -> list[int]:
@@ -69,7 +70,7 @@ def choose_matches(found: Sequence[tuple[str, int]], dataset: Dataset) -> list[i
     `found` has the name of each and its number of rows below the header.
 
     Raises:
-        FileRejectedError: `sheet.ambiguous`: there are several, and the dataset does not say which.
+        FileRejectedError: `sheet.ambiguous`: several have rows, and the dataset does not say which.
 
     """
     index = dataset.workbook.sheets.index
@@ -77,7 +78,9 @@ def choose_matches(found: Sequence[tuple[str, int]], dataset: Dataset) -> list[i
         return [place for place, (_, rows) in enumerate(found) if rows > 0] or [0]
     if index == "largest_matching":
         return [max(range(len(found)), key=lambda place: found[place][1])]
-    if len(found) > 1:
-        names = ", ".join(repr(name) for name, _ in found)
+    # One that has the titles alone is a form for another month, and no second table.
+    filled = [place for place, (_, rows) in enumerate(found) if rows > 0]
+    if len(filled) > 1:
+        names = listed([found[place][0] for place in filled])
         raise rejected("sheet.ambiguous", say("more than one sheet has the table: {names}", names=names))
-    return [0]
+    return filled or [0]

@@ -161,6 +161,17 @@ def test_each_of_several_named_sheets_has_its_own_totals(dataset: Make, tmp_path
     assert outcome.report.rejection.sheet == "May 2"
 
 
+def test_a_sheet_with_the_titles_alone_is_no_second_table(dataset: Make, parsed: Parse, tmp_path: Path) -> None:
+    """A form for next month, or of the last one that nobody has filled in."""
+    path = tmp_path / "months.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        for name in ("April", "May", "June"):
+            sheet = book.add_worksheet(name)
+            for row, values in enumerate([["no", "count"], *([["A1", 1], ["A2", 2]] if name == "May" else [])]):
+                sheet.write_row(row, 0, values)
+    assert parsed(path, dataset(NUMBER, COUNT)).column() == ["A1", "A2"]
+
+
 def test_the_largest_sheet_with_the_header(dataset: Make, three_sheets: Path, parsed: Parse) -> None:
     assert parsed(three_sheets, dataset(NUMBER, COUNT)).refusal == "sheet.ambiguous"
     spec = dataset(NUMBER, COUNT, workbook={"sheets": {"index": "largest_matching"}})

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import bytes_of, offsets_of, truth
 from ..cells.byte_set import ByteSet
-from ..cells.cells import Kind, empty_column
+from ..cells.cells import Kind
 from ..cells.characters import without_case, without_needless_spaces
 from ..spec.titles import normal
 from .header import LEAST_TITLES
@@ -62,19 +62,34 @@ def moved_headers(columns: Mapping[int, Column], header: FoundHeader, dataset: D
         return moved
     if not all(any(map(str.isalpha, title)) for one in titles.values() for title in one):
         return moved
-    longest = max(titles.values(), key=lambda one: min(map(len, one)))
-    found = np.zeros(rows, np.bool_)
-    for column in columns.values():
-        alike = np.flatnonzero(_may_be_among(column.texts, longest) & (column.kinds == Kind.TEXT))
-        found[alike[_are_among(column.texts.take(pa.array(alike)), longest)]] = True
-    places = np.flatnonzero(found)
-    for one in titles.values():
-        here = [_are_among(column.texts.take(pa.array(places)), one) for column in columns.values()]
-        places = places[np.logical_or.reduce(here)]
-    for place in titles:
-        column = columns.get(place, empty_column(rows)).texts.take(pa.array(places))
-        moved[places] |= ~_are_among(column, {header.labels[place] or ""})
+    places = _with_any_title(columns, titles, rows)
+    if not len(places):
+        return moved
+    found = {place: _compared(column.texts.take(pa.array(places))) for place, column in columns.items()}
+    wanted = [set(_compared(pa.array(sorted(one), pa.large_string()))) for one in titles.values()]
+    own = dict(
+        zip(titles, _compared(pa.array([header.labels[place] for place in titles], pa.large_string())), strict=True)
+    )
+    for number, row in enumerate(places.tolist()):
+        here = {texts[number] for texts in found.values()}
+        same = all(place in found and found[place][number] == label for place, label in own.items())
+        moved[row] = not same and not any(here.isdisjoint(one) for one in wanted)
     return moved
+
+
+def _with_any_title(columns: Mapping[int, Column], titles: Mapping[int, set[str]], rows: int) -> NDArray[np.int64]:
+    """Return the rows that may have a title of each field, each in a column of its own.
+
+    Of `n` columns such a row has titles of `k` fields in all but `n - k`: of any `n - k + 1` at least one has a title.
+    Those with the fewest texts are looked at.
+    """
+    texts = {place: np.count_nonzero(column.kinds == Kind.TEXT) for place, column in columns.items()}
+    found, wanted = np.zeros(rows, np.bool_), set().union(*titles.values())
+    for place in sorted(texts, key=lambda place: texts[place])[: max(0, len(columns) - len(titles) + 1)]:
+        column = columns[place]
+        alike = np.flatnonzero((column.kinds == Kind.TEXT) & _may_be_among(column.texts, wanted))
+        found[alike[_are_among(column.texts.take(pa.array(alike)), wanted)]] = True
+    return np.flatnonzero(found)
 
 
 def _titles_of_fields(header: FoundHeader, dataset: Dataset) -> dict[int, set[str]]:
@@ -104,6 +119,11 @@ def _may_be_among(texts: pa.LargeStringArray, titles: set[str]) -> Mask:
 def _are_among(texts: pa.LargeStringArray, titles: set[str]) -> Mask:
     wanted = _comparable(pa.array(sorted(titles), pa.large_string()))
     return truth(pc.is_in(_comparable(texts), value_set=wanted))
+
+
+def _compared(texts: pa.LargeStringArray) -> list[str]:
+    compared: list[str] = _comparable(texts.fill_null("")).to_pylist()
+    return compared
 
 
 def _comparable(texts: pa.LargeStringArray) -> pa.LargeStringArray:

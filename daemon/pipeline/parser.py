@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..spool.spool import Spool
     from .worker_failures import ReadingBounds
 
-Loaded = frozenset[str] | None
+LoadedBefore = frozenset[str] | None
 """The rows of the original that need not be loaded any more, None where nobody asks; see `corrections`."""
 
 
@@ -35,7 +35,7 @@ class Parser(Protocol):
         """What a parse is held to."""
 
     async def parse(
-        self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds, *, loaded: Loaded = None
+        self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds, *, loaded: LoadedBefore = None
     ) -> TaskResult:
         """Return the report with its cost; the rows lie in `Spool.work_folder(key, token)`.
 
@@ -63,7 +63,7 @@ class LocalParser:
         return self._executors.limits
 
     async def parse(
-        self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds, *, loaded: Loaded = None
+        self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds, *, loaded: LoadedBefore = None
     ) -> TaskResult:
         """Parse; see `Parser`."""
         return await self._executors.submit_cpu(
@@ -100,7 +100,7 @@ class ClusterParser:
         return self._cluster.limits
 
     async def parse(
-        self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds, *, loaded: Loaded = None
+        self, job: Job, key: str, token: str, dataset: Dataset, bounds: ReadingBounds, *, loaded: LoadedBefore = None
     ) -> TaskResult:
         """Parse; see `Parser`, and `Cluster.submit_cpu` for what is raised beyond that."""
         done = await self._cluster.submit(
@@ -122,7 +122,7 @@ class ClusterParser:
         return done.result
 
 
-def handed_in(job: Job, loaded: Loaded = None) -> HandedIn:
+def handed_in(job: Job, loaded: LoadedBefore = None) -> HandedIn:
     """Return what a parse calls the file: what fixes another job was handed in as that, and has no name of its own."""
     return HandedIn(job.file, None if job.fixes_job is None else "", job.size_bytes, loaded)
 

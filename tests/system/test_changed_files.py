@@ -22,7 +22,8 @@ load: {{table: stock, mode: {mode}}}
 quarantine: {{max_rows: 10, max_percent: 50}}
 """
 GOOD, OTHER = "sku,qty\nA,1\nB,2\n", "sku,qty\nY,2\n"
-BAD = "sku,qty\n" + "".join(f"S{row},many\n" for row in range(60))
+# One row is good: a transform is not asked where none is.
+BAD = "sku,qty\nS,1\n" + "".join(f"S{row},many\n" for row in range(60))
 WHEN = 1.7e9
 """The file's time, where it keeps it."""
 

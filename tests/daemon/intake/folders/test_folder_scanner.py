@@ -49,7 +49,8 @@ async def test_a_refused_file_is_put_away_as_soon_as_that_can_be(
     with (intake.inbox / "orders.csv").open("wb") as large:
         large.truncate(2 << 20)
     async with running(intake.scanner(taken="move", max_file_mb=1)):
-        await until(_counts(intake, 1))
+        # The file that stands in the way may be one that cannot be moved by then, too.
+        await until(_counts(intake, 1, 2))
         await asyncio.sleep(0.3)
         (intake.inbox / "rejected").unlink()
         await until(_counts(intake, 0))
@@ -109,9 +110,9 @@ async def test_a_full_spool_is_told_of_once(
     assert said() in (["intake stopped"], ["intake stopped", "intake goes on"])
 
 
-def _counts(intake: Intake, files: int) -> Callable[[], Awaitable[bool]]:
+def _counts(intake: Intake, *files: int) -> Callable[[], Awaitable[bool]]:
     async def counted() -> bool:
-        return intake.measured("unreadable_files") == files
+        return intake.measured("unreadable_files") in files
 
     return counted
 

@@ -68,7 +68,8 @@ def test_workers_and_the_scheduler_are_lost_at_random_moments(
     headgate.until(lambda: headgate.all_loaded(FILES * 2), "all are loaded", seconds=120, process=process)
     loaded_once(headgate, FILES * 2)
     assert {job["attempt"] for job in headgate.jobs()} == {1}, "no loss is an attempt"
-    assert headgate.metric("headgate_cluster_connections_lost_total") > 0
+    # All may have been loaded by the last loss, which the next look sees.
+    headgate.until(lambda: not has_lost(headgate, 0), "the loss of the scheduler is counted", process=process)
     assert headgate.stop(process) == 0
 
 

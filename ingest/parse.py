@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .cells.cells import column_letters
-from .columns.duplicates import find_repeats, key_range
+from .columns.duplicates import key_range
 from .columns.reconcile import reconcile
 from .columns.table_end import settled
 from .columns.unforeseen import Place, values_refused
@@ -26,7 +26,6 @@ from .formats.zip.container import sniff
 from .freed_memory import keep_freed_memory
 from .messages import in_a_row, say, say_n
 from .output.copy_file import (
-    copy_columns,
     copy_lines,
     lineage_columns,
     write_accepted,
@@ -36,9 +35,10 @@ from .output.copy_file import (
     write_rows,
 )
 from .output.copy_text import NULL
-from .output.error_records import COMMON_HINT, cell_records, common_fault, row_record
+from .output.error_records import COMMON_HINT, cell_records, common_fault
 from .output.info_records import cell_notes, fill_notes, row_notes
 from .output.report import ERRORS_REPORTED, ParsedRows, Report, SheetPart, accepted_columns
+from .output.sorted_rows import SortedRows, sort_rows
 from .parallel import each
 from .table.drift import find_drift
 from .table.table import Table, find_table, refuse_moved
@@ -58,18 +58,6 @@ if TYPE_CHECKING:
 _WEIGHTS: Final = {"error": 0, "warning": 1, "info": 2}
 REFUSED_RECORDS: Final = 10_000
 """How many records are written of a file that is refused as a whole: it may have one for every cell."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sorted:
-    """What became of each row below the header, the columns as texts, and the records of whole rows."""
-
-    columns: Sequence[pa.LargeStringArray]
-    accepted: Mask
-    duplicate: Mask
-    superseded: Mask
-    rejected: Mask
-    records: tuple[ErrorRecord, ...]
 
 
 def parse(
@@ -144,7 +132,7 @@ class _Run:
 
                 checked = transformed(table, checked, self._dataset, self._dataset.transform)
         with self._timed("spool"):
-            outcome = _sort_rows(table, checked, self._dataset)
+            outcome = sort_rows(table, checked, self._dataset)
             self._count(table, checked, outcome)
             refusal = self._bad_table(table, checked)
             limit = None if refusal is None else REFUSED_RECORDS
@@ -161,7 +149,7 @@ class _Run:
             self._write_rows(table, checked, outcome)
         return self._report(records[:ERRORS_REPORTED], None)
 
-    def _write_rows(self, table: Table, checked: Checked, outcome: _Sorted) -> None:
+    def _write_rows(self, table: Table, checked: Checked, outcome: SortedRows) -> None:
         """Write the accepted rows, without the columns that the file does not have, and what the load needs of them."""
         dataset = self._dataset
         self._absent, self._partly = _missing_columns(table, checked, dataset)
@@ -183,7 +171,7 @@ class _Run:
         if dataset.load.mode == "replace" and dataset.primary_key:
             self._write_rejected_keys(outcome)
 
-    def _write_rejected_keys(self, outcome: _Sorted) -> None:
+    def _write_rejected_keys(self, outcome: SortedRows) -> None:
         """Write the keys of rejected rows: what the table has of them must not be taken for rows that are gone."""
         names = [field.name for field in self._dataset.fields]
         index = pa.array(np.flatnonzero(outcome.rejected))
@@ -228,12 +216,12 @@ class _Run:
         finally:
             self._seconds[stage] += time.perf_counter() - started
 
-    def _found(self, table: Table, checked: Checked, outcome: _Sorted, limit: int | None) -> tuple[ErrorRecord, ...]:
+    def _found(self, table: Table, checked: Checked, outcome: SortedRows, limit: int | None) -> tuple[ErrorRecord, ...]:
         cells = cell_records(table, self._dataset, checked.faults, limit)
         found = sorted((*cells, *outcome.records), key=lambda record: (record.row or 0, record.column or 0))
         return tuple(islice(found, limit))
 
-    def _count(self, table: Table, checked: Checked, outcome: _Sorted) -> None:
+    def _count(self, table: Table, checked: Checked, outcome: SortedRows) -> None:
         self._rows = ParsedRows(
             read=table.rows,
             accepted=int(outcome.accepted.sum()),
@@ -337,63 +325,6 @@ def _sheet_parts(table: Table, accepted: NDArray[np.int64]) -> Iterator[SheetPar
 def _by_weight(records: Iterable[ErrorRecord]) -> tuple[ErrorRecord, ...]:
     """Return what has to be corrected before what only has to be known, each in its order."""
     return tuple(sorted(records, key=lambda record: _WEIGHTS[record.severity]))
-
-
-def _sort_rows(table: Table, checked: Checked, dataset: Dataset) -> _Sorted:
-    """Decide of every row below the header whether it is accepted, a duplicate or rejected."""
-    columns = dict(zip(checked.columns, copy_columns(list(checked.columns.values()), table.rows), strict=True))
-    strange = table.data & table.undeclared & (dataset.contract.columns == "discard_row")
-    torn = table.torn_data
-    candidates = table.data & ~checked.rejected & ~strange & ~torn
-    duplicate, superseded, conflicting = (np.zeros(table.rows, np.bool_) for _ in range(3))
-    keys = None
-    if dataset.primary_key:
-        keys = copy_lines([columns[name] for name in dataset.primary_key])
-        place = np.flatnonzero(candidates)
-        candidate_keys = keys if len(place) == table.rows else keys.take(pa.array(place))
-
-        def lines(rows: NDArray[np.int64]) -> pa.LargeStringArray:
-            index = pa.array(place[rows])
-            return copy_lines([columns[field.name].take(index) for field in dataset.fields])
-
-        last_wins = dataset.duplicates.in_file == "last_wins"
-        repeats = find_repeats(candidate_keys, lines, last_wins=last_wins)
-        duplicate[place], superseded[place] = repeats.duplicate, repeats.superseded
-        conflicting[place] = repeats.conflicting
-    return _Sorted(
-        columns=[columns[field.name] for field in dataset.fields],
-        accepted=candidates & ~duplicate & ~conflicting,
-        duplicate=duplicate,
-        superseded=superseded,
-        rejected=checked.rejected | table.beyond | strange | torn | conflicting,
-        records=(
-            *_extra_records(
-                table, dataset, table.beyond, say("the row looks like data but stands below the table's end")
-            ),
-            *_extra_records(table, dataset, strange, say("the row fills a column that the dataset does not declare")),
-            *(
-                row_record(table, dataset, code, row, message, None)
-                for row, (code, message) in table.torn.items()
-                if torn[row]
-            ),
-            *_conflict_records(table, dataset, keys, conflicting),
-        ),
-    )
-
-
-def _extra_records(table: Table, dataset: Dataset, where: Mask, message: str) -> Iterator[ErrorRecord]:
-    for row in np.flatnonzero(where).tolist():
-        yield row_record(table, dataset, "row.extra_cells", row, message, None)
-
-
-def _conflict_records(
-    table: Table, dataset: Dataset, keys: pa.LargeStringArray | None, conflicting: Mask
-) -> Iterator[ErrorRecord]:
-    names = ", ".join(dataset.primary_key)
-    for row in np.flatnonzero(conflicting).tolist():
-        message = say("another row of the file has the same key ({names}) and other values", names=names)
-        raw = None if keys is None else keys[row].as_py().replace("\t", ", ")
-        yield row_record(table, dataset, "row.key_duplicate", row, message, raw)
 
 
 def _too_many(limits: Quarantine, bad: int, rows: int) -> tuple[str, str | None]:

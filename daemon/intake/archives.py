@@ -96,10 +96,12 @@ class Archives:
         self._parts, self._settings = parts, settings
 
     async def may_be_one(self, received: Received, file: str) -> bool:
-        """Say whether a file looks like an archive; what is called a workbook is meant to be one."""
+        """Say whether `opened` has to look into a file to know what it is."""
+        return not _is_called_workbook(file) and await self._looks_like_one(received)
+
+    async def _looks_like_one(self, received: Received) -> bool:
         source = self._parts.spool.source(received.key)
-        named = file.lower().endswith(WORKBOOKS)
-        return not named and bool(await self._parts.executors.run_io(may_be_archive, source))
+        return bool(await self._parts.executors.run_io(may_be_archive, source))
 
     async def members(self, received: Received, file: str) -> tuple[ArchiveMember, ...] | None:
         """Return the files in an archive but for those that are ignored; None if a file is none, as workbooks are.
@@ -110,9 +112,9 @@ class Archives:
             FileRejectedError: it is damaged, encrypted, or holds nothing, or more than the limits allow.
 
         """
-        source = self._parts.spool.source(received.key)
-        if not await self._parts.executors.run_io(may_be_archive, source):
+        if not await self._looks_like_one(received):
             return None
+        source = self._parts.spool.source(received.key)
         found: tuple[ArchiveMember, ...] | None = await self._in_worker(
             file, list_archive, source, self._settings.limits
         )
@@ -145,8 +147,7 @@ class Archives:
             FileRejectedError: it is damaged, encrypted, empty, holds more than the limits allow, or too large a file.
 
         """
-        # What is called a workbook is no archive either: its sender is told what is wrong with it.
-        found = await self.members(received, file) if await self.may_be_one(received, file) else None
+        found = None if _is_called_workbook(file) else await self.members(received, file)
         if found is None:
             return None
         limit = self._settings.max_file_bytes
@@ -300,6 +301,11 @@ def archive_of(job: Job) -> str | None:
 def label_of(archive: str, member: ArchiveMember) -> str:
     """Return what reports and the ledger call a file in an archive of this name."""
     return f"{archive}/{spelt(member.name)}"
+
+
+def _is_called_workbook(file: str) -> bool:
+    """Say whether a file is meant to be a workbook by its name: its sender is told what is wrong with it as one."""
+    return file.lower().endswith(WORKBOOKS)
 
 
 def may_be_archive(path: Path) -> bool:

@@ -16,26 +16,22 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.writer.excel import ExcelWriter
 
-from ..cells.cells import Kind, column_letters, empty_column
-from ..cells.error_values import EXCEL_ERRORS, OTHER_ERROR
-from ..cells.number_text import doubles, lost_digits
-from ..cells.styles import without_zeros
+from ..cells.cells import column_letters
 from ..errors import UnknownPlaceError, rejected
 from ..languages import ENGLISH, in_language
 from ..messages import say
-from ..table.guards import FORMULA_STARTS, guarded_again
+from ..table.guards import guarded_again
 from ..table.header import REJECT_TITLES
 from .rejected_rows import by_column, read_rejected, told
 from .rejects_csv import write_csv
+from .workbook_cells import in_xml, put_cell, write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from ..cells.cells import Column
     from ..errors import ErrorRecord
     from ..spec.dataset import Dataset
-    from ..spec.field import Field
     from .kept import Corrections, KeptFile
     from .rejected_rows import RejectedSheet
 
@@ -43,15 +39,7 @@ Form = Literal["xlsx", "csv"]
 
 _BAD: Final = PatternFill("solid", fgColor="FFF4B6B6")
 _ADDED: Final = Font(color="FFB00020", italic=True)
-_FORMATS: Final = {
-    Kind.DATE: "yyyy-mm-dd",
-    Kind.DATETIME: "yyyy-mm-dd hh:mm:ss",
-    Kind.TIME: "hh:mm:ss",
-    Kind.DURATION: "[h]:mm:ss",
-}
-_AS_TEXTS: Final = (Kind.TEXT, Kind.MOMENT, Kind.PADDED, Kind.MALFORMED)
 _COMMENT_WIDTH, _COMMENT_HEIGHT = 320, 120
-_TEXT_FORMAT: Final = "@"
 _NARROW, _WIDE, _REASONS_WIDE = 9, 40, 60
 """Characters: the narrowest and the widest column, and the widest of those that say what is wrong."""
 _WIDTH_ROWS: Final = 200
@@ -61,20 +49,12 @@ _LIST_CHARACTERS: Final = 255
 _LISTS_TITLE: Final = "Headgate lists"
 _REASONS_CHARACTERS: Final = 8_000
 """More says nobody anything of a row: hundreds of its cells are bad."""
-_CELL_CHARACTERS: Final = 32_767
 _TITLE_CHARACTERS: Final = 31
-"""What a workbook takes as the text of a cell and as a sheet's name (Excel specifications and limits)."""
+"""What a workbook takes as a sheet's name (Excel specifications and limits)."""
 _NO_TITLE: Final = re.compile(r"[\\*?:/\[\]\x00-\x1f]|^'|'$")
 """What a sheet's name cannot have in a workbook; those of other formats may."""
 _ABOVE_HEADER: Final = 5
 """So many rows above the header stay in view with it."""
-_ESCAPED: Final = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
-"""What begins an escaped character in a workbook (ECMA-376, ST_Xstring), and is itself escaped where it is meant so."""
-_NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
-"""What XML has no place for (XML 1.0, Char)."""
-_NONCHARACTERS: Final = {code: f"_x{code:04X}_" for code in (0xFFFE, 0xFFFF)}
-"""Such as a text may have all the same, and how a workbook says it; control characters are errors of their cell."""
-_EXACT_BELOW: Final = 1e15
 _NO_TIME: Final = datetime(2000, 1, 1)  # noqa: DTZ001  # the times of a workbook's properties have no zone
 
 
@@ -172,7 +152,7 @@ def _write_xlsx(sheets: Sequence[RejectedSheet], out: Path, fill: Callable[[Any,
     for page, sheet in zip(pages, sheets, strict=True):
         for row in range(sheet.end):
             for place, column in sheet.cells.columns.items():
-                _put(page, row + 1, place, column, row)
+                put_cell(page, row + 1, place, column, row)
         for merge in sheet.merges_above:
             page.merge_cells(
                 start_row=merge.top + 1,
@@ -215,10 +195,10 @@ def _fill_corrected(page: Any, sheet: RejectedSheet, rows: Mapping[int, Mapping[
         for place in range(sheet.width):
             if place + 1 in texts:
                 if text := texts[place + 1]:
-                    _write_text(page.cell(number, place + 1), guarded_again(text) if sheet.titled else text)
+                    write_text(page.cell(number, place + 1), guarded_again(text) if sheet.titled else text)
             elif place in sheet.cells.columns:
                 field, column = sheet.fields.get(place), sheet.cells.columns[place]
-                _put(page, number, place, column, row - 1, field, again=sheet.titled)
+                put_cell(page, number, place, column, row - 1, field, again=sheet.titled)
         if sheet.titled:
             _name(page.cell(number, sheet.width + 1), sheet.names[row])
 
@@ -228,7 +208,7 @@ def _name(cell: Any, name: str | int) -> None:
     if isinstance(name, int):
         cell.value = name
     elif name:
-        _write_text(cell, name)
+        write_text(cell, name)
     cell.font = _ADDED
 
 
@@ -238,11 +218,11 @@ def _fill(page: Any, sheet: RejectedSheet, titles: Sequence[str], lists: _Lists)
         page.cell(sheet.end, width + 1 + offset, title).font = _ADDED
     for number, (row, errors) in enumerate(sheet.rows.items(), start=sheet.end + 1):
         for place, column in sheet.cells.columns.items():
-            _put(page, number, place, column, row - 1, sheet.fields.get(place), again=sheet.titled)
+            put_cell(page, number, place, column, row - 1, sheet.fields.get(place), again=sheet.titled)
         _name(page.cell(number, width + 1), sheet.names[row])
         for offset, text in enumerate(told(errors), start=2):
             cell = page.cell(number, width + offset)
-            _write_text(cell, text if len(text) < _REASONS_CHARACTERS else f"{text[:_REASONS_CHARACTERS]}…")
+            write_text(cell, text if len(text) < _REASONS_CHARACTERS else f"{text[:_REASONS_CHARACTERS]}…")
             cell.font = _ADDED
         _mark(page, number, errors, sheet.keys)
     _furnish(page, sheet, lists)
@@ -313,7 +293,7 @@ class _Lists:
             self._page.sheet_state = "veryHidden"
         place = len(self._formulas)
         for row, value in enumerate(values, start=1):
-            _write_text(self._page.cell(row, place + 1), value)
+            write_text(self._page.cell(row, place + 1), value)
         column = column_letters(place)
         return f"'{self._page.title}'!${column}$1:${column}${len(values)}"
 
@@ -324,7 +304,7 @@ def _mark(page: Any, number: int, errors: Sequence[ErrorRecord], keys: frozenset
             cell = page.cell(number, column)
             cell.fill = _BAD
             comment = "\n".join(f"{error.code}: {error.message}\n{error.hint}" for error in found)
-            cell.comment = Comment(_in_xml(comment), "Headgate", _COMMENT_HEIGHT, _COMMENT_WIDTH)
+            cell.comment = Comment(in_xml(comment), "Headgate", _COMMENT_HEIGHT, _COMMENT_WIDTH)
 
 
 def _select_first(page: Any, sheet: RejectedSheet) -> None:
@@ -334,79 +314,3 @@ def _select_first(page: Any, sheet: RejectedSheet) -> None:
     first = f"{column_letters(min(columns, default=1) - 1)}{sheet.end + 1}"
     for selection in page.sheet_view.selection:
         selection.activeCell = selection.sqref = first
-
-
-def _put(
-    page: Any,
-    number: int,
-    place: int,
-    column: Column,
-    row: int,
-    field: Field | None = None,
-    *,
-    again: bool = False,
-) -> None:
-    """Write one cell of the original, as the kind that it is, with `again` so that `guards` gives it back as it was.
-
-    Cells of texts and identifiers have the format of texts, empty ones too, so that what is typed into them keeps its
-    zeros; a text where something else is wanted has none, so that a date that is typed over it becomes one.
-    """
-    textual = field is None or field.id or field.type.kind == "string"
-    if field is not None and textual:
-        page.cell(number, place + 1).number_format = _TEXT_FORMAT
-    one = column.part(slice(row, row + 1)) if row < len(column.kinds) else empty_column(1)
-    one = one if field is not None and field.id else without_zeros(one)
-    kind = Kind(int(one.kinds[0]))
-    if kind in (Kind.EMPTY, Kind.UNCACHED):
-        return
-    cell = page.cell(number, place + 1)
-    text = one.texts[0].as_py() or ""
-    if kind in _AS_TEXTS or (kind == Kind.NUMBER and _is_beyond_a_double(one)):
-        _write_text(cell, guarded_again(text) if again else text)
-        cell.number_format = _TEXT_FORMAT if textual else "General"
-    elif kind == Kind.BOOLEAN:
-        cell.value = text != "0"
-    elif kind == Kind.ERROR:
-        # Excel repairs a workbook that has other words in an error cell.
-        known = text.strip() if text.strip() in EXCEL_ERRORS else OTHER_ERROR
-        cell.value, cell.data_type = known, "e"
-    else:
-        cell.value = _digits(float(doubles(one.texts)[0]))
-        cell.data_type = "n"
-        cell.number_format = _FORMATS.get(kind, cell.number_format)
-
-
-def _digits(number: float) -> str:
-    """Return a number as a text that is the same double again; of a number itself openpyxl writes 16 digits."""
-    short = f"{number:.16g}"
-    return short if float(short) == number else repr(number)
-
-
-def _is_beyond_a_double(number: Column) -> bool:
-    """Say whether the file has digits of the number that the cell of a workbook would lose."""
-    return abs(doubles(number.texts)[0]) >= _EXACT_BELOW and not lost_digits(number.texts)[0]
-
-
-def _write_text(cell: Any, text: str) -> None:
-    """Write a text that stays one, whatever it begins with, and is read back as it is.
-
-    Raises:
-        FileRejectedError: it is longer than what a cell takes.
-
-    """
-    if len(text.encode("utf-16-le")) > 2 * _CELL_CHARACTERS:
-        message = say(
-            "a text of {length} characters is longer than the {most} that a cell of a workbook takes",
-            length=len(text),
-            most=_CELL_CHARACTERS,
-        )
-        raise rejected("cell.length", message, hint=say("ask for the rejected rows as CSV"))
-    whole = _ESCAPED.sub("_x005F_", text).replace("\r", "_x000D_").translate(_NONCHARACTERS)
-    cell.value = _in_xml(whole)
-    cell.data_type = "s"
-    cell.quotePrefix = text.startswith(FORMULA_STARTS)
-
-
-def _in_xml(text: str) -> str:
-    """Return a text without what XML has no place for, such as a control character that a bad cell quotes."""
-    return _NO_XML.sub("\ufffd", text)

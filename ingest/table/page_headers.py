@@ -14,6 +14,7 @@ from ..cells.cells import Kind
 from ..cells.characters import without_case, without_needless_spaces
 from ..spec.titles import normal
 from .header import LEAST_TITLES
+from .marks import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,7 +82,7 @@ def _with_any_title(columns: Mapping[int, Column], titles: Mapping[int, set[str]
     """Return the rows that may have a title of each field, each in a column of its own.
 
     Of `n` columns such a row has titles of `k` fields in all but `n - k`: of any `n - k + 1` at least one has a title.
-    Those with the fewest texts are looked at.
+    Those with the fewest texts are looked at, and the others where one is found.
     """
     texts = {place: np.count_nonzero(column.kinds == Kind.TEXT) for place, column in columns.items()}
     found, wanted = np.zeros(rows, np.bool_), set().union(*titles.values())
@@ -89,7 +90,11 @@ def _with_any_title(columns: Mapping[int, Column], titles: Mapping[int, set[str]
         column = columns[place]
         alike = np.flatnonzero((column.kinds == Kind.TEXT) & _may_be_among(column.texts, wanted))
         found[alike[_are_among(column.texts.take(pa.array(alike)), wanted)]] = True
-    return np.flatnonzero(found)
+    places = np.flatnonzero(found)
+    # A title may be a value of many rows as well: those with as many of them as there are fields are few.
+    index = pa.array(places)
+    here = (_are_among(column.texts.take(index), wanted) for column in (columns.values() if len(places) else ()))
+    return places[counted(here, len(places)) >= len(titles)]
 
 
 def _titles_of_fields(header: FoundHeader, dataset: Dataset) -> dict[int, set[str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ..cells.cells import Kind
+from .marks import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,9 +34,7 @@ _COUNT: Final = re.compile(
 def row_counts(columns: Mapping[int, Column], filled: Mapping[int, Mask], others: Mask) -> Mask:
     """Say which row is such a line: nothing else stands in it, and it counts the rows above but for the `others`."""
     found = np.zeros_like(others)
-    count = np.zeros(len(others), np.int32)
-    for mask in filled.values():
-        count += mask
+    count = counted(filled.values(), len(others))
     for row in np.flatnonzero(count)[-_LAST:].tolist():
         if count[row] != 1:
             continue

@@ -13,6 +13,7 @@ from ..errors import FileRejectedError, is_of_the_machine, rejected
 from ..messages import say
 from .constraints import check_constraints
 from .converted import faulty
+from .returned import NotHeldError, held
 from .unforeseen import failing_row
 from .validate import Checked
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..spec.dataset import Dataset
+    from ..spec.field import Field
     from ..table.table import Table
 
     Function = Callable[[pd.DataFrame], pd.DataFrame]
@@ -50,7 +52,11 @@ def transformed(table: Table, checked: Checked, dataset: Dataset, name: str) -> 
     place = np.full(table.rows, -1, np.int64)
     place[fine] = np.arange(len(fine))
     index = pa.array(place, mask=place < 0)
-    values = {field: call.column(result, field, kind).take(index) for field, kind in types.items()}
+    values = {
+        field.name: call.column(result, field, types[field.name]).take(index)
+        for field in dataset.fields
+        if field.name in types
+    }
     _check_again(call, table, dataset, values, fine)
     return Checked(columns=values, faults=checked.faults, rejected=checked.rejected)
 
@@ -106,23 +112,24 @@ class _Call:
                     given=len(frame),
                 )
             )
+        if twice := result.columns[result.columns.duplicated()].intersection(frame.columns).tolist():
+            raise self.failed(say("it returned two columns {names}", names=", ".join(twice)))
         if missing := [name for name in frame.columns if name not in result.columns]:
             raise self.failed(say("it returned no column {names}", names=", ".join(missing)))
         return result
 
-    def column(self, frame: pd.DataFrame, field: str, kind: pa.DataType) -> pa.Array:
-        series: Any = frame[field]
+    def column(self, frame: pd.DataFrame, field: Field, kind: pa.DataType) -> pa.Array:
+        series: Any = frame[field.name]
         try:
-            found = pa.Array.from_pandas(series, type=kind)
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
-            found = None
-        try:
-            found = pa.Array.from_pandas(series).cast(kind) if found is None else found
-        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+            return held(series, field, kind)
+        except NotHeldError as error:
+            index = error.index
+            if index is None:
+                index = failing_row(len(series), lambda some: held(series.iloc[some], field, kind))
             raise self.failed(
-                say("its values of field {field} are not of the field's type: {error}", field=field, error=error)
+                say("its values of field {field} are not of the field's type: {error}", field=field.name, error=error),
+                None if index is None else int(frame.index[index]),
             ) from error
-        return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
 
     def failed(self, reason: str, row: int | None = None) -> FileRejectedError:
         name, dataset = self._name, self._dataset.dataset

@@ -236,6 +236,15 @@ def no_frame(frame):
 def other_type(frame):
     return frame.assign(count="many")
 
+def half(frame):
+    return frame.assign(count=frame["count"] / 2)
+
+def objects(frame):
+    return frame.assign(count=pd.Series([2**70, 1], frame.index, dtype=object))
+
+def twice(frame):
+    return pd.concat([frame, frame[["no"]]], axis=1)
+
 def empties(frame):
     return frame.assign(no=pd.NA)
 """
@@ -264,6 +273,9 @@ def test_a_transform_changes_the_rows_that_are_fine(dataset: Make, workbook: Wri
         ("drops", ["1 rows", "2 rows"]),
         ("no_frame", ["NoneType"]),
         ("other_type", ["count", "type"]),
+        ("half", ["row 2", "count", "0.5", "not a whole number"]),
+        ("objects", ["row 2", "count", "too large"]),
+        ("twice", ["two columns no"]),
         ("empties", ["row 2", "no"]),
         ("absent", ["cannot be imported", "absent"]),
     ],

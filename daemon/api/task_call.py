@@ -15,6 +15,9 @@ from typing import Any, Final, Literal
 RESULT_LENGTH_MAX: Final = 16 << 20
 """Characters of a result's JSON: what is larger belongs into a file or a table."""
 
+MESSAGE_LENGTH_MAX: Final = 2000
+"""Characters of an error's message that are told."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskAnswer:
@@ -33,10 +36,11 @@ def call_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ta
         if (mismatch := _mismatch(function, args, kwargs)) is not None:
             return TaskAnswer(fault="arguments", error_type="TypeError", error_message=mismatch)
         text = json.dumps(function(*args, **kwargs), ensure_ascii=False, allow_nan=False)
+        text.encode()
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001  # the module is the application's: whatever it raises is told as it is
-        return TaskAnswer(fault="task", error_type=type(error).__name__, error_message=str(error))
+    except BaseException as error:  # noqa: BLE001  # the module is the application's: all of it is told, `sys.exit()` too
+        return TaskAnswer(fault="task", error_type=type(error).__name__, error_message=_told(error))
     if len(text) > RESULT_LENGTH_MAX:
         message = f"the result has {len(text)} characters of JSON, more than {RESULT_LENGTH_MAX}"
         return TaskAnswer(fault="task", error_type="ValueError", error_message=message)
@@ -50,6 +54,16 @@ def missing(target: str) -> str | None:
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the module is the application's: it may raise anything
         return f"{type(error).__name__}: {error}"
     return None if callable(found) else f"{type(found).__name__} is no function"
+
+
+def _told(error: BaseException) -> str:
+    """Return the message of an error as it can be sent: not too long, of letters that UTF-8 has."""
+    try:
+        message = str(error)
+    except Exception as second:  # noqa: BLE001  # it is the application's code as well
+        return f"its message cannot be told: {type(second).__name__}"
+    shown = message if len(message) <= MESSAGE_LENGTH_MAX else f"{message[:MESSAGE_LENGTH_MAX]} …"
+    return shown.encode(errors="backslashreplace").decode()
 
 
 def _find(target: str) -> Callable[..., Any]:

@@ -36,12 +36,31 @@ def test_want_of_memory_is_for_the_pool_wherever_it_shows(module: Path, source: 
         ("def work(): raise TypeError('mine')", [], "task", "TypeError"),
         ("def work(): return object()", [], "task", "TypeError"),
         ("def work(): ...", [1], "arguments", "TypeError"),
+        ("def work(): raise SystemExit(3)", [], "task", "SystemExit"),
+        ("def work(): raise KeyboardInterrupt", [], "task", "KeyboardInterrupt"),
+        ("def work(): return '\\ud800'", [], "task", "UnicodeEncodeError"),
     ],
 )
 def test_whose_fault_it_is(module: Path, source: str, args: list[int], fault: str, error_type: str) -> None:
     module.write_text(source)
     answer = call_task("applications:work", args, {})
     assert (answer.fault, answer.error_type) == (fault, error_type)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def work(): raise ValueError('\\ud800x')", "\\ud800x"),
+        ("def work(): raise ValueError('x' * 5000)", "x" * 2000 + " …"),
+        (
+            "class Odd(Exception):\n    def __str__(self): raise KeyError\ndef work(): raise Odd",
+            "its message cannot be told: KeyError",
+        ),
+    ],
+)
+def test_any_message_can_be_told(module: Path, source: str, message: str) -> None:
+    module.write_text(source)
+    assert call_task("applications:work", [], {}).error_message == message
 
 
 def test_a_function_without_a_signature_checks_its_arguments_itself() -> None:

@@ -27,6 +27,16 @@ def is_of_the_machine(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in NO_MEANS)
 
 
+def told(error: BaseException, length: int = ERROR_SHOWN) -> str:
+    """Return what an error of somebody else's code says, as it can be kept and sent: bounded, of letters of Unicode."""
+    try:
+        message = str(error)
+    except Exception as second:  # noqa: BLE001  # it is their code as well
+        return f"its message cannot be told: {type(second).__name__}"
+    shown = message if len(message) <= length else f"{message[:length]} …"
+    return shown.encode(errors="backslashreplace").decode()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogueEntry:
     """How bad an error code is, and what its reader can do about it when the place knows nothing better."""

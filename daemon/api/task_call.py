@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from ingest.errors import told
+
 RESULT_LENGTH_MAX: Final = 16 << 20
 """Characters of a result's JSON: what is larger belongs into a file or a table."""
 
@@ -40,7 +42,7 @@ def call_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ta
     except MemoryError:
         raise
     except BaseException as error:  # noqa: BLE001  # the module is the application's: all of it is told, `sys.exit()` too
-        return TaskAnswer(fault="task", error_type=type(error).__name__, error_message=_told(error))
+        return TaskAnswer(fault="task", error_type=type(error).__name__, error_message=told(error, MESSAGE_LENGTH_MAX))
     if len(text) > RESULT_LENGTH_MAX:
         message = f"the result has {len(text)} characters of JSON, more than {RESULT_LENGTH_MAX}"
         return TaskAnswer(fault="task", error_type="ValueError", error_message=message)
@@ -54,16 +56,6 @@ def missing(target: str) -> str | None:
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the module is the application's: it may raise anything
         return f"{type(error).__name__}: {error}"
     return None if callable(found) else f"{type(found).__name__} is no function"
-
-
-def _told(error: BaseException) -> str:
-    """Return the message of an error as it can be sent: not too long, of letters that UTF-8 has."""
-    try:
-        message = str(error)
-    except Exception as second:  # noqa: BLE001  # it is the application's code as well
-        return f"its message cannot be told: {type(second).__name__}"
-    shown = message if len(message) <= MESSAGE_LENGTH_MAX else f"{message[:MESSAGE_LENGTH_MAX]} …"
-    return shown.encode(errors="backslashreplace").decode()
 
 
 def _find(target: str) -> Callable[..., Any]:

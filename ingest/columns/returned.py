@@ -11,8 +11,10 @@ import pyarrow.compute as pc
 
 from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind
+from ..errors import told
 from ..messages import say
 from .numeric import convert_decimal, convert_integer, convert_number
+from .textual import with_nul
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +59,9 @@ def held(series: Any, field: Field, kind: pa.DataType) -> pa.Array:
         _see_that_it_is_alike(found, field, kind)
         if pa.types.is_integer(found.type) and pa.types.is_decimal(kind):
             found = found.cast(_WHOLE)
-        return _finite(found.cast(kind))
+        return _loadable(found.cast(kind))
     except _NOT_OF_TYPE as error:
-        raise NotHeldError(str(error)) from error
+        raise NotHeldError(told(error)) from error
 
 
 def _array(series: Any, kind: pa.DataType) -> pa.Array:
@@ -84,7 +86,7 @@ def _of_floats(found: pa.Array, field: Field, kind: pa.DataType) -> pa.Array:
     convert = _OF_FLOATS.get(field.type.kind)
     if convert is None:
         raise _not_of_type(field, given)
-    texts = _finite(found).cast(pa.large_string())
+    texts = _loadable(found).cast(pa.large_string())
     column = Column(kinds=np.where(given, Kind.NUMBER, Kind.EMPTY).astype(np.uint8), texts=texts)
     converted = convert(column, given, field)
     for fault in converted.faults:
@@ -99,10 +101,16 @@ def _not_of_type(field: Field, wrong: NDArray[np.bool_]) -> NotHeldError:
     return NotHeldError(say("not a value of type {type}", type=str(field.type)), int(wrong.argmax()))
 
 
-def _finite(values: pa.Array) -> pa.Array:
-    infinite = truth(pc.is_inf(values)) if pa.types.is_floating(values.type) else None
-    if infinite is not None and infinite.any():
-        raise NotHeldError(say("the number is too large"), int(infinite.argmax()))
+def _loadable(values: pa.Array) -> pa.Array:
+    """Refuse what no cell may hold either."""
+    if pa.types.is_floating(values.type):
+        infinite = truth(pc.is_inf(values))
+        if infinite.any():
+            raise NotHeldError(say("the number is too large"), int(infinite.argmax()))
+    elif pa.types.is_large_string(values.type):
+        nul = with_nul(values)
+        if nul.any():
+            raise NotHeldError(say("the text has a NUL character"), int(nul.argmax()))
     return values
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ..errors import FileRejectedError, is_of_the_machine, rejected
+from ..errors import FileRejectedError, is_of_the_machine, rejected, told
 from ..messages import say
 from .constraints import check_constraints
 from .converted import faulty
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from ..table.table import Table
 
     Function = Callable[[pd.DataFrame], pd.DataFrame]
+
+_THEIRS: Final = (Exception, SystemExit, KeyboardInterrupt)
+"""What the application's code may raise; a worker gets no signal that raises the last of them."""
 
 
 def transformed(table: Table, checked: Checked, dataset: Dataset, name: str) -> Checked:
@@ -88,20 +91,21 @@ class _Call:
             self._function: Function = getattr(importlib.import_module(module), function)
         except (ImportError, AttributeError) as error:
             raise self.failed(
-                say("it cannot be imported: {error}; put its module on PYTHONPATH", error=error)
+                say("it cannot be imported: {error}; put its module on PYTHONPATH", error=told(error))
             ) from error
+        except _THEIRS as error:
+            if is_of_the_machine(error):
+                raise
+            raise self._raised(error) from error
 
     def run(self, frame: pd.DataFrame) -> pd.DataFrame:
         try:
             result = self._function(frame.copy())
-        except Exception as error:
+        except _THEIRS as error:
             if is_of_the_machine(error):
                 raise
             row = failing_row(len(frame), lambda some: self._function(frame.iloc[some].copy()))
-            place = None if row is None else int(frame.index[row])
-            raise self.failed(
-                say("it raised {kind}: {error}", kind=type(error).__name__, error=error), place
-            ) from error
+            raise self._raised(error, None if row is None else int(frame.index[row])) from error
         if not isinstance(result, pd.DataFrame):
             raise self.failed(say("it returned a {kind}, not a DataFrame", kind=type(result).__name__))
         if not result.index.equals(frame.index):
@@ -117,6 +121,9 @@ class _Call:
         if missing := [name for name in frame.columns if name not in result.columns]:
             raise self.failed(say("it returned no column {names}", names=", ".join(missing)))
         return result
+
+    def _raised(self, error: BaseException, row: int | None = None) -> FileRejectedError:
+        return self.failed(say("it raised {kind}: {error}", kind=type(error).__name__, error=told(error)), row)
 
     def column(self, frame: pd.DataFrame, field: Field, kind: pa.DataType) -> pa.Array:
         series: Any = frame[field.name]

@@ -40,7 +40,7 @@ def failing_row(rows: int, work: Callable[[Rows], object]) -> int | None:
 def _fails(work: Callable[[Rows], object], rows: Rows) -> bool:
     try:
         work(rows)
-    except Exception:  # noqa: BLE001  # any failure tells that it lies in these rows
+    except (Exception, SystemExit, KeyboardInterrupt):  # noqa: BLE001  # any failure tells that it lies in these rows
         return True
     return False
 

@@ -97,6 +97,7 @@ def test_what_pandas_keeps_in_other_ways_is_held_too() -> None:
         ({"type": "time"}, [1], 0, "time"),
         ({"type": "duration"}, [5], 0, "duration"),
         ({"type": "string"}, [1.5], 0, "string"),
+        ({"type": "string"}, ["a", "a\0b"], 1, "NUL"),
         ({"type": "string"}, [[1]], None, ""),
     ],
 )

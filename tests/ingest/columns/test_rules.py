@@ -215,6 +215,8 @@ def test_times_of_a_zone(dataset: Make, workbook: Write, parsed: Parse) -> None:
 
 
 TRANSFORMS = """
+import sys
+
 import pandas as pd
 
 def double(frame):
@@ -241,6 +243,19 @@ def half(frame):
 
 def objects(frame):
     return frame.assign(count=pd.Series([2**70, 1], frame.index, dtype=object))
+
+def odd_letters(frame):
+    raise ValueError("\\ud800" + "x" * 5000)
+
+class Odd(Exception):
+    def __str__(self):
+        raise KeyError
+
+def no_words(frame):
+    raise Odd
+
+def leaves(frame):
+    sys.exit(3)
 
 def twice(frame):
     return pd.concat([frame, frame[["no"]]], axis=1)
@@ -277,6 +292,9 @@ def test_a_transform_changes_the_rows_that_are_fine(dataset: Make, workbook: Wri
         ("objects", ["row 2", "count", "too large"]),
         ("twice", ["two columns no"]),
         ("empties", ["row 2", "no"]),
+        ("odd_letters", ["row 2", "ValueError: \\ud800x", "x …"]),
+        ("no_words", ["row 2", "Odd: its message cannot be told: KeyError"]),
+        ("leaves", ["row 2", "SystemExit: 3"]),
         ("absent", ["cannot be imported", "absent"]),
     ],
 )

@@ -92,7 +92,9 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "table.no_rows": _error("send a workbook that has rows below its header"),
         "table.too_many_bad_rows": _error("correct the rows, or raise the dataset's quarantine limits"),
         "table.reconcile_mismatch": _error("correct the footer or the rows that it sums up"),
-        "table.transform_failed": _error("correct the dataset's transform, then submit the file again"),
+        "table.transform_failed": _error(
+            "correct the dataset's transform, reload a running daemon, then submit the file again"
+        ),
         "load.db_rejected": _error("correct the rows or the dataset so that they fit the target table"),
         "load.retry_exhausted": _error("look at the cause, then submit the file again"),
         "load.replace_incomplete": _error("correct the rejected rows, or give the dataset a primaryKey"),

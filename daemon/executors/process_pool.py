@@ -95,7 +95,10 @@ class ProcessPool:
             return serialization.unpack(answer, task.name)
 
     def apply(self, limits: ExecutorLimits) -> None:
-        """Go on under other limits; workers of another memory limit, or too many, end when they are idle."""
+        """Go on under other limits; workers of another memory limit, or too many, end when they are idle.
+
+        So do those that the application's code runs in: it is read anew from then on, by all of them.
+        """
         before, self._limits = self._limits, limits
         self._recorder.resize(workers_max=limits.cpu_workers, queue_limit=limits.queue_limit)
         self._limiter.resize(
@@ -103,10 +106,10 @@ class ProcessPool:
             queue_limit=limits.queue_limit,
             queue_timeout_seconds=limits.queue_timeout_seconds,
         )
-        if limits.worker_memory_bytes != before.worker_memory_bytes:
-            self._outdated.update(self._busy)
-            for worker in list(self._idle):
-                self._retire(worker, "recycle")
+        others = limits.worker_memory_bytes != before.worker_memory_bytes
+        self._outdated.update(worker for worker in self._busy if others or worker.foreign)
+        for worker in [worker for worker in self._idle if others or worker.foreign]:
+            self._retire(worker, "recycle")
         while self._idle and self._living() > limits.cpu_workers:
             self._retire(next(iter(self._idle)))
 

@@ -55,8 +55,8 @@ async def test_idle_workers_too_many_end_at_once(
     make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
 ) -> None:
     async with make_executors(cpu_workers=3) as executors:
-        await asyncio.gather(*(executors.run_cpu(tasks.sleep, 0.2) for _ in range(3)))
-        assert executors.stats().cpu.workers_idle == 3
+        while executors.stats().cpu.workers_idle < 3:
+            await asyncio.gather(*(executors.run_cpu(tasks.sleep, 0.2) for _ in range(3)))
         _apply(executors, cpu_workers=1)
         await eventually(lambda: len(executors.stats().cpu.worker_pids) == 1)
 
@@ -73,6 +73,24 @@ async def test_another_memory_limit_holds_for_the_next_task(
     seen += await asyncio.gather(executors.run_cpu(tasks.limits), executors.run_cpu(tasks.limits))
     assert {one["RLIMIT_AS"][0] for one in seen} == {1024**3}
     await eventually(lambda: executors.stats().cpu.restarts["recycle"] == 2)
+
+
+async def test_the_applications_code_is_read_anew_and_no_other_worker_ends(
+    make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
+) -> None:
+    async with make_executors(cpu_workers=2) as executors:
+        own = (await executors.submit_cpu(tasks.pid, kind="parse")).value
+        first = await executors.run_cpu(tasks.pid)
+        busy = asyncio.create_task(executors.run_cpu(tasks.sleep, 0.5))
+        await eventually(lambda: executors.stats().cpu.workers_busy == 1)
+        _apply(executors)
+        assert await busy == first
+        second = await executors.run_cpu(tasks.pid)
+        _apply(executors)
+        third = await executors.run_cpu(tasks.pid)
+        assert len({first, second, third}) == 3
+        assert (await executors.submit_cpu(tasks.pid, kind="parse")).value == own
+        await eventually(lambda: executors.stats().cpu.restarts["recycle"] == 2)
 
 
 async def test_deadlines_and_queues_change(executors: Executors, tasks: ModuleType) -> None:

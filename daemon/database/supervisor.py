@@ -21,7 +21,7 @@ WORDS: Final = {
     "connection": "the database cannot be reached",
     "stopped": "the database is stopping or starting",
     "pool_timeout": "no database connection came free",
-    "locked": "the ledger is locked",
+    "locked": "the ledger is locked by another program's transaction",
 }
 NO_LEDGER: Final = "the ledger is gone; restore the database, or restart to have a new ledger in one that was made anew"
 """What it is if a table of the ledger's schema is missing."""

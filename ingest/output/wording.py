@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import re
+import unicodedata
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from ..errors import CATALOGUE
+from ..invisible import INVISIBLE
 from ..messages import either, say
 from ..spec.field import EXCEL_SERIAL
 
@@ -20,6 +23,11 @@ SHOWN: Final = 40
 VALUES: Final = 12
 """So many allowed values are listed; of more, those that are nearest to the wrong one."""
 _NEAR: Final = 3
+_UNSEEN: Final = re.compile(rf"^\s+|\s+$|[^\S ]|  +|[{INVISIBLE}\u00ad]")
+_SIGNS: Final = 4
+"""So many characters that cannot be seen are named."""
+_OF_ITS_SIGNS: Final = ("cell.pattern", "cell.enum", "cell.length")
+"""What texts are refused for sign by sign; around values of other types blanks do not count."""
 _GENERIC: Final = ("not a value of type", "not a whole number")
 _NAMES: Final = {
     "integer": say("whole number"),
@@ -47,12 +55,19 @@ def told(fault: Fault, field: Field, raw: str | None, wanted: str) -> tuple[str,
     """Return the message and the hint of a fault at a cell that shows `raw`; `wanted` is an `example` of the field."""
     hint = CATALOGUE[fault.code].hint
     shown = shortened(raw)
-    if shown is None:
+    if raw is None or shown is None:
         return fault.message, hint
+    message, hint = _of_value(fault, field, raw, shown, wanted, hint)
+    if fault.code in _OF_ITS_SIGNS and (signs := _unseen(raw)):
+        return say("{reason}; it has characters that cannot be seen: {signs}", reason=message, signs=signs), hint
+    return message, hint
+
+
+def _of_value(fault: Fault, field: Field, raw: str, shown: str, wanted: str, hint: str) -> tuple[str, str]:
     if fault.code == "cell.required":
         return say("{shown} stands for nothing, and the cell must be filled", shown=shown), hint
     if fault.code == "cell.enum":
-        return _not_allowed(raw or "", shown, field, hint)
+        return _not_allowed(raw, shown, field, hint)
     if fault.message in _SIZES:
         size, bound = _SIZES[fault.message], fault.expected
         if fault.code == "cell.length":
@@ -64,6 +79,12 @@ def told(fault: Fault, field: Field, raw: str | None, wanted: str) -> tuple[str,
         name = _NAMES[field.type.kind]
         return say("{shown} is no {name}: wanted {example}", shown=shown, name=name, example=wanted), hint
     return say("{shown}: {reason}", shown=shown, reason=fault.message), hint
+
+
+def _unseen(raw: str) -> str:
+    """Name the characters for which a text is wrong though it looks right: blanks around it, odd and doubled ones."""
+    found = dict.fromkeys("".join(_UNSEEN.findall(raw)))
+    return ", ".join(f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".rstrip() for sign in [*found][:_SIGNS])
 
 
 def shortened(raw: str | None) -> str | None:

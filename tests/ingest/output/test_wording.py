@@ -71,6 +71,22 @@ COLOURS = ["red", "green", "blue"]
             f"{'x' * 40}... is not of the form [A-Z]+",
             "form",
         ),
+        (
+            {"type": "string", "constraints": {"pattern": "[A-Z]+"}},
+            "AB\u00a0",
+            "AB is not of the form [A-Z]+; it has characters that cannot be seen: U+00A0 NO-BREAK SPACE",
+            "form",
+        ),
+        (
+            {"type": "string", "constraints": {"enum": ["very red"]}},
+            "very\u200b  red ",
+            (
+                "very\u200b red is none of the allowed values: very red; it has characters that cannot be seen: "
+                "U+200B ZERO WIDTH SPACE, U+0020 SPACE"
+            ),
+            "very red",
+        ),
+        ({"type": "date"}, " soon ", "soon is no date: wanted e.g. 2024-02-28", "enter"),
     ],
 )
 def test_a_message_says_what_is_wanted(

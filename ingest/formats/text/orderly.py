@@ -39,6 +39,16 @@ class Quotes:
         closes[:-1] |= two
         return bool(opens.all() and closes.all())
 
+    @property
+    def doubled(self) -> bool:
+        """Whether one that closes stands directly before one that opens: two that stand for one."""
+        return bool((self._places[1:-1:2] + 1 == self._places[2::2]).any())
+
+    def enclose(self, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Say which places lie within quotes, if all are in order."""
+        enclosed: NDArray[np.bool_] = np.searchsorted(self._places, places) % 2 == 1
+        return enclosed
+
     def closing(self, place: int) -> int | None:
         """Return where the quote stands that closes what a place lies within, if all are in order; None outside."""
         number = int(np.searchsorted(self._places, place))

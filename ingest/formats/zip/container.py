@@ -13,6 +13,7 @@ from ...messages import say
 from ...spec.archive import WORKBOOKS
 from ..foreign import refuse_foreign
 from ..hint import Hint
+from ..text.backslashes import with_doubled_quotes
 from ..text.encoding import read_text
 from ..text.file import TextFile
 from ..text.sniff import text_format
@@ -76,7 +77,8 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
         return Sniffed(format="xls")
     refuse_foreign(start)
     known = Hint(name=path.name) if hint is None else hint
-    text = TextFile(path=path, content=unwrapped(read_text(path, known), known.titles), hint=known)
+    content = unwrapped(with_doubled_quotes(read_text(path, known)), known.titles)
+    text = TextFile(path=path, content=content, hint=known)
     found = text_format(text)
     # The reader of OpenDocument opens the file itself, a single XML file as well.
     return Sniffed(format=found, text=None if found == "ods" else text)

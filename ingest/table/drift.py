@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def find_drift(table: Table, dataset: Dataset) -> tuple[ErrorRecord, ...]:
     """Return a warning for each optional field without a column, and for each column left out by the contract.
 
-    Where a mapping was followed, a note says so.
+    Without titles, which say what a column is, each that is left out is told of. Where a mapping was followed, a note
+    says so.
 
     Raises:
         FileRejectedError: the dataset freezes its columns, and some are missing or unknown ones are there.
@@ -36,10 +37,12 @@ def _of_part(part: Part, dataset: Dataset) -> Iterator[ErrorRecord]:
         if frozen:
             raise FileRejectedError(record)
         yield record
+    # What it is that nobody declared, no title says.
+    told = ("discard_value",) if part.header.row >= 0 else ("discard_value", None)
     for record in (_extra(part, dataset, column) for column in part.header.extra):
         if frozen:
             raise FileRejectedError(record)
-        if dataset.contract.columns == "discard_value":
+        if dataset.contract.columns in told:
             yield record
     if part.header.mapping is not None:
         yield _mapped(part, part.header.mapping, dataset)
@@ -64,25 +67,35 @@ def _missing(part: Part, dataset: Dataset, field: Field) -> ErrorRecord:
 
 
 def _extra(part: Part, dataset: Dataset, column: int) -> ErrorRecord:
-    label = part.header.labels[column]
-    frozen = dataset.contract.columns == "freeze"
-    message = (
-        say("no field is titled {title}, and the dataset freezes its columns", title=repr(label))
-        if frozen
-        else say("no field is titled {title}: the column is left out", title=repr(label))
-    )
+    letters, frozen = column_letters(column), dataset.contract.columns == "freeze"
+    untitled = part.header.row < 0
+    row = None if untitled else part.header.row + 1
+    label = None if untitled else part.header.labels[column]
+    entry = CATALOGUE["header.extra_column"]
     return ErrorRecord(
         code="header.extra_column",
-        severity="error" if frozen else CATALOGUE["header.extra_column"].severity,
-        message=message,
-        hint=CATALOGUE["header.extra_column"].hint,
+        severity="error" if frozen else entry.severity,
+        message=_untitled(letters, frozen=frozen) if untitled else _titled(label, frozen=frozen),
+        hint=entry.hint,
         sheet=part.sheet,
-        row=part.header.row + 1,
+        row=row,
         column=column + 1,
-        cell=f"{column_letters(column)}{part.header.row + 1}",
+        cell=None if untitled else f"{letters}{row}",
         header=label,
         spec_version=dataset.version,
     )
+
+
+def _titled(label: str | None, *, frozen: bool) -> str:
+    if frozen:
+        return say("no field is titled {title}, and the dataset freezes its columns", title=repr(label))
+    return say("no field is titled {title}: the column is left out", title=repr(label))
+
+
+def _untitled(letters: str, *, frozen: bool) -> str:
+    if frozen:
+        return say("column {column} is behind all fields, and the dataset freezes its columns", column=letters)
+    return say("column {column} is behind all fields: it is left out", column=letters)
 
 
 def _mapped(part: Part, mapping: ColumnMapping, dataset: Dataset) -> ErrorRecord:

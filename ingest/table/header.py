@@ -45,7 +45,8 @@ Labels = tuple[str | None, ...]
 class FoundHeader:
     """Where the titles are: the 0-based first row (-1 for none), and the 0-based column of each field that is there.
 
-    `mapping` is the one that has said which field a title is of, if there is one for these titles.
+    `mapping` is the one that has said which field a title is of, if there is one for these titles; `behind` are the
+    columns behind all fields of a sheet without titles that hold anything.
     """
 
     row: int
@@ -53,6 +54,7 @@ class FoundHeader:
     labels: Labels = ()
     height: int = 1
     mapping: ColumnMapping | None = None
+    behind: tuple[int, ...] = ()
 
     @property
     def end(self) -> int:
@@ -66,7 +68,12 @@ class FoundHeader:
 
     @property
     def extra(self) -> tuple[int, ...]:
-        """The columns that have a title but belong to no field, and of which nobody has said that they are left out."""
+        """The columns that have a title but belong to no field, and of which nobody has said that they are left out.
+
+        Without titles they are those behind all fields.
+        """
+        if self.row < 0:
+            return self.behind
         known = set(self.columns.values())
         left_out = self.mapping.left_out if self.mapping else ()
         return tuple(

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from ..cells.arrow_masks import truth
 from ..cells.cells import Kind
 from ..cells.display import displayed
+from ..errors import CATALOGUE
 from ..languages import in_language, languages
 from .header import REJECT_TITLES
 
@@ -45,6 +46,15 @@ def names_column(labels: Labels) -> int | None:
 @cache
 def _titles() -> frozenset[str]:
     return frozenset(in_language(REJECT_TITLES[0], language) for language in languages())
+
+
+def added_columns(columns: Mapping[int, Column]) -> range:
+    """Return the columns that a sheet of rejected rows without titles has in addition: those around its codes."""
+    for place, column in columns.items():
+        codes = next((text for text in column.texts.drop_null().slice(0, 1).to_pylist()), "").split(", ")
+        if all(code in CATALOGUE for code in codes):
+            return range(place - 1, place - 1 + len(REJECT_TITLES))
+    return range(0)
 
 
 def names_of(below: Mapping[int, Column], labels: Labels, *, date1904: bool) -> pa.LargeStringArray | None:

@@ -26,7 +26,7 @@ from .guards import unguarded, unguarded_labels
 from .header import NAMED, FoundHeader, Labels, find_header, is_own_title, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
-from .originals import names_of, rows_of
+from .originals import added_columns, names_of, rows_of
 from .page_headers import moved_headers, repeated_headers
 from .row_counts import row_counts
 from .sheets import candidate_sheets, choose_matches, hidden_only, skipped_sheets
@@ -256,8 +256,6 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     for constant, rule in dataset.constants.items():
         columns[constant] = text_column(constant_text(constant, rule, source, name), height)
     repeated = repeated_headers(below, header, _titles(cells, header), height) | drawn_lines(below, filled, height)
-    none = np.zeros(height, np.bool_)
-    extra = [filled[place] for place in header.extra if place in filled]
     marks = mark_rows(
         below,
         filled,
@@ -267,6 +265,13 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         totals=declared_totals(cells, header.columns.values(), repeated) | row_counts(below, filled, repeated),
         date1904=cells.date1904,
     )
+    torn = torn_rows(cells, header, filled, ~(blank | repeated), marks.like_footers, dataset)
+    if header.row < 0:
+        whole = ~(blank | repeated | marks.like_footers)
+        whole[list(torn)] = False
+        header = replace(header, behind=_behind(below, filled, len(header.columns), whole))
+    none = np.zeros(height, np.bool_)
+    extra = [filled[place] for place in header.extra if place in filled]
     return Table(
         parts=(Part(sheet=name, header=header, start=0, first_row=start + 1, rows=height),),
         columns=columns,
@@ -276,13 +281,20 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
         repeated=repeated & ~blank,
         moved=moved_headers(below, header, dataset, height),
         undeclared=np.logical_or.reduce([none, *extra]),
-        torn=torn_rows(cells, header, filled, ~(blank | repeated), marks.like_footers, dataset),
+        torn=torn,
         filled=filled_in,
         date1904=cells.date1904,
         marks=marks,
         loaded=none,
         originals=names_of(below, header.labels, date1904=cells.date1904),
     )
+
+
+def _behind(columns: Mapping[int, Column], filled: Mapping[int, Mask], fields: int, rows: Mask) -> tuple[int, ...]:
+    """Return the columns behind those of all fields that hold anything in these rows."""
+    found = [place for place in sorted(filled) if place >= fields and filled[place][rows].any()]
+    added = added_columns({place: columns[place] for place in found})
+    return tuple(place for place in found if place not in added)
 
 
 def put_otherwise(column: Column, words: Mapping[str, str], *, date1904: bool) -> Column:

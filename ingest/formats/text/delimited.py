@@ -38,17 +38,24 @@ if TYPE_CHECKING:
 
 SHEET: Final = "Sheet1"
 _TOO_WIDE: Final = say("delete the delimiters that nothing stands between, or save it with another delimiter")
+_ONE_CHARACTER: Final = say("save the text with a comma, a semicolon, a tab or a bar between its fields")
 _NUMERIC: Final = r"^[^\pL]*[0-9][^\pL]*$"
 _NO_VALUES: Final = 2
 """Cells of a column that are no values: its title, a line below the table."""
 
 
 class DelimitedBook:
-    """An open file of delimited text. A row is a record, which may span several lines within quotes."""
+    """An open file of delimited text. A row is a record, which may span several lines within quotes.
+
+    Raises:
+        FileRejectedError: `file.format_unknown`: its delimiter has several characters.
+
+    """
 
     def __init__(self, file: TextFile, limits: FileLimits) -> None:
         self._limits = limits
         found = find_dialect(file.first_lines, file.hint.titles)
+        _check_delimiter(found.dialect.delimiter)
         declared, self._start = file.start[: found.start], file.start[found.start :]
         self._dialect, self._content = found.dialect, file.content[len(declared.encode()) :]
         self._above = len(lines_of(declared))
@@ -188,6 +195,14 @@ def _too_narrow(shown: pa.LargeStringArray) -> NDArray[np.bool_]:
     numbers = np.count_nonzero(truth(pc.match_substring_regex(shown, _NUMERIC)))
     words = np.count_nonzero(truth(pc.not_equal(shown, ""))) - np.count_nonzero(signs) - numbers
     return signs if len(widths) == 1 and words <= numbers + _NO_VALUES else np.zeros(len(shown), np.bool_)
+
+
+def _check_delimiter(delimiter: str) -> None:
+    if len(delimiter) > 1:
+        message = say(
+            "the titles have {delimiter} between them, and a delimiter is one character", delimiter=repr(delimiter)
+        )
+        raise rejected("file.format_unknown", message, hint=_ONE_CHARACTER)
 
 
 def _check_width(width: int) -> None:

@@ -13,6 +13,7 @@ from ...spec.titles import normal
 from .dialect import Dialect
 from .evidence import BLANK, NUMBER
 from .open_quotes import OpenQuotes
+from .other_delimiters import delimiter_between, delimiter_of_all
 from .scan import Scanner, line_end, lines_of
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
     read = {dialect.delimiter: _records(sample, dialect) for dialect in dialects}
     ratings = {delimiter: _rated(records, delimiter, titles) for delimiter, records in read.items()}
     best = max(ratings, key=lambda delimiter: ratings[delimiter])
+    if not ratings[best].titles and (other := _other_delimiter(sample, titles, ratings[best])):
+        return FoundDialect(dialect=Dialect(delimiter=other))
     if not ratings[best].titles and ratings[best].share < _LEAST_CONSISTENT:
         return FoundDialect(dialect=Dialect(delimiter=asked[0]), tabular=False)
     records = read[best]
@@ -92,6 +95,13 @@ def find_dialect(sample: str, titles: frozenset[str] = frozenset()) -> FoundDial
     prose = dialect.spaced or sample.count(f"{best} ") * 2 >= sample.count(best)
     table = len(records) > 1 and not prose and sample.lstrip()[:1] not in {"{", "["}
     return FoundDialect(dialect=dialect, tabular=table or ratings[best].titles > 0)
+
+
+def _other_delimiter(sample: str, titles: frozenset[str], usual: _Rating) -> str:
+    """Return another delimiter, by which the records have the titles that they lack, or the text without is a table."""
+    if titles:
+        return delimiter_between(sample, titles)
+    return delimiter_of_all(sample) if usual.share < _LEAST_CONSISTENT else ""
 
 
 def most_titles(sample: str, titles: frozenset[str]) -> int:

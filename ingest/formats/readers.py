@@ -78,6 +78,7 @@ def reader(found: Format) -> Callable[[Path, FileLimits], Book]:
 def _xls_reader() -> Callable[[Path, FileLimits], Book]:
     from .xls.book import open_xls
     from .xls.damaged import ForeignBook
+    from .xls.ole_document import workbook_records
     from .xls.whole import refuse_torn
 
     def opened(path: Path, limits: FileLimits) -> Book:
@@ -86,9 +87,13 @@ def _xls_reader() -> Callable[[Path, FileLimits], Book]:
         except FileRejectedError as error:
             if error.record.code == "file.encrypted":
                 raise
+            records = workbook_records(path)
+            if records is not None:
+                # A document that is damaged itself may keep calamine busy for ever, or have it end the worker.
+                return open_xls(records, limits)
             # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more. Neither says what
             # it has left out.
-            refuse_torn(path)
+            refuse_torn(path, limits)
             return ForeignBook(path, limits)
 
     return opened

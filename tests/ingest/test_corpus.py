@@ -25,7 +25,7 @@ REFUSED = {
     # 17 GB of cells by repetition counts.
     "issue_594_dos.ods": "file.cell_limit",
     # Made by fuzzers, or cut.
-    "OOM_alloc3.xls": "file.corrupt_container",
+    "OOM_alloc3.xls": "file.truncated",
     "issue252.xlsx": "file.corrupt_container",
     # A page of text under a workbook's name.
     "too_small.xls": "file.format_unknown",

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from ...spec.dataset import FileLimits
 
 
-def open_xls(path: Path, limits: FileLimits) -> XlsBook | XlrdBook:
+def open_xls(file: Path | bytes, limits: FileLimits) -> XlsBook | XlrdBook:
     """Open an xls workbook: any that is not surely what Excel 97 and later make of one is left to xlrd as a whole.
+
+    It is a file, or its records alone.
 
     Raises:
         FileRejectedError: `file.encrypted`, `file.truncated`, or `file.corrupt_container` for what xlrd cannot read.
@@ -32,12 +34,12 @@ def open_xls(path: Path, limits: FileLimits) -> XlsBook | XlrdBook:
     """
     try:
         with guarded():
-            return XlsBook(path, limits)
+            return XlsBook(file, limits)
     except FileRejectedError as error:
         if error.record.code == "file.encrypted":
             raise
-        refuse_torn(path)
-        return XlrdBook(path, limits)
+        refuse_torn(file, limits)
+        return XlrdBook(file, limits)
 
 
 class XlsBook:
@@ -51,8 +53,8 @@ class XlsBook:
 
     """
 
-    def __init__(self, path: Path, limits: FileLimits) -> None:
-        found = read_globals(path)
+    def __init__(self, file: Path | bytes, limits: FileLimits) -> None:
+        found = read_globals(file)
         strings = pa.array([], pa.large_string())
         if found.strings is not None:
             strings = shared_strings(found.stream, found.strings)

@@ -40,6 +40,11 @@ class XlsGlobals:
     book: Any
 
 
+def given(file: Path | bytes) -> dict[str, Any]:
+    """Return a workbook, a file or its records alone, as xlrd is told of it."""
+    return {"file_contents": file} if isinstance(file, bytes) else {"filename": file}
+
+
 class _Globals(Book):  # type: ignore[misc]  # xlrd has no types
     """The workbook without its shared strings and sheets."""
 
@@ -52,8 +57,8 @@ class _Globals(Book):  # type: ignore[misc]  # xlrd has no types
         self.strings = self._position - len(data) - 4
 
 
-def read_globals(path: Path, least: int = _BIFF8) -> XlsGlobals:
-    """Read what stands before the sheets, of a workbook of that version or a later one.
+def read_globals(file: Path | bytes, least: int = _BIFF8) -> XlsGlobals:
+    """Read what stands before the sheets, of a workbook of that version or a later one: a file, or its records alone.
 
     Raises:
         UnsureError: it is older: by default, than Excel 97.
@@ -62,7 +67,7 @@ def read_globals(path: Path, least: int = _BIFF8) -> XlsGlobals:
     """
     book = _Globals()
     # What xlrd tells of oddities has no reader.
-    book.biff2_8_load(filename=path, logfile=io.StringIO(), formatting_info=True)
+    book.biff2_8_load(**given(file), logfile=io.StringIO(), formatting_info=True)
     try:
         book.biff_version = book.getbof(XL_WORKBOOK_GLOBALS)
         if book.biff_version < least:

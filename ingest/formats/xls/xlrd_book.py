@@ -20,6 +20,7 @@ from ...cells.number_text import number_texts
 from ...cells.styles import CellStyles
 from ...errors import ERROR_SHOWN, FileRejectedError, is_of_the_machine, rejected
 from ...messages import say, within
+from .globals import given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,15 +52,15 @@ class XlrdBook:
 
     """
 
-    def __init__(self, path: Path, limits: FileLimits) -> None:
+    def __init__(self, file: Path | bytes, limits: FileLimits) -> None:
         self._limits = limits
         try:
-            self._book, self._formats = _opened(path, formats=True), True
+            self._book, self._formats = _opened(file, formats=True), True
         except FileRejectedError as error:
             if error.record.code == "file.encrypted":
                 raise
             # Damaged formats are no reason to give the cells up: which of them are dates is known all the same.
-            self._book, self._formats = _opened(path, formats=False), False
+            self._book, self._formats = _opened(file, formats=False), False
         self._styles = CellStyles([format_of(self._book, style) for style in self._book.xf_list])
 
     def close(self) -> None:
@@ -123,10 +124,10 @@ def too_large(name: str, rows: int, columns: int, limit: int) -> FileRejectedErr
     return rejected("file.cell_limit", message)
 
 
-def _opened(path: Path, *, formats: bool) -> Any:
+def _opened(file: Path | bytes, *, formats: bool) -> Any:
     with guarded():
         # xlrd tells of oddities on standard output unless it is given another place.
-        return xlrd.open_workbook(path, logfile=io.StringIO(), formatting_info=formats, ragged_rows=True)
+        return xlrd.open_workbook(**given(file), logfile=io.StringIO(), formatting_info=formats, ragged_rows=True)
 
 
 def format_of(book: Any, style: Any) -> NumberFormat:

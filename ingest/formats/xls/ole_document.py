@@ -1,0 +1,129 @@
+"""The records of an xls workbook in an OLE document that xlrd does not open: owns how sectors are followed.
+
+What is wrong with a document, [MS-CFB], is mostly beside the workbook: overlaid summaries, a short last sector. Nothing
+is read twice, and nothing is believed of a size that the file does not have.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from xlrd.compdoc import SIGNATURE, CompDoc
+
+from ...errors import FileRejectedError, is_of_the_machine, rejected
+from ...messages import say
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_HEADER_BYTES: Final = 512
+_SHIFT: Final = struct.Struct("<30xH")
+_LARGE, _USUAL, _SMALL = 12, 9, 6
+"""The sizes of sectors as powers of two; the small ones are within a stream of their own."""
+_PLACES: Final = struct.Struct("<48xI8xI4xI4x")
+"""Where the directory, the table of small sectors and the list of further tables begin."""
+_TABLES: Final = slice(76, 512)
+_SMALL_BELOW: Final = 4096
+_ENTRY: Final = struct.Struct("<64sH50xII4x")
+"""A stream of the directory: its name, how many bytes that takes, where it begins, its size."""
+_NAMES: Final = ("workbook", "book")
+
+
+def workbook_records(path: Path) -> bytes | None:
+    """Return the stream of the workbook, cut where its sectors lead nowhere; None for all but a document as above.
+
+    Raises:
+        FileRejectedError: `file.corrupt_container`: it has no such stream, or its sectors lead in a circle.
+
+    """
+    content = path.read_bytes()
+    if not content.startswith(SIGNATURE) or len(content) < _HEADER_BYTES or _opens(content):
+        return None
+    document = _Document(content)
+    for wanted in _NAMES:
+        for name, first, size in document.streams:
+            if name == wanted:
+                return document.read(first, size)
+    raise _damaged()
+
+
+def _opens(content: bytes) -> bool:
+    """Say whether xlrd opens a document and finds the workbook in it."""
+    try:
+        document = CompDoc(content, logfile=io.StringIO())
+        return any(document.locate_named_stream(name)[0] for name in _NAMES)
+    except Exception as error:
+        if is_of_the_machine(error):
+            raise
+        # It has no exception of its own for most damages.
+        return False
+
+
+class _Document:
+    """Its streams by the directory: name, first sector, size; and the table that leads from each sector to the next."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        (shift,) = _SHIFT.unpack_from(content)
+        self._shift = _LARGE if shift == _LARGE else _USUAL
+        directory, self._small_table, further = _PLACES.unpack_from(content)
+        self._table = self._whole_table(further)
+        entries = self._joined(self._chain(directory, self._table))
+        found = (_ENTRY.unpack_from(entries, place) for place in range(0, len(entries) - _ENTRY.size + 1, _ENTRY.size))
+        self.streams = [
+            (name[: max(0, length - 2)].decode("utf-16-le", "replace").lower(), first, size)
+            for name, length, first, size in found
+        ]
+
+    def read(self, first: int, size: int) -> bytes:
+        """Return a stream of so many bytes that begins in a sector."""
+        if size >= _SMALL_BELOW:
+            return self._joined(self._chain(first, self._table, size >> self._shift))[:size]
+        around = self._joined(self._chain(self.streams[0][1], self._table))
+        table = _numbers(self._joined(self._chain(self._small_table, self._table)))
+        sectors = self._chain(first, table, size >> _SMALL)
+        return b"".join(around[sector << _SMALL : (sector + 1) << _SMALL] for sector in sectors)[:size]
+
+    def _whole_table(self, further: int) -> NDArray[np.uint32]:
+        """Return the table from its sectors, which the header lists, and a chain of sectors that begins at one."""
+        needed = (len(self._content) >> self._shift >> (self._shift - 2)) + 1
+        sectors = _numbers(self._content[_TABLES]).tolist()
+        while len(sectors) < needed and len(listed := self._sector(further)) >> self._shift:
+            *more, further = _numbers(listed).tolist()
+            sectors += more
+        return _numbers(b"".join(self._sector(sector).ljust(1 << self._shift, b"\xff") for sector in sectors[:needed]))
+
+    def _chain(self, sector: int, table: NDArray[np.uint32], last: int | None = None) -> list[int]:
+        """Return the sectors from one on, to the end of its chain or to the one of that number."""
+        found: dict[int, None] = {}
+        while sector < len(table) and (last is None or len(found) <= last):
+            if sector in found:
+                raise _damaged()
+            found[sector] = None
+            sector = int(table[sector])
+        return list(found)
+
+    def _joined(self, sectors: list[int]) -> bytes:
+        """Return what is in sectors, up to the first that is not whole."""
+        pieces = []
+        for sector in sectors:
+            pieces.append(self._sector(sector))
+            if len(pieces[-1]) >> self._shift == 0:
+                break
+        return b"".join(pieces)
+
+    def _sector(self, sector: int) -> bytes:
+        return self._content[(sector + 1) << self._shift : (sector + 2) << self._shift]
+
+
+def _numbers(content: bytes) -> NDArray[np.uint32]:
+    return np.frombuffer(content, "<u4", len(content) // 4)
+
+
+def _damaged() -> FileRejectedError:
+    return rejected("file.corrupt_container", say("the sectors of the OLE document do not lead to its workbook"))

@@ -75,8 +75,9 @@ class XlsxBook(OpcBook):
                     max_cells=self._limits.cells,
                 )
                 cells = self._read(sheet, context)
-                if self._asks_for_results() and context.results.zeros and not context.results.others:
-                    cells = self._read(sheet, replace(context, uncalculated=True))
+                found, zeroed = context.results, context.results.zeros and self._asks_for_results()
+                if (found.unset or zeroed) and not found.others:
+                    cells = self._read(sheet, replace(context, uncalculated=True, zeroed=zeroed))
             finally:
                 # What is wrong with them is told before anything of the sheet.
                 self._strings = strings()

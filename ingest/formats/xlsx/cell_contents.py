@@ -46,6 +46,7 @@ class _Form(NamedTuple):
 _KEEP: Final = b' xml:space="preserve"'
 _END: Final = b"</c>"
 _INLINE, _INLINE_END = b"<is>", b"</is>"
+_NOTHING: Final = _Form(b"", b"", 1, valued=False)
 _VALUE: Final = _Form(b"<v>", b"</v>", 3)
 _TEXT: Final = _Form(b"<t>", b"</t>", 5, inline=True, within=True)
 _BARE_HEAD, _BARE_TAIL = _INLINE + _TEXT.head, _TEXT.tail + _INLINE_END + _END
@@ -55,7 +56,7 @@ _EMPTY_ELEMENTS: Final = (b"/>", b" />")
 _FORMS: Final = (
     _VALUE,
     _TEXT,
-    _Form(b"", b"", 1, valued=False),
+    _NOTHING,
     _Form(b"<v" + _KEEP + b">", b"</v>", 3, preserve=True),
     _Form(b"<t" + _KEEP + b">", b"</t>", 5, inline=True, within=True, preserve=True),
     *(_Form(b"<v" + end, b"", 2, valued=False) for end in _EMPTY_ELEMENTS),
@@ -70,7 +71,7 @@ _FORMS: Final = (
 class Contents:
     """Where the value of each cell begins and ends, and how it is to be read; `ended` are those with an end tag.
 
-    Nothing but white space stands behind that.
+    Nothing but white space stands behind that. `unset` are those with a formula and nothing else.
     """
 
     fine: Mask
@@ -80,6 +81,7 @@ class Contents:
     inline: Mask
     preserve: Mask
     formulas: Mask
+    unset: Mask
 
 
 def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mask) -> Contents | None:
@@ -94,7 +96,7 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
     known = (tags > 0) & ~closed
     fine = begins(xml.words(first), _VALUE.head) & begins(xml.words(ends), tail) & (starts <= ends) & known
     tags[fine] += _VALUE.tags
-    inline, preserve, ended = np.zeros(len(first), np.bool_), np.zeros(len(first), np.bool_), fine.copy()
+    inline, preserve, unset, ended = *np.zeros((3, len(first)), np.bool_), fine.copy()
     if not fine.all():
         starts[closed] = ends[closed] = found.following[closed]
         fine[closed] = contents[closed] == found.following[closed]
@@ -116,7 +118,7 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
             cells = rest[here]
             fine[cells], starts[cells], ends[cells] = True, begin[here], end[here]
             tags[cells] += form.tags
-            inline[cells], preserve[cells] = form.inline, form.preserve
+            inline[cells], preserve[cells], unset[cells] = form.inline, form.preserve, form is _NOTHING
             rest, bounds, within = rest[~here], bounds[:, ~here], within[~here]
     counted = accounted(xml, found, np.where(fine, tags, 0))
     if counted is None:
@@ -129,6 +131,7 @@ def read_contents(xml: XmlBytes, found: SheetTags, contents: Places, closed: Mas
         inline=inline,
         preserve=preserve,
         formulas=formulas,
+        unset=formulas & unset,
     )
 
 

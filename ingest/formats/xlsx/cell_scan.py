@@ -14,7 +14,7 @@ import numpy as np
 from ..zip.xml_bytes import XmlBytes
 from .cell_contents import read_contents
 from .cell_openings import read_openings
-from .cell_values import INLINE, TYPES
+from .cell_values import INLINE, TEXT_RESULT, TYPES, UNSET
 from .sheet_tags import find_tags
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def find_cells(chunk: bytes, row: int | None) -> FoundCells | None:
         columns = _counted(openings, found)
     types = np.array([kind.code for kind in openings.kinds], np.int8)[openings.kind_of]
     types[contents.inline] = TYPES.index(INLINE)
+    types[contents.unset & (types == TYPES.index(TEXT_RESULT))] = TYPES.index(UNSET)
     styles = np.array([kind.style for kind in openings.kinds], np.int32)[openings.kind_of]
     cells = np.flatnonzero(alone)
     parts = _parts(chunk, found.rows.bounds[left], found.rows.bounds[left + 1])

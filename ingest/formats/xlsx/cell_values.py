@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _Place = TypeVar("_Place", np.int32, np.int64)
-TYPES: Final = ("", "n", "s", "b", "e", "str", "inlineStr", "d")
-"""The types of a cell, ECMA-376 part 1, 18.18.11; the first two are numbers."""
+TEXT_RESULT: Final = "str"
+"""The type of a cell with a text that is the result of a formula, or that a library writes without one."""
+UNSET: Final = "<str>"
+"""Such a cell of which a formula is all that there is, and no `<v>`: as no file can write it."""
+TYPES: Final = ("", "n", "s", "b", "e", TEXT_RESULT, "inlineStr", "d", UNSET)
+"""The types of a cell, ECMA-376 part 1, 18.18.11, and that one; the first two are numbers."""
 SHARED: Final = "s"
 """The type of a cell that holds the number of a shared string."""
 INLINE: Final = "inlineStr"
@@ -34,19 +38,27 @@ INLINE: Final = "inlineStr"
 
 It counts before `<v>` in a cell of this type, and makes a cell of another type that has no `<v>` one of this.
 """
+_ZEROS: Final = pa.array(["0", "0.0"], pa.large_string())
 
 
 @dataclass(slots=True)
 class Results:
-    """What stands as the results of the formulas of a sheet: zeros, anything else."""
+    """What stands as the results of the formulas of a sheet: zeros and empty texts, nothing for texts, anything else.
+
+    A program that calculates writes an empty text, too: `<v></v>`. Libraries that call every formula a text without
+    having calculated any leave it out.
+    """
 
     zeros: bool = False
+    unset: bool = False
     others: bool = False
 
-    def note(self, *, zeros: bool, others: bool) -> None:
+    def note(self, *, zeros: bool, unset: bool, others: bool) -> None:
         """Add what some cells have. Several threads do: nothing that one has added is taken back by another."""
         if zeros:
             self.zeros = True
+        if unset:
+            self.unset = True
         if others:
             self.others = True
 
@@ -56,7 +68,7 @@ class SheetContext:
     """What the cells of a sheet refer to: shared strings, the number format of each style, the limit.
 
     The strings may still be read beside the sheet: whoever asks for them waits. `results` are told of what is found;
-    where `uncalculated`, a zero is none of a formula.
+    where `uncalculated`, nothing for a text is no result of a formula, where `zeroed` neither is a zero.
     """
 
     name: str
@@ -66,6 +78,7 @@ class SheetContext:
     max_cells: int
     results: Results = field(default_factory=Results)
     uncalculated: bool = False
+    zeroed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +114,7 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
             # Where a cell holds nothing, no text is asked for.
             only = not formulas.any() and not (filled & ~here).any()
             values = _shared(values, here & filled, context, only=only)
-        elif name in ("str", "inlineStr"):
+        elif name in (TEXT_RESULT, INLINE, UNSET):
             kinds[here] = Kind.TEXT
         elif name == "b":
             kinds[here] = Kind.BOOLEAN
@@ -118,12 +131,24 @@ def typed(cells: RawCells, context: SheetContext) -> tuple[NDArray[np.uint8], pa
     kinds[~filled] = Kind.EMPTY
     kinds[formulas & ~filled] = Kind.UNCACHED
     if formulas.any():
-        numbers = np.isin(cells.codes, [code for code, name in enumerate(cells.names) if name in ("", "n")])
-        zeros = formulas & numbers & truth(pc.equal(cells.values, "0"))
-        context.results.note(zeros=bool(zeros.any()), others=bool((formulas & filled & ~zeros).any()))
-        if context.uncalculated:
-            kinds[zeros] = Kind.UNCACHED
+        _judge_results(cells, formulas & filled, kinds, context)
     return kinds, values
+
+
+def _judge_results(cells: RawCells, given: Mask, kinds: NDArray[np.uint8], context: SheetContext) -> None:
+    """Note what the formulas have for results, and set, in place, the kinds of those that are known to have none."""
+    unset = given & _of_types(cells, UNSET)
+    zeros = given & _of_types(cells, "", "n") & truth(pc.is_in(cells.values, value_set=_ZEROS))
+    zeros |= given & _of_types(cells, TEXT_RESULT) & truth(pc.equal(cells.values, ""))
+    context.results.note(zeros=bool(zeros.any()), unset=bool(unset.any()), others=bool((given & ~zeros & ~unset).any()))
+    if context.uncalculated:
+        kinds[unset] = Kind.UNCACHED
+    if context.zeroed:
+        kinds[zeros] = Kind.UNCACHED
+
+
+def _of_types(cells: RawCells, *types: str) -> Mask:
+    return np.isin(cells.codes, [code for code, name in enumerate(cells.names) if name in types])
 
 
 def _shared(values: pa.LargeStringArray, where: Mask, context: SheetContext, *, only: bool) -> pa.LargeStringArray:

@@ -12,7 +12,7 @@ from ...errors import rejected
 from ...messages import say
 from ..failures import refused
 from ..zip.xml_text import excel_text, refuse_no_memory
-from .cell_values import INLINE
+from .cell_values import INLINE, TEXT_RESULT, UNSET
 
 _ROW_NUMBER: Final = re.compile("[0-9]{1,7}")
 _MOST_STYLES: Final = 10**6
@@ -24,7 +24,7 @@ _REFERENCE: Final = re.compile(r"\$?([A-Za-z]{1,3})\$?([0-9]{1,7})")
 class RawCell:
     """One cell as the XML has it, at its 0-based place.
 
-    `value` is that of `<v>`, `inline` the text of `<is>`, None without one.
+    `value` is that of `<v>`, `valued` if there is one, `inline` the text of `<is>`, None without one.
     """
 
     row: int
@@ -33,6 +33,7 @@ class RawCell:
     style: int = 0
     formula: bool = False
     value: str = ""
+    valued: bool = False
     inline: str | None = None
 
 
@@ -131,6 +132,8 @@ class _Reader:
             cell, self._cell = self._cell, None
             if cell.inline is not None and (cell.type == INLINE or not cell.value):
                 cell.type, cell.value = INLINE, cell.inline
+            elif cell.formula and cell.type == TEXT_RESULT and not cell.valued:
+                cell.type = UNSET
             self.cells.append(cell)
 
     def _close_text(self, name: str) -> None:
@@ -139,6 +142,6 @@ class _Reader:
         if self._cell is None:
             return
         if name == "v":
-            self._cell.value = text
+            self._cell.value, self._cell.valued = text, True
         elif self._cell.inline is not None:
             self._cell.inline += text

@@ -1,8 +1,9 @@
-"""Libraries write zeros as the results of formulas that nobody has calculated: no amount of a row is that."""
+"""Libraries write zeros, or nothing, as the results of formulas that nobody has calculated: no amount is that."""
 
 from __future__ import annotations
 
 import math
+import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,75 @@ def test_a_zero_of_another_type_is_a_result(
     found = parsed(path, dataset({"name": "sku", "type": "string"}, {"name": "amount", "type": "string"}))
     assert found.faults == []
     assert list(found.accepted) == [2]
+
+
+@pytest.fixture
+def of_cells(tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., Any]) -> Callable[..., Any]:
+    """Load a sheet whose second column has these cells, as the XML behind their references has them."""
+
+    def run(*cells: str, asks: bool) -> Any:
+        path = tmp_path / "x.xlsx"
+        with xlsxwriter.Workbook(path) as book:
+            sheet = book.add_worksheet()
+            sheet.write_row(0, 0, ["sku", "amount"])
+            for row in range(1, len(cells) + 1):
+                sheet.write_row(row, 0, [f"A{row}", -row])
+
+        def cell(found: re.Match[bytes]) -> bytes:
+            return cells[int(found[1]) - 1].encode() + b"</c>"
+
+        def rewritten(name: str, content: bytes) -> bytes:
+            if name == "xl/workbook.xml" and not asks:
+                return content.replace(b' fullCalcOnLoad="1"', b"")
+            return re.sub(rb"><v>-([0-9]+)</v></c>", cell, content) if "worksheets" in name else content
+
+        rewrite(path, rewritten)
+        fields = ({"name": "sku", "type": "string"}, {"name": "amount", "type": "string"})
+        return parsed(path, dataset(*fields))
+
+    return run
+
+
+TEXT_WITHOUT_RESULT = ' t="str"><f>C2*2</f>'
+QUOTED_OTHERWISE = " t='str'><f>C2*2</f>"
+"""Of a form that only the XML parser reads."""
+
+
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("rows", [1, 3, 400])
+@pytest.mark.parametrize("cell", [TEXT_WITHOUT_RESULT, QUOTED_OTHERWISE])
+def test_a_formula_that_is_called_a_text_and_has_no_result_has_none(
+    of_cells: Callable[..., Any], cell: str, rows: int, *, asks: bool
+) -> None:
+    found = of_cells(*[cell] * rows, asks=asks)
+    assert found.faults[1:] == [(f"B{row}", "cell.formula_no_cache") for row in range(2, rows + 2)]
+    assert found.accepted == {}
+
+
+@pytest.mark.parametrize("beside", ["><f>C2</f><v>0</v>", ' t="str"><f>C2</f><v></v>', "><v>5</v>"])
+def test_zeros_and_empty_texts_beside_it_are_what_they_are(of_cells: Callable[..., Any], beside: str) -> None:
+    found = of_cells(TEXT_WITHOUT_RESULT, beside, asks=False)
+    assert (found.faults, list(found.accepted)) == ([("B2", "cell.formula_no_cache")], [3])
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_it_is_an_empty_text_where_another_formula_has_a_result(of_cells: Callable[..., Any], *, asks: bool) -> None:
+    """There are libraries that calculate, and leave out the results that are empty."""
+    found = of_cells(TEXT_WITHOUT_RESULT, "><f>C2</f><v>7</v>", asks=asks)
+    assert found.accepted == {2: ["A1", None], 3: ["A2", "7"]}
+
+
+@pytest.mark.parametrize("end", ["<v></v>", "<v/>", "<v />"])
+def test_an_empty_text_is_a_result_unless_all_are_to_be_calculated(of_cells: Callable[..., Any], end: str) -> None:
+    cells = [f' t="str"><f>C{row}</f>{end}' for row in (2, 3)]
+    assert of_cells(*cells, asks=False).accepted == {2: ["A1", None], 3: ["A2", None]}
+    assert of_cells(*cells, asks=True).accepted == {}
+
+
+def test_a_zero_with_a_fraction_is_one(of_cells: Callable[..., Any]) -> None:
+    cells = [f' t="n"><f>C{row}</f><v>0.0</v>' for row in (2, 3)]
+    assert of_cells(*cells, asks=True).faults[1:] == [("B2", "cell.formula_no_cache"), ("B3", "cell.formula_no_cache")]
+    assert of_cells(*cells, asks=False).accepted == {2: ["A1", "0"], 3: ["A2", "0"]}
 
 
 def test_a_sheet_that_is_read_again_counts_once(

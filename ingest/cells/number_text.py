@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 EXCEL_DIGITS: Final = 15
 """Significant digits that Excel keeps of a number; what a double holds beyond them is noise."""
 
+_DIGITS_OF_DOUBLES: Final = range(EXCEL_DIGITS, 18)
+"""Significant digits that programs write of a double: 17 tell it from all others."""
 _EXACT_BELOW: Final = 1e15
 """From here on a number in a cell may have lost digits of what was typed in."""
 
@@ -53,7 +55,8 @@ def lost_digits(raw: pa.LargeStringArray) -> NDArray[np.bool_]:
     """Say which numbers may lack digits of what was meant: those of 10^15 and more, unless the file has all digits.
 
     Excel and most writers keep a number as a double, whose 16th digit on is a guess. But digits that no double
-    yields were never in one: they are the ones that were meant.
+    yields, neither all of its own nor its first ones with zeros behind them, as JavaScript writes it, were never in
+    one: they are the ones that were meant.
     """
     lost: NDArray[np.bool_] = np.abs(doubles(raw)) >= _EXACT_BELOW
     for place in np.flatnonzero(lost).tolist():
@@ -62,7 +65,11 @@ def lost_digits(raw: pa.LargeStringArray) -> NDArray[np.bool_]:
 
 
 def _has_all_digits(text: str) -> bool:
-    return bool(_DIGITS.fullmatch(text)) and int(text) != int(float(text))
+    if not _DIGITS.fullmatch(text):
+        return False
+    number = float(text)
+    rounded = (int(Decimal(f"{number:.{digits - 1}e}")) for digits in _DIGITS_OF_DOUBLES)
+    return int(text) not in (int(number), *rounded)
 
 
 def scaled_integers(raw: pa.LargeStringArray, scale: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

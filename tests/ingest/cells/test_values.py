@@ -252,6 +252,18 @@ def test_digits_that_no_double_has_are_kept(dataset: Make, package: Callable[...
     assert outcome.column() == ["123456789012345679.00", "12345678901234567890123.00"]
 
 
+@pytest.mark.parametrize(
+    "text", ["1234567890123456800", "1234567890123457000", "1234567890123460000", "-1234567890123456800"]
+)
+@pytest.mark.parametrize("kind", ["string", "integer", "decimal(38,2)"])
+def test_zeros_in_the_place_of_lost_digits_are_none(
+    dataset: Make, package: Callable[..., Path], parsed: Parse, text: str, kind: str
+) -> None:
+    """JavaScript writes 1234567890123456789 with the 17 digits that tell a double from others, then zeros."""
+    path = package(f'<row r="1"><c r="A1" t="str"><v>v</v></c></row><row r="2"><c r="A2"><v>{text}</v></c></row>')
+    assert parsed(path, dataset({"name": "v", "type": kind})).faults[1:] == [("A2", "cell.precision_lost")]
+
+
 def test_zero_has_no_sign(dataset: Make, package: Callable[..., Path], parsed: Parse) -> None:
     """Writers put down what a calculation left, and other formats have it as a double."""
     cells = "".join(f'<row r="{row}"><c r="A{row}"><v>{text}</v></c></row>' for row, text in ((2, "-0"), (3, "-0.0")))

@@ -79,7 +79,8 @@ def scaled_integers(raw: pa.LargeStringArray, scale: int) -> tuple[NDArray[np.in
     by less than half a unit of the 15th digit. The product's own rounding (2^-53 of it) is left as a margin, so that
     what is close to the limit is not decided here.
     """
-    scaled = np.nan_to_num(doubles(raw), nan=np.inf) * 10.0**scale
+    with np.errstate(over="ignore"):  # what is infinite is not inside
+        scaled = np.nan_to_num(doubles(raw), nan=np.inf) * 10.0**scale
     size = np.abs(scaled)
     inside = size < _EXACT_BELOW
     whole = np.rint(np.where(inside, scaled, 0))

@@ -264,6 +264,14 @@ def test_zeros_in_the_place_of_lost_digits_are_none(
     assert parsed(path, dataset({"name": "v", "type": kind})).faults[1:] == [("A2", "cell.precision_lost")]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_number_that_is_too_large_for_its_decimals_is_told_by_its_cell_alone(
+    dataset: Make, workbook: Write, parsed: Parse
+) -> None:
+    outcome = parsed(workbook([["v"], [1.7e308], [5]]), dataset({"name": "v", "type": "decimal(18,2)"}))
+    assert outcome.faults == [("A2", "cell.precision_lost")]
+
+
 def test_zero_has_no_sign(dataset: Make, package: Callable[..., Path], parsed: Parse) -> None:
     """Writers put down what a calculation left, and other formats have it as a double."""
     cells = "".join(f'<row r="{row}"><c r="A{row}"><v>{text}</v></c></row>' for row, text in ((2, "-0"), (3, "-0.0")))

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from .cells.cells import column_letters
 from .columns.duplicates import key_range
 from .columns.reconcile import reconcile
+from .columns.renamed import refuse_renamed
 from .columns.table_end import settled
 from .columns.unforeseen import Place, values_refused
 from .columns.validate import Checked, check_columns
@@ -124,6 +125,7 @@ class _Run:
 
     def _checked(self, table: Table) -> Report:
         with self._timed("validate"):
+            refuse_renamed(table, self._dataset)
             self._warnings = (*self._warnings, *find_drift(table, self._dataset), *fill_notes(table, self._dataset))
             checked = check_columns(table, self._dataset)
             reconcile(table, checked.columns, self._dataset)

@@ -60,6 +60,7 @@ _DOUBTFUL: Final = frozenset(("R", "KM", "КМ", "Ft", "DA", "DT", "SR", "QR", "
 """What is rather a word, a unit or the beginning of a number of things where nobody says that it is money."""
 _WORDS: Final = frozenset(("ALL", "BAM", "BOB", "COP", "CUP", "GEL", "LAK", "MOP", "PEN", "SOS", "STN", "TOP"))
 """Codes that are other words, too (`38 CUP`): money only with a fraction."""
+_MONEY: Final = frozenset(_CODES.split()) - _WORDS
 _IN_FRONT: Final = re.compile(rf"[+(\u2212-]*\s*({_ANY})(\s*)")
 _BEHIND: Final = re.compile(rf"(\s*)({_ANY})\s*[)\u2212-]*$")
 _LONGEST: Final = 12
@@ -98,6 +99,11 @@ def money_marks(text: str) -> set[str]:
         for mark, space in found
         if mark not in _DOUBTFUL and (cents or (mark not in _WORDS and (space or not _is_latin(mark))))
     }
+
+
+def is_code(word: str) -> bool:
+    """Say whether a word, whatever its case, is the code of a currency and no other word."""
+    return word.upper() in _MONEY
 
 
 def _is_latin(mark: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..cells.cells import column_letters
 from ..errors import CATALOGUE, ErrorRecord, FileRejectedError
 from ..messages import either, in_a_row, say
+from .header import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,12 +58,23 @@ def _missing(part: Part, dataset: Dataset, field: Field) -> ErrorRecord:
             titles=either(field.labels),
             name=field.name,
         ),
-        hint=say("add the column, or take the field out of the dataset"),
+        hint=_hint(part),
         sheet=part.sheet,
         row=part.header.row + 1,
         field=field.name,
         expected=", ".join(field.labels),
         spec_version=dataset.version,
+    )
+
+
+def _hint(part: Part) -> str:
+    unknown = [part.header.labels[column] or "" for column in part.header.extra]
+    if not unknown:
+        return say("add the column, or take the field out of the dataset")
+    return say(
+        "if its column is one that no field has ({titles}), add that title to the field's header list; if not, add the "
+        "column, or take the field out of the dataset",
+        titles=listed(unknown),
     )
 
 

@@ -26,11 +26,12 @@ _ON_DELETE: Final = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SE
 _PLACE: Final = """
 SELECT c.oid, n.nspname AS schema
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = :name AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+WHERE c.relname = CAST(:name AS text) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
     AND CASE WHEN :schema = '' THEN n.nspname = ANY (current_schemas(false)) AND n.nspname <> :ledger
-        ELSE n.nspname = :schema END
+        ELSE n.nspname = CAST(:schema AS text) END
 ORDER BY array_position(current_schemas(false), n.nspname) LIMIT 1
 """
+"""What is asked for is cast to a text: as a name, which a longer one cannot be, it would fail the statement."""
 
 _RIGHTS: Final = """
     ARRAY(SELECT wanted FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS wanted
@@ -173,12 +174,13 @@ FROM pg_class c WHERE c.oid = :oid
 _NAMES: Final = """
 SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'f') AND NOT c.relispartition AND n.nspname <> :ledger
-    AND CASE WHEN :schema = '' THEN n.nspname = ANY (current_schemas(false)) ELSE n.nspname = :schema END
+    AND CASE WHEN :schema = '' THEN n.nspname = ANY (current_schemas(false)) ELSE n.nspname = CAST(:schema AS text) END
 """
 
 _ELSEWHERE: Final = """
 SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relname = :name AND c.relkind IN ('r', 'p', 'v', 'f') AND NOT n.nspname = ANY (current_schemas(true))
+WHERE c.relname = CAST(:name AS text) AND c.relkind IN ('r', 'p', 'v', 'f')
+    AND NOT n.nspname = ANY (current_schemas(true))
     AND n.nspname NOT IN (:ledger, 'information_schema') AND n.nspname NOT LIKE 'pg!_%' ESCAPE '!'
     AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'INSERT')
 ORDER BY 1

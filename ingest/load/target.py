@@ -141,15 +141,27 @@ def prepare_target(connection: Connection, dataset: Dataset) -> Target:
 
 
 def cut_names(dataset: Dataset, dialect: str) -> Iterator[str]:
-    """Yield what keeps a table from being made with the fields' own names: PostgreSQL cuts what is longer."""
+    """Yield what keeps a table from being made with the names of the dataset: PostgreSQL cuts what is longer."""
+    if dialect != "postgresql":
+        return
+    for part in filter(_is_cut, place_of(dataset)):
+        yield say(
+            "{name} is longer than the {bytes} bytes that a name has in PostgreSQL; write a shorter one in load.table",
+            name=part,
+            bytes=NAME_BYTES,
+        )
     for field in dataset.fields:
-        if dialect == "postgresql" and len(field.name.encode()) > NAME_BYTES:
+        if _is_cut(field.name):
             yield say(
                 "{name} is longer than the {bytes} bytes that a name has in PostgreSQL; give the field a shorter name, "
                 "and this one as its header",
                 name=field.name,
                 bytes=NAME_BYTES,
             )
+
+
+def _is_cut(name: str | None) -> bool:
+    return len((name or "").encode()) > NAME_BYTES
 
 
 def _refuse_first(found: Iterable[str]) -> None:

@@ -10,7 +10,10 @@ from .dataset import Dataset
 from .yaml_document import DocumentError, Problem, parse_yaml, problems_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from .yaml_document import Location
 
 # Here, where nobody else runs yet: threads that build the model at its first use get in each other's way.
 Dataset.model_rebuild()
@@ -42,7 +45,22 @@ def parse_dataset(text: str, source: str) -> Dataset:
 
     """
     document = parse_yaml(text, source)
+    if held := tuple(_with_nul(document.data, ())):
+        reason, remedy = "U+0000 (NUL) stands in it, which no database and no file name takes", "remove it"
+        raise DocumentError(document.problem(location, reason, remedy) for location in held)
     try:
         return Dataset.model_validate(document.data)
     except ValidationError as error:
         raise DocumentError(problems_of(error, document, Dataset)) from error
+
+
+def _with_nul(value: object, location: Location) -> Iterator[Location]:
+    """Yield the places of texts, and of keys, that have a NUL: an escape makes one."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield from [(*location, key)] if "\0" in key else _with_nul(part, (*location, key))
+    elif isinstance(value, list):
+        for number, part in enumerate(value):
+            yield from _with_nul(part, (*location, number))
+    elif isinstance(value, str) and "\0" in value:
+        yield location

@@ -59,3 +59,18 @@ def test_a_key_in_the_wrong_section_is_told_with_the_right_one(wrong: str, below
     with pytest.raises(DocumentError) as refused:
         parse_dataset(f"{PLAIN}{wrong}\n", "d.yml")
     assert str(refused.value).endswith(f"unknown key; write it below {below}")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (PLAIN.replace("table: orders", 'table: "a\\0b"'), "d.yml:4: load.table: U+0000 (NUL) stands in it"),
+        (PLAIN.replace("name: no", 'name: "n\\0"'), "d.yml:3: fields[0].name: U+0000 (NUL) stands in it"),
+        (PLAIN.replace("orders}", 'orders, set: {"a\\x00": 1}}'), "d.yml:4: load.set.a\0: U+0000 (NUL) stands in it"),
+        (PLAIN + 'mappings:\n  - titles: [a, "b\\u0000"]\n', "d.yml:6: mappings[0].titles[1]: U+0000 (NUL)"),
+    ],
+)
+def test_a_nul_is_told_where_it_stands(text: str, told: str) -> None:
+    with pytest.raises(DocumentError) as refused:
+        parse_dataset(text, "d.yml")
+    assert told in str(refused.value)

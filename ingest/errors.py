@@ -116,7 +116,7 @@ CATALOGUE: Final[Mapping[str, CatalogueEntry]] = MappingProxyType(
         "row.db_length": _error("shorten the text, or make the column longer"),
         "row.db_range": _error("enter a value that the column can hold"),
         "row.db_precision": _error("round the value, or give the column more digits"),
-        "row.db_not_null": _error("fill in the cell"),
+        "row.db_not_null": _error("fill in the cell, or write in the field what an empty one is loaded as (empty: '')"),
         "row.db_check": _error("enter values that the table's constraint allows"),
         "row.db_foreign_key": _error("enter a value that the other table has, or add it there first"),
         "row.db_unique": _error("enter a value that no other row of the table has"),

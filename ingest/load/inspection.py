@@ -128,11 +128,22 @@ def _advice(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
 
 def _of_column(dataset: Dataset, name: str, column: ColumnFacts) -> Iterator[str]:
     [field] = [field for field in dataset.fields if field.name == name]
-    if column.required and not dataset.is_needed(field):
-        yield say(
-            "column {name} is NOT NULL; write {setting} to have empty cells named at once",
-            name=name,
-            setting="constraints: {required: true}",
+    if column.required and not dataset.is_needed(field) and field.empty is None:
+        required = "constraints: {required: true}"
+        yield (
+            say(
+                "column {name} is NOT NULL; write {setting} to have empty cells named at once, or {other} to have them "
+                "loaded as empty texts",
+                name=name,
+                setting=required,
+                other='empty: ""',
+            )
+            if field.type.kind == "string"
+            else say(
+                "column {name} is NOT NULL; write {setting} to have empty cells named at once",
+                name=name,
+                setting=required,
+            )
         )
     length = None if field.lookup is not None else text_length(column)
     limit = field.constraints.max_length

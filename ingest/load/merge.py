@@ -83,6 +83,11 @@ class Merge:
             return self.raw(name, row)
         return f"{self.raw(name, row)}::{self.target.facts.columns[name].declared}"
 
+    def _filled(self, name: str) -> str:
+        """Return what a staged row writes into a column: where its cell is empty, what the dataset says of such."""
+        empty = self.target.empty.get(name)
+        return self.value(name) if empty is None else f"coalesce({self.value(name)}, {empty})"
+
     @property
     def same_key(self) -> str:
         """The condition that a row of the table (`t`) and a staged one (`s`) have the same key."""
@@ -114,8 +119,9 @@ class Merge:
 
     def _differs(self, name: str) -> str:
         column = self.target.facts.columns[name]
-        changed = differs(column, f"t.{self.names[name]}", self.value(name), self.dialect)
-        return f"({self.value(name)} IS NOT NULL AND {changed})" if name in self.kept else changed
+        value = self.value(name) if name in self.kept else self._filled(name)
+        changed = differs(column, f"t.{self.names[name]}", value, self.dialect)
+        return f"({value} IS NOT NULL AND {changed})" if name in self.kept else changed
 
     @property
     def order(self) -> str:
@@ -146,9 +152,10 @@ class Merge:
 
     def insert(self, source: str) -> str:
         """Return the statement that inserts the rows of a source (named `s` in it), in the order of their keys."""
-        given = {**self.target.insert_only, **self.target.set}
+        absent = {name: value for name, value in self.target.empty.items() if name not in self.staged}
+        given = {**absent, **self.target.insert_only, **self.target.set}
         columns = [*self.lineage, *self.key, *self.written]
-        values = [f"s.{name}" for name in self.lineage] + [self.value(name) for name in (*self.key, *self.written)]
+        values = [f"s.{name}" for name in self.lineage] + [self._filled(name) for name in (*self.key, *self.written)]
         names = ", ".join(self.names[name] for name in (*columns, *given))
         return (
             f"INSERT INTO {self.target.quoted} ({names}) SELECT {', '.join((*values, *given.values()))} FROM {source}"
@@ -166,8 +173,7 @@ class Merge:
         )
 
     def _new(self, name: str) -> str:
-        value = self.value(name)
-        return f"coalesce({value}, t.{self.names[name]})" if name in self.kept else value
+        return f"coalesce({self.value(name)}, t.{self.names[name]})" if name in self.kept else self._filled(name)
 
     @property
     def updates(self) -> bool:

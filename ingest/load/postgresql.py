@@ -98,7 +98,9 @@ def goes_straight(dataset: Dataset, target: Target) -> bool:
     facts = target.facts
     exact = any(fit.exact is not None for fit in target.fits.values())
     views = facts.kind == "view" and not facts.triggers
-    return not (dataset.load.given or exact or target.parents or facts.rules or facts.row_security or views)
+    return not (
+        dataset.load.given or target.empty or exact or target.parents or facts.rules or facts.row_security or views
+    )
 
 
 async def _copy_straight(connection: AsyncConnection, spooled: Spooled, target: Target, way: Way) -> Loaded:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 from ..messages import say
 from ..spec.dataset import LINEAGE_JOB, LINEAGE_ROW
+from ..spec.field import bound_value
 from . import catalogue, sqlite_catalogue
 from .creation import create_table
 from .fit import Fit, UnfitError, fit
-from .given import expression
+from .given import expression, literal
 from .loaded import TargetMismatchError
 from .named_table import ledger_is_meant, place_of, read_facts, refuse_unless_meant
 from .references import found_parents, problems, referring, table_of, unfit_columns
@@ -34,8 +35,9 @@ NAME_BYTES: Final = 63
 class Target:
     """A verified table. `fits` says of each field how it is staged.
 
-    `parents` has the tables that fields refer to; `insert_only` and `set` the SQL of columns without a field. `made`
-    says that this transaction has made the table: nobody else sees it yet.
+    `parents` has the tables that fields refer to; `insert_only` and `set` the SQL of columns without a field, `empty`
+    that of what is loaded for empty cells of fields. `made` says that this transaction has made the table: nobody else
+    sees it yet.
     """
 
     facts: TableFacts
@@ -43,6 +45,7 @@ class Target:
     parents: Mapping[str, Parent]
     insert_only: Mapping[str, str]
     set: Mapping[str, str]
+    empty: Mapping[str, str]
     made: bool = False
 
     @property
@@ -188,6 +191,11 @@ def verified(dataset: Dataset, facts: TableFacts, parents: Mapping[str, TableFac
         parents=found,
         insert_only=_given(dataset.load.insert_only, facts, dialect),
         set=_given(dataset.load.set, facts, dialect),
+        empty={
+            field.name: literal(bound_value(field.empty, field.type), dialect)
+            for field in dataset.fields
+            if field.empty is not None
+        },
     )
 
 

@@ -345,6 +345,8 @@ class Dataset(Model):
             raise _problem("lineage", "load.lineage fills columns that are declared as fields: {names}", taken)
         if taken := sorted(self.load.given.keys() & set(names)):
             raise _problem("given", "load.insert_only and load.set fill what is declared as fields: {names}", taken)
+        if taken := [field.name for field in self.fields if field.empty is not None and field.name in self.primary_key]:
+            raise _problem("empty", "a key has no empty cells: {names}; take empty off", taken)
         if not self.primary_key and (self.load.key_where is not None or self.load.replace == "by_key"):
             raise PydanticCustomError("key_where", "load.key_where and replace: by_key need a primaryKey")
 

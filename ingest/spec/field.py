@@ -31,6 +31,8 @@ _DECIMAL: Final = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)")
 NUMERIC: Final = frozenset({"integer", "number", "decimal"})
 _DATED: Final = frozenset({"date", "datetime", "time"})
 _ORDERED: Final = NUMERIC | _DATED | {"duration"}
+_FILLED: Final = NUMERIC | {"string", "boolean"}
+"""Kinds of which there is a value that stands for nothing: an empty text, zero, false."""
 
 
 def _listed(value: object) -> object:
@@ -47,6 +49,10 @@ def _as_texts(value: object) -> object:
 
 def _bound(value: object) -> object:
     return None if value is None else str(value)
+
+
+def _value_as_text(value: object) -> object:
+    return _as_text(value) if isinstance(value, (bool, int, float)) else value
 
 
 def _compiling(value: str) -> str:
@@ -162,7 +168,10 @@ class Constraints(Model):
 
 
 class Field(Model):
-    """One column of the target table, and how its values are found and read in the sheet."""
+    """One column of the target table, and how its values are found and read in the sheet.
+
+    `empty` is what an empty cell is loaded as, as written; None for NULL.
+    """
 
     name: str = Key(min_length=1, max_length=63)
     type: FieldType
@@ -179,6 +188,7 @@ class Field(Model):
     false_values: Texts = Key(default=("false", "0"), alias="falseValues")
     on_error: Literal["reject_row", "null_value"] = Key(default="reject_row", alias="onError")
     timezone: str | None = None
+    empty: Annotated[str | None, BeforeValidator(_value_as_text)] = None
     references: References | None = None
     lookup: Lookup | None = None
 
@@ -228,8 +238,10 @@ class Field(Model):
         textual = limits.min_length is not None or limits.max_length is not None or limits.pattern is not None
         self._only({"string"}, "minLength, maxLength and pattern", used=textual)
         self._only({"date", "datetime"}, "timezone", used=self.timezone is not None)
+        self._only(_FILLED, "empty", used=self.empty is not None)
         self._bounds_are_values()
         self._has_one_parent()
+        self._fills_what_may_be_empty()
         if self.decimal_char == self.group_char:
             raise PydanticCustomError("characters", "decimalChar and groupChar are the same")
         if self.on_error == "null_value" and limits.required:
@@ -249,9 +261,16 @@ class Field(Model):
         if self.references is not None and self.references.gives is not None:
             raise PydanticCustomError("reference", "references gives a column; write lookup: shops.code -> shops.id")
 
+    def _fills_what_may_be_empty(self) -> None:
+        if self.empty is not None and self.constraints.required:
+            raise PydanticCustomError("empty", "empty contradicts constraints.required; keep one of them")
+        if self.empty is not None and self.lookup is not None:
+            raise PydanticCustomError("empty", "a field with lookup has no empty: nothing is looked up for it")
+
     def _bounds_are_values(self) -> None:
         limits = self.constraints
-        for text in (limits.minimum, limits.maximum, *(limits.enum or ())):
+        exact = (self.empty, *(limits.enum or ()))
+        for text in (limits.minimum, limits.maximum, *exact):
             if text is None:
                 continue
             try:
@@ -260,7 +279,7 @@ class Field(Model):
                 raise PydanticCustomError(
                     "bound", "{text} is no {kind}", {"text": repr(text), "kind": str(self.type)}
                 ) from error
-            if isinstance(value, Decimal) and text in (limits.enum or ()) and not self._holds(value):
+            if isinstance(value, Decimal) and text in exact and not self._holds(value):
                 raise PydanticCustomError("bound", "{text} does not fit the type", {"text": repr(text)})
 
     def _holds(self, value: Decimal) -> bool:

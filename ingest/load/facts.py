@@ -108,3 +108,8 @@ class TableFacts:
     may_keep_rows: bool = False
     missing_rights: tuple[str, ...] = ()
     partitions: int = 0
+
+    @property
+    def inherited(self) -> bool:
+        """Whether rows of other tables are seen in this one, of which its unique indexes know nothing (INHERITS)."""
+        return self.kind == "table" and self.partitions > 0

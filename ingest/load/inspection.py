@@ -114,7 +114,7 @@ def _advice(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
             "row security of table {table} applies to this role: rows it does not let through will be rejected",
             table=table,
         )
-    if facts.partitions:
+    if facts.partitions and not facts.inherited:
         yield say(
             "table {table} has {partitions} partitions: rows that none of them takes will be rejected",
             table=table,

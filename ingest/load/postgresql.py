@@ -229,14 +229,15 @@ async def run_merge(connection: AsyncConnection, dataset: Dataset, merge: Merge,
     key = merge.names[merge.key[0]]
     # One join for all rows, and a second one only for those that change: of most files that is a small part.
     known = f"touched s JOIN {merge.rows} ON {merge.same_key} WHERE NOT s.headgate_new"
-    updated = f"{merge.update('changed s')} RETURNING 1" if merge.updates else "SELECT FROM changed"
+    updated = f"{merge.update('changed s')} RETURNING s.{LINE}" if merge.updates else "SELECT * FROM changed"
+    rows = _counted(merge)
     row = await connection.exec_driver_sql(
         f"WITH touched AS MATERIALIZED ({merge.touched(lines)}), "
         f"changed AS MATERIALIZED (SELECT s.* FROM {known} ORDER BY {merge.order} FOR NO KEY UPDATE OF t), "
         f"updated AS ({updated}), "
         f"fresh AS ({merge.insert('touched s WHERE s.headgate_new')} ORDER BY {merge.order} RETURNING {key}) "
-        f"SELECT (SELECT count(*) FROM {merge.stage} s WHERE {lines}), (SELECT count(*) FROM touched), "
-        f"(SELECT count(*) FROM updated), (SELECT count(*) FROM fresh), ({_barred(merge)})"
+        f"SELECT (SELECT count(*) FROM {merge.stage} s WHERE {lines}), (SELECT {rows} FROM touched), "
+        f"(SELECT {rows} FROM updated), (SELECT count(*) FROM fresh), ({_barred(merge)})"
     )
     total, touched, written, inserted, barred = tuple(row.one())
     return Merged(
@@ -246,6 +247,11 @@ async def run_merge(connection: AsyncConnection, dataset: Dataset, merge: Merge,
         skipped=touched - written - inserted - len(barred or ()),
         barred=tuple(barred or ()),
     )
+
+
+def _counted(merge: Merge) -> str:
+    """Return what counts the rows of the file among those found by key: of one there are several with INHERITS."""
+    return f"count(DISTINCT {LINE})" if merge.target.facts.inherited else "count(*)"
 
 
 def _barred(merge: Merge) -> str:
@@ -263,7 +269,7 @@ async def _merge_new(connection: AsyncConnection, merge: Merge, lines: str) -> M
     """Insert the rows whose keys are not there; those of known keys are unchanged, or conflicts."""
     key = merge.names[merge.key[0]]
     row = await connection.exec_driver_sql(
-        f"WITH conflicts AS MATERIALIZED ({merge.matching(f's.{LINE}', f'{lines} AND {merge.differs}')}), "
+        f"WITH conflicts AS MATERIALIZED ({merge.matching(f'DISTINCT s.{LINE}', f'{lines} AND {merge.differs}')}), "
         f"missing AS MATERIALIZED ({merge.missing(lines)}), "
         f"fresh AS ({merge.insert('missing s')} ORDER BY {merge.order} RETURNING {key}) "
         f"SELECT (SELECT count(*) FROM {merge.stage} s WHERE {lines}), (SELECT count(*) FROM missing), "

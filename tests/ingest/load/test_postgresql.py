@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from asked import asked
-from goods import COLUMNS, changed, dataset, loaded, opened, rows_of, run, table, waits_for_a_lock
+from goods import (
+    COLUMNS,
+    changed,
+    dataset,
+    load_spooled,
+    loaded,
+    opened,
+    rows_of,
+    run,
+    spooled,
+    table,
+    waits_for_a_lock,
+)
 
 from ingest.load.loaded import Loaded
 from ingest.spec.dataset_file import parse_dataset
@@ -235,3 +248,31 @@ async def _waits_for_a_lock(database: Database) -> bool:
     async with database.read() as connection:
         waiting = await connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted")
         return bool(waiting.scalar_one())
+
+
+@pytest.mark.parametrize("mode", ["upsert", "insert"])
+async def test_a_row_that_is_there_twice_by_inheritance_counts_once(
+    postgres_database: str, tmp_path: Path, mode: str
+) -> None:
+    """The unique index of a table knows nothing of the tables that inherit from it, whose rows are seen in it."""
+    fields = [{"name": "k", "type": "string"}, {"name": "v", "type": "integer"}]
+    content = {"dataset": "d", "fields": fields, "primaryKey": ["k"], "load": {"table": "t", "mode": mode}}
+    spec = parse_dataset(json.dumps(content), "d.yml")
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE TABLE t (k text PRIMARY KEY, v int)",
+            "CREATE TABLE child (x int) INHERITS (t)",
+            "INSERT INTO t VALUES ('a', 1), ('same', 5)",
+            "INSERT INTO child VALUES ('a', 1), ('of child', 3), ('same', 5)",
+        )
+        rows = [["a", 2], ["b", 4], ["of child", 4], ["same", 5]]
+        result = await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+        counts = (result.inserted, result.updated, result.unchanged, result.skipped, result.rejected)
+        assert counts == ((1, 2, 1, 0, 0) if mode == "upsert" else (1, 0, 1, 0, 2))
+        kept = (
+            [("a", 1), ("a", 1), ("b", 4), ("of child", 3)]
+            if mode == "insert"
+            else [("a", 2), ("a", 2), ("b", 4), ("of child", 4)]
+        )
+        assert await rows_of(database, "SELECT k, v FROM t ORDER BY k") == [*kept, ("same", 5), ("same", 5)]

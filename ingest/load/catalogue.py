@@ -71,12 +71,16 @@ COUNTS: Final = "^[(]?nextval[(]''([^'']|'''')+''::regclass[)][)]?(::[a-z ]+)?$"
 _COLUMNS: Final = f"""
 WITH RECURSIVE behind(domain, oid, modifier) AS (
     SELECT t.oid, t.typbasetype, t.typtypmod FROM pg_type t
-    WHERE t.typtype = 'd' AND t.oid IN (SELECT a.atttypid FROM pg_attribute a WHERE a.attrelid = :oid)
+    WHERE t.typtype = 'd' AND t.oid IN (
+        SELECT unnest(ARRAY[a.atttypid, e.typelem]) FROM pg_attribute a JOIN pg_type e ON e.oid = a.atttypid
+        WHERE a.attrelid = :oid)
     UNION ALL
     SELECT behind.domain, d.typbasetype, d.typtypmod FROM behind JOIN pg_type d ON d.oid = behind.oid
-    WHERE d.typtype = 'd')
+    WHERE d.typtype = 'd'),
+plain AS (SELECT behind.* FROM behind JOIN pg_type p ON p.oid = behind.oid WHERE p.typtype <> 'd')
 SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.typname AS base,
-    format_type(b.oid, -1) AS "cast", b.typcategory::text AS category, coalesce(base.modifier, a.atttypmod) AS modifier,
+    format_type(b.oid, -1) AS "cast", b.typcategory::text AS category,
+    coalesce(element.modifier, base.modifier, a.atttypmod) AS modifier,
     a.attnotnull OR t.typnotnull AS required,
     a.atthasdef OR a.attidentity <> '' OR t.typdefault IS NOT NULL AS fills_itself,
     CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY'
@@ -95,14 +99,14 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.ty
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
-LEFT JOIN (
-    SELECT behind.* FROM behind JOIN pg_type p ON p.oid = behind.oid WHERE p.typtype <> 'd'
-) base ON base.domain = t.oid
-JOIN pg_type b ON b.oid = coalesce(base.oid, t.oid)
+LEFT JOIN plain base ON base.domain = t.oid
+LEFT JOIN plain element ON element.domain = t.typelem
+JOIN pg_type b ON b.oid = coalesce((SELECT e.typarray FROM pg_type e WHERE e.oid = element.oid), base.oid, t.oid)
 LEFT JOIN pg_collation l ON l.oid = a.attcollation
 WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 """
+"""An array of a domain counts as one of the type behind it."""
 
 _UNIQUE: Final = """
 SELECT n.relname AS name, i.indisvalid AND i.indisready AS valid, pg_get_expr(i.indpred, i.indrelid) AS predicate,

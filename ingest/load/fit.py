@@ -93,7 +93,7 @@ def _array(column: ColumnFacts) -> Fit | None:
     if element == "numeric":
         rounded = f"SELECT FROM unnest({{0}}) AS e WHERE round(e, {numeric_size(column.modifier)[1]}) <> e"
         return Fit(stage=column.cast, exact=f"NOT EXISTS ({rounded})")
-    return Fit(stage=column.cast, exact=f"{{0}}::{column.declared} = {{0}}")
+    return Fit(stage=column.cast, exact=f"{{0}}::{column.declared}::{column.cast} = {{0}}")
 
 
 def _remedy(field: Field, column: ColumnFacts) -> str:

@@ -289,6 +289,19 @@ ROUNDED = {
     "float4[]": ("{0.1,-2.5,0,NaN,NULL}", "{1.23456789}"),
     "float8[]": ("{0.1,1e300}", "{0.12345678901234567890}"),
     "rounds": ("{1.2}", "{1.25}"),
+    "amount[]": ("{1.2,NULL}", "{1.25}"),
+    "price[]": ("{1.2}", "{1.25}"),
+    "moment[]": ("{2026-01-01 10:00:00}", "{2026-01-01 10:00:00.7}"),
+    "day[]": ("{2026-01-01}", "{2026-01-01 10:00:00}"),
+    "ratio[]": ("{0.1}", "{1.23456789}"),
+}
+DOMAINS = {
+    "rounds": "numeric(6,1)[]",
+    "amount": "numeric(6,1)",
+    "price": "amount CHECK (VALUE > 0)",
+    "moment": "timestamp(0)",
+    "day": "date",
+    "ratio": "real",
 }
 
 
@@ -301,7 +314,7 @@ async def test_nothing_is_rounded_inside_an_array(
     async with opened(postgres_database) as database:
         await run(
             database,
-            "CREATE DOMAIN rounds AS numeric(6,1)[]",
+            *(f"CREATE DOMAIN {name} AS {behind}" for name, behind in DOMAINS.items()),
             f"CREATE TABLE t (k text PRIMARY KEY, v {column})",
             *([f"INSERT INTO t VALUES ('a', '{whole}')"] if filled else []),
         )

@@ -165,6 +165,10 @@ class SpoolFullError(RetryableError):
     """The spool's disk is full; make room, then submit the file again."""
 
 
+class SpoolUnwritableError(RetryableError):
+    """The spool cannot be written; mend its disk or its rights, then submit the file again."""
+
+
 class SpoolAwayError(RetryableError):
     """The shared spool does not take or give files now; what is in it stays there."""
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ingest.messages import say
 
-from ..errors import SpoolAwayError, first_line
+from ..errors import SpoolAwayError, SpoolUnwritableError, first_line
 from ..lifecycle.loop_errors import limit_hit
 from ..lifecycle.seldom import Seldom
 from .auth import PRINCIPAL
@@ -58,6 +58,9 @@ class Answers:
         elif isinstance(error, SpoolAwayError):
             reason = first_line(error)
             detail = say("the shared spool does not answer; try again")
+        elif isinstance(error, SpoolUnwritableError):
+            reason = first_line(error)
+            detail = say("the spool cannot be written; try again once its disk or its rights are mended")
         elif self._database.will_pass(error):
             reason = self._database.supervisor.reason(error)
             detail = say("the database or a pool does not answer; try again")

@@ -19,6 +19,7 @@ from ..errors import (
     FileUnstableError,
     FolderHangsError,
     SpoolFullError,
+    SpoolUnwritableError,
     StartupError,
     TaskTimeoutError,
     first_line,
@@ -345,7 +346,7 @@ class FolderScanner:
             reason = f"file.too_large: {error}; split it, or raise intake.max_file_mb"
             logger.warning("file refused", extra={"file": spelt(name), "reason": reason})
             await self._refused(watched, name, file, reason)
-        except SpoolFullError as error:
+        except (SpoolFullError, SpoolUnwritableError) as error:
             self._stop(str(error))
 
     async def _opened(self, watched: KnownFolder, name: str, file: KnownFile) -> None:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Final
 from ingest.errors import NO_MEANS, NO_ROOM
 
 from ..database.errors import causes
-from ..errors import ClusterAwayError, FolderHangsError, SpoolAwayError, SpoolFullError, first_line
+from ..errors import (
+    ClusterAwayError,
+    FolderHangsError,
+    SpoolAwayError,
+    SpoolFullError,
+    SpoolUnwritableError,
+    first_line,
+)
 from ..ledger.jobs import WAITS
 from ..ledger.reasons import MACHINE_LACKS
 
@@ -55,8 +62,9 @@ class Waits:
                 return Wait(reason=reason, words=f"{WAITS} {first_line(cause)}")
             if isinstance(cause, FolderHangsError):
                 return Wait(reason="machine", words=f"{WAITS} {first_line(cause)}")
-            if isinstance(cause, SpoolFullError) or code in NO_MEANS:
-                reason = "disk_full" if code is None or code in NO_ROOM else "machine"
+            full = isinstance(cause, SpoolFullError) or code in NO_ROOM
+            if full or isinstance(cause, SpoolUnwritableError) or code in NO_MEANS:
+                reason = "disk_full" if full else "machine"
                 return Wait(reason=reason, words=MACHINE_LACKS.format(reason=first_line(cause)))
         return None
 

@@ -19,7 +19,7 @@ from ingest.output.report import REJECTED_FILE
 
 from ..errors import FileLostError, FileTooLargeError, FileUnstableError, SpoolFullError, StartupError, StorageError
 from .shared import digest_of
-from .upload import SOURCE, Received, Upload, disk_errors
+from .upload import SOURCE, UNWRITABLE, Received, Upload, disk_errors
 
 if TYPE_CHECKING:
     from .shared import SharedSpool
@@ -82,6 +82,12 @@ class Spool:
                 return f"the spool folder {folder} is gone"
             if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
                 return f"the spool folder {folder} cannot be read and written"
+        if self._lock is not None:
+            try:
+                os.utime(self._lock)  # a disk that fails may take no byte though the rights say that it does
+            except OSError as error:
+                if error.errno in UNWRITABLE:
+                    return f"the spool {self.root} cannot be written: {error.strerror}"
         return None if self.shared is None else self.shared.trouble
 
     @property
@@ -124,7 +130,7 @@ class Spool:
         """Begin a submission, which will have about so many bytes if that is known.
 
         Raises:
-            SpoolFullError: there is no room for it.
+            SpoolFullError, SpoolUnwritableError: there is no room for it; nothing can be written.
 
         """
         key = f"{self._daemon_id}.{uuid4().hex}"
@@ -149,6 +155,7 @@ class Spool:
         Raises:
             FileUnstableError: it changed meanwhile.
             FileTooLargeError, SpoolFullError, OSError: it is too large, there is no room, it cannot be read.
+            SpoolUnwritableError: nothing can be written.
 
         """
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -15,10 +15,14 @@ from typing import Final
 
 from ingest.messages import say
 
-from ..errors import FileTooLargeError, SpoolFullError
+from ..errors import FileTooLargeError, SpoolFullError, SpoolUnwritableError
 from ..machine.renaming import sync_folder
 
 FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+UNWRITABLE: Final = frozenset(
+    (errno.EROFS, errno.EIO, errno.ESTALE, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR)
+)
+"""What a disk says that has failed and was made read-only, and folders that are gone or closed to us."""
 SOURCE: Final = "source"
 """The name of a submission's bytes in its folder."""
 
@@ -43,14 +47,20 @@ class Upload:
         self._size = 0
         self._began = time.monotonic()
         folder.mkdir(mode=0o700)
-        self._file = (folder / "source.part").open("xb", buffering=0)
+        try:
+            self._file = (folder / "source.part").open("xb", buffering=0)
+        except OSError:
+            # Without an inode or a descriptor: nobody would come to remove it as long as this daemon lives.
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+            raise
 
     def write(self, chunk: bytes) -> None:
         """Append bytes.
 
         Raises:
             FileTooLargeError: there are more than the limit.
-            SpoolFullError: the disk has no room.
+            SpoolFullError, SpoolUnwritableError: the disk has no room, or takes nothing.
 
         """
         self._size += len(chunk)
@@ -86,10 +96,17 @@ class Upload:
 
 @contextlib.contextmanager
 def disk_errors() -> Iterator[None]:
-    """Raise SpoolFullError for what a full disk raises."""
+    """Raise SpoolFullError for what a full disk raises, SpoolUnwritableError for what one does that takes nothing."""
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
             raise SpoolFullError from error
+        if error.errno in UNWRITABLE:
+            raise SpoolUnwritableError(
+                say(
+                    "the spool cannot be written: {reason}; mend its disk or its rights, then submit the file again",
+                    reason=error.strerror,
+                )
+            ) from error
         raise

@@ -24,12 +24,12 @@ from samples import samples_of, total
 from storage_fixtures import place, s3
 
 from .cluster_fixtures import cluster, parsing_there
-from .machine_fixtures import control_group, mount, small_disk
+from .machine_fixtures import control_group, mount, read_only, small_disk
 
 if TYPE_CHECKING:
     from prometheus_client.samples import Sample
 
-__all__ = ["cluster", "control_group", "gate", "mount", "parsing_there", "place", "s3", "small_disk"]
+__all__ = ["cluster", "control_group", "gate", "mount", "parsing_there", "place", "read_only", "s3", "small_disk"]
 """Fixtures of others; those below are at hand anyway."""
 
 ORDERS_SPEC = """

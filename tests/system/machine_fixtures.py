@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,26 @@ def mount() -> Iterator[Callable[..., None]]:
     yield mount
     for folder in mounted:
         subprocess.run(["umount", "--lazy", folder], check=False, timeout=20, capture_output=True)
+
+
+@pytest.fixture
+def read_only() -> Callable[[Path], AbstractContextManager[None]]:
+    """Let a folder be read-only for everybody, root too, until it is left."""
+
+    @contextmanager
+    def made(folder: Path) -> Iterator[None]:
+        place = str(folder)
+        commands = (["mount", "--bind", place, place], ["mount", "-o", "remount,bind,ro", place])
+        try:
+            for command in commands:
+                done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+                if done.returncode:
+                    require_service("a mount", f"run the tests as root, where root may mount: {done.stderr.strip()}")
+            yield
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=False, timeout=20, capture_output=True)
+
+    return made
 
 
 @pytest.fixture

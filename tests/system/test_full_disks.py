@@ -11,6 +11,7 @@ from msoffcrypto.format.ooxml import OOXMLFile
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from small_disk import SmallDisk
@@ -164,6 +165,25 @@ def test_a_full_spool_is_waited_for(
     assert Api(headgate.api_url, headgate.token).submit(b"order_no\n").status == 507
     assert headgate.ready()
     disk.clear()
+    assert_heals(headgate, 1 + FILES, process)
+
+
+def test_a_spool_that_turns_read_only_is_waited_for(
+    sqlite_headgate: Headgate, read_only: Callable[[Path], AbstractContextManager[None]], orders: Callable[..., Path]
+) -> None:
+    """As a disk's that fails: it is told as the spool's, neither as the watched folder's nor as a defect."""
+    headgate = sqlite_headgate
+    process = begin(headgate, orders)
+    with read_only(headgate.folder / "var" / "spool"):
+        send(headgate, orders)
+        headgate.until(lambda: "cannot be" in headgate.why_not_ready(), "readiness says why", process=process)
+        answers = [Api(headgate.api_url, headgate.token).submit(b"order_no\n") for _ in range(5)]
+        assert {answer.status for answer in answers} == {503}
+        headgate.tells("intake stopped reason=the spool cannot be written: Read-only file system")
+        told = headgate.log.read_text()
+        assert "files not read" not in told
+        assert "Traceback" not in told
+        assert told.count("request failed") == 1
     assert_heals(headgate, 1 + FILES, process)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from ingest.languages import ENGLISH
 
-from ...errors import ExecutorError, SpoolFullError
+from ...errors import ExecutorError, SpoolFullError, SpoolUnwritableError
 from ...ledger.mail import FIELD_LENGTH, Letter, MailKey
 from ...lifecycle.components import UntilClosed
 from .attachment_taker import LANE, Incoming
@@ -76,7 +76,7 @@ class Mailbox(UntilClosed):
             self._state.failed(error)
         except ExecutorError as error:
             self._state.failed(MailboxError(f"not done in time: {error}", "connection"))
-        except SpoolFullError as error:
+        except (SpoolFullError, SpoolUnwritableError) as error:
             logger.warning("intake stopped", extra={"mailbox": self._settings.name, "reason": str(error)})
         else:
             self._state.looked()

@@ -17,6 +17,7 @@ from ...errors import (
     PoolClosedError,
     QueueFullError,
     SpoolFullError,
+    SpoolUnwritableError,
     StorageChangedError,
     StorageError,
     StorageNotFoundError,
@@ -133,7 +134,7 @@ class SourcePoller:
             await self._fail(StorageUnreachableError(str(error)))
         except PoolClosedError:
             pass  # the source, or the daemon, is being closed
-        except (SpoolFullError, QueueFullError) as error:
+        except (SpoolFullError, SpoolUnwritableError, QueueFullError) as error:
             self._state.waits(str(error))
         except Exception as error:
             if not isinstance(error, OSError) and not self._database.will_pass(error):

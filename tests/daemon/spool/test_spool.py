@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.errors import FileTooLargeError, FileUnstableError, SpoolFullError, StartupError
+from daemon.errors import FileTooLargeError, FileUnstableError, SpoolFullError, SpoolUnwritableError, StartupError
 from daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
@@ -76,6 +76,37 @@ def test_a_full_disk_is_told_as_such(spool: Spool) -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 7
     assert folders(spool) == set()
     assert issubclass(SpoolFullError, Exception)
+
+
+def test_a_spool_that_takes_nothing_is_told_as_such(spool: Spool) -> None:
+    """Its folders are gone, or no folders any more: nobody calls the file that was handed in unreadable."""
+    jobs = spool.root / "jobs"
+    for put_in_place in (lambda: None, jobs.touch):
+        jobs.rename(spool.root / "away")
+        put_in_place()
+        with pytest.raises(SpoolUnwritableError, match=r"^the spool cannot be written: N.*; mend its disk"):
+            spool.receive([b"some bytes"], LIMIT)
+        jobs.unlink(missing_ok=True)
+        (spool.root / "away").rename(jobs)
+    spool.receive([b"some bytes"], LIMIT)
+
+
+def test_an_upload_that_gets_no_descriptor_leaves_no_folder(spool: Spool) -> None:
+    """Nobody would remove it: it is a living daemon's."""
+    script = (
+        "import errno, os, pathlib, resource, sys\n"
+        "from daemon.spool.spool import Spool\n"
+        f"spool = Spool(pathlib.Path({str(spool.root)!r}), 'other').open()\n"
+        "free = os.dup(0)\n"
+        "os.close(free)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (free, free))\n"
+        "try:\n"
+        "    spool.upload(100)\n"
+        "except OSError as error:\n"
+        "    sys.exit(7 if error.errno == errno.EMFILE else 1)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 7
+    assert folders(spool) == set()
 
 
 def test_files_are_copied_and_links_are_not_followed(spool: Spool, tmp_path: Path) -> None:

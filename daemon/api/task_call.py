@@ -20,6 +20,8 @@ RESULT_LENGTH_MAX: Final = 16 << 20
 MESSAGE_LENGTH_MAX: Final = 2000
 """Characters of an error's message that are told."""
 
+ASYNC: Final = "it is an async function; name a plain one that runs it (asyncio.run)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskAnswer:
@@ -37,6 +39,8 @@ def call_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ta
         function = _find(target)
         if (mismatch := _mismatch(function, args, kwargs)) is not None:
             return TaskAnswer(fault="arguments", error_type="TypeError", error_message=mismatch)
+        if inspect.iscoroutinefunction(function):
+            return TaskAnswer(fault="task", error_type="TypeError", error_message=ASYNC)
         text = json.dumps(function(*args, **kwargs), ensure_ascii=False, allow_nan=False)
         text.encode()
     except MemoryError:
@@ -52,10 +56,12 @@ def call_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Ta
 def missing(target: str) -> str | None:
     """Say why "module:function" cannot be called, if so; imports the module."""
     try:
-        found = _find(target)
+        found: object = _find(target)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the module is the application's: it may raise anything
         return f"{type(error).__name__}: {error}"
-    return None if callable(found) else f"{type(found).__name__} is no function"
+    if not callable(found):
+        return f"{type(found).__name__} is no function"
+    return ASYNC if inspect.iscoroutinefunction(found) else None
 
 
 def _find(target: str) -> Callable[..., Any]:

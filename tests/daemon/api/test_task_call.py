@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.api.task_call import call_task
+from daemon.api.task_call import ASYNC, call_task, missing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +37,7 @@ def test_want_of_memory_is_for_the_pool_wherever_it_shows(module: Path, source: 
         ("def work(): return object()", [], "task", "TypeError"),
         ("def work(): ...", [1], "arguments", "TypeError"),
         ("def work(): raise SystemExit(3)", [], "task", "SystemExit"),
+        ("async def work(): ...", [], "task", "TypeError"),
         ("def work(): raise KeyboardInterrupt", [], "task", "KeyboardInterrupt"),
         ("def work(): return '\\ud800'", [], "task", "UnicodeEncodeError"),
     ],
@@ -61,6 +62,11 @@ def test_whose_fault_it_is(module: Path, source: str, args: list[int], fault: st
 def test_any_message_can_be_told(module: Path, source: str, message: str) -> None:
     module.write_text(source)
     assert call_task("applications:work", [], {}).error_message == message
+
+
+def test_an_async_function_is_told_as_one(module: Path) -> None:
+    module.write_text("async def work(): ...")
+    assert missing("applications:work") == ASYNC == call_task("applications:work", [], {}).error_message
 
 
 def test_a_function_without_a_signature_checks_its_arguments_itself() -> None:

@@ -31,7 +31,8 @@ def with_doubled_quotes(content: bytes) -> bytes:
     It is one where quotes are in order only so, and no two stand for one. Any other text is returned as it is, and so
     is one in which nothing says whether two backslashes are one.
     """
-    if b'\\"' not in content:
+    # One byte is found many times faster than two, and most texts have none.
+    if b"\\" not in content or b'\\"' not in content:
         return content
     # Backslashes are paired from the left, so that one behind another one escapes nothing.
     masked = content.replace(b"\\\\", b"__").replace(b'\\"', b"__")

@@ -46,7 +46,7 @@ def refuse_renamed(table: Table, dataset: Dataset) -> None:
 
     """
     for part in table.parts:
-        if part.header.extra and table.undeclared[part.start : part.start + part.rows].any():
+        if part.header.row >= 0 and part.header.extra and table.undeclared[part.start : part.start + part.rows].any():
             for field, columns in _renamed(part, dataset):
                 raise FileRejectedError(_refusal(part, dataset, field, columns))
 

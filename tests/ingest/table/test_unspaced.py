@@ -46,13 +46,20 @@ def test_a_title_is_the_same_however_it_is_spaced(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "title"), [("주문번호", "주문 번호"), ("OrderNo", "Order No"), ("数量", "数量2"), ("数量", "数-量")]
+    ("wanted", "title", "refusal"),
+    [
+        ("주문번호", "주문 번호", "header.drift"),
+        ("OrderNo", "Order No", "header.drift"),
+        ("数量", "数-量", "header.drift"),
+        ("数量", "数量2", None),
+    ],
 )
 def test_words_that_need_their_space_keep_it(
-    dataset: Make, workbook: Write, parsed: Parse, wanted: str, title: str
+    dataset: Make, workbook: Write, parsed: Parse, wanted: str, title: str, refusal: str | None
 ) -> None:
     fields = ({"name": "a", "type": "string", "header": [wanted]}, {**QTY, "header": ["b"]})
-    assert parsed(workbook([[title, "b"], ["x", 1]]), dataset(*fields)).accepted == {2: [None, "1"]}
+    outcome = parsed(workbook([[title, "b"], ["x", 1]]), dataset(*fields))
+    assert (outcome.refusal, outcome.accepted) == (refusal, {} if refusal else {2: [None, "1"]})
 
 
 def test_of_two_such_titles_each_is_its_own(dataset: Make, workbook: Write, parsed: Parse) -> None:

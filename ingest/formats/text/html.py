@@ -18,7 +18,7 @@ from .dressed import without_formulas
 from .mhtml import pages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ...cells.cells import Visibility
     from ...spec.dataset import FileLimits
@@ -32,6 +32,7 @@ _NUL: Final = "\ue001"
 _UNDISPLAYED: Final = re.compile(r"(?:^|;)\s*display\s*:\s*none\b", re.IGNORECASE)
 _SPAN_MAX: Final = 65_534
 """Rows that a cell may span (HTML standard, 4.9.11)."""
+_DEEPEST: Final = 100
 _CELL: Final = re.compile(r"<t[dh]\b")
 _CLOSED: Final = ("</head", "</thead", "</table")
 """What a program closes that closes more than rows."""
@@ -43,7 +44,8 @@ class HtmlBook:
     """An open page, or an archive of pages; its tables are numbered in the order in which they begin.
 
     Raises:
-        FileRejectedError: `file.corrupt_xml`, or `file.truncated` for one that ends within a table.
+        FileRejectedError: `file.corrupt_xml`; `file.truncated` for one that ends within a table, or an archive without
+            its last boundary; `file.cell_limit` for tables within tables, too deep.
 
     """
 
@@ -124,7 +126,19 @@ def _tables(text: str) -> list[Any]:
         raise rejected("file.corrupt_xml", message)
     if page is None:
         raise rejected("file.corrupt_xml", say("the page cannot be read: {error}", error="Document is empty"))
-    return [table for table in page.iter("table") if next(_rows(table), None) is not None]
+    tables = list(page.iter("table"))
+    _refuse_deep(tables)
+    return [table for table in tables if next(_rows(table), None) is not None]
+
+
+def _refuse_deep(tables: Iterable[Any]) -> None:
+    """Refuse tables within tables beyond all layouts: what the innermost has is a text of each table around it."""
+    depths: dict[Any, int] = {}
+    for table in tables:
+        depths[table] = depths.get(next(table.iterancestors("table"), None), 0) + 1
+        if depths[table] > _DEEPEST:
+            message = say("tables lie within tables, more than {most} deep", most=_DEEPEST)
+            raise rejected("file.cell_limit", message, hint=say("save the innermost table as a page of its own"))
 
 
 def _refuse_torn(text: str) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import codecs
 import re
 from email import message_from_bytes
+from email.errors import CloseBoundaryNotFoundDefect
 from typing import TYPE_CHECKING, Final
 
+from ...errors import rejected
+from ...messages import say
 from .encoding import utf8_text
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ def pages(file: TextFile) -> Iterator[str]:
     """Yield the pages of an archive, in order; of any other file the one that it is.
 
     Raises:
-        FileRejectedError: `file.encoding_ambiguous`.
+        FileRejectedError: `file.encoding_ambiguous`; `file.truncated` for an archive whose last boundary is missing.
 
     """
     # Each part has an encoding of its own, which its bytes declare.
@@ -31,7 +34,10 @@ def pages(file: TextFile) -> Iterator[str]:
     if not _START.match(content):
         yield file.text
         return
-    for part in message_from_bytes(content).walk():
+    archive = message_from_bytes(content)
+    if any(isinstance(defect, CloseBoundaryNotFoundDefect) for defect in archive.defects):
+        raise rejected("file.truncated", say("the web archive ends without the boundary behind its last part"))
+    for part in archive.walk():
         if part.get_content_type() == "text/html" and not _TABS.search(part.get("Content-Location", "")):
             page = part.get_payload(decode=True)
             yield utf8_text(page if isinstance(page, bytes) else b"", file.hint).decode()

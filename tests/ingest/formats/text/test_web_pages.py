@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from shown import code, rows
 
+from ingest.errors import FileRejectedError
 from ingest.output.grid import read_sheets
 
 if TYPE_CHECKING:
@@ -194,6 +195,30 @@ Content-Type: text/html; charset="utf-8"
 
 --next--
 """
+
+
+@pytest.mark.parametrize("missing", ["next--\n", "--next--\n", "--\n", 'next--\n"'], ids=len)
+def test_an_archive_without_its_last_boundary(write: Callable[..., Path], missing: str) -> None:
+    whole = ARCHIVE.rstrip("\n")
+    path = write(whole[: len(whole) - len(missing.strip())].replace("\n", "\r\n"), "x.xls")
+    with pytest.raises(FileRejectedError) as error:
+        rows(path)
+    assert error.value.record.code == "file.truncated"
+
+
+def test_an_archive_needs_no_line_end(write: Callable[..., Path]) -> None:
+    assert rows(write(ARCHIVE.rstrip("\n"), "x.xls")) == [["no", "订单"], ["A1", "2"]]
+
+
+def test_tables_within_tables(write: Callable[..., Path]) -> None:
+    def around(depth: int) -> Path:
+        inner = "<table><tr><td>no</td></tr><tr><td>A1</td></tr></table>"
+        return write("<html>" + "<table><tr><td>" * depth + inner + "</td></tr></table>" * depth + "</html>", "x.xls")
+
+    assert len(read_sheets(around(99))) == 100
+    with pytest.raises(FileRejectedError) as error:
+        read_sheets(around(100))
+    assert error.value.record.code == "file.cell_limit"
 
 
 @pytest.mark.parametrize("mark", ["", "\ufeff"])

@@ -112,15 +112,22 @@ def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHe
         raise _not_found(rows, dataset, sheet)
     candidates = [row for row, score in enumerate(scores) if score == best]
     # Of rows that repeat each other the first is the header, and the others are page headers.
-    if any(not is_same_header(rows[candidates[0]], rows[other]) for other in candidates[1:]):
+    first = rows[candidates[0]]
+    if any(not _is_same_header(first, rows[other], dataset) for other in candidates[1:]):
         places = ", ".join(str(row + 1) for row in candidates[:NAMED])
         raise rejected("header.ambiguous", say("rows {rows} look equally like the header", rows=places), sheet=sheet)
     return _checked(rows[candidates[0]], candidates[0], dataset, sheet)
 
 
-def is_same_header(one: Labels, other: Labels) -> bool:
-    """Say whether two rows have the same titles in the same columns, and enough of them to be no chance."""
+def _is_same_header(one: Labels, other: Labels, dataset: Dataset) -> bool:
+    """Say whether two rows have the same titles in the same columns, and enough of them to be no chance.
+
+    Of a header of one row these are the titles of fields: beside them may stand the number of a page.
+    """
     titles = [(normal(label or ""), normal(again or "")) for label, again in zip(one, other, strict=True)]
+    if dataset.header.rows == 1:
+        known = {normal(label) for field in dataset.cell_fields for label in field.labels}
+        titles = [(label, again) for label, again in titles if label in known or again in known]
     return all(label == again for label, again in titles) and sum(bool(label) for label, _ in titles) >= LEAST_TITLES
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pyarrow as pa
@@ -27,27 +28,55 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
+_DIGITS: Final = re.compile(r"\d+")
+
 
 def repeated_headers(columns: Mapping[int, Column], header: FoundHeader, titles: Sequence[Labels], rows: int) -> Mask:
     """Say which rows below the header belong to a repetition of it: every title of a field stands in its column again.
 
     `titles` are the texts of the header's own rows, one or more; what stands in other columns must be the titles
-    there, or nothing.
+    there, or nothing. Of a header of one row, one title may be missing, or anything stand in the other columns, such as
+    the number of a page, where the titles are no values.
     """
     repeated = np.zeros(rows, np.bool_)
     places = sorted(header.columns.values())
     marks = [place for place in places if titles and normal(titles[0][place] or "")]
     if not marks or marks[0] not in columns:
         return repeated
-    mark = columns[marks[0]]
-    title = _comparable(pa.array([titles[0][marks[0]] or ""], pa.large_string()))[0]
-    begins = truth(pc.equal(_comparable(mark.texts), title)) & (mark.kinds == Kind.TEXT)
+    nearly = len(titles) == 1 and len(marks) >= LEAST_TITLES
+    begins = _titled(columns[marks[0]], titles[0][marks[0]])
+    if nearly and marks[1] in columns:
+        # Where the first title is missing: to bring a second column into a comparable form would take as long again.
+        second, title = columns[marks[1]], titles[0][marks[1]] or ""
+        alike = np.flatnonzero((second.kinds == Kind.TEXT) & _may_be_among(second.texts, {title.strip()}))
+        begins[alike[_are_among(second.texts.take(pa.array(alike)), {title})]] = True
     for row in np.flatnonzero(begins).tolist():
         if row + len(titles) <= rows and all(
             _repeats(columns, row + line, labels, places) for line, labels in enumerate(titles)
         ):
             repeated[row : row + len(titles)] = True
+    if nearly:
+        likely = [
+            row for row in np.flatnonzero(begins & ~repeated).tolist() if _nearly(columns, row, titles[0], places)
+        ]
+        repeated[likely if likely and _are_no_values(columns, titles[0], places) else []] = True
     return repeated
+
+
+def page_headings(above: Mapping[int, Column], below: Mapping[int, Column], headers: Mask) -> Mask:
+    """Say which rows directly above those with the header's titles are the ones above the header again.
+
+    Only their digits may differ: so reports write their name, the number of the page and the date on each page.
+    """
+    found = np.zeros_like(headers)
+    height = max((len(column.kinds) for column in above.values()), default=0)
+    for start in np.flatnonzero(headers & ~np.append(False, headers[:-1])).tolist():
+        for back in range(1, min(height, start) + 1):
+            first, again = ({p: _text(of, p, row - back) for p in of} for of, row in ((above, height), (below, start)))
+            if any(_undigited(first.get(p, "")) != _undigited(again.get(p, "")) for p in first.keys() | again.keys()):
+                break
+            found[start - back] = any(map(str.isalpha, "".join(again.values())))
+    return found
 
 
 def moved_headers(columns: Mapping[int, Column], header: FoundHeader, dataset: Dataset, rows: int) -> Mask:
@@ -146,6 +175,36 @@ def _repeats(columns: Mapping[int, Column], row: int, labels: Labels, places: Se
             return False
         found += bool(again)
     return found >= LEAST_TITLES
+
+
+def _nearly(columns: Mapping[int, Column], row: int, labels: Labels, places: Sequence[int]) -> bool:
+    """Say whether a row has the titles of all fields but one, and nothing else, or all of them and something beside."""
+    again = [normal(_text(columns, place, row)) for place in range(len(labels))]
+    other = [place for place, label in enumerate(labels) if again[place] != normal(label or "")]
+    missing = [place for place in other if place in places]
+    beside = [place for place in other if place not in places and again[place]]
+    found = sum(bool(again[place]) for place in places)
+    return not any(again[place] for place in missing) and len(missing) + bool(beside) == 1 and found >= LEAST_TITLES
+
+
+def _are_no_values(columns: Mapping[int, Column], labels: Labels, places: Sequence[int]) -> bool:
+    """Say whether columns hold other things than their titles, as those that say which answer was given do not."""
+    others = (
+        truth(pc.not_equal(_comparable(columns[place].texts), "")) & ~_titled(columns[place], labels[place])
+        for place in places
+        if place in columns
+    )
+    return sum(bool(other.any()) for other in others) >= len(places) - 1
+
+
+def _titled(column: Column, label: str | None) -> Mask:
+    title = _comparable(pa.array([label or ""], pa.large_string()))[0]
+    titled: Mask = truth(pc.equal(_comparable(column.texts), title)) & (column.kinds == Kind.TEXT)
+    return titled
+
+
+def _undigited(text: str) -> str:
+    return _DIGITS.sub("0", normal(text))
 
 
 def _text(columns: Mapping[int, Column], place: int, row: int) -> str:

@@ -37,18 +37,60 @@ def test_repeated_headers_are_no_rows(dataset: Make, workbook: Write, parsed: Pa
     assert [note.code for note in outcome.notes if note.code == "row.header"] == ["row.header"]
 
 
-def test_a_column_that_nobody_declared_may_have_its_title_again_or_nothing(
+def test_a_column_that_nobody_declared_may_have_its_title_again_nothing_or_a_page(
     dataset: Make, workbook: Write, parsed: Parse
 ) -> None:
     head = [*TITLES, "note"]
     many = [["A1", "s", "1", "n"]] * 60
     rows = [head, *many, head, ["A2", "s", "2", ""], [*TITLES, ""], [*TITLES, "page 2"]]
     outcome = parsed(workbook(rows), dataset(*FIELDS))
-    assert list(outcome.accepted)[60:] == [63, 65]
+    assert list(outcome.accepted)[60:] == [63]
+
+
+@pytest.mark.parametrize("row", [["sku", "", "qty"], ["", "size", "qty"], ["sku", "size"]])
+@pytest.mark.parametrize("before", [1, 60])
+def test_one_title_may_be_missing(dataset: Make, workbook: Write, parsed: Parse, row: list[str], before: int) -> None:
+    outcome = parsed(workbook([TITLES, *[["A1", "s", "1"]] * before, row, ["A2", "s", "2"]]), dataset(*FIELDS))
+    assert list(outcome.accepted)[before:] == [before + 3]
+    assert outcome.report.rows.footer == 1
+
+
+@pytest.mark.parametrize("beside", ["page 2", "31.05.2026", ""])
+@pytest.mark.parametrize("title", ["", "note", "Page 1"])
+def test_a_page_beside_all_titles(dataset: Make, workbook: Write, parsed: Parse, title: str, beside: str) -> None:
+    rows = [[*TITLES, title], ["A1", "s", "1"], [*TITLES, beside], ["A2", "s", "2"]]
+    outcome = parsed(workbook(rows), dataset(*FIELDS))
+    assert list(outcome.accepted) == [2, 4]
+    assert outcome.report.header_row == 1
+
+
+def test_answers_that_are_the_titles_of_their_columns(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    rows = [["no", *TITLES], [1, "sku", "", "qty"], [2, *TITLES], [3, "", "size", ""], [4, "sku", "size", ""]]
+    assert list(parsed(workbook(rows), dataset(*FIELDS)).accepted) == [2, 3, 4, 5]
+
+
+ABOVE = [["Sales report", "", "Page 1"], ["Printed 31.05.2026 10:00"], []]
+
+
+@pytest.mark.parametrize(
+    ("again", "left"),
+    [
+        ([["Sales report", "", "Page 2"], ["Printed 31.05.2026 10:01"], []], []),
+        ([["Printed 31.05.2026 10:01"], []], []),
+        ([["Other report", "", "Page 2"], ["Printed 31.05.2026 10:01"], []], [6]),
+        ([["A2", "s", "2"]], [6]),
+        ([["Sales report", "", "Page 2"]], [6]),
+    ],
+)
+def test_what_stands_above_the_header_is_no_row_above_its_repetitions(
+    dataset: Make, workbook: Write, parsed: Parse, again: list[list[str]], left: list[int]
+) -> None:
+    rows = [*ABOVE, TITLES, ["A1", "s", "1"], *again, TITLES, ["A3", "s", "3"]]
+    assert list(parsed(workbook(rows), dataset(*FIELDS)).accepted) == [5, *left, len(rows)]
 
 
 def test_a_row_that_only_has_some_of_the_titles_is_a_row(dataset: Make, workbook: Write, parsed: Parse) -> None:
-    some = [["sku", "size", "1"], ["size", "sku", "1"], ["sku", "", "qty"], [" SKU ", "Size", "ｑｔｙ"]]
+    some = [["sku", "size", "1"], ["size", "sku", "1"], ["sku", "", ""], [" SKU ", "Size", "ｑｔｙ"]]
     outcome = parsed(workbook([TITLES, *[["A1", "s", "1"]] * 60, *some]), dataset(*FIELDS))
     assert list(outcome.accepted)[60:] == [62, 63, 64]
 

@@ -49,7 +49,7 @@ def open_book(path: Path, found: Sniffed, limits: FileLimits) -> Iterator[Book]:
         del found
         yield _Careful(text)
         return
-    open_file = reader(found.format)
+    open_file = reader(found.format, found.hint)
     with ExitStack() as stack:
         if found.format != "xls" and is_ole(path):
             path = stack.enter_context(unlocked(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, get_args
 
 from ..errors import FileRejectedError
+from .hint import NO_HINT
 from .zip.container import Format
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..cells.cells import SheetCells, Visibility
     from ..spec.dataset import FileLimits
+    from .hint import Hint
     from .text.file import TextFile
 
 
@@ -49,8 +51,8 @@ def text_reader(found: Format) -> Callable[[TextFile, FileLimits], Book] | None:
             return None
 
 
-def reader(found: Format) -> Callable[[Path, FileLimits], Book]:
-    """Return what opens a file of a format that is no text.
+def reader(found: Format, hint: Hint) -> Callable[[Path, FileLimits], Book]:
+    """Return what opens a file of a format that is no text; the hint tells of the texts that some have in it.
 
     Raises:
         ValueError: it is one.
@@ -70,27 +72,30 @@ def reader(found: Format) -> Callable[[Path, FileLimits], Book]:
 
             return OdsBook
         case "xls":
-            return _xls_reader()
+            return _xls_reader(hint)
         case _:
             raise ValueError(found)
 
 
-def _xls_reader() -> Callable[[Path, FileLimits], Book]:
+def _xls_reader(hint: Hint) -> Callable[[Path, FileLimits], Book]:
     from .xls.book import open_xls
     from .xls.damaged import ForeignBook
     from .xls.ole_document import workbook_records
     from .xls.whole import refuse_torn
+    from .zip.unlock import is_ole
 
     def opened(path: Path, limits: FileLimits) -> Book:
         try:
-            return open_xls(path, limits)
+            return open_xls(path, limits, hint)
         except FileRejectedError as error:
-            if error.record.code == "file.encrypted":
+            if error.record.code in ("file.encrypted", "file.encoding_ambiguous"):
                 raise
+            if not is_ole(path):
+                raise  # calamine opens nothing else
             records = workbook_records(path)
             if records is not None:
                 # A document that is damaged itself may keep calamine busy for ever, or have it end the worker.
-                return open_xls(records, limits)
+                return open_xls(records, limits, hint)
             # calamine gets through some damages that xlrd does not; on sound files xlrd keeps more. Neither says what
             # it has left out.
             refuse_torn(path, limits)
@@ -103,4 +108,4 @@ def import_all() -> None:
     """Import the readers of every format, for a process that many workers are forked from."""
     for found in get_args(Format):
         if text_reader(found) is None:
-            reader(found)
+            reader(found, NO_HINT)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from ...errors import rejected
+from ...errors import FileRejectedError, rejected
 from ...messages import say
 from ...spec.encoding_name import meant_encoding, python_encoding
 from .escapes import escaped_encoding
@@ -29,6 +29,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_WESTERN: Final = "cp1252"
 _START: Final = 4096
 _MARKUP: Final = re.compile(rb"\s*<(?:!doctype|!--|\?xml|[a-z][\w:-]*[\s>])", re.IGNORECASE)
 """Text that begins so is markup, which may declare its encoding."""
@@ -79,6 +80,27 @@ def utf8_text(content: bytes, hint: Hint) -> bytes:
     return without_leftovers(_unicode(content, hint))
 
 
+def undeclared(content: bytes, hint: Hint) -> bytes:
+    """Return the texts of a workbook that does not say how they are encoded, in UTF-8.
+
+    Where that cannot be known they are read as Excel does in the west, if that may be right.
+
+    Raises:
+        FileRejectedError: `file.encoding_ambiguous`.
+
+    """
+    if hint.encoding is not None:
+        return _decoded(content, hint.encoding, "its dataset says so")
+    try:
+        return _text(content, "utf-8")
+    except UnicodeDecodeError as error:
+        western = content.decode(_WESTERN, "replace")
+        encoding, names = _likely(content, hint.titles, error)
+        if encoding is None and not any(content.decode(name, "replace") == western for name in names):
+            raise _ambiguous(names) from error
+    return _decoded(content, encoding or _WESTERN, say("it reads best so"))
+
+
 def _unicode(content: bytes, hint: Hint) -> bytes:
     for mark, encoding in _BOMS:
         if content.startswith(mark):
@@ -119,18 +141,29 @@ def _declared_or_likely(
             return _text(content, declared)
         except UnicodeDecodeError:
             pass
+    encoding, names = _likely(content, titles, error)
+    if encoding is None:
+        raise _ambiguous(names)
+    return _decoded(content, encoding, say("it reads best so"))
+
+
+def _likely(
+    content: bytes, titles: frozenset[str], error: UnicodeDecodeError | None
+) -> tuple[str | None, tuple[str, ...]]:
+    """Return what `likely_encoding` does; raises `FileRejectedError` for UTF-8 with an error in it."""
     sample = content[:_SAMPLE_BYTES]
     if error is not None and _beyond(sample.decode(errors="ignore").encode()) >= _LEAST_UTF8 * _beyond(sample):
         raise rejected("file.encoding_ambiguous", say("the text is UTF-8, but byte {place} is not", place=error.start))
-    encoding, names = likely_encoding(content, titles)
-    if encoding is None:
-        message = (
-            say("the text is not UTF-8, and may be {encodings}", encodings=", ".join(names))
-            if names
-            else say("the text is not UTF-8, and reads well in no old encoding")
-        )
-        raise rejected("file.encoding_ambiguous", message)
-    return _decoded(content, encoding, say("it reads best so"))
+    return likely_encoding(content, titles)
+
+
+def _ambiguous(names: tuple[str, ...]) -> FileRejectedError:
+    message = (
+        say("the text is not UTF-8, and may be {encodings}", encodings=", ".join(names))
+        if names
+        else say("the text is not UTF-8, and reads well in no old encoding")
+    )
+    return rejected("file.encoding_ambiguous", message)
 
 
 def _beyond(content: bytes) -> int:

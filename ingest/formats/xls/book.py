@@ -21,15 +21,17 @@ if TYPE_CHECKING:
 
     from ...cells.cells import SheetCells, Visibility
     from ...spec.dataset import FileLimits
+    from ..hint import Hint
 
 
-def open_xls(file: Path | bytes, limits: FileLimits) -> XlsBook | XlrdBook:
+def open_xls(file: Path | bytes, limits: FileLimits, hint: Hint) -> XlsBook | XlrdBook:
     """Open an xls workbook: any that is not surely what Excel 97 and later make of one is left to xlrd as a whole.
 
     It is a file, or its records alone.
 
     Raises:
-        FileRejectedError: `file.encrypted`, `file.truncated`, or `file.corrupt_container` for what xlrd cannot read.
+        FileRejectedError: `file.encrypted`, `file.truncated`, `file.encoding_ambiguous`, or `file.corrupt_container`
+            for what xlrd cannot read.
 
     """
     try:
@@ -39,7 +41,7 @@ def open_xls(file: Path | bytes, limits: FileLimits) -> XlsBook | XlrdBook:
         if error.record.code == "file.encrypted":
             raise
         refuse_torn(file, limits)
-        return XlrdBook(file, limits)
+        return XlrdBook(file, limits, hint)
 
 
 class XlsBook:

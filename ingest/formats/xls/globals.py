@@ -18,7 +18,7 @@ from ..unsure import UnsureError
 if TYPE_CHECKING:
     from pathlib import Path
 
-BIFF5, _BIFF8 = 50, 80
+BIFF5, BIFF8 = 50, 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class _Globals(Book):  # type: ignore[misc]  # xlrd has no types
         self.strings = self._position - len(data) - 4
 
 
-def read_globals(file: Path | bytes, least: int = _BIFF8) -> XlsGlobals:
+def read_globals(file: Path | bytes, least: int = BIFF8) -> XlsGlobals:
     """Read what stands before the sheets, of a workbook of that version or a later one: a file, or its records alone.
 
     Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from contextlib import contextmanager
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -20,7 +20,9 @@ from ...cells.number_text import number_texts
 from ...cells.styles import CellStyles
 from ...errors import ERROR_SHOWN, FileRejectedError, is_of_the_machine, rejected
 from ...messages import say, within
-from .globals import given
+from ..hint import NO_HINT
+from ..text.encoding import undeclared
+from .globals import BIFF8, given
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from ...cells.cells import Visibility
     from ...spec.dataset import FileLimits
+    from ..hint import Hint
 
 VISIBILITY: Final[tuple[Visibility, ...]] = ("visible", "hidden", "veryhidden")
 _KINDS: Final = {
@@ -48,11 +51,12 @@ class XlrdBook:
     """An open xls workbook; all of its sheets are in memory (a sheet has at most 65,536 rows x 256 columns).
 
     Raises:
-        FileRejectedError: `file.encrypted`, or `file.corrupt_container` for whatever xlrd cannot read.
+        FileRejectedError: `file.encrypted`, `file.encoding_ambiguous`, or `file.corrupt_container` for whatever xlrd
+            cannot read.
 
     """
 
-    def __init__(self, file: Path | bytes, limits: FileLimits) -> None:
+    def __init__(self, file: Path | bytes, limits: FileLimits, hint: Hint = NO_HINT) -> None:
         self._limits = limits
         try:
             self._book, self._formats = _opened(file, formats=True), True
@@ -62,6 +66,7 @@ class XlrdBook:
             # Damaged formats are no reason to give the cells up: which of them are dates is known all the same.
             self._book, self._formats = _opened(file, formats=False), False
         self._styles = CellStyles([format_of(self._book, style) for style in self._book.xf_list])
+        self._meant = _meant(self._book, hint)
 
     def close(self) -> None:
         """Close the file."""
@@ -70,7 +75,10 @@ class XlrdBook:
     @property
     def sheets(self) -> tuple[tuple[str, Visibility], ...]:
         """The name and visibility of each worksheet, in the order of the tabs."""
-        return tuple((sheet.name, VISIBILITY[min(sheet.visibility, 2)]) for sheet in self._book.sheets())
+        return tuple(
+            (self._meant.get(sheet.name, sheet.name), VISIBILITY[min(sheet.visibility, 2)])
+            for sheet in self._book.sheets()
+        )
 
     def read(self, index: int) -> SheetCells:
         """Return the cells of a sheet.
@@ -84,7 +92,7 @@ class XlrdBook:
             raise too_large(sheet.name, sheet.nrows, sheet.ncols, self._limits.cells)
         lengths = np.array([sheet.row_len(row) for row in range(sheet.nrows)], np.int64)
         types = list(chain.from_iterable(sheet.row_types(row) for row in range(sheet.nrows)))
-        values = list(chain.from_iterable(sheet.row_values(row) for row in range(sheet.nrows)))
+        values = [self._meant.get(value, value) for row in range(sheet.nrows) for value in sheet.row_values(row)]
         rows = np.repeat(np.arange(sheet.nrows, dtype=np.int32), lengths)
         first = np.repeat(np.cumsum(lengths) - lengths, lengths)
         columns = (np.arange(len(rows)) - first).astype(np.int32)
@@ -134,6 +142,16 @@ def format_of(book: Any, style: Any) -> NumberFormat:
     """Return the number format of a cell style: the file's own code, or what the id means without one."""
     form = book.format_map.get(style.format_key)
     return builtin_format(style.format_key) if form is None or not form.format_str else number_format(form.format_str)
+
+
+def _meant(book: Any, hint: Hint) -> dict[str, str]:
+    """Return the texts of a workbook that does not say how they are encoded, by what xlrd makes of them: Latin 1."""
+    if book.codepage is not None or book.biff_version >= BIFF8:
+        return {}
+    found = chain(*(chain((sheet.name,), *map(sheet.row_values, range(sheet.nrows))) for sheet in book.sheets()))
+    texts = list(dict.fromkeys(value for value in found if isinstance(value, str) and not value.isascii()))
+    lines = iter(undeclared("\n".join(texts).encode("latin-1"), hint).decode().split("\n"))
+    return {text: "\n".join(islice(lines, text.count("\n") + 1)) for text in texts}
 
 
 def _texts(kinds: NDArray[np.uint8], values: list[Any]) -> pa.LargeStringArray:

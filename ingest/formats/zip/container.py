@@ -12,7 +12,7 @@ from ...errors import FileRejectedError, rejected
 from ...messages import say
 from ...spec.archive import WORKBOOKS
 from ..foreign import refuse_foreign
-from ..hint import Hint
+from ..hint import NO_HINT, Hint
 from ..text.backslashes import with_doubled_quotes
 from ..text.encoding import read_text
 from ..text.file import TextFile
@@ -44,10 +44,11 @@ _BOOK_STREAM: Final = "book".encode("utf-16-le")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sniffed:
-    """What a file is, and its text if that is what its reader takes: to read it is a good part of the work."""
+    """What a file is; its text if that is what its reader takes: to read it is a good part of the work; the hint."""
 
     format: Format
     text: TextFile | None = None
+    hint: Hint = NO_HINT
 
 
 def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
@@ -65,6 +66,7 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
             "file.too_large",
             say("the file has {size} bytes, more than limits.file_mb ({limit} MB)", size=size, limit=limits.file_mb),
         )
+    known = Hint(name=path.name) if hint is None else hint
     with path.open("rb") as file:
         start = file.read(_LOOKED_AT)
     if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith((ZIP, _ZIP_EMPTY)):
@@ -72,11 +74,10 @@ def sniff(path: Path, limits: FileLimits, hint: Hint | None = None) -> Sniffed:
         with Container(path, limits) as container:
             return Sniffed(format=container.format())
     if start.startswith(_OLE):
-        return Sniffed(format=_sniff_ole(path, limits))
+        return Sniffed(format=_sniff_ole(path, limits), hint=known)
     if start.startswith(_BIFF):
-        return Sniffed(format="xls")
+        return Sniffed(format="xls", hint=known)
     refuse_foreign(start)
-    known = Hint(name=path.name) if hint is None else hint
     content = unwrapped(with_doubled_quotes(read_text(path, known)), known.titles)
     text = TextFile(path=path, content=content, hint=known)
     found = text_format(text)

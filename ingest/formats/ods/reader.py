@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _SPREADSHEET: Final = qualified(OFFICE, "spreadsheet")[0]
 _STYLES: Final = qualified(OFFICE, "styles", "automatic-styles")
 _SHEET, _COLUMN, _ROW, _NAME = qualified(TABLE, "table", "table-column", "table-row", "name")
+_FAR: Final = 1 << 31
+"""No sheet has so many rows or columns: a larger count says no more."""
 _CELLS: Final = frozenset(qualified(TABLE, "table-cell", "covered-table-cell"))
 
 
@@ -77,14 +79,14 @@ class OdsReader:
                 elif element.tag == _SHEET:
                     rows.begin(element.nsmap)
                     self._begin(element)
-        except (etree.XMLSyntaxError, ValueError) as error:
+        except (etree.XMLSyntaxError, ValueError, LookupError) as error:
             raise rejected(
                 "file.corrupt_xml", say("the document is not well-formed XML: {error}", error=error)
             ) from error
 
     def _begin(self, table: Any) -> None:
         self._tables.append(table)
-        if _is_sheet(table):
+        if len(self._tables) == 1 and _is_sheet(table):
             name = table.get(_NAME, "")
             cells = CellCollector(name, self._max_cells)
             self.sheets.append(OdsSheet(name=name, visibility=self._styles.visibility(table), cells=cells))
@@ -173,7 +175,7 @@ class _Stream:
 
 
 def _is_sheet(table: Any) -> bool:
-    """Say whether a table is a sheet: others belong to charts, or keep what other files had."""
+    """Say whether a table that is within no other is a sheet: others belong to charts, or keep what other files had."""
     external = table.get(_NAME, "").startswith("'file:")
     return bool(table.getparent().tag == _SPREADSHEET and not external)
 
@@ -187,4 +189,4 @@ def _forget(element: Any) -> None:
 
 def _count(attributes: Mapping[str, str], attribute: Attribute) -> int:
     text = attributes.get(QUALIFIED[attribute])
-    return max(1, int(text)) if text is not None and text.isascii() and text.isdigit() else 1
+    return min(max(1, int(text)), _FAR) if text is not None and text.isascii() and text.isdigit() else 1

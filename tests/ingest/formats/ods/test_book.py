@@ -269,6 +269,17 @@ def test_sheets_are_those_of_the_tabs(ods: Ods) -> None:
     assert grid(path) == [["x"]]
 
 
+def test_a_document_within_a_sheet_has_no_sheets_of_it(tmp_path: Path) -> None:
+    inner = sheet(row(typed("float", "9")), 'table:name="inner"')
+    body = f"<office:body><office:spreadsheet>{inner}</office:spreadsheet></office:body>"
+    frame = f"<draw:frame><draw:object><office:document>{body}</office:document></draw:object></draw:frame>"
+    path = tmp_path / "x.fods"
+    rows = row(cell('office:value-type="string"', f"{frame}<text:p>x</text:p>")) + row(typed("float", "1"))
+    path.write_text(document(sheet(f"<table:shapes>{frame}</table:shapes>{rows}"), "document"))
+    assert [(found.name, found.rows) for found in read_sheets(path)] == [("S", 2)]
+    assert grid(path) == [["x"], ["1"]]
+
+
 def test_a_flat_file(tmp_path: Path) -> None:
     path = tmp_path / "x.fods"
     path.write_text(document(sheet(row(typed("float", "1")) + row(cell('office:value-type="string"'))), "document"))
@@ -283,6 +294,16 @@ def test_a_document_without_its_type_is_known_by_its_content(ods: Ods) -> None:
     ("content", "expected"),
     [
         ("<a><b></a>", "file.corrupt_xml"),
+        ('<?xml version="1.0" encoding="none"?><a/>', "file.corrupt_xml"),
+        (
+            document(
+                sheet(
+                    row(cell("", ""), f'table:number-rows-repeated="{10**20}"')
+                    + row(typed("float", "1"), 'table:number-rows-repeated="2"')
+                )
+            ),
+            "file.cell_limit",
+        ),
         ("<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", "file.bomb"),
         (f"<office:document-content {NAMES}/>", "file.format_unknown"),
         (document(sheet(row(typed("float", "1"), 'table:number-rows-repeated="1048577"'))), "file.corrupt_xml"),

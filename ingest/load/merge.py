@@ -148,6 +148,18 @@ class Merge:
         """Return the statement that finds staged rows whose key is in the table."""
         return f"SELECT {what} FROM {self.stage} s JOIN {self.rows} ON {self.same_key} WHERE {condition}"
 
+    def held_by_another(self, line: int, names: Iterable[str]) -> str:
+        """Return the question whether a row of the table has the values of a line, and the file others for that row."""
+        pairs = [(name, f"t.{self.names[name]}") for name in names]
+        held = " AND ".join(self.equal(name, kept, self.value(name)) for name, kept in pairs)
+        own = " AND ".join(self.equal(name, f"t.{self.names[name]}", self.value(name, "o")) for name in self.key)
+        facts = self.target.facts.columns
+        given_up = " OR ".join(differs(facts[name], kept, self.value(name, "o"), self.dialect) for name, kept in pairs)
+        return (
+            f"SELECT EXISTS (SELECT 1 FROM {self.stage} s JOIN {self.target.quoted} t ON {held} "
+            f"JOIN {self.stage} o ON {own} WHERE s.{LINE} = {line} AND o.{LINE} <> {line} AND ({given_up}))"
+        )
+
     # -- statements ----------------------------------------------------------------------------------
 
     def insert(self, source: str) -> str:

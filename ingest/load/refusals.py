@@ -17,9 +17,7 @@ from .loaded import Loaded, Merged
 from .merge import CONFLICTS_NAMED
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from collections.abc import Iterable, Mapping
 
     from ..spec.dataset import Dataset
     from .facts import TableFacts
@@ -79,8 +77,8 @@ _SAID: Final = (
     (re.compile(r"too big"), "row.db_length"),
 )
 _SHOWN_MAX: Final = 200
-TRIES: Final = 3
-"""How often a refused row is tried again: what it waits for may stand further down in the file."""
+WAITING_MAX: Final = 1000
+"""How many rows may wait for others of the file before they count as refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +188,7 @@ class Refusals:
         self._dataset, self._spooled = dataset, spooled
         self._found: dict[int, tuple[Refusal, Mapping[str, str | None]]] = {}
         self._more: Counter[str] = Counter()
+        self._waiting: set[int] = set()
 
     def __len__(self) -> int:
         """Return how many rows are refused."""
@@ -214,13 +213,36 @@ class Refusals:
 
         """
         self.refuse(line, refusal, values)
-        if len(self) > self._spooled.tolerance:
+        if len(self) - len(self._waiting) > self._spooled.tolerance:
             self.add_uncounted(refusal, alike)
+            raise TooManyError
+
+    def refuse_for_now(self, line: int, refusal: Refusal, values: Mapping[str, str | None]) -> None:
+        """Refuse a row that may only wait for another of the file: it counts once all are written.
+
+        Raises:
+            TooManyError: more are refused than the dataset tolerates, or wait.
+
+        """
+        if len(self._waiting) < WAITING_MAX:
+            self._waiting.add(line)
+        self.refuse_within_tolerance(line, refusal, values)
+
+    def settle(self) -> None:
+        """Have those that have waited count as refused.
+
+        Raises:
+            TooManyError: more are refused than the dataset tolerates.
+
+        """
+        self._waiting.clear()
+        if len(self) > self._spooled.tolerance:
             raise TooManyError
 
     def forgive(self, line: int) -> None:
         """Take a refusal back: the row could be written after all."""
         del self._found[line]
+        self._waiting.discard(line)
 
     def add_conflicts(self, lines: Iterable[int]) -> None:
         """Refuse rows whose key is in the table with other values."""
@@ -306,30 +328,3 @@ class Refusals:
             raw=raw,
             spec_version=self._dataset.version,
         )
-
-
-async def written_later(
-    connection: AsyncConnection,
-    refusals: Refusals,
-    write: Callable[[int], Awaitable[Merged]],
-    *,
-    at_fault: Callable[[BaseException], bool],
-) -> list[Merged]:
-    """Write the refused rows that can be written by now, and take their refusals back; return what that did."""
-    done: list[Merged] = []
-    for _ in range(TRIES):
-        before = len(done)
-        for line in refusals.lines:
-            try:
-                async with connection.begin_nested():
-                    merged = await write(line)
-            except Exception as error:  # raised again unless the row is to blame
-                if not at_fault(error):
-                    raise
-                continue
-            if merged != Merged():
-                refusals.forgive(line)
-                done.append(merged)
-        if len(done) == before:
-            break
-    return done

@@ -22,13 +22,13 @@ from .refusals import (
     may_be_of_a_text,
     of_postgresql,
     of_repeated_key,
-    written_later,
 )
 from .replacing import incomplete, prepare_replace, replaced, replaces_all
 from .sample import sampled
 from .staging import CHECKED, TEXTS, make_texts, stage_kept_keys, typed_columns
 from .suspects import Suspects
 from .texts import Texts
+from .waiting import may_wait, written_later
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -246,7 +246,12 @@ class _RowByRow:
         return await self._merge_lines(self._suspects.between(start, stop))
 
     async def _refuse_written(self, line: int, error: BaseException) -> None:
-        await self._refuse(line, of_postgresql(error, self._target.facts))
+        refusal = of_postgresql(error, self._target.facts)
+        waits = await may_wait(self._connection, self._dataset, self._merge, line, refusal)
+        if waits is None:
+            await self._refuse(line, refusal)
+        else:
+            self._refusals.refuse_for_now(line, waits, await self._values(line, waits.fields))
 
     async def _refuse_suspect(self, place: int, error: BaseException) -> None:
         line, orphans = await self._suspects.at(place)

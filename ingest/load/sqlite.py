@@ -13,7 +13,7 @@ from .given import make_functions
 from .loaded import Loaded, Merged
 from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
-from .refusals import Refusal, Refusals, of_repeated_key, of_sqlite, written_later
+from .refusals import Refusal, Refusals, of_repeated_key, of_sqlite
 from .replacing import incomplete, prepare_replace, replaced, replaces_all
 from .sample import sampled
 from .sqlite_dangling import DANGLING, Dangling, LeftWithoutParentError
@@ -21,6 +21,7 @@ from .sqlite_explain import explain
 from .sqlite_fit import keeps_number, keeps_text
 from .staging import CHECKED, KEPT, STAGE
 from .suspects import SUSPECTS, Suspects
+from .waiting import may_wait, written_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -321,7 +322,12 @@ class _Load:
         )
 
     async def _refuse_written(self, line: int, error: BaseException) -> None:
-        await self._refuse(line, of_sqlite(error))
+        refusal = of_sqlite(error)
+        waits = await may_wait(self._connection, self._dataset, self._merge, line, refusal)
+        if waits is None:
+            await self._refuse(line, refusal)
+        else:
+            self._refusals.refuse_for_now(line, waits, await self._values(line, waits.fields))
 
     async def _refuse_suspect(self, place: int, error: BaseException) -> None:
         line, orphans = await self._suspects.at(place)

@@ -12,7 +12,7 @@ from .given import make_functions
 from .loaded import Loaded, Merged
 from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
-from .postgresql import exactness, is_loose, move_sequences, run_merge
+from .postgresql import exactness, lines_of_one_key, move_sequences, run_merge
 from .refusals import (
     INSUFFICIENT_PRIVILEGE,
     Refusal,
@@ -178,8 +178,8 @@ class _RowByRow:
         await translate(self._connection, self._merge, CHECKED)
         for statement, refusal in missing_references(self._merge, self._dataset):
             await self._refuse_all(statement, refusal)
-        if any(is_loose(self._dataset, self._merge, name) for name in self._merge.key):
-            await self._refuse_all(self._merge.repeated_keys(), of_repeated_key(self._merge.key))
+        if (doubtful := lines_of_one_key(self._dataset, self._merge)) is not None:
+            await self._refuse_all(self._merge.repeated_keys(doubtful), of_repeated_key(self._merge.key))
         await self._suspects.begin()
         for orphans in self._suspects.orphans:
             await self._refuse_parentless(orphans)

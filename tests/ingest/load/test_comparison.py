@@ -352,3 +352,21 @@ async def test_an_array_that_cuts_what_it_gets_is_refused(postgres_database: str
         await run(database, f"CREATE TABLE t (k text PRIMARY KEY, v {column})")
         with pytest.raises(TargetMismatchError, match="without loss"):
             await put(database, spec_of(), tmp_path, ["a", "{1}"])
+
+
+@pytest.mark.parametrize("filled", [False, True], ids=["empty", "filled"])
+async def test_keys_that_are_one_without_the_blanks_that_do_not_fit_are_refused(
+    postgres_database: str, tmp_path: Path, *, filled: bool
+) -> None:
+    """As SQL has it, a varchar(n) drops blanks at the end that are beyond its length: the second row won."""
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE TABLE t (k varchar(3) PRIMARY KEY, v text)",
+            *(["INSERT INTO t VALUES ('abc', 'old')"] if filled else []),
+        )
+        rows = [["abc", "1"], ["abc ", "2"], ["x ", "3"], ["x", "4"], ["xyz ", "5"]]
+        loaded = await put(database, spec_of(), tmp_path, *rows)
+        assert (loaded.inserted, loaded.updated, loaded.refused) == (3, 0, {"row.key_duplicate": 2})
+        kept = await rows_of(database, "SELECT k, v FROM t WHERE k <> 'abc' ORDER BY v")
+        assert kept == [("x ", "3"), ("x", "4"), ("xyz", "5")]

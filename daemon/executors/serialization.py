@@ -111,7 +111,8 @@ def error_of(body: bytes, name: str) -> Exception:
             loaded = None
         error = loaded if isinstance(loaded, Exception) else None
     if error is None:
-        error = TaskFailedError(f"{name} failed: {told['text']}")
+        # What a library raises for want of memory may be known to workers alone.
+        error = MemoryError(told["text"]) if told["memory"] else TaskFailedError(f"{name} failed: {told['text']}")
     if trace := told["traceback"]:
         error.add_note(f"In the worker process:\n{trace}")
     return error

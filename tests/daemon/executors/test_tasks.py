@@ -109,6 +109,16 @@ async def test_memory_error_is_ordinary_and_the_worker_is_replaced(
     assert await executors.run_cpu(tasks.pid) != first
 
 
+async def test_want_of_memory_is_told_as_such_by_a_library_that_workers_alone_import(
+    executors: Executors, tasks: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in [module for module in sys.modules if module.partition(".")[0] == "pyarrow"]:
+        monkeypatch.delitem(sys.modules, module)
+    with pytest.raises(MemoryError, match="ArrowMemoryError"):
+        await executors.run_cpu(tasks.allocate_by_arrow, 8 * 1024**3)
+    assert "pyarrow" not in sys.modules
+
+
 async def test_a_task_may_have_less_memory_than_the_worker(executors: Executors, tasks: ModuleType) -> None:
     with pytest.raises(MemoryError):
         await executors.submit_cpu(tasks.allocate, 600 * 1024**2, memory_bytes=512 * 1024**2)

@@ -117,6 +117,12 @@ def allocate(size_bytes: int) -> int:
     return len(bytearray(size_bytes))
 
 
+def allocate_by_arrow(size_bytes: int) -> int:
+    import pyarrow as pa  # noqa: PLC0415  # only where the task runs
+
+    return int(pa.allocate_buffer(size_bytes).size)
+
+
 def hold(size_bytes: int) -> int:
     """Keep memory beyond the end of the task, as a leaking library would."""
     _held.append(b"x" * size_bytes)

@@ -41,6 +41,10 @@ _TOO_WIDE: Final = say("delete the delimiters that nothing stands between, or sa
 _ONE_CHARACTER: Final = say("save the text with a comma, a semicolon, a tab or a bar between its fields")
 _NUMERIC: Final = r"^[^\pL]*[0-9][^\pL]*$"
 _NO_VALUES: Final = 2
+_BLOCK: Final = 1 << 20
+"""Bytes of a text that Arrow reads at once, if nobody says how many."""
+_HOLES: Final = 256 << 20
+"""More bytes of holes than these are worth another pool."""
 """Cells of a column that are no values: its title, a line below the table."""
 
 
@@ -137,6 +141,7 @@ class DelimitedBook:
                 # All of it is UTF-8, and so is what stands between delimiters, which are ASCII.
                 check_utf8=False,
             ),
+            memory_pool=_pool(width, part.size),
         )
 
     def _width(self) -> int:
@@ -182,6 +187,18 @@ class DelimitedBook:
                 limit=self._limits.cells,
             )
             raise rejected("file.cell_limit", message)
+
+
+def _pool(width: int, size: int) -> pa.MemoryPool:
+    """Return the pool for so many columns of a text of that size.
+
+    Arrow takes a whole block of the text for each column of it, and gives back what that does not need. Between what
+    stays malloc(3) leaves such holes: of a few thousand columns they are more address space than a worker has.
+    """
+    if width * min(size, _BLOCK) > _HOLES:
+        with suppress(NotImplementedError):
+            return pa.jemalloc_memory_pool()
+    return pa.default_memory_pool()
 
 
 def _too_narrow(shown: pa.LargeStringArray) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from ..columns.currencies import money_marks
-from .words import YES_NO
+from .words import OTHER_LETTERS, YES_NO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -58,12 +58,18 @@ class Form:
 
 
 def yes_or_no(texts: Sequence[str]) -> Form | None:
-    """Return the form of texts that are a pair of words for yes and no, both of which are there."""
+    """Return the form of texts that are a pair of words for yes and no, both of which are there.
+
+    Where the letters may be north and south, or marks, the form is text, and yes and no are what else might be meant.
+    """
     words = {text.lower() for text in texts}
     for yes, no in YES_NO:
         if words == {yes, no}:
             own = {} if (yes, no) == ("true", "false") else {"trueValues": [yes], "falseValues": [no]}
-            return Form(settings={"type": "boolean", **own}, why=f"{yes} and {no}, nothing else")
+            settings, why = {"type": "boolean", **own}, f"{yes} and {no}, nothing else"
+            if (yes, no) in OTHER_LETTERS:
+                return Form(settings={"type": "string"}, why=f"{why}: yes and no, or other things", others=(settings,))
+            return Form(settings=settings, why=why)
     return None
 
 

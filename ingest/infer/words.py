@@ -34,6 +34,9 @@ YES_NO: Final = (
 """Pairs of words for yes and no, in lower case: English, German, French, Spanish, Italian, Portuguese, Dutch, Polish,
 Russian, Turkish, Chinese, Japanese, Korean, and signs."""
 
+OTHER_LETTERS: Final = frozenset((("o", "n"), ("s", "n"), ("t", "n")))
+"""Of these pairs those that are often something else: north and south, old and new, marks."""
+
 PAGE_FOOTERS: Final = (
     (re.compile(r"page\s*\d+\s*(?:of|/)\s*\d++.*"), "Page * of *", "Page */*"),
     (re.compile(r"seite\s*\d+\s*(?:von|/)\s*\d++.*"), "Seite * von *", "Seite */*"),

@@ -79,7 +79,7 @@ def draft_sample(
         others = other_heads(book, index, SEARCH_ROWS)
     sample, page = _placed(where, outline)
     return Drafted(
-        text=draft_text(_by_titles(page, others)),
+        text=draft_text(replace(_by_titles(page, others), hidden=where.hidden)),
         sheets=tuple(name for name, _ in where.sheets),
         sheet=title,
         rows=tuple(shown_rows(cells, slice(0, min(SEEN_ROWS, cells.rows)), SEEN_COLUMNS)),
@@ -108,6 +108,13 @@ class _Place:
 
     def close(self) -> None:
         """Do nothing: the file is closed already."""
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The names of hidden sheets, if the sample's is none."""
+        if self.sheets[self.index][1] != "visible":
+            return ()
+        return tuple(name for name, visibility in self.sheets if visibility != "visible")
 
     @property
     def workbook(self) -> dict[str, Any]:

@@ -31,7 +31,8 @@ class Page:
     `outline` is the table that is there, if the draft is for one, `beside` what it and the sample do not share.
     `complaint` says why the sample does not load by the draft, `torn` which of its rows load by none. `passed` is a
     row, counted from 1, that looks like a header and is taken for a line above the table, `no_total` the first one
-    that begins as totals do and is data. `alike` are other sheets that have the titles, too.
+    that begins as totals do and is data. `alike` are other sheets that have the titles, too, `hidden` those that are
+    hidden.
     """
 
     content: Mapping[str, Any]
@@ -48,6 +49,7 @@ class Page:
     passed: int | None = None
     no_total: int | None = None
     alike: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
 
     def dataset(self) -> Dataset:
         """Return the dataset that the page describes."""
@@ -107,10 +109,15 @@ def _said_first(page: Page) -> Iterator[str]:
     if page.no_total:
         yield f"# Row {page.no_total} begins as totals do, but its numbers are not the sums of columns: it is data."
     if page.alike:
-        names = ", ".join(quoted(name) for name in page.alike[:_NAMED])
-        more = f" and {len(page.alike) - _NAMED} more" if len(page.alike) > _NAMED else ""
-        yield f"# The sheet is read by its place. Titles like these are in {names}{more}, too. To read all:"
+        yield f"# The sheet is read by its place. Titles like these are in {_named(page.alike)}, too. To read all:"
         yield "#   workbook: {sheets: {index: all}}"
+    if page.hidden:
+        yield f"# Hidden sheets are passed over: {_named(page.hidden)}. If the table is there, draft with --sheet NAME."
+
+
+def _named(sheets: tuple[str, ...]) -> str:
+    names = ", ".join(quoted(name) for name in sheets[:_NAMED])
+    return f"{names} and {len(sheets) - _NAMED} more" if len(sheets) > _NAMED else names
 
 
 def _below_fields(page: Page) -> Iterator[str]:

@@ -69,3 +69,11 @@ def test_sheets_that_are_not_looked_at_do_not_count(book: Callable[..., Path], t
 def test_without_titles_the_place_is_all_there_is(book: Callable[..., Path]) -> None:
     dataset = parse_dataset(draft_sample(book([("A", [[1, 2], [3, 4]]), ("B", NOTES)])).text, "draft.yml")
     assert (dataset.header.mode, dataset.workbook.sheets.index) == ("none", 0)
+
+
+def test_hidden_sheets_are_named_unless_the_sample_is_one(book: Callable[..., Path]) -> None:
+    path = book([("Cover", NOTES), ("Orders", MAY)], hidden="Orders")
+    assert '# Hidden sheets are passed over: "Orders". If the table is there' in draft_sample(path).text
+    drafted = draft_sample(path, "Orders").text
+    assert "Hidden sheets are passed over" not in drafted
+    assert "hidden_sheets: include" in drafted

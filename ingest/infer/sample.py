@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -238,7 +239,9 @@ def _total_glob(label: str) -> str | None:
 
 
 def _begins_with(plain: str, word: str) -> bool:
-    return plain.startswith(word) and not plain[len(word) : len(word) + 1].isalnum()
+    behind = plain[len(word) : len(word) + 1]
+    # The sign of a vowel is a mark: `योगिता` is a name.
+    return plain.startswith(word) and not (behind.isalnum() or unicodedata.category(behind or " ")[0] == "M")
 
 
 def _may_be_words(column: Column) -> Mask:

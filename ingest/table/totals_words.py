@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 SUBTOTALS: Final = (
     *("subtotal", "sub-total", "sub total", "zwischensumme", "teilsumme", "sous-total", "subtotale", "subtotaal"),
-    *("小计", "小計", "소계", "промежуточный итог", "ara toplam", "suma częściowa", "delsumma", "mezisoučet"),
+    *(
+        "小计",
+        "小計",
+        "소계",
+        "उप योग",
+        "उप-योग",
+        "промежуточный итог",
+        "ara toplam",
+        "suma częściowa",
+        "delsumma",
+        "mezisoučet",
+    ),
 )
 """Sums of some of the rows above: they never end a table."""
 
@@ -30,10 +42,14 @@ TOTALS: Final = (
         "totais",
     ),
     *("итог", "المجموع", "الإجمالي", "إجمالي", "اجمالي", "الاجمالي", "σύνολο", "합산", "합 계", "총 계"),
+    *("ukupno", "spolu", "skupaj", "i alt", "kokku", "kopā", "iš viso", "общо", "всього", "усього", "разом", "jumlah"),
+    *("รวม", "รวมทั้งหมด", "รวมทั้งสิ้น", "ยอดรวม", 'סה"כ', "סה״כ", "סך הכל", "جمع", "جمع کل", "مجموع", "মোট", "மொத்தம்"),
+    # As NFKC has it: its letters with a point below are two characters.
+    *(unicodedata.normalize("NFKC", word) for word in ("कुल", "कुल योग", "योग", "महायोग", "कुल जोड़", "जोड़")),
 )
 """Words that a row of totals begins with, in lower case."""
 
-KNOWN_TOTALS: Final = rf"(?s)\A(?:{'|'.join(map(re.escape, TOTALS))})(?:[^\pL\pN].*)?\z"
+KNOWN_TOTALS: Final = rf"(?s)\A(?:{'|'.join(map(re.escape, TOTALS))})(?:[^\pL\pM\pN].*)?\z"
 """A pattern of the engine behind Arrow's: a text that begins with one of these words, and not with a longer one."""
 
 GROUP_ENDS: Final = (

@@ -311,6 +311,12 @@ def test_an_order_of_total_is_an_order(workbook: Write, tmp_path: Path) -> None:
     assert parse(path, drafted, tmp_path).rows.accepted == 3
 
 
+def test_a_name_that_goes_on_with_the_sign_of_a_vowel_is_no_total(workbook: Write, tmp_path: Path) -> None:
+    path = workbook([["ग्राहक", "मात्रा"], ["राम", 1], ["श्याम", 2], ["योगिता", 3]])
+    assert draft(path).table_end.footers == ()
+    assert parse(path, draft(path), tmp_path).rows.accepted == 3
+
+
 def test_a_header_that_is_repeated_is_no_data(workbook: Write, tmp_path: Path) -> None:
     titles = ["Customer", "Count", "Place"]
     path = workbook([titles, ["Acme", 1, "x"], titles, ["Bolt", 2, "y"]])

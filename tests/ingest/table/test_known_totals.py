@@ -41,6 +41,12 @@ KNOWN = {"table_end": {"known_totals": True}}
                 "合 计",
                 "합계",
                 "المجموع",
+                "कुल योग",
+                "जोड़:",
+                "รวมทั้งหมด",
+                'סה"כ',
+                "Ukupno",
+                "جمع کل",
             )
         ),
         ["Total (EUR)", None, None, 103],
@@ -73,6 +79,7 @@ def test_a_row_of_totals_that_only_the_next_file_has_is_no_data(
         # Nothing is told of what begins so and goes on.
         ([*MAY, ["Total Wine", "Ulm", 10, 20]], 0),
         ([*MAY, ["Totally", None, 51, 103]], 0),
+        ([*MAY, ["योगिता", None, 51, 103]], 0),
     ],
 )
 def test_data_that_begin_as_totals_do_are_loaded(

@@ -41,11 +41,11 @@ _TOO_WIDE: Final = say("delete the delimiters that nothing stands between, or sa
 _ONE_CHARACTER: Final = say("save the text with a comma, a semicolon, a tab or a bar between its fields")
 _NUMERIC: Final = r"^[^\pL]*[0-9][^\pL]*$"
 _NO_VALUES: Final = 2
+"""Cells of a column that are no values: its title, a line below the table."""
 _BLOCK: Final = 1 << 20
 """Bytes of a text that Arrow reads at once, if nobody says how many."""
 _HOLES: Final = 256 << 20
 """More bytes of holes than these are worth another pool."""
-"""Cells of a column that are no values: its title, a line below the table."""
 
 
 class DelimitedBook:

@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
@@ -83,6 +84,17 @@ def test_the_door(visitor: Visitor) -> None:
         led = visitor.sign_in("r" * 32, next_path=elsewhere)
         assert (led.status, led.headers["Location"]) == (303, "./"), elsewhere
         assert elsewhere not in Visitor(visitor.port).send("GET", f"/login?{urlencode({'next': elsewhere})}").body
+
+
+@pytest.mark.parametrize(
+    "view", ["/?state=partial&text=may+2%2F3", "/datasets/auftr%C3%A4ge", "/draft"], ids=["filters", "dataset", "draft"]
+)
+def test_the_door_leads_to_what_was_asked_for(visitor: Visitor, view: str) -> None:
+    led = visitor.send("GET", view).headers["Location"]
+    [asked] = parse_qs(urlsplit(led).query)["next"]
+    [shown] = re.findall('name="next" value="(.*?)"', visitor.send("GET", f"/{led.lstrip('./')}").body)
+    assert unescape(shown) == quote(asked, safe="/?%=&+")
+    assert visitor.sign_in("r" * 32, next_path=unescape(shown)).headers["Location"] == f".{view}"
 
 
 def test_a_wrong_token(visitor: Visitor) -> None:

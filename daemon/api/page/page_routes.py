@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NEXT: Final = re.compile(r"/(?:jobs/[0-9]{1,18}|draft|datasets/[\w.-]{1,100})?")
-"""Where one may be led after signing in: a view of the page, never another place."""
+NEXT: Final = re.compile(r"/(?:jobs/[0-9]{1,18}|draft|datasets/[\w.%-]{1,300}|\?[\w.*%+=&-]{1,2000})?")
+"""Where one may be led after signing in: a view of the page, the list with its filters, never another place."""
 
 TOKEN_LENGTH_MAX: Final = 4096
 FORM_BYTES_MAX: Final = 16_384
@@ -74,7 +74,8 @@ class PageRoutes:
         A link from elsewhere comes without the cookie, which is `SameSite=Strict`: only the script's request has it.
         """
         if request.headers.get("Sec-Fetch-Site") != "cross-site" and self._sessions.find(request) is None:
-            return _led_to(request, "/login" if request.path == "/" else f"/login?next={quote(request.path)}")
+            asked = request.path if request.path != "/" else request.rel_url.raw_path_qs
+            return _led_to(request, "/login" if asked == "/" else f"/login?next={quote(asked)}")
         return self._assets.view(request, _root(request))
 
     async def _file(self, request: web.Request) -> web.Response:
@@ -200,7 +201,7 @@ async def _fields(request: web.Request) -> dict[str, str]:
 
 
 def _next(path: str) -> str:
-    return quote(path) if NEXT.fullmatch(path) else "/"
+    return quote(path, safe="/?%=&+*") if NEXT.fullmatch(path) else "/"
 
 
 def _root(request: web.Request) -> str:

@@ -158,6 +158,10 @@ def test_the_list_is_filtered_and_goes_on(page: PageDriver, gate: Headgate, orde
     assert "state=partial" in page.browser.current_url
     page.browser.refresh()
     page.until("the filter is kept", lambda: [row[1] for row in page.cells("#jobs")] == ["orders 04.xlsx"])
+    page.click("orders 04.xlsx", "#jobs")
+    page.click("All jobs")
+    page.until("the filter is kept", lambda: [row[1] for row in page.cells("#jobs")] == ["orders 04.xlsx"])
+    assert "state=partial" in page.browser.current_url
     page.one("#filter-state").send_keys("dead")
     page.says("No job passes these filters")
 

@@ -36,9 +36,13 @@ function filters() {
 }
 
 // The filters are part of the address: they survive a reload and can be sent to somebody.
-async function filter() {
+export function keepInAddress() {
   const query = new URLSearchParams(filters()).toString();
   history.replaceState(null, "", at(query ? `?${query}` : ""));
+}
+
+async function filter() {
+  keepInAddress();
   shown = [];
   filtered += 1;
   await refresh();
@@ -47,7 +51,7 @@ async function filter() {
 }
 
 // Looks at the newest page again; what was shown of older pages stays, unless more jobs came meanwhile than a page has:
-// those in between would be left out.
+// those in between would be left out. What is shown stays also when the look fails, which is the caller's to tell then.
 export async function refresh() {
   const mine = ++asked;
   try {
@@ -60,7 +64,9 @@ export async function refresh() {
     shown = [...page.jobs, ...kept];
     show();
   } catch (error) {
-    if (mine === asked) trouble(error);
+    if (mine !== asked) return;
+    if (shown.length) throw error;
+    trouble(error);
   }
 }
 

@@ -276,8 +276,21 @@ def test_of_a_refused_workbook_it_is_said_what_stays_out(page: PageDriver, gate:
     page.hand_in(write_bad(gate.folder / "orders.xlsx", {"订单": (4, 3)}))
     page.upload("orders.xlsx", "rejected")
     page.click("See the rejected rows")
-    page.says("1 row without mistakes stays out", ".mend .notice")
+    page.says("1 other row stays out", ".mend .notice")
     assert cell(page, 4, "数量").startswith("many")
+
+
+def test_of_very_many_bad_rows_that_are_refused_it_is_not_said_that_all_are_there(
+    page: PageDriver, gate: Headgate
+) -> None:
+    """A parse keeps 10,000 records of a refused file."""
+    page.sign_in(SHOP)
+    page.hand_in(write_bad(gate.folder / "orders.xlsx", {"订单": (11_000, 11_000)}))
+    page.upload("orders.xlsx", "rejected")
+    page.click("See the rejected rows")
+    page.says("10,000 rows to correct", ".mend")
+    page.says("1,000 other rows stay out", ".mend .notice")
+    page.says("100 of 11,001; the annotated workbook has more of them.", '[data-part="errors"]')
 
 
 def test_a_large_workbook_is_read_when_it_is_asked_for_and_a_lost_one_is_told(

@@ -83,12 +83,13 @@ class Panel {
       h("p", { class: "dim mend-help" }, HELP));
   }
 
-  // Of a refused workbook the good rows are not in the table either: who sends the bad ones alone should know.
+  // Of a refused workbook the other rows are not in the table either, good ones and, of very many, bad ones that were not
+  // kept: who sends those that are shown should know.
   #left() {
     const left = this.job.rows.rejected - this.mending.sheets.reduce((sum, { rows }) => sum + rows, 0);
     return (this.job.would_be ?? this.job.state) === "rejected" && left > 0 && h("p", { class: "notice bad" },
-      tn("Nothing of this workbook was loaded. Only the bad rows are shown and sent from here: {n} row without mistakes stays out, so better correct the whole workbook.",
-        "Nothing of this workbook was loaded. Only the bad rows are shown and sent from here: {n} rows without mistakes stay out, so better correct the whole workbook.", left));
+      tn("Nothing of this workbook was loaded. Only bad rows are shown and sent from here: {n} other row stays out, so better correct the whole workbook.",
+        "Nothing of this workbook was loaded. Only bad rows are shown and sent from here: {n} other rows stay out, so better correct the whole workbook.", left));
   }
 
   #chooser() {

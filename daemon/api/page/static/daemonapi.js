@@ -5,10 +5,14 @@ import { t } from "./language.js";
 import { follow } from "./words.js";
 
 let csrf = "";
+let name = null;
 const leaving = new AbortController();
 
 // Nobody waits for an answer any more: the page is being left, and its session with it.
 export const leave = () => leaving.abort();
+
+// Whether nothing is lost when the page is left: all who know of something are asked, as the browser asks them.
+export const mayLeave = () => window.dispatchEvent(new Event("beforeunload", { cancelable: true }));
 
 export class Problem extends Error {
   constructor(status, body) {
@@ -17,6 +21,16 @@ export class Problem extends Error {
     this.code = body.code;
     this.hint = body.hint;
     this.problems = body.problems ?? [];
+  }
+}
+
+// A file that the browser cannot read any more, or never could: to send it again is of no use.
+export class LostFile extends Problem {
+  constructor() {
+    super(0, {
+      detail: t("this cannot be read: it is a folder, or the file was changed or moved since it was chosen"),
+      hint: t("choose the file again; of a folder, choose the files in it"),
+    });
   }
 }
 
@@ -34,8 +48,17 @@ function sentence(text) {
 // Who is signed in and what may be done.
 export async function session() {
   const found = await ask("GET", "page/session");
-  csrf = found.csrf;
+  ({ csrf, name } = found);
   return found;
+}
+
+// Says whether the same person has signed in anew since, in another tab: their session has another CSRF token.
+async function renewed() {
+  const before = { csrf, name };
+  await session();
+  if (name === before.name) return csrf !== before.csrf;
+  ({ csrf, name } = before);
+  return false;
 }
 
 export const datasets = async () => (await ask("GET", "api/v1/datasets")).datasets;
@@ -85,8 +108,8 @@ export const saveDataset = async (yaml, replace) =>
 
 export const rejectsUrl = (id, format) => at(`api/v1/jobs/${id}/rejects?format=${format}`);
 
-export const rejectsWorkbook = async (id) =>
-  new File([await (await reach("GET", `api/v1/jobs/${id}/rejects?format=xlsx`)).blob()], `rejects-${id}.xlsx`);
+export const rejectsFile = async (id, format) =>
+  new File([await (await reach("GET", `api/v1/jobs/${id}/rejects?format=${format}`)).blob()], `rejects-${id}.${format}`);
 
 export const rejectedRows = (id, sheet, cursor) => {
   const parameters = new URLSearchParams({ limit: "500" });
@@ -102,21 +125,51 @@ const ask = async (method, path, content) => (await reach(method, path, json(con
 const json = (content) => content && { body: JSON.stringify(content), type: "application/json" };
 
 async function reach(method, path, { body, type } = {}) {
+  const answer = await fetched(method, path, { body, type });
+  if (answer.ok) return answer;
+  if (answer.status === 403 && method !== "GET" && await renewed()) return reach(method, path, { body, type });
+  throw refused(answer.status, await answer.json().catch(() => ({})));
+}
+
+async function fetched(method, path, { body, type }) {
   const headers = { Accept: "*/*", "X-CSRF-Token": csrf, ...(type && { "Content-Type": type }) };
-  let answer;
   try {
-    answer = await fetch(at(path), { method, body, headers, credentials: "same-origin", signal: leaving.signal });
+    return await fetch(at(path), { method, body, headers, credentials: "same-origin", signal: leaving.signal });
   } catch {
     if (leaving.signal.aborted) return new Promise(() => {});
-    throw new Problem(0, { detail: t("the daemon does not answer"), hint: t("look whether it runs, then try again") });
+    throw await unsent(body instanceof FormData ? [...body.values()] : [body],
+      { detail: t("the daemon does not answer"), hint: t("look whether it runs, then try again") });
   }
-  if (answer.status === 401) signIn();
-  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
-  return answer;
+}
+
+// Why a request has had no answer: one of its files cannot be read, or what is told.
+async function unsent(parts, told) {
+  try {
+    await Promise.all(parts.filter((part) => part instanceof File).map((file) => file.slice(0, 1).arrayBuffer()));
+  } catch {
+    return new LostFile();
+  }
+  return new Problem(0, told);
+}
+
+// Who is signed out is led to sign in, but not away from what would be lost by it.
+function refused(status, body) {
+  if (status !== 401) return new Problem(status, body);
+  if (mayLeave()) location.assign(at(`login?next=${encodeURIComponent(view() + (view() === "/" ? location.search : ""))}`));
+  return new Problem(status, { detail: t("you are signed out"), hint: t("sign in in another tab, then go on here: nothing of this page is lost") });
 }
 
 // Sends a file as the body of a request; `told` is called with the part that has left, from 0 to 1.
-export function submit(file, { dataset, fixes, check, key }, told) {
+export async function submit(file, asked, told) {
+  try {
+    return await sent(file, asked, told);
+  } catch (error) {
+    if (error.status !== 403 || !await renewed()) throw error;
+    return sent(file, asked, told);
+  }
+}
+
+function sent(file, { dataset, fixes, check, key }, told) {
   const parameters = new URLSearchParams({ name: file.name });
   if (dataset) parameters.set("dataset", dataset);
   if (fixes) parameters.set("fixes", fixes);
@@ -130,13 +183,12 @@ export function submit(file, { dataset, fixes, check, key }, told) {
     request.responseType = "json";
     request.upload.addEventListener("progress", (event) => event.lengthComputable && told(event.loaded / event.total));
     request.addEventListener("load", () => {
-      if (request.status === 401) signIn();
       if (request.status >= 200 && request.status < 300) resolve(request.response);
-      else reject(new Problem(request.status, request.response ?? {}));
+      else reject(refused(request.status, request.response ?? {}));
     });
-    request.addEventListener("error", () => reject(new Problem(0, {
-      detail: t("the upload broke off"), hint: t("try again; nothing is loaded twice"),
-    })));
+    request.addEventListener("error", () => {
+      unsent([file], { detail: t("the upload broke off"), hint: t("try again; nothing is loaded twice") }).then(reject);
+    });
     request.send(file);
   });
 }
@@ -144,7 +196,3 @@ export function submit(file, { dataset, fixes, check, key }, told) {
 // A fresh key for one hand-in: repeated under the same key it is one job. Also where the page is not served by TLS.
 export const freshKey = () =>
   [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-
-function signIn() {
-  location.assign(at(`login?next=${encodeURIComponent(view())}`));
-}

@@ -2,7 +2,8 @@
 
 import { at } from "./address.js";
 import { $, announce, ask, fill, h } from "./dom.js";
-import { cancel, dismiss, errors as fetchErrors, explain, job as fetchJob, load, rejectsUrl, retry } from "./daemonapi.js";
+import { cancel, dismiss, errors as fetchErrors, explain, job as fetchJob, load, retry } from "./daemonapi.js";
+import { rejectsLink } from "./downloads.js";
 import { t, tn } from "./language.js";
 import { map, mappable } from "./mapview.js";
 import { stateMark } from "./marks.js";
@@ -74,8 +75,8 @@ function head(job) {
     stages({ job }),
     h("p", { class: "actions" },
       done && job.rows.rejected > 0 && [
-        h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, t("Download the annotated workbook")),
-        h("a", { href: rejectsUrl(job.id, "csv"), download: "" }, t("as CSV")),
+        rejectsLink(job.id, "xlsx", t("Download the annotated workbook"), { class: "button" }),
+        rejectsLink(job.id, "csv", t("as CSV")),
       ],
       session.may_submit && job.state === "checked" && !job.loaded_as && h("button", { type: "button", class: "button", "data-do": "load" }, t("Load it now")),
       session.may_submit && ["dead", "cancelled", "dismissed"].includes(job.state) && h("button", { type: "button", "data-do": "retry" }, t("Try again")),
@@ -111,7 +112,8 @@ function errors(job) {
   return h("section", { class: "panel" },
     h("h2", { id: "errors-title" }, t("What was found")),
     found.errors.length < job.errors_total && h("p", { class: "dim" },
-      t("{n} of {all}; the annotated workbook has every rejected row.", share(job))),
+      (job.would_be ?? job.state) === "rejected" ? t("{n} of {all}; the annotated workbook has more of them.", share(job))
+        : t("{n} of {all}; the annotated workbook has every rejected row.", share(job))),
     h("div", { class: "sheet" }, h("table", { class: "errors", role: "table", "aria-labelledby": "errors-title" },
       h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
         titles.map((title) => h("th", { role: "columnheader", scope: "col" }, title)))),

@@ -10,6 +10,7 @@ const CALM_MILLISECONDS = 20000;
 const listeners = new Set();
 let source = null;
 let timer = 0;
+let pace = 0;
 let retry = 0;
 
 // Calls back with a job's number when that job has changed, and with null when anything may have.
@@ -43,7 +44,7 @@ function open() {
 
 function close() {
   clearTimeout(retry);
-  clearInterval(timer);
+  look(0);
   source?.close();
   source = null;
 }
@@ -52,9 +53,12 @@ function tell(id) {
   for (const callback of [...listeners]) callback(id);
 }
 
+// A stream that is away is tried more often than is looked: each try must not put the look off.
 function look(every) {
+  if (every === pace) return;
   clearInterval(timer);
-  timer = setInterval(() => tell(null), every);
+  pace = every;
+  if (every) timer = setInterval(() => tell(null), every);
 }
 
 function show(state, words) {

@@ -1,12 +1,13 @@
 // The page as a whole: signs in by its cookie, shows the view of the address, and keeps it up to date.
 
 import { at, view } from "./address.js";
-import { $ } from "./dom.js";
-import { datasets as fetchDatasets, explain, leave, session as fetchSession } from "./daemonapi.js";
+import { $, fill, h } from "./dom.js";
+import { datasets as fetchDatasets, explain, leave, mayLeave, session as fetchSession } from "./daemonapi.js";
 import * as draftview from "./draftview.js";
 import { showFreshness } from "./freshness.js";
 import * as joblist from "./joblist.js";
 import * as jobview from "./jobview.js";
+import { t } from "./language.js";
 import { connect, listen } from "./live.js";
 import * as uploads from "./uploads.js";
 
@@ -43,11 +44,24 @@ async function start() {
     return;
   }
   document.addEventListener("click", route);
-  document.querySelector("form.out").addEventListener("submit", leave);
+  document.querySelector("form.out").addEventListener("submit", signOut);
   window.addEventListener("popstate", () => show(true));
   await show(false);
   listen(changed);
   connect();
+}
+
+// Whoever has signed in anew in another tab has a session with another CSRF token since.
+async function signOut(event) {
+  event.preventDefault();
+  try {
+    $("csrf").value = (await fetchSession()).csrf;
+  } catch (error) {
+    trouble(error);
+    return;
+  }
+  if (mayLeave()) leave(); // else the browser asks, and who stays goes on
+  event.target.submit();
 }
 
 // Follows links within the page without loading it anew; a new tab or a modifier key is the browser's business.
@@ -85,7 +99,9 @@ async function show(moved) {
 // Fetches and draws a view; the promise is of its title, nothing for the first one.
 function look(id, dataset) {
   if (id !== null) return jobview.showJob(id);
-  return dataset === null ? joblist.refresh() : draftview.showDraft(dataset);
+  if (dataset !== null) return draftview.showDraft(dataset);
+  joblist.keepInAddress();
+  return joblist.refresh();
 }
 
 // Many events at once are one look.
@@ -100,16 +116,20 @@ function changed(job) {
         showFreshness(await fetchDatasets(), mayEdit);
       } else if (id === jobOfAddress()) {
         await jobview.showJob(id);
+        $("job").hidden = id !== jobOfAddress();
       }
+      if (id === jobOfAddress()) $("trouble").hidden = true;
     } catch (error) {
       if (id === jobOfAddress()) trouble(error);
     }
   }, TOGETHER_MILLISECONDS);
 }
 
+// What is told already stays as it is, and is not read out again.
 function trouble(error) {
+  fill($("trouble"), h("span", {}, explain(error)),
+    error.status === 401 && [" ", h("a", { href: at("login"), target: "_blank" }, t("Sign in"))]);
   $("trouble").hidden = false;
-  $("trouble").textContent = explain(error);
 }
 
 start();

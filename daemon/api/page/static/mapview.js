@@ -3,7 +3,7 @@
 
 import { at } from "./address.js";
 import { announce } from "./dom.js";
-import { explain, keepMapping, rejectsWorkbook, seenTable, tryMapping } from "./daemonapi.js";
+import { explain, keepMapping, rejectsFile, seenTable, tryMapping } from "./daemonapi.js";
 import { t, tn } from "./language.js";
 import { columnChoices, loadable, seenRows, valueChoices } from "./mapform.js";
 import { h, render } from "./preact.mjs";
@@ -95,7 +95,7 @@ class Panel {
   // Rows that are in the table stay as they are: only the rejected ones are handed in, and are read by the mapping then.
   async again() {
     const list = this.place.querySelector(".uploads");
-    hand(await rejectsWorkbook(this.job.id), { dataset: null, fixes: this.job.id, check: false, list });
+    hand(await rejectsFile(this.job.id, "xlsx"), { dataset: null, fixes: this.job.id, check: false, list });
   }
 
   // Only the last of several looks counts: an answer that is overtaken is passed over.

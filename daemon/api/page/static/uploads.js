@@ -2,7 +2,8 @@
 
 import { at } from "./address.js";
 import { $, announce, fill, h } from "./dom.js";
-import { explain, freshKey, job as fetchJob, Problem, rejectsUrl, submit } from "./daemonapi.js";
+import { explain, freshKey, job as fetchJob, LostFile, Problem, submit } from "./daemonapi.js";
+import { rejectsLink } from "./downloads.js";
 import { t } from "./language.js";
 import { listen } from "./live.js";
 import { stateMark } from "./marks.js";
@@ -13,6 +14,12 @@ const AT_ONCE = 3;
 let session;
 let sending = 0;
 const waiting = [];
+// What was handed in here and is neither taken nor refused for good: it is lost when the page is left.
+const unsent = new Set();
+
+window.addEventListener("beforeunload", (event) => {
+  if (unsent.size) event.preventDefault();
+});
 
 export function prepare(found) {
   session = found;
@@ -42,6 +49,11 @@ export function hand(file, { dataset, fixes, check, list, taken = () => {} }) {
   list.prepend(card);
   const upload = { file, dataset, fixes, check, card, taken, key: freshKey(), sent: 0, job: null, error: null };
   show(upload);
+  enqueue(upload);
+}
+
+function enqueue(upload) {
+  unsent.add(upload);
   waiting.push(upload);
   next();
 }
@@ -68,10 +80,12 @@ async function send(upload) {
       upload.sent = part;
       show(upload);
     });
+    unsent.delete(upload);
     upload.taken(upload.job);
     follow(upload);
   } catch (error) {
     upload.error = error;
+    if (error instanceof LostFile || (error.status >= 400 && error.status < 500 && error.status !== 401)) unsent.delete(upload);
     upload.taken(null);
     announce(t("{file}: {words}", { file: upload.file.name, words: explain(error) }));
   }
@@ -125,7 +139,7 @@ function result(job) {
     h("p", { class: "result" }, outcome(job)),
     h("p", { class: "actions" },
       job.rows.rejected > 0
-        && h("a", { class: "button", href: rejectsUrl(job.id, "xlsx"), download: "" }, t("Download the annotated workbook")),
+        && rejectsLink(job.id, "xlsx", t("Download the annotated workbook"), { class: "button" }),
       job.state === "checked"
         ? h("a", { class: "button", href: at(`jobs/${job.id}`), "data-route": true }, t("See it before it loads"))
         : h("a", { href: at(`jobs/${target}`), "data-route": true }, job.rows.rejected > 0 ? t("See the rejected rows") : t("Job {id}", { id: target }))),
@@ -139,7 +153,7 @@ function refusal(upload) {
     session.datasets.map(({ name }) => h("option", { value: name }, name)));
   return [
     h("p", { class: "result" }, explain(upload.error)),
-    h("div", { class: "actions" }, unsure && chooser,
+    !(upload.error instanceof LostFile) && h("div", { class: "actions" }, unsure && chooser,
       h("button", { type: "button", onclick: () => again(upload, unsure ? chooser.value : upload.dataset) }, t("Send it again"))),
   ];
 }
@@ -147,6 +161,5 @@ function refusal(upload) {
 function again(upload, dataset) {
   Object.assign(upload, { dataset, error: null, sent: 0 });
   show(upload);
-  waiting.push(upload);
-  next();
+  enqueue(upload);
 }

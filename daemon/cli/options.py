@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -31,15 +31,28 @@ again_option: Final = click.option(
 check_option: Final = click.option(
     "--check", "check_only", is_flag=True, help="Load nothing, and tell what would become of FILES."
 )
-# Links are resolved: one that the user names is theirs to name.
-_THERE: Final[Any] = {"path_type": Path, "exists": True, "dir_okay": False, "resolve_path": True}
 
 
-class _RegularFile(click.Path):
-    """A file that can be read more than once: a pipe gives what it has to the first who looks."""
+class _Stream(click.Path):
+    """What bytes can be read from, once. Links are resolved: one that the user names is theirs to name.
+
+    A pipe of the shell (`<(…)`, /dev/stdin) is a link, too, whose end has no name by which it could be opened.
+    """
 
     def __init__(self) -> None:
-        super().__init__(**_THERE)
+        super().__init__(path_type=Path, exists=True, dir_okay=False)
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        """Return the path; what is not there, or a folder, fails."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        end = path.resolve()
+        return end if end.exists() else path
+
+
+class _RegularFile(_Stream):
+    """A file that can be read more than once: a pipe gives what it has to the first who looks."""
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
@@ -52,7 +65,7 @@ class _RegularFile(click.Path):
         return path
 
 
-streams_argument: Final = click.argument("files", nargs=-1, required=True, type=click.Path(**_THERE))
+streams_argument: Final = click.argument("files", nargs=-1, required=True, type=_Stream())
 files_argument: Final = click.argument("files", nargs=-1, required=True, type=_RegularFile())
 file_argument: Final = click.argument("file", type=_RegularFile())
 sheet_option: Final = click.option("--sheet", help="Sheet name or index from 0; without it the first visible sheet.")

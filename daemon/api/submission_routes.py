@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .uploads import Uploaded, Uploads
 
 KEY_LENGTH: Final = 255
+SOON: Final = say("send the same again in a moment")
+"""What to do where a request of the same key is in the way: one whose connection is lost is so until it is given up."""
 
 CREATE_PARAMETERS: Final = (
     Parameter(
@@ -162,7 +164,7 @@ class SubmissionRoutes:
         if key is None:
             return await self._receive(request, None)
         if (principal.name, key) in self._keys:
-            raise ProblemError(409, say("a request with this Idempotency-Key is under way"))
+            raise ProblemError(409, say("a request with this Idempotency-Key is under way"), hint=SOON)
         self._keys.add((principal.name, key))
         try:
             return await self._receive(request, key)
@@ -201,7 +203,8 @@ class SubmissionRoutes:
                 idempotency_key=key,
             )
         except KeyUsedError as error:
-            raise ProblemError(409, say("a request with this Idempotency-Key was taken a moment ago")) from error
+            detail = say("a request with this Idempotency-Key was taken a moment ago")
+            raise ProblemError(409, detail, hint=SOON) from error
         return _told(request, job, status=201)
 
     async def _before(self, request: web.Request, key: str | None) -> Job | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING
 
 from api_caller import Api
@@ -81,4 +82,24 @@ def test_another_request_under_the_same_key_is_refused(
         assert (refused.status, f"another {parameter};" in refused.json["detail"]) == (422, True), (first, second)
         again = api.submit(book, name + first, Idempotency_Key=key)
         assert (again.status, again.json["id"]) == (200, job)
+    assert headgate.stop(process) == 0
+
+
+def test_while_a_request_of_the_same_key_is_under_way_one_is_asked_to_come_back(
+    sqlite_headgate: Headgate, tmp_path: Path, orders: Callable[..., Path]
+) -> None:
+    """As where a connection was lost in the middle of a file, and the daemon waits for the rest of it."""
+    headgate = sqlite_headgate
+    process = headgate.start_ready()
+    api = Api(headgate.api_url, headgate.token)
+    book = orders(tmp_path / "o.xlsx", 5).read_bytes()
+    head = f"POST /api/v1/jobs?{ASKED} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {headgate.token}\r\n"
+    head += f"Idempotency-Key: one\r\nContent-Length: {len(book)}\r\nExpect: 100-continue\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", headgate.settings["api"]["port"])) as lost:
+        lost.sendall(head.encode())
+        assert b"100 Continue" in lost.recv(100)
+        lost.sendall(book[:100])
+        refused = api.submit(book, ASKED, Idempotency_Key="one")
+        assert (refused.status, refused.json["hint"]) == (409, "send the same again in a moment")
+    headgate.until(lambda: api.submit(book, ASKED, Idempotency_Key="one").status == 201, "it is given up")
     assert headgate.stop(process) == 0

@@ -220,8 +220,10 @@ def test_cancel_and_try_again(page: PageDriver, gate: Headgate, orders: Callable
         page.click("Cancel this job", "#job")
         page.click("Yes, cancel it", "dialog")
         page.says("Cancelled", "#job")
+        page.has_focus("#job h1")
     page.click("Try again", "#job")
     page.says("All 30 rows are in the table", "#job")
+    page.has_focus("#job h1")
     assert "retried" in page.text("#job .history")
     assert gate.scalar("SELECT count(*) FROM orders") == "32"
 

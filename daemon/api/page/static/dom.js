@@ -15,7 +15,8 @@ export function h(tag, attributes = {}, ...children) {
 }
 
 // Puts new children in place of the old ones and keeps those that are the same, so that what is read aloud, chosen
-// or focused stays; where the focused element itself was renewed, its successor gets the focus.
+// or focused stays; where the focused element itself was renewed, its successor gets the focus, and without one the
+// heading.
 export function fill(parent, ...children) {
   const focused = parent.contains(document.activeElement) ? document.activeElement : null;
   const fresh = [...h("div", {}, ...children).childNodes];
@@ -28,7 +29,9 @@ export function fill(parent, ...children) {
   kept.forEach((node, index) => {
     if (parent.childNodes[index] !== node) parent.insertBefore(node, parent.childNodes[index] ?? null);
   });
-  if (focused && !focused.isConnected) successor(parent, focused)?.focus({ preventScroll: true });
+  if (focused && !focused.isConnected) {
+    (successor(parent, focused) ?? parent.querySelector("h1"))?.focus({ preventScroll: true });
+  }
 }
 
 function successor(parent, gone) {

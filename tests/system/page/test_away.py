@@ -120,6 +120,19 @@ def test_what_is_shown_stays_while_the_daemon_is_away(
         assert "orders.xlsx" in page.text("#jobs")
 
 
+def test_a_page_that_begins_while_the_daemon_is_away_begins_later(page: PageDriver) -> None:
+    page.sign_in(SHOP)
+    page.browser.execute_cdp_cmd("Network.enable", {})
+    page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/page/session"]})
+    page.browser.refresh()
+    page.says("The daemon does not answer", "#trouble")
+    page.browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    page.says("live", "#live")
+    page.until("the notice is gone", lambda: not page.all("#trouble"))
+    page.says("No workbook has been handed in yet", "#home")
+    page.complaints()
+
+
 def test_rejected_rows_that_cannot_be_had_are_told_where_they_are_asked_for(
     page: PageDriver, gate: Headgate, orders: Callable[..., Path]
 ) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..page_driver import PageDriver
 
 
+MAY_LEAVE = "return window.dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+
 SAVED_AT_ONCE = """
 const area = document.getElementById("draft-text");
 area.value += "# and again\\n";
@@ -52,6 +54,7 @@ def test_from_a_sample_to_loaded_rows(page: PageDriver, gate: Headgate, tmp_path
     page.hand_in(parts(tmp_path), field="sample-file")
     page.says("of the sample can be loaded", "#draft-verdict")
     assert page.one("#draft-name").get_attribute("value") == "parts_2024"
+    assert page.script(MAY_LEAVE), "the sample gives the same draft again"
     seen = page.script("return [...document.querySelectorAll('.grid tr')].slice(0, 2).map((row) => row.innerText)")
     assert "Part No" in seen[0]
     assert "T-001" in seen[1]
@@ -68,8 +71,10 @@ def test_from_a_sample_to_loaded_rows(page: PageDriver, gate: Headgate, tmp_path
     assert "mode: upsert" in text_of(page), "rows that can be told apart are updated"
     write(page, "#draft-table", "parts")
     page.says("there is no table parts; the first load makes it", ".findings")
+    assert not page.script(MAY_LEAVE), "the page asks before what was changed is lost"
     page.click("Save and take over")
     page.says("Dataset parts_2024 is in force", "#draft-save")
+    assert page.script(MAY_LEAVE)
     assert "+primaryKey: [part_no]" in page.text(".diff")
     page.click("Home", "#draft")
     page.hand_in(parts(tmp_path))
@@ -86,7 +91,9 @@ def test_a_dataset_is_changed_beside_a_sample(page: PageDriver, gate: Headgate, 
     area = page.one("#draft-text")
     area.click()
     area.send_keys(Keys.CONTROL + Keys.END)
+    assert page.script(MAY_LEAVE)
     area.send_keys("\nprimarykey: [x]\n")
+    assert not page.script(MAY_LEAVE)
     page.says("did you mean primaryKey?", ".findings")
     assert not page.one("#draft-save button").is_enabled()
     area.send_keys(*[Keys.BACKSPACE] * len("\nprimarykey: [x]\n"), "\n# looked at\n")

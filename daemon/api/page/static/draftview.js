@@ -22,6 +22,10 @@ let state = {};
 let look = 0;
 let pause = 0;
 
+window.addEventListener("beforeunload", (event) => {
+  if (state.changed) event.preventDefault();
+});
+
 export function prepare(signedIn) {
   session = signedIn;
 }
@@ -56,6 +60,7 @@ async function redraft() {
 async function attempt(edits) {
   clearTimeout(pause);
   pause = 0;
+  if (edits.length) state.changed = true;
   if (state.file) await ahead(t("The sample is being tried."), () => trial(state.file, state.yaml, edits));
   else draw();
 }
@@ -63,7 +68,7 @@ async function attempt(edits) {
 // The text counts from the first key; it is tried when nothing has been typed for a moment.
 function typed(text) {
   clearTimeout(pause);
-  state.yaml = text;
+  Object.assign(state, { yaml: text, changed: true });
   pause = setTimeout(() => attempt([]), TYPING_MILLISECONDS);
 }
 
@@ -90,11 +95,11 @@ async function save() {
   if (state.problems?.length) return;
   await ahead(t("The dataset is being saved."), async () => {
     try {
-      return { saved: await saveDataset(state.yaml, Boolean(state.name)) };
+      return { saved: await saveDataset(state.yaml, Boolean(state.name)), changed: false };
     } catch (error) {
       if (error.status !== 409) throw error;
       const sure = await ask(t("Replace the dataset?"), follow(explain(error), t("Files that wait are loaded by the new one.")), t("Yes, replace it"));
-      return sure ? { saved: await saveDataset(state.yaml, true) } : {};
+      return sure ? { saved: await saveDataset(state.yaml, true), changed: false } : {};
     }
   });
 }

@@ -12,6 +12,7 @@ import { connect, listen } from "./live.js";
 import * as uploads from "./uploads.js";
 
 const TOGETHER_MILLISECONDS = 400;
+const AGAIN_MILLISECONDS = 3000;
 let pause = 0;
 let asked = 0;
 let mayEdit = false;
@@ -41,6 +42,7 @@ async function start() {
     showFreshness(session.datasets, mayEdit);
   } catch (error) {
     trouble(error);
+    setTimeout(start, AGAIN_MILLISECONDS);
     return;
   }
   document.addEventListener("click", route);

@@ -14,7 +14,7 @@ from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind
 from ..cells.characters import plain_characters
 from ..cells.date_serials import DAY_MS, MAX_DURATION_DAYS, serial_parts
-from ..cells.number_text import doubles
+from ..cells.number_text import doubles, exact_texts
 from ..messages import either, say
 from ..spec.field import EXCEL_SERIAL
 from .converted import Converted, Fault, fault
@@ -166,11 +166,15 @@ def _merged(micros: NDArray[np.int64], given: Mask, other: _Read) -> tuple[NDArr
 
 
 def _texts(column: Column, where: Mask, field: Field, *, date1904: bool = False) -> _Read:
-    """Read the texts among cells that hold no serial number, each different one once."""
-    textual = where & column.has(Kind.TEXT, Kind.MOMENT)
+    """Read the texts among cells that hold no serial number, each different one once.
+
+    A number is one in a form of digits alone: programs write 20260501 as either.
+    """
+    numeric = where & (column.kinds == Kind.NUMBER) & _reads_digits(field)
+    textual = numeric | (where & column.has(Kind.TEXT, Kind.MOMENT))
     micros, given, absolute, vague, outside = np.zeros(len(where), np.int64), *np.zeros((4, len(where)), np.bool_)
     if textual.any():
-        encoded = column.texts.filter(pa.array(textual)).dictionary_encode()
+        encoded = _with_digits(column.texts, numeric).filter(pa.array(textual)).dictionary_encode()
         iso = _are_moments(column, textual, encoded)
         different = _read_each(encoded.dictionary, field, iso, date1904=date1904)
         codes = encoded.indices.to_numpy()
@@ -203,11 +207,23 @@ def _read_each(
         if isinstance(value, Moment):
             micros[place], given[place], absolute[place] = value.micros, True, value.absolute
         vague[place], outside[place] = value is VAGUE, value is OUTSIDE
-    if EXCEL_SERIAL in field.format and not any(map(_DIGITS_ALONE.fullmatch, field.format)):
+    if EXCEL_SERIAL in field.format and not _reads_digits(field):
         left = np.flatnonzero(~(given | vague | outside | iso))
         serials, dated = _written_serials(texts.take(left), date1904=date1904)
         micros[left[dated]], given[left[dated]] = serials[dated], True
     return micros, given, absolute, vague, outside
+
+
+def _reads_digits(field: Field) -> bool:
+    return any(map(_DIGITS_ALONE.fullmatch, field.format))
+
+
+def _with_digits(texts: pa.LargeStringArray, numeric: Mask) -> pa.LargeStringArray:
+    """Return the texts with all digits of the numbers, without the zeros behind a point or the exponent of the file."""
+    if not numeric.any():
+        return texts
+    here = pa.array(numeric)
+    return pc.replace_with_mask(texts, here, exact_texts(texts.filter(here)))
 
 
 def _written_serials(texts: pa.StringArray, *, date1904: bool) -> tuple[NDArray[np.int64], Mask]:

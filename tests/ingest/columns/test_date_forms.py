@@ -153,3 +153,39 @@ def test_serials_of_a_csv_are_read_all_at_once(dataset: Make, tmp_path: Path, pa
     )
     assert outcome.accepted[3] == ["2026-05-02", "2026-05-02 06:00:00"]
     assert (len(outcome.lines), outcome.faults) == (100, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "number", "value"),
+    [
+        ("date", "%Y%m%d", 20260501, "2026-05-01"),
+        ("date", ["%d.%m.%Y", "%Y%m%d"], 20260501, "2026-05-01"),
+        ("date", "%Y%m", 202605, "2026-05-01"),
+        ("date", "%d%m%Y", 12052026, "2026-05-12"),
+        ("datetime", "%Y%m%d%H%M%S", 20260501101500, "2026-05-01 10:15:00"),
+        ("time", "%H%M", 1015, "10:15:00"),
+        ("date", ["%d%m%Y", "%m%d%Y"], 11122026, "cell.date_ambiguous"),
+        # A zero in front is lost.
+        ("date", "%d%m%Y", 1052026, BAD),
+        ("time", "%H%M", 830, BAD),
+        ("date", "%Y%m%d", 20260501.5, BAD),
+        ("date", "%Y%m%d", -20260501, BAD),
+        ("date", "%Y%m%d", 20260230, BAD),
+        ("date", "%Y%m%d", 46143, BAD),
+        ("date", "%Y-%m-%d", 20260501, BAD),
+        ("date", ["%Y%m%d", "excel_serial"], 46143, "2026-05-01"),
+        ("date", ["%Y%m%d", "excel_serial"], 20260501, "cell.date_out_of_range"),
+    ],
+)
+def test_a_number_is_read_in_a_form_of_digits_alone(
+    read: Callable[..., str | None], kind: str, form: str | list[str], number: float, value: str
+) -> None:
+    assert read(number, kind, format=form) == value
+
+
+@pytest.mark.parametrize("written", ["20260501", "20260501.0", "2.0260501E7"])
+def test_however_a_file_writes_the_number(
+    dataset: Make, package: Callable[..., Path], parsed: Parse, written: str
+) -> None:
+    path = package(f'<row r="1"><c r="A1" t="str"><v>v</v></c></row><row r="2"><c r="A2"><v>{written}</v></c></row>')
+    assert parsed(path, dataset({"name": "v", "type": "date", "format": "%Y%m%d"})).column() == ["2026-05-01"]

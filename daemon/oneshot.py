@@ -154,7 +154,8 @@ async def _result(core: Core, work: asyncio.Task[None], stop: StopRequest) -> No
         await work
     except Exception as error:
         stop.force.set()
-        if not core.parts.database.will_pass(error):
+        # Nobody reads any more what is printed: that is no connection of the database.
+        if isinstance(error, BrokenPipeError) or not core.parts.database.will_pass(error):
             raise
         raise DatabaseUnavailableError(
             f"the database went away ({error}); run the same command again when it is back: nothing is loaded twice"

@@ -180,6 +180,26 @@ def test_a_killed_run_is_taken_up_by_the_next(bare: Headgate, orders: Callable[.
     assert bare.scalar("SELECT count(DISTINCT order_no) FROM orders") == "8000"
 
 
+def test_a_reader_that_has_gone_is_no_database_that_went_away(bare: Headgate, orders: Callable[..., Path]) -> None:
+    spec = bare.folder / "datasets" / "orders.yml"
+    book = orders(bare.folder / "orders.xlsx", 5)
+    arguments = ["ingest", book, "--dataset", spec, "--database", bare.database_url]
+    with subprocess.Popen(
+        [bare.binary, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=bare.folder,
+        env=bare.environ(),
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode
+    assert bare.scalar("SELECT count(*) FROM orders") == "5"
+
+
 def test_a_drafted_dataset_loads_its_sample(bare: Headgate, orders: Callable[..., Path]) -> None:
     book = orders(bare.folder / "orders.xlsx", 300)
     spec = bare.folder / "draft.yml"

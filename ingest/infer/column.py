@@ -112,7 +112,7 @@ class ColumnDrafter:
             unique = self._is_unique(values, there, field)
             return Draft(
                 field=field,
-                remark=self._remark(column, there, form, values),
+                remark="; ".join((self._remark(column, there, form, values), *_lost(column, valueless))),
                 unique=unique,
                 running=unique and _is_running(values),
                 words=frozenset(_distinct(column, live)) & set(MISSING),
@@ -189,6 +189,14 @@ class ColumnDrafter:
         if form.settings == {"type": "string"} and (few := _few(values)):
             said.append(f"perhaps constraints: {{enum: [{', '.join(few)}]}}")
         return "; ".join(said)
+
+
+def _lost(column: Column, valueless: Mask) -> tuple[str, ...]:
+    """Say how many cells become null though somebody meant a value by them."""
+    formulas = int((valueless & (column.kinds == Kind.UNCACHED)).sum())
+    others = int(valueless.sum()) - formulas
+    found = (formulas, "formulas without a stored result"), (others, "cells that hold no value of their kind")
+    return tuple(f"{count} {what} become null" for count, what in found if count)
 
 
 def _numeric_forms(texts: pa.LargeStringArray, title: str) -> Iterator[Form]:

@@ -6,6 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import openpyxl
 import pytest
 import xlsxwriter
 
@@ -398,6 +399,15 @@ def test_identifiers_that_lost_digits_are_no_numbers(workbook: Write, title: str
 def test_amounts_and_measures_of_many_digits_are_numbers(workbook: Write, title: str, values: list[Any]) -> None:
     [field] = draft(workbook([[title], *([value] for value in values)])).fields
     assert str(field.type) == "number"
+
+
+def test_formulas_that_become_null_are_told_of(tmp_path: Path) -> None:
+    book, path = openpyxl.Workbook(), tmp_path / "x.xlsx"
+    for row in [["sku", "qty", "total"], ["a", 5, "=B2*2"], ["b", 7, "=B3*2"]]:
+        book.worksheets[0].append(row)
+    book.save(path)
+    text = draft_sample(path).text
+    assert "onError: null_value}  # no value in the sample; 2 formulas without a stored result become null" in text
 
 
 def test_values_in_merged_cells_of_several_rows_are_told_of(tmp_path: Path) -> None:

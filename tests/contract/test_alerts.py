@@ -93,6 +93,17 @@ def test_a_missing_target_is_waited_for(rule: dict[str, Any]) -> None:
         assert rule["for"] in {"2m", "5m"}
 
 
+@pytest.mark.parametrize("rule", ALERTING, ids=identity)
+def test_a_scrape_that_is_missed_ends_no_alert(rule: dict[str, Any]) -> None:
+    """What an alert reads of gauges reaches over it, or it goes on firing meanwhile.
+
+    timestamp() cannot: the ages that it stands in for are those of daemons that do not tell their clock.
+    """
+    if "keep_firing_for" not in rule and rule["alert"] not in {"HeadgateRowsUnaccounted", "HeadgateWatchdog"}:
+        behind = re.sub(r"or timestamp\((\w+)\)\s*- (\(\S+ > 0\)|\w+)|or timestamp\(\w+\)", "", rule["expr"])
+        assert not re.findall(r"\bheadgate_\w+(?:\{[^}]*\})?(?![\w:{[])(?<!:)", re.sub(r"\w+:\w+:\w+", "", behind))
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
 def test_rates_are_of_counters_and_lines_are_through_gauges(rule: dict[str, Any]) -> None:
     for function, name in re.findall(r"\b(rate|increase|predict_linear)\((\w+)", rule["expr"]):

@@ -78,14 +78,14 @@ CASES = (
         alert="HeadgateDatasetNeverLoaded",
         well={
             f"headgate_clock_timestamp_seconds{{{JOB}}}": float,
-            # A daemon that is restarted every 55 seconds, and gets no file: it has expected none for a minute.
+            # The first load comes in time; a daemon that is restarted every 55 seconds expects it anew each time.
             f"headgate_dataset_expected_timestamp_seconds{{{DATASET}}}": lambda at: at // 55 * 55 + 1,
-            f"headgate_dataset_last_success_timestamp_seconds{{{DATASET}}}": lambda _: 0,
-            f"headgate_dataset_freshness_target_seconds{{{DATASET}}}": lambda _: 60,
+            f"headgate_dataset_last_success_timestamp_seconds{{{DATASET}}}": lambda at: 0 if at < 890 else 890,
+            f"headgate_dataset_freshness_target_seconds{{{DATASET}}}": lambda _: 900,
         },
-        broken={f"headgate_dataset_expected_timestamp_seconds{{{DATASET}}}": lambda _: 881},
-        breaks_at=881,
-        limit_seconds=60,
+        broken={f"headgate_dataset_last_success_timestamp_seconds{{{DATASET}}}": lambda _: 0},
+        breaks_at=1,
+        limit_seconds=900,
         for_seconds=300,
     ),
     Case(

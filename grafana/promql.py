@@ -46,6 +46,18 @@ def grown(counter: str, over: str, *, by: str = "", where: str = "") -> str:
     return f"sum{labels} (({one} - last_over_time({one}[{GAP}] offset {over}) >= 0) or {one})"
 
 
+def counted(counter: str, *, by: str = "", where: str = "") -> str:
+    """Return by how much a counter grew in the time that is shown, as a whole number, also across restarts.
+
+    What one that began anew had counted before, and one that is gone, only increase() knows: stretched, hence rounded.
+    It reads every sample of the time: for a number that is asked once, and for none that each step of a graph asks.
+    """
+    one = f"{counter}{{$sel{where}}}"
+    labels = f" by ({by})" if by else ""
+    exact = f"(({one} - last_over_time({one}[{GAP}] offset $__range) >= 0) or {one})"
+    return f"sum{labels} ({exact} unless resets({one}[$__range]) > 0 or round(increase({one}[$__range])))"
+
+
 def share_grown(counter: str, over: str, part: str, *, by: str, where: str = "") -> str:
     """Return the share that the series of `part`, more matchers, have in the growth of a counter over a time."""
     whole = grown(counter, over, by=by, where=where)

@@ -5,13 +5,17 @@ from typing import Final
 from colours import GREEN, ORANGE, RED
 from looks import KEPT
 from panels import SECONDS, SHARE, Column, Kind, Panel, Query, Row, columns, lines, shares, stat, table
-from promql import age, age_of_limit, grown, happened, or_zero, quantile, share_grown
+from promql import age, age_of_limit, counted, happened, or_zero, quantile
 from shell import Board
 
 LAST: Final = "headgate_dataset_last_success_timestamp_seconds"
 TARGET: Final = "headgate_dataset_freshness_target_seconds"
 REAL: Final = ', dataset!~"_unmatched|_other"'
 JOBS: Final = "headgate_ingest_jobs_total"
+REFUSED: Final = f'{REAL}, outcome=~"rejected|dead"'
+READ: Final = f'{REAL}, result="read"'
+PRESENT: Final = f"{TARGET}{{$sel{REAL}}}"
+FILES: Final = counted(JOBS, by="dataset", where=REAL)
 USED: Final = age_of_limit(LAST, TARGET, by="dataset", where=REAL)
 ALERTS: Final = 'ALERTS{$sel, alertstate="firing", alertname=~"Headgate.+", alertname!="HeadgateWatchdog"}'
 UNACCOUNTED: Final = (
@@ -79,7 +83,7 @@ STATS: Final = (
         "Files refused",
         "In the time that is shown, for their content: their senders see why on the page. Many at once: a sender "
         "changed the layout.",
-        grown(JOBS, "$__range", where=', outcome="rejected"'),
+        counted(JOBS, where=', outcome="rejected"'),
         steps=((1, ORANGE),),
         board="ingestion",
     ),
@@ -100,9 +104,9 @@ DATASETS: Final = table(
         "last": f"1000 * min by (dataset) ({LAST}{{$sel{REAL}}} > 0)",
         "target": f"max by (dataset) ({TARGET}{{$sel{REAL}}})",
         "used": USED,
-        "files": grown(JOBS, "$__range", by="dataset", where=REAL),
-        "rows": grown("headgate_ingest_rows_total", "$__range", by="dataset", where=f'{REAL}, result="read"'),
-        "refused": share_grown(JOBS, "$__range", 'outcome=~"rejected|dead"', by="dataset", where=REAL),
+        "files": f"{FILES} and on (dataset) {PRESENT}",
+        "rows": f"{counted('headgate_ingest_rows_total', by='dataset', where=READ)} and on (dataset) {PRESENT}",
+        "refused": f"{counted(JOBS, by='dataset', where=REFUSED)} / ({FILES} > 0) and on (dataset) {PRESENT}",
         "error": "topk by (dataset) (1, max by (dataset, code) "
         f"(headgate_dataset_last_error_timestamp_seconds{{$sel{REAL}}} > 0))",
     },

@@ -33,6 +33,22 @@ class TaskAnswer:
     error_message: str = ""
 
 
+class TaskFaultError(Exception):
+    """The application's function failed: for the pool that is a task that failed, also for its counts."""
+
+    def __init__(self, answer: TaskAnswer) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+def run_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskAnswer:
+    """Call "module:function"; raises TaskFaultError, with the answer, where the function is at fault."""
+    answer = call_task(target, args, kwargs)
+    if answer.fault == "task":
+        raise TaskFaultError(answer)
+    return answer
+
+
 def call_task(target: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> TaskAnswer:
     """Call "module:function"; whatever it raises is in the answer, but for MemoryError, which is for the pool."""
     try:

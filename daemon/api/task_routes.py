@@ -24,7 +24,7 @@ from ..errors import (
 from .json_body import JSON, read_body, read_json
 from .problems import ProblemError
 from .routes import Answer, Parameter, Route
-from .task_call import TaskAnswer, call_task
+from .task_call import TaskAnswer, TaskFaultError, run_task
 from .task_io_share import IoShare
 
 if TYPE_CHECKING:
@@ -148,6 +148,8 @@ class TaskRoutes:
         args, kwargs = await _arguments(request)
         try:
             answer, cost = await self._run(task, args, kwargs)
+        except TaskFaultError as error:
+            answer, cost = error.answer, {}
         except (ExecutorError, MemoryError) as error:
             raise self._problem(task, error) from error
         if answer.fault:
@@ -172,11 +174,11 @@ class TaskRoutes:
         lane = f"task {task.name}"
         if task.pool == "io":
             answer = await self._io.run(
-                call_task, task.target, args, kwargs, timeout_seconds=task.timeout_seconds, lane=lane
+                run_task, task.target, args, kwargs, timeout_seconds=task.timeout_seconds, lane=lane
             )
             return answer, {}
         result = await self._cpu.submit_cpu(
-            call_task, task.target, args, kwargs, timeout=task.timeout_seconds, lane=lane
+            run_task, task.target, args, kwargs, timeout=task.timeout_seconds, lane=lane
         )
         return result.value, {
             "wall_seconds": result.wall_seconds,

@@ -145,6 +145,16 @@ async def test_a_failure_says_its_type_and_message(
         assert (await call("add", [1, 1]))[1]["result"] == 2
 
 
+async def test_a_function_that_fails_is_counted_as_a_task_that_failed(serve: Callable[..., Any]) -> None:
+    """Arguments that do not fit are the caller's mistake: the task itself has not failed."""
+    async with serve() as (call, executors):
+        for name, body in (("fail", ["no"]), ("odd", None), ("add", {"third": 1}), ("add", [1]), ("fail-io", ["no"])):
+            await call(name, body)
+        stats = executors.stats()
+        assert [stats.cpu.tasks["task", outcome] for outcome in ("ok", "error")] == [2, 2]
+        assert [stats.io.tasks["task", outcome] for outcome in ("ok", "error")] == [0, 1]
+
+
 @pytest.mark.parametrize("name", ["slow", "slow-io"])
 async def test_a_deadline_is_504(serve: Callable[..., Any], name: str) -> None:
     async with serve() as (call, _):

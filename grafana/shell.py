@@ -67,7 +67,7 @@ MARKS: Final = (
     ),
     Mark(
         name="Storms of retries",
-        # The moment when the hour's count of repeated attempts passes a hundred, as near as the samples tell.
+        # While more than twenty attempts were repeated within five minutes, as near as the samples tell.
         expr="timestamp(headgate_ingest_retries_total{$sel}) and headgate_ingest_retries_total{$sel} "
         "- headgate_ingest_retries_total{$sel} offset 5m > 20",
         title="{{instance}}: many attempts are repeated, {{reason}}",

@@ -11,8 +11,12 @@ from ...cells.arrow_masks import has_byte
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FORMULA: Final = r'^\s*=\s*"((?:[^"]|"")*)"\s*$'
-"""A formula that is nothing but a text: writers keep the zeros of an id by it from Excel."""
+_TEXT: Final = r'\s*"((?:[^"]|"")*)"\s*'
+_FORMULA: Final = rf"^\s*=(?:{_TEXT}|\s*[Tt]?\({_TEXT}\)\s*)$"
+"""A formula that is nothing but a text, also in brackets or in Excel's function of the text that its argument is.
+
+Writers keep the zeros of an id by it from Excel.
+"""
 _TABBED: Final = r"^\t*([^\s]*[0-9][^\s]*)\t*$"
 """A word with digits between tabs, which keep Excel from taking it for a number."""
 _TAB_AROUND: Final = ("^\t", "\t$")
@@ -26,7 +30,7 @@ def without_formulas(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     formulas = pc.match_substring_regex(texts, _FORMULA) if has_byte(texts, b"=") else None
     if formulas is None or not pc.any(formulas).as_py():
         return texts
-    plain = pc.replace_substring(pc.replace_substring_regex(texts, _FORMULA, r"\1"), '""', '"')
+    plain = pc.replace_substring(pc.replace_substring_regex(texts, _FORMULA, r"\1\2"), '""', '"')
     return pc.if_else(formulas, plain, texts)
 
 

@@ -252,7 +252,20 @@ def test_chinese_text_in_its_national_encoding(write: Callable[..., Path], text:
     assert rows(write(text.encode("gb18030")))[0] == first
 
 
-@pytest.mark.parametrize("cell", [' ="00123"', '="00123" ', '= "00123"', '="00123"\t', '"=""\t00123"""', '\t="00123"'])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        '=("00123")',
+        '= T( "00123" ) ',
+        '=t("00123")',
+        ' ="00123"',
+        '="00123" ',
+        '= "00123"',
+        '="00123"\t',
+        '"=""\t00123"""',
+        '\t="00123"',
+    ],
+)
 def test_what_keeps_the_zeros_of_an_id_is_no_part_of_it(write: Callable[..., Path], cell: str) -> None:
     assert rows(write(f"no,of\n{cell},1\n")) == [["no", "of"], ["00123", "1"]]
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _SIGNS: Final = re.compile(r"""[^\w \t\r\n"'.]+""")
+_QUOTED: Final = re.compile(r'"[^"\r\n]*"')
 _UNMISTAKABLE: Final = "^~¦§¬\x01\x1f"
 """What hardly stands in values, so that as many of them in each line are no chance."""
 _LINES: Final = 50
@@ -21,7 +22,7 @@ _LEAST_TITLES: Final = 2
 _LEAST_FIELDS: Final = 3
 _LEAST_RECORDS: Final = 2
 _LEAST_CONSISTENT: Final = 0.7
-"""Share of the lines from the titles on that have it as often: in others it may stand in quotes."""
+"""Share of the lines from the titles on that have it as often, outside of quotes."""
 
 
 def delimiter_between(sample: str, titles: frozenset[str]) -> str:
@@ -30,10 +31,11 @@ def delimiter_between(sample: str, titles: frozenset[str]) -> str:
     It may have several characters. Nothing if no line has two of the titles.
     """
     lines = [line for line in lines_of(sample) if line.strip()]
+    bare = [_QUOTED.sub("", line) for line in lines]
     for number, line in enumerate(lines[:_LINES]):
         for delimiter in _candidates(line):
             fields = {normal(field.strip().strip('"')) for field in line.split(delimiter)}
-            if len(titles & fields) >= _LEAST_TITLES and _is_usual(line.count(delimiter), delimiter, lines[number:]):
+            if len(titles & fields) >= _LEAST_TITLES and _is_usual(delimiter, bare[number:]):
                 return delimiter
     return ""
 
@@ -47,7 +49,8 @@ def delimiter_of_all(sample: str) -> str:
     return next((sign for sign, found in counts.items() if len(found) == 1 and min(found) >= _LEAST_FIELDS - 1), "")
 
 
-def _is_usual(count: int, delimiter: str, lines: Sequence[str]) -> bool:
+def _is_usual(delimiter: str, lines: Sequence[str]) -> bool:
+    count = lines[0].count(delimiter)
     return sum(line.count(delimiter) == count for line in lines) >= _LEAST_CONSISTENT * len(lines)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .file import TextFile
 
-_START: Final = re.compile(rb"\s*MIME-Version:", re.IGNORECASE)
+_START: Final = re.compile(rb'\s*(?:MIME-Version:|From: [<"]Saved by )', re.IGNORECASE)
 _TABS: Final = re.compile(r"tabstrip\.html?$", re.IGNORECASE)
 """The page on which Excel shows the names of the sheets."""
 

@@ -17,8 +17,10 @@ TextFormat = Literal["csv", "html", "ods", "xml2003"]
 _SPREADSHEET: Final = "urn:schemas-microsoft-com:office:spreadsheet"
 _OPEN_DOCUMENT: Final = re.compile(r"<[\w.-]+:document\s[^>]*vnd\.oasis\.opendocument\.spreadsheet")
 """A spreadsheet of OpenDocument as one XML file."""
-_ARCHIVE: Final = re.compile(r"\s*MIME-Version:[^<]*multipart/related", re.IGNORECASE)
-"""A web page with all that belongs to it in one file (RFC 2557), as Excel saves it."""
+_ARCHIVE: Final = re.compile(
+    r'\s*(?:From: [<"]Saved by (?:[^\r\n]+\r?\n){1,20}?)?MIME-Version:[^<]*multipart/related', re.IGNORECASE
+)
+"""A web page with all that belongs to it in one file (RFC 2557), as Excel and browsers save it."""
 _MARKUP: Final = re.compile(
     r"\s*<(?:!doctype|!--|\?xml|html|head|body|meta|table|div|style|center|font|p\b)", re.IGNORECASE
 )

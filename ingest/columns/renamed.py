@@ -33,7 +33,9 @@ _UNITS: Final = frozenset(
 )
 """What stands behind a title to say in what its values are measured, beside codes of currencies and signs."""
 _BEFORE_UNITS: Final = frozenset(("in", "en", "per", "в"))
-_NUMBER: Final = re.compile("(?:number|nummer|numero|nr|no|#)$")
+_BETWEEN: Final = frozenset(("of", "the", "de", "da", "do", "du", "del", "di", "der", "des"))
+"""Words that may be left out between others."""
+_NUMBER: Final = re.compile("(?:number|nummer|numero|nr|no|#|编号|編號|号码|號碼|番号|번호|号|號)$")
 _LONG: Final = re.compile("[a-zß-ÿα-ωа-яё]{6,}")
 """Words of alphabets, long enough for a letter less to make no other one: `remarks` and `remark`."""
 
@@ -84,7 +86,8 @@ def _stem(title: str) -> str:
             words.pop()
     if len(words) > 1 and is_code(words[0]):
         words.pop(0)
-    return _NUMBER.sub("no", "".join(words))
+    telling = [word for word in words if word not in _BETWEEN] or words
+    return _NUMBER.sub("no", "".join(telling))
 
 
 def _words(text: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -59,7 +59,8 @@ class Draft:
     `unique` says that every row has a value, and each another one; `running` that those only count the rows. `words`
     are the words for nothing that the column has as texts: where another column takes them for nothing, so does it;
     `missing` are those that it takes for nothing itself. `others` are fields that it might be as well. `merged` says
-    that some values stand in merged cells of several rows.
+    that some values stand in merged cells of several rows, `has_codes` that several words of two capital letters are
+    all its values, and one of them a word for nothing.
     """
 
     field: Field
@@ -68,9 +69,18 @@ class Draft:
     running: bool = False
     words: frozenset[str] = frozenset()
     missing: frozenset[str] = frozenset()
+    has_codes: bool = False
     others: tuple[dict[str, Any], ...] = ()
     errors: bool = False
     merged: bool = False
+
+    def without(self, word: str) -> Draft:
+        """Return the field by which a word for nothing is an error of its cell: null, with a warning."""
+        if word not in self.missing:
+            return self
+        field = self.field.model_copy(update={"on_error": "null_value"})
+        why = f"{quoted(word)} is a value elsewhere, and null here, with a warning"
+        return replace(self, field=field, missing=self.missing - {word}, remark=f"{self.remark}; {why}")
 
     @property
     def counts(self) -> bool:
@@ -110,13 +120,15 @@ class ColumnDrafter:
                 field = field.model_copy(update={"on_error": "null_value"})
             values = converted.values.filter(pa.array(self._data))
             unique = self._is_unique(values, there, field)
+            words = frozenset(_distinct(column, live)) & set(MISSING)
             return Draft(
                 field=field,
                 remark="; ".join((self._remark(column, there, form, values), *_lost(column, valueless))),
                 unique=unique,
                 running=unique and _is_running(values),
-                words=frozenset(_distinct(column, live)) & set(MISSING),
+                words=words,
                 missing=frozenset(_distinct(column, missing)),
+                has_codes=field.type.kind == "string" and bool(words) and _are_codes(values),
                 others=tuple({**head, **other} for other in form.others),
                 errors=errors,
             )
@@ -299,6 +311,10 @@ def _is_running(values: pa.Array) -> bool:
         return False
     found = sorted(int(part[2]) for part in parts if part)
     return found in (list(range(len(found))), list(range(1, len(found) + 1)))
+
+
+def _are_codes(values: pa.Array) -> bool:
+    return len(pc.unique(values)) > 1 and bool(pc.all(pc.match_substring_regex(values, "^[A-Z]{2}$")).as_py())
 
 
 def _few(values: pa.Array) -> list[str]:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
+_NA: Final = "NA"
+"""A word for nothing that is the code of a country and a region, too: among other codes it is one."""
 KEY_ROWS: Final = 3
 """Fewer rows than these prove nothing about a key."""
 
@@ -235,6 +237,8 @@ def _torn(table: Table) -> str | None:
 def _page(sample: Sample, place: _Place, ends: Ends) -> Page:
     data = sample.data(ends)
     drafts = list(_drafts(sample, data))
+    if any(_NA in draft.words for draft in drafts if draft.has_codes):
+        drafts = [draft.without(_NA) for draft in drafts]
     sheet = place.sheets[place.index][0]
     if not drafts:
         raise rejected(

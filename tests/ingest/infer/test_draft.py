@@ -427,3 +427,26 @@ def test_values_in_merged_cells_of_several_rows_are_told_of(tmp_path: Path) -> N
     filled = parse_dataset(text.replace(given, given.removeprefix("#").strip()), "x.yml")
     parse(path, filled, tmp_path)
     assert (tmp_path / ACCEPTED_FILE).read_text("utf-8").count("N1") == 2
+
+
+@pytest.mark.parametrize(
+    ("regions", "missing"),
+    [
+        (["NA", "EU", "NA"], ("",)),
+        # All of a column, or one of its texts, is rather nothing.
+        (["NA", "NA", "NA"], ("", "NA")),
+        (["NA", "North", "EU"], ("", "NA")),
+        (["NA", None, "x"], ("", "NA")),
+    ],
+)
+def test_na_among_codes_is_one(
+    workbook: Write, tmp_path: Path, regions: list[str | None], missing: tuple[str, ...]
+) -> None:
+    path = workbook([["Region", "Rate", "Place"], *zip(regions, [1.5, "NA", 2.5], "ABC", strict=True)])
+    drafted = draft(path)
+    assert types(drafted) == {"region": "string", "rate": "decimal(18,2)", "place": "string"}
+    assert drafted.missing_values == missing
+    report = parse(path, drafted, tmp_path)
+    assert report.rows.accepted == 3
+    nulls = [line.split("\t").count("\\N") for line in (tmp_path / "accepted.copy").read_text().splitlines()]
+    assert sum(nulls) == 1 + (regions.count("NA") if "NA" in missing else 0) + regions.count(None)

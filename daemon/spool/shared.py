@@ -111,6 +111,7 @@ class SharedSpool:
 
         """
         with self._operation("put") as storage:
+            self._see_that_it_is_there(storage)
             _write(storage, source, _path_of(key, name), sha256)
 
     def get(self, key: str, name: str, out: Path, sha256: str | None) -> bool:
@@ -123,6 +124,8 @@ class SharedSpool:
         """
         with self._operation("get") as storage, out.open("xb") as file:
             found = _read(storage, _path_of(key, name), file)
+            if found is None:
+                self._see_that_it_is_there(storage)
         if found is not None and sha256 is not None and found != sha256:
             raise StorageError(say("the shared spool has other bytes under {key} than were put there", key=key))
         return found is not None
@@ -135,7 +138,10 @@ class SharedSpool:
 
         """
         with self._operation("look") as storage:
-            return storage.exists(_path_of(key, name))
+            found = storage.exists(_path_of(key, name))
+            if not found:
+                self._see_that_it_is_there(storage)
+            return found
 
     def remove(self, key: str, *names: str) -> None:
         """Remove files of a job; what cannot be removed now is left to `sweep`."""
@@ -172,8 +178,12 @@ class SharedSpool:
     def look(self) -> None:
         """See whether it answers, for `trouble`; whoever waits for it to come back does nothing with it meanwhile."""
         with contextlib.suppress(SpoolAwayError), self._operation("look") as storage:
-            if not storage.exists(IDENTITY):
-                raise StorageError(say("{url} holds no spool any more", url=self.url))
+            self._see_that_it_is_there(storage)
+
+    def _see_that_it_is_there(self, storage: Storage) -> None:
+        """See that it is the spool: a mount that is gone leaves an empty folder, where nothing is lost or kept."""
+        if not storage.exists(IDENTITY):
+            raise StorageError(say("{url} holds no spool any more", url=self.url))
 
     def counts(self) -> dict[str, OperationCounts]:
         """Return what came of each kind of operation; may be called from any thread."""

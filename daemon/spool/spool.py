@@ -17,8 +17,17 @@ from uuid import uuid4
 from ingest.messages import say
 from ingest.output.report import REJECTED_FILE
 
-from ..errors import FileLostError, FileTooLargeError, FileUnstableError, SpoolFullError, StartupError, StorageError
-from .shared import digest_of
+from ..errors import (
+    FileLostError,
+    FileTooLargeError,
+    FileUnstableError,
+    SpoolAwayError,
+    SpoolFullError,
+    StartupError,
+    StorageError,
+)
+from ..machine.locks import is_let_go
+from .shared import IDENTITY, digest_of
 from .upload import SOURCE, UNWRITABLE, Received, Upload, disk_errors
 
 if TYPE_CHECKING:
@@ -103,8 +112,8 @@ class Spool:
 
     def _identity(self) -> str:
         """Return the spool's own id, made once: whoever sees this file can read the jobs that name it."""
-        path = self.root / "id"
-        mine = self.root / f"id.{self._daemon_id}"
+        path = self.root / IDENTITY
+        mine = self.root / f"{IDENTITY}.{self._daemon_id}"
         mine.write_text(uuid4().hex, encoding="ascii")
         with contextlib.suppress(FileExistsError):
             os.link(mine, path)
@@ -243,11 +252,13 @@ class Spool:
 
         Raises:
             FileLostError: they are not.
-            SpoolAwayError: the shared spool does not say now.
+            SpoolAwayError: the shared spool does not say now; the disk with the spool is gone.
 
         """
         there = self.source(key).exists() if self.shared is None else self.shared.has(key, SOURCE)
         if not there:
+            if self.shared is None and not (self.root / IDENTITY).exists():
+                raise SpoolAwayError(say("the spool folder {folder} is gone", folder=self.root))
             place = self.root if self.shared is None else self.shared.url
             raise FileLostError(say("the file of this job is not in the spool {place} any more", place=place))
 
@@ -322,7 +333,7 @@ class Spool:
     def dead_daemons(self) -> tuple[str, ...]:
         """Return the daemons of this spool that no longer hold their lock."""
         others = (path for path in self._daemons.glob("*.lock") if path.stem != self._daemon_id)
-        return tuple(path.stem for path in others if _is_let_go(path))
+        return tuple(path.stem for path in others if is_let_go(path))
 
     def left_by_other_ledgers(self) -> dict[Path, int]:
         """Return the spools beside this one that have files and no daemon that lives, and how many files each has."""
@@ -330,7 +341,7 @@ class Spool:
         for jobs in self.root.parent.glob("*/jobs"):
             other = jobs.parent
             files = 0 if other == self.root else len(list(jobs.glob(f"*/{SOURCE}")))
-            if files and all(_is_let_go(lock) for lock in (other / "daemons").glob("*.lock")):
+            if files and all(is_let_go(lock) for lock in (other / "daemons").glob("*.lock")):
                 found[other] = files
         return found
 
@@ -374,18 +385,12 @@ class Spool:
         removed = 0
         for folder in self._jobs.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if folder.name not in needed and time.time() - folder.stat().st_mtime > COPY_SECONDS:
+                if folder.name not in needed and time.time() - _written_at(folder) > COPY_SECONDS:
                     shutil.rmtree(folder, ignore_errors=True)
                     removed += 1
         return removed + self.shared.sweep(needed)
 
 
-def _is_let_go(lock: Path) -> bool:
-    """Say whether a lock is there that nobody holds: the kernel drops it with the process."""
-    with contextlib.suppress(FileNotFoundError), lock.open("rb") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-    return False
+def _written_at(folder: Path) -> float:
+    """Return when a folder or a file in it was last written: one that comes over a slow line takes hours."""
+    return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))

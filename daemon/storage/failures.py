@@ -80,7 +80,7 @@ def failure_of(error: BaseException, place: str) -> StorageError:
 
 
 def _told(kind: type[StorageError], error: BaseException, place: str) -> StorageError:
-    about = {"place": place, "error": first_line(error)[:ERROR_SHOWN]}
+    about = {"place": place, "error": _words_of(error)[:ERROR_SHOWN]}
     if kind is StorageRefusedError:
         return kind(say("{place} refuses: {error}; correct the credentials, or the rights that they give", **about))
     if kind is StorageNotFoundError:
@@ -88,6 +88,14 @@ def _told(kind: type[StorageError], error: BaseException, place: str) -> Storage
     if kind is StorageUnreachableError:
         return kind(say("{place} cannot be reached: {error}; it is tried again", **about))
     return kind(say("{place} fails: {error}; look into the log of the storage", **about))
+
+
+def _words_of(error: BaseException) -> str:
+    """Return what a library says, without the path: one failure is told once, whichever of many files meets it."""
+    words = first_line(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        words = words.partition(f": {error.filename!r}")[0]
+    return words
 
 
 def _kind_of(error: BaseException) -> type[StorageError] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,6 +35,7 @@ def spool_of(place: Place, tmp_path: Path) -> Iterator[Callable[[str], Spool]]:
             url=place.url, options=place.options, credentials_file=place.credentials_file, timeout_seconds=10
         )
         opened.append(Spool(tmp_path / name, name, shared=SharedSpool.of(settings, "ledger")).open())
+        shared_of(opened[-1]).identity()
         return opened[-1]
 
     yield make
@@ -111,15 +114,48 @@ def test_files_of_nobody_go_at_the_second_look(
     assert place.names() == {"ledger/id", f"ledger/jobs/{kept.key}/source"}
 
 
-def test_a_spool_that_is_gone_says_so_until_it_is_back(spool_of: Callable[[str], Spool]) -> None:
+def test_a_copy_that_still_comes_is_not_swept(spool_of: Callable[[str], Spool]) -> None:
+    """A large file over a slow line takes hours, in which its folder stays as it was made."""
     spool = spool_of("one")
+    long_ago = time.time() - 7200
+    coming, left = spool.upload(LIMIT), spool.receive([b"rows"], LIMIT)
+    for path in (spool.root / "jobs").rglob("*"):
+        os.utime(path, (long_ago, long_ago))
+    coming.write(b"a block")
+    [folder] = {one.parent for one in (spool.root / "jobs").glob("*/source.part")}
+    os.utime(folder, (long_ago, long_ago))
+    assert spool.sweep_shared(set()) == 1
+    assert not spool.source(left.key).exists()
+    assert spool.source(coming.keep().key).read_bytes() == b"a block"
+
+
+@pytest.mark.parametrize("place", ["file"], indirect=True)
+def test_a_spool_that_is_gone_says_so_until_it_is_back(spool_of: Callable[[str], Spool], place: Place) -> None:
+    """As when a mount is gone, of which an empty folder is left: nothing is put there, and no file called lost."""
+    spool, other = spool_of("one"), spool_of("other")
+    received, later = (spool.receive([content], LIMIT) for content in (b"rows", b"more rows"))
+    spool.share(received)
+    assert place.folder is not None
+    away = place.folder.rename(place.folder.with_name("away"))
+    place.folder.mkdir()
     shared_of(spool).look()
     assert "holds no spool" in (spool.trouble() or "")
-    shared_of(spool).identity()
+    for act in (
+        lambda: spool.share(later),
+        lambda: bring(other, received),
+        lambda: spool.see_that_it_has(received.key),
+        lambda: spool.rejects(received.key),
+    ):
+        with pytest.raises(SpoolAwayError, match="holds no spool"):
+            act()
+    assert place.names() == set()
+    assert not list((other.root / "jobs").glob("*/*")), "half a file is left over"
+    place.folder.rmdir()
+    away.rename(place.folder)
     shared_of(spool).look()
     assert spool.trouble() is None
-    counts = shared_of(spool).counts()["look"]
-    assert (counts.done, counts.failed) == (1, 1)
+    spool.share(later)
+    assert bring(other, received).read_bytes() == b"rows"
 
 
 def test_a_storage_that_does_not_answer_is_away(tmp_path: Path) -> None:

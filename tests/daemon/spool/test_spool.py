@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.errors import FileTooLargeError, FileUnstableError, SpoolFullError, SpoolUnwritableError, StartupError
+from daemon.errors import (
+    FileLostError,
+    FileTooLargeError,
+    FileUnstableError,
+    SpoolAwayError,
+    SpoolFullError,
+    SpoolUnwritableError,
+    StartupError,
+)
 from daemon.spool.spool import Spool
 
 if TYPE_CHECKING:
@@ -89,6 +97,19 @@ def test_a_spool_that_takes_nothing_is_told_as_such(spool: Spool) -> None:
         jobs.unlink(missing_ok=True)
         (spool.root / "away").rename(jobs)
     spool.receive([b"some bytes"], LIMIT)
+
+
+def test_a_disk_with_the_spool_that_is_gone_has_lost_no_file(spool: Spool) -> None:
+    """What is left of a mount is an empty folder: its jobs wait for it."""
+    received = spool.receive([b"some bytes"], LIMIT)
+    away = spool.root.rename(spool.root.with_name("away"))
+    with pytest.raises(SpoolAwayError, match="is gone"):
+        spool.see_that_it_has(received.key)
+    away.rename(spool.root)
+    spool.see_that_it_has(received.key)
+    spool.remove(received.key)
+    with pytest.raises(FileLostError):
+        spool.see_that_it_has(received.key)
 
 
 def test_an_upload_that_gets_no_descriptor_leaves_no_folder(spool: Spool) -> None:

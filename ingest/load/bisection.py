@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from .savepoints import savepoint
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
@@ -86,7 +88,7 @@ async def _tried(
 ) -> Exception | None:
     """Write under a savepoint and add to `done`, or return the error that is a row's; others are raised."""
     try:
-        async with connection.begin_nested():
+        async with savepoint(connection):
             done.append(await write())
     except Exception as error:  # raised again unless a row is to blame
         if not at_fault(error):

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from .loaded import Sample
 from .merge import LINE
+from .savepoints import savepoint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,13 +53,13 @@ async def see_deferred(connection: AsyncConnection) -> None:
 async def _tried(connection: AsyncConnection, merge: Merge, limit: int) -> Sample:
     lines = await connection.exec_driver_sql(f"SELECT s.{LINE} FROM {merge.stage} s ORDER BY s.{LINE} LIMIT {limit}")
     rows: list[tuple[str | None, ...]] = []
-    async with connection.begin_nested() as savepoint:
+    async with savepoint(connection) as begun:
         for line in list(lines.scalars()):
             statement = (
                 f"{merge.insert(f'{merge.stage} s WHERE s.{LINE} = {line}')} RETURNING {_texts(connection, merge)}"
             )
             rows += await _rows(connection, statement) or ()
-        await savepoint.rollback()
+        await begun.rollback()
     return Sample(columns=tuple(merge.names), rows=tuple(rows))
 
 
@@ -72,7 +73,7 @@ async def _found(connection: AsyncConnection, merge: Merge, limit: int) -> Sampl
 async def _rows(connection: AsyncConnection, statement: str) -> tuple[tuple[str | None, ...], ...] | None:
     """Return what a statement finds; None if the database refuses it, which a check may not fail of."""
     try:
-        async with connection.begin_nested():
+        async with savepoint(connection):
             return tuple(tuple(row) for row in await connection.exec_driver_sql(statement))
     except DBAPIError:
         return None

@@ -16,6 +16,7 @@ from .merge import ALL, LINE, Merge
 from .refusals import Refusal, Refusals, of_repeated_key, of_sqlite
 from .replacing import incomplete, prepare_replace, replaced, replaces_all
 from .sample import sampled
+from .savepoints import savepoint
 from .sqlite_dangling import DANGLING, Dangling, LeftWithoutParentError
 from .sqlite_explain import explain
 from .sqlite_fit import keeps_number, keeps_text
@@ -224,12 +225,12 @@ class _Load:
         await self._dangling.begin()
         before = self._refusals.lines
         while True:
-            async with self._connection.begin_nested() as savepoint:
+            async with savepoint(self._connection) as begun:
                 merged = await self._write_parts()
                 found = await self._dangling.first(refused=set(self._refusals.lines))
                 if found is None:
                     return merged
-                await savepoint.rollback()
+                await begun.rollback()
             for line in set(self._refusals.lines).difference(before):
                 self._refusals.forgive(line)
             await self._refuse_all(*found)
@@ -286,7 +287,7 @@ class _Load:
             raise incomplete(self._dataset, self._spooled.report.rows.rejected + known)
         if known:
             return await self._write(), True
-        async with self._connection.begin_nested() as savepoint:
+        async with savepoint(self._connection) as begun:
             merged, deleted = await replaced(
                 self._connection, self._dataset, self._spooled, self._merge, kept, self._write
             )
@@ -294,7 +295,7 @@ class _Load:
                 return merged, not deleted
             if replaces_all(self._dataset):
                 raise incomplete(self._dataset, self._spooled.report.rows.rejected + len(self._refusals))
-            await savepoint.rollback()
+            await begun.rollback()
         self._refusals = Refusals(self._dataset, self._spooled)
         return await self._write(), True
 

@@ -77,11 +77,22 @@ def may_lack_a_setting(dataset: Dataset) -> Iterator[None]:
         ) from error
 
 
+def _came_of(error: OperationalError) -> OperationalError | None:
+    """Return what the machine lacked, if a transaction was undone for it: SQLite does that too when a disk is full.
+
+    What a trigger or a constraint says is no operational error.
+    """
+    before = error.__cause__
+    while isinstance(before, OperationalError) and _SAVEPOINT_GONE in str(before.orig):
+        before = before.__cause__
+    return before if isinstance(before, OperationalError) else None
+
+
 @contextlib.contextmanager
 def may_be_undone(dataset: Dataset) -> Iterator[None]:
     """Have it be the table's fault if the transaction inside is undone as a whole, instead of one row's (SQLite).
 
-    What the trigger has said is lost: the return to a savepoint, which has gone with the transaction, fails after it.
+    The return to a savepoint, which has gone with the transaction, fails after what the trigger has said.
 
     Raises:
         TargetMismatchError: it is.
@@ -92,6 +103,8 @@ def may_be_undone(dataset: Dataset) -> Iterator[None]:
     except OperationalError as error:
         if _SAVEPOINT_GONE not in str(error.orig):
             raise
+        if (machine := _came_of(error)) is not None:
+            raise machine from None
         raise TargetMismatchError(
             say(
                 "a trigger of table {table} (RAISE(ROLLBACK)) or a constraint (ON CONFLICT ROLLBACK) undoes the whole "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import resource
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -22,6 +23,8 @@ from ingest.spec.dataset_file import parse_dataset
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
     from daemon.database.database import Database
     from ingest.spec.dataset import Dataset
@@ -179,6 +182,35 @@ async def test_what_undoes_a_whole_transaction_is_told(tmp_path: Path, statement
         rows = [["a", 1], ["b", 13], ["c", None]]
         with pytest.raises(TargetMismatchError, match="undoes the whole load"):
             await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+        assert await rows_of(database, "SELECT k FROM t") == [("z",)]
+
+
+@contextlib.contextmanager
+def files_bounded(size_bytes: int) -> Iterator[None]:
+    """Let no file grow beyond a size: SQLite undoes a transaction for that as for a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("mode", ["insert", "upsert", "replace"])
+async def test_a_full_disk_that_undoes_a_whole_transaction_is_no_trigger(tmp_path: Path, mode: str) -> None:
+    spec = spec_of(mode)
+    rows = spooled(tmp_path, spec, [[f"{number} {'x' * 100}", number] for number in range(3_000)])
+
+    async def fill(connection: AsyncConnection) -> None:
+        await connection.exec_driver_sql("PRAGMA cache_size = 10")  # what does not fit is written before the COMMIT
+        with files_bounded(200_000):
+            await load(connection, spec, rows, targets=Targets(), at_fault=lambda _: False)
+
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}") as database:
+        await run(database, TABLE, "INSERT INTO t VALUES ('z', 1)")
+        async with database.write() as connection:
+            with pytest.raises(DBAPIError, match=r"disk I/O error|database or disk is full"):
+                await fill(connection)
         assert await rows_of(database, "SELECT k FROM t") == [("z",)]
 
 

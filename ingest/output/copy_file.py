@@ -80,7 +80,8 @@ def write_accepted(folder: Path, columns: Sequence[pa.LargeStringArray]) -> None
 
 def write_rows(folder: Path, rows: NDArray[np.int64]) -> None:
     """Write the sheet rows of the accepted rows, in their order."""
-    rows.astype(np.int64).tofile(folder / ROWS_FILE)
+    with (folder / ROWS_FILE).open("wb") as file:
+        file.write(rows.astype(np.int64).data)  # ndarray.tofile says nothing of why a disk took no more
 
 
 def write_originals(folder: Path, originals: pa.LargeStringArray | None, rows: NDArray[np.int64]) -> None:

@@ -12,7 +12,7 @@ import click
 
 from ingest.messages import said_by, say
 
-from .invocation import dataset_of, end_of, exit_code, reader_language, run, settings_of, show_json, shown_url
+from .invocation import FAILED, dataset_of, end_of, exit_code, reader_language, run, settings_of, show_json, shown_url
 from .options import config_option, dataset_names, json_option
 
 if TYPE_CHECKING:
@@ -144,9 +144,18 @@ def _run(
         # Also of what was stopped or has failed: what is done stays done.
         if not as_json:
             print_report(tally)
-        if report is not None:
-            report.write_text(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    sys.exit(exit_code(states))
+        written = report is None or _write(report, tally)
+    sys.exit(exit_code(states) if written else FAILED)
+
+
+def _write(report: Path, tally: Tally) -> bool:
+    """Write the report and return whether that could be done: if not, neither what was done nor an error is hidden."""
+    try:
+        report.write_text(json.dumps(tally.as_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        click.echo(f"headgate: --report: {report} cannot be written: {error.strerror}", err=True)
+        return False
+    return True
 
 
 def _see_that_it_can_be_written(report: Path | None) -> None:

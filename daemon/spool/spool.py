@@ -114,10 +114,12 @@ class Spool:
         """Return the spool's own id, made once: whoever sees this file can read the jobs that name it."""
         path = self.root / IDENTITY
         mine = self.root / f"{IDENTITY}.{self._daemon_id}"
-        mine.write_text(uuid4().hex, encoding="ascii")
-        with contextlib.suppress(FileExistsError):
-            os.link(mine, path)
-        mine.unlink()
+        try:
+            mine.write_text(uuid4().hex, encoding="ascii")
+            with contextlib.suppress(FileExistsError):
+                os.link(mine, path)
+        finally:
+            mine.unlink(missing_ok=True)  # a full disk takes the name and no byte
         return path.read_text(encoding="ascii")
 
     def check_room(self, size_bytes: int = 0) -> None:

@@ -52,6 +52,16 @@ def backfilled(headgate: Headgate, *arguments: object) -> tuple[int, dict[str, A
     return done.returncode, json.loads(report.read_text(encoding="utf-8"))
 
 
+def test_a_report_that_a_full_disk_does_not_take_hides_nothing(sqlite_headgate: Headgate, tmp_path: Path) -> None:
+    file = tmp_path / "orders.csv"
+    write_text(file, 0)
+    done = sqlite_headgate.command("backfill", file, "--dataset", "orders", "--report", "/dev/full")
+    assert done.returncode == 3
+    assert "--report: /dev/full cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sqlite_headgate.scalar("SELECT count(*) FROM orders") == str(ROWS)
+
+
 @contextmanager
 def running(headgate: Headgate, *arguments: object) -> Iterator[subprocess.Popen[bytes]]:
     """Run the command in a session of its own, so that what it leaves behind can be found."""

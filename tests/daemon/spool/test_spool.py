@@ -151,6 +151,21 @@ def test_a_spool_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
         Spool(tmp_path / "file" / "spool", "mine").open()
 
 
+def test_a_start_on_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
+    script = (
+        "import pathlib, resource, sys\n"
+        "from daemon.errors import StartupError\n"
+        "from daemon.spool.spool import Spool\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))\n"
+        "try:\n"
+        f"    Spool(pathlib.Path({str(tmp_path / 'spool')!r}), 'mine').open()\n"
+        "except StartupError:\n"
+        "    sys.exit(7)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False, timeout=60).returncode == 7
+    assert not list((tmp_path / "spool").glob("id*"))
+
+
 def test_daemons_of_one_spool_share_its_identity(spool: Spool) -> None:
     other = Spool(spool.root, "other").open()
     assert other.id == spool.id

@@ -80,7 +80,8 @@ class Spool:
     def close(self) -> None:
         """Give the daemon's lock up."""
         if self._lock is not None:
-            self._lock_path(self._daemon_id).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # of a disk that fails; a lock that nobody holds is as good as none
+                self._lock_path(self._daemon_id).unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = None
 

@@ -166,6 +166,14 @@ def test_a_start_on_a_full_disk_leaves_nothing_behind(tmp_path: Path) -> None:
     assert not list((tmp_path / "spool").glob("id*"))
 
 
+def test_a_stop_needs_no_disk(tmp_path: Path) -> None:
+    """One that has failed ends no daemon with a defect."""
+    spool = Spool(tmp_path / "spool", "mine").open()
+    (spool.root / "daemons").rename(tmp_path / "away")
+    (spool.root / "daemons").touch()
+    spool.close()
+
+
 def test_daemons_of_one_spool_share_its_identity(spool: Spool) -> None:
     other = Spool(spool.root, "other").open()
     assert other.id == spool.id

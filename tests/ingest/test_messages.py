@@ -6,13 +6,15 @@ import json
 import pickle
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ingest.errors import CATALOGUE, ErrorRecord, told_record
-from ingest.languages import ENGLISH, in_language, languages
+from ingest.languages import ENGLISH, catalogue, in_language, languages
 from ingest.messages import Message, as_json, either, from_json, in_a_row, recognised, said_by, say, say_n, within
 
+SAID_OTHERWISE = {english for known in map(catalogue, languages()) if known for english in known.forms()}
+"""Hypothesis draws the texts of our own modules, too."""
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}"))
 VALUES = st.one_of(st.text(st.characters(exclude_categories=["Cs"])), st.integers(), st.floats(allow_nan=False))
 NAMES = st.sampled_from(["a", "name", "row_2", "format", "type"])
@@ -29,6 +31,7 @@ def messages(draw: st.DrawFn, depth: int = 2) -> tuple[Message, str]:
         known.setdefault(name, value)
     end = draw(TEXTS)
     template = "".join(f"{text}{{{name}}}" for text, name in parts) + end
+    assume(template not in SAID_OTHERWISE)
     english = "".join(f"{text}{known[name][1]}" for text, name in parts) + end
     return say(template, **{name: value for name, (value, _) in known.items()}), english
 
@@ -44,7 +47,7 @@ def test_a_message_is_what_an_f_string_would_be(made: tuple[Message, str]) -> No
     ):
         assert (again, again.said) == (message, message.said)
     for language in languages():
-        assert in_language(message, language) == english or message in CATALOGUE
+        assert in_language(message, language) == english
 
 
 def test_what_is_no_text_or_number_is_kept_as_it_is_shown() -> None:

@@ -71,7 +71,7 @@ _SAID: Final = (
     # Words of sqlite3_errmsg, https://sqlite.org/rescode.html
     (re.compile(r"NOT NULL constraint failed: (?P<columns>.+)"), "row.db_not_null"),
     (re.compile(r"UNIQUE constraint failed: (?P<columns>.+)"), "row.db_unique"),
-    (re.compile(r"CHECK constraint failed"), "row.db_check"),
+    (re.compile(r"CHECK constraint failed(: (?P<check>.+))?", re.DOTALL), "row.db_check"),
     (re.compile(r"FOREIGN KEY constraint failed"), "row.db_foreign_key"),
     (re.compile(r"datatype mismatch|cannot store .+ in .+ column (?P<columns>.+)"), "row.db_type"),
     (re.compile(r"too big"), "row.db_length"),
@@ -160,14 +160,20 @@ def said_in_full(error: BaseException) -> str:
     return said
 
 
-def of_sqlite(error: BaseException) -> Refusal:
-    """Return what an error of SQLite says of the one row that was written."""
+def of_sqlite(error: BaseException, names: Iterable[str] = ()) -> Refusal:
+    """Return what an error of SQLite says of the one row that was written.
+
+    Of `names` those are its fields that stand in the condition of a CHECK, by which one without a name is told.
+    """
     said = str(getattr(error, "orig", None) or error)
     for pattern, code in _SAID:
         if found := pattern.search(said):
-            columns = found.groupdict().get("columns") or ""
-            fields = tuple(part.strip().rpartition(".")[2] for part in columns.split(",") if part)
-            return Refusal(code=code, message=said, fields=fields)
+            columns, check = (found.groupdict().get(name) or "" for name in ("columns", "check"))
+            fields = [part.strip().rpartition(".")[2] for part in columns.split(",") if part]
+            # Texts within are no names.
+            check = re.sub("'[^']*'", "", check)
+            fields += [name for name in names if re.search(rf"(?<!\w){re.escape(name)}(?!\w)", check, re.IGNORECASE)]
+            return Refusal(code=code, message=said, fields=tuple(fields))
     return Refusal(code="row.db_raised", message=said)
 
 

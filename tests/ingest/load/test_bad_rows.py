@@ -283,6 +283,26 @@ async def test_a_strict_table_of_sqlite_names_the_cell(tmp_path: Path) -> None:
         assert (loaded.inserted, record.code, record.field, record.row) == (1, "row.db_type", "v", 3)
 
 
+@pytest.mark.parametrize(
+    ("check", "row", "field"),
+    [
+        ("CHECK (v > 0)", ["b", "open", -1], "v"),
+        ('CHECK ("V" > 0)', ["b", "open", -1], "v"),
+        ("CHECK (state IN ('open', 'v'))", ["b", "shut", 1], "state"),
+        ("CONSTRAINT v_above_zero CHECK (v > 0)", ["b", "open", -1], None),
+    ],
+)
+async def test_a_check_of_sqlite_names_the_cell_if_it_is_told_by_its_condition(
+    tmp_path: Path, check: str, row: list[Any], field: str | None
+) -> None:
+    spec = spec_of({"k": "string", "state": "string", "v": "integer"})
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'd.db'}") as database:
+        await run(database, f"CREATE TABLE t (k TEXT PRIMARY KEY, state TEXT, v INTEGER, {check})")
+        loaded = await load_spooled(database, spec, spooled(tmp_path, spec, [["a", "open", 1], row]))
+        [record] = loaded.records
+        assert (loaded.inserted, record.code, record.field, record.row) == (1, "row.db_check", field, 3)
+
+
 async def test_the_search_ends_when_more_rows_are_bad_than_the_file_may_have(
     postgres_database: str, tmp_path: Path
 ) -> None:

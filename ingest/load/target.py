@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from ..spec.dataset import Dataset
+    from ..spec.field import Field
     from ..spec.load import Given
     from .facts import ColumnFacts, TableFacts
     from .references import Parent
@@ -185,7 +186,9 @@ def verified(dataset: Dataset, facts: TableFacts, parents: Mapping[str, TableFac
     return Target(
         facts=facts,
         fits={
-            field.name: find(field, facts.columns[field.name]) if field.lookup is None else found[field.name].fit
+            field.name: _nullable(field, facts, find(field, facts.columns[field.name]))
+            if field.lookup is None
+            else found[field.name].fit
             for field in dataset.fields
         },
         parents=found,
@@ -197,6 +200,13 @@ def verified(dataset: Dataset, facts: TableFacts, parents: Mapping[str, TableFac
             if field.empty is not None
         },
     )
+
+
+def _nullable(field: Field, facts: TableFacts, found: Fit) -> Fit:
+    """Return how a field gets into its column: with a value for empty cells not by a domain, which may take no NULL."""
+    column = facts.columns[field.name]
+    behind = field.empty is not None and found.exact is None and not column.builtin
+    return replace(found, stage=column.cast) if behind and found.stage else found
 
 
 def _given(values: Mapping[str, Given], facts: TableFacts, dialect: str) -> dict[str, str]:

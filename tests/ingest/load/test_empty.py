@@ -106,6 +106,22 @@ async def test_a_bad_row_beside_it_costs_only_itself(url: str, tmp_path: Path) -
         assert await rows_of(database, SHOWN) == [BLANK]
 
 
+async def test_a_domain_that_takes_no_null_takes_it(postgres_database: str, tmp_path: Path) -> None:
+    spec = spec_of(fields=FIELDS[:2])
+    async with opened(postgres_database) as database:
+        await run(
+            database,
+            "CREATE DOMAIN named AS varchar(3) NOT NULL CHECK (VALUE <> 'bad')",
+            "CREATE TABLE people (code text PRIMARY KEY, middle named)",
+        )
+        for counts in ({"inserted": 2}, {"unchanged": 2}):
+            rows = [["a", None], ["b", "x"], ["c", "long"], ["d", "bad"]]
+            loaded = await load_spooled(database, spec, spooled(tmp_path, spec, rows))
+            assert (loaded.inserted, loaded.unchanged) == (counts.get("inserted", 0), counts.get("unchanged", 0))
+            assert dict(loaded.refused) == {"row.db_length": 1, "row.db_check": 1}
+        assert await rows_of(database, "SELECT code, middle FROM people ORDER BY 1") == [("a", ""), ("b", "x")]
+
+
 async def test_the_check_names_the_setting(url: str, tmp_path: Path) -> None:
     plain = [{name: value for name, value in field.items() if name != "empty"} for field in FIELDS]
     async with opened(url) as database:

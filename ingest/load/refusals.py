@@ -77,8 +77,8 @@ _SAID: Final = (
     (re.compile(r"too big"), "row.db_length"),
 )
 _SHOWN_MAX: Final = 200
-WAITING_MAX: Final = 1000
-"""How many rows may wait for others of the file before they count as refused."""
+WAITING_MAX: Final = 200
+"""Of how many refused rows it is asked whether they wait for others of the file, which costs a look at all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +195,7 @@ class Refusals:
         self._found: dict[int, tuple[Refusal, Mapping[str, str | None]]] = {}
         self._more: Counter[str] = Counter()
         self._waiting: set[int] = set()
+        self._asked = 0
 
     def __len__(self) -> int:
         """Return how many rows are refused."""
@@ -223,15 +224,19 @@ class Refusals:
             self.add_uncounted(refusal, alike)
             raise TooManyError
 
+    def may_ask(self) -> bool:
+        """Say whether it may be asked of one more row if it waits."""
+        self._asked += 1
+        return self._asked <= WAITING_MAX
+
     def refuse_for_now(self, line: int, refusal: Refusal, values: Mapping[str, str | None]) -> None:
         """Refuse a row that may only wait for another of the file: it counts once all are written.
 
         Raises:
-            TooManyError: more are refused than the dataset tolerates, or wait.
+            TooManyError: more are refused than the dataset tolerates, but for those that wait.
 
         """
-        if len(self._waiting) < WAITING_MAX:
-            self._waiting.add(line)
+        self._waiting.add(line)
         self.refuse_within_tolerance(line, refusal, values)
 
     def settle(self) -> None:

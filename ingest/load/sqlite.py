@@ -324,7 +324,9 @@ class _Load:
 
     async def _refuse_written(self, line: int, error: BaseException) -> None:
         refusal = of_sqlite(error, self._merge.staged)
-        waits = await may_wait(self._connection, self._dataset, self._merge, line, refusal)
+        waits = None
+        if self._refusals.may_ask():
+            waits = await may_wait(self._connection, self._dataset, self._merge, line, refusal)
         if waits is None:
             await self._refuse(line, refusal)
         else:

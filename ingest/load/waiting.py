@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .merge import Merge
     from .refusals import Refusal, Refusals
 
-TRIES_MAX: Final = 20_000
+TRIES_MAX: Final = 5_000
 """How many times refused rows are tried again in all: what one waits for may stand further down, or wait itself."""
 
 

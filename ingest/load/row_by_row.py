@@ -247,9 +247,7 @@ class _RowByRow:
 
     async def _refuse_written(self, line: int, error: BaseException) -> None:
         refusal = of_postgresql(error, self._target.facts)
-        waits = None
-        if self._refusals.may_ask():
-            waits = await may_wait(self._connection, self._dataset, self._merge, line, refusal)
+        waits = await may_wait(self._connection, self._dataset, self._merge, line, refusal, self._refusals)
         if waits is None:
             await self._refuse(line, refusal)
         else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..messages import say
 from .loaded import Merged
+from .savepoints import savepoint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,7 +44,7 @@ async def written_later(
         tries += len(refusals.lines)
         for line in refusals.lines[::order]:
             try:
-                async with connection.begin_nested():
+                async with savepoint(connection):
                     merged = await write(line)
             except Exception as error:  # raised again unless the row is to blame
                 if not at_fault(error):
@@ -60,12 +61,14 @@ async def written_later(
 
 
 async def may_wait(
-    connection: AsyncConnection, dataset: Dataset, merge: Merge, line: int, refusal: Refusal
+    connection: AsyncConnection, dataset: Dataset, merge: Merge, line: int, refusal: Refusal, refusals: Refusals
 ) -> Refusal | None:
-    """Return the refusal of a row that may only wait for others of the file; None if it does not.
+    """Return the refusal of a row that may only wait for others of the file; None if it does not, or is one too many.
 
     It does if its parent comes with the file, or if a value of it is that of a row which the file gives another one.
     """
+    if not refusals.may_ask():
+        return None
     if refusal.code == "row.db_foreign_key":
         return refusal if any(key.own for key in merge.target.facts.foreign_keys) else None
     names = [name for name in refusal.fields if name in merge.staged]

@@ -149,7 +149,9 @@ class _Layout:
         while True:
             wide = flags & _WIDE
             count = min(length, (end - place) >> wide)
-            pieces.append(_decoded(content[place : place + (count << wide)], wide=bool(wide)))
+            piece = content[place : place + (count << wide)]
+            # The two halves of a character may be in two segments.
+            pieces.append(piece if wide else piece.decode("latin-1").encode("utf-16-le"))
             place += count << wide
             length -= count
             if not length:
@@ -167,12 +169,12 @@ class _Layout:
         if place >= end:
             over = place - end
             if segment + 1 == len(self._starts):
-                return "".join(pieces), place
+                return _decoded(b"".join(pieces)), place
             segment, place, end = self._turn(segment)
             place += over
             if place > end:
                 raise UnsureError("what follows a shared string is torn twice")
-        return "".join(pieces), place
+        return _decoded(b"".join(pieces)), place
 
     def _turn(self, segment: int) -> tuple[int, int, int]:
         segment += 1
@@ -181,8 +183,8 @@ class _Layout:
         return segment, int(self._starts[segment]), int(self._ends[segment])
 
 
-def _decoded(piece: bytes, *, wide: bool) -> str:
+def _decoded(text: bytes) -> str:
     try:
-        return piece.decode("utf-16-le" if wide else "latin-1")
+        return text.decode("utf-16-le")
     except UnicodeDecodeError as error:
         raise UnsureError("a shared string is no text") from error

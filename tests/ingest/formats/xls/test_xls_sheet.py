@@ -8,6 +8,7 @@ import pytest
 import xlwt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from shown import grid
 
 from ingest.errors import FileRejectedError
 from ingest.formats.xls.book import XlsBook
@@ -92,6 +93,23 @@ def test_shared_strings_that_go_on_in_another_record(tmp_path: Path) -> None:
     path = tmp_path / "x.xls"
     book.save(path)
     assert seen(XlsBook(path, LIMITS)) == seen(XlrdBook(path, LIMITS))
+
+
+@pytest.mark.parametrize("before", range(2))
+def test_a_character_whose_halves_are_in_two_records_is_one(tmp_path: Path, before: int) -> None:
+    halves = {"\ue123": "\ud842", "\ue124": "\udfb7"}
+    book = xlwt.Workbook()
+    page = book.add_sheet("S")
+    page.write(0, 0, "x" * before + "".join(halves) * 8000)
+    page.write(1, 0, "next")
+    path = tmp_path / "x.xls"
+    book.save(path)
+    content = path.read_bytes()
+    for stand_in, half in halves.items():
+        content = content.replace(stand_in.encode("utf-16-le"), half.encode("utf-16-le", "surrogatepass"))
+    path.write_bytes(content)
+    text = "x" * before + "\U00020bb7" * 8000
+    assert grid(path) == [[text], ["next"]]
 
 
 def test_the_real_workbooks_beside_the_repository(corpus: Path) -> None:

@@ -65,6 +65,8 @@ class XlsbBook(OpcBook):
                 cells = assemble(reader.blocks(), date1904=self._date1904)
             except (IndexError, struct.error) as error:
                 raise rejected("file.corrupt_container", say("the part {part} is damaged", part=sheet.part)) from error
+            if reader.cut:
+                raise rejected("file.truncated", say("{part} ends in the middle of its rows", part=sheet.part))
         # They stand behind the rows.
         return replace(cells, merges=tuple(reader.merges))
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # Numbers of records, [MS-XLSB] 2.3.2.
 _ROW, _MERGE, _RICH_CELL = 0, 176, 62
+_BEGIN_ROWS, _END_ROWS = 145, 146
 NULL_TEXT: Final = 0xFFFFFFFF
 _RANGE_BYTES: Final = 16
 _BLANKS: Final = (1, 12)
@@ -91,12 +92,13 @@ class _Cells:
 
 
 class XlsbSheet:
-    """Reads the cells of a sheet, then knows the merged ranges."""
+    """Reads the cells of a sheet, then knows the merged ranges, and whether the end of its rows is missing."""
 
     def __init__(self, stream: Stream, strings: pa.LargeStringArray, styles: CellStyles, extent: Extent) -> None:
         self._stream, self._strings, self._styles, self._extent = stream, strings, styles, extent
         self._row = self._column = -1
         self.merges: list[Merge] = []
+        self.cut = False
 
     def blocks(self) -> Iterator[RowBlock]:
         """Yield the cells.
@@ -112,6 +114,8 @@ class XlsbSheet:
             if damaged:
                 raise IndexError("a cell is longer than its part, or its text is not there")
             self._merge(records)
+            edges = records.numbers[(records.numbers == _BEGIN_ROWS) | (records.numbers == _END_ROWS)]
+            self.cut = bool(edges[-1] == _BEGIN_ROWS) if len(edges) else self.cut
             if len(cells.rows):
                 yield self._block(cells)
 

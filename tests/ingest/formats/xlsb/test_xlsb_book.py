@@ -10,6 +10,7 @@ import pytest
 from shown import code, grid
 from xlsb_records import cell, real, record, rk, row, short, wide
 
+from ingest.errors import FileRejectedError
 from ingest.formats.open import open_book
 from ingest.formats.zip.container import sniff
 from ingest.output.grid import read_sheets
@@ -101,6 +102,14 @@ CELLS = [
 def test_every_record_of_a_cell(xlsb: Xlsb, content: bytes, shown: str) -> None:
     sheet = record(145) + row(0) + content + cell(5, 2, real(9)) + row(4) + short(13, rk(1)) + short(13, rk(2))
     assert grid(xlsb(sheet + record(146))) == [[shown, "", "9"], *[[""] * 3] * 3, ["1", "2", ""]]
+
+
+def test_a_sheet_that_breaks_off_between_two_rows_is_no_shorter_one(xlsb: Xlsb) -> None:
+    rows = row(0) + cell(5, 0, real(1)) + row(1) + cell(5, 0, real(2))
+    assert grid(xlsb(record(145) + rows + record(146))) == [["1"], ["2"]]
+    for sheet in (record(145) + rows, record(145)):
+        with pytest.raises(FileRejectedError, match=r"file\.truncated.*ends in the middle of its rows"):
+            grid(xlsb(sheet))
 
 
 @pytest.mark.parametrize(

@@ -102,13 +102,18 @@ class CellCollector:
         if down > 1 or across > 1:
             self._merges.append(Merge(top=row, bottom=row + down - 1, left=column, right=column + across - 1))
 
-    def sheet(self, *, date1904: bool) -> SheetCells:
-        """Return what was collected, and collect no more."""
+    def sheet(self, *, date1904: bool, once: bool = False) -> SheetCells:
+        """Return what was collected, and collect no more.
+
+        Raises:
+            FileRejectedError: with `once`, for two cells at one place that differ.
+
+        """
         if self._sheet is None:
             self._blocks.append(joined([*self._recent, self._taken()]))
             self._recent = []
             blocks = (self._blocks.pop(0) for _ in range(len(self._blocks)))
-            self._sheet = assemble(blocks, date1904=date1904, merges=self._merges)
+            self._sheet = assemble(blocks, date1904=date1904, merges=self._merges, once=once)
         return self._sheet
 
     def _add(self, block: CellBlock) -> None:

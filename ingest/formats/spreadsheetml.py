@@ -83,14 +83,14 @@ class SpreadsheetMlBook:
         """Return the cells of a sheet.
 
         Raises:
-            FileRejectedError: a cell is outside of any sheet, or the cells span more than the limit.
+            FileRejectedError: a cell is outside of any sheet or there twice, or the cells span more than the limit.
 
         """
         cells = CellCollector(self.sheets[index][0], self._limits.cells)
         with refused(self.sheets[index][0], cells.row):
             for table in self._sheets[index].iterfind(f"{_SS}Table"):
                 self._read_table(table, cells)
-        return cells.sheet(date1904=self._date1904)
+        return cells.sheet(date1904=self._date1904, once=True)
 
     def _read_table(self, table: Any, cells: CellCollector) -> None:
         columns = _column_styles(table)

@@ -218,6 +218,8 @@ def test_a_text_of_many_megabytes_in_the_xml_of_excel_2003(write: Callable[..., 
         (('ss:Index="4"', 'ss:Index="2000000"'), "file.corrupt_xml"),
         (('ss:Index="4"', 'ss:Index="-4"'), "file.corrupt_xml"),
         (('ss:Type="Boolean"', 'ss:Type="Guess"'), "file.corrupt_xml"),
+        # Two rows at one place: Excel opens no such file, and the later one would hide the other.
+        (('<Row><Cell><Data ss:Type="Boolean"', '<Row ss:Index="4"><Cell><Data ss:Type="Boolean"'), "file.corrupt_xml"),
         (("<Workbook ", '<!DOCTYPE a [<!ENTITY b "c">]><Workbook '), "file.bomb"),
     ],
 )

@@ -15,6 +15,9 @@ _ARCHIVES: Final = {
     "Zstandard": re.compile(rb"\x28\xb5\x2f\xfd"),
     "7z": re.compile(rb"7z\xbc\xaf\x27\x1c"),
     "RAR": re.compile(rb"Rar!\x1a\x07"),
+    "LZ4": re.compile(rb"\x04\x22\x4d\x18"),
+    "compress": re.compile(rb"\x1f\x9d[\x80-\x90]"),
+    "cabinet": re.compile(rb"MSCF\0{4}"),
 }
 _OTHERS: Final = {
     "PDF": re.compile(rb"%PDF-[0-9]"),

@@ -42,8 +42,11 @@ def refusal(tmp_path: Path, dataset: Callable[..., Any], parsed: Callable[..., A
         (b"\x28\xb5\x2f\xfd" + TEXT, "Zstandard"),
         (b"7z\xbc\xaf\x27\x1c\0\4" + TEXT, "7z"),
         (b"Rar!\x1a\x07\1\0" + TEXT, "RAR"),
+        (b"\x04\x22\x4d\x18\x64\x40\xa7" + TEXT, "LZ4"),
+        (b"\x1f\x9d\x90" + TEXT, "compress"),
+        (b"MSCF" + bytes(4) + TEXT, "cabinet"),
     ],
-    ids=["gzip", "bzip2", "xz", "zstd", "7z", "rar"],
+    ids=["gzip", "bzip2", "xz", "zstd", "7z", "rar", "lz4", "compress", "cabinet"],
 )
 def test_archives_are_to_be_unpacked(refusal: Callable[..., Any], content: bytes, kind: str, name: str) -> None:
     found = refusal(content, name)

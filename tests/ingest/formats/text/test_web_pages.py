@@ -209,7 +209,7 @@ def test_an_archive_without_its_last_boundary(write: Callable[..., Path], missin
 
 @pytest.mark.parametrize("browser", ["<Saved by Blink>", "<Saved by WebKit>", '"Saved by Windows Internet Explorer 8"'])
 def test_an_archive_of_a_browser(write: Callable[..., Path], browser: str) -> None:
-    head = f"From: {browser}\nSnapshot-Content-Location: https://shop.example/orders\nSubject: Orders\n"
+    head = f"From: {browser}\nSnapshot-Content-Location: https://example.com/orders\nSubject: Orders\n"
     path = write((head + ARCHIVE).replace("related; ", 'related;\n\ttype="text/html";\n\t'), "x.mhtml")
     assert rows(path) == [["no", "订单"], ["A1", "2"]]
 

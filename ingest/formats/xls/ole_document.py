@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -29,8 +30,8 @@ _PLACES: Final = struct.Struct("<48xI8xI4xI4x")
 """Where the directory, the table of small sectors and the list of further tables begin."""
 _TABLES: Final = slice(76, 512)
 _SMALL_BELOW: Final = 4096
-_ENTRY: Final = struct.Struct("<64sH50xII4x")
-"""A stream of the directory: its name, how many bytes that takes, where it begins, its size."""
+_ENTRY: Final = struct.Struct("<64sH2x3I36xII4x")
+"""A stream of the directory: its name and the bytes of that, the entries beside and below it, its start, its size."""
 _NAMES: Final = ("workbook", "book")
 
 
@@ -42,14 +43,22 @@ def workbook_records(path: Path) -> bytes | None:
 
     """
     content = path.read_bytes()
-    if not content.startswith(SIGNATURE) or len(content) < _HEADER_BYTES or _opens(content):
+    if not _is_document(content):
         return None
     document = _Document(content)
-    for wanted in _NAMES:
-        for name, first, size in document.streams:
-            if name == wanted:
-                return document.read(first, size)
-    raise _damaged()
+    if not document.is_small() and _opens(content):
+        return None
+    return document.workbook()
+
+
+def is_small(path: Path) -> bool:
+    """Say whether a document has its workbook in small sectors: xlrd follows a circle of those for ever."""
+    content = path.read_bytes()
+    return _is_document(content) and _Document(content).is_small()
+
+
+def _is_document(content: bytes) -> bool:
+    return content.startswith(SIGNATURE) and len(content) >= _HEADER_BYTES
 
 
 def _opens(content: bytes) -> bool:
@@ -64,8 +73,17 @@ def _opens(content: bytes) -> bool:
         return False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stream:
+    name: str
+    beside: tuple[int, int]
+    below: int
+    first: int
+    size: int
+
+
 class _Document:
-    """Its streams by the directory: name, first sector, size; and the table that leads from each sector to the next."""
+    """Its streams by the directory, and the table that leads from each sector to the next."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -75,16 +93,49 @@ class _Document:
         self._table = self._whole_table(further)
         entries = self._joined(self._chain(directory, self._table))
         found = (_ENTRY.unpack_from(entries, place) for place in range(0, len(entries) - _ENTRY.size + 1, _ENTRY.size))
-        self.streams = [
-            (name[: max(0, length - 2)].decode("utf-16-le", "replace").lower(), first, size)
-            for name, length, first, size in found
+        self._streams = [
+            _Stream(
+                name=name[: max(0, length - 2)].decode("utf-16-le", "replace").lower(),
+                beside=(left, right),
+                below=below,
+                first=first,
+                size=size,
+            )
+            for name, length, left, right, below, first, size in found
         ]
 
-    def read(self, first: int, size: int) -> bytes:
-        """Return a stream of so many bytes that begins in a sector."""
+    def is_small(self) -> bool:
+        """Say whether a workbook in it is in small sectors."""
+        return any(stream.size < _SMALL_BELOW for stream in self._streams if stream.name in _NAMES)
+
+    def workbook(self) -> bytes:
+        """Return the stream of the workbook; of several that of the document itself, not of one that it holds."""
+        for wanted in _NAMES:
+            found = [number for number, stream in enumerate(self._streams) if stream.name == wanted]
+            if len(found) > 1:
+                found = sorted(self._own().intersection(found))
+                if len(found) != 1:
+                    break
+            if found:
+                return self._read(self._streams[found[0]])
+        raise _damaged()
+
+    def _own(self) -> set[int]:
+        """Return the entries directly below the root, by their tree."""
+        found: set[int] = set()
+        left = [self._streams[0].below]
+        while left:
+            number = left.pop()
+            if number < len(self._streams) and number not in found:
+                found.add(number)
+                left += self._streams[number].beside
+        return found
+
+    def _read(self, stream: _Stream) -> bytes:
+        first, size = stream.first, stream.size
         if size >= _SMALL_BELOW:
             return self._joined(self._chain(first, self._table, size >> self._shift))[:size]
-        around = self._joined(self._chain(self.streams[0][1], self._table))
+        around = self._joined(self._chain(self._streams[0].first, self._table))
         table = _numbers(self._joined(self._chain(self._small_table, self._table)))
         sectors = self._chain(first, table, size >> _SMALL)
         return b"".join(around[sector << _SMALL : (sector + 1) << _SMALL] for sector in sectors)[:size]

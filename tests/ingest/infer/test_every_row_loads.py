@@ -22,7 +22,13 @@ from ..test_properties import BOUNDED, ROWS, TEXTS
 if TYPE_CHECKING:
     from ingest.output.report import Report
 
-REFUSED_AS_SUCH = {"file.cell_limit", "file.corrupt_container", "file.encrypted", "file.format_unknown"}
+REFUSED_AS_SUCH = {
+    "file.cell_limit",
+    "file.corrupt_container",
+    "file.encrypted",
+    "file.format_unknown",
+    "file.truncated",
+}
 TIDY_LEAST = 150
 TORN = ("row.extra_cells", "row.open_quote")
 TORN_TOLD = re.compile(r"^# Mend the file first: (\d+) rows load by no dataset", re.MULTILINE)

@@ -201,14 +201,15 @@ class Outcome:
     """How an attempt ended for good; `records` are the error records to keep, at most `REJECTS_KEPT`.
 
     `spec_version` is that of the dataset by which rows were loaded: a reload may have changed it since the job was
-    entered. `table_refused` says that a file was rejected by what the target table is and holds, and not by what is in
-    it: the same file may come again. A job that only checked is `checked`, `would_be` what it would have come to
-    otherwise, and `preview` the first rows as they would stand in the table.
+    entered. `first_job` is that of a duplicate. `table_refused` says that a file was rejected by what the target table
+    is and holds, and not by what is in it: the same file may come again. A job that only checked is `checked`,
+    `would_be` what it would have come to otherwise, and `preview` the first rows as they would stand in the table.
     """
 
     state: State
     would_be: State | None = None
     spec_version: int | None = None
+    first_job: int | None = None
     rows: RowCounts = field(default_factory=RowCounts)
     preview: Preview | None = None
     reason: str | None = None

@@ -24,7 +24,9 @@ from ..errors import (
     TaskTimeoutError,
     first_line,
 )
-from ..ledger.reasons import SAME_CONTENT_CHECKED
+from ..ledger.followed_version import follow_version
+from ..ledger.jobs import Outcome
+from ..ledger.reasons import SAME_CONTENT, SAME_CONTENT_CHECKED
 from ..ledger.superseding import is_wanted, supersede
 from .changed_files import ChangedFiles
 from .corrections import Corrections, rows_to_leave_out, tells_rows_apart
@@ -52,7 +54,7 @@ if TYPE_CHECKING:
     from ..database.sqlstates import Classification
     from ..executors.serialization import TaskResult
     from ..ledger.corrected_rows import Correction
-    from ..ledger.jobs import Job, Outcome
+    from ..ledger.jobs import Job
     from ..ledger.leases import Ledger
     from .outcomes import Records
     from .parts import PipelineParts
@@ -196,6 +198,8 @@ class Attempts:
     async def _made(self, attempt: Attempt) -> Outcome:
         job, spool = attempt.job, self._parts.spool
         dataset = self._parts.datasets[job.dataset]
+        if (twin := await self._twin(job, dataset.version)) is not None:
+            return Outcome(state="duplicate", first_job=twin, reason=SAME_CONTENT.format(job=twin))
         if attempt.mapped:
             dataset = await self._parts.mappings.onto(dataset)
         if job.fixes_job is not None:
@@ -216,6 +220,12 @@ class Attempts:
         parsed = _Parsed(dataset=dataset, result=result, records=records, folder=folder, correction=correction)
         await self._turns.come(job)
         return await self._load(attempt, parsed)
+
+    async def _twin(self, job: Job, version: int) -> int | None:
+        """Return the job that has loaded, or will load, the same content by the version that is in force by now."""
+        if job.spec_version == version or job.check_only:
+            return None
+        return await self._persist(lambda: follow_version(self._parts.ledger, job, version))
 
     async def _parse(
         self, job: Job, key: str, token: str, dataset: Dataset, loaded: frozenset[str] | None

@@ -68,7 +68,7 @@ class JobEnds:
                 "dataset": job.dataset,
                 "file": job.file,
                 "attempt": job.attempt,
-                "first_job": job.first_job,
+                "first_job": job.first_job if outcome.first_job is None else outcome.first_job,
                 "reason": outcome.reason,
                 **{f"rows_{name}": count for name, count in rows.items()},
             },

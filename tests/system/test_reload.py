@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from .conftest import Headgate
 
+MANY = 12
+"""More files than one daemon claims for one worker."""
 STOCK_SPEC = """\
 dataset: stock
 match: {glob: "stock*"}
@@ -307,6 +309,36 @@ def test_jobs_of_a_dataset_that_goes_are_told_of(sqlite_headgate: Headgate, gate
     stock.write_text(text, encoding="utf-8")
     assert _reload(headgate)[1]["warnings"] == []
     headgate.until(lambda: headgate.all_finished(6), "they are loaded", process=process)
+    _stop(headgate, process)
+
+
+def test_a_content_that_waits_under_one_version_and_under_the_next_is_loaded_once(
+    headgate: Headgate, gate: Gate
+) -> None:
+    headgate.settings["executors"] = {"cpu_workers": 1}
+    stock = headgate.folder / "datasets" / "stock.yml"
+    stock.write_text(STOCK_SPEC + WAIT_AT_GATE, encoding="utf-8")
+    headgate.write_config()
+    process = headgate.start_ready()
+    for number in range(MANY):
+        _submit(headgate, f"stock-{number}.csv", "stock", f"订单号\n{number}\n")
+    headgate.until(gate.is_reached, "a worker waits at the gate", process=process)
+    last = next(job for job in headgate.jobs() if job["file"] == f"stock-{MANY - 1}.csv")
+    assert last["state"] == "queued"
+    stock.write_text(f"version: 2\n{STOCK_SPEC}{WAIT_AT_GATE}", encoding="utf-8")
+    assert _reload(headgate)[1]["changed"] == ["dataset stock"]
+    _submit(headgate, "again.csv", "stock", f"订单号\n{MANY - 1}\n")
+    again = next(job for job in headgate.jobs() if job["file"] == "again.csv")
+    assert again["state"] == "queued"
+    gate.open()
+    headgate.until(lambda: headgate.all_finished(MANY + 1), "they are loaded", process=process)
+    ends = {job["id"]: (job["state"], job["spec_version"], job["first_job"]) for job in headgate.jobs()}
+    assert ends[last["id"]] == ("duplicate", 1, again["id"])
+    assert ends[again["id"]] == ("loaded", 2, None)
+    assert headgate.rows("SELECT order_no FROM stock GROUP BY 1 HAVING count(*) > 1") == []
+    _submit(headgate, "once-more.csv", "stock", f"订单号\n{MANY - 1}\n")
+    headgate.until(lambda: headgate.all_finished(MANY + 2), "it is a duplicate", process=process)
+    assert [job["first_job"] for job in headgate.jobs() if job["file"] == "once-more.csv"] == [again["id"]]
     _stop(headgate, process)
 
 

@@ -56,7 +56,7 @@ async def test_idle_workers_too_many_end_at_once(
 ) -> None:
     async with make_executors(cpu_workers=3) as executors:
         while executors.stats().cpu.workers_idle < 3:
-            await asyncio.gather(*(executors.run_cpu(tasks.sleep, 0.2) for _ in range(3)))
+            await asyncio.gather(*(executors.submit_cpu(tasks.sleep, 0.2, kind="parse") for _ in range(3)))
         _apply(executors, cpu_workers=1)
         await eventually(lambda: len(executors.stats().cpu.worker_pids) == 1)
 

@@ -13,6 +13,7 @@ import * as uploads from "./uploads.js";
 
 const TOGETHER_MILLISECONDS = 400;
 const AGAIN_MILLISECONDS = 3000;
+const out = document.querySelector("form.out");
 let pause = 0;
 let asked = 0;
 let mayEdit = false;
@@ -32,12 +33,11 @@ async function start() {
   // In the page's text they are relative to where it was loaded, and the address moves with the views.
   document.querySelector("link[rel=icon]").href = at("static/icon.svg");
   document.querySelector(".brand").href = at();
-  document.querySelector(".out").action = at("logout");
+  out.action = at("logout");
   try {
     const session = { ...await fetchSession(), datasets: await fetchDatasets() };
     mayEdit = session.may_edit;
     $("who").textContent = session.name;
-    $("csrf").value = session.csrf;
     for (const part of [uploads, joblist, jobview, draftview]) part.prepare(session);
     showFreshness(session.datasets, mayEdit);
   } catch (error) {
@@ -46,7 +46,6 @@ async function start() {
     return;
   }
   document.addEventListener("click", route);
-  document.querySelector("form.out").addEventListener("submit", signOut);
   window.addEventListener("popstate", () => show(true));
   await show(false);
   listen(changed);
@@ -134,4 +133,7 @@ function trouble(error) {
   $("trouble").hidden = false;
 }
 
+// Not before it can be used: its token comes with the script.
+out.addEventListener("submit", signOut);
+out.hidden = false;
 start();

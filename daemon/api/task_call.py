@@ -74,7 +74,7 @@ def missing(target: str) -> str | None:
     try:
         found: object = _find(target)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the module is the application's: it may raise anything
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {told(error)}"
     if not callable(found):
         return f"{type(found).__name__} is no function"
     return ASYNC if inspect.iscoroutinefunction(found) else None

@@ -47,7 +47,6 @@ def transformed(table: Table, checked: Checked, dataset: Dataset, name: str) -> 
     if not len(fine):
         # A function that looks at its rows fails of none, and would be blamed for what is wrong with all of them.
         return checked
-    types = {field: values.type for field, values in checked.columns.items()}
     arrow = pa.table({field: values.take(pa.array(fine)) for field, values in checked.columns.items()})
     frame = arrow.to_pandas(types_mapper=pd.ArrowDtype)
     frame.index = pd.Index(table.sheet_rows(fine), name="row")
@@ -56,9 +55,7 @@ def transformed(table: Table, checked: Checked, dataset: Dataset, name: str) -> 
     place[fine] = np.arange(len(fine))
     index = pa.array(place, mask=place < 0)
     values = {
-        field.name: call.column(result, field, types[field.name]).take(index)
-        for field in dataset.fields
-        if field.name in types
+        field.name: call.column(result, field, checked.columns[field.name].type).take(index) for field in dataset.fields
     }
     _check_again(call, table, dataset, values, fine)
     return Checked(columns=values, faults=checked.faults, rejected=checked.rejected)

@@ -80,13 +80,16 @@ def reader(found: Format, hint: Hint) -> Callable[[Path, FileLimits], Book]:
 def _xls_reader(hint: Hint) -> Callable[[Path, FileLimits], Book]:
     from .xls.book import open_xls
     from .xls.damaged import ForeignBook
-    from .xls.ole_document import is_small, workbook_records
+    from .xls.ole_document import small_workbook, workbook_records
     from .xls.whole import refuse_torn
     from .zip.unlock import is_ole
 
     def opened(path: Path, limits: FileLimits) -> Book:
+        small = small_workbook(path)
+        if small is not None:
+            return open_xls(small, limits, hint)
         try:
-            return open_xls(workbook_records(path) or path if is_small(path) else path, limits, hint)
+            return open_xls(path, limits, hint)
         except FileRejectedError as error:
             if error.record.code in ("file.encrypted", "file.encoding_ambiguous"):
                 raise

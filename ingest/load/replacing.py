@@ -12,6 +12,7 @@ from ..messages import say
 from .loaded import RefusedLoadError, TargetMismatchError
 from .merge import ALL
 from .refusals import is_reference, said_in_full
+from .savepoints import savepoint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -161,7 +162,7 @@ async def replaced(
     """
     with may_be_referred_to(dataset):
         try:
-            async with connection.begin_nested():
+            async with savepoint(connection):
                 deleted = await delete_others(connection, dataset, spooled, merge, kept)
         except DBAPIError as error:
             own = any(key.own for key in merge.target.facts.referrers)

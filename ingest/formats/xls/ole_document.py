@@ -35,6 +35,17 @@ _ENTRY: Final = struct.Struct("<64sH2x3I36xII4x")
 _NAMES: Final = ("workbook", "book")
 
 
+def small_workbook(path: Path) -> bytes | None:
+    """Return the stream of a workbook that a document has in small sectors: xlrd follows a circle of those for ever.
+
+    Raises:
+        FileRejectedError: `file.corrupt_container`: they do lead in a circle.
+
+    """
+    document = _document(path)
+    return document.workbook() if document is not None and document.is_small() else None
+
+
 def workbook_records(path: Path) -> bytes | None:
     """Return the stream of the workbook, cut where its sectors lead nowhere; None for all but a document as above.
 
@@ -42,23 +53,13 @@ def workbook_records(path: Path) -> bytes | None:
         FileRejectedError: `file.corrupt_container`: it has no such stream, or its sectors lead in a circle.
 
     """
+    document = _document(path)
+    return None if document is None or _opens(document.content) else document.workbook()
+
+
+def _document(path: Path) -> _Document | None:
     content = path.read_bytes()
-    if not _is_document(content):
-        return None
-    document = _Document(content)
-    if not document.is_small() and _opens(content):
-        return None
-    return document.workbook()
-
-
-def is_small(path: Path) -> bool:
-    """Say whether a document has its workbook in small sectors: xlrd follows a circle of those for ever."""
-    content = path.read_bytes()
-    return _is_document(content) and _Document(content).is_small()
-
-
-def _is_document(content: bytes) -> bool:
-    return content.startswith(SIGNATURE) and len(content) >= _HEADER_BYTES
+    return _Document(content) if content.startswith(SIGNATURE) and len(content) >= _HEADER_BYTES else None
 
 
 def _opens(content: bytes) -> bool:
@@ -86,7 +87,7 @@ class _Document:
     """Its streams by the directory, and the table that leads from each sector to the next."""
 
     def __init__(self, content: bytes) -> None:
-        self._content = content
+        self.content = content
         (shift,) = _SHIFT.unpack_from(content)
         self._shift = _LARGE if shift == _LARGE else _USUAL
         directory, self._small_table, further = _PLACES.unpack_from(content)
@@ -142,8 +143,8 @@ class _Document:
 
     def _whole_table(self, further: int) -> NDArray[np.uint32]:
         """Return the table from its sectors, which the header lists, and a chain of sectors that begins at one."""
-        needed = (len(self._content) >> self._shift >> (self._shift - 2)) + 1
-        sectors = _numbers(self._content[_TABLES]).tolist()
+        needed = (len(self.content) >> self._shift >> (self._shift - 2)) + 1
+        sectors = _numbers(self.content[_TABLES]).tolist()
         while len(sectors) < needed and len(listed := self._sector(further)) >> self._shift:
             *more, further = _numbers(listed).tolist()
             sectors += more
@@ -169,7 +170,7 @@ class _Document:
         return b"".join(pieces)
 
     def _sector(self, sector: int) -> bytes:
-        return self._content[(sector + 1) << self._shift : (sector + 2) << self._shift]
+        return self.content[(sector + 1) << self._shift : (sector + 2) << self._shift]
 
 
 def _numbers(content: bytes) -> NDArray[np.uint32]:

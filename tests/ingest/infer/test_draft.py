@@ -1,4 +1,4 @@
-"""Drafted datasets: what is told of a sample, its types, key, totals and torn rows."""
+"""Drafted datasets: what is told of a sample, its types, key and torn rows."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import openpyxl
 import pytest
 import xlsxwriter
+from drafts import draft, types
 
 from ingest.errors import FileRejectedError
 from ingest.infer import draft_sample
@@ -19,8 +20,6 @@ from ingest.spec.dataset_file import parse_dataset
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ingest.spec.dataset import Dataset
-
     Write = Callable[..., Path]
 
 
@@ -29,14 +28,6 @@ def styled(value: Any, form: str) -> Callable[..., None]:
         sheet.write(row, column, value, book.add_format({"num_format": form}))
 
     return write
-
-
-def draft(path: Path, sheet: str | int | None = None) -> Dataset:
-    return parse_dataset(draft_sample(path, sheet).text, "draft.yml")
-
-
-def types(dataset: Dataset) -> dict[str, str]:
-    return {field.name: str(field.type) + (" id" if field.id else "") for field in dataset.fields}
 
 
 def test_numbers_below_titles_of_codes_are_texts_so_that_zeros_of_the_next_file_stay(workbook: Write) -> None:
@@ -259,78 +250,6 @@ def test_what_might_be_a_key_is_told(workbook: Write) -> None:
     text = draft_sample(workbook([["Name", "Customer", "Amount"], *[row[:3] for row in KEYED[:3]]])).text
     assert "#   primaryKey: [name]" in text
     assert "mode: insert" in text
-
-
-def test_totals_are_drafted_by_their_labels_and_swallow_no_order(workbook: Write, tmp_path: Path) -> None:
-    orders = [
-        ["Customer", "Count"],
-        ["Acme", 1],
-        ["Bolt", 2],
-        ["Total:", 3],
-        ["Cole", 4],
-        ["Total:", 4],
-        ["Grand Total", 7],
-    ]
-    drafted = draft(workbook(orders))
-    assert drafted.table_end.footers == ("Total:", "Grand Total")
-    later = workbook([["Customer", "Count"], ["Acme", 1], ["Summit Ltd", 5], ["Total:", 6]], name="later.xlsx")
-    assert parse(later, drafted, tmp_path).rows.accepted == 2
-
-
-@pytest.mark.parametrize(
-    ("labels", "footers"),
-    [
-        (("Total May 2026", "Total June 2026"), ("Total *",)),
-        (("合计（3笔）", "合计（12笔）"), ("合计（*",)),
-        (("Gesamtergebnis", "Gesamtergebnis"), ("Gesamtergebnis",)),
-    ],
-)
-def test_a_total_of_another_month_is_no_data(
-    workbook: Write, tmp_path: Path, labels: tuple[str, str], footers: tuple[str, ...]
-) -> None:
-    may, june = ([["Customer", "Count"], ["Acme", n], ["Bolt", 2], [label, n + 2]] for n, label in enumerate(labels))
-    drafted = draft(workbook(may))
-    assert drafted.table_end.footers == footers
-    assert parse(workbook(june, name="later.xlsx"), drafted, tmp_path).rows.accepted == 2
-
-
-def test_totals_of_groups_are_no_data(workbook: Write, tmp_path: Path) -> None:
-    def grouped(first: str, second: str) -> list[list[Any]]:
-        groups = [[[name, 1], [name, 2], [f"{name} Total", 3]] for name in (first, second)]
-        return [["Region", "Count"], *groups[0], *groups[1], ["Grand Total", 6]]
-
-    drafted = draft(workbook(grouped("North", "South")))
-    assert drafted.table_end.footers == ("* total", "Grand Total")
-    assert parse(workbook(grouped("East", "West"), name="later.xlsx"), drafted, tmp_path).rows.accepted == 4
-
-
-def test_an_order_of_total_is_an_order(workbook: Write, tmp_path: Path) -> None:
-    path = workbook([["Stock of May"], ["Customer", "Count"], ["Acme", 1], ["Bolt", 2], ["Total", 7]])
-    assert "# Row 5 begins as totals do, but its numbers are not the sums" in draft_sample(path).text
-    drafted = draft(path)
-    assert drafted.table_end.footers == ()
-    assert parse(path, drafted, tmp_path).rows.accepted == 3
-
-
-def test_a_name_that_goes_on_with_the_sign_of_a_vowel_is_no_total(workbook: Write, tmp_path: Path) -> None:
-    path = workbook([["ग्राहक", "मात्रा"], ["राम", 1], ["श्याम", 2], ["योगिता", 3]])
-    assert draft(path).table_end.footers == ()
-    assert parse(path, draft(path), tmp_path).rows.accepted == 3
-
-
-def test_a_header_that_is_repeated_is_no_data(workbook: Write, tmp_path: Path) -> None:
-    titles = ["Customer", "Count", "Place"]
-    path = workbook([titles, ["Acme", 1, "x"], titles, ["Bolt", 2, "y"]])
-    drafted = draft(path)
-    assert types(drafted) == {"customer": "string", "count": "integer", "place": "string"}
-    assert parse(path, drafted, tmp_path).rows.accepted == 2
-
-
-def test_page_footers_are_skipped(workbook: Write, tmp_path: Path) -> None:
-    path = workbook([["Customer", "Count"], ["Acme", 1], ["Page 1 of 2"], ["Bolt", 2], ["Page 2 of 2"]])
-    drafted = draft(path)
-    assert types(drafted) == {"customer": "string", "count": "integer"}
-    assert parse(path, drafted, tmp_path).rows.accepted == 2
 
 
 def test_torn_rows_are_told_of_and_change_nothing_else(workbook: Write) -> None:

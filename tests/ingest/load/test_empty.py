@@ -46,13 +46,6 @@ def spec_of(mode: str = "upsert", *, fields: list[dict[str, Any]] = FIELDS, key:
     return parse_dataset(json.dumps(content), "d.yml")
 
 
-@pytest.fixture(params=["postgresql", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'app.db'}"
-    return str(request.getfixturevalue("postgres_database"))
-
-
 @pytest.mark.parametrize("mode", ["insert", "upsert", "replace"])
 async def test_an_empty_cell_is_loaded_as_its_field_says_and_is_the_same_again(
     url: str, tmp_path: Path, mode: str

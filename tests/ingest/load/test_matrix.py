@@ -72,14 +72,6 @@ async def content(database: Database, shown: Callable[[Any], str]) -> Rows:
         return {str(row["k"]): shown(row["v"]) for row in rows}
 
 
-@pytest.fixture
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'm.db'}"
-    found: str = request.getfixturevalue("postgres_database")
-    return found
-
-
 def _shown_like_the_first(kind: ColumnKind) -> str:
     return "SELECT v::text FROM t" if kind.dialect == "postgresql" else "SELECT v FROM t"
 

@@ -34,13 +34,6 @@ def spec_of(*names: str, mode: str = "upsert", percent: float = 5) -> Dataset:
     return parse_dataset(json.dumps(content), "d.yml")
 
 
-@pytest.fixture(params=["postgresql", "sqlite"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite+aiosqlite:///{tmp_path / 'app.db'}"
-    return str(request.getfixturevalue("postgres_database"))
-
-
 async def put(database: Database, folder: Path, spec: Dataset, rows: list[list[Any]]) -> Loaded:
     return await load_spooled(database, spec, spooled(folder, spec, rows))
 

@@ -40,14 +40,15 @@ async def test_a_smaller_cpu_pool_kills_no_task_and_keeps_no_worker_too_many(
     make_executors: Callable[..., Executors], tasks: ModuleType, eventually: Callable[..., Any]
 ) -> None:
     async with make_executors(cpu_workers=3) as executors:
-        running = [asyncio.create_task(executors.run_cpu(tasks.sleep, 0.5)) for _ in range(3)]
+        running = [asyncio.create_task(executors.submit_cpu(tasks.sleep, 0.5, kind="parse")) for _ in range(3)]
         await eventually(lambda: executors.stats().cpu.workers_busy == 3)
         _apply(executors, cpu_workers=1)
-        pids = await asyncio.gather(*running)
-        assert len(set(pids)) == 3
+        pids = {result.value for result in await asyncio.gather(*running)}
+        assert len(pids) == 3
         await eventually(lambda: len(executors.stats().cpu.worker_pids) == 1)
-        after = [asyncio.create_task(executors.run_cpu(tasks.sleep, 0.01)) for _ in range(6)]
-        assert len(set(await asyncio.gather(*after))) == 1
+        after = [asyncio.create_task(executors.submit_cpu(tasks.sleep, 0.01, kind="parse")) for _ in range(6)]
+        (kept,) = {result.value for result in await asyncio.gather(*after)}
+        assert kept in pids
         assert executors.stats().cpu.restarts["crash"] == 0
 
 

@@ -8,13 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..cells.cells import Kind
-from ..cells.styles import without_zeros
-from ..spec.field import FieldType
-from .validate import absent, convert
+from .averages import proven_averages
+from .column_numbers import SUMMED, numbers_of
+from .validate import absent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-_SUMMED: Final = ("integer", "number", "decimal", "duration")
-_NUMBER: Final = FieldType.model_construct(kind="number")
 _ROUNDING: Final = 1e-9
 """What a sum may be off, as a share of what was added up: a spreadsheet adds doubles."""
 _MEASURES: Final = 4
@@ -46,8 +42,8 @@ def settled(table: Table, dataset: Dataset) -> Table:
     A row that begins as a footer does is one where it leaves the required fields and the key empty, or has nothing but
     formulas that nobody has calculated, of which data has none, or where its numbers are the sums of their columns and
     it is not as full of other things as data is. A row that begins with a known word for totals which no footer has is
-    one by its numbers alone. What the file itself calls totals needs no proof. Rows below the end
-    that look like data are told apart from footers, so that none is lost. A subtotal, called so, never ends a table.
+    one by its numbers alone. What the file itself calls totals needs no proof. Rows below the end that look like data
+    are told apart from footers, so that none is lost. A subtotal, called so, never ends a table, nor do averages.
     """
     footer, beyond = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
     filled = ~(table.blank | table.repeated)
@@ -55,7 +51,7 @@ def settled(table: Table, dataset: Dataset) -> Table:
         here = np.zeros(table.rows, np.bool_)
         here[part.start : part.start + part.rows] = True
         totals = _Totals(table, dataset, part).proven() | (table.marks.totals & here)
-        end = _end(totals & ~table.marks.subtotals, table.blank, part, dataset)
+        end = _end(totals & ~(table.marks.subtotals | table.marks.averages), table.blank, part, dataset)
         after = here & (np.arange(table.rows) >= end)
         strange = after & ~totals & ~table.marks.skipped & filled & table.marks.likely
         footer |= here & (totals | table.marks.skipped | after) & filled & ~strange
@@ -124,13 +120,15 @@ class _Totals:
         here = slice(part.start, part.start + part.rows)
         marks = table.marks
         nothing = table.blank | table.repeated | marks.skipped | marks.totals
-        self._rows = np.flatnonzero(((marks.footers | marks.known) & ~nothing)[here]) + part.start
-        self._data = ~(nothing | marks.footers | marks.known)
+        called = marks.footers | marks.known
+        self._averages = proven_averages(table, dataset, part, ~(nothing | called | marks.averages))
+        self._rows = np.flatnonzero((called & ~(nothing | self._averages))[here]) + part.start
+        self._data = ~(nothing | called | self._averages)
         self._needed = frozenset(field.name for field in dataset.cell_fields if dataset.is_needed(field))
 
     def proven(self) -> Mask:
-        """Return which rows of the table are totals of this part."""
-        found = np.zeros(self._table.rows, np.bool_)
+        """Return which rows of the table are totals of this part, or averages."""
+        found = self._averages.copy()
         if not len(self._rows):
             return found
         filled = {
@@ -261,8 +259,8 @@ class _Totals:
         here = slice(self._part.start, self._part.start + self._part.rows)
         rows = self._rows - self._part.start
         for field in self._dataset.cell_fields:
-            if field.type.kind in _SUMMED:
-                values, wrong = self._values(field, here)
+            if field.type.kind in SUMMED:
+                values, wrong = numbers_of(field, self._table, self._dataset, here)
                 summed = self._data[here] & ~np.isnan(values)
                 numbers = np.where(summed, values, 0)
                 names.append(field.name)
@@ -288,20 +286,6 @@ class _Totals:
         """Return what a value of a field may be off: texts of decimals show what a program may have rounded."""
         texts = not self._table.columns[field.name].part(here).has(Kind.NUMBER).any()
         return 0.5 * 10.0**-field.type.scale if texts and field.type.scale else 0.0
-
-    def _values(self, field: Field, here: slice) -> tuple[NDArray[np.float64], Mask]:
-        """Return the values of a field in the part as doubles, NaN for none, and which cells are filled but have none.
-
-        Hours and kinds of numbers are alike.
-        """
-        column = without_zeros(self._table.columns[field.name].part(here))
-        live = ~absent(column, self._dataset)
-        spans = field.type.kind == "duration"
-        asked = field if spans else field.model_copy(update={"type": _NUMBER})
-        values = convert(column, live, asked, date1904=self._table.date1904).values
-        numbers = values.cast(pa.int64()).cast(pa.float64()) if spans else values
-        doubles: NDArray[np.float64] = pc.fill_null(numbers, np.nan).to_numpy(zero_copy_only=False)
-        return doubles, live & np.isnan(doubles)
 
 
 def _has_averages(own: NDArray[np.float64], above: NDArray[np.float64], beside: _Beside) -> bool:

@@ -20,7 +20,7 @@ from ..table.declared_totals import declared_totals
 from ..table.drawn_lines import drawn_lines
 from ..table.header import FoundHeader
 from ..table.page_headers import repeated_headers
-from ..table.totals_words import GROUP_ENDS, SUBTOTALS, TOTALS
+from ..table.totals_words import AVERAGES, GROUP_ENDS, SUBTOTALS, TOTALS
 from .period_titles import are_periods
 from .words import PAGE_FOOTERS
 
@@ -154,6 +154,7 @@ class Sample:
     def ends(self, no_totals: Collection[int] = ()) -> Ends:
         """Return the rows that are called as totals and page footers are, but for those that have proved to be none."""
         totals: dict[int, str] = {}
+        averages: dict[int, str] = {}
         pages: set[int] = set()
         globs: dict[str, None] = {}
         stop = max(np.flatnonzero(self._totals).tolist(), default=None)
@@ -163,9 +164,19 @@ class Sample:
             if page is not None:
                 pages.add(row)
                 globs |= dict.fromkeys(glob for glob in page[1:] if glob)
-            elif row not in no_totals and (footer := _total_glob(label)):
+            elif row in no_totals:
+                continue
+            elif plain.rstrip(":： ") in AVERAGES:
+                averages[row] = label.strip()
+            elif footer := _total_glob(label):
                 totals[row] = footer
                 stop = stop if any(word in plain for word in SUBTOTALS) else max(row, stop or 0)
+        if averages:
+            others = self.filled.copy()
+            others[[*totals, *averages, *pages]] = False
+            last = int(np.flatnonzero(others).max(initial=-1))
+            # Above data it is a mark or a department, of which a draft need not speak.
+            totals |= {row: label for row, label in averages.items() if row > last}
         return Ends(
             totals=frozenset(totals),
             pages=frozenset(pages),
@@ -246,7 +257,7 @@ def _begins_with(plain: str, word: str) -> bool:
 
 def _may_be_words(column: Column) -> Mask:
     """Say which texts may begin as totals or page footers do: a look at all of them, before one at each."""
-    words = "|".join(sorted({word[:2] for word in (*TOTALS, "page", "seite", "pagina", "página", "第")}))
+    words = "|".join(sorted({word[:2] for word in (*TOTALS, *AVERAGES, "page", "seite", "pagina", "página", "第")}))
     plain = pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts, form="NFKC")))
     begin = truth(pc.match_substring_regex(without_needless_spaces(plain), rf"^(?:{words}|\(?[0-9]+ (?:row|zeile))"))
     return begin | truth(pc.match_substring_regex(plain, rf"(?:{'|'.join(GROUP_ENDS)})$"))

@@ -57,3 +57,12 @@ GROUP_ENDS: Final = (
     *("小计", "小計", "소계"),
 )
 """What stands behind the name of a group in the row of its total, as spreadsheets write such rows by themselves."""
+
+AVERAGES: Final = (
+    *("average", "averages", "avg", "avg.", "mean", "durchschnitt", "mittelwert", "mittel", "schnitt", "ø", "moyenne"),
+    *("promedio", "media", "média", "gemiddelde", "gemiddeld", "średnia", "среднее", "среднее значение", "среднє"),
+    *("ortalama", "平均", "平均值", "平均値", "均值", "평균", "medel", "medelvärde", "gennemsnit", "gjennomsnitt"),
+    *("keskiarvo", "átlag", "průměr", "priemer", "prosjek", "povprečje", "medie", "μέσος όρος", "средно", "trung bình"),
+    *("rata-rata", "ค่าเฉลี่ย", "المتوسط", "متوسط", "ממוצע", "میانگین", "औसत", "গড়"),
+)
+"""What a row of averages is called, in lower case, with nothing behind it."""

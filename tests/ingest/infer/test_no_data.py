@@ -50,6 +50,20 @@ def test_a_total_of_another_month_is_no_data(
     assert parse(workbook(june, name="later.xlsx"), drafted, tmp_path).rows.accepted == 2
 
 
+def test_averages_beside_totals_are_no_data(workbook: Write, tmp_path: Path) -> None:
+    may = [["Shop", "Count"], ["North", 3], ["South", 6], ["East", 4], ["Average", 4.33], ["Total", 13]]
+    drafted = draft(workbook(may))
+    assert types(drafted)["count"] == "integer"
+    june = [["Shop", "Count"], ["North", 7], ["South", 2], ["Total", 9], ["Average", 4.5]]
+    assert parse(workbook(june, name="later.xlsx"), drafted, tmp_path).rows.accepted == 2
+
+
+def test_a_mark_is_no_average(workbook: Write) -> None:
+    text = draft_sample(workbook([["Mark", "Count"], ["average", 3], ["good", 6], ["average", 4], ["poor", 9]])).text
+    assert "footers" not in text
+    assert "begins as totals do" not in text
+
+
 def test_totals_of_groups_are_no_data(workbook: Write, tmp_path: Path) -> None:
     def grouped(first: str, second: str) -> list[list[Any]]:
         groups = [[[name, 1], [name, 2], [f"{name} Total", 3]] for name in (first, second)]

@@ -23,8 +23,7 @@ from ..output.grid import LIMITS, choose_sheet, shown_rows
 from ..spec.dataset import Dataset
 from ..spec.titles import in_one_line, normal, trimmed
 from ..spec.yaml_text import quoted
-from ..table.header import find_header
-from ..table.table import find_table, refuse_moved
+from ..table.table import find_table, header_of, refuse_moved
 from .column import ColumnDrafter, Draft
 from .existing import into_table
 from .names import dataset_name, file_glob, identifier, undated, unique_name
@@ -190,7 +189,7 @@ def _loading(sample: Sample, place: _Place, outline: TableOutline | None) -> tup
         if outline is not None:
             page = into_table(page, outline)
         trial = _tried(page, place)
-        no_total = sample.header_row + 2 + min(no_totals) if no_totals else None
+        no_total = sample.header_row + sample.header_rows + 1 + min(no_totals) if no_totals else None
         return replace(page, complaint=trial.complaint, torn=trial.torn, no_total=no_total), trial, ends
 
     no_totals: frozenset[int] = frozenset()
@@ -273,7 +272,7 @@ def _drafts(sample: Sample, data: Mask) -> Iterator[Draft]:
     """Yield a field for each column that can be told by its title, or by its place if there is no header."""
     drafter = ColumnDrafter(data, date1904=sample.cells.date1904)
     names: set[str] = set()
-    labels = sample.labels(sample.header_row)
+    labels = sample.titles
     for place in _told_apart(labels) if sample.header_row >= 0 else range(sample.cells.width):
         label = labels[place]
         name = unique_name(identifier(label or "") or f"column_{column_letters(place).lower()}", names)
@@ -292,7 +291,7 @@ def _left_out(sample: Sample) -> Iterator[str]:
     """Yield the columns that no field is drafted for, with the reason."""
     if sample.header_row < 0:
         return
-    labels = sample.labels(sample.header_row)
+    labels = sample.titles
     told = set(_told_apart(labels))
     for place in sorted(set(range(len(labels))) - told):
         letters, label = column_letters(place), labels[place]
@@ -306,13 +305,14 @@ def _header_rule(sample: Sample, drafts: list[Draft]) -> dict[str, Any]:
     """Return how the header is found: by its titles if that leads to the same row, else by its place."""
     if sample.header_row < 0:
         return {"mode": "none"}
-    rows = [tuple(sample.labels(row)) for row in range(min(sample.cells.rows, SEARCH_ROWS))]
-    content = {"dataset": "d", "fields": [draft.field for draft in drafts], "load": {"table": "t"}}
+    height = {"rows": sample.header_rows} if sample.header_rows > 1 else {}
+    content = {"dataset": "d", "header": height, "fields": [draft.field for draft in drafts], "load": {"table": "t"}}
     try:
-        found = find_header(rows, Dataset.model_validate(content), "").row
+        found = header_of(sample.cells, Dataset.model_validate(content), "").row
     except FileRejectedError:
         found = -1
-    return {"mode": "detect"} if found == sample.header_row else {"mode": "row", "row": sample.header_row + 1}
+    mode = {"mode": "detect"} if found == sample.header_row else {"mode": "row", "row": sample.header_row + 1}
+    return {**mode, **height}
 
 
 def _key(drafts: list[Draft], about: str, rows: int) -> tuple[Draft, ...]:

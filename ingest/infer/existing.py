@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import rejected
 from ..messages import say
+from ..spec.dataset import Header
 from ..spec.field import NUMERIC, Field
 from ..spec.yaml_text import inline
 from .names import identifier
@@ -34,7 +35,7 @@ def into_table(page: Page, outline: TableOutline) -> Page:
         FileRejectedError: no title of the sample is a column of the table.
 
     """
-    matched = dict(_matched(page.drafts, outline))
+    matched = dict(_matched(page, outline))
     if not matched:
         names = ", ".join(column.name for column in outline.columns)
         raise rejected(
@@ -62,13 +63,19 @@ def into_table(page: Page, outline: TableOutline) -> Page:
     )
 
 
-def _matched(drafts: tuple[Draft, ...], outline: TableOutline) -> Iterator[tuple[str, Draft]]:
-    """Yield column and draft of the same words, in the order of the sample; a column is taken once."""
+def _matched(page: Page, outline: TableOutline) -> Iterator[tuple[str, Draft]]:
+    """Yield column and draft of the same words, in the order of the sample; a column is taken once.
+
+    Of a title in several rows the first is enough, if no other column begins with it: below it stands a unit.
+    """
     free = {_words(column.name): column.name for column in reversed(outline.columns)}
-    for draft in drafts:
-        for title in draft.field.header:
-            if name := free.pop(_words(title), None):
-                yield name, draft
+    header = Header.model_validate(page.content["header"])
+    titles = [(title, draft) for draft in page.drafts for title in draft.field.header]
+    firsts = [title.partition(header.join)[0] if header.rows > 1 else title for title, _ in titles]
+    for (title, draft), first in zip(titles, firsts, strict=True):
+        name = free.pop(_words(title), None) or (free.pop(_words(first), None) if firsts.count(first) == 1 else None)
+        if name:
+            yield name, draft
 
 
 def _words(title: str) -> str:

@@ -47,4 +47,5 @@ def _head(book: Book, place: int, rows: int) -> SheetCells | None:
     first = np.arange(min(rows, cells.rows))
     # Taken, not cut: what is cut keeps all of the sheet in memory.
     columns = {number: column.at(first) for number, column in cells.columns.items()}
-    return replace(cells, rows=len(first), columns=columns, merges=(), totals=(), records=None)
+    merges = tuple(merge for merge in cells.merges if merge.bottom < len(first))
+    return replace(cells, rows=len(first), columns=columns, merges=merges, totals=(), records=None)

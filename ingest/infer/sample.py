@@ -15,12 +15,15 @@ from ..cells.arrow_masks import truth
 from ..cells.cells import Column, Kind, SheetCells, empty_column
 from ..cells.characters import without_needless_spaces
 from ..cells.display import displayed
+from ..spec.dataset import Header
 from ..spec.titles import in_one_line, normal
 from ..table.declared_totals import declared_totals
 from ..table.drawn_lines import drawn_lines
 from ..table.header import FoundHeader
 from ..table.page_headers import repeated_headers
+from ..table.table import title_rows
 from ..table.totals_words import AVERAGES, GROUP_ENDS, SUBTOTALS, TOTALS
+from .header_rows import VALUE, whole_header
 from .period_titles import are_periods
 from .words import PAGE_FOOTERS
 
@@ -35,8 +38,6 @@ SEARCH_ROWS: Final = 50
 BLANK_ROWS: Final = 100
 _LEAST_TITLES: Final = 2
 """A row of fewer texts is no header, where something else may be one."""
-_VALUE: Final = re.compile(r"[\W\d_]*\d[\W\d_]*")
-"""A number, a date or a time: no title, where something else may be one."""
 _DIGITS: Final = re.compile(r"[0-9]+")
 _DAY: Final = re.compile(r"0([-./] ?)0\1 ?0[.]?(?:[ T,]+0:0.*)?")
 """A day, perhaps with a time of day, its digits being one zero for each number."""
@@ -60,13 +61,15 @@ class Sample:
 
     def __init__(self, cells: SheetCells, header_row: int | None = None) -> None:
         self.cells = cells
-        self.header_row = self._first_header() if header_row is None else header_row
-        start = self.header_row + 1
+        header = whole_header(cells, self._first_header() if header_row is None else header_row)
+        self.header_row, self.header_rows = header.start, len(header)
+        self.titles = self._titles(header)
+        start = header.stop
         self.height = cells.rows - start
         self._columns = {
             place: column.part(slice(start, None)) for place, column in cells.columns.items() if self.height
         }
-        self._merged = {merge.left for merge in cells.merges if self.header_row < merge.top < merge.bottom < cells.rows}
+        self._merged = {merge.left for merge in cells.merges if start <= merge.top < merge.bottom < cells.rows}
         visible = {place: filled_cells(column) for place, column in self._columns.items()}
         repeated = self._repeated(visible)
         self._totals = declared_totals(cells, cells.columns, repeated)
@@ -89,10 +92,10 @@ class Sample:
 
     def _repeated(self, filled: Mapping[int, Mask]) -> Mask:
         """Say which rows have the header again, or are drawn lines."""
-        labels = tuple(self.labels(self.header_row))
-        places = {str(place): place for place, label in enumerate(labels) if label}
-        header = FoundHeader(row=self.header_row, columns=places, labels=labels)
-        titles = [labels] if self.header_row >= 0 else []
+        places = {str(place): place for place, title in enumerate(self.titles) if title}
+        header = FoundHeader(row=self.header_row, columns=places, labels=tuple(self.titles), height=self.header_rows)
+        rows = range(self.header_row, self.header_row + self.header_rows) if self.header_row >= 0 else ()
+        titles = [tuple(self.labels(row)) for row in rows]
         repeated = repeated_headers(self._columns, header, titles, self.height)
         return repeated | drawn_lines(self._columns, filled, self.height)
 
@@ -109,7 +112,7 @@ class Sample:
             others = [self.cells.columns[place] for place in np.flatnonzero(filled[row] & ~texts[row]).tolist()]
             if others and not are_periods(others, row):
                 continue
-            labels = [normal(label) for label in self.labels(row) if label]
+            labels = [normal(title) for title in self._titles(whole_header(self.cells, row)) if title]
             if len(set(labels)) * 2 > len(labels) and row + 1 < self.cells.rows:
                 yield int(row)
 
@@ -119,12 +122,11 @@ class Sample:
         Where the first one may well be the header, a later one has to stand below a blank row: one that does not is
         rather a row of data with a cell too many.
         """
-        titles = self.labels(self.header_row)
-        width = _count(titles)
-        doubtful = width < _LEAST_TITLES or _has_value(titles)
+        width = _count(self.titles)
+        doubtful = width < _LEAST_TITLES or _has_value(self.titles)
         for row in self._headers():
             labels = self.labels(row)
-            if row <= self.header_row or _count(labels) <= width or _has_value(labels):
+            if row < self.header_row + self.header_rows or _count(labels) <= width or _has_value(labels):
                 continue
             later = Sample(self.cells, row)
             if doubtful or later.stands_apart():
@@ -135,8 +137,14 @@ class Sample:
         """Say whether the row above the header is blank."""
         return self.header_row > 0 and not any(self.labels(self.header_row - 1))
 
+    def _titles(self, header: range) -> list[str | None]:
+        """Return the titles of a header by its 0-based rows, what stands in one column as one; none for row -1."""
+        if len(header) == 1:
+            return self.labels(header.start)
+        return list(title_rows(self.cells, Header(rows=len(header)))[header.start])
+
     def labels(self, row: int) -> list[str | None]:
-        """Return the titles in a 0-based sheet row, from column A on; none at all in row -1."""
+        """Return the texts in a 0-based sheet row, from column A on; none at all in row -1."""
         labels: list[str | None] = [None] * self.cells.width
         for place, column in self.cells.columns.items() if row >= 0 else ():
             text = displayed(column.part(slice(row, row + 1)), date1904=self.cells.date1904)[0].as_py()
@@ -221,7 +229,7 @@ def _count(labels: list[str | None]) -> int:
 
 
 def _has_value(labels: list[str | None]) -> bool:
-    return any(label and _VALUE.fullmatch(label) for label in labels)
+    return any(label and VALUE.fullmatch(label) for label in labels)
 
 
 def filled_cells(column: Column) -> Mask:

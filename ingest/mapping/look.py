@@ -104,7 +104,7 @@ class _Seen:
         self._row = self._header.row if self._header else Sample(self._cells).header_row
         if row is not None and row - 1 != self._row:
             self._header, self._row = None, row - 1
-        titles = title_rows(self._cells, dataset)
+        titles = title_rows(self._cells, dataset.header)
         self._labels: Labels = titles[self._row] if 0 <= self._row < len(titles) else ()
         self._places = self._assigned()
 

@@ -15,7 +15,7 @@ from ..spec.titles import compact, folded, normal, trimmed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from ..spec.dataset import Dataset
+    from ..spec.dataset import Dataset, Header
     from ..spec.field import Field
     from ..spec.mapping import ColumnMapping
 
@@ -99,7 +99,7 @@ def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHe
     if dataset.header.mode == "none":
         return FoundHeader(row=-1, columns={field.name: place for place, field in enumerate(dataset.cell_fields)})
     if dataset.header.rows > 1:
-        rows = joined_rows(rows, dataset)
+        rows = joined_rows(rows, dataset.header)
     if dataset.mappings and (mapped := _mapped(rows, dataset)):
         row, mapping = mapped
         return _checked(rows[row], row, dataset, sheet, mapping)
@@ -145,9 +145,9 @@ def _mapped(rows: Sequence[Labels], dataset: Dataset) -> tuple[int, ColumnMappin
     return None
 
 
-def joined_rows(rows: Sequence[Labels], dataset: Dataset) -> list[Labels]:
+def joined_rows(rows: Sequence[Labels], header: Header) -> list[Labels]:
     """Return for each row what it and the ones below it say of each column, as one title."""
-    height, join = dataset.header.rows, dataset.header.join
+    height, join = header.rows, header.join
     joined: list[Labels] = []
     for top in range(len(rows) - height + 1):
         columns = zip(*rows[top : top + height], strict=True)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..formats.readers import Book
-    from ..spec.dataset import Dataset
+    from ..spec.dataset import Dataset, Header
 
     Mask = NDArray[np.bool_]
 
@@ -205,23 +205,23 @@ def header_of(cells: SheetCells, dataset: Dataset, name: str) -> FoundHeader:
 
     """
     with suppress(FileRejectedError):
-        header = find_header(_first_rows(cells, dataset, shown=False), dataset, name)
+        header = find_header(_first_rows(cells, dataset.header, shown=False), dataset, name)
         rows = slice(max(header.row, 0), header.end)
         if all((column.kinds[rows] <= Kind.TEXT).all() for column in cells.columns.values()):
             return header
-    return find_header(_first_rows(cells, dataset, shown=True), dataset, name)
+    return find_header(_first_rows(cells, dataset.header, shown=True), dataset, name)
 
 
-def title_rows(cells: SheetCells, dataset: Dataset) -> list[Labels]:
+def title_rows(cells: SheetCells, header: Header) -> list[Labels]:
     """Return what each of the first rows has as titles, if it is the header's first one."""
-    rows = _first_rows(cells, dataset, shown=True)
-    return joined_rows(rows, dataset) if dataset.header.rows > 1 else rows
+    rows = _first_rows(cells, header, shown=True)
+    return joined_rows(rows, header) if header.rows > 1 else rows
 
 
-def _first_rows(cells: SheetCells, dataset: Dataset, *, shown: bool) -> list[Labels]:
+def _first_rows(cells: SheetCells, header: Header, *, shown: bool) -> list[Labels]:
     """Return the texts of the rows that may hold the header, numbers and dates as Excel shows them or raw."""
-    rows = dataset.header.rows
-    stop = min(cells.rows, max(dataset.header.search_rows, dataset.header.row or 0) + rows - 1)
+    rows = header.rows
+    stop = min(cells.rows, max(header.search_rows, header.row or 0) + rows - 1)
     texts: list[list[str | None]] = [[None] * stop for _ in range(cells.width)]
     for place, cell_column in cells.columns.items():
         part = cell_column.part(slice(0, stop))

@@ -80,6 +80,14 @@ async def test_a_draft_has_the_types_lengths_and_key_of_the_table(database: Data
         assert (await inspect(connection, whole, tmp_path)).problems == ()
 
 
+async def test_units_below_the_titles_hide_no_column(database: Database, tmp_path: Path) -> None:
+    await make_table(database)
+    rows = [ROWS[0][:3], [None, None, "EUR"], ["A-1", 1, 5.25], ["A-2", 1, 12]]
+    text = draft_sample(sample(tmp_path, rows), outline=await read_outline(database, "order_items")).text
+    assert [field.name for field in parse_dataset(text, "draft.yml").fields] == ["order_no", "line", "unitPrice"]
+    assert "header: [Unit price / EUR]" in text
+
+
 async def test_what_the_table_would_not_take_is_told_in_the_draft(database: Database, tmp_path: Path) -> None:
     await make_table(database)
     rows = [*ROWS, ["A-much-too-long-number", 1, "1,00", None, None, "no", "red"]]

@@ -226,7 +226,7 @@ def _numeric_forms(texts: pa.LargeStringArray, title: str) -> Iterator[Form]:
     elif not scale:
         yield Form(settings={"type": "integer"})
     elif scale <= MAX_SCALE:
-        yield Form(settings={"type": _decimal(whole, scale)})
+        yield Form(settings={"type": _decimal(whole, _expected(texts, ".", scale))})
     if scale or whole <= EXCEL_DIGITS or not (is_identifier(title) or _are_cut(texts)):
         yield Form(settings={"type": "number"})
 
@@ -249,9 +249,12 @@ def _number_forms(column: Column, live: Mask, words: Mask, form: Form) -> Iterat
         yield form, np.zeros(len(live), np.bool_)
         return
     plain = pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts.filter(pa.array(live)), form="NFKC"))
-    whole, scale = _digits(plain, form.settings.get("decimalChar", "."))
+    point = form.settings.get("decimalChar", ".")
+    whole, scale = _digits(plain, point)
     if "percent" in form.settings:
         scale = max(scale + 2, PERCENT_SCALE)
+    elif "currency" not in form.settings:
+        scale = _expected(plain, point, scale)
     if not scale and "currency" not in form.settings:
         if whole >= ID_DIGITS:
             return
@@ -263,6 +266,13 @@ def _number_forms(column: Column, live: Mask, words: Mask, form: Form) -> Iterat
 def _decimal(whole: int, scale: int) -> str:
     digits = max(2, scale)
     return f"decimal({min(38, max(18, whole + digits))},{digits})"
+
+
+def _expected(texts: pa.LargeStringArray, point: str, scale: int) -> int:
+    """Return how many digits behind the point other files may have: shares of a whole are per cents, as a rule."""
+    share = rf"^[^0-9]*(?:0*(?:{re.escape(point)}[0-9]*)?|1(?:{re.escape(point)}0*)?)[^0-9]*$"
+    shares = scale and pc.all(pc.match_substring_regex(texts, share)).as_py()
+    return max(scale, PERCENT_SCALE) if shares else scale
 
 
 def _digits(texts: pa.LargeStringArray, point: str) -> tuple[int, int]:

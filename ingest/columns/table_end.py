@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ..cells.cells import Kind
-from .averages import proven_averages
 from .column_numbers import SUMMED, numbers_of
+from .statistics_rows import proven_statistics
 from .validate import absent
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def settled(table: Table, dataset: Dataset) -> Table:
     formulas that nobody has calculated, of which data has none, or where its numbers are the sums of their columns and
     it is not as full of other things as data is. A row that begins with a known word for totals which no footer has is
     one by its numbers alone. What the file itself calls totals needs no proof. Rows below the end that look like data
-    are told apart from footers, so that none is lost. A subtotal, called so, never ends a table, nor do averages.
+    are told apart from footers, so that none is lost. A subtotal, called so, never ends a table, nor do statistics.
     """
     footer, beyond = np.zeros(table.rows, np.bool_), np.zeros(table.rows, np.bool_)
     filled = ~(table.blank | table.repeated)
@@ -51,7 +51,7 @@ def settled(table: Table, dataset: Dataset) -> Table:
         here = np.zeros(table.rows, np.bool_)
         here[part.start : part.start + part.rows] = True
         totals = _Totals(table, dataset, part).proven() | (table.marks.totals & here)
-        end = _end(totals & ~(table.marks.subtotals | table.marks.averages), table.blank, part, dataset)
+        end = _end(totals & ~(table.marks.subtotals | (table.marks.statistics > 0)), table.blank, part, dataset)
         after = here & (np.arange(table.rows) >= end)
         strange = after & ~totals & ~table.marks.skipped & filled & table.marks.likely
         footer |= here & (totals | table.marks.skipped | after) & filled & ~strange
@@ -121,14 +121,14 @@ class _Totals:
         marks = table.marks
         nothing = table.blank | table.repeated | marks.skipped | marks.totals
         called = marks.footers | marks.known
-        self._averages = proven_averages(table, dataset, part, ~(nothing | called | marks.averages))
-        self._rows = np.flatnonzero((called & ~(nothing | self._averages))[here]) + part.start
-        self._data = ~(nothing | called | self._averages)
+        self._statistics = proven_statistics(table, dataset, part, ~(nothing | called))
+        self._rows = np.flatnonzero((called & ~(nothing | self._statistics))[here]) + part.start
+        self._data = ~(nothing | called | self._statistics)
         self._needed = frozenset(field.name for field in dataset.cell_fields if dataset.is_needed(field))
 
     def proven(self) -> Mask:
-        """Return which rows of the table are totals of this part, or averages."""
-        found = self._averages.copy()
+        """Return which rows of the table are totals of this part, or statistics."""
+        found = self._statistics.copy()
         if not len(self._rows):
             return found
         filled = {

@@ -214,7 +214,7 @@ def _tried(page: Page, place: _Place) -> _Trial:
     except FileRejectedError as error:
         return _Trial(complaint=str(error), most=True)
     torn, most = _torn(table), int(table.torn_data.sum()) * 2 > int(table.data.sum())
-    totals = frozenset(np.flatnonzero(table.footer & table.marks.footers).tolist())
+    totals = frozenset(np.flatnonzero(table.footer & (table.marks.footers | (table.marks.statistics > 0))).tolist())
     bad = check_columns(table, dataset).rejected & table.data | table.beyond
     complaint = None
     if bad.any():

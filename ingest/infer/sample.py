@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..table.drawn_lines import drawn_lines
 from ..table.header import FoundHeader
 from ..table.page_headers import repeated_headers
 from ..table.table import title_rows
-from ..table.totals_words import AVERAGES, GROUP_ENDS, SUBTOTALS, TOTALS
+from ..table.totals_words import GROUP_ENDS, STATISTICS, SUBTOTALS, TOTALS
 from .header_rows import VALUE, whole_header
 from .period_titles import are_periods
 from .words import PAGE_FOOTERS
@@ -42,6 +43,7 @@ _DIGITS: Final = re.compile(r"[0-9]+")
 _DAY: Final = re.compile(r"0([-./] ?)0\1 ?0[.]?(?:[ T,]+0:0.*)?")
 """A day, perhaps with a time of day, its digits being one zero for each number."""
 _LOOKED_AT: Final = 200
+_STATISTICS: Final = frozenset(chain(*STATISTICS.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,7 @@ class Sample:
     def ends(self, no_totals: Collection[int] = ()) -> Ends:
         """Return the rows that are called as totals and page footers are, but for those that have proved to be none."""
         totals: dict[int, str] = {}
-        averages: dict[int, str] = {}
+        statistics: set[int] = set()
         pages: set[int] = set()
         globs: dict[str, None] = {}
         stop = max(np.flatnonzero(self._totals).tolist(), default=None)
@@ -174,19 +176,19 @@ class Sample:
                 globs |= dict.fromkeys(glob for glob in page[1:] if glob)
             elif row in no_totals:
                 continue
-            elif plain.rstrip(":： ") in AVERAGES:
-                averages[row] = label.strip()
+            elif plain.rstrip(":： ") in _STATISTICS:
+                statistics.add(row)
             elif footer := _total_glob(label):
                 totals[row] = footer
                 stop = stop if any(word in plain for word in SUBTOTALS) else max(row, stop or 0)
-        if averages:
+        if statistics:
             others = self.filled.copy()
-            others[[*totals, *averages, *pages]] = False
+            others[[*totals, *statistics, *pages]] = False
             last = int(np.flatnonzero(others).max(initial=-1))
-            # Above data it is a mark or a department, of which a draft need not speak.
-            totals |= {row: label for row, label in averages.items() if row > last}
+            # Above data it is a mark or a name, of which a draft need not speak.
+            statistics = {row for row in statistics if row > last}
         return Ends(
-            totals=frozenset(totals),
+            totals=frozenset(totals.keys() | statistics),
             pages=frozenset(pages),
             labels=tuple(dict.fromkeys(totals.values())),
             globs=tuple(globs),
@@ -265,7 +267,8 @@ def _begins_with(plain: str, word: str) -> bool:
 
 def _may_be_words(column: Column) -> Mask:
     """Say which texts may begin as totals or page footers do: a look at all of them, before one at each."""
-    words = "|".join(sorted({word[:2] for word in (*TOTALS, *AVERAGES, "page", "seite", "pagina", "página", "第")}))
+    begins = {word[:2] for word in (*TOTALS, *_STATISTICS, "page", "seite", "pagina", "página", "第")}
+    words = "|".join(map(re.escape, sorted(begins)))
     plain = pc.utf8_lower(pc.utf8_trim_whitespace(pc.utf8_normalize(column.texts, form="NFKC")))
     begin = truth(pc.match_substring_regex(without_needless_spaces(plain), rf"^(?:{words}|\(?[0-9]+ (?:row|zeile))"))
     return begin | truth(pc.match_substring_regex(plain, rf"(?:{'|'.join(GROUP_ENDS)})$"))

@@ -106,8 +106,8 @@ class TableEnd(Model):
 
     A row of totals is one whose first filled cell matches a footer glob, and which leaves the required fields and the
     key empty or holds the sums of its columns. With `known_totals` it is also one below all data that begins with a
-    word for totals in one of many languages, and holds the sums of its columns; one called averages is then no data if
-    it holds those.
+    word for totals in one of many languages, and holds the sums of its columns; one called averages, or another
+    statistic, is then no data if it holds that.
     """
 
     blank_rows: int = Key(default=100, ge=1)

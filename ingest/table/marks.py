@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 from functools import partial, reduce
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from ..cells.arrow_masks import truth
 from ..cells.characters import without_case, without_needless_spaces
 from ..cells.display import displayed
-from .totals_words import AVERAGES, KNOWN_TOTALS, SUBTOTALS, TOTALS
+from .totals_words import KNOWN_TOTALS, STATISTICS, SUBTOTALS, TOTALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,10 +38,11 @@ class RowMarks:
 
     `first` is the 0-based sheet column of that cell, -1 in a blank row. `footers` begin as one of the dataset's footer
     globs has it, `exact` as one without a wildcard, `known` with a word for totals that no glob names, where such are
-    looked for; `bare` have nothing but the word, `averages` nothing but one for averages. `subtotals` have a word for a
-    sum of some rows; `skipped` begin as one of `skip_rows` has it, `kept` too, but those hold data. `likely` rows fill
-    what every data row must, the required fields and the key, and more than one column; where nothing is required, half
-    of the columns. `totals` are those that the file itself calls so, or that count the rows above.
+    looked for; `bare` have nothing but the word, `statistics` nothing but one of `STATISTICS`, counted from 1.
+    `subtotals` have a word for a sum of some rows; `skipped` begin as one of `skip_rows` has it, `kept` too, but those
+    hold data. `likely` rows fill what every data row must, the required fields and the key, and more than one column;
+    where nothing is required, half of the columns. `totals` are those that the file itself calls so, or that count the
+    rows above.
     """
 
     first: NDArray[np.int64]
@@ -48,7 +50,7 @@ class RowMarks:
     exact: Mask
     known: Mask
     bare: Mask
-    averages: Mask
+    statistics: NDArray[np.int8]
     subtotals: Mask
     skipped: Mask
     kept: Mask
@@ -79,8 +81,8 @@ def mark_rows(
     count = counted((filled.get(place, none) for place in header.columns.values()), height)
     likely = _looks_like_data(filled, count, header, dataset)
     if not (globs or skips or dataset.table_end.known_totals):
-        nothing = dict.fromkeys(("footers", "exact", "known", "bare", "averages", "subtotals", "skipped", "kept"), none)
-        return RowMarks(first=first, likely=likely, totals=totals, **nothing)
+        nothing = dict.fromkeys(("footers", "exact", "known", "bare", "subtotals", "skipped", "kept"), none)
+        return RowMarks(first=first, likely=likely, totals=totals, statistics=none.astype(np.int8), **nothing)
     labels = _first_texts(below, first, date1904=date1904)
     plain = without_needless_spaces(labels)
     matching = partial(_matching, labels, plain)
@@ -88,10 +90,11 @@ def mark_rows(
     words = [word for glob in globs if (word := glob.rstrip("* "))]
     if dataset.table_end.known_totals:
         known = truth(pc.match_substring_regex(plain, KNOWN_TOTALS)) & ~footers
-        words += TOTALS + AVERAGES
+        words += (*TOTALS, *chain(*STATISTICS.values()))
     bare = matching(_with_colons(words))
-    averages = np.zeros(height, np.bool_)
-    averages[bare] = _matching(labels.filter(bare), plain.filter(bare), _with_colons(AVERAGES))
+    statistics = np.zeros(height, np.int8)
+    for number, names in enumerate(STATISTICS.values(), 1):
+        statistics[bare] += number * _matching(labels.filter(bare), plain.filter(bare), _with_colons(names))
     passed, data = matching(skips), likely & (count > 1)
     return RowMarks(
         first=first,
@@ -99,7 +102,7 @@ def mark_rows(
         known=known,
         exact=matching(glob for glob in globs if not re.search(r"[*?]", glob)),
         bare=bare,
-        averages=averages,
+        statistics=statistics,
         subtotals=matching(f"*{word}*" for word in SUBTOTALS),
         skipped=passed & ~data,
         kept=passed & data,

@@ -58,11 +58,68 @@ GROUP_ENDS: Final = (
 )
 """What stands behind the name of a group in the row of its total, as spreadsheets write such rows by themselves."""
 
-AVERAGES: Final = (
-    *("average", "averages", "avg", "avg.", "mean", "durchschnitt", "mittelwert", "mittel", "schnitt", "ø", "moyenne"),
-    *("promedio", "media", "média", "gemiddelde", "gemiddeld", "średnia", "среднее", "среднее значение", "среднє"),
-    *("ortalama", "平均", "平均值", "平均値", "均值", "평균", "medel", "medelvärde", "gennemsnit", "gjennomsnitt"),
-    *("keskiarvo", "átlag", "průměr", "priemer", "prosjek", "povprečje", "medie", "μέσος όρος", "средно", "trung bình"),
-    *("rata-rata", "ค่าเฉลี่ย", "المتوسط", "متوسط", "ממוצע", "میانگین", "औसत", "গড়"),
-)
-"""What a row of averages is called, in lower case, with nothing behind it."""
+STATISTICS: Final = {
+    "mean": (
+        *(
+            "average",
+            "averages",
+            "avg",
+            "avg.",
+            "mean",
+            "durchschnitt",
+            "mittelwert",
+            "mittel",
+            "schnitt",
+            "ø",
+            "moyenne",
+        ),
+        *("promedio", "media", "média", "gemiddelde", "gemiddeld", "średnia", "среднее", "среднее значение", "среднє"),
+        *("ortalama", "平均", "平均值", "平均値", "均值", "평균", "medel", "medelvärde", "gennemsnit", "gjennomsnitt"),
+        *("keskiarvo", "átlag", "průměr", "priemer", "prosjek", "povprečje", "medie", "μέσος όρος", "средно"),
+        *("trung bình", "rata-rata", "ค่าเฉลี่ย", "المتوسط", "متوسط", "ממוצע", "میانگین", "औसत", "গড়"),
+    ),
+    "min": (
+        *("min", "min.", "minimum", "lowest", "mínimo", "mín", "mín.", "minimo", "минимум", "мин", "мин.", "minimal"),
+        *("最小", "最小值", "最小値", "최소", "최솟값", "en küçük"),
+    ),
+    "max": (
+        *(
+            "max",
+            "max.",
+            "maximum",
+            "highest",
+            "máximo",
+            "máx",
+            "máx.",
+            "massimo",
+            "максимум",
+            "макс",
+            "макс.",
+            "maximal",
+        ),
+        *("最大", "最大值", "最大値", "최대", "최댓값", "en büyük"),
+    ),
+    "median": (
+        "median",
+        "médiane",
+        "mediana",
+        "zentralwert",
+        "медиана",
+        "中位数",
+        "中位數",
+        "中央値",
+        "중앙값",
+        "medyan",
+    ),
+    "deviation": (
+        *("sd", "s.d.", "std", "std.", "stdev", "st dev", "std dev", "std. dev.", "standard deviation", "stabw"),
+        *("standardabweichung", "écart type", "écart-type", "desviación estándar", "desvio padrão"),
+        *("deviazione standard", "standaarddeviatie", "стандартное отклонение", "标准差", "標準偏差", "표준편차"),
+    ),
+    "variation": (
+        *("rsd", "%rsd", "% rsd", "rsd%", "rsd %", "rsd (%)", "cv", "%cv", "% cv", "cv%", "cv %", "cv (%)"),
+        *("variationskoeffizient", "coefficient of variation", "变异系数", "変動係数"),
+    ),
+    "count": ("count", "n", "anzahl", "nombre", "cuenta", "количество", "计数", "個数", "データの個数", "개수"),
+}
+"""What rows of statistics are called, in lower case, with nothing behind it, by what they have of the rows above."""

@@ -1,4 +1,4 @@
-"""Rows of averages below the data: known by a word, proven by the numbers above; no row of data is taken for one."""
+"""Rows of averages and other statistics below the data: proven by the numbers, and no row of data taken for one."""
 
 from __future__ import annotations
 
@@ -70,6 +70,37 @@ def test_a_row_that_is_only_called_so_is_data(dataset: Make, workbook: Write, pa
     fields = (FIELDS[0], {"name": "count", "type": "number"}, FIELDS[2])
     spec = dataset(*fields, table_end={"known_totals": True})
     assert loaded(parsed, workbook([["shop", "count", "price"], *SHOPS, row]), spec)[-1] == row[0]
+
+
+READINGS = [["s1", 20.1], ["s2", 20.5], ["s3", 19.9], ["s4", 20.3]]
+MEAN, SD = 20.2, 0.2582
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        [["Mean", MEAN], ["SD", SD]],
+        [["Mean", MEAN], ["SD", SD], ["%RSD", 1.278]],
+        [["Min", 19.9], ["Max", 20.5], ["Average", MEAN]],
+        [["Minimum", 19.9], ["Maximum", 20.5]],
+        [["最大值", 20.5], ["最小值", 19.9], ["平均值", MEAN], ["标准差", SD]],
+        [["Count", 4], ["Mean", MEAN], ["Median", MEAN], ["Std. Dev.", 0.2236]],
+    ],
+)
+def test_statistics_below_readings_are_no_data(
+    dataset: Make, workbook: Write, parsed: Parse, below: list[list[Any]]
+) -> None:
+    fields = ({"name": "sample", "type": "string"}, {"name": "reading", "type": "number"})
+    spec = dataset(*fields, table_end={"known_totals": True})
+    assert loaded(parsed, workbook([["sample", "reading"], *READINGS, *below]), spec) == ["s1", "s2", "s3", "s4"]
+
+
+@pytest.mark.parametrize("below", [[["Max", 20.5]], [["Max", 31.0], ["Min", 30.0]], [["Max", 20.5], ["Max", 20.5]]])
+def test_people_called_max_are_data(dataset: Make, workbook: Write, parsed: Parse, below: list[list[Any]]) -> None:
+    fields = ({"name": "name", "type": "string"}, {"name": "hours", "type": "number"})
+    spec = dataset(*fields, table_end={"known_totals": True})
+    found = loaded(parsed, workbook([["name", "hours"], *READINGS, *below]), spec)
+    assert found[4:] == [row[0] for row in below]
 
 
 def test_averages_above_data_are_data(dataset: Make, workbook: Write, parsed: Parse) -> None:

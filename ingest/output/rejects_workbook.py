@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
-from io import BytesIO
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Literal
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import openpyxl
 from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.datavalidation import DataValidation
-from openpyxl.writer.excel import ExcelWriter
 
 from ..cells.cells import column_letters
 from ..errors import UnknownPlaceError, rejected
@@ -25,6 +21,7 @@ from ..table.header import REJECT_TITLES
 from .rejected_rows import by_column, read_rejected, told
 from .rejects_csv import write_csv
 from .workbook_cells import in_xml, put_cell, write_text
+from .workbook_parts import save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,7 +52,6 @@ _NO_TITLE: Final = re.compile(r"[\\*?:/\[\]\x00-\x1f]|^'|'$")
 """What a sheet's name cannot have in a workbook; those of other formats may."""
 _ABOVE_HEADER: Final = 5
 """So many rows above the header stay in view with it."""
-_NO_TIME: Final = datetime(2000, 1, 1)  # noqa: DTZ001  # the times of a workbook's properties have no zone
 
 
 def write_rejects(kept: KeptFile, out: Path, form: Form) -> int:
@@ -161,7 +157,7 @@ def _write_xlsx(sheets: Sequence[RejectedSheet], out: Path, fill: Callable[[Any,
                 end_column=merge.right + 1,
             )
     fill(book, pages)
-    _save(book, out)
+    save(book, out)
 
 
 def _page_titles(names: Sequence[str]) -> list[str]:
@@ -176,16 +172,6 @@ def _page_titles(names: Sequence[str]) -> list[str]:
             fit = _NO_TITLE.sub("_", name)[: _TITLE_CHARACTERS - len(ending)] + ending
         titles[fit.casefold()] = fit
     return list(titles.values())
-
-
-def _save(book: Any, out: Path) -> None:
-    """Save a workbook so that the same cells are the same bytes, whenever it is written."""
-    book.properties.created = book.properties.modified = _NO_TIME
-    made = BytesIO()
-    ExcelWriter(book, ZipFile(made, "w", ZIP_DEFLATED)).save()
-    with ZipFile(made) as parts, ZipFile(out, "w", ZIP_DEFLATED) as archive:
-        for part in parts.namelist():
-            archive.writestr(ZipInfo(part), parts.read(part), ZIP_DEFLATED)
 
 
 def _fill_corrected(page: Any, sheet: RejectedSheet, rows: Mapping[int, Mapping[int, str]]) -> None:

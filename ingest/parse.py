@@ -134,7 +134,7 @@ class _Run:
 
                 checked = transformed(table, checked, self._dataset, self._dataset.transform)
         with self._timed("spool"):
-            outcome = sort_rows(table, checked, self._dataset)
+            outcome = sort_rows(table, checked, self._dataset, by_originals=self._loaded is not None)
             self._count(table, checked, outcome)
             refusal = self._bad_table(table, checked)
             limit = None if refusal is None else REFUSED_RECORDS

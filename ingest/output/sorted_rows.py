@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
+from ..cells.arrow_masks import truth
 from ..columns.duplicates import find_repeats
 from ..messages import say
+from ..table.header import REJECT_TITLES
 from .copy_file import copy_columns, copy_lines
 from .error_records import row_record
 
@@ -38,17 +40,21 @@ class SortedRows:
     records: tuple[ErrorRecord, ...]
 
 
-def sort_rows(table: Table, checked: Checked, dataset: Dataset) -> SortedRows:
-    """Decide of every row below the header whether it is accepted, a duplicate or rejected."""
+def sort_rows(table: Table, checked: Checked, dataset: Dataset, *, by_originals: bool = False) -> SortedRows:
+    """Decide of every row below the header whether it is accepted, a duplicate or rejected.
+
+    Rows that have no key are told apart by none, or, `by_originals`, by what each says that it was in the original.
+    """
     columns = dict(zip(checked.columns, copy_columns(list(checked.columns.values()), table.rows), strict=True))
     strange = table.data & table.undeclared & (dataset.contract.columns == "discard_row")
     torn = table.torn_data
     candidates = table.data & ~checked.rejected & ~strange & ~torn
     duplicate, superseded, conflicting = (np.zeros(table.rows, np.bool_) for _ in range(3))
-    keys = None
+    keys = table.originals if by_originals else None
     if dataset.primary_key:
         keys = copy_lines([columns[name] for name in dataset.primary_key])
-        place = np.flatnonzero(candidates)
+    if keys is not None:
+        place = np.flatnonzero(candidates & truth(keys.is_valid()))
         candidate_keys = keys if len(place) == table.rows else keys.take(pa.array(place))
 
         def lines(rows: NDArray[np.int64]) -> pa.LargeStringArray:
@@ -88,8 +94,15 @@ def _extra_records(table: Table, dataset: Dataset, where: Mask, message: str) ->
 def _conflict_records(
     table: Table, dataset: Dataset, keys: pa.LargeStringArray | None, conflicting: Mask
 ) -> Iterator[ErrorRecord]:
-    names = ", ".join(dataset.primary_key)
+    names, title = ", ".join(dataset.primary_key), REJECT_TITLES[0]
     for row in np.flatnonzero(conflicting).tolist():
-        message = say("another row of the file has the same key ({names}) and other values", names=names)
         raw = None if keys is None else keys[row].as_py().replace("\t", ", ")
-        yield row_record(table, dataset, "row.key_duplicate", row, message, raw)
+        if names:
+            message = say("another row of the file has the same key ({names}) and other values", names=names)
+            yield row_record(table, dataset, "row.key_duplicate", row, message, raw)
+        else:
+            message = say(
+                "another row of the file has the same {title} ({name}) and other values", title=title, name=raw
+            )
+            hint = say("keep one of them; of a row that is to be loaded beside it empty the cell {title}", title=title)
+            yield replace(row_record(table, dataset, "row.key_duplicate", row, message, raw), hint=hint)

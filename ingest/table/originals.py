@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _SHEET_END: Final = "!"
 """What stands between a sheet's name and a row, as in a spreadsheet's own references."""
+_NUMBER: Final = r"^\d+([,.' \x{a0}\x{202f}]\d{3})*([.,]00?)?$"
+"""A number of a row as programs write it into a CSV: `4.0` if some rows have none (pandas), `1,234` by its format."""
 
 
 def original_name(sheet: str, row: int, *, alone: bool) -> str | int:
@@ -62,8 +64,14 @@ def names_of(below: Mapping[int, Column], labels: Labels, *, date1904: bool) -> 
     place = names_column(labels)
     if place is None or place not in below or not (below[place].kinds != Kind.EMPTY).any():
         return None
-    texts = pc.utf8_trim_whitespace(displayed(below[place], date1904=date1904))
+    texts = _plain(pc.utf8_trim_whitespace(displayed(below[place], date1904=date1904)))
     return pc.if_else(pc.equal(texts, ""), pa.scalar(None, texts.type), texts)
+
+
+def _plain(names: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return names in which numbers are nothing but their digits."""
+    digits = pc.replace_substring_regex(pc.replace_substring_regex(names, r"[.,]00?$", ""), r"^0+|\D", "")
+    return pc.if_else(pc.match_substring_regex(names, _NUMBER), digits, names)
 
 
 def rows_of(names: pa.LargeStringArray | None, loaded: Collection[str]) -> Mask | None:

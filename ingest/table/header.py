@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from ..errors import rejected
+from ..languages import in_language, languages
 from ..messages import in_a_row, say
 from ..spec.mapping import titles_key
 from ..spec.titles import compact, folded, normal, trimmed
@@ -30,8 +32,6 @@ _LONGEST_TITLE: Final = 60
 
 REJECT_TITLES: Final = (say("Headgate row"), say("Headgate code"), say("Headgate reason"), say("Headgate remedy"))
 """Titles of the columns that a workbook of rejected rows has in addition; when it comes back, they are passed over."""
-_OWN: Final = "Headgate "
-"""How those titles begin in every language."""
 
 # No title has these characters, and nothing around them changes them or is changed by them.
 _SEPARATOR: Final = "\0"
@@ -85,8 +85,13 @@ class FoundHeader:
 
 
 def is_own_title(label: str | None) -> bool:
-    """Say whether a title is one of `REJECT_TITLES`, in whichever language."""
-    return label is not None and label.startswith(_OWN)
+    """Say whether a title is one of `REJECT_TITLES`, in whichever language; others may begin as those do."""
+    return label is not None and label.strip() in _own_titles()
+
+
+@cache
+def _own_titles() -> frozenset[str]:
+    return frozenset(in_language(title, language) for title in REJECT_TITLES for language in languages())
 
 
 def find_header(rows: Sequence[Labels], dataset: Dataset, sheet: str) -> FoundHeader:

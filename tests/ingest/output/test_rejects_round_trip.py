@@ -94,6 +94,7 @@ MOMENT = padded(dt.datetime(2024, 2, 29, 6, 30), "dd/mm/yyyy hh:mm")  # noqa: DT
         (NOTE | {"type": "boolean", "trueValues": ["是"], "falseValues": ["否"]}, True, "t"),
         (NOTE | {"constraints": {"enum": ["=x"]}}, "=x", "=x"),
         (NOTE | {"header": ["+note"]}, "fine", "fine"),
+        (NOTE | {"header": ["Headgate No."]}, "fine", "fine"),
         (NOTE | {"type": "decimal(9,1)", "negative": "parentheses"}, -5.5, "-5.5"),
         (NOTE | {"type": "integer", "negative": "trailing"}, -5, "-5"),
         (NOTE | {"type": "date", "format": ["%d.%m.%Y"]}, DAY, "2024-02-29"),

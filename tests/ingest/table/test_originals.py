@@ -48,6 +48,15 @@ def test_nothing_else_is_taken_for_their_names(tmp_path: Path) -> None:
     assert (tmp_path / "accepted.originals").read_text(encoding="utf-8") == "\n\n"
 
 
+def test_a_title_that_only_begins_as_ours_do_is_the_senders(tmp_path: Path) -> None:
+    """A headgate is the gate of a canal, too."""
+    book = tmp_path / "gates.csv"
+    book.write_text("sku,qty,Headgate owner\n'=a,1,Eve\nb,2,Bob\n", encoding="utf-8")
+    report = parse(book, DATASET, tmp_path)
+    assert (report.rows.accepted, report.handed_back) == (2, False)
+    assert (tmp_path / "accepted.copy").read_text(encoding="utf-8") == "'=a\t1\nb\t2\n"
+
+
 def test_of_a_file_that_corrects_nothing_they_are_not_asked_for(tmp_path: Path) -> None:
     book = tmp_path / "back.csv"
     book.write_text("sku,qty,Headgate row\na,1,3\n", encoding="utf-8")

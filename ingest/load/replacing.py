@@ -37,13 +37,16 @@ def scope(dataset: Dataset) -> str:
 
 
 async def prepare_replace(connection: AsyncConnection, dataset: Dataset, spooled: Spooled, target: Target) -> None:
-    """Keep other writers out, and refuse a replacement of the whole table that would be wrong.
+    """Keep other writers out, and refuse a replacement that would be wrong.
 
     Raises:
-        RefusedLoadError: rows of the file were rejected, and nobody can tell which of the table are their earlier ones.
+        RefusedLoadError: the file has only rows that were handed back, as corrections they would replace nothing; or
+            rows of it were rejected, and nobody can tell which of the whole table are their earlier ones.
         TargetMismatchError: the rows of other tables would go with those of this one.
 
     """
+    if spooled.report.handed_back:
+        raise _of_rejected_rows(dataset)
     if connection.dialect.name == "postgresql":
         # Two loads at once would each delete what they see, and both would insert.
         await connection.exec_driver_sql(f"LOCK TABLE {target.quoted} IN SHARE ROW EXCLUSIVE MODE")
@@ -51,6 +54,25 @@ async def prepare_replace(connection: AsyncConnection, dataset: Dataset, spooled
         if spooled.report.rows.rejected:
             raise incomplete(dataset, spooled.report.rows.rejected)
         await refuse_cascades(connection, dataset, target, scope(dataset))
+
+
+def _of_rejected_rows(dataset: Dataset) -> RefusedLoadError:
+    """Return the refusal of a file that has only the rejected rows of another, and would replace what that loaded."""
+    return RefusedLoadError(
+        ErrorRecord(
+            code="load.replace_incomplete",
+            message=say(
+                "these are rejected rows that were handed back, and the file would replace those of table {table}: all "
+                "others would be lost",
+                table=dataset.load.table,
+            ),
+            hint=say(
+                "hand the file in as the corrections of its job, on that job's own view or with --fixes ID; if it has "
+                "all rows, remove the columns that Headgate has added"
+            ),
+            spec_version=dataset.version,
+        )
+    )
 
 
 def incomplete(dataset: Dataset, rejected: int) -> RefusedLoadError:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from goods import loaded, opened, rows_of, run
+from goods import load_spooled, loaded, opened, rows_of, run, spooled
 
 from ingest.load.loaded import RefusedLoadError, TargetMismatchError
 from ingest.spec.dataset_file import parse_dataset
@@ -53,6 +54,19 @@ async def test_rows_outside_of_the_keys_rows_are_left_alone(
     await loaded(database, spec_of(replace=how), tmp_path, rows, key_range=(str(min(keys)), str(max(keys))))
     # NULLs come last on one of the databases only.
     assert sorted(await rows_of(database, KEPT)) == sorted(left)
+
+
+@pytest.mark.parametrize("how", ["by_key", "all"])
+async def test_rejected_rows_that_are_handed_in_as_a_file_of_their_own_replace_nothing(
+    database: Database, tmp_path: Path, how: str
+) -> None:
+    await run(database, *NOTES)
+    spec = spec_of(replace=how)
+    rows = spooled(tmp_path, spec, [[2, 7]])
+    with pytest.raises(RefusedLoadError, match=r"all others would be lost") as refused:
+        await load_spooled(database, spec, replace(rows, report=replace(rows.report, handed_back=True)))
+    assert refused.value.record.code == "load.replace_incomplete"
+    assert sorted(await rows_of(database, KEPT)) == [(1, 1, True), (2, 1, False)]
 
 
 LINES = "CREATE TABLE line (code int REFERENCES t (code) ON DELETE CASCADE, deleted_at timestamp)"

@@ -32,6 +32,10 @@ DAEMONS_DIED: Final = say("load.retry_exhausted: {daemons} daemons died while th
 SUPERSEDED: Final = say("the file was changed while the job ran: nothing was loaded, it is taken anew")
 MACHINE_LACKS: Final = say("waits: the machine lacks what it takes: {reason}")
 OF_A_REFUSED_FILE: Final = say("job {job} was refused as a whole: rows that were good there are not among these")
+CORRECTS_NO_JOB: Final = say(
+    "these are rejected rows that were handed back, and came without the number of their job (fixes): those that come "
+    "back once more are loaded twice"
+)
 ROWS_KEPT: Final = say("rows that the file does not have were kept: not every rejected row is known by its key")
 ROWS_STAYED: Final = say(
     "rows that the file does not have are still in table {table}: row security, a trigger or a rule keeps them from "

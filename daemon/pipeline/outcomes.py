@@ -15,6 +15,7 @@ from ingest.output.report import REJECTED_FILE
 from ..errors import RowsUnaccountedError, first_line
 from ..ledger import reasons
 from ..ledger.jobs import REJECTS_KEPT, Outcome, Preview, RowCounts
+from .corrections import tells_rows_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -177,6 +178,8 @@ def _remarks(
         yield reasons.rows_loaded_before(report.loaded_before)
     if correction is not None and correction.of_refused and report.handed_back:
         yield reasons.OF_A_REFUSED_FILE.format(job=correction.of_job)
+    if correction is None and report.handed_back and tells_rows_apart(dataset):
+        yield reasons.CORRECTS_NO_JOB
     if loaded.held_back:
         yield reasons.ROWS_KEPT
     if loaded.stayed:

@@ -16,9 +16,11 @@ from daemon.config.load import load_settings
 from daemon.errors import DatabaseUnavailableError
 from daemon.ledger.jobs import Origin, Submission
 from daemon.ledger.leases import Ledger
+from daemon.ledger.reasons import CORRECTS_NO_JOB, known_again
 from daemon.ledger.superseding import supersede
 from daemon.oneshot import Request, ingest_files
 from daemon.pipeline.attempt import Attempts
+from ingest.languages import in_language
 from ingest.spec.dataset_file import parse_dataset
 
 if TYPE_CHECKING:
@@ -66,6 +68,25 @@ async def test_rejected_rows_are_kept_before_the_job_has_ended(
     await ingest_files(settings, request, environ=environ, done=told.append)
     assert [one["state"] for one in told] == [state]
     assert {kept for seen, kept in ends if seen == state} == {True}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("key", "said"), [("primaryKey: [sku]\n", False), ("", True)])
+async def test_rejected_rows_that_come_back_without_their_job_are_told_of(
+    tmp_path: Path,
+    key: str,
+    said: bool,  # noqa: FBT001
+) -> None:
+    """Nothing says which rows they are: without a key those that come back once more are there twice."""
+    book = tmp_path / "goods.rejects.csv"
+    book.write_text("sku,qty,Headgate row\na,1,3\n", encoding="utf-8")
+    environ = {**os.environ, "HEADGATE_STATE_DIR": str(tmp_path / "state")}
+    spec = DATASET.replace("MOST", "0").replace("primaryKey: [sku]\n", key)
+    request = Request(dataset=parse_dataset(spec, "goods.yml"), files=[book])
+    told: list[dict[str, Any]] = []
+    await ingest_files(load_settings(None, environ), request, environ=environ, done=told.append)
+    assert [(one["state"], one["reason"]) for one in told] == [("loaded", CORRECTS_NO_JOB if said else None)]
+    assert in_language(known_again(CORRECTS_NO_JOB), "de") != CORRECTS_NO_JOB
 
 
 @pytest.mark.slow

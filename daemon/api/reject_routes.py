@@ -33,7 +33,6 @@ from .schemas import (
     ERROR_PAGE,
     REJECTED_PAGE,
     SHEET_COLUMNS,
-    SHEET_ROWS,
     XLSX,
 )
 
@@ -64,7 +63,7 @@ class _Cell(Sent):
 
 class _Row(Sent):
     sheet: str
-    row: int = Field(ge=1, le=SHEET_ROWS)
+    row: int = Field(ge=1)
     cells: Annotated[list[_Cell], FailFast()]
 
 

@@ -26,7 +26,6 @@ def _list(items: Schema) -> Schema:
     return {"type": "array", "items": items}
 
 
-SHEET_ROWS: Final = 1_048_576
 SHEET_COLUMNS: Final = 16_384
 CELL_TEXT_LENGTH: Final = 32_767
 """The bounds of a sheet, and of the text of a cell (Excel specifications and limits)."""
@@ -89,7 +88,7 @@ _EVENT: Final[dict[str, Schema]] = {
 
 _PARSED_ROWS: Final = _object(**dict.fromkeys(("read", "accepted", "duplicate", "rejected", "blank", "footer"), COUNT))
 _CONTENT: Final[Schema] = {"type": ["object", "null"], "description": "What stands in it; nothing if it is no YAML."}
-_ROW: Final = {"type": "integer", "minimum": 1, "maximum": SHEET_ROWS, "description": "The sheet's own, from 1."}
+_ROW: Final = {"type": "integer", "minimum": 1, "description": "The sheet's own, from 1; a text may have any number."}
 _COLUMN: Final = {"type": "integer", "minimum": 1, "maximum": SHEET_COLUMNS}
 _CELL_TEXT: Final = {**TEXT, "maxLength": CELL_TEXT_LENGTH, "description": "As it is typed; empty for an empty cell."}
 _TOLD: Final = {"code": TEXT, "message": TEXT, "hint": TEXT}

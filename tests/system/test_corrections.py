@@ -119,6 +119,8 @@ def test_what_is_no_correction_is_refused_and_said_to_be_so(
         (422, "there twice", post(shop, job, "corrected", corrections((5, "7"), (5, "8")))),
         (422, "row 5 of sheet '订单' has a column twice", post(shop, job, "corrected", two_texts)),
         (422, "row 6 of sheet '订单' was not rejected", post(shop, job, "corrected", corrections((6, "7")))),
+        # A text may have more rows than a sheet of a workbook.
+        (422, "row 2000000 of sheet", post(shop, job, "corrected", corrections((2_000_000, "7")))),
         (422, "no field 'colour'", post(shop, job, "check", {"cells": [{"field": "colour", "text": "red"}]})),
         (422, "has no rejected rows", shop(f"/jobs/{job}/rejects/rows?sheet=other")),
         (400, "cursor is a whole number", shop(f"/jobs/{job}/rejects/rows?cursor=x")),

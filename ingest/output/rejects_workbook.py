@@ -12,7 +12,7 @@ from openpyxl.styles import Font, PatternFill
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from ..cells.cells import column_letters
+from ..cells.cells import MAX_COLUMNS, MAX_ROWS, column_letters
 from ..errors import UnknownPlaceError, rejected
 from ..languages import ENGLISH, in_language
 from ..messages import say
@@ -63,11 +63,13 @@ def write_rejects(kept: KeptFile, out: Path, form: Form) -> int:
 
     Raises:
         FileRejectedError: no row was rejected, or the workbook cannot be read any more, or the form cannot hold what
-            it needs: a text is too long for a workbook, a value comes from the name of a sheet.
+            it needs: a text is too long for a workbook, rows or columns are too many, a value comes from the name of a
+            sheet.
 
     """
     language = kept.dataset.language or ENGLISH
     sheets, titles = read_rejected(kept, language), [in_language(title, language) for title in REJECT_TITLES]
+    _refuse_too_wide(sheets)
     if form == "csv":
         if _takes_names(kept.dataset):
             message = say("a CSV file has no sheet, and the dataset takes a value from the sheet's name")
@@ -75,6 +77,7 @@ def write_rejects(kept: KeptFile, out: Path, form: Form) -> int:
         write_csv(sheets, titles, out)
     else:
         _refuse_other_names(sheets, kept.dataset)
+        _refuse_too_long(sheets)
         hidden_sheet = kept.dataset.workbook.hidden_sheets == "skip"
 
         def fill(book: Any, pages: Sequence[Any]) -> None:
@@ -101,6 +104,7 @@ def write_corrected(kept: KeptFile, corrections: Corrections, out: Path) -> int:
     for name in corrections.keys() - {sheet.name for sheet in sheets}:
         raise UnknownPlaceError(say("sheet {name} has no rejected rows", name=repr(name)))
     _refuse_other_names(sheets, kept.dataset)
+    _refuse_too_wide(sheets)
     for sheet in sheets:
         _check_places(sheet, corrections[sheet.name])
 
@@ -122,6 +126,29 @@ def _refuse_other_names(sheets: Sequence[RejectedSheet], dataset: Dataset) -> No
     if other and _takes_names(dataset):
         message = say("no workbook can have the sheet name {name}, from which a value is taken", name=repr(other[0]))
         raise rejected("sheet.missing", message, hint=say("correct the original, and hand that in again"))
+
+
+def _refuse_too_wide(sheets: Sequence[RejectedSheet]) -> None:
+    for sheet in sheets:
+        if sheet.width + len(REJECT_TITLES) > MAX_COLUMNS:
+            message = say(
+                "the rejected rows of sheet {name} have {columns} columns: there is no room for what is wrong with "
+                "them",
+                name=repr(sheet.name),
+                columns=sheet.width,
+            )
+            raise rejected("file.too_large", message, hint=say("correct the original, and hand that in again"))
+
+
+def _refuse_too_long(sheets: Sequence[RejectedSheet]) -> None:
+    for sheet in sheets:
+        if sheet.end + len(sheet.rows) > MAX_ROWS:
+            message = say(
+                "the {rows} rejected rows of sheet {name} are more than a workbook takes",
+                rows=len(sheet.rows),
+                name=repr(sheet.name),
+            )
+            raise rejected("file.too_large", message, hint=say("ask for the rejected rows as CSV"))
 
 
 def _check_places(sheet: RejectedSheet, rows: Mapping[int, Mapping[int, str]]) -> None:

@@ -295,3 +295,25 @@ def test_corrected_rows_join_the_others_and_are_no_whole_file(
     back = parsed(workbook([["key", "bad"], ["a", 1], ["b", "still wrong"]]), few)
     assert (back.refusal, list(back.accepted.values())) == (None, [["a", "1"]])
     assert parsed(workbook([["key", "bad"], ["a", 1], ["b", "x"]]), whole).refusal is not None
+
+
+def test_what_has_no_room_in_a_sheet_is_refused_and_not_written_damaged(
+    parsed: Callable[..., Any],
+    kept: Callable[..., KeptFile],
+    write: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, spec = write([["key", "bad", "note"], ["a", "x", "fine"], ["b", "x", "fine"]], KEY, BAD, NOTE)
+    parsed(path, spec)
+    rows, out = kept(path, spec), tmp_path / "out"
+    monkeypatch.setattr("ingest.output.rejects_workbook.MAX_COLUMNS", 7)
+    monkeypatch.setattr("ingest.output.rejects_workbook.MAX_ROWS", 2)
+    with pytest.raises(FileRejectedError, match="the 2 rejected rows of sheet 'Sheet1' are more than a workbook takes"):
+        write_rejects(rows, out / "back.xlsx", "xlsx")
+    assert write_rejects(rows, out / "back.csv", "csv") == 2
+    monkeypatch.setattr("ingest.output.rejects_workbook.MAX_COLUMNS", 6)
+    forms: tuple[Form, ...] = ("xlsx", "csv")
+    for form in forms:
+        with pytest.raises(FileRejectedError, match="have 3 columns: there is no room for what is wrong"):
+            write_rejects(rows, out / f"back.{form}", form)

@@ -335,7 +335,7 @@ class Refusals:
             column=None if column is None else column + 1,
             cell=None if field is None else f"{part.letters[field]}{row}",
             field=field,
-            header=None if field is None else part.titles.get(field),
+            header=None if field is None else part.titles.get(field) or None,
             raw=raw,
             spec_version=self._dataset.version,
         )

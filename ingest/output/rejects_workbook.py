@@ -208,12 +208,15 @@ def _fill_corrected(page: Any, sheet: RejectedSheet, rows: Mapping[int, Mapping[
         for place in range(sheet.width):
             if place + 1 in texts:
                 if text := texts[place + 1]:
-                    write_text(page.cell(number, place + 1), guarded_again(text) if sheet.titled else text)
+                    write_text(page.cell(number, place + 1), guarded_again(text))
             elif place in sheet.cells.columns:
                 field, column = sheet.fields.get(place), sheet.cells.columns[place]
-                put_cell(page, number, place, column, row - 1, field, again=sheet.titled)
-        if sheet.titled:
-            _name(page.cell(number, sheet.width + 1), sheet.names[row])
+                put_cell(page, number, place, column, row - 1, field, again=True)
+        _name(page.cell(number, sheet.width + 1), sheet.names[row])
+        if not sheet.titled:
+            # By them it is known what stands in front.
+            codes, *_ = told(sheet.rows[row])
+            write_text(page.cell(number, sheet.width + 2), codes)
 
 
 def _name(cell: Any, name: str | int) -> None:
@@ -231,7 +234,7 @@ def _fill(page: Any, sheet: RejectedSheet, titles: Sequence[str], lists: _Lists)
         page.cell(sheet.end, width + 1 + offset, title).font = _ADDED
     for number, (row, errors) in enumerate(sheet.rows.items(), start=sheet.end + 1):
         for place, column in sheet.cells.columns.items():
-            put_cell(page, number, place, column, row - 1, sheet.fields.get(place), again=sheet.titled)
+            put_cell(page, number, place, column, row - 1, sheet.fields.get(place), again=True)
         _name(page.cell(number, width + 1), sheet.names[row])
         for offset, text in enumerate(told(errors), start=2):
             cell = page.cell(number, width + offset)

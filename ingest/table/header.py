@@ -46,7 +46,8 @@ class FoundHeader:
     """Where the titles are: the 0-based first row (-1 for none), and the 0-based column of each field that is there.
 
     `mapping` is the one that has said which field a title is of, if there is one for these titles; `behind` are the
-    columns behind all fields of a sheet without titles that hold anything.
+    columns behind all fields of a sheet without titles that hold anything. The only labels of such a sheet are those of
+    what it was handed back with.
     """
 
     row: int

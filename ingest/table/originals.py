@@ -50,13 +50,18 @@ def _titles() -> frozenset[str]:
     return frozenset(in_language(REJECT_TITLES[0], language) for language in languages())
 
 
-def added_columns(columns: Mapping[int, Column]) -> range:
-    """Return the columns that a sheet of rejected rows without titles has in addition: those around its codes."""
+def added_labels(columns: Mapping[int, Column], fields: int) -> Labels:
+    """Return the titles of what a sheet of rejected rows without titles has in addition, behind so many fields.
+
+    They stand around the codes; there are none on a sheet that was not handed back.
+    """
     for place, column in columns.items():
-        codes = next((text for text in column.texts.drop_null().slice(0, 1).to_pylist()), "").split(", ")
-        if all(code in CATALOGUE for code in codes):
-            return range(place - 1, place - 1 + len(REJECT_TITLES))
-    return range(0)
+        if place > fields:
+            texts = column.texts.filter(pa.array(column.kinds != Kind.EMPTY))
+            codes = next(iter(texts.slice(0, 1).to_pylist()), None) or ""
+            if all(code in CATALOGUE for code in codes.split(", ")):
+                return (*[None] * (place - 1), *REJECT_TITLES)
+    return ()
 
 
 def names_of(below: Mapping[int, Column], labels: Labels, *, date1904: bool) -> pa.LargeStringArray | None:

@@ -26,7 +26,7 @@ from .guards import unguarded, unguarded_labels
 from .header import NAMED, FoundHeader, Labels, find_header, is_own_title, joined_rows
 from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
-from .originals import added_columns, names_of, rows_of
+from .originals import added_labels, names_of, rows_of
 from .page_headers import moved_headers, page_headings, repeated_headers
 from .row_counts import row_counts
 from .sheets import candidate_sheets, choose_matches, hidden_only, skipped_sheets
@@ -242,7 +242,8 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     if height <= 0:
         raise rejected("table.no_rows", say("nothing stands below the header in row {start}", start=start), sheet=name)
     below = {place: column.part(slice(start, None)) for place, column in cells.columns.items()}
-    if header.handed_back:
+    labels = header.labels if header.row >= 0 else added_labels(below, len(header.columns))
+    if any(map(is_own_title, labels)):
         below = {place: unguarded(column) for place, column in below.items()}
     merged = {header.columns[field]: field for field in dataset.merged.fill if field in header.columns}
     filled_in = fill_merged(below, cells.merges, start, height, merged)
@@ -273,7 +274,8 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     if header.row < 0:
         whole = ~(blank | repeated | marks.like_footers)
         whole[list(torn)] = False
-        header = replace(header, behind=_behind(below, filled, len(header.columns), whole))
+        behind = _behind(filled, len(header.columns), labels, whole)
+        header = replace(header, labels=labels, behind=behind)
     none = np.zeros(height, np.bool_)
     extra = [filled[place] for place in header.extra if place in filled]
     return Table(
@@ -294,11 +296,12 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     )
 
 
-def _behind(columns: Mapping[int, Column], filled: Mapping[int, Mask], fields: int, rows: Mask) -> tuple[int, ...]:
-    """Return the columns behind those of all fields that hold anything in these rows."""
-    found = [place for place in sorted(filled) if place >= fields and filled[place][rows].any()]
-    added = added_columns({place: columns[place] for place in found})
-    return tuple(place for place in found if place not in added)
+def _behind(filled: Mapping[int, Mask], fields: int, labels: Labels, rows: Mask) -> tuple[int, ...]:
+    """Return the columns behind those of all fields that hold anything of the sender's in these rows."""
+    own = {place for place, label in enumerate(labels) if is_own_title(label)}
+    return tuple(
+        place for place in sorted(filled) if place >= fields and place not in own and filled[place][rows].any()
+    )
 
 
 def put_otherwise(column: Column, words: Mapping[str, str], *, date1904: bool) -> Column:

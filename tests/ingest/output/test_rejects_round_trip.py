@@ -12,8 +12,9 @@ import openpyxl
 import pytest
 
 from ingest.errors import FileRejectedError
-from ingest.output.rejects_workbook import write_rejects
+from ingest.output.rejects_workbook import write_corrected, write_rejects
 from ingest.output.report import REJECTED_FILE
+from ingest.parse import parse
 from ingest.spec.corrections import for_corrections
 from ingest.table.header import is_own_title
 
@@ -165,6 +166,53 @@ def test_without_titles_what_is_wrong_is_no_data(
     spec = dataset(KEY, BAD, NOTE, more, header={"mode": "none"})
     back = loop(workbook([["a", "x"], ["b", 2]]), spec, form)
     assert list(back.accepted.values()) == [["a", "7"]] or list(back.accepted.values()) == [["a", "7", None, None]]
+
+
+@pytest.mark.parametrize("forms", [("csv", "csv"), ("csv", "xlsx"), ("xlsx", "csv"), ("xlsx", "xlsx"), ("page", "csv")])
+def test_rows_without_titles_are_known_when_they_come_back(
+    parsed: Callable[..., Any],
+    kept: Callable[..., KeptFile],
+    workbook: Callable[..., Path],
+    dataset: Callable[..., Dataset],
+    tmp_path: Path,
+    forms: tuple[Literal["xlsx", "csv", "page"], Form],
+) -> None:
+    spec = dataset(KEY, BAD, NOTE, header={"mode": "none"})
+    rows = [["a", 1, "n"], ["b", "x", "+49 171"], ["c", "x", "'=1"], ["d", 2, "n"]]
+    path, out = workbook(rows), tmp_path / "out"
+    parsed(path, spec)
+    if forms[0] == "page":
+        first = tmp_path / "first.xlsx"
+        texts = {"Sheet1": {row: {2: "x"} for row in (2, 3)}}
+        assert write_corrected(kept(path, spec), texts, first) == 2
+    else:
+        first = tmp_path / f"first.{forms[0]}"
+        write_rejects(kept(path, spec), first, forms[0])
+    (out / REJECTED_FILE).unlink()
+    parsed(first, spec)  # nothing of it is corrected
+
+    again, few = tmp_path / f"again.{forms[1]}", for_corrections(spec)
+    write_rejects(kept(first, few), again, forms[1])
+    if forms[1] == "xlsx":
+        book = openpyxl.load_workbook(again)
+        [page] = book.worksheets
+        assert page.max_column == 7
+        page["B1"] = page["B2"] = 7
+        book.save(again)
+    else:
+        again.write_text(again.read_text(encoding="utf-8-sig").replace(",x,", ",7,"), encoding="utf-8")
+    report = parse(again, few, out, loaded=frozenset({"3"}))
+    assert (report.rejection, report.rows.accepted, report.loaded_before, report.codes) == (
+        None,
+        1,
+        1,
+        {"row.loaded_before": 1, **({"cell.number_as_text": 1} if forms[1] == "csv" else {})},
+    )
+    assert (out / "accepted.copy").read_text(encoding="utf-8") == "b\t7\t+49 171\n"
+    assert (out / "accepted.originals").read_text(encoding="utf-8") == "2\n"
+    assert report.handed_back
+    parse(again, few, out)
+    assert (out / "accepted.copy").read_text(encoding="utf-8") == "b\t7\t+49 171\nc\t7\t'=1\n"
 
 
 def test_names_of_sheets_that_no_workbook_can_have(

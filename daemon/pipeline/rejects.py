@@ -82,13 +82,13 @@ class Rejects:
             return content
 
     async def for_people(self, job: Job) -> tuple[bytes, Form] | None:
-        """Return the rejected rows as a workbook, or as CSV where no workbook takes them; None where none are kept."""
+        """Return the rejected rows as a workbook, or as CSV where no workbook takes them; None where none are kept.
+
+        As CSV, too, where a workbook takes more time or memory than it may: it does of hundreds of thousands of rows.
+        """
         for form in FORMS:
-            with suppress(FileRejectedError):
-                try:
-                    return await self.rejects(job, form), form
-                except NoRejectsError:
-                    return None
+            with suppress(FileRejectedError, NoRejectsError):
+                return await self.rejects(job, form), form
         return None
 
     @asynccontextmanager

@@ -100,6 +100,17 @@ async def test_a_workbook_that_kills_every_worker_is_given_up(rejects: Rejects, 
         await rejects.rejects(job, "xlsx")
 
 
+async def test_where_no_workbook_can_be_written_people_get_the_rows_as_csv(
+    rejects: Rejects, spool: Spool, job: Job
+) -> None:
+    deaths(spool, job, WRITES)
+    assert await rejects.for_people(job) == (b"written", "csv")
+    deaths(spool, job, WRITES * 2)
+    assert await rejects.for_people(job) is None
+    spool.remove(job.spool_key or "")
+    assert await rejects.for_people(job) is None
+
+
 async def test_a_failure_that_nobody_has_thought_of_costs_the_workbook_and_no_more(
     rejects: Rejects, job: Job, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

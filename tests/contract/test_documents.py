@@ -8,15 +8,19 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from pathlib import Path
 
+import click
 import pytest
 from documents import ROOT, URL, Section, anchors, in_language, language, original, sections, target
 
+from daemon.cli.main import commands
 from ingest.languages import catalogue
 
 PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
 TRANSLATIONS = [page for page in PAGES if language(page)]
 ON_THE_PAGE = re.compile(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)")
 """What docs/page.md names as the page shows it: a whole message, or what stands in front of its colon."""
+COMMAND = re.compile(r"(?<![=\w])headgate ([a-z]+)((?:[^`|;&)\n\\]|\\\n)*)")
+OPTION = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 
 
 def name(page: Path) -> str:
@@ -27,6 +31,22 @@ def name(page: Path) -> str:
 def test_links_in_documents_lead_somewhere(page: Path) -> None:
     astray = [f"{section.heading}: {link}" for section in sections(page) for link in section.links if lost(page, link)]
     assert not astray
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_commands_in_documents_have_the_options_that_they_are_given(page: Path) -> None:
+    unknown = [
+        f"{command} {option}"
+        for command, rest in COMMAND.findall(page.read_text(encoding="utf-8"))
+        if command in commands.commands
+        for option in OPTION.findall(rest)
+        if option not in options(commands.commands[command])
+    ]
+    assert not unknown
+
+
+def options(command: click.Command) -> set[str]:
+    return {name for parameter in command.get_params(click.Context(command)) for name in parameter.opts}
 
 
 def lost(page: Path, link: str) -> bool:

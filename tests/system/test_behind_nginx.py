@@ -44,6 +44,7 @@ http {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {certificate};
     ssl_certificate_key {key};
+    client_max_body_size 100k;
     location {path} {{
       proxy_pass http://127.0.0.1:{upstream}/;
       proxy_redirect / {path};
@@ -183,5 +184,9 @@ def test_a_browser_goes_through_the_page_below_a_path(
         page.one(".brand").click()
         page.until("the mark leads home", lambda: browser.current_url == own)
         page.says("live", "#live-text")
+        large = tmp_path / "orders-large.csv"
+        large.write_bytes(b"x" * 200_000)
+        page.hand_in(large)
+        assert "A proxy before the daemon takes no file of this size." in page.upload(large.name, "refused").text
         page.click("Sign out", "body")
         page.until("signed out", lambda: browser.current_url == f"{own}login")

@@ -16,13 +16,24 @@ export const mayLeave = () => window.dispatchEvent(new Event("beforeunload", { c
 
 export class Problem extends Error {
   constructor(status, body) {
-    super(body.detail || body.title || t("the daemon answered {status}", { status }));
-    this.status = status;
-    this.code = body.code;
-    this.hint = body.hint;
-    this.problems = body.problems ?? [];
+    const { detail, title, hint, code, problems = [] } = body.detail || body.title ? body : ofProxy(status);
+    super(detail || title);
+    Object.assign(this, { status, code, hint, problems });
   }
 }
+
+// What an answer means that has no words of the daemon: a proxy before it has given it, as a page of its own.
+function ofProxy(status) {
+  if (status === 413) {
+    return { detail: t("a proxy before the daemon takes no file of this size"), hint: t("whoever runs the proxy can raise its limit; the daemon has one of its own") };
+  }
+  if (status === 504) {
+    return { detail: t("a proxy before the daemon has not waited for its answer"), hint: t("try again; whoever runs the proxy can let it wait for longer") };
+  }
+  return [502, 503].includes(status) ? unanswered() : { detail: t("the daemon answered {status}", { status }) };
+}
+
+const unanswered = () => ({ detail: t("the daemon does not answer"), hint: t("look whether it runs, then try again") });
 
 // A file that the browser cannot read any more, or never could: to send it again is of no use.
 export class LostFile extends Problem {
@@ -137,8 +148,7 @@ async function fetched(method, path, { body, type }) {
     return await fetch(at(path), { method, body, headers, credentials: "same-origin", signal: leaving.signal });
   } catch {
     if (leaving.signal.aborted) return new Promise(() => {});
-    throw await unsent(body instanceof FormData ? [...body.values()] : [body],
-      { detail: t("the daemon does not answer"), hint: t("look whether it runs, then try again") });
+    throw await unsent(body instanceof FormData ? [...body.values()] : [body], unanswered());
   }
 }
 

@@ -185,6 +185,9 @@ def test_what_goes_wrong_is_told(application: Application, gate: Headgate, order
     assert gate.stop(gate.processes[-1]) == 0
     status, answer = application.post("orders.xlsx", b"x")
     assert (status, "try again" in answer["detail"]) == (503, True)
+    for path in ("/orders/import/1", "/orders/import/1/rejected.xlsx"):
+        status, content = application.get(path)
+        assert (status, b"try again" in content) == (503, True)
 
 
 def test_a_repeated_request_is_one_job(snippet: Callable[[str], ModuleType], gate: Headgate) -> None:

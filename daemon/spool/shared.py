@@ -34,6 +34,7 @@ IDENTITY: Final = "id"
 UNNEEDED_SECONDS: Final = 3600.0
 """How long a file must have been nobody's before it is removed: the one that puts it there enters its job later."""
 OPERATIONS: Final = ("put", "get", "remove", "list", "look")
+TRIAL: Final = b"whether this can be written is tried\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,9 @@ class SharedSpool:
         self._lock = threading.Lock()
         self._unneeded: dict[str, float] = {}
         self._counts = {name: OperationCounts(done=0, failed=0, seconds=0.0) for name in OPERATIONS}
+        self._trial = _path_of(uuid4().hex, "trial")  # where `sweep` finds it if it stays
+        self._unwritten: str | None = None
+        """Why it has not taken what it was given last; that it can be read says nothing of this."""
         self.trouble: str | None = None
         """Why it cannot be used now, as far as the last thing that was asked of it says; for any thread."""
 
@@ -177,8 +181,19 @@ class SharedSpool:
 
     def look(self) -> None:
         """See whether it answers, for `trouble`; whoever waits for it to come back does nothing with it meanwhile."""
-        with contextlib.suppress(SpoolAwayError), self._operation("look") as storage:
-            self._see_that_it_is_there(storage)
+        with contextlib.suppress(SpoolAwayError, OSError):  # a temporary folder without room says nothing of it
+            with self._operation("look") as storage:
+                self._see_that_it_is_there(storage)
+            if self._unwritten is not None:
+                self._try_to_write()
+
+    def _try_to_write(self) -> None:
+        """Put a file that is no job's, and take it away: what is full or read-only can be read all the same."""
+        with tempfile.NamedTemporaryFile() as file, self._operation("put") as storage:
+            file.write(TRIAL)
+            file.flush()
+            _write(storage, Path(file.name), self._trial, hashlib.sha256(TRIAL).hexdigest())
+            storage.delete(self._trial)
 
     def _see_that_it_is_there(self, storage: Storage) -> None:
         """See that it is the spool: a mount that is gone leaves an empty folder, where nothing is lost or kept."""
@@ -201,9 +216,14 @@ class SharedSpool:
         try:
             with self._storages.lent() as storage:
                 yield storage
-            done, self.trouble = True, None
+            done = True
+            if name == "put":
+                self._unwritten = None
+            self.trouble = self._unwritten
         except StorageError as error:
             self.trouble = say("the shared spool fails: {error}", error=error)
+            if name == "put":
+                self._unwritten = self.trouble
             raise SpoolAwayError(self.trouble) from error
         finally:
             with self._lock:

@@ -158,6 +158,29 @@ def test_a_spool_that_is_gone_says_so_until_it_is_back(spool_of: Callable[[str],
     assert bring(other, received).read_bytes() == b"rows"
 
 
+@pytest.mark.parametrize("place", ["file"], indirect=True)
+def test_a_spool_that_takes_nothing_says_so_until_it_does(spool_of: Callable[[str], Spool], place: Place) -> None:
+    """As a disk that is full or read-only: that it can be read does not make it one that takes files."""
+    spool = spool_of("one")
+    received = spool.receive([b"rows"], LIMIT)
+    assert place.folder is not None
+    jobs = place.folder / "ledger" / "jobs"
+    jobs.touch()
+    with pytest.raises(SpoolAwayError):
+        spool.share(received)
+    for _ in range(2):
+        shared_of(spool).look()
+        assert "the shared spool fails" in (spool.trouble() or "")
+        assert shared_of(spool).known_as() is not None
+        assert "the shared spool fails" in (spool.trouble() or "")
+    jobs.unlink()
+    shared_of(spool).look()
+    assert spool.trouble() is None
+    assert not [path for path in jobs.rglob("*") if path.is_file()], "what was tried is left"
+    spool.share(received)
+    assert bring(spool_of("other"), received).read_bytes() == b"rows"
+
+
 def test_a_storage_that_does_not_answer_is_away(tmp_path: Path) -> None:
     with s3_place(tmp_path) as place:
         settings = SpoolSettings(

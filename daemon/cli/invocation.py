@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import os
 import shlex
+import sys
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -166,8 +168,9 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def show_json(value: object) -> None:
-    """Print one JSON value on a line of its own."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    """Print one JSON value on a line of its own, in letters that standard output has."""
+    utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+    click.echo(json.dumps(value, ensure_ascii=not utf_8))
 
 
 def end_of(job: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import sys
 import traceback
 from pathlib import Path
@@ -17,7 +17,8 @@ from ingest.spec.yaml_document import DocumentError
 from ..errors import HeadgateError
 from ..version import VERSION
 from . import assets_command, backfill, completion, ingest, jobs, read_infer, retry_cancel, run_check, submit, worker
-from .invocation import FAILED, REJECTED, USAGE
+from .invocation import FAILED, FINE, REJECTED, USAGE
+from .streams import StandardOutput, prepared_output
 
 OF_PYTHON_DAEMON: Final = "pidfile.py"
 """A module of the package python-daemon that ours does not have: where it lies among ours, that one was installed."""
@@ -49,22 +50,33 @@ for command in (
 
 def main() -> None:
     """Run a command and turn whatever goes wrong into one line and an exit code."""
-    from .console import complain
+    output = prepared_output()
+    try:
+        code = _run(output)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else FINE
+    if (trouble := output.end()) is not None:
+        code = FAILED
+        if trouble:
+            _complain(f"standard output cannot be written: {trouble}")
+    sys.exit(code)
 
+
+def _run(output: StandardOutput) -> int:
     try:
         _refuse_shadowing()
         commands(standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit(FAILED)
+        return FAILED
     except click.ClickException as error:
         error.show()
-        sys.exit(USAGE)
+        return USAGE
     except DocumentError as error:
         for problem in error.problems:
-            complain(str(problem))
-        sys.exit(USAGE)
+            _complain(str(problem))
+        return USAGE
     except FileRejectedError as error:
-        complain(
+        _complain(
             say(
                 "{code}: {message}; {hint}",
                 code=error.record.code,
@@ -72,18 +84,23 @@ def main() -> None:
                 hint=error.record.hint,
             )
         )
-        sys.exit(REJECTED)
+        return REJECTED
     except HeadgateError as error:
-        complain(said_by(error))
-        sys.exit(FAILED)
-    except BrokenPipeError:
-        # The reader of our output has gone; there is nobody left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILED)
+        _complain(said_by(error))
+        return FAILED
     except Exception as error:  # noqa: BLE001  # Python's own code for a crash is 1, and that says that input was rejected
-        traceback.print_exc()
-        complain(f"unexpected, please report it: {type(error).__name__}: {error}")
-        sys.exit(FAILED)
+        if error is not output.trouble:
+            traceback.print_exc()
+            _complain(f"unexpected, please report it: {type(error).__name__}: {error}")
+        return FAILED
+    return FINE
+
+
+def _complain(text: str) -> None:
+    from .console import complain
+
+    with contextlib.suppress(OSError):  # of standard error, of which nobody can be told
+        complain(text)
 
 
 def _refuse_shadowing() -> None:

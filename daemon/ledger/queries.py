@@ -26,6 +26,8 @@ ROW_COLUMNS = tuple(RowCounts.__slots__)
 SCANNED: Final = 5_000
 """Jobs looked through for one page of a filter that no index answers."""
 
+LARGEST_KEY: Final = 2**63 - 1
+"""No job of either database has a larger number, and neither can be asked for one."""
 Condition = Callable[[Any], sa.ColumnElement[bool]]
 
 _EVENT_WRITERS: Final = sa.text(
@@ -96,6 +98,8 @@ class JobQueries:
 
     async def job(self, job_id: int) -> Job | None:
         """Return one job with its first error records, None if there is none of that number."""
+        if job_id > LARGEST_KEY:
+            return None
         table, reject = self.tables.job, self.tables.reject
         async with self._database.read() as connection:
             row = (await connection.execute(sa.select(table).where(table.c.id == job_id))).mappings().one_or_none()

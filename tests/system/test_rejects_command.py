@@ -105,8 +105,11 @@ def test_rejects_of_a_one_shot_run_are_fetched_afterwards(
     done = gate.command("ingest", out, *common, "--fixes", 1)
     assert done.returncode == 0, done.stderr
     assert gate.scalar("SELECT count(*) FROM orders") == "40"
-    absent = gate.command("rejects", 9, "-o", gate.folder / "x.csv", *common)
-    assert (absent.returncode, "there is no job 9" in absent.stderr) == (3, True)
+    for number in (9, 10**20):
+        absent = gate.command("rejects", number, "-o", gate.folder / "x.csv", *common)
+        assert (absent.returncode, f"there is no job {number} in" in absent.stderr) == (3, True)
+        absent = gate.command("ingest", out, *common, "--fixes", number)
+        assert (absent.returncode, "there is no such job" in absent.stderr) == (3, True)
     half = gate.command("rejects", 1, "-o", gate.folder / "x.csv", *common[2:])
     assert (half.returncode, "name its --dataset" in half.stderr) == (2, True)
     configured = gate.command("rejects", 1, "-o", gate.folder / "x.csv", *common[:2], "-c", gate.config)

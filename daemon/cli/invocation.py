@@ -39,6 +39,7 @@ def settings_of(config: Path | None, *, database: str | None = None, one_shot: b
     """Return the settings; `database` is a URL that wins over all.
 
     Raises:
+        click.UsageError: the URL is empty, as of a variable that is not set: nobody means the configuration's by it.
         DocumentError: the configuration is wrong.
 
     """
@@ -46,6 +47,10 @@ def settings_of(config: Path | None, *, database: str | None = None, one_shot: b
 
     from ..config.load import load_settings
 
+    if database == "":
+        raise click.UsageError(
+            "--database is empty; write postgresql://user@host/name or sqlite:///path, or leave it out"
+        )
     environ = dict(os.environ)
     path = config_path(config)
     if database:

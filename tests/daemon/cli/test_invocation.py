@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
 from daemon.cli.invocation import reached_at, settings_of, shown_database, typed
@@ -27,6 +28,11 @@ def test_a_daemon_on_all_addresses_is_reached_on_the_loopback(listens_on: str, r
 def test_a_command_to_run_next_can_be_pasted_and_has_what_was_given() -> None:
     given = {"--dataset": "the orders.yml", "--database": None, "-c": Path("shop.yml")}
     assert typed("rejects", 7, given=given) == "headgate rejects 7 --dataset 'the orders.yml' -c shop.yml"
+
+
+def test_an_empty_database_is_not_the_one_of_the_configuration() -> None:
+    with pytest.raises(click.UsageError, match="--database is empty"):
+        settings_of(None, database="")
 
 
 @pytest.mark.parametrize(

@@ -25,14 +25,15 @@ POLICY: Final = {"Content-Security-Policy": "default-src 'none'; style-src 'unsa
 
 
 def routes(version: str, documents: Mapping[str, str]) -> list[web.RouteDef]:
-    """Return the routes of the page and of each document, by its path from the root.
+    """Return the routes of the page, which stands for the folder of the documents, too, and of each of them.
 
     A document is shown at the path of its English original, in the language that `?language=` names, or else in the one
     that `Accept-Language` asks for.
     """
     listed = "".join(f'<li><a href="{path}">{path}</a>: {escape(words)}</li>' for path, words in LINKS)
     front = f"<h1>Headgate {escape(version)}</h1><p>The exporter.</p><ul>{listed}</ul>"
-    pages: dict[str, dict[str, str]] = {"": {ENGLISH: _html("Headgate", front, ENGLISH)}}
+    page = {ENGLISH: _html("Headgate", front, ENGLISH)}
+    pages: dict[str, dict[str, str]] = {"": page, "docs/": page}
     for name in documents:
         original, language = _place(name)
         body = f"<pre>{_with_anchors(_with_links(name, documents))}</pre>"

@@ -62,6 +62,7 @@ async def test_the_front_page_leads_everywhere_and_the_documents_are_there() -> 
     async with exporter(CollectorRegistry()) as serving:
         status, kind, body = await asyncio.to_thread(get, serving.port, "/")
         assert (status, kind) == (200, "text/html; charset=utf-8")
+        assert (await asyncio.to_thread(get, serving.port, "/docs/"))[2] == body
         links = re.findall(r'href="([^"]+)"', body.decode())
         assert {"/metrics", "/-/healthy", "/-/ready", "/docs/runbooks.md", "/docs/errors.md"} <= set(links)
         for link in links:

@@ -42,7 +42,7 @@ def read(
         run(print_grid(file, sheet=sheet, form="json" if as_json else form, encoding=encoding, limits=limits))
         return
     for found in run(sheets_of(file, encoding=encoding, limits=limits)):
-        if as_json:
+        if as_json or form == "json":
             show_json(asdict(found))
         else:
             size = f"{found.rows}x{found.columns}"

@@ -361,6 +361,8 @@ def test_every_command_that_tells_something_tells_it_to_machines(
     assert told("read", book, "--list") == [
         {"index": 0, "name": "订单", "visibility": "visible", "rows": 4, "columns": 4}
     ]
+    listed = [gate.command("read", book, "--list", *form).stdout for form in (("--json",), ("--format", "json"))]
+    assert listed[0] == listed[1]
     assert told("read", book)[0] == ["订单号", "买家", "数量", "单价"]
     [draft] = told("infer", book)
     assert [field["header"] for field in draft["fields"]] == [["订单号"], ["买家"], ["数量"], ["单价"]]

@@ -244,7 +244,7 @@ async def _submit(
     return await core.submissions.enter(
         received,
         dataset=request.dataset,
-        file=str(path),
+        file=str(path).encode("utf-8", "backslashreplace").decode(),  # a name may be bytes that are no text
         source="cli",
         fixes=fixes,
         adopt=received.sha256 not in contents,

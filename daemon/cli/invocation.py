@@ -173,9 +173,9 @@ def write_new(path: Path, content: bytes) -> None:
 
 
 def show_json(value: object) -> None:
-    """Print one JSON value on a line of its own, in letters that standard output has."""
+    """Print one JSON value on a line of its own, in letters that standard output has; bytes of a name are escapes."""
     utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
-    click.echo(json.dumps(value, ensure_ascii=not utf_8))
+    click.echo(json.dumps(value, ensure_ascii=not utf_8).encode("utf-8", "backslashreplace").decode())
 
 
 def end_of(job: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 from typing import Final, NamedTuple, Self
+from unicodedata import category
 
 _SPELT_BYTE: Final = re.compile(r"\\udc([89a-f][0-9a-f])")
 _SPELT_LETTER: Final = re.compile(
@@ -49,6 +50,19 @@ def readings(text: str) -> tuple[str, ...]:
     name = _SPELT_BYTE.sub(lambda found: os.fsdecode(bytes([int(found[1], 16)])), text)
     letters = _SPELT_LETTER.sub(lambda found: _letter_of(found[0]), name)
     return (name,) if letters == name else (name, letters)
+
+
+def as_named(text: str) -> str:
+    """Return a path that was spelt out with its blanks, joiners and new letters as its owner wrote them.
+
+    What is no text, and what would begin a line, stays spelt out.
+    """
+    return _SPELT_LETTER.sub(lambda found: _within_a_line(found[0]), text)
+
+
+def _within_a_line(escape: str) -> str:
+    letter = _letter_of(escape)
+    return escape if category(letter[0]) in {"Cc", "Zl", "Zp"} else letter
 
 
 def _letter_of(escape: str) -> str:

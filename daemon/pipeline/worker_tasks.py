@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ..machine.file_identity import as_named
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -45,7 +47,8 @@ def parse_workbook(path: Path, dataset: Dataset, out_dir: Path, handed_in: Hande
 
     allow_threads(threads)
     out_dir.mkdir(mode=0o700, exist_ok=True)
-    return parse(path, dataset, out_dir, handed_in.path, job, handed_in.name, loaded=handed_in.loaded)
+    source = as_named(handed_in.path)
+    return parse(path, dataset, out_dir, source, job, handed_in.name, loaded=handed_in.loaded)
 
 
 def list_sheets(path: Path, encoding: str | None, limits: FileLimits) -> tuple[SheetInfo, ...]:
@@ -133,7 +136,7 @@ def look_at_file(path: Path, dataset: Dataset, source: str, sheet: str | None, r
     """Run `ingest.mapping.look.look` in a worker."""
     from ingest.mapping.look import look
 
-    return look(path, dataset, source, sheet, row)
+    return look(path, dataset, as_named(source), sheet, row)
 
 
 def try_mapped(
@@ -143,4 +146,4 @@ def try_mapped(
     from ingest.mapping.look import try_mapping
 
     out_dir.mkdir(mode=0o700, exist_ok=True)
-    return try_mapping(path, dataset, out_dir, source, sheet, row)
+    return try_mapping(path, dataset, out_dir, as_named(source), sheet, row)

@@ -215,3 +215,23 @@ def test_a_drafted_dataset_loads_its_sample(bare: Headgate, orders: Callable[...
     refused = bare.command("infer", spec)
     assert refused.returncode == 1
     assert "file.format_unknown" in refused.stderr
+
+
+@pytest.mark.parametrize("command", ["ingest", "backfill"])
+def test_names_are_taken_as_they_are_and_a_constant_of_the_path_with_them(
+    sqlite_headgate: Headgate, command: str
+) -> None:
+    """Blanks that are no ASCII are of the name, and so are bytes that are no text."""
+    spec, folder = sqlite_headgate.folder / "shops.yml", sqlite_headgate.folder / "shop=北　京"
+    spec.write_text(
+        "dataset: shops\nfields: [{name: a, type: integer}]\n"
+        'constants: {shop: {from: path, regex: "shop=([^/]+)"}}\nload: {table: shops}\n',
+        encoding="utf-8",
+    )
+    folder.mkdir()
+    book = folder / "o\udcffrd.csv"
+    book.write_text("a\n1\n", encoding="utf-8")
+    done = sqlite_headgate.command(command, book, "--dataset", spec, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[0])["file"].endswith("rd.csv")
+    assert sqlite_headgate.scalar("SELECT shop FROM shops") == "北　京"

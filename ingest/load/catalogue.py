@@ -171,6 +171,8 @@ SELECT c.relkind::text AS kind, row_security_active(c.oid) AS row_security,
             AND g.tgtype & 8 > 0)
         OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '4' AND r.ev_enabled <> 'D')
         AS may_keep_rows,
+    EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid) UNION SELECT c.oid)
+        AND NOT g.tgisinternal AND g.tgenabled IN ('O', 'A') AND g.tgtype & 7 = 7) AS fills_new_rows,
     {_RIGHTS} AS rights
 FROM pg_class c WHERE c.oid = :oid
 """
@@ -258,6 +260,7 @@ def read_facts(connection: Connection, schema: str | None, name: str) -> TableFa
         rules=tuple(table["rules"] or ()),
         row_security=table["row_security"],
         may_keep_rows=table["may_keep_rows"],
+        fills_new_rows=table["fills_new_rows"],
         missing_rights=tuple(table["rights"]),
         partitions=table["partitions"],
     )

@@ -14,7 +14,7 @@ from .named_table import ledger_is_meant, place_of, read_facts, refuse_unless_me
 from .references import problems as reference_problems
 from .sqlite_dry_run import try_writes
 from .table_faults import may_be_defined, may_lack_a_setting
-from .target import cut_names, mismatches, read_parents, verified
+from .target import cut_names, demanded_columns, mismatches, read_parents, verified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,13 +102,7 @@ def _advice(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
                 table=table,
                 text=text,
             )
-    if facts.triggers:
-        yield say(
-            "table {table} has triggers that may change or skip rows ({names}): what they leave out is counted as "
-            "skipped",
-            table=table,
-            names=", ".join(facts.triggers),
-        )
+    yield from _of_triggers(dataset, facts)
     if facts.row_security:
         yield say(
             "row security of table {table} applies to this role: rows it does not let through will be rejected",
@@ -123,6 +117,24 @@ def _advice(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
     if facts.kind == "view":
         yield say(
             "{table} is a view: what its triggers and the table behind it leave out is counted as skipped", table=table
+        )
+
+
+def _of_triggers(dataset: Dataset, facts: TableFacts) -> Iterator[str]:
+    table = dataset.load.table
+    if facts.triggers:
+        yield say(
+            "table {table} has triggers that may change or skip rows ({names}): what they leave out is counted as "
+            "skipped",
+            table=table,
+            names=", ".join(facts.triggers),
+        )
+    if (demanded := demanded_columns(dataset, facts)) and facts.fills_new_rows:
+        yield say(
+            "table {table} demands a value for {names}, which the dataset does not have: rows to which no trigger "
+            "gives one will be rejected",
+            table=table,
+            names=", ".join(demanded),
         )
 
 

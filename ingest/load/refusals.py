@@ -224,6 +224,11 @@ class Refusals:
             self.add_uncounted(refusal, alike)
             raise TooManyError
 
+    def lacked(self) -> list[str]:
+        """Return the columns which the dataset does not know, if that they have no value is all that is refused."""
+        found = {self._lacked(refusal) for refusal, _ in self._found.values()}
+        return [] if None in found else sorted(filter(None, found))
+
     def may_ask(self) -> bool:
         """Say whether it may be asked of one more row if it waits."""
         self._asked += 1
@@ -329,7 +334,7 @@ class Refusals:
         return ErrorRecord(
             code=refusal.code,
             message=within(refusal.message, _SHOWN_MAX),
-            hint=refusal.hint or CATALOGUE[refusal.code].hint,
+            hint=refusal.hint or self._hint_of_column(refusal) or CATALOGUE[refusal.code].hint,
             sheet=part.sheet,
             row=row,
             column=None if column is None else column + 1,
@@ -339,3 +344,18 @@ class Refusals:
             raw=raw,
             spec_version=self._dataset.version,
         )
+
+    def _hint_of_column(self, refusal: Refusal) -> str | None:
+        column = self._lacked(refusal)
+        if column is None:
+            return None
+        return say(
+            "declare the field, give the column a default, or write {setting}",
+            setting=f"load.insert_only: {{{column}: ...}}",
+        )
+
+    def _lacked(self, refusal: Refusal) -> str | None:
+        """Return the column that must have a value, and that the dataset does not know."""
+        fields = {field.name for field in self._dataset.fields}
+        known = refusal.code != "row.db_not_null" or not refusal.fields or refusal.fields[0] in fields
+        return None if known else refusal.fields[0]

@@ -9,7 +9,7 @@ from ..messages import say
 from .bisection import TooManyError, each_part, each_suspect
 from .foreign_keys import CODE, may_spare, missing_references
 from .given import make_functions
-from .loaded import Loaded, Merged
+from .loaded import Loaded, Merged, TargetMismatchError
 from .lookups import translate, translated_keys
 from .merge import ALL, LINE, Merge
 from .postgresql import exactness, lines_of_one_key, move_sequences, run_merge
@@ -27,6 +27,7 @@ from .replacing import incomplete, prepare_replace, replaced, replaces_all
 from .sample import sampled
 from .staging import CHECKED, TEXTS, make_texts, stage_kept_keys, typed_columns
 from .suspects import Suspects
+from .target import without_a_value
 from .texts import Texts
 from .waiting import may_wait, written_later
 
@@ -92,7 +93,9 @@ class _RowByRow:
                 merged, held_back = await self._write(), False
             else:
                 merged, held_back = await self._replace()
-        except TooManyError:
+        except TooManyError as error:
+            if lacked := self._refusals.lacked():
+                raise TargetMismatchError(without_a_value(self._dataset, lacked)) from error
             return self._refusals.loaded(Merged(), too_many=True)
         await move_sequences(self._connection, self._spooled, self._target)
         self._refusals.add_conflicts(merged.conflicts)

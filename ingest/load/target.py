@@ -227,8 +227,7 @@ def mismatches(
             "table behind it, or use load mode insert",
             table=table,
         )
-    lineage = (LINEAGE_JOB, LINEAGE_ROW) if load.lineage else ()
-    wanted = [*(field.name for field in dataset.fields), *lineage, *load.given]
+    wanted = [*(field.name for field in dataset.fields), *_lineage(dataset), *load.given]
     missing = [name for name in wanted if name not in facts.columns]
     if missing:
         yield _without_column(dataset, facts, missing)
@@ -247,23 +246,40 @@ def mismatches(
                 table=table,
                 reason=reason,
             )
-    demanded = [
-        name
-        for name, column in facts.columns.items()
-        if name not in wanted and column.required and not column.fills_itself and column.never_written is None
-    ]
-    if demanded and facts.kind in ("table", "partitioned table"):
-        yield say(
-            "table {table} demands a value for {names}, which the dataset does not have; declare the field, give "
-            "the column a default, or write {setting}",
-            table=table,
-            names=", ".join(demanded),
-            setting=f"load.insert_only: {{{demanded[0]}: ...}}",
-        )
+    demanded = demanded_columns(dataset, facts)
+    if demanded and not facts.fills_new_rows:
+        yield without_a_value(dataset, demanded)
     unreferred = tuple(problems(dataset, parents, dialect))
     yield from unreferred or unfit_columns(dataset, facts, found_parents(dataset, parents, dialect), dialect)
     yield from _key_problems(dataset, facts)
     yield from _missing_rights(dataset, facts)
+
+
+def demanded_columns(dataset: Dataset, facts: TableFacts) -> list[str]:
+    """Return the columns that a new row must have and that neither the dataset nor the column itself fills."""
+    if facts.kind not in ("table", "partitioned table"):
+        return []
+    filled = {*(field.name for field in dataset.fields), *_lineage(dataset), *dataset.load.given}
+    return [
+        name
+        for name, column in facts.columns.items()
+        if name not in filled and column.required and not column.fills_itself and column.never_written is None
+    ]
+
+
+def without_a_value(dataset: Dataset, demanded: list[str]) -> str:
+    """Return why rows cannot be inserted for which nothing fills these columns."""
+    return say(
+        "table {table} demands a value for {names}, which the dataset does not have; declare the field, give "
+        "the column a default, or write {setting}",
+        table=dataset.load.table,
+        names=", ".join(demanded),
+        setting=f"load.insert_only: {{{demanded[0]}: ...}}",
+    )
+
+
+def _lineage(dataset: Dataset) -> tuple[str, ...]:
+    return (LINEAGE_JOB, LINEAGE_ROW) if dataset.load.lineage else ()
 
 
 def _without_column(dataset: Dataset, facts: TableFacts, missing: list[str]) -> str:

@@ -63,7 +63,7 @@ class Merge:
             kept=frozenset(others if dataset.load.empty == "keep" else spooled.report.partly),
             where=dataset.load.key_where,
             dialect=dialect,
-            always=dataset.load.unchanged == "update",
+            always=dataset.load.unchanged == "update" and dataset.load.mode != "insert",
         )
 
     # -- pieces --------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ class Merge:
     @property
     def differs(self) -> str:
         """The condition that a staged row changes what the row of its key has."""
-        if self.always and (self.written or self.target.set):
+        if self.always and self.updates:
             return ALL
         return f"({' OR '.join(map(self._differs, self.written)) or 'false'})"
 
@@ -190,7 +190,7 @@ class Merge:
     @property
     def updates(self) -> bool:
         """Whether there is anything to write over a row that is there."""
-        return bool(self.written)
+        return bool(self.written) or (self.always and bool(self.target.set))
 
     def writes_over(self, dataset: Dataset) -> bool:
         """Say whether rows that are there may be written over, too."""

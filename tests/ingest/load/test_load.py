@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
-from goods import COLUMNS, ROW, changed, dataset, loaded, spooled, table
+from goods import COLUMNS, ROW, changed, dataset, load_spooled, loaded, rows_of, run, spooled, table
 
 from ingest.load.load import load
 from ingest.load.loaded import Loaded, TargetMismatchError
@@ -87,6 +88,36 @@ async def test_upsert_may_write_unchanged_rows_too(database: Database, tmp_path:
     spec = dataset(**{"mode: upsert": "mode: upsert, unchanged: update"})
     await loaded(database, spec, tmp_path, [ROW])
     assert await loaded(database, spec, tmp_path, [ROW]) == Loaded(inserted=0, updated=1, unchanged=0)
+
+
+async def test_insert_takes_no_row_that_is_the_same_for_a_conflict(database: Database, tmp_path: Path) -> None:
+    spec = dataset(**{"mode: upsert": "mode: insert, unchanged: update"})
+    await loaded(database, spec, tmp_path, [ROW])
+    result = await loaded(database, spec, tmp_path, [ROW, changed(size=9)])
+    assert (result.inserted, result.unchanged, result.refused) == (1, 1, {})
+
+
+@pytest.mark.parametrize(("unchanged", "counts", "seen"), [("skip", (0, 1), "before"), ("update", (1, 0), "now")])
+async def test_rows_that_are_nothing_but_their_key_are_stamped_if_unchanged_ones_are_written(
+    database: Database, tmp_path: Path, unchanged: str, counts: tuple[int, int], seen: str
+) -> None:
+    content = {
+        "dataset": "seen",
+        "fields": [{"name": "k", "type": "string"}],
+        "primaryKey": ["k"],
+        "load": {
+            "table": "t",
+            "mode": "upsert",
+            "unchanged": unchanged,
+            "set": {"seen": "now", "at": {"value": "now"}},
+        },
+    }
+    spec = parse_dataset(json.dumps(content), "seen.yml")
+    await run(database, "CREATE TABLE t (k varchar(9) PRIMARY KEY, seen timestamp, at varchar(9))")
+    await run(database, "INSERT INTO t (k, at) VALUES ('a', 'before'), ('z', 'before')")
+    result = await load_spooled(database, spec, spooled(tmp_path, spec, [["a"], ["b"]]))
+    assert (result.inserted, result.updated, result.unchanged) == (1, *counts)
+    assert await rows_of(database, "SELECT k, at FROM t ORDER BY k") == [("a", seen), ("b", "now"), ("z", "before")]
 
 
 async def test_insert_names_the_rows_whose_key_is_taken(database: Database, tmp_path: Path) -> None:

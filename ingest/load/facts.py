@@ -89,8 +89,9 @@ class TableFacts:
     `constraints` has the columns of each, unique indexes and those of partitions among them; `checks` those of CHECK
     and their text; `triggers` are those that may change or skip rows. `may_keep_rows` says that a DELETE may leave rows
     where they are: by a trigger, a rule or row security; `fills_new_rows` that triggers may give new ones what a file
-    lacks. `missing_rights` are of SELECT, INSERT, UPDATE, DELETE,
-    TEMPORARY (for the database) and USAGE (for the schema).
+    lacks. `gives_way` says that SQLite takes rows away, without a word, that are in the way of another one by a unique
+    constraint (ON CONFLICT REPLACE), unless a statement says ABORT. `missing_rights` are of SELECT, INSERT, UPDATE,
+    DELETE, TEMPORARY (for the database) and USAGE (for the schema).
     """
 
     schema: str | None
@@ -108,6 +109,7 @@ class TableFacts:
     row_security: bool = False
     may_keep_rows: bool = False
     fills_new_rows: bool = False
+    gives_way: bool = False
     missing_rights: tuple[str, ...] = ()
     partitions: int = 0
 

@@ -160,6 +160,11 @@ class Merge:
             f"JOIN {self.stage} o ON {own} WHERE s.{LINE} = {line} AND o.{LINE} <> {line} AND ({given_up}))"
         )
 
+    @property
+    def _or_abort(self) -> str:
+        # Of rows without a key the table's own clause may be what tells them apart.
+        return "OR ABORT " if self.target.facts.gives_way and self.key else ""
+
     # -- statements ----------------------------------------------------------------------------------
 
     def insert(self, source: str) -> str:
@@ -169,9 +174,9 @@ class Merge:
         columns = [*self.lineage, *self.key, *self.written]
         values = [f"s.{name}" for name in self.lineage] + [self._filled(name) for name in (*self.key, *self.written)]
         names = ", ".join(self.names[name] for name in (*columns, *given))
-        return (
-            f"INSERT INTO {self.target.quoted} ({names}) SELECT {', '.join((*values, *given.values()))} FROM {source}"
-        )
+        values += given.values()
+        into = f"INSERT {self._or_abort}INTO {self.target.quoted} ({names})"
+        return f"{into} SELECT {', '.join(values)} FROM {source}"
 
     def update(self, source: str, condition: str = ALL) -> str:
         """Return the statement that writes the rows of a source (named `s` in it) over those of their keys."""
@@ -180,7 +185,7 @@ class Merge:
         assignments += [f"{self.names[name]} = {value}" for name, value in self.target.set.items()]
         where = f" AND ({self.where})" if self.where is not None else ""
         return (
-            f"UPDATE {self.target.quoted} AS t SET {', '.join(assignments)} FROM {source} "
+            f"UPDATE {self._or_abort}{self.target.quoted} AS t SET {', '.join(assignments)} FROM {source} "
             f"WHERE {self.same_key}{where} AND {condition}"
         )
 

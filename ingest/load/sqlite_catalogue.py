@@ -15,6 +15,8 @@ LEDGER_PREFIX: Final = "headgate_"
 
 _DEFERRED: Final = re.compile(r"\bINITIALLY\s+DEFERRED\b", re.IGNORECASE)
 """No pragma tells which foreign key of a table it is said of: all are taken for such."""
+_GIVES_WAY: Final = re.compile(r"(?<!\bNULL) ON CONFLICT REPLACE\b")
+"""In the text of a table, in upper case and with single blanks: of a column that is NOT NULL it means its default."""
 _WHERE: Final = re.compile(r"\bWHERE\b(.*)$", re.IGNORECASE | re.DOTALL)
 
 
@@ -88,6 +90,8 @@ def read_facts(connection: Connection, name: str) -> TableFacts | None:
         referrers=_referrers(connection, name),
         triggers=triggers,
         may_keep_rows=bool(triggers),
+        # What a statement says of conflicts holds for those of its triggers, too, which may mean their own.
+        gives_way=not triggers and _GIVES_WAY.search(" ".join(found.sql.upper().split())) is not None,
     )
 
 

@@ -94,7 +94,9 @@ SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS declared, b.ty
     CASE WHEN NOT l.collisdeterministic THEN l.collnamespace::regnamespace || '.' || quote_ident(l.collname) END
         AS collation,
     t.typnamespace = 'pg_catalog'::regnamespace AS builtin,
-    pg_get_serial_sequence(a.attrelid::regclass::text, a.attname) IS NOT NULL
+    EXISTS (SELECT FROM pg_depend d JOIN pg_class q ON q.oid = d.objid AND q.relkind = 'S'
+        WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+            AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i'))
         OR coalesce(pg_get_expr(f.adbin, f.adrelid) ~ '{COUNTS}', false) AS has_sequence
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
@@ -106,7 +108,10 @@ LEFT JOIN pg_collation l ON l.oid = a.attcollation
 WHERE a.attrelid = :oid AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attnum
 """
-"""An array of a domain counts as one of the type behind it."""
+"""An array of a domain counts as one of the type behind it.
+
+A sequence is found as pg_get_serial_sequence does, which takes a name and fails without a right to the table's schema.
+"""
 
 _UNIQUE: Final = """
 SELECT n.relname AS name, i.indisvalid AND i.indisready AS valid, pg_get_expr(i.indpred, i.indrelid) AS predicate,

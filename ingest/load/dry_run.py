@@ -12,9 +12,9 @@ from .given import make_functions
 from .loaded import TargetMismatchError
 from .lookups import translation
 from .merge import Merge
-from .refusals import INSUFFICIENT_PRIVILEGE, driver_error
+from .refusals import driver_error
 from .staging import make_stage
-from .table_faults import lacks_a_setting
+from .table_faults import lacks_a_right, lacks_a_setting, without_a_right
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,14 +83,8 @@ def _refusal(dataset: Dataset, error: Any) -> str:
     if advice := getattr(error, "hint", None) or getattr(error, "detail", None):
         said = f"{said} ({advice.strip().rstrip('.')})"
     table = dataset.load.table
-    if getattr(error, "sqlstate", None) == INSUFFICIENT_PRIVILEGE:
-        # Of a table it is known by then that the role may write some of its columns.
-        return say(
-            "this role lacks a right that a load into table {table} needs: {error}; run GRANT for it, on a "
-            "table for each column of the dataset or for the whole",
-            table=table,
-            error=said,
-        )
+    if lacks_a_right(error):
+        return without_a_right(dataset, said)
     if not dataset.primary_key:
         return say("{table} takes no rows: {error}; load into the table behind it", table=table, error=said)
     return say(

@@ -11,7 +11,7 @@ from .loaded import OtherWayError, Way
 from .refusals import is_outdated, is_policy, may_be_of_a_text
 from .replacing import have_stayed
 from .sqlite_dry_run import try_writes
-from .table_faults import lacks_a_setting, may_be_defined, may_be_undone, may_lack_a_setting
+from .table_faults import lacks_a_setting, may_be_defined, may_be_undone, may_lack_a_right, may_lack_a_setting
 from .target import Targets
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ async def load(
 
     """
     known = targets or Targets()
-    with may_be_defined(), may_lack_a_setting(dataset):
+    with may_be_defined(), may_lack_a_setting(dataset), may_lack_a_right(dataset):
         target = await connection.run_sync(known.prepare, dataset)
         loaded = await _load(connection, dataset, spooled, target, known=known, way=way, at_fault=at_fault)
         return replace(loaded, stayed=await have_stayed(connection, dataset, spooled, target, loaded))
@@ -80,8 +80,6 @@ async def _load(
     try:
         return await postgresql.load_rows(connection, dataset, spooled, target, way)
     except Exception as error:  # raised again unless it may go row by row; of COPY it is the driver's own
-        if lacks_a_setting(error) or not (
-            is_policy(error, target.facts) or is_outdated(error) or may_be_of_a_text(error)
-        ):
+        if lacks_a_setting(error) or not (is_policy(error) or is_outdated(error) or may_be_of_a_text(error)):
             raise
         raise OtherWayError(Way.ROW_BY_ROW) from error

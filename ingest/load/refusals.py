@@ -65,6 +65,8 @@ _PARTITIONS: Final = frozenset({"ExecFindPartition", "ExecPartitionCheckEmitErro
 """The routines of the server that find no partition for a row, or that it is not this one's. Another server behind a
 foreign table has the same code for its checks, and names no constraint either.
 """
+_SECURES: Final = "ExecWithCheckOptions"
+"""The routine of the server that holds rows to row security, and to the conditions of views."""
 RAISE: Final = "exec_stmt_raise"
 """The routine of the server that carries out RAISE of PL/pgSQL: the words and the code are a trigger's own."""
 _SAID: Final = (
@@ -107,10 +109,9 @@ def is_raised(error: BaseException) -> bool:
     return getattr(driver_error(error), "server_source_function", None) == RAISE
 
 
-def is_policy(error: BaseException, facts: TableFacts) -> bool:
-    """Say whether row security or a view refuses a row: by its code alone that looks like a missing right."""
-    secured = facts.row_security or facts.kind == "view"
-    return secured and getattr(driver_error(error), "sqlstate", None) == INSUFFICIENT_PRIVILEGE
+def is_policy(error: BaseException) -> bool:
+    """Say whether row security refuses a row, of whichever table: by its code alone that looks like a missing right."""
+    return getattr(driver_error(error), "server_source_function", None) == _SECURES
 
 
 def may_be_of_a_text(error: BaseException) -> bool:

@@ -307,7 +307,7 @@ class _RowByRow:
         )
 
     def _at_fault(self, error: BaseException) -> bool:
-        return self._fault(error) or is_policy(error, self._target.facts)
+        return self._fault(error) or is_policy(error)
 
     def _at_fault_of_texts(self, error: BaseException) -> bool:
         # Nothing is done here but to read them, by a statement that has been planned by then.

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ..messages import say
 from .loaded import TargetMismatchError
-from .refusals import driver_error, is_raised
+from .refusals import INSUFFICIENT_PRIVILEGE, driver_error, is_policy, is_raised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,6 +75,41 @@ def may_lack_a_setting(dataset: Dataset) -> Iterator[None]:
                 error=getattr(driver_error(error), "message", None) or error,
             )
         ) from error
+
+
+def lacks_a_right(error: BaseException) -> bool:
+    """Say whether this role may not do what a load, a trigger or a default does; row security is no such right."""
+    right = getattr(driver_error(error), "sqlstate", None) == INSUFFICIENT_PRIVILEGE
+    return right and not is_policy(error) and not is_raised(error)
+
+
+def without_a_right(dataset: Dataset, said: str) -> str:
+    """Return what to do about that; of the table itself it is known by then that the role may write some columns."""
+    return say(
+        "this role lacks a right that a load into table {table} needs: {error}; run GRANT for it, on a "
+        "table for each column of the dataset or for the whole",
+        table=dataset.load.table,
+        error=said,
+    )
+
+
+@contextlib.contextmanager
+def may_lack_a_right(dataset: Dataset) -> Iterator[None]:
+    """Have it be told with its remedy if this role lacks a right: on a sequence, or on what a trigger writes to.
+
+    Raises:
+        TargetMismatchError: it does; says so in the database's words.
+
+    """
+    try:
+        yield
+    except TargetMismatchError:
+        raise
+    except Exception as error:  # raised again unless it is that; of COPY it is the driver's own
+        if not lacks_a_right(error):
+            raise
+        found = driver_error(error)
+        raise TargetMismatchError(without_a_right(dataset, getattr(found, "message", None) or str(found))) from error
 
 
 def _came_of(error: OperationalError) -> OperationalError | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -60,6 +61,12 @@ _LEAST_PADDING: Final = 0.9
 """Share of the zeros of such a text that stand at the end of a field."""
 _TAR: Final = slice(257, 262), b"ustar"
 """Where an archive that may hold nothing but texts and zeros says what it is."""
+_LINE_END: Final = re.compile("[\r\n]")
+_PAIR: Final = re.compile(
+    "(?:" + "|".join(f"[{chr(high << 8 | 0x20)}-{chr(high << 8 | 0x7E)}]" for high in range(0x20, 0x7F)) + ")"
+)
+"""What two ASCII characters of one byte each are when they are read as one: half of the ideographs at most are so."""
+_NO_CHARACTER: Final = ("Cn", "Co")
 _ASCII: Final = bytes(range(0x80))
 _LEAST_UTF8: Final = 0.8
 _SAMPLE_BYTES: Final = 1 << 20
@@ -219,12 +226,31 @@ def _utf16_without_mark(content: bytes) -> str | None:
         return "utf-16-le"
     if even > least and odd == 0:
         return "utf-16-be"
-    if (even + odd > _MOST_ZEROS * len(start) and not _is_padded(start)) or _NO_TEXT.search(start):
-        raise rejected(
-            "file.format_unknown",
-            say("the content is no workbook: it starts with {start}", start=repr(content[:8])),
-        )
-    return None
+    few, text = even + odd <= _MOST_ZEROS * len(start), not _NO_TEXT.search(start)
+    if text and (_is_padded(start) or (few and _is_utf8_start(start.replace(b"\0", b"")))):
+        return None
+    # Of characters such as 一 and Ā the other byte is the zero.
+    likely = "utf-16-le" if odd >= even else "utf-16-be"
+    if _has_lines_in(start, likely):
+        return likely
+    if few and text:
+        return None
+    raise rejected(
+        "file.format_unknown",
+        say("the content is no workbook: it starts with {start}", start=repr(content[:8])),
+    )
+
+
+def _has_lines_in(start: bytes, encoding: str) -> bool:
+    """Say whether bytes are lines of text in UTF-16, and no text of one byte a character with zeros in it."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(start)
+    except UnicodeDecodeError:
+        return False
+    if b"\r\n" in start or not _LINE_END.search(text) or text.count("\0") > _MOST_ZEROS * len(text):
+        return False
+    pairs = len(_PAIR.findall(text))
+    return pairs * 2 < len(text) and not any(unicodedata.category(one) in _NO_CHARACTER for one in text)
 
 
 def _is_padded(start: bytes) -> bool:
@@ -236,9 +262,13 @@ def _is_padded(start: bytes) -> bool:
         return False
     if beside < _LEAST_BESIDE * len(text):
         return False
+    return _is_utf8_start(text)
+
+
+def _is_utf8_start(text: bytes) -> bool:
+    """Say whether bytes are UTF-8, but for a character that they end within."""
     try:
         text.decode()
     except UnicodeDecodeError as error:
-        # The start may end within a character.
         return error.end == len(text) and error.reason == "unexpected end of data"
     return True

@@ -204,6 +204,30 @@ def test_a_name_that_may_mean_several_is_none(name: str) -> None:
     assert not is_text_encoding(name)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "品名,说明,数量\n一次性杯子,统一,5\n第一,一个,7\n",
+        "品名\t色　合\t数量\r\n椅子\t黒　白\t5\r\n",
+        "nosaukums,krāsa\r\nĀbele,Āda\r\n",
+        "товар,кол\n" + "стол письменный,пять\n" * 30,
+        "sku,note\r\nA1,👍 ok\r\nA2,一\r\n",
+    ],
+)
+def test_utf_16_without_a_mark_is_known_by_its_lines(text: str, encoding: str) -> None:
+    """The low byte of 一, Ā and an ideographic space is zero, as the high one of ASCII is."""
+    assert text_of(text.encode(encoding), Hint(name="x.csv")) == text
+
+
+def test_zeros_in_a_text_of_one_byte_a_character_make_no_utf_16() -> None:
+    for text in ("товар,цвет\r\nстол,жёлтый\r\nокно,чёрный\r\n", "item,colour\r\nStühle,grün\r\nTische,weiß\r\n"):
+        content = text.encode("cp1251" if text[0] == "т" else "cp1252")
+        for place in range(1, len(content)):
+            whole = text[:place] + "\0" + text[place:]
+            assert found(content[:place] + b"\0" + content[place:]) in {whole, "file.encoding_ambiguous"}
+
+
 def test_a_mark_comes_before_what_the_dataset_says() -> None:
     assert text_of("é".encode("utf-8-sig"), Hint(encoding="cp1252")) == "é"
 

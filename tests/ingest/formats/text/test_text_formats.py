@@ -32,10 +32,9 @@ ORDERS = "订单号,数量,备注\nA1,1,加急\nA2,2,\n"
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "gb18030", "gb2312"]
 )
 def test_delimited_text_in_any_encoding(write: Callable[..., Path], encoding: str) -> None:
-    text = ORDERS if encoding not in {"utf-16-le", "utf-16-be"} else "order,quantity,note\nA1,1,加\nA2,2,\n"
-    path = write(text.encode(encoding))
+    path = write(ORDERS.encode(encoding))
     assert sniff(path, FileLimits()).format == "csv"
-    assert rows(path)[1:] == [["A1", "1", "加急" if text is ORDERS else "加"], ["A2", "2", None]]
+    assert rows(path)[1:] == [["A1", "1", "加急"], ["A2", "2", None]]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

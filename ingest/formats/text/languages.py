@@ -252,6 +252,7 @@ LANGUAGES: Final = {
     "italian": Language(classes=(("àèéìòù", 0.95), _SIGNS), alphabet=True, latin=True),
     "nordic": Language(classes=(("äåö", 0.5), ("øæ", 0.4), ("éü", 0.05), _SIGNS), alphabet=True, latin=True),
     "icelandic": Language(classes=(("áíðéöóúæþý", 0.95), _SIGNS), alphabet=True, latin=True),
+    "estonian": Language(classes=(("äõü", 0.85), ("ö", 0.08), ("šž", 0.02), _SIGNS), alphabet=True, latin=True),
     "polish": Language(classes=(("łąęóż", 0.75), ("śćńź", 0.2), _SIGNS), alphabet=True, latin=True),
     "czech": Language(classes=(("áíéěčřšžýů", 0.8), ("úňťďóľĺŕôä", 0.15), _SIGNS), alphabet=True, latin=True),
     "hungarian": Language(classes=(("áé", 0.55), ("óöőüúíű", 0.4), _SIGNS), alphabet=True, latin=True),

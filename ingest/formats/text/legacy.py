@@ -56,15 +56,18 @@ _LANGUAGES: Final = {
     "iso8859_6": ("arabic",),
     "cp720": ("arabic",),
     "cp874": ("thai",),
-    "cp1252": _WESTERN,
-    "iso8859_15": _WESTERN,
+    "cp1252": (*_WESTERN, "estonian"),
+    "iso8859_15": (*_WESTERN, "estonian"),
     "cp850": _WESTERN,
     "mac_roman": _WESTERN,
     "cp1250": _CENTRAL,
     "iso8859_2": _CENTRAL,
     "cp852": _CENTRAL,
+    "mac_latin2": _CENTRAL,
     "cp1254": ("turkish",),
-    "cp1257": ("lithuanian", "latvian"),
+    "cp857": ("turkish",),
+    "cp1257": ("lithuanian", "latvian", "estonian"),
+    "cp775": ("lithuanian", "latvian"),
 }
 """The encodings that files of tables come in, and the languages that are written in each."""
 _BROKEN: Final = re.compile(
@@ -72,8 +75,9 @@ _BROKEN: Final = re.compile(
     "(?<=[^\\W\\d_a-zA-Z])[\u2500-\u259f](?=[^\\W\\d_a-zA-Z])"
     # The letters of Hebrew that end a word.
     "|[ךםןףץ](?=[א-ת])"
-    # The sigma of Greek that does likewise.
+    # The sigma of Greek that does likewise, and the sign that Windows has in the place of its Ά.
     "|ς(?=[α-ωά-ώ])"
+    "|(?<!\\w)’(?=[Α-ώ])"
     # The vowels of Thai that are behind or above a consonant.
     "|(?<![\u0e01-\u0e5b])[\u0e30-\u0e3a\u0e45\u0e47-\u0e4e]"
     # Signs and fractions, where other encodings of Latin letters have some more of these.
@@ -91,7 +95,8 @@ _BREAK: Final = math.log(0.001)
 _NOISE: Final = math.log(1 / 128)
 """How likely a byte beyond ASCII is if it means nothing."""
 _SELDOM: Final = frozenset(
-    {"iso8859_15", "koi8_u", "mac_cyrillic", "mac_greek", "cp737", "cp1125", "koi8_t", "cp862", "cp720"}
+    {"iso8859_15", "koi8_u", "koi8_t", "mac_cyrillic", "mac_greek", "mac_latin2"}
+    | {"cp737", "cp1125", "cp862", "cp720", "cp775", "cp857"}
 )
 _SELDOM_SHARE: Final = math.log(0.02)
 """How much rarer files in these encodings are than in the others."""

@@ -46,11 +46,16 @@ WORDS = {
     "tajik": "стол хона китоб ҷавон ғам қалам духтар мардум ҳава нарх шумора суроға фармоиш муштарӣ",
     "hebrew": "שולחן שחור כיסא לבן מחיר כמות כתובת הזמנה לקוח ספר מחברת עט מספר פריט צבע גודל הנחה",
     "arabic": "طاولة أسود كرسي أبيض سعر كمية عنوان طلب زبون رقم لون حجم خصم مدينة",
-    "greek": ("αριθμός προϊόν ποσότητα τραπέζι καρέκλα μαύρο λευκό τιμή έκπτωση διεύθυνση παραγγελία πελάτης αποθήκη"),
+    "greek": (
+        "Άρθρο Άννα αριθμός προϊόν ποσότητα τραπέζι καρέκλα λευκό τιμή έκπτωση διεύθυνση παραγγελία πελάτης αποθήκη"
+    ),
     "german": (
         "größer süß Übergröße ändern Straße Köln München Müller für Rückgabe täglich Öl Äpfel Käse Brötchen Maß"
     ),
     "french": ("quantité élève crème brûlée garçon français hôtel Noël été déjà reçu forêt tâche naïve pièce modèle"),
+    "estonian": ("Jõgeva Võru Pärnu Mägi öö õun ühing küünal käru kõrge töö šokolaad žürii lühike väike põld"),
+    "lithuanian": ("kėdė žalia sąskaita įmonė gatvė užsakymas apmokėta atšaukta Šiauliai Panevėžys ūkis mėlyna"),
+    "turkish": ("sipariş ödendi kırmızı yeşil Öztürk Çelik Şahin Güneş Eskişehir ışık ağaç çekmece gümüş"),
     "polish": ("zażółć gęślą jaźń łódź Kraków Gdańsk krzesło stół ilość źródło wąż śruba żółty książka część"),
 }
 ENCODINGS = {
@@ -67,7 +72,10 @@ ENCODINGS = {
     "greek": ["cp1253", "mac_greek", "cp737"],
     "german": ["cp1252", "cp850"],
     "french": ["cp1252"],
-    "polish": ["cp1250", "iso8859_2"],
+    "estonian": ["cp1252", "cp1257", "iso8859_15"],
+    "lithuanian": ["cp1257", "cp775"],
+    "turkish": ["cp1254", "cp857"],
+    "polish": ["cp1250", "iso8859_2", "mac_latin2"],
 }
 EACH = [(language, encoding) for language, encodings in ENCODINGS.items() for encoding in encodings]
 

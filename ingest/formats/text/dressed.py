@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import pyarrow.compute as pc
@@ -23,6 +24,12 @@ _TAB_AROUND: Final = ("^\t", "\t$")
 _LEAST_TABBED: Final = 2
 _OTHERS: Final = 2
 """Cells of a column that are no values: its title, a line below the table."""
+
+
+def without_formula(text: str) -> str:
+    """Return what `without_formulas` makes of a single text."""
+    found = re.match(_FORMULA, text) if "=" in text else None
+    return (found[1] or found[2] or "").replace('""', '"') if found else text
 
 
 def without_formulas(texts: pa.LargeStringArray) -> pa.LargeStringArray:

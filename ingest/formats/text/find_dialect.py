@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ...cells.characters import DRAWN_PIECE
 from ...spec.titles import normal
 from .dialect import Dialect
+from .dressed import without_formula
 from .evidence import BLANK, NUMBER
 from .open_quotes import OpenQuotes
 from .other_delimiters import delimiter_between, delimiter_of_all
@@ -113,7 +114,8 @@ def _titles(records: Sequence[Sequence[str]], titles: frozenset[str]) -> int:
     """Return how many of the titles a record has."""
     if not titles:
         return 0
-    return max((len(titles.intersection(map(normal, fields))) for fields in records), default=0)
+    plain = (map(normal, map(without_formula, fields)) for fields in records)
+    return max((len(titles.intersection(fields)) for fields in plain), default=0)
 
 
 def _is_of_amounts(sample: str) -> bool:

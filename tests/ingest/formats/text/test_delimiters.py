@@ -145,3 +145,11 @@ def test_a_line_that_declares_the_delimiter_is_none_of_the_table(text: str, deli
 
 def test_two_delimiters_with_a_space_behind_them_have_it() -> None:
     assert find_dialect("sku, note\nA1, red\n").dialect == Dialect(delimiter=",", spaced=True)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("form", ['="{}"', '=("{}")', '=T("{}")'])
+def test_titles_that_are_formulas_of_a_text_are_titles(delimiter: str, form: str) -> None:
+    """What stands between them is `,="`, and no delimiter of several characters."""
+    text = "".join(delimiter.join(map(form.format, row)) + "\n" for row in (["sku", "size"], ["00123", "5"]))
+    assert find_dialect(text, frozenset({"sku", "size"})).dialect.delimiter == delimiter

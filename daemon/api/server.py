@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from typing import TYPE_CHECKING, Final, Self
 
 from aiohttp import hdrs, web
 
 from ingest.messages import say
 
-from ..errors import StartupError
-from ..lifecycle.listener import Listener, connections_max
+from ..lifecycle.listener import Listener, cannot_listen, connections_max
 from . import openapi
 from .answers import Answers
 from .auth import PRINCIPAL
@@ -107,10 +105,7 @@ class Api:
             await self._listener.open(self._tls.context if self._tls else None)
         except OSError as error:
             await runner.cleanup()
-            raise StartupError(
-                f"API: {self._host}:{self.port} cannot be listened on ({os.strerror(error.errno or 0)}); "
-                "stop what uses the port or set api.port"
-            ) from error
+            raise cannot_listen("API", f"{self._host}:{self.port}", "api", error) from error
         self.port = self._listener.port
         if self._tls is not None:
             self._following = asyncio.create_task(self._tls.follow(self._listener.renew), name="api certificates")

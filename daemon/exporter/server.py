@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import os
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,8 +13,8 @@ from aiohttp import web
 from prometheus_client.exposition import gzip_accepted
 
 from ..config.shipped import shipped_documents
-from ..errors import StartupError
-from ..lifecycle.listener import HEAD_SECONDS, LINGER_SECONDS, Listener, connections_max
+from ..errors import StartupError, first_line
+from ..lifecycle.listener import HEAD_SECONDS, LINGER_SECONDS, Listener, cannot_listen, connections_max
 from ..lifecycle.loop_errors import LoopErrors
 from ..version import VERSION
 from . import front_page
@@ -62,6 +61,7 @@ class Exporter:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._started: asyncio.Future[None] | None = None
+        self._told = False
         self._owner: asyncio.AbstractEventLoop | None = None
         self._rendering: dict[tuple[str, bool], asyncio.Future[bytes]] = {}
 
@@ -89,7 +89,14 @@ class Exporter:
     # -- in the exporter's thread --------------------------------------------------------------------
 
     def _serve(self) -> None:
-        asyncio.run(self._main())
+        try:
+            with asyncio.Runner() as runner:  # which has a loop before there is anything to run
+                runner.run(self._main())
+        except Exception as error:
+            if self._told:
+                raise
+            # Whoever waits for the start would wait for ever, deaf to every signal: not even a loop may be had.
+            self._tell(StartupError(f"exporter: it cannot be started ({first_line(error)})"))
 
     async def _main(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
@@ -123,13 +130,7 @@ class Exporter:
             await listener.open(guard.tls if guard else None)
         except OSError as error:
             await runner.cleanup()
-            self._tell(
-                StartupError(
-                    f"exporter: {self._host}:{self.port} cannot be listened on "
-                    f"({os.strerror(error.errno) if error.errno else error}); "
-                    "stop what uses the port or set exporter.port"
-                )
-            )
+            self._tell(cannot_listen("exporter", f"{self._host}:{self.port}", "exporter", error))
             return
         self.port = listener.port
         following = None if guard is None else asyncio.create_task(guard.follow(listener.renew))
@@ -142,6 +143,7 @@ class Exporter:
             await runner.cleanup()
 
     def _tell(self, error: StartupError | None) -> None:
+        self._told = True
         owner, started = self._owner, self._started
         if owner is None or started is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import resource
 import socket
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from ..errors import StartupError
+from .loop_errors import limit_hit
 from .seldom import Seldom
 
 if TYPE_CHECKING:
@@ -43,6 +46,21 @@ def backlog() -> int:
 def _share_of_descriptors(part: int, most: int) -> int:
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return most if limit == resource.RLIM_INFINITY else max(8, min(most, limit // part))
+
+
+def cannot_listen(part: str, place: str, setting: str, error: OSError) -> StartupError:
+    """Return what to say of an address that cannot be listened on, and what to do about that reason.
+
+    What a resolver says has numbers of its own, of which the system knows no words.
+    """
+    reason = error.strerror or str(error)
+    if limit_hit(error) is not None:
+        remedy = "raise that limit, or end what uses it up"
+    elif isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        remedy = f"correct {setting}.host"
+    else:
+        remedy = f"stop what uses the port or set {setting}.port"
+    return StartupError(f"{part}: {place} cannot be listened on ({reason}); {remedy}")
 
 
 class Listener:
@@ -92,7 +110,10 @@ class Listener:
 
     async def _addresses(self) -> list[tuple[int, str]]:
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self._host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        try:
+            found = await loop.getaddrinfo(self._host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except UnicodeError as error:  # nothing between two of its dots, or more than names may have there
+            raise socket.gaierror(socket.EAI_NONAME, "no host can have that name") from error
         return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
     async def _listen(self, tls: ssl.SSLContext | None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import re
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -239,6 +241,38 @@ async def test_a_port_in_use_is_an_error_that_names_it() -> None:
         )
         with pytest.raises(StartupError, match=rf"127\.0\.0\.1:{serving.port}.*exporter\.port"):
             await second.__aenter__()  # there is nothing to leave
+
+
+@pytest.mark.parametrize(
+    ("host", "reason"),
+    [
+        ("nowhere.invalid", r"(?!.*Unknown error)"),
+        (f"{'a' * 64}.example.com", "no host can have that name"),
+        ("192.0.2.1", "Cannot assign"),
+    ],
+)
+async def test_a_host_that_cannot_be_listened_on_is_named(host: str, reason: str) -> None:
+    """The second kept the daemon in its start for ever; all were told to stop what uses the port."""
+    serving = Exporter(CollectorRegistry(), host=host, port=0, healthy=lambda: None, ready=lambda: None)
+    with pytest.raises(StartupError, match=rf"{host}:0 cannot be listened on \({reason}.*; correct exporter\.host"):
+        await asyncio.wait_for(serving.__aenter__(), 30)
+
+
+def test_a_thread_that_has_no_loop_ends_the_start() -> None:
+    """Nobody told the daemon, which waited for ever and took no signal."""
+    code = (
+        "import asyncio, resource\n"
+        "from prometheus_client import CollectorRegistry\n"
+        "from daemon.exporter.server import Exporter\n"
+        "async def main():\n"
+        "    fine = lambda: None\n"
+        "    serving = Exporter(CollectorRegistry(), host='127.0.0.1', port=0, healthy=fine, ready=fine)\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))\n"
+        "    await serving.__aenter__()\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert "StartupError: exporter: it cannot be started ([Errno 24] Too many open files)" in done.stderr
 
 
 @pytest.mark.slow

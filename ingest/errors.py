@@ -18,8 +18,8 @@ ERROR_SHOWN: Final = 300
 Severity = Literal["error", "warning", "info"]
 
 NO_ROOM: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
-NO_MEANS: Final = NO_ROOM | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE}
-"""What the system says where the machine lacks something: room on a disk, or that and descriptors, memory, a disk."""
+NO_MEANS: Final = NO_ROOM | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO, errno.ESTALE}
+"""What the system says where the machine lacks something: room on a disk, or that and descriptors, memory, threads."""
 
 
 def is_of_the_machine(error: BaseException) -> bool:

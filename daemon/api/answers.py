@@ -54,7 +54,7 @@ class Answers:
     def _passing(self, error: Exception, request: web.Request) -> ProblemError | None:
         """Return the answer to what fails now and will pass, None if it is nothing such; thousands may meet it."""
         if (reason := limit_hit(error)) is not None:
-            detail = say("the machine has no descriptor or memory left; try again")
+            detail = say("the machine has no descriptor, thread or memory left; try again")
         elif isinstance(error, SpoolAwayError):
             reason = first_line(error)
             detail = say("the shared spool does not answer; try again")

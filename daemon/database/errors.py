@@ -32,6 +32,8 @@ ERROR_CLASSES: Final = (
 SQLSTATE_LENGTH: Final = 5
 NO_TABLE: Final = "42P01"
 NO_CONNECTION: Final = "08001"
+NO_THREAD: Final = "can't start new thread"
+"""Words of Python's `_thread`: each connection to SQLite has one."""
 _ROUTINE: Final = "server_source_function"
 SQLITE: Final = {
     # Words of sqlite3_errstr, https://sqlite.org/rescode.html
@@ -126,4 +128,6 @@ def _meaning_of_sqlite(chain: Iterable[BaseException]) -> Meaning | None:
             return next((found for word, found in SQLITE.items() if word in text), unknown)
         if isinstance(cause, (IntegrityError, DataError)):
             return Meaning(classification="data", counted_as="data")
+        if isinstance(cause, RuntimeError) and NO_THREAD in str(cause):
+            return Meaning(classification="transient", counted_as="pool_timeout", waits=True)
     return None

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import FolderHangsError
 from .awake_timeout import awake_timeout
 from .thread_pool import outcome_of
+from .threads import begin_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ class _Call:
     def begin(self) -> asyncio.Future[Any]:
         """Start the thread; the future gets what comes of it, unless it was cancelled by then."""
         context = contextvars.copy_context()
-        threading.Thread(target=self._work, args=(context,), name="headgate-folder", daemon=True).start()
+        begin_thread("headgate-folder", self._work, context)
         return self._outcome
 
     def _work(self, context: contextvars.Context) -> None:
@@ -94,7 +94,7 @@ class _Call:
     def _settle(self, result: Any, error: Exception | None) -> None:
         if self._outcome.done():
             if error is None and self._late is not None:
-                threading.Thread(target=self._late, args=(result,), name="headgate-folder", daemon=True).start()
+                begin_thread("headgate-folder", self._late, result)
         elif error is None:
             self._outcome.set_result(result)
         else:

@@ -8,12 +8,12 @@ import contextvars
 import functools
 import logging
 import queue
-import threading
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PoolClosedError, TaskFailedError, TaskTimeoutError
 from .awake_timeout import awake_timeout
 from .serialization import name_of
+from .threads import begin_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,8 +34,7 @@ class _IoThread:
 
     def __init__(self, name: str) -> None:
         self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
+        self._thread = begin_thread(name, self._work)
 
     def post(self, call: Callable[[], None]) -> None:
         self._calls.put(call)
@@ -68,7 +67,11 @@ class ThreadPool:
         with self._recorder.track(kind) as ticket:
             await self._limiter.enter(lane)
             ticket.started()
-            outcome = self._start(call)
+            try:
+                outcome = self._start(call)
+            except OSError:
+                self._limiter.leave()
+                raise
             try:
                 async with awake_timeout(timeout_seconds):
                     return await outcome
@@ -154,9 +157,10 @@ class ThreadPool:
         self._limiter.leave()
 
     def _new_thread(self) -> _IoThread:
+        thread = _IoThread(f"headgate-io-{self._started + 1}")
         self._started += 1
         self._threads += 1
-        return _IoThread(f"headgate-io-{self._started}")
+        return thread
 
     def _stop(self, thread: _IoThread) -> None:
         thread.stop()

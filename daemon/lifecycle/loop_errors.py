@@ -12,7 +12,7 @@ from .seldom import Seldom
 
 logger = logging.getLogger(__name__)
 
-LIMITS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+LIMITS: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN}
 """What the machine has too little of; asyncio tries to accept again by itself."""
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from goods import opened, run
+from no_threads import no_threads
 from sqlalchemy.exc import DBAPIError
 
 from daemon.database.supervisor import NO_LEDGER
 from daemon.ledger.leases import Ledger
 from daemon.ledger.queries import JobFilter, JobQueries
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 async def test_a_database_that_was_made_anew_is_told_as_what_it_is(postgres_database: str) -> None:
@@ -22,3 +28,14 @@ async def test_a_database_that_was_made_anew_is_told_as_what_it_is(postgres_data
         with pytest.raises(DBAPIError) as other:
             await run(database, "SELECT FROM application")
         assert database.supervisor.reason(other.value) == 'the database refuses: relation "application" does not exist'
+
+
+async def test_a_connection_to_sqlite_that_gets_no_thread_will_come(tmp_path: Path) -> None:
+    """Each has one of its own: where there are as many as there may be, a job spent its attempts on it."""
+    async with opened(f"sqlite+aiosqlite:///{tmp_path / 'goods.db'}") as database:
+        async with database.engine.connect():  # the one that is there
+            with no_threads(), pytest.raises(RuntimeError) as caught:
+                await run(database, "SELECT 1")
+        assert database.supervisor.will_pass(caught.value)
+        assert database.meaning(caught.value).waits
+        await run(database, "SELECT 1")

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from no_threads import no_threads
 
 from daemon.errors import FolderHangsError
 from daemon.executors.folder_calls import AT_ONCE, FolderCalls
@@ -55,6 +56,14 @@ async def test_an_error_of_the_call_is_passed_on(calls: FolderCalls) -> None:
         await calls.run(timed_out)
     assert not calls.hangs
     assert await calls.run(max, 1, 2) == 2
+
+
+async def test_a_call_that_gets_no_thread_says_so_and_the_next_is_begun(calls: FolderCalls) -> None:
+    """It said so in an error that ended the daemon."""
+    for _ in range(AT_ONCE + 1):
+        with no_threads(), pytest.raises(OSError, match="no thread can be started"):
+            await calls.run(str, 1)
+    assert await calls.run(str, 1) == "1"
 
 
 async def test_what_a_call_gives_after_its_end_is_undone_and_an_error_is_nothing(

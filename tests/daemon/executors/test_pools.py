@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from no_threads import no_threads
 
 from daemon.errors import PoolClosedError, QueueFullError, TaskFailedError, TaskTimeoutError, WorkerCrashedError
 from daemon.executors.stats import OUTCOMES
@@ -304,6 +305,18 @@ async def test_io_errors_come_back_as_they_are(executors: Executors, tasks: Modu
     with pytest.raises(TaskFailedError, match="StopIteration"):
         await executors.run_io(tasks.raise_stop_iteration)
     assert executors.stats().io.tasks["task", "error"] == 3
+
+
+async def test_a_thread_that_is_not_to_be_had_keeps_no_place(
+    make_executors: Callable[..., Executors], tasks: ModuleType
+) -> None:
+    """Where it did, a pool of ten was full for ever after ten of them."""
+    async with make_executors(io_workers=1) as executors:
+        for _ in range(2):
+            with no_threads(), pytest.raises(OSError, match="no thread can be started"):
+                await executors.run_io(tasks.add, 1)
+        assert await executors.run_io(tasks.add, 1) == 1
+        assert executors.stats().io.workers_idle == 1
 
 
 async def test_an_io_call_past_its_deadline_keeps_its_place_until_it_returns(

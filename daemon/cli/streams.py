@@ -50,7 +50,8 @@ def prepared_output() -> StandardOutput:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            opened = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.set_inheritable(opened, True)  # noqa: FBT003  # it takes no keyword
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115  # for good
     before, raw = sys.stdout, StandardOutput(1, "w", closefd=False)

@@ -57,6 +57,17 @@ def test_a_second_signal_ends_the_drain_and_gives_the_attempt_back(
     assert headgate.stop(process) == 0
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_end_nothing(
+    sqlite_headgate: Headgate, orders: Callable[..., Path], closed: str
+) -> None:
+    """Sockets had their numbers, at whose end libuv aborts; without standard error there was no start, and no word."""
+    orders(sqlite_headgate.inbox / "orders.xlsx", 5)
+    process = sqlite_headgate.start_ready("/bin/sh", "-c", f'exec "$@" {closed}', "sh", sqlite_headgate.binary)
+    sqlite_headgate.until(lambda: sqlite_headgate.all_loaded(1), "it is loaded", process=process)
+    assert sqlite_headgate.stop(process) == 0
+
+
 def test_a_port_in_use_is_a_clear_error(sqlite_headgate: Headgate) -> None:
     for part in ("api", "exporter"):
         with socket.socket() as taken:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import ERROR_SHOWN, FileRejectedError, is_of_the_machine, rejected
+from ..errors import ERROR_SHOWN, FileRejectedError, as_of_the_machine, is_of_the_machine, rejected
 from ..messages import say, within
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def refused(sheet: str | None = None, row: Callable[[], int | None] | None = Non
         found = error.record
         raise FileRejectedError(replace(found, sheet=found.sheet or sheet, row=found.row or place)) from error
     except Exception as error:
-        if is_of_the_machine(error):
-            raise
+        if is_of_the_machine(meant := as_of_the_machine(error)):
+            raise meant from None
         place = None if row is None else row()
         said = f"{type(error).__name__} {error}"
         message = (

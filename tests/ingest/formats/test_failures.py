@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 import pytest
 import xlwt
 from cell_writers import Cell, write_xml2003
+from no_threads import no_threads
 
-from ingest.errors import FileRejectedError, rejected
+from ingest.errors import FileRejectedError, is_of_the_machine, rejected
 from ingest.formats.failures import refused
 from ingest.formats.open import open_book
 from ingest.formats.zip.container import sniff
@@ -96,3 +99,16 @@ def test_xls_formats_of_other_languages_without_a_code(tmp_path: Path, number: i
     path.write_bytes(content)
     column = sheet_of(path).columns[0]
     assert (int(column.kinds[0]), column.texts[0].as_py()) == (5, "46143")
+
+
+def test_threads_that_are_not_to_be_had_are_no_fault_of_the_file() -> None:
+    """Sound files were refused, as unreadable, while others had all of the threads that there may be."""
+    with no_threads(), pytest.raises(OSError, match="can't start new thread") as caught, refused():
+        threading.Thread(target=print).start()
+    assert is_of_the_machine(caught.value)
+    words = "Unknown error: Failed to launch worker thread: Resource temporarily unavailable"
+    with pytest.raises(OSError, match=words) as caught, refused():
+        raise pa.ArrowException(words)
+    assert is_of_the_machine(caught.value)
+    with pytest.raises(FileRejectedError), refused():
+        raise pa.ArrowException("Unknown error: a block ends too early")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .facts import TableFacts
     from .loaded import Spooled
 
+_EXCLUSION: Final = "23P01"
 _CODES: Final = {
     # https://www.postgresql.org/docs/current/errcodes-appendix.html
     "22001": "row.db_length",
@@ -39,7 +40,7 @@ _CODES: Final = {
     "23503": "row.db_foreign_key",
     "23505": "row.db_unique",
     "23514": "row.db_check",
-    "23P01": "row.db_unique",
+    _EXCLUSION: "row.db_unique",
     "40002": "row.db_check",
     "42501": "row.db_policy",
     "42601": "row.db_type",
@@ -85,12 +86,16 @@ WAITING_MAX: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a row is refused; `fields` are the first cells to look at."""
+    """Why a row is refused; `fields` are the first cells to look at.
+
+    `excluded` says that an exclusion constraint refuses it: what is in the way need not have the same values.
+    """
 
     code: str
     message: str
     fields: tuple[str, ...] = ()
     hint: str | None = None
+    excluded: bool = False
 
 
 def driver_error(error: BaseException) -> Any:
@@ -148,7 +153,8 @@ def of_postgresql(error: BaseException, facts: TableFacts) -> Refusal:
     columns = (
         (found.column_name,) if getattr(found, "column_name", None) else facts.constraints.get(str(constraint), ())
     )
-    return Refusal(code=code, message=said_in_full(error), fields=tuple(columns))
+    excluded = state == _EXCLUSION
+    return Refusal(code=code, message=said_in_full(error), fields=tuple(columns), excluded=excluded)
 
 
 def said_in_full(error: BaseException) -> str:

@@ -66,11 +66,14 @@ async def may_wait(
     """Return the refusal of a row that may only wait for others of the file; None if it does not, or is one too many.
 
     It does if its parent comes with the file, or if a value of it is that of a row which the file gives another one.
+    What is in the way of an exclusion constraint (times that overlap) is not looked for: only writing tells.
     """
     if not refusals.may_ask():
         return None
     if refusal.code == "row.db_foreign_key":
         return refusal if any(key.own for key in merge.target.facts.foreign_keys) else None
+    if refusal.excluded:
+        return refusal if merge.writes_over(dataset) else None
     names = [name for name in refusal.fields if name in merge.staged]
     if refusal.code != "row.db_unique" or not merge.writes_over(dataset) or not names:
         return None

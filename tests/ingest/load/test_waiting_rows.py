@@ -118,3 +118,26 @@ async def test_more_than_the_dataset_tolerates_refuse_the_file_after_all(url: st
         await fill(database, 4)
         loaded = await put(database, tmp_path, spec, [["k1", 2], ["k2", 1], ["k3", 3], ["k4", 5]])
         assert (loaded.too_many, loaded.inserted, loaded.updated) == (True, 0, 0)
+
+
+@pytest.mark.parametrize("mode", ["upsert", "replace"])
+async def test_times_that_are_shifted_may_overlap_until_all_are_written(
+    postgres_database: str, tmp_path: Path, mode: str
+) -> None:
+    spec = spec_of("k", "times", mode=mode, percent=0)
+    rows = [[f"k{number}", f"[{number * 10 + 5},{number * 10 + 15})"] for number in range(MANY)]
+    async with opened(postgres_database) as database:
+        await run(database, "CREATE TABLE t (k text PRIMARY KEY, times int4range, EXCLUDE USING gist (times WITH &&))")
+        before = [[key, f"[{number * 10},{number * 10 + 10})"] for number, (key, _) in enumerate(rows)]
+        await put(database, tmp_path, spec, before)
+        loaded = await put(database, tmp_path, spec, [*rows, ["new", "[0,5)"]])
+        assert (loaded.inserted, loaded.updated, loaded.refused) == (1, MANY, {})
+
+
+async def test_times_that_overlap_in_the_end_are_refused(postgres_database: str, tmp_path: Path) -> None:
+    spec = spec_of("k", "times", percent=0)
+    async with opened(postgres_database) as database:
+        await run(database, "CREATE TABLE t (k text PRIMARY KEY, times int4range, EXCLUDE USING gist (times WITH &&))")
+        await put(database, tmp_path, spec, [["a", "[0,10)"]])
+        loaded = await put(database, tmp_path, spec, [["a", "[0,20)"], ["b", "[15,25)"], ["c", "[30,40)"]])
+        assert (loaded.too_many, loaded.refused) == (True, {"row.db_unique": 1})

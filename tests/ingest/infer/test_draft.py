@@ -225,7 +225,7 @@ def test_a_column_that_the_next_file_adds_is_told_of(workbook: Write, tmp_path: 
     [
         *(
             (title, "decimal(15,2)")
-            for title in ("Amount", "Unit price (EUR)", "Hours worked", "Betrag in EUR", "Stand")
+            for title in ("Amount", "Seefracht", "Unit price (EUR)", "Hours worked", "Betrag in EUR", "Stand")
         ),
         *(
             (title, "decimal(15,2)")

@@ -15,6 +15,7 @@ from sqlalchemy.util import await_only
 from ..errors import NotConnectedError, StartupError
 from .deadlines import Patience, tcp_socket
 from .encodings import keep_any_letter
+from .errors import nothing_asked_yet
 
 if TYPE_CHECKING:
     import asyncpg
@@ -72,8 +73,9 @@ class Connector:
             return
         driver = await self._connect(url, named_statements=False)
         try:
-            async with self._in_time():
-                self.pooled = await driver.fetchval("SELECT pg_backend_pid()") != driver.get_server_pid()
+            with nothing_asked_yet():
+                async with self._in_time():
+                    self.pooled = await driver.fetchval("SELECT pg_backend_pid()") != driver.get_server_pid()
             self._found_for = url
         finally:
             driver.terminate()
@@ -97,12 +99,13 @@ class Connector:
         """
         driver = await self._connect(self._url, named_statements=not self.pooled)
         try:
-            if not self.pooled:
-                limit = round(self._access.patience.lock_of("write") * 1000)
+            with nothing_asked_yet():
+                if not self.pooled:
+                    limit = round(self._access.patience.lock_of("write") * 1000)
+                    async with self._in_time():
+                        await driver.execute(f"SET lock_timeout = {limit}; {_SERVERS_KEEPALIVE}")
                 async with self._in_time():
-                    await driver.execute(f"SET lock_timeout = {limit}; {_SERVERS_KEEPALIVE}")
-            async with self._in_time():
-                await keep_any_letter(driver)
+                    await keep_any_letter(driver)
         except BaseException:
             driver.terminate()
             raise

@@ -20,7 +20,7 @@ from ..errors import DatabaseReplacedError, DatabaseUnavailableError, NotConnect
 from .async_engine import AsyncConnection, AsyncEngine, create_async_engine
 from .connector import APPLICATION_NAME, Access, Connector
 from .deadlines import UNDO_SECONDS, Deadlines
-from .errors import is_of_database, meaning, reason_of
+from .errors import is_of_database, meaning, nothing_asked_yet, reason_of
 from .pool_stats import DatabasePoolStats, PoolStatsWatch
 from .pre_ping import watch_pre_ping
 from .server_stats import ServerStatsWatch
@@ -266,7 +266,8 @@ class Database:
             elif self._connector.pooled or self._patience.lock_of(operation) != self._patience.lock_of("write"):
                 # For this transaction alone: behind a pooler the connection is everybody's.
                 limit = round(self._patience.lock_of(operation) * 1000)
-                await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {limit}")
+                with nothing_asked_yet():
+                    await connection.exec_driver_sql(f"SET LOCAL lock_timeout = {limit}")
             yield connection
             self._see_that_file_is_there()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -11,7 +12,7 @@ from ..errors import DatabaseSilentError, DatabaseUnavailableError, NotConnected
 from .sqlstates import ERROR, NO_ACCESS, NO_ROOM, NOT_CONNECTED, READ_ONLY, Meaning, meaning_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 ERROR_CLASSES: Final = (
     "connection",
@@ -51,13 +52,13 @@ def meaning(error: BaseException, *, sqlite: bool) -> Meaning:
     chain = causes(error)
     if any(isinstance(cause, DatabaseSilentError) for cause in chain):
         return Meaning(classification="transient", counted_as="silent")
+    if any(isinstance(cause, NotConnectedError) for cause in chain):
+        return NOT_CONNECTED
     if (state := _sqlstate(chain)) is not None:
         return meaning_of(state, severity=_told(chain, "severity_en"), routine=_told(chain, _ROUTINE))
     for cause in chain:
         if isinstance(cause, PoolTimeoutError):
             return Meaning(classification="transient", counted_as="pool_timeout", waits=True)
-        if isinstance(cause, NotConnectedError):
-            return NOT_CONNECTED
         if isinstance(cause, (ConnectionError, TimeoutError, InterfaceError)):
             return Meaning(classification="transient", counted_as="connection")
         if isinstance(cause, DBAPIError) and cause.connection_invalidated:
@@ -67,6 +68,26 @@ def meaning(error: BaseException, *, sqlite: bool) -> Meaning:
     # What we say ourselves of an error that we pass on comes last: the error says more.
     retryable = any(isinstance(cause, RetryableError) for cause in chain)
     return Meaning(classification="transient" if retryable else "other", counted_as="other")
+
+
+@contextlib.contextmanager
+def nothing_asked_yet() -> Iterator[None]:
+    """Take a connection that ends at the first statement for none: what is loaded has no part in it.
+
+    A pooler lets everybody in, and ends the connections for which it finds no server in time.
+
+    Raises:
+        NotConnectedError: it has ended.
+
+    """
+    try:
+        yield
+    except NotConnectedError:
+        raise
+    except Exception as error:
+        if meaning(error, sqlite=False).counted_as != NOT_CONNECTED.counted_as:
+            raise
+        raise NotConnectedError(reason_of(error)) from error
 
 
 def is_of_no_table(error: BaseException) -> bool:

@@ -25,7 +25,7 @@ unix_socket_dir =
 auth_type = any
 pool_mode = {mode}
 default_pool_size = {connections}
-query_wait_timeout = 5
+query_wait_timeout = {waits}
 logfile = {folder}/pgbouncer.log
 pidfile = {folder}/pgbouncer.pid
 """
@@ -34,11 +34,13 @@ pidfile = {folder}/pgbouncer.pid
 class PgBouncer:
     """A pooler that lets so many connections through at once."""
 
-    def __init__(self, folder: Path, *, server: int, port: int, mode: str, connections: int) -> None:
+    def __init__(self, folder: Path, *, server: int, port: int, mode: str, connections: int, waits: int = 5) -> None:
         self.port = port
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
-        text = CONFIGURATION.format(server=server, port=port, mode=mode, connections=connections, folder=folder)
+        text = CONFIGURATION.format(
+            server=server, port=port, mode=mode, connections=connections, folder=folder, waits=waits
+        )
         (folder / "pgbouncer.ini").write_text(text)
 
     def url(self, database: str) -> str:
@@ -68,10 +70,11 @@ class PgBouncer:
 
 
 @contextmanager
-def running_pgbouncer(server: int, mode: str, *, connections: int = 2) -> Iterator[PgBouncer]:
-    """Yield a running pooler in front of the server on that port."""
+def running_pgbouncer(server: int, mode: str, *, connections: int = 2, waits_seconds: int = 5) -> Iterator[PgBouncer]:
+    """Yield a running pooler in front of the server on that port; so long it lets a statement wait for a connection."""
     folder = Path(tempfile.mkdtemp(prefix="headgate-pgbouncer-"))
-    pooler = PgBouncer(folder, server=server, port=free_port(), mode=mode, connections=connections)
+    place = {"server": server, "port": free_port()}
+    pooler = PgBouncer(folder, **place, mode=mode, connections=connections, waits=waits_seconds)
     try:
         pooler.start()
         yield pooler

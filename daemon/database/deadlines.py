@@ -91,7 +91,7 @@ class Deadlines:
         except BaseException as error:
             watch.close()
             if (really := watch.really(error)) is not error:
-                raise really from error
+                raise really from really.__cause__
             raise
         finally:
             watch.close()
@@ -190,7 +190,12 @@ class Watch:
             ours = not isinstance(failure, asyncio.CancelledError)
         if not ours:
             return failure if isinstance(failure, asyncio.CancelledError) else asyncio.CancelledError()
-        return error if self._verdict is None else DatabaseSilentError(self._verdict)
+        if self._verdict is None:
+            # Where the connection has gone, undoing fails, too, and has nothing to say of why.
+            return failure
+        silent = DatabaseSilentError(self._verdict)
+        silent.__cause__ = error
+        return silent
 
     def _look(self) -> None:
         passed = _bytes_passed(self.driver)

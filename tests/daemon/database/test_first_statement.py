@@ -11,11 +11,19 @@ from pgbouncer import running_pgbouncer
 from postgres_server import psql_program
 
 from daemon.database.database import Database
+from daemon.database.errors import reason_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from postgres_server import Postgres
+
+ENDED_BY_ITS_ROWS = (
+    "CREATE TABLE goods (name text)",
+    """CREATE FUNCTION ends() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$""",
+    "CREATE TRIGGER ends AFTER INSERT ON goods EXECUTE FUNCTION ends()",
+)
 
 
 def _database(url: str) -> Database:
@@ -76,3 +84,24 @@ async def test_only_what_ends_before_the_first_statement_is_waited_for(
             await _load(database, statement or "SELECT 1")
         meaning = database.meaning(raised.value)
         assert (meaning.classification, meaning.counted_as, meaning.waits) == ("transient", "connection", waits)
+
+
+async def test_what_ended_a_connection_in_a_copy_is_told(postgres_database: str, tmp_path: Path) -> None:
+    """Undoing fails then, too: that its connection is closed is no reason that helps anybody."""
+    rows = tmp_path / "rows"
+    rows.write_bytes(b"a\n")
+
+    async def copy() -> None:
+        async with database.write("load") as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            await driver.copy_to_table("goods", source=rows)
+
+    async with _database(postgres_database) as database:
+        async with database.write() as connection:
+            for statement in ENDED_BY_ITS_ROWS:
+                await connection.exec_driver_sql(statement)
+        with pytest.raises(Exception, match="administrator command") as raised:
+            await copy()
+        assert "administrator command" in reason_of(raised.value)
+        meaning = database.meaning(raised.value)
+        assert (meaning.classification, meaning.waits) == ("transient", False)

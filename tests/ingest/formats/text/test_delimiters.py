@@ -151,5 +151,7 @@ def test_two_delimiters_with_a_space_behind_them_have_it() -> None:
 @pytest.mark.parametrize("form", ['="{}"', '=("{}")', '=T("{}")'])
 def test_titles_that_are_formulas_of_a_text_are_titles(delimiter: str, form: str) -> None:
     """What stands between them is `,="`, and no delimiter of several characters."""
-    text = "".join(delimiter.join(map(form.format, row)) + "\n" for row in (["sku", "size"], ["00123", "5"]))
-    assert find_dialect(text, frozenset({"sku", "size"})).dialect.delimiter == delimiter
+    text = "".join(
+        delimiter.join(map(form.format, row)) + "\n" for row in (["sku", "size", "qty"], ["00123", "M", "5"])
+    )
+    assert find_dialect(text, frozenset({"sku", "size", "qty"})).dialect.delimiter == delimiter

@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _DIGITS: Final = re.compile(r"\d+")
+_PAGE: Final = re.compile(
+    r"[-–(\[ ]*(?:(?:page|seite|blatt|pagina|página|pág\.|pag\.|strona|str\.|sida|side|sivu|oldal|sayfa|trang"
+    r"|страница|стр\.) ?:? ?\d+(?: ?(?:of|/|von|sur|de|di|van|z|ze|av|af|из|-) ?\d+)?"
+    r"|第 ?\d+ ?[页頁](?:.{0,3}[共总總] ?\d+ ?[页頁])?"
+    r"|\d+ ?(?:ページ|쪽|페이지)(?: ?/ ?\d+ ?(?:ページ|쪽|페이지)?)?)[-–)\] ]*"
+)
+"""The number of a page, in lower case and in one line."""
 
 
 def repeated_headers(columns: Mapping[int, Column], header: FoundHeader, titles: Sequence[Labels], rows: int) -> Mask:
@@ -76,6 +83,19 @@ def page_headings(above: Mapping[int, Column], below: Mapping[int, Column], head
             if any(_undigited(first.get(p, "")) != _undigited(again.get(p, "")) for p in first.keys() | again.keys()):
                 break
             found[start - back] = any(map(str.isalpha, "".join(again.values())))
+    return found
+
+
+def page_numbers(below: Mapping[int, Column], headers: Mask, blank: Mask) -> Mask:
+    """Say which rows have nothing but the number of a page: above a repeated header, and then the last of all."""
+    found = np.zeros_like(headers)
+    rows = np.flatnonzero(~blank)
+    for end in (*np.flatnonzero(headers & ~np.append(False, headers[:-1])).tolist(), len(headers)):
+        before = int(np.searchsorted(rows, end)) - 1
+        texts = [_text(below, place, int(rows[before])).strip() for place in below] if before >= 0 else []
+        said = [text for text in texts if text]
+        if len(said) == 1 and _PAGE.fullmatch(normal(said[0])) and (end < len(headers) or found.any()):
+            found[rows[before]] = True
     return found
 
 

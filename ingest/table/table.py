@@ -27,7 +27,7 @@ from .header import NAMED, FoundHeader, Labels, find_header, is_own_title, joine
 from .marks import RowMarks, mark_rows, stacked_marks
 from .merged import fill_merged
 from .originals import added_labels, names_of, rows_of
-from .page_headers import moved_headers, page_headings, repeated_headers
+from .page_headers import moved_headers, page_headings, page_numbers, repeated_headers
 from .row_counts import row_counts
 from .sheets import candidate_sheets, choose_matches, hidden_only, skipped_sheets
 from .torn import torn_rows
@@ -259,7 +259,7 @@ def _cut(name: str, cells: SheetCells, header: FoundHeader, dataset: Dataset, so
     repeated = repeated_headers(below, header, _titles(cells, header), height)
     if repeated.any():
         above = {place: column.part(slice(0, header.row)) for place, column in cells.columns.items()}
-        repeated |= page_headings(above, below, repeated)
+        repeated |= page_headings(above, below, repeated) | page_numbers(below, repeated, blank)
     repeated |= drawn_lines(below, filled, height)
     marks = mark_rows(
         below,

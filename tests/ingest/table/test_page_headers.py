@@ -47,6 +47,32 @@ def test_a_column_that_nobody_declared_may_have_its_title_again_nothing_or_a_pag
     assert list(outcome.accepted)[60:] == [63]
 
 
+@pytest.mark.parametrize(
+    "form", ["Page {} of 3", "- Page {} -", "Seite {}", "Página {} de 3", "第 {} 页 共 3 页", "{}ページ"]
+)
+@pytest.mark.parametrize("gap", [[], [["", "", ""]]])
+def test_the_number_of_a_page_above_a_repeated_header_is_no_row(
+    dataset: Make, workbook: Write, parsed: Parse, form: str, gap: list[list[str]]
+) -> None:
+    pages = [[*[["A1", "s", "1"]] * 3, *gap, ["", form.format(page)], *gap] for page in (1, 2, 3)]
+    outcome = parsed(workbook([TITLES, *pages[0], TITLES, *pages[1], TITLES, *pages[2]]), dataset(*FIELDS))
+    assert outcome.report.rows.accepted == 9
+    assert outcome.faults == []
+
+
+@pytest.mark.parametrize("row", [["Page 2", "s", "1"], ["Page Ltd"], ["2"], ["Homepage 3"]])
+def test_a_row_of_data_above_a_repeated_header_is_one(
+    dataset: Make, workbook: Write, parsed: Parse, row: list[str]
+) -> None:
+    outcome = parsed(workbook([TITLES, ["A1", "s", "1"], row, TITLES, ["A2", "s", "2"]]), dataset(*FIELDS))
+    assert outcome.column(0) == ["A1", row[0], "A2"]
+
+
+def test_without_a_repeated_header_a_page_may_be_a_name(dataset: Make, workbook: Write, parsed: Parse) -> None:
+    outcome = parsed(workbook([TITLES, ["A1", "s", "1"], ["Page 2"]]), dataset(*FIELDS))
+    assert outcome.column(0) == ["A1", "Page 2"]
+
+
 @pytest.mark.parametrize("row", [["sku", "", "qty"], ["", "size", "qty"], ["sku", "size"]])
 @pytest.mark.parametrize("before", [1, 60])
 def test_one_title_may_be_missing(dataset: Make, workbook: Write, parsed: Parse, row: list[str], before: int) -> None:

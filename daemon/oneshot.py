@@ -22,6 +22,7 @@ from .ledger.jobs import Job, RowCounts
 from .ledger.reasons import reason_of, told_job, told_reason
 from .lifecycle.components import Failures
 from .lifecycle.signals import StopRequest, captured_signals
+from .machine.file_identity import as_text
 
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
@@ -244,7 +245,7 @@ async def _submit(
     return await core.submissions.enter(
         received,
         dataset=request.dataset,
-        file=str(path).encode("utf-8", "backslashreplace").decode(),  # a name may be bytes that are no text
+        file=as_text(str(path)),
         source="cli",
         fixes=fixes,
         adopt=received.sha256 not in contents,

@@ -21,7 +21,7 @@ NO_ROOM: Final = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 NO_MEANS: Final = NO_ROOM | {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.EIO, errno.ESTALE}
 """What the system says where the machine lacks something: room on a disk, or that and descriptors, memory, threads."""
 
-NO_THREAD: Final = ("can't start new thread", "Failed to launch worker thread")
+_NO_THREAD: Final = ("can't start new thread", "Failed to launch worker thread")
 """How Python and Arrow say that there are as many threads as there may be."""
 
 
@@ -30,10 +30,9 @@ def is_of_the_machine(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in NO_MEANS)
 
 
-def as_of_the_machine(error: Exception) -> Exception:
-    """Return an error as the system would have said it, where a library says in words of its own what is lacking."""
-    said = told(error)
-    return OSError(errno.EAGAIN, said) if any(words in said for words in NO_THREAD) else error
+def lacks_a_thread(error: BaseException) -> bool:
+    """Say whether that is what the machine lacked: Python and Arrow say so in words alone, without the number."""
+    return any(words in told(error) for words in _NO_THREAD)
 
 
 def told(error: BaseException, length: int = ERROR_SHOWN) -> str:

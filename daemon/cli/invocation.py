@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from ..machine.file_identity import as_text
+
 if TYPE_CHECKING:
     from ingest.spec.dataset import Dataset
     from ingest.spec.yaml_document import Problem
@@ -175,7 +177,7 @@ def write_new(path: Path, content: bytes) -> None:
 def show_json(value: object) -> None:
     """Print one JSON value on a line of its own, in letters that standard output has; bytes of a name are escapes."""
     utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
-    click.echo(json.dumps(value, ensure_ascii=not utf_8).encode("utf-8", "backslashreplace").decode())
+    click.echo(as_text(json.dumps(value, ensure_ascii=not utf_8)))
 
 
 def end_of(job: Mapping[str, Any]) -> str:

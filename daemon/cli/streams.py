@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import sys
@@ -51,9 +52,10 @@ def prepared_output() -> StandardOutput:
             os.fstat(number)
         except OSError:
             opened = os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
-            os.set_inheritable(opened, True)  # noqa: FBT003  # it takes no keyword
+            fcntl.fcntl(opened, fcntl.F_SETFD, 0)  # what the command starts has it, too
     if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115  # for good
+        written = io.BufferedWriter(io.FileIO(2, "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(written, encoding="utf-8", errors="backslashreplace")
     before, raw = sys.stdout, StandardOutput(1, "w", closefd=False)
     errors = "strict" if before is None else before.errors
     sys.stdout = io.TextIOWrapper(

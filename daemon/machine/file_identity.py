@@ -41,8 +41,13 @@ def stamp_of(facts: os.stat_result) -> Stamp:
 
 def spelt(path: str) -> str:
     """Return a path as a text of one line: what is not UTF-8 or cannot be printed is spelt out."""
-    whole = path.encode("utf-8", "backslashreplace").decode()
+    whole = as_text(path)
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in whole)
+
+
+def as_text(name: str) -> str:
+    """Return a name, of a file or with it in something, in letters of Unicode: bytes that are no text are escapes."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def readings(text: str) -> tuple[str, ...]:

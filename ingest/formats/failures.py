@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..errors import ERROR_SHOWN, FileRejectedError, as_of_the_machine, is_of_the_machine, rejected
+from ..errors import ERROR_SHOWN, FileRejectedError, is_of_the_machine, lacks_a_thread, rejected, told
 from ..messages import say, within
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ def refused(sheet: str | None = None, row: Callable[[], int | None] | None = Non
         found = error.record
         raise FileRejectedError(replace(found, sheet=found.sheet or sheet, row=found.row or place)) from error
     except Exception as error:
-        if is_of_the_machine(meant := as_of_the_machine(error)):
-            raise meant from None
+        if is_of_the_machine(error):
+            raise
+        if lacks_a_thread(error):
+            raise OSError(errno.EAGAIN, told(error)) from error
         place = None if row is None else row()
         said = f"{type(error).__name__} {error}"
         message = (

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SUMMED: Final = ("integer", "number", "decimal", "duration")
 """The kinds of fields that have numbers which can be added up."""
+ROUNDING: Final = 1e-9
+"""What a sum may be off, as a share of what was added up: a spreadsheet adds doubles."""
 _NUMBER: Final = FieldType.model_construct(kind="number")
 
 

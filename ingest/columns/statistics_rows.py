@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ..table.totals_words import STATISTICS
-from .column_numbers import SUMMED, numbers_of
+from .column_numbers import ROUNDING, SUMMED, numbers_of
 from .validate import absent
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _NAMES: Final = tuple(STATISTICS)
 _LEAST: Final = 2
 """An average of one value is that value, as a second row of data might have it."""
-_ROUNDING: Final = 1e-9
-"""What a statistic may be off, as a share of the sizes that were added up: a spreadsheet adds doubles."""
 _CHANCE: Final = 0.01
 """A row that meets rounded averages of all its columns by a smaller chance than this is one."""
 
@@ -41,7 +39,7 @@ class _Above:
     @property
     def rough(self) -> float:
         """By how much sums of such doubles may be off."""
-        return float(np.abs(self.values).sum()) * _ROUNDING
+        return float(np.abs(self.values).sum()) * ROUNDING
 
     @property
     def spread(self) -> float:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ..cells.cells import Kind
-from .column_numbers import SUMMED, numbers_of
+from .column_numbers import ROUNDING, SUMMED, numbers_of
 from .statistics_rows import proven_statistics
 from .validate import absent
 
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 
-_ROUNDING: Final = 1e-9
-"""What a sum may be off, as a share of what was added up: a spreadsheet adds doubles."""
 _MEASURES: Final = 4
 """What is known of the rows above: see `_Sums`."""
 _LEAST_ADDED: Final = 2
@@ -294,7 +292,7 @@ def _has_averages(own: NDArray[np.float64], above: NDArray[np.float64], beside: 
     An average is within what it is one of, and a sum of two values or more is not: by chance both are hardly.
     """
     sums, sizes, counts, _ = above
-    added = (np.abs(own - sums) <= np.maximum(sizes * _ROUNDING, beside.rough)) & ~_within(sums, beside)
+    added = (np.abs(own - sums) <= np.maximum(sizes * ROUNDING, beside.rough)) & ~_within(sums, beside)
     others = _within(own, beside) & ~added
     proven = np.count_nonzero(added)
     enough = proven * 2 >= len(own) and (counts >= (_LEAST_ADDED if proven > 1 else _LEAST_BESIDE_ONE)).all()
@@ -308,4 +306,4 @@ def _within(numbers: NDArray[np.float64], beside: _Beside) -> Mask:
 def _same(own: NDArray[np.float64], above: NDArray[np.float64]) -> bool:
     """Say whether numbers are the sums of what is above them, of something at least."""
     sums, sizes, counts, _ = above
-    return bool((counts > 0).all() and (np.abs(own - sums) <= sizes * _ROUNDING).all())
+    return bool((counts > 0).all() and (np.abs(own - sums) <= sizes * ROUNDING).all())

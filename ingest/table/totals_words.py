@@ -1,4 +1,4 @@
-"""The words by which rows of totals are known, in the languages that workbooks come in."""
+"""The words by which rows of totals and of statistics are known, in the languages that workbooks come in."""
 
 from __future__ import annotations
 
